@@ -1,0 +1,1 @@
+"""What is true: tables, guarded transitions and, in `rules`, pure functions."""

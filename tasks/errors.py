@@ -1,0 +1,42 @@
+"""What can go wrong at the edges, in the words of the pipeline; adapters translate their libraries' errors into these."""
+
+
+class TemporarilyUnavailable(Exception):
+    """The other side did not do it, and asking again later is right.
+
+    retry_after: seconds the other side asked us to wait, None where it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(TemporarilyUnavailable):
+    """The request was sent and no trustworthy answer came: it may have taken effect.
+
+    Ask again with the same idempotency key; once that key may have expired, look the effect up before making it anew.
+    """
+
+
+class Refused(Exception):
+    """The other side understood and said no for good; the same request can only be refused again.
+
+    code: the other side's own machine-readable reason, "" where it has none.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PaymentMethodRefused(Refused):
+    """A payment method cannot be used (card refused, token unknown or spent); the customer must give another."""
+
+
+class AddressRefused(Refused):
+    """The mail server will not deliver to this address, now or later."""
+
+
+class Misconfigured(Exception):
+    """We are wrong, not the customer: bad credentials, unknown parameter, key reused with another body. A person must look."""

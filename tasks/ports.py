@@ -1,0 +1,197 @@
+"""What the steps need from the world, as protocols and plain values; `worker` plugs the real ones in at start.
+
+Amounts are integers in minor units of `currency` (cents for EUR). Every call that changes something outside takes an
+idempotency key made from the thing itself; the caller has committed that key before the first try.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+# --- payments
+
+
+class ChargeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    REQUIRES_ACTION = "requires_action"
+    """The customer must authenticate (3-D Secure) at `Charge.action_url`."""
+    PROCESSING = "processing"
+    """Accepted, outcome not known yet; ask again."""
+    DECLINED = "declined"
+    """The money was not taken; `Charge.decline_code` says why. This attempt is over."""
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    order_id: UUID
+    attempt: int
+    key: str
+    """`order:{id}:charge:{attempt}`"""
+    customer_ref: str
+    payment_method_ref: str
+    amount_minor: int
+    currency: str
+    """ISO 4217, upper case"""
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    ref: str
+    """the provider's id of it (a PaymentIntent's)"""
+    status: ChargeStatus
+    amount_minor: int
+    currency: str
+    decline_code: str | None = None
+    action_url: str | None = None
+    order_id: UUID | None = None
+    """from the provider's metadata, as are `attempt` and `key`; None where the provider has none"""
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    order_id: UUID
+    attempt: int
+    key: str
+    """`order:{id}:refund:{attempt}`"""
+    charge_ref: str
+    amount_minor: int
+    currency: str
+
+
+class RefundStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    ref: str
+    status: RefundStatus
+    amount_minor: int
+    currency: str
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPaymentMethod:
+    ref: str
+    """the provider's id of the method as attached to the customer"""
+    brand: str
+    last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """A notification whose signature was checked; only its ids are trusted, the object is fetched again."""
+
+    id: str
+    type: str
+    charge_ref: str | None
+    """the PaymentIntent it is about, None when it is about something else"""
+
+
+class PaymentProvider(Protocol):
+    """All methods raise TemporarilyUnavailable (not done), OutcomeUnknown (perhaps done), Misconfigured (a person must look)."""
+
+    def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
+        """Returns the provider's reference of the customer; the same key gives the same customer."""
+        ...
+
+    def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
+        """Store what the customer's browser gave us (`token`) for charges to come. Raises PaymentMethodRefused."""
+        ...
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Create and confirm in one call. A refused card is a Charge with status DECLINED, not an exception."""
+        ...
+
+    def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
+        """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata."""
+        ...
+
+    def retrieve_charge(self, ref: str) -> Charge: ...
+
+    def cancel_charge(self, ref: str, *, key: str) -> Charge:
+        """Cancel what has not succeeded yet; a charge that has succeeded comes back as SUCCEEDED, untouched."""
+        ...
+
+    def refund(self, request: RefundRequest) -> Refund:
+        """Give money back. Raises Refused where the provider will not (over-refund, charge disputed)."""
+        ...
+
+    def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
+
+    def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
+        """Check the signature (with its time tolerance) and read the event. Raises Refused where it is forged, stale or malformed."""
+        ...
+
+
+# --- the VAT registry
+
+
+class VatStatus(StrEnum):
+    VALID = "valid"
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+    """Says nothing about the number; never cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class VatAnswer:
+    status: VatStatus
+    number: str
+    """as the registry wants it: country prefix (EL for Greece) and digits"""
+    asked_at: datetime
+    consultation_number: str | None = None
+    """the registry's receipt for our asking, None where it gave none (needs a requester number)"""
+    name: str | None = None
+    address: str | None = None
+    reason: str | None = None
+    """for UNAVAILABLE: the registry's error code, or "timeout", "unreachable" """
+
+
+class VatRegistry(Protocol):
+    def check(self, number: str, *, requester: str | None) -> VatAnswer:
+        """Ask about a number already normalized by `models.rules.vat`. Never raises for an outage: UNAVAILABLE is an answer.
+
+        requester: our own VAT number in the same form; with it the registry gives a consultation number.
+        Raises Misconfigured where the registry rejects the request itself.
+        """
+        ...
+
+
+# --- mail
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    filename: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One email. Its body never reaches a log, hence out of the repr."""
+
+    message_id: str
+    """stable, made from order and kind, with angle brackets: `<order-….confirmation@prorata.example>`"""
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    language: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Mailer(Protocol):
+    def send(self, letter: Letter) -> None:
+        """Hand over to the mail server. Raises TemporarilyUnavailable, OutcomeUnknown (the answer to DATA was lost), AddressRefused."""
+        ...

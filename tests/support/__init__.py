@@ -1,0 +1,1 @@
+"""Builders, fakes and running servers for the tests."""
