@@ -1,0 +1,53 @@
+"""How many decimals each currency has: the minor unit ("exponent") of ISO 4217.
+
+Source: ISO 4217 list one, published by SIX (https://www.six-group.com/en/products-services/financial-information/data-standards.html),
+including XCG (since 2025-03-31) and without HRK, SLL and ZWL; checked 2026-11-22 against the names of CLDR 48 in Babel 2.18.
+CLDR's own digits are not used: they say how money is shown (no fils for the Iraqi dinar), not in what unit it is counted.
+Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are no money one can charge, and are unknown here.
+"""
+
+from typing import Final
+
+from models.rules.errors import RuleError, WrongType
+
+
+class UnknownCurrency(RuleError):
+    """Not an ISO 4217 code with a minor unit."""
+
+
+_TWO: Final = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC
+CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR
+KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN
+PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS
+UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+"""
+_ZERO: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE: Final = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR: Final = "CLF UYW"
+# Withdrawn since 2025; kept because invoices in them may still have to be corrected: ANG (2025), BGN (2026, now EUR).
+_LATELY_WITHDRAWN: Final = "ANG BGN"
+
+EXPONENTS: Final[dict[str, int]] = {
+    **dict.fromkeys(_ZERO.split(), 0),
+    **dict.fromkeys(_TWO.split(), 2),
+    **dict.fromkeys(_LATELY_WITHDRAWN.split(), 2),
+    **dict.fromkeys(_THREE.split(), 3),
+    **dict.fromkeys(_FOUR.split(), 4),
+}
+
+
+def exponent(currency: str) -> int:
+    """Decimals of `currency`'s minor unit: 2 for EUR (cents), 0 for JPY, 3 for KWD.
+
+    currency: ISO 4217 code in capitals.
+    Raises UnknownCurrency; WrongType if it is no string.
+    """
+    if not isinstance(currency, str):
+        raise WrongType(f"currency must be an ISO 4217 code such as 'EUR', got {currency!r}")
+    try:
+        return EXPONENTS[currency]
+    except KeyError:
+        raise UnknownCurrency(
+            f"{currency!r} is not a currency of ISO 4217 with a minor unit; give a code in capitals such as 'EUR'"
+        ) from None

@@ -1,0 +1,9 @@
+"""What a rule says when it is asked something it cannot answer: what was wrong, and what to do."""
+
+
+class RuleError(ValueError):
+    """Base of every refusal in `models.rules`; its message is a sentence for whoever called the rule."""
+
+
+class WrongType(RuleError, TypeError):
+    """A value of the wrong kind, such as a float for money: caught by `except ValueError` and by `except TypeError`."""

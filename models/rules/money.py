@@ -1,0 +1,70 @@
+"""Money is whole minor units (cents for EUR, yen for JPY, fils for KWD): exact, and never a float."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from models.rules.currency import EXPONENTS, UnknownCurrency, exponent
+from models.rules.errors import RuleError, WrongType
+
+__all__ = [
+    "EXPONENTS",
+    "NegativeAmount",
+    "RuleError",
+    "UnknownCurrency",
+    "WrongType",
+    "amount",
+    "exact",
+    "exponent",
+    "round_half_up",
+    "whole_number",
+]
+
+_HALF: Final = Fraction(1, 2)
+
+
+class NegativeAmount(RuleError):
+    """An amount below zero where only zero or more makes sense."""
+
+
+def round_half_up(value: Fraction | Decimal | int) -> int:
+    """The whole number nearest to `value`; a half goes away from zero: 2.5 -> 3, -2.5 -> -3.
+
+    Away from zero so that a credit note is the exact mirror of its invoice (as Python's decimal.ROUND_HALF_UP).
+    Raises WrongType for floats and bools, RuleError for a Decimal that is no finite number.
+    """
+    number = exact("value", value)
+    floor_of_half_up = (abs(number) + _HALF).__floor__()
+    return floor_of_half_up if number >= 0 else -floor_of_half_up
+
+
+def exact(name: str, value: Fraction | Decimal | int) -> Fraction:
+    """`value` as a Fraction, refusing whatever is not exact; `name` is how the error calls it."""
+    if isinstance(value, bool) or not isinstance(value, int | Fraction | Decimal):
+        raise WrongType(f"{name} must be an int, Fraction or Decimal, got {_kind(value)}; floats are not exact enough")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise RuleError(f"{name} must be a finite number, got {value}")
+    return Fraction(value)
+
+
+def whole_number(name: str, value: int) -> int:
+    """`value` if it is an int and no bool; `name` is how the error calls it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WrongType(f"{name} must be an int, got {_kind(value)}")
+    return int(value)
+
+
+def amount(name: str, value: int) -> int:
+    """`value` if it is a count of minor units, zero or more.
+
+    Raises WrongType for floats, Decimals and bools, NegativeAmount below zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WrongType(f"{name} must be an int of minor units (1190 for 11.90 EUR), got {_kind(value)}")
+    if value < 0:
+        raise NegativeAmount(f"{name} must be zero or more minor units, got {value}; a credit is given by its own name")
+    return int(value)
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__name__} {value!r}"
