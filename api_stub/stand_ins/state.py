@@ -1,0 +1,17 @@
+"""A stand-in's memory: one SQLite file that survives a restart and a `kill -9`."""
+
+import sqlite3
+from pathlib import Path
+
+
+def open_state(path: Path, schema: str) -> sqlite3.Connection:
+    """Open (and make) the file. Every statement commits by itself, and is on disk when it returns.
+
+    One process at a time; within it, one thread (the event loop's).
+    """
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(schema)
+    return connection

@@ -1,0 +1,6 @@
+"""Stand-in for VIES, the European Commission's register of VAT numbers: its REST service with the real paths and shapes.
+
+Covered: `POST check-vat-number`, `POST check-vat-test-service` with its published numbers, `GET check-status`, every
+published way of being unavailable, consultation numbers, and a register that can be written to.
+Not covered: matching of trader details (always NOT_PROCESSED), the batch and the SOAP interface, request quotas.
+"""

@@ -1,0 +1,72 @@
+"""VIES's answers, as its REST service words them.
+
+An outage comes as HTTP 200 with the code in the body; only malformed requests (400) and its own crashes (500) differ.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from api_stub.stand_ins.vies.register import Entry
+
+OUTAGES = (
+    "SERVICE_UNAVAILABLE",
+    "MS_UNAVAILABLE",
+    "TIMEOUT",
+    "VAT_BLOCKED",
+    "IP_BLOCKED",
+    "GLOBAL_MAX_CONCURRENT_REQ",
+    "GLOBAL_MAX_CONCURRENT_REQ_TIME",
+    "MS_MAX_CONCURRENT_REQ",
+    "MS_MAX_CONCURRENT_REQ_TIME",
+)
+REFUSALS = ("INVALID_INPUT", "INVALID_REQUESTER_INFO")
+
+TEST_SERVICE = {
+    "201": "INVALID_INPUT",
+    "202": "INVALID_REQUESTER_INFO",
+    "300": "SERVICE_UNAVAILABLE",
+    "301": "MS_UNAVAILABLE",
+    "302": "TIMEOUT",
+    "400": "VAT_BLOCKED",
+    "401": "IP_BLOCKED",
+    "500": "GLOBAL_MAX_CONCURRENT_REQ",
+    "501": "GLOBAL_MAX_CONCURRENT_REQ_TIME",
+    "600": "MS_MAX_CONCURRENT_REQ",
+    "601": "MS_MAX_CONCURRENT_REQ_TIME",
+}
+"""The published test service: 100 is valid, 200 invalid, these are errors, all others SERVICE_UNAVAILABLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+
+
+def error(code: str, *, status: int = 200) -> Answer:
+    return Answer(status, {"actionSucceed": False, "errorWrappers": [{"error": code}]})
+
+
+def verdict(country: str, number: str, entry: Entry, *, asked_at: datetime, consultation_number: str) -> Answer:
+    trader = {f"trader{field}": "---" for field in ("Name", "Street", "PostalCode", "City", "CompanyType")}
+    body = {
+        "countryCode": country,
+        "vatNumber": number,
+        "requestDate": asked_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "valid": entry.valid,
+        "requestIdentifier": consultation_number,
+        "name": entry.name,
+        "address": entry.address,
+        **trader,
+        **{f"{field}Match": "NOT_PROCESSED" for field in trader},
+    }
+    return Answer(200, body)
+
+
+def availability(countries: dict[str, bool], *, available: bool) -> dict[str, Any]:
+    listed = [
+        {"countryCode": country, "availability": "Available" if up else "Unavailable"}
+        for country, up in countries.items()
+    ]
+    return {"vow": {"available": available}, "countries": listed}
