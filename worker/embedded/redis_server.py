@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis as client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.embedded.wheels import redis_program
 from worker.processes import Child, reserve_port
@@ -26,6 +28,8 @@ appendfsync always
 """`always`: Redis writes before it answers, so that after `kill -9` it has whatever it said it had. With `everysec` it may answer
 up to two seconds before it writes, and a drill would find us guilty of Redis's loss. Production can take everysec: what the
 broker loses, the outbox and the sweep publish again."""
+
+AT_ONCE = Retry(NoBackoff(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class RedisServer:
 
     def answers(self, _: object = None) -> bool:
         try:
-            with client.Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=2) as connection:
+            with client.Redis(
+                host="127.0.0.1", port=self.port, password=self.password, socket_timeout=2, retry=AT_ONCE
+            ) as connection:
                 return bool(connection.ping())
         except (client.ConnectionError, client.TimeoutError):
             return False

@@ -115,7 +115,7 @@ class Child:
         first_pid: int | None = None
         while not ready(self):
             first_pid = first_pid or self.pid
-            died = not self.running() or (first_pid is not None and self.pid != first_pid)
+            died = not self.running() or (self.restart and first_pid is not None and self.pid != first_pid)
             if died and not ready(self):
                 raise ChildFailed(self.obituary("ended before it was ready"))
             if time.monotonic() > give_up_at:
