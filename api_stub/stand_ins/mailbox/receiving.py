@@ -1,0 +1,147 @@
+"""The SMTP side: takes emails in, keeps them, and only then says 250."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from api_stub.stand_ins.fault_book import FaultBook
+from api_stub.stand_ins.mailbox.faults import BY_STAGE, KINDS, Effect, Stage
+from api_stub.stand_ins.mailbox.store import Store
+from api_stub.stand_ins.serving import reset_transport
+
+HOSTNAME = "mailbox.localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """How the server wants to be talked to."""
+
+    starttls: ssl.SSLContext | None = None
+    implicit_tls: ssl.SSLContext | None = None
+    login: tuple[str, str] | None = None
+    """user name and password; None asks for none"""
+    smtputf8: bool = True
+
+
+class MailSession(SMTP):
+    """One connection; faults at the greeting happen here, where the library offers no hook."""
+
+    def __init__(self, inbox: "Inbox", loop: asyncio.AbstractEventLoop, dialogue: Dialogue) -> None:
+        super().__init__(
+            inbox,
+            loop=loop,
+            hostname=HOSTNAME,
+            ident="Prorata mailbox",
+            enable_SMTPUTF8=dialogue.smtputf8,
+            tls_context=dialogue.starttls,
+            require_starttls=dialogue.starttls is not None,
+            auth_required=dialogue.login is not None,
+            auth_require_tls=False,
+            authenticator=inbox.authenticator(dialogue.login),
+        )
+        self._inbox = inbox
+
+    async def _handle_client(self) -> None:
+        answer = await self._inbox.go_wrong(Stage.GREETING, self)
+        if answer is None:
+            await super()._handle_client()
+        elif self.transport is not None:
+            await self.push(answer)
+            self.transport.close()
+
+
+class Inbox:
+    """The library's hooks: each returns the line to answer with."""
+
+    def __init__(self, store: Store, faults: FaultBook) -> None:
+        self._store, self._faults = store, faults
+
+    def authenticator(self, login: tuple[str, str] | None) -> Callable[..., AuthResult]:
+        def check(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
+            if self._faults.strike({}, BY_STAGE[Stage.LOGIN]):
+                kind = KINDS["login_unavailable"]
+                return AuthResult(success=False, handled=False, message=f"{kind.code} {kind.text}")
+            right = isinstance(given, LoginPassword) and login == (given.login.decode(), given.password.decode())
+            return AuthResult(success=right, handled=False, auth_data=given if right else None)
+
+        return check
+
+    async def handle_MAIL(  # noqa: N802 the library's name for it
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        answer = await self.go_wrong(Stage.SENDER, server, sender=address)
+        if answer is None:
+            envelope.mail_from, envelope.mail_options = address, options
+        return answer or "250 2.1.0 Ok"
+
+    async def handle_RCPT(  # noqa: N802 the library's name for it
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        answer = await self.go_wrong(Stage.RECIPIENT, server, sender=envelope.mail_from or "", recipient=address)
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        recipients = list(envelope.rcpt_tos)
+        facts = {"sender": envelope.mail_from or "", "recipient": recipients[0]}
+        answer = await self.go_wrong(Stage.BEFORE_STORING, server, **facts)
+        if answer is not None:
+            return answer
+        login = session.auth_data
+        email_id = self._store.add(
+            envelope.original_content or b"",
+            sender=facts["sender"],
+            recipients=recipients,
+            username=login.login.decode() if isinstance(login, LoginPassword) else "",
+        )
+        return await self.go_wrong(Stage.AFTER_STORING, server, **facts) or f"250 2.0.0 Ok: kept as {email_id}"
+
+    async def go_wrong(self, stage: Stage, server: SMTP, **facts: str) -> str | None:
+        """Do what a fault of this stage asks for; the line to answer with, None: go on as if nothing was."""
+        fault = self._faults.strike(facts, BY_STAGE[stage])
+        if fault is None:
+            return None
+        kind = KINDS[fault.kind]
+        if kind.effect is Effect.REFUSE:
+            return f"{fault.code or kind.code} {kind.text}"
+        if kind.effect in {Effect.HANG, Effect.WAIT}:
+            await asyncio.sleep(fault.seconds)
+        if kind.effect in {Effect.HANG, Effect.DROP} and server.transport is not None:
+            reset_transport(server.transport)
+            return "421 4.4.2 Connection dropped"
+        return None
+
+
+class Listener:
+    """The open SMTP port; closed for as long as the fault `down` is on."""
+
+    def __init__(self, listening: socket.socket, inbox: Inbox, dialogue: Dialogue) -> None:
+        self._address = listening.getsockname()[:2]
+        self._family = listening.family
+        self._socket: socket.socket | None = listening
+        self._inbox, self._dialogue = inbox, dialogue
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        if self._server is not None:
+            return
+        loop = asyncio.get_running_loop()
+        listening = self._socket or socket.create_server(self._address, family=self._family, backlog=512)
+        self._socket = None
+        self._server = await loop.create_server(
+            lambda: MailSession(self._inbox, loop, self._dialogue), sock=listening, ssl=self._dialogue.implicit_tls
+        )
+
+    async def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
