@@ -1,0 +1,137 @@
+"""Which VAT an order bears: decided from where seller and buyer are, what the buyer is, and the number it gives.
+
+For services supplied electronically, which subscriptions are. Whether a number exists is for VIES to say, not for this rule.
+Sources: Directive 2006/112/EC, articles 44, 58 and 196 (place of supply, reverse charge); DESIGN section 4.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from models.rules import vat_number as numbers
+from models.rules.country import country_for_vat
+from models.rules.errors import RuleError, WrongType
+from models.rules.timezone import NaiveDatetime
+from models.rules.vat_rates import HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
+
+
+class UnknownBuyerType(RuleError):
+    """Neither business nor consumer."""
+
+
+class TooEarly(RuleError):
+    """A tax point before the first day whose rates are known."""
+
+
+class BuyerType(StrEnum):
+    """What the buyer says it is."""
+
+    BUSINESS = "business"
+    CONSUMER = "consumer"
+
+
+class Treatment(StrEnum):
+    """Who owes VAT, and where."""
+
+    DOMESTIC = "domestic"
+    REVERSE_CHARGE = "reverse_charge"
+    DESTINATION_RATE = "destination_rate"
+    OUT_OF_SCOPE = "out_of_scope"
+    INVALID_NUMBER = "invalid_number"
+
+
+class VatDecision(NamedTuple):
+    """treatment; rate in percent, None while the number is invalid; number as VIES wants it, None where it plays no part."""
+
+    treatment: Treatment
+    rate: Decimal | None
+    number: str | None
+
+
+_NO_VAT: Final = Decimal(0)
+
+
+def decide(
+    *,
+    seller_country: str,
+    buyer_country: str,
+    vat_number: str | None = None,
+    buyer_type: BuyerType | str,
+    tax_point: date | datetime,
+    postcode: str | None = None,
+) -> VatDecision:
+    """Treatment, rate on the tax point's day, and normalized number. The first rule that fits, in this order:
+
+    1. a place outside the Union's VAT (Büsingen, the Canary Islands; see vat_rates.toml): out_of_scope, 0;
+    2. the seller's own country: domestic, its rate, whatever the number (kept if it is a good one);
+    3. a country outside the Union, XI, GB and CH among them: out_of_scope, 0;
+    4. a consumer, or a business without a number: destination_rate, the destination's standard rate;
+    5. a business with a number that is not one of its country: invalid_number, None; else reverse_charge, 0.
+
+    seller_country, buyer_country: ISO 3166 (EL and XI understood). tax_point: a date, or an aware datetime, whose date in its
+    own zone counts. postcode: the buyer's. A number of blanks is none.
+    Raises UnknownCountry, UnknownBuyerType, TooEarly (before 2024), NoRate (a home country without rates here, such as US),
+    NaiveDatetime, WrongType.
+    """
+    seller, buyer = country_for_vat("seller_country", seller_country), country_for_vat("buyer_country", buyer_country)
+    day, kind = _day_of(tax_point), _buyer_type_of(buyer_type)
+    if vat_number is not None and not isinstance(vat_number, str):
+        raise WrongType(f"vat_number must be a string or None, got {type(vat_number).__name__} {vat_number!r}")
+    territory = territory_of(buyer, postcode)
+    seller, buyer = _state_of(seller), territory.country if territory else buyer
+    rate = _rate(buyer, territory, day, same_country=seller == buyer)
+    if rate is None:
+        return VatDecision(Treatment.OUT_OF_SCOPE, _NO_VAT, None)
+    given = None if numbers.is_blank(vat_number) else vat_number
+    number = numbers.normalized(given, country=buyer) if given is not None and buyer in STATES else None
+    if seller == buyer:
+        return VatDecision(Treatment.DOMESTIC, rate, number)
+    if kind is BuyerType.CONSUMER or given is None:
+        return VatDecision(Treatment.DESTINATION_RATE, rate, None)
+    if number is None:
+        return VatDecision(Treatment.INVALID_NUMBER, None, None)
+    return VatDecision(Treatment.REVERSE_CHARGE, _NO_VAT, number)
+
+
+def _rate(buyer: str, territory: Territory | None, day: date, *, same_country: bool) -> Decimal | None:
+    """The standard rate where the buyer is; None: no VAT of the Union, and none of the seller's country."""
+    special = territory.rates(same_country=same_country) if territory else None
+    if special is not None:
+        return rate_on(special, day, place=f"{buyer}, postcode of a special territory") if special else None
+    if buyer in STATES:
+        return rate_on(STATES[buyer], day, place=buyer)
+    if not same_country:
+        return None
+    if buyer not in HOME:
+        raise NoRate(f"no tax rate is known for sales at home in {buyer}; add it to vat_rates.toml under [home]")
+    return rate_on(HOME[buyer], day, place=buyer)
+
+
+def _state_of(country: str) -> str:
+    """The state that a country code belongs to: FI for Åland's AX, FR for Guadeloupe's GP."""
+    territory = territory_of(country, None)
+    return territory.country if territory else country
+
+
+def _day_of(tax_point: date | datetime) -> date:
+    if not isinstance(tax_point, date):
+        raise WrongType(f"tax_point must be a date or an aware datetime, got {type(tax_point).__name__} {tax_point!r}")
+    if isinstance(tax_point, datetime):
+        if tax_point.utcoffset() is None:
+            raise NaiveDatetime(f"tax_point {tax_point.isoformat()} has no time zone; give a date or an aware datetime")
+        tax_point = tax_point.date()
+    if tax_point < SINCE:
+        raise TooEarly(
+            f"tax_point {tax_point.isoformat()} is before {SINCE.isoformat()}, the first day with known VAT rates"
+        )
+    return tax_point
+
+
+def _buyer_type_of(value: BuyerType | str) -> BuyerType:
+    if not isinstance(value, str):
+        raise WrongType(f"buyer_type must be 'business' or 'consumer', got {type(value).__name__} {value!r}")
+    try:
+        return BuyerType(value)
+    except ValueError:
+        raise UnknownBuyerType(f"buyer_type must be 'business' or 'consumer', got {value!r}") from None
