@@ -1,0 +1,69 @@
+"""`python -m api_stub.stand_ins.stripe --port 12111 --data stripe.db`; every option also as STANDIN_STRIPE_<OPTION>."""
+
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+import uvicorn
+
+from api_stub.stand_ins.stripe.app import Settings, create_app
+from api_stub.stand_ins.stripe.sockets import CuttableProtocol
+
+
+def _http_url(value: str | None) -> str | None:
+    if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        raise typer.BadParameter(f"{value!r} is not an http(s) URL")
+    return value
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.create_server((host, port), backlog=512)
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # asyncio sets it only where it made the socket itself
+    return listener
+
+
+def serve(
+    data: Annotated[
+        Path, typer.Option(envvar="STANDIN_STRIPE_DATA", help="SQLite file; made where there is none", dir_okay=False)
+    ],
+    host: Annotated[str, typer.Option(envvar="STANDIN_STRIPE_HOST")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="STANDIN_STRIPE_PORT", min=0, max=65535, help="0 takes a free one")
+    ] = 12111,
+    api_key: Annotated[list[str], typer.Option(envvar="STANDIN_STRIPE_API_KEY")] = ["sk_test_prorata"],  # noqa: B006
+    webhook_url: Annotated[str | None, typer.Option(envvar="STANDIN_STRIPE_WEBHOOK_URL", callback=_http_url)] = None,
+    webhook_secret: Annotated[str | None, typer.Option(envvar="STANDIN_STRIPE_WEBHOOK_SECRET")] = None,
+    webhook_events: Annotated[
+        str | None, typer.Option(envvar="STANDIN_STRIPE_WEBHOOK_EVENTS", help="e.g. payment_intent.*,refund.*")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(envvar="STANDIN_STRIPE_LATENCY", min=0, help="seconds each payment takes")
+    ] = 0.0,
+    public_url: Annotated[
+        str | None, typer.Option(envvar="STANDIN_STRIPE_PUBLIC_URL", callback=_http_url, help="how browsers reach it")
+    ] = None,
+) -> None:
+    """Serve a stand-in for Stripe's API. State is in the data file; levers are under /_control."""
+    if webhook_url and not webhook_secret:
+        raise typer.BadParameter("--webhook-url needs --webhook-secret")
+    try:
+        app = create_app(
+            Settings(data, frozenset(api_key), webhook_url, webhook_secret, webhook_events, latency, public_url)
+        )
+        listener = _listen(host, port)
+    except sqlite3.Error as error:
+        raise typer.BadParameter(f"cannot use {data} as data file: {error}", param_hint="--data") from error
+    except OSError as error:
+        raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}", param_hint="--port") from error
+    typer.echo(f"Stripe stand-in on http://{host}:{listener.getsockname()[1]}, data in {data}")
+    config = uvicorn.Config(app, http=CuttableProtocol, log_level="warning", access_log=False, timeout_keep_alive=75)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    typer.run(serve)

@@ -1,0 +1,62 @@
+"""The stand-in as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from api_stub.stand_ins.stripe import control
+from api_stub.stand_ins.stripe.authentication_page import AuthenticationPage
+from api_stub.stand_ins.stripe.gate import Gate
+from api_stub.stand_ins.stripe.ledger import Ledger
+from api_stub.stand_ins.stripe.store import Store
+from api_stub.stand_ins.stripe.webhooks import delivering
+
+EVENTS = "payment_intent.succeeded,payment_intent.payment_failed,payment_intent.canceled,payment_intent.requires_action,payment_intent.processing,refund.*,charge.refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data: Path
+    api_keys: frozenset[str]
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    webhook_events: str | None = None
+    latency: float = 0.0
+    public_url: str | None = None
+
+    def apply(self, ledger: Ledger) -> None:
+        """What was given now wins over what the file remembers."""
+        for name in ("webhook_url", "webhook_secret", "webhook_events"):
+            if value := getattr(self, name):
+                ledger.set(name, value)
+        if not ledger.setting("webhook_events"):
+            ledger.set("webhook_events", EVENTS)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    store = Store(settings.data)
+    gate = Gate(store, settings.api_keys, public_url=settings.public_url, latency=settings.latency)
+    page = AuthenticationPage(store)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await store.run(settings.apply)
+        async with delivering(store):
+            yield
+        store.close()
+
+    app = FastAPI(title="Stripe stand-in", lifespan=lifespan)
+    app.include_router(control.router(gate))
+    app.add_route("/v1/{path:path}", gate.handle, methods=["GET", "POST", "DELETE"])
+    app.add_route("/authenticate/{intent}", page.show, methods=["GET"])
+    app.add_route("/authenticate/{intent}", page.answer, methods=["POST"])
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        await store.run(lambda ledger: ledger.setting("webhook_url"))
+        return {"status": "ok"}
+
+    return app

@@ -1,0 +1,112 @@
+"""Not Stripe: the levers of the stand-in, under `/_control`, and its own books to reconcile against."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from api_stub.stand_ins.stripe import idempotency
+from api_stub.stand_ins.stripe.errors import JsonObject
+from api_stub.stand_ins.stripe.faults import Fault
+from api_stub.stand_ins.stripe.gate import Gate
+from api_stub.stand_ins.stripe.ledger import Ledger
+
+BOOKS = {"customers": "customer", "payment_intents": "payment_intent", "charges": "charge", "refunds": "refund"}
+
+
+class Webhook(BaseModel):
+    """What is left out stays as it is. `events`: patterns such as `payment_intent.*`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str | None = None
+    secret: str | None = None
+    events: list[str] | None = None
+    copies: int | None = Field(default=None, ge=1, le=10)
+    """how often each event is sent although it was taken the first time"""
+    delay: float | None = Field(default=None, ge=0)
+
+    def apply(self, ledger: Ledger) -> None:
+        values = self.model_dump(exclude_none=True)
+        if self.events is not None:
+            values["events"] = ",".join(self.events)
+        for name, value in values.items():
+            ledger.set(f"webhook_{name}", str(value))
+
+
+def router(gate: Gate) -> APIRouter:
+    routes = APIRouter(prefix="/_control")
+
+    @routes.post("/faults", status_code=201)
+    async def add_fault(fault: Fault) -> Fault:
+        gate.faults.active.append(fault)
+        return fault
+
+    @routes.get("/faults")
+    async def list_faults() -> list[Fault]:
+        return gate.faults.active
+
+    @routes.delete("/faults")
+    async def clear_faults() -> dict[str, int]:
+        cleared = len(gate.faults.active)
+        gate.faults.active.clear()
+        return {"cleared": cleared}
+
+    @routes.get("/books")
+    async def books() -> JsonObject:
+        return await gate.store.run(_books)
+
+    @routes.post("/expire-idempotency-keys")
+    async def expire_keys() -> dict[str, int]:
+        return {"expired": await gate.store.run(idempotency.expire_all)}
+
+    @routes.post("/webhook")
+    async def set_webhook(webhook: Webhook) -> JsonObject:
+        await gate.store.run(webhook.apply)
+        return await gate.store.run(_webhook)
+
+    @routes.get("/webhook")
+    async def show_webhook() -> JsonObject:
+        return await gate.store.run(_webhook)
+
+    @routes.post("/webhook/resend")
+    async def resend(event: Annotated[str, Body(embed=True)]) -> JsonObject:
+        if not await gate.store.run(lambda ledger: _resend(ledger, event)):
+            raise HTTPException(404, f"no event {event}")
+        return {"event": event}
+
+    @routes.post("/latency")
+    async def set_latency(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
+        gate.latency = seconds
+        return {"seconds": seconds}
+
+    @routes.post("/settle-after")
+    async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
+        await gate.store.run(lambda ledger: ledger.set("settle_seconds", str(seconds)))
+        return {"seconds": seconds}
+
+    return routes
+
+
+def _books(ledger: Ledger) -> JsonObject:
+    return {name: ledger.select(kind, {}, newest_first=False) for name, kind in BOOKS.items()}
+
+
+def _webhook(ledger: Ledger) -> JsonObject:
+    row = ledger.connection.execute(
+        "SELECT COUNT(*) AS asked, COUNT(delivered) AS delivered FROM deliveries"
+    ).fetchone()
+    events = ledger.setting("webhook_events").split(",")
+    return {
+        "url": ledger.setting("webhook_url"),
+        "events": events,
+        "waiting": row["asked"] - row["delivered"],
+        "delivered": row["delivered"],
+    }
+
+
+def _resend(ledger: Ledger, event: str) -> bool:
+    if ledger.find("event", event) is None:
+        return False
+    ledger.connection.execute("INSERT INTO deliveries (event, due) VALUES (?, 0)", [event])
+    return True

@@ -1,0 +1,35 @@
+"""Customers: create, retrieve."""
+
+from typing import Any
+
+from api_stub.stand_ins.stripe.errors import JsonObject, missing
+from api_stub.stand_ins.stripe.ledger import Ledger, new_id
+
+COVERED = frozenset({"name", "email", "description", "phone", "metadata", "preferred_locales", "address"})
+
+
+def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObject:
+    customer = ledger.add({
+        "id": new_id("cus"), "object": "customer", "livemode": False, "balance": 0, "currency": None, "delinquent": False,
+        "default_source": None, "invoice_settings": {"default_payment_method": None}, "tax_exempt": "none",
+        "name": params.get("name"), "email": params.get("email"), "description": params.get("description"),
+        "phone": params.get("phone"), "address": params.get("address") or None, "metadata": params.get("metadata") or {},
+        "preferred_locales": params.get("preferred_locales", []),
+    })  # fmt: skip
+    ledger.emit("customer.created", customer, idempotency_key=key)
+    return customer
+
+
+def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
+    customer = ledger.find("customer", identifier)
+    if customer is None:
+        raise missing("customer", identifier, param="id", in_path=True)
+    return customer
+
+
+def referenced(ledger: Ledger, identifier: str) -> JsonObject:
+    """The customer that another request names in `customer`."""
+    customer = ledger.find("customer", identifier)
+    if customer is None:
+        raise missing("customer", identifier, param="customer")
+    return customer

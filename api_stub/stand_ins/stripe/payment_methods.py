@@ -1,0 +1,69 @@
+"""Payment methods: attach, retrieve, list of a customer. Made from Stripe's test tokens, never from card numbers.
+
+As at Stripe each use of a token such as `pm_card_visa` makes a new payment method.
+"""
+
+from typing import Any
+
+from api_stub.stand_ins.stripe import customers
+from api_stub.stand_ins.stripe.cards import CARDS, Card
+from api_stub.stand_ins.stripe.errors import Answer, JsonObject, error_body, invalid, missing
+from api_stub.stand_ins.stripe.ledger import Ledger, new_id
+
+
+def make(ledger: Ledger, token: str) -> JsonObject:
+    card = CARDS[token]
+    details = {
+        "brand": card.brand, "display_brand": card.brand, "last4": card.last4, "exp_month": 12, "exp_year": 2034,
+        "country": card.country, "funding": card.funding, "fingerprint": f"fp{card.brand}{card.last4}",
+        "networks": {"available": [card.brand], "preferred": None}, "three_d_secure_usage": {"supported": True},
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": None}, "wallet": None,
+    }  # fmt: skip
+    billing = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
+    method = {
+        "id": new_id("pm"), "object": "payment_method", "type": "card", "livemode": False, "customer": None, "metadata": {},
+        "allow_redisplay": "unspecified", "billing_details": billing, "card": details,
+    }  # fmt: skip
+    return ledger.add(method, token=token)
+
+
+def card_of(ledger: Ledger, method: JsonObject) -> Card:
+    return CARDS[ledger.token_of(method["id"])]
+
+
+def named(ledger: Ledger, identifier: str, *, in_path: bool = False) -> JsonObject:
+    """An existing payment method, or a new one where `identifier` is a test token."""
+    if identifier in CARDS:
+        return make(ledger, identifier)
+    method = ledger.find("payment_method", identifier)
+    if method is None:
+        raise missing("PaymentMethod", identifier, param="payment_method", in_path=in_path)
+    return method
+
+
+def attach(ledger: Ledger, identifier: str, params: dict[str, Any], key: str | None) -> JsonObject | Answer:
+    if "customer" not in params:
+        raise invalid("Missing required param: customer.", code="parameter_missing", param="customer")
+    customer = customers.referenced(ledger, params["customer"])
+    method = named(ledger, identifier, in_path=True)
+    if method["customer"] == customer["id"]:
+        return method
+    if method["customer"] is not None:
+        raise invalid("The payment method you provided has already been attached to a customer.")
+    card = card_of(ledger, method)
+    if not card.attaches and card.decline is not None:
+        decline = card.decline
+        return Answer(
+            402, error_body("card_error", decline.message, code=decline.code, decline_code=decline.decline_code)
+        )
+    method["customer"] = customer["id"]
+    ledger.save(method)
+    ledger.emit("payment_method.attached", method, idempotency_key=key)
+    return method
+
+
+def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
+    method = ledger.find("payment_method", identifier)
+    if method is None:
+        raise missing("PaymentMethod", identifier, param="payment_method", in_path=True)
+    return method

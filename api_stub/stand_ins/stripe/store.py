@@ -1,0 +1,109 @@
+"""Everything the stand-in knows, in one SQLite file that survives `kill -9`: WAL, synchronous=FULL, one writer thread.
+
+What arrives together is committed together: each operation runs in a savepoint of its own, the answers leave after the
+one COMMIT. An effect and the idempotency record that answers for it are therefore on disk together or not at all.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from api_stub.stand_ins.stripe.ledger import Ledger
+
+BATCH = 64
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
+    customer TEXT, payment_intent TEXT, charge TEXT, type TEXT, token TEXT, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (kind, customer, seq);
+CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (kind, payment_intent, seq);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, seq);
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+    scope TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL, path TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    status INTEGER NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, request_id TEXT NOT NULL, PRIMARY KEY (scope, key));
+CREATE TABLE IF NOT EXISTS deliveries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL,
+    delivered REAL, last_error TEXT);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (delivered, due);
+CREATE TABLE IF NOT EXISTS later (seq INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, what TEXT NOT NULL, id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+T = TypeVar("T")
+Operation = Callable[[Ledger], Any]
+_Queued = tuple[Operation, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="stripe-stand-in-store", daemon=True)
+        self._connect().close()  # a file that cannot be used fails here, at start
+        self._thread.start()
+
+    async def run(self, operation: Callable[[Ledger], T]) -> T:
+        """Run in a transaction; returns once it is on disk. What the operation raises is raised here and undone there."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put((operation, loop, future))
+        return await future
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(SCHEMA)
+        return connection
+
+    def _work(self) -> None:
+        connection = self._connect()
+        ledger = Ledger(connection)
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            while len(batch) < BATCH and not self._queue.empty():
+                if (following := self._queue.get()) is None:
+                    self._queue.put(None)
+                    break
+                batch.append(following)
+            self._commit(connection, ledger, batch)
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, ledger: Ledger, batch: list[_Queued]) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = [_attempt(ledger, operation) for operation, _, _ in batch]
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, each waiting request must hear of it
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            outcomes = [(None, error)] * len(batch)
+        for (_, loop, future), (result, failure) in zip(batch, outcomes, strict=True):
+            loop.call_soon_threadsafe(_settle, future, result, failure)
+
+
+def _attempt(ledger: Ledger, operation: Operation) -> tuple[Any, Exception | None]:
+    try:
+        with ledger.savepoint("operation"):
+            return operation(ledger), None
+    except Exception as error:  # noqa: BLE001 - raised again where the operation was asked for
+        return None, error
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any, failure: Exception | None) -> None:
+    if future.cancelled():
+        return
+    if failure is None:
+        future.set_result(result)
+    else:
+        future.set_exception(failure)

@@ -1,0 +1,121 @@
+"""Events delivered to the endpoint: signed with `v1`, at least once, again with growing pauses until a 2xx or three days."""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from dataclasses import dataclass, field
+
+import httpx
+from stripe import WebhookSignature
+
+from api_stub.stand_ins.stripe import refunds
+from api_stub.stand_ins.stripe.ledger import Ledger
+from api_stub.stand_ins.stripe.store import Store
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 30.0
+GIVES_UP_AFTER = 3 * 24 * 60 * 60
+AT_ONCE = 16
+TICK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    seq: int
+    attempts: int
+    event: str
+    payload: str
+    url: str
+    secret: str
+
+
+@dataclass
+class Postman:
+    """Runs beside the server; what it has not delivered when the process dies is delivered after the restart."""
+
+    store: Store
+    under_way: set[int] = field(default_factory=set)
+
+    async def run(self) -> None:
+        limit = asyncio.Semaphore(AT_ONCE)
+        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client, asyncio.TaskGroup() as tasks:
+            while True:
+                await self.store.run(do_what_is_due)
+                for delivery in await self.store.run(self._due):
+                    self.under_way.add(delivery.seq)
+                    tasks.create_task(self._deliver(client, limit, delivery))
+                await asyncio.sleep(TICK)
+
+    def _due(self, ledger: Ledger) -> list[Delivery]:
+        rows = ledger.connection.execute(
+            "SELECT d.seq, d.attempts, o.id AS event, o.body FROM deliveries d JOIN objects o ON o.id = d.event"
+            " WHERE d.delivered IS NULL AND d.due <= ? ORDER BY d.due LIMIT ?",
+            [time.time(), 10 * AT_ONCE],
+        )
+        url, secret = ledger.setting("webhook_url"), ledger.setting("webhook_secret")
+        return [
+            Delivery(row["seq"], row["attempts"], row["event"], row["body"], url, secret)
+            for row in rows
+            if url and row["seq"] not in self.under_way
+        ]
+
+    async def _deliver(self, client: httpx.AsyncClient, limit: asyncio.Semaphore, delivery: Delivery) -> None:
+        async with limit:
+            error = await _post(client, delivery)
+        await self.store.run(lambda ledger: _record(ledger, delivery, error))
+        self.under_way.discard(delivery.seq)
+
+
+async def _post(client: httpx.AsyncClient, delivery: Delivery) -> str | None:
+    """None if the endpoint took it, else why it did not."""
+    signature = WebhookSignature.generate_signature_header(delivery.payload, delivery.secret)
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "Stripe-Signature": signature,
+        "User-Agent": "Stripe/1.0",
+    }
+    try:
+        response = await client.post(delivery.url, content=delivery.payload.encode(), headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return type(error).__name__
+    return None if response.is_success else f"status {response.status_code}"
+
+
+def _record(ledger: Ledger, delivery: Delivery, error: str | None) -> None:
+    now = time.time()
+    if error is None:
+        ledger.connection.execute(
+            "UPDATE deliveries SET delivered = ?, attempts = attempts + 1 WHERE seq = ?", [now, delivery.seq]
+        )
+        event = ledger.find("event", delivery.event)
+        if event is not None:
+            ledger.save(event | {"pending_webhooks": 0})
+        return
+    if json.loads(delivery.payload)["created"] < now - GIVES_UP_AFTER:
+        ledger.connection.execute("DELETE FROM deliveries WHERE seq = ?", [delivery.seq])
+        return
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**delivery.attempts) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+    ledger.connection.execute(
+        "UPDATE deliveries SET attempts = attempts + 1, due = ?, last_error = ? WHERE seq = ?",
+        [now + pause, error, delivery.seq],
+    )
+
+
+def do_what_is_due(ledger: Ledger) -> None:
+    """What the bank does by itself after a while: settle or return refunds."""
+    for row in ledger.connection.execute("SELECT * FROM later WHERE due <= ?", [time.time()]).fetchall():
+        refunds.settle(ledger, row["id"], row["what"])
+        ledger.connection.execute("DELETE FROM later WHERE seq = ?", [row["seq"]])
+
+
+@contextlib.asynccontextmanager
+async def delivering(store: Store):  # type: ignore[no-untyped-def]
+    task = asyncio.create_task(Postman(store).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
