@@ -87,7 +87,9 @@ class Inbox:
             envelope.rcpt_tos.append(address)
         return answer or "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802 the library's name for it
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         recipients = list(envelope.rcpt_tos)
         facts = {"sender": envelope.mail_from or "", "recipient": recipients[0]}
         answer = await self.go_wrong(Stage.BEFORE_STORING, server, **facts)

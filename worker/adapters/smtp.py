@@ -1,0 +1,105 @@
+"""Emails over SMTP: plain, STARTTLS or implicit TLS with the certificate checked, login where configured.
+
+Covered: one connection for each email; short retries of what cannot deliver twice; the answer that got lost told apart
+from the one that said no. A lost answer may mean a delivered email: sending it again gives the customer two with the same
+Message-ID, which mail programs show as one.
+Not covered: keeping connections open between emails, several recipients, bounces that come back later by email.
+Addresses, subjects and bodies never reach a log or an error's text.
+"""
+
+import ipaddress
+import logging
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from tasks.errors import Misconfigured
+from tasks.ports import Letter
+from worker.adapters.mime import MailAddress, Sender, as_bytes, recipient
+from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, Tls, deliver
+
+log = logging.getLogger(__name__)
+
+
+class SmtpMailer:
+    """A `tasks.ports.Mailer`. It keeps nothing between emails, so one instance serves many threads.
+
+    sender, reply_to: addresses; sender_name: shown beside the sender's. ca_file: PEM of certificate authorities to trust
+    instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself.
+    attempts: tries of what failed before the email was handed over.
+    Raises Misconfigured where a password would travel unencrypted beyond this machine, or an address is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        sender: str,
+        sender_name: str,
+        reply_to: str | None = None,
+        tls: Tls = "starttls",
+        username: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        timeout: float = 10.0,
+        answer_timeout: float = 60.0,
+        attempts: int = 3,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if tls == "none" and username is not None and not _is_this_machine(host):
+            raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
+        self._sender = Sender(_ours(sender), sender_name, _ours(reply_to) if reply_to else None)
+        self._server = Server(
+            host=host,
+            port=port,
+            tls=tls,
+            username=username,
+            password=password,
+            timeout=timeout,
+            answer_timeout=answer_timeout,
+            name=self._sender.address.address.rpartition("@")[2],
+            trust=ssl.create_default_context(cafile=ca_file),
+        )
+        self._attempts, self._now = attempts, now
+
+    def send(self, letter: Letter) -> None:
+        """See `tasks.ports.Mailer.send`; besides, Refused: the server will not take this email, whoever it is for."""
+        to = recipient(letter)
+        envelope = Envelope(
+            sender=self._sender.address.address,
+            recipient=to.address,
+            international=to.international or self._sender.address.international,
+            content=as_bytes(letter, sender=self._sender, to=to, date=self._now()),
+        )
+        self._retrying(letter.message_id)(deliver, self._server, envelope)
+        log.info("email handed over message_id=%s", letter.message_id)
+
+    def _retrying(self, message_id: str) -> Retrying:
+        def tell(state: RetryCallState) -> None:
+            reason = state.outcome.exception() if state.outcome else None
+            log.info("email tried again message_id=%s attempt=%d: %s", message_id, state.attempt_number, reason)
+
+        return Retrying(
+            retry=retry_if_exception_type(NotHandedOver),
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_random_exponential(multiplier=0.25, max=2.0),
+            before_sleep=tell,
+            reraise=True,
+        )
+
+
+def _ours(address: str) -> MailAddress:
+    try:
+        return MailAddress.read(address)
+    except ValueError:
+        raise Misconfigured(f"our own mail address is malformed: {address!r}") from None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,163 @@
+"""One email over one SMTP connection, step by step, so that each failure says what is certain.
+
+Until the last line of the email is sent, nothing was delivered; from then until the server's answer, nobody knows.
+Server texts may repeat the address or the subject, so only their codes go on.
+"""
+
+import re
+import smtplib
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn
+
+from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+
+Tls = Literal["none", "starttls", "tls"]
+
+GOODBYE_SECONDS = 2.0
+
+OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
+"""Syntax, order and login: the same for every recipient, so a person must look."""
+
+_LINE_STARTS_WITH_DOT = re.compile(rb"(?m)^\.")
+_ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
+
+
+class NotHandedOver(TemporarilyUnavailable):
+    """It failed before the email was handed over whole: trying again cannot deliver it twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str
+    port: int
+    tls: Tls
+    username: str | None
+    password: str | None = field(repr=False)
+    timeout: float
+    answer_timeout: float
+    """seconds to wait for the answer to the email itself, which servers may take longer over"""
+    name: str
+    """what we call ourselves in EHLO"""
+    trust: ssl.SSLContext
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    sender: str = field(repr=False)
+    recipient: str = field(repr=False)
+    international: bool
+    content: bytes = field(repr=False)
+
+
+def deliver(server: Server, envelope: Envelope) -> None:
+    """Raises NotHandedOver, TemporarilyUnavailable, OutcomeUnknown, Refused (AddressRefused) or Misconfigured."""
+    connection = _connect(server)
+    try:
+        _address(connection, envelope)
+        _hand_over(connection, envelope.content, server.answer_timeout)
+        _say_goodbye(connection)
+    finally:
+        connection.close()
+
+
+def _say_goodbye(connection: smtplib.SMTP) -> None:
+    """Out of courtesy: the email is the server's already, so nothing here can fail or take long."""
+    with suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.settimeout(GOODBYE_SECONDS)
+        connection.quit()
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    try:
+        if server.tls == "tls":
+            connection: smtplib.SMTP = smtplib.SMTP_SSL(
+                server.host, server.port, server.name, timeout=server.timeout, context=server.trust
+            )
+        else:
+            connection = smtplib.SMTP(server.host, server.port, server.name, timeout=server.timeout)
+    except OSError as error:
+        _failed_before_handing_over(error, "connecting")
+    try:
+        if server.tls == "starttls":
+            connection.starttls(context=server.trust)
+        connection.ehlo_or_helo_if_needed()
+        if server.username is not None:
+            connection.login(server.username, server.password or "")
+    except OSError as error:
+        connection.close()
+        _failed_before_handing_over(error, "opening the dialogue")
+    return connection
+
+
+def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
+    """Certificates, passwords and missing abilities need a person; the network and 4xx codes need time."""
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        raise Misconfigured("the mail server does not offer what the settings ask for (STARTTLS, login)") from None
+    if isinstance(error, smtplib.SMTPResponseException) and 500 <= error.smtp_code < 600:
+        raise Misconfigured(f"the mail server refuses us while {doing}: {error.smtp_code}") from None
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise Misconfigured(f"the mail server's certificate is not trusted: {error.verify_message}") from None
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        raise Misconfigured("the mail server does not speak TLS on this port; is it starttls?") from None
+    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else type(error).__name__
+    raise NotHandedOver(f"the mail server is not available while {doing}: {code}") from None
+
+
+def _address(connection: smtplib.SMTP, envelope: Envelope) -> None:
+    options = [f"SIZE={len(envelope.content)}"] if connection.has_extn("size") else []
+    if envelope.international:
+        if not connection.has_extn("smtputf8"):
+            raise AddressRefused("the mail server cannot deliver to addresses outside ASCII", code="5.6.7")
+        options += ["SMTPUTF8", "BODY=8BITMIME"]
+        connection.command_encoding = "utf-8"
+    try:
+        code, text = connection.mail(envelope.sender, options)
+        if code != 250:
+            _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
+        code, text = connection.rcpt(envelope.recipient)
+        if code not in {250, 251}:
+            _not_accepted(
+                code, text, AddressRefused(f"the mail server refuses the recipient: {code}", code=_code(code, text))
+            )
+    except OSError as error:
+        _failed_before_handing_over(error, "addressing")
+
+
+def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) -> None:
+    try:
+        code, text = connection.docmd("DATA")
+        if code != 354:
+            _not_accepted(code, text, Refused("the mail server refuses the email", code=_code(code, text)))
+        connection.send(_LINE_STARTS_WITH_DOT.sub(b"..", content))
+    except OSError as error:
+        _failed_before_handing_over(error, "sending")
+    try:
+        if connection.sock is not None:
+            connection.sock.settimeout(answer_timeout)
+        connection.send(b".\r\n")
+        code, text = connection.getreply()
+    except OSError as error:
+        raise OutcomeUnknown(f"the mail server's answer to the email was lost: {type(error).__name__}") from None
+    if 400 <= code < 500:
+        raise TemporarilyUnavailable(f"the mail server puts the email off: {_code(code, text)}")
+    if 500 <= code < 600:
+        raise Refused("the mail server refuses the email", code=_code(code, text))
+    if code != 250:
+        raise OutcomeUnknown("the mail server's answer to the email makes no sense")
+
+
+def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
+    if code in OUR_FAULT and not text.startswith(b"5.1."):  # 5.1.x is about the address, whatever the code before it
+        raise Misconfigured(f"the mail server refuses our commands: {_code(code, text)}")
+    if 500 <= code < 600 and code != 552:  # RFC 5321 4.5.3.1.10: 552 may mean "too many" and is to be tried again
+        raise for_good
+    raise NotHandedOver(f"the mail server puts us off: {_code(code, text)}")
+
+
+def _code(code: int, text: bytes) -> str:
+    """The enhanced status code (RFC 3463) where there is one, it says more: `5.1.1` rather than `550`."""
+    enhanced = _ENHANCED_CODE.match(text)
+    return enhanced[0].decode() if enhanced else str(code)
