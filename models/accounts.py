@@ -1,0 +1,113 @@
+"""Who buys: accounts, the people who may order for them, how they pay, and what the VAT registry said of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Country, CreatedAt, Currency, Key, text_enum
+from models.rules.vat import BuyerType
+
+
+class AccountKind(StrEnum):
+    SELF_SERVE = "self_serve"
+    CORPORATE = "corporate"
+
+
+class Language(StrEnum):
+    EN = "en"
+    ES = "es"
+    DE = "de"
+    FR = "fr"
+    IT = "it"
+
+
+class Account(Base):
+    """A customer. Its currency never changes: balance, prices and charges are in it."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("country = upper(country)", name="country_upper_case"),
+        CheckConstraint("currency = upper(currency)", name="currency_upper_case"),
+    )
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[AccountKind] = mapped_column(text_enum(AccountKind), default=AccountKind.SELF_SERVE)
+    buyer_type: Mapped[BuyerType] = mapped_column(text_enum(BuyerType), default=BuyerType.BUSINESS)
+    country: Mapped[Country]
+    postcode: Mapped[str | None] = mapped_column(String(20))
+    address: Mapped[str] = mapped_column(String(500), default="")
+    currency: Mapped[Currency]
+    language: Mapped[Language] = mapped_column(text_enum(Language), default=Language.EN)
+    timezone: Mapped[str] = mapped_column(String(60), default="UTC")
+    vat_number: Mapped[str | None] = mapped_column(String(30))
+    customer_ref: Mapped[str | None] = mapped_column(String(255))
+    """the payment provider's reference of the customer, once there is one"""
+    created_at: Mapped[CreatedAt]
+
+    contacts: Mapped[list["Contact"]] = relationship(lazy="raise", order_by="Contact.name")
+
+
+class Contact(Base):
+    """A person of the account; only a billing contact may order."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (UniqueConstraint("account_id", "email"),)
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    is_billing_contact: Mapped[bool] = mapped_column(default=False)
+
+
+class PaymentMethodStatus(StrEnum):
+    USABLE = "usable"
+    DECLINED = "declined"
+    REPLACED = "replaced"
+
+
+class PaymentMethod(Base):
+    """A card as the provider stores it; we keep only what a person recognizes it by."""
+
+    __tablename__ = "payment_methods"
+    __table_args__ = (
+        Index("one_usable_payment_method", "account_id", unique=True, postgresql_where="status = 'usable'"),
+        UniqueConstraint("account_id", "ref"),
+    )
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    ref: Mapped[str] = mapped_column(String(255))
+    brand: Mapped[str] = mapped_column(String(40))
+    last4: Mapped[str] = mapped_column(String(4))
+    status: Mapped[PaymentMethodStatus] = mapped_column(
+        text_enum(PaymentMethodStatus), default=PaymentMethodStatus.USABLE
+    )
+    created_at: Mapped[CreatedAt]
+
+
+class VatCheckStatus(StrEnum):
+    VALID = "valid"
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+
+
+class VatCheck(Base):
+    """Evidence: what the registry answered about a number, when, and its receipt. An outage is kept too, but decides nothing."""
+
+    __tablename__ = "vat_checks"
+    __table_args__ = (Index(None, "account_id", "number", "asked_at"),)
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    number: Mapped[str] = mapped_column(String(30))
+    status: Mapped[VatCheckStatus] = mapped_column(text_enum(VatCheckStatus))
+    asked_at: Mapped[datetime]
+    consultation_number: Mapped[str | None] = mapped_column(String(60))
+    registered_name: Mapped[str | None] = mapped_column(String(500))
+    registered_address: Mapped[str | None] = mapped_column(String(1000))
+    reason: Mapped[str | None] = mapped_column(String(60))

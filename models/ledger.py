@@ -1,0 +1,112 @@
+"""An account's balance as an append-only ledger; the balance is the sum of its movements and is never negative."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.accounts import Account
+from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+
+
+class MovementKind(StrEnum):
+    RESERVED = "reserved"
+    """balance set aside to pay for an order; stays spent once the order is active"""
+    RELEASED = "released"
+    """a reservation given back: the order ended otherwise, or was quoted anew"""
+    CREDITED = "credited"
+    """the customer's money from a change that cost less than it credited"""
+    GRANTED = "granted"
+    """put there by a person, with a reason"""
+
+
+class LedgerMovement(Base):
+    """One movement, for one cause. Negative takes from the balance."""
+
+    __tablename__ = "ledger_movements"
+    __table_args__ = (
+        UniqueConstraint("account_id", "currency", "sequence"),
+        CheckConstraint("balance_minor >= 0", name="balance_not_negative"),
+        CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
+        CheckConstraint("(kind = 'reserved') = (amount_minor < 0)", name="sign_fits_kind"),
+    )
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    currency: Mapped[Currency]
+    sequence: Mapped[int]
+    """1, 2, 3 ... per account and currency"""
+    kind: Mapped[MovementKind] = mapped_column(text_enum(MovementKind))
+    amount_minor: Mapped[Minor]
+    balance_minor: Mapped[Minor]
+    """the sum up to and including this movement"""
+    cause: Mapped[str] = mapped_column(String(120), unique=True)
+    """what made it, e.g. `order:{id}:reserve:1`: a cause moves money once"""
+    order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    step: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[CreatedAt]
+
+
+class BalanceTooLow(Exception):
+    """The account does not have that much balance."""
+
+
+def balance(session: Session, account_id: UUID, currency: str) -> int:
+    """The account's balance in minor units of `currency`."""
+    last = _last(session, account_id, currency)
+    return last.balance_minor if last else 0
+
+
+def post(
+    session: Session,
+    *,
+    account_id: UUID,
+    currency: str,
+    kind: MovementKind,
+    amount_minor: int,
+    cause: str,
+    step: str,
+    order_id: UUID | None = None,
+    note: str = "",
+) -> LedgerMovement | None:
+    """Append a movement; a cause already posted is left alone and gives None.
+
+    Locks the account's row, so that movements of one account follow each other.
+    Raises BalanceTooLow where the balance would fall below zero.
+    """
+    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    if session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None:
+        return None
+    last = _last(session, account_id, currency)
+    after = (last.balance_minor if last else 0) + amount_minor
+    if after < 0:
+        raise BalanceTooLow(f"a balance of {after - amount_minor} cannot pay {-amount_minor} {currency} (minor units)")
+    movement = LedgerMovement(
+        account_id=account_id,
+        currency=currency,
+        sequence=(last.sequence if last else 0) + 1,
+        kind=kind,
+        amount_minor=amount_minor,
+        balance_minor=after,
+        cause=cause,
+        order_id=order_id,
+        step=step,
+        note=note,
+    )
+    session.add(movement)
+    session.flush()
+    return movement
+
+
+def movements(session: Session, account_id: UUID) -> Sequence[LedgerMovement]:
+    """All movements of an account, oldest first, by currency."""
+    order = (LedgerMovement.currency, LedgerMovement.sequence)
+    return session.scalars(select(LedgerMovement).where(LedgerMovement.account_id == account_id).order_by(*order)).all()
+
+
+def _last(session: Session, account_id: UUID, currency: str) -> LedgerMovement | None:
+    query = select(LedgerMovement).where(LedgerMovement.account_id == account_id, LedgerMovement.currency == currency)
+    return session.scalar(query.order_by(LedgerMovement.sequence.desc()).limit(1))

@@ -1,0 +1,52 @@
+"""What goes out and comes in beside the orders' own rows: the outbox, emails sent, webhooks received."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, CreatedAt, text_enum
+from models.states import LetterKind, LetterStatus, Step
+
+
+class OutboxMessage(Base):
+    """That an order's chain is to be published from a step on; committed with what calls for it, deleted once published."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    step: Mapped[Step] = mapped_column(text_enum(Step))
+    created_at: Mapped[CreatedAt]
+
+
+class SentLetter(Base):
+    """An email of an order, at most one of each kind and revision. The text itself is not kept."""
+
+    __tablename__ = "sent_letters"
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    kind: Mapped[LetterKind] = mapped_column(text_enum(LetterKind), primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(200), unique=True)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    status: Mapped[LetterStatus] = mapped_column(text_enum(LetterStatus), default=LetterStatus.SENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[CreatedAt]
+    sent_at: Mapped[datetime | None]
+
+
+class WebhookReceived(Base):
+    """A provider's notification as it came, stored before anything is made of it; its id arrives once."""
+
+    __tablename__ = "webhooks_received"
+    __table_args__ = (Index("ix_webhooks_waiting", "received_at", postgresql_where="handled_at is null"),)
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """the provider's event id"""
+    type: Mapped[str] = mapped_column(String(100))
+    charge_ref: Mapped[str | None] = mapped_column(String(255))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[CreatedAt]
+    handled_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(200))

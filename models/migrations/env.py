@@ -1,0 +1,16 @@
+"""Run by Alembic: migrate the database that the configuration names, one process at a time."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool, text
+
+from models.tables import metadata
+
+_LOCK = 0x70726F72  # any number, the same for every process that migrates
+
+engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    with context.begin_transaction():
+        connection.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        context.run_migrations()
+    connection.commit()

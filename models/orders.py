@@ -1,0 +1,228 @@
+"""Quotes and the orders placed on them. Amounts are minor units of the row's currency; a line is priced the same in both."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+
+from models.accounts import Language
+from models.base import Base, CreatedAt, Currency, Key, Minor, Rate, text_enum
+from models.rules.cart import Action
+from models.rules.period import Interval
+from models.rules.vat import Treatment
+from models.states import OrderStatus, PaymentKind, Step
+
+
+class PricedLine:
+    """One line with its whole arithmetic: what it costs, what it credits, over which time, at which tax."""
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[Action] = mapped_column(text_enum(Action))
+    product_code: Mapped[str] = mapped_column(String(60))
+    tier_code: Mapped[str] = mapped_column(String(60))
+    seats: Mapped[int]
+    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    unit_minor: Mapped[Minor]
+    """per seat and period, net; 0 on a trial"""
+    charge_minor: Mapped[Minor]
+    """unit x seats: the whole new period, net"""
+    unused_minor: Mapped[Minor]
+    """credit for the running period's rest, net, not negative"""
+    net_minor: Mapped[Minor]
+    """charge - unused; negative where the customer gets money back"""
+    tax_rate: Mapped[Rate]
+    tax_treatment: Mapped[Treatment] = mapped_column(text_enum(Treatment))
+    charge_tax_minor: Mapped[Minor]
+    unused_tax_minor: Mapped[Minor]
+    """at the rate of the period it comes from"""
+    tax_minor: Mapped[Minor]
+    total_minor: Mapped[Minor]
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    anchor_day: Mapped[int]
+    from_tier: Mapped[str | None] = mapped_column(String(60))
+    """what a change starts from; None on lines that start anew"""
+    from_seats: Mapped[int | None]
+    from_interval: Mapped[Interval | None] = mapped_column(text_enum(Interval, "from_interval"))
+    from_period_id: Mapped[UUID | None]
+    from_charged_minor: Mapped[int | None] = mapped_column(BigInteger)
+    from_tax_rate: Mapped[Rate | None]
+    from_period_start: Mapped[datetime | None]
+    from_period_end: Mapped[datetime | None]
+    share_left: Mapped[int | None] = mapped_column(BigInteger)
+    """units of the running period left at the change, of `share_whole`; seconds or calendar days, as `share_unit` says"""
+    share_whole: Mapped[int | None] = mapped_column(BigInteger)
+    share_unit: Mapped[str | None] = mapped_column(String(10))
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:  # noqa: N805 - SQLAlchemy calls it with the class
+        return (
+            CheckConstraint("seats > 0", name="seats_positive"),
+            CheckConstraint("net_minor = charge_minor - unused_minor", name="net_adds_up"),
+            CheckConstraint("tax_minor = charge_tax_minor - unused_tax_minor", name="tax_adds_up"),
+            CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
+            CheckConstraint("charge_minor >= 0 and unused_minor >= 0", name="amounts_not_negative"),
+        )
+
+
+class Totals:
+    """The sum of the lines and how it is settled: total = net + tax; balance pays first, the rest is due, or becomes balance."""
+
+    currency: Mapped[Currency]
+    net_minor: Mapped[Minor]
+    tax_minor: Mapped[Minor]
+    total_minor: Mapped[Minor]
+    balance_used_minor: Mapped[Minor]
+    due_minor: Mapped[Minor]
+    to_balance_minor: Mapped[Minor]
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over everything that decides the amount"""
+    as_of: Mapped[datetime]
+    """the instant the change takes effect and time is counted from"""
+    vat_number: Mapped[str | None] = mapped_column(String(30))
+    """the number the tax treatment rests on, as the registry wants it"""
+    vat_set_aside: Mapped[bool] = mapped_column(default=False)
+    """VAT is charged although the buyer gave a number, because the registry could not be asked"""
+
+
+TOTALS_ADD_UP = (
+    CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
+    CheckConstraint("due_minor = total_minor + to_balance_minor - balance_used_minor", name="due_adds_up"),
+    CheckConstraint(
+        "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0", name="settlement_not_negative"
+    ),
+)
+
+
+class Quote(Totals, Base):
+    """A binding offer until `expires_at`."""
+
+    __tablename__ = "quotes"
+    __table_args__ = tuple(c.copy() for c in TOTALS_ADD_UP)
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    expires_at: Mapped[datetime]
+    needs_payment_details: Mapped[bool]
+    created_at: Mapped[CreatedAt]
+
+    lines: Mapped[list["QuoteLine"]] = relationship(lazy="raise", order_by="QuoteLine.position", cascade="all")
+
+
+class QuoteLine(PricedLine, Base):
+    __tablename__ = "quote_lines"
+
+    quote_id: Mapped[UUID] = mapped_column(ForeignKey("quotes.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Order(Totals, Base):
+    """One purchase, as the customer confirmed it, and where on its way it is.
+
+    `next_step` and the lease say whose turn it is: a step claims the order by taking the lease with a token of its own and
+    may write only while the order still carries that token.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        *(c.copy() for c in TOTALS_ADD_UP),
+        UniqueConstraint("api_key_id", "idempotency_key", postgresql_nulls_not_distinct=True),
+        UniqueConstraint("quote_id"),
+        CheckConstraint("(lease_token is null) = (lease_until is null)", name="lease_whole"),
+        CheckConstraint(
+            "(status in ('open', 'needs_attention')) = (next_step is not null)", name="open_orders_have_a_next_step"
+        ),
+        Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
+        Index("ix_orders_account", "account_id", "number"),
+    )
+
+    id: Mapped[Key]
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1001), unique=True)
+    """what people call it by"""
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    quote_id: Mapped[UUID] = mapped_column(ForeignKey("quotes.id"))
+    language: Mapped[Language] = mapped_column(text_enum(Language))
+    api_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    idempotency_key: Mapped[str] = mapped_column(String(255))
+    request_digest: Mapped[str] = mapped_column(String(64))
+
+    status: Mapped[OrderStatus] = mapped_column(text_enum(OrderStatus), default=OrderStatus.OPEN)
+    reason: Mapped[str | None] = mapped_column(String(60))
+    """why it waits or ended so: a stable code"""
+    reason_facts: Mapped[dict[str, Any] | None]
+    proposed_quote_id: Mapped[UUID | None] = mapped_column(ForeignKey("quotes.id"))
+    """in awaiting_confirmation: the fresh quote the customer may accept"""
+    revision: Mapped[int] = mapped_column(default=1)
+    """goes up with each quote accepted for this order; part of the keys of what is done once per quote"""
+    payment_kind: Mapped[PaymentKind | None] = mapped_column(text_enum(PaymentKind))
+    payment_due_at: Mapped[datetime | None]
+    """when an invoice is to be paid"""
+    vat_check_id: Mapped[UUID | None] = mapped_column(ForeignKey("vat_checks.id"))
+    vat_provisional: Mapped[bool] = mapped_column(default=False)
+    cancel_requested_at: Mapped[datetime | None]
+
+    next_step: Mapped[Step | None] = mapped_column(text_enum(Step))
+    lease_token: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    """tries of `next_step` so far"""
+    next_attempt_at: Mapped[datetime | None]
+    wake_at: Mapped[datetime | None]
+    """if nothing has moved by then, the sweep looks after it"""
+    restarts: Mapped[int] = mapped_column(default=0)
+    """how often the sweep restarted it since its last progress"""
+    last_error: Mapped[str | None] = mapped_column(String(2000))
+
+    created_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+
+    lines: Mapped[list["OrderLine"]] = relationship(
+        lazy="raise", order_by="OrderLine.position", cascade="all, delete-orphan"
+    )
+
+
+class OrderLine(PricedLine, Base):
+    __tablename__ = "order_lines"
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    subscription_id: Mapped[UUID | None] = mapped_column(ForeignKey("subscriptions.id"))
+    """known from the start on a change, from activation on else"""
+
+
+class OrderedProduct(Base):
+    """Holds a product of an account for the one open order on it; released when that order ends."""
+
+    __tablename__ = "ordered_products"
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    product_code: Mapped[str] = mapped_column(String(60), primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
+
+
+class OrderStep(Base):
+    """A step that an order has been through, or is at: how often it was tried and what came of it."""
+
+    __tablename__ = "order_steps"
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[Step] = mapped_column(text_enum(Step), primary_key=True)
+    attempts: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(60))
+    error: Mapped[str | None] = mapped_column(String(2000))
+    updated_at: Mapped[datetime]
+
+
+class OrderEvent(Base):
+    """The order's timeline, append-only; what the status page, the event stream and operations read."""
+
+    __tablename__ = "order_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
+    at: Mapped[CreatedAt]
+    kind: Mapped[str] = mapped_column(String(60))
+    facts: Mapped[dict[str, Any]]

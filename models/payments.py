@@ -1,0 +1,62 @@
+"""Money asked for and given back. Each row is written, with its key, before the provider first hears of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, CreatedAt, Currency, Minor, text_enum
+from models.states import AttemptStatus, RefundState
+
+
+class ChargeAttempt(Base):
+    """One try at an order's money; another card is another attempt with another key."""
+
+    __tablename__ = "charge_attempts"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index(
+            "one_live_charge",
+            "order_id",
+            unique=True,
+            postgresql_where="status not in ('declined', 'canceled', 'void')",
+        ),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    payment_method_id: Mapped[UUID] = mapped_column(ForeignKey("payment_methods.id"))
+    status: Mapped[AttemptStatus] = mapped_column(text_enum(AttemptStatus), default=AttemptStatus.PENDING)
+    ref: Mapped[str | None] = mapped_column(String(255), unique=True)
+    """the provider's id of it"""
+    decline_code: Mapped[str | None] = mapped_column(String(60))
+    action_url: Mapped[str | None] = mapped_column(String(2000))
+    created_at: Mapped[CreatedAt]
+    settled_at: Mapped[datetime | None]
+
+
+class RefundAttempt(Base):
+    """Money going back for one charge attempt."""
+
+    __tablename__ = "refund_attempts"
+    __table_args__ = (
+        ForeignKeyConstraint(["order_id", "charge_attempt"], ["charge_attempts.order_id", "charge_attempts.attempt"]),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index("one_live_refund", "order_id", unique=True, postgresql_where="status <> 'failed'"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    charge_attempt: Mapped[int]
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    reason: Mapped[str] = mapped_column(String(60))
+    status: Mapped[RefundState] = mapped_column(text_enum(RefundState), default=RefundState.PENDING)
+    ref: Mapped[str | None] = mapped_column(String(255), unique=True)
+    created_at: Mapped[CreatedAt]
+    settled_at: Mapped[datetime | None]

@@ -1,0 +1,262 @@
+"""An order's guarded transitions. Each is one conditional update: whoever comes second changes nothing and is told so.
+
+A step *claims* the order (its turn, nobody else's lease) and gets a token; what it writes later holds only while the order
+still carries that token. A worker that was stopped past its lease and wakes up finds another's token: LeaseLost, rolled back.
+Time in leases is the database's, so that machines need not agree on it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import ledger
+from models.base import uuid7
+from models.messages import OutboxMessage
+from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
+from models.states import FINAL, OrderStatus, Step, steps_from
+
+GRACE = timedelta(seconds=8)
+"""How long an order may stand between two steps before the sweep looks after it."""
+
+_GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the order over; nothing of this one's may be written any more."""
+
+
+def _db_now(later: timedelta = timedelta()) -> ColumnElement[datetime]:
+    return func.clock_timestamp() + later
+
+
+def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> Order | None:
+    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `standing`)."""
+    free = or_(Order.lease_until.is_(None), Order.lease_until < _db_now())
+    due = or_(Order.next_attempt_at.is_(None), Order.next_attempt_at <= _db_now())
+    statement = (
+        update(Order)
+        .where(Order.id == order_id, Order.status == OrderStatus.OPEN, Order.next_step == step, free, due)
+        .values(
+            lease_token=uuid7(),
+            lease_until=_db_now(lease),
+            wake_at=_db_now(lease),
+            attempts=Order.attempts + 1,
+            next_attempt_at=None,
+        )
+        .returning(Order)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def advance(
+    session: Session,
+    order: Order,
+    step: Step,
+    outcome: str,
+    *,
+    to: Step | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost."""
+    next_step = to or steps_from(step)[1]
+    _write(session, order, next_step=next_step, attempts=0, restarts=0, wake_at=_db_now(GRACE), last_error=None)
+    _record_step(session, order, step, outcome)
+    note(session, order.id, f"{step}.{outcome}", facts)
+
+
+def stop(
+    session: Session,
+    order: Order,
+    step: Step,
+    status: OrderStatus,
+    *,
+    reason: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    wake_in: timedelta | None = None,
+) -> None:
+    """End the chain here: finally, or until somebody does something. Raises LeaseLost.
+
+    wake_in: when the sweep is to look after a waiting order; None where only an action from outside goes on with it.
+    """
+    values: dict[str, Any] = {"status": status, "reason": reason, "reason_facts": dict(facts or {})}
+    wake_at = _db_now(wake_in) if wake_in else None
+    _write(session, order, next_step=None, attempts=0, wake_at=wake_at, last_error=None, **values)
+    _record_step(session, order, step, status.value)
+    _settle(session, order, status, step)
+    note(session, order.id, f"order.{status}", {"reason": reason, **(facts or {})})
+
+
+def postpone(session: Session, order_id: UUID, step: Step, token: UUID | None, *, delay: timedelta, error: str) -> bool:
+    """Give the order back untouched, to be tried again after `delay`. False where it has moved on, or another holds it.
+
+    token: our lease; None where we never got to take one, or our taking it was rolled back.
+    """
+    statement = (
+        update(Order)
+        .where(
+            Order.id == order_id,
+            Order.status == OrderStatus.OPEN,
+            Order.next_step == step,
+            or_(Order.lease_token.is_(None), Order.lease_token == token),
+        )
+        .values(
+            lease_token=None,
+            lease_until=None,
+            next_attempt_at=_db_now(delay),
+            wake_at=_db_now(delay + GRACE),
+            last_error=error[:2000],
+        )
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return False
+    note(session, order_id, f"{step}.postponed", {"seconds": round(delay.total_seconds(), 1), "error": error[:500]})
+    return True
+
+
+def park(session: Session, order_id: UUID, *, error: str) -> bool:
+    """A person must look: keep the step it stands at, out of the sweep's sight. False where the order is not open."""
+    statement = (
+        update(Order)
+        .where(Order.id == order_id, Order.status == OrderStatus.OPEN)
+        .values(
+            status=OrderStatus.NEEDS_ATTENTION,
+            reason="needs-attention",
+            last_error=error[:2000],
+            lease_token=None,
+            lease_until=None,
+            next_attempt_at=None,
+            wake_at=None,
+        )
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    parked = session.scalar(statement) is not None
+    if parked:
+        note(session, order_id, "order.needs_attention", {"error": error[:500]})
+    return parked
+
+
+def reopen(session: Session, order_id: UUID, *, waiting_in: tuple[OrderStatus, ...], step: Step, why: str) -> bool:
+    """A waiting order goes on from `step`; its chain is published through the outbox. False where it does not wait so (any more)."""
+    statement = (
+        update(Order)
+        .where(Order.id == order_id, Order.status.in_(waiting_in))
+        .values(
+            status=OrderStatus.OPEN,
+            next_step=step,
+            reason=None,
+            reason_facts=None,
+            attempts=0,
+            restarts=0,
+            next_attempt_at=None,
+            last_error=None,
+            wake_at=_db_now(GRACE),
+        )
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return False
+    session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
+    note(session, order_id, "order.reopened", {"why": why, "step": step.value})
+    return True
+
+
+def end_waiting(
+    session: Session, order: Order, *, waiting_in: tuple[OrderStatus, ...], status: OrderStatus, reason: str
+) -> bool:
+    """A waiting order ends without a charge. False where it does not wait so (any more)."""
+    statement = (
+        update(Order)
+        .where(Order.id == order.id, Order.status.in_(waiting_in))
+        .values(status=status, reason=reason, next_step=None, wake_at=None, next_attempt_at=None, finished_at=_db_now())
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return False
+    _settle(session, order, status, None)
+    note(session, order.id, f"order.{status}", {"reason": reason})
+    return True
+
+
+def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
+    """Keep the fresh quote that a waiting order may be confirmed with."""
+    session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))
+
+
+def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:
+    """Status and next step now, None where there is no such order."""
+    row = session.execute(select(Order.status, Order.next_step).where(Order.id == order_id)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
+    """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
+    session.execute(insert(OrderEvent).values(order_id=order_id, kind=kind, facts=dict(facts or {})))
+
+
+def reserve_balance(session: Session, order: Order, step: Step) -> None:
+    """Set the order's share of the balance aside, once per revision. Raises BalanceTooLow."""
+    if order.balance_used_minor:
+        ledger.post(
+            session,
+            account_id=order.account_id,
+            currency=order.currency,
+            kind=ledger.MovementKind.RESERVED,
+            amount_minor=-order.balance_used_minor,
+            cause=f"order:{order.id}:reserve:{order.revision}",
+            order_id=order.id,
+            step=step,
+        )
+
+
+def reserved(session: Session, order: Order) -> int:
+    """What this revision of the order has set aside and not given back, minor units."""
+    causes = [f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")]
+    amounts = session.scalars(select(ledger.LedgerMovement.amount_minor).where(ledger.LedgerMovement.cause.in_(causes)))
+    return -sum(amounts)
+
+
+def _settle(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
+    """What ends with the order: its hold on balance and products."""
+    if status in _GIVES_BALANCE_BACK and (aside := reserved(session, order)):
+        ledger.post(
+            session,
+            account_id=order.account_id,
+            currency=order.currency,
+            kind=ledger.MovementKind.RELEASED,
+            amount_minor=aside,
+            cause=f"order:{order.id}:release:{order.revision}",
+            order_id=order.id,
+            step=step or "placement",
+        )
+    if status in FINAL:
+        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+        session.execute(update(Order).where(Order.id == order.id).values(finished_at=_db_now()))
+
+
+def _write(session: Session, order: Order, **values: Any) -> None:
+    statement = (
+        update(Order)
+        .where(Order.id == order.id, Order.lease_token == order.lease_token)
+        .values(lease_token=None, lease_until=None, **values)
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        raise LeaseLost(f"order {order.id} was taken over by another worker")
+
+
+def _record_step(session: Session, order: Order, step: Step, outcome: str) -> None:
+    row = {"attempts": order.attempts, "outcome": outcome, "updated_at": _db_now()}
+    statement = upsert(OrderStep).values(order_id=order.id, revision=order.revision, step=step, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["order_id", "revision", "step"], set_=row))

@@ -1,0 +1,235 @@
+"""May this account order this cart? Every reason against it, as data that an answer can be made from.
+
+Source: DESIGN.md section 3, rules 1, 2, 3, 5, 6 and 7.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from models.rules.period import Interval
+
+MAX_SEATS = 1_000_000
+MAX_LINES = 50
+
+
+class Action(StrEnum):
+    PURCHASE = "purchase"
+    TRIAL = "trial"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """What the customer wants. In a change, None means: as it is now. A trial has no interval."""
+
+    action: Action
+    product: str
+    tier: str | None = None
+    seats: int | None = None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSubscription:
+    """What the account has of a product today."""
+
+    status: str
+    """trialing, trial_ended, active or ended"""
+    tier: str
+    tier_rank: int
+    seats: int
+    interval: Interval | None
+    assigned: tuple[str, ...] = ()
+    """who sits on a seat, the most recently assigned first"""
+    period_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the catalogue sells of a product, in the account's currency."""
+
+    tier_ranks: Mapping[str, int]
+    prices: Mapping[tuple[str, Interval], int]
+    """(tier, interval) -> minor units per seat and period"""
+    trial_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    corporate: bool
+    is_billing_contact: bool
+    billing_contacts: tuple[str, ...]
+    held: Mapping[str, HeldSubscription] = field(default_factory=dict)
+    trials_used: frozenset[str] = frozenset()
+
+
+class RefusalCode(StrEnum):
+    NOT_A_BILLING_CONTACT = "not-a-billing-contact"
+    CORPORATE_ACCOUNT = "corporate-account"
+    EMPTY_CART = "empty-cart"
+    TOO_MANY_LINES = "too-many-lines"
+    PRODUCT_TWICE = "product-twice"
+    UNKNOWN_PRODUCT = "unknown-product"
+    UNKNOWN_TIER = "unknown-tier"
+    NOT_FOR_SALE = "not-for-sale"
+    SEATS_OUT_OF_RANGE = "seats-out-of-range"
+    INTERVAL_MISSING = "interval-missing"
+    INTERVAL_ON_TRIAL = "interval-on-trial"
+    ALREADY_SUBSCRIBED = "already-subscribed"
+    NO_TRIAL_OFFERED = "no-trial-offered"
+    TRIAL_USED = "trial-used"
+    NOT_SUBSCRIBED = "not-subscribed"
+    TRIAL_ENDED = "trial-ended"
+    PERIOD_OVER = "period-over"
+    NOTHING_CHANGES = "nothing-changes"
+    LOWER_TIER = "lower-tier"
+    SEATS_BELOW_ASSIGNED = "seats-below-assigned"
+    VAT_NUMBER_INVALID = "vat-number-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason against the cart; `line` is its index in the cart, None where the whole cart is meant."""
+
+    code: RefusalCode
+    line: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """what the answer needs to name: contacts, seats, tiers"""
+
+
+def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]) -> list[Refusal]:
+    """Every reason against the cart; empty means it may be ordered.
+
+    Who may not order at all learns only that: the cart is then not looked at.
+    """
+    if not buyer.is_billing_contact:
+        return [Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": list(buyer.billing_contacts)})]
+    if buyer.corporate:
+        return [Refusal(RefusalCode.CORPORATE_ACCOUNT)]
+    if not cart:
+        return [Refusal(RefusalCode.EMPTY_CART)]
+    if len(cart) > MAX_LINES:
+        return [Refusal(RefusalCode.TOO_MANY_LINES, facts={"most": MAX_LINES})]
+    found = [
+        Refusal(code, index, facts) for index, line in enumerate(cart) for code, facts in _against(line, buyer, offers)
+    ]
+    return found + _repeated(cart)
+
+
+def _repeated(cart: Sequence[CartLine]) -> list[Refusal]:
+    products = [line.product for line in cart]
+    return [
+        Refusal(RefusalCode.PRODUCT_TWICE, index, {"product": product})
+        for index, product in enumerate(products)
+        if product in products[:index]
+    ]
+
+
+_Reason = tuple[RefusalCode, dict[str, Any]]
+
+
+def _against(line: CartLine, buyer: Buyer, offers: Mapping[str, Offer]) -> list[_Reason]:
+    offer = offers.get(line.product)
+    if offer is None:
+        return [(RefusalCode.UNKNOWN_PRODUCT, {"product": line.product})]
+    if line.tier is not None and line.tier not in offer.tier_ranks:
+        return [
+            (
+                RefusalCode.UNKNOWN_TIER,
+                {"tier": line.tier, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
+            )
+        ]
+    if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
+        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": line.seats, "most": MAX_SEATS})]
+    held = buyer.held.get(line.product)
+    match line.action:
+        case Action.PURCHASE:
+            return _against_purchase(line, held, offer)
+        case Action.TRIAL:
+            return _against_trial(line, held, offer, used=line.product in buyer.trials_used)
+        case Action.CHANGE:
+            return _against_change(line, held, offer)
+
+
+def _against_purchase(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
+    if held is not None and held.status == "active" and not held.period_over:
+        return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
+    if line.tier is None:
+        return [
+            (
+                RefusalCode.UNKNOWN_TIER,
+                {"tier": None, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
+            )
+        ]
+    if line.seats is None:
+        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": None, "most": MAX_SEATS})]
+    if line.interval is None:
+        return [(RefusalCode.INTERVAL_MISSING, {})]
+    found = _unpriced(offer, line.tier, line.interval)
+    if held is not None and held.status in ("trialing", "active"):
+        found += _too_few(line.seats, held)
+    return found
+
+
+def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, *, used: bool) -> list[_Reason]:
+    if used:
+        return [(RefusalCode.TRIAL_USED, {"product": line.product})]
+    if held is not None and held.status in ("trialing", "active"):
+        return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
+    if offer.trial_days is None:
+        return [(RefusalCode.NO_TRIAL_OFFERED, {"product": line.product})]
+    if line.interval is not None:
+        return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
+    if line.tier is None:
+        return [
+            (
+                RefusalCode.UNKNOWN_TIER,
+                {"tier": None, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
+            )
+        ]
+    if line.seats is None:
+        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": None, "most": MAX_SEATS})]
+    return []
+
+
+def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
+    if held is None or held.status == "ended":
+        return [(RefusalCode.NOT_SUBSCRIBED, {"product": line.product})]
+    if held.status == "trial_ended":
+        return [(RefusalCode.TRIAL_ENDED, {"product": line.product})]
+    if held.period_over:
+        code = RefusalCode.TRIAL_ENDED if held.status == "trialing" else RefusalCode.PERIOD_OVER
+        return [(code, {"product": line.product})]
+    if held.status == "trialing" and line.interval is not None:
+        return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
+    tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
+    if (tier, seats, interval) == (held.tier, held.seats, held.interval):
+        return [(RefusalCode.NOTHING_CHANGES, {})]
+    found: list[_Reason] = []
+    if offer.tier_ranks.get(tier, held.tier_rank) < held.tier_rank:
+        found.append((RefusalCode.LOWER_TIER, {"product": line.product, "from_tier": held.tier, "to_tier": tier}))
+    found += _too_few(seats, held)
+    if interval is not None:
+        found += _unpriced(offer, tier, interval)
+    return found
+
+
+def _too_few(seats: int, held: HeldSubscription) -> list[_Reason]:
+    over = len(held.assigned) - seats
+    if over <= 0:
+        return []
+    facts = {
+        "seats": seats,
+        "assigned": list(held.assigned),
+        "must_unassign": over,
+        "most_recent": list(held.assigned[:over]),
+    }
+    return [(RefusalCode.SEATS_BELOW_ASSIGNED, facts)]
+
+
+def _unpriced(offer: Offer, tier: str, interval: Interval) -> list[_Reason]:
+    if (tier, interval) in offer.prices:
+        return []
+    return [(RefusalCode.NOT_FOR_SALE, {"tier": tier, "interval": interval.value})]

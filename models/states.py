@@ -1,0 +1,109 @@
+"""The words an order's life is told in. Each is stored as it is written here."""
+
+from enum import StrEnum
+
+
+class OrderStatus(StrEnum):
+    OPEN = "open"
+    """the chain is at work"""
+    AWAITING_PAYMENT_DETAILS = "awaiting_payment_details"
+    """neither a usable payment method nor a VAT number accepted for invoicing; the customer adds one"""
+    PAYMENT_DECLINED = "payment_declined"
+    """the card was refused; the customer gives another method: new attempt, new key"""
+    AWAITING_AUTHENTICATION = "awaiting_authentication"
+    """3-D Secure; a signed webhook, or the sweep asking, carries it on"""
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """the amount would no longer equal the quote; the customer accepts a fresh one"""
+    NEEDS_ATTENTION = "needs_attention"
+    """restarted too often, or the provider says we are wrong: a person must look, then resume"""
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+FINAL = frozenset({OrderStatus.COMPLETED, OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.REFUNDED})
+WAITING_FOR_CUSTOMER = frozenset(
+    {
+        OrderStatus.AWAITING_PAYMENT_DETAILS,
+        OrderStatus.PAYMENT_DECLINED,
+        OrderStatus.AWAITING_AUTHENTICATION,
+        OrderStatus.AWAITING_CONFIRMATION,
+    }
+)
+
+
+class Step(StrEnum):
+    """The six steps forward, in their order, and the two that lead back after a charge that cannot stand."""
+
+    VALIDATE_CART = "validate_cart"
+    COMPUTE_PRORATION = "compute_proration"
+    COLLECT_PAYMENT = "collect_payment"
+    ACTIVATE_SUBSCRIPTION = "activate_subscription"
+    SEND_CONFIRMATION_EMAIL = "send_confirmation_email"
+    PROMPT_SEAT_ASSIGNMENT = "prompt_seat_assignment"
+    REFUND_PAYMENT = "refund_payment"
+    SEND_REFUND_NOTICE = "send_refund_notice"
+
+
+FORWARD = (
+    Step.VALIDATE_CART,
+    Step.COMPUTE_PRORATION,
+    Step.COLLECT_PAYMENT,
+    Step.ACTIVATE_SUBSCRIPTION,
+    Step.SEND_CONFIRMATION_EMAIL,
+    Step.PROMPT_SEAT_ASSIGNMENT,
+)
+BACK = (Step.REFUND_PAYMENT, Step.SEND_REFUND_NOTICE)
+
+
+def steps_from(step: Step) -> tuple[Step, ...]:
+    """What is left of the way that `step` lies on, `step` included."""
+    way = FORWARD if step in FORWARD else BACK
+    return way[way.index(step) :]
+
+
+class PaymentKind(StrEnum):
+    NOTHING_DUE = "nothing_due"
+    CARD = "card"
+    INVOICE = "invoice"
+
+
+class AttemptStatus(StrEnum):
+    """Of a charge attempt."""
+
+    PENDING = "pending"
+    """key committed; the provider may or may not have been asked"""
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    CANCELED = "canceled"
+    VOID = "void"
+    """the provider swears it never charged under this key, and the key is spent"""
+
+
+class RefundState(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class SubscriptionStatus(StrEnum):
+    TRIALING = "trialing"
+    TRIAL_ENDED = "trial_ended"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class LetterKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    TRIAL_WELCOME = "trial_welcome"
+    SEAT_PROMPT = "seat_prompt"
+    REFUND_NOTICE = "refund_notice"
+
+
+class LetterStatus(StrEnum):
+    SENDING = "sending"
+    SENT = "sent"
+    UNDELIVERABLE = "undeliverable"

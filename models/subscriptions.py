@@ -1,0 +1,129 @@
+"""What an account has: a subscription per product, the periods it was charged for, and who sits on its seats."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, CreatedAt, Currency, Key, Minor, Rate, text_enum
+from models.rules.period import Interval
+from models.rules.vat import Treatment
+from models.states import SubscriptionStatus
+
+
+class Subscription(Base):
+    """One product held by one account. A trial that is bought, and a bought one that lapsed, go on in the same row."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("account_id", "product_code"),
+        ForeignKeyConstraint(["product_code", "tier_code"], ["tiers.product_code", "tiers.code"]),
+        CheckConstraint("seats > 0", name="seats_positive"),
+        CheckConstraint("anchor_day between 1 and 31", name="anchor_day_of_month"),
+        CheckConstraint("period_start < period_end", name="period_runs_forward"),
+        CheckConstraint("(status in ('trialing', 'trial_ended')) = (interval is null)", name="trial_has_no_interval"),
+        Index("ix_trials_running", "period_end", postgresql_where="status = 'trialing'"),
+    )
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    product_code: Mapped[str] = mapped_column(String(60))
+    tier_code: Mapped[str] = mapped_column(String(60))
+    seats: Mapped[int]
+    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    currency: Mapped[Currency]
+    status: Mapped[SubscriptionStatus] = mapped_column(text_enum(SubscriptionStatus))
+    anchor_day: Mapped[int]
+    """day of month its renewals fall on, kept through shorter months"""
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    """the renewal date; for a trial, when it ends"""
+    created_at: Mapped[CreatedAt]
+
+
+class Trial(Base):
+    """That a trial of a product was taken. The primary key is the rule: one per product and account."""
+
+    __tablename__ = "trials"
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    product_code: Mapped[str] = mapped_column(ForeignKey("products.code"), primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    started_at: Mapped[datetime]
+
+
+class SubscriptionPeriod(Base):
+    """A period as it was charged, net and tax; the running one has no `closed_at`. Credit for it comes from these figures only."""
+
+    __tablename__ = "subscription_periods"
+    __table_args__ = (
+        Index("one_running_period", "subscription_id", unique=True, postgresql_where="closed_at is null"),
+        UniqueConstraint("order_id", "subscription_id"),
+        CheckConstraint("starts_at < ends_at", name="runs_forward"),
+        CheckConstraint("charged_minor >= 0 and tax_minor >= 0", name="charged_not_negative"),
+        CheckConstraint("unused_minor between 0 and charged_minor", name="unused_within_charged"),
+        CheckConstraint("unused_tax_minor between 0 and tax_minor", name="unused_tax_within_tax"),
+    )
+
+    id: Mapped[Key]
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"))
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
+    tier_code: Mapped[str] = mapped_column(String(60))
+    seats: Mapped[int]
+    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    charged_minor: Mapped[Minor]
+    """net of tax, for the whole period"""
+    tax_minor: Mapped[Minor]
+    tax_rate: Mapped[Rate]
+    tax_treatment: Mapped[Treatment] = mapped_column(text_enum(Treatment))
+    closed_at: Mapped[datetime | None]
+    unused_minor: Mapped[int | None]
+    """what was credited of it when a change closed it early"""
+    unused_tax_minor: Mapped[int | None]
+
+
+class SeatAssignment(Base):
+    """A user on a seat; only then can they sign in. Rows are closed, never deleted."""
+
+    __tablename__ = "seat_assignments"
+    __table_args__ = (
+        Index(
+            "one_seat_per_user", "subscription_id", "user_email", unique=True, postgresql_where="unassigned_at is null"
+        ),
+    )
+
+    id: Mapped[Key]
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"))
+    user_email: Mapped[str] = mapped_column(String(320))
+    assigned_at: Mapped[datetime]
+    unassigned_at: Mapped[datetime | None]
+
+
+class SupportCase(Base):
+    """A wish that cannot be had online (a lower tier), handed to support with everything filled in."""
+
+    __tablename__ = "support_cases"
+    __table_args__ = (
+        Index(
+            "one_open_case_per_wish",
+            "account_id",
+            "product_code",
+            "to_tier",
+            unique=True,
+            postgresql_where="closed_at is null",
+        ),
+    )
+
+    id: Mapped[Key]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    product_code: Mapped[str] = mapped_column(String(60))
+    from_tier: Mapped[str] = mapped_column(String(60))
+    to_tier: Mapped[str] = mapped_column(String(60))
+    seats: Mapped[int]
+    text: Mapped[str] = mapped_column(String(4000))
+    created_at: Mapped[CreatedAt]
+    closed_at: Mapped[datetime | None]

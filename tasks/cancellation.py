@@ -1,0 +1,17 @@
+"""A cancellation asked for while the chain is at work: each step up to the charge looks for it before it does anything."""
+
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.states import OrderStatus, Step
+
+REASON = "cancelled-by-customer"
+
+
+def stop_if_cancelled(session: Session, order: Order, this: Step) -> bool:
+    """End the order where its cancellation was asked for; nothing was charged up to here."""
+    if order.cancel_requested_at is None:
+        return False
+    progress.stop(session, order, this, OrderStatus.CANCELLED, reason=REASON)
+    return True

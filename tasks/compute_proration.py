@@ -1,0 +1,86 @@
+"""Step 2: work the amount out anew and hold it against the quote; set the balance's share aside.
+
+The charge equals the quote to the cent, or the order stops here and asks: nothing else leads past this step.
+"""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models import order_lines, progress
+from models.ledger import BalanceTooLow
+from models.orders import Order
+from models.rules.cart import RefusalCode
+from models.rules.errors import RuleError
+from models.states import OrderStatus, Step
+from tasks import fresh_quote, quoting
+from tasks.cancellation import stop_if_cancelled
+from tasks.failure_points import reach
+from tasks.quoting import CartRefused
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin, now, policy
+
+THIS = Step.COMPUTE_PRORATION
+
+
+@step(queue="orders")
+def compute_proration(order_id: UUID) -> Outcome:
+    """Recompute what the customer confirmed; go on only where every figure is the same."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        if order is not None:
+            reach("compute_proration.claimed")
+            outcome = _compute(session, order)
+            reach("compute_proration.called")
+            return outcome
+    return why_not(order_id, THIS)
+
+
+def _compute(session: Session, order: Order) -> Outcome:
+    if stop_if_cancelled(session, order, THIS):
+        return Outcome.STOPPED
+    lines = order_lines.of(session, order.id)
+    try:
+        differs = quoting.differences(order, lines, recompute(session, order, lines))
+    except CartRefused as refused:
+        if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
+            quoting.reject(session, order, THIS, refused)
+            return Outcome.STOPPED
+        progress.stop(
+            session,
+            order,
+            THIS,
+            OrderStatus.AWAITING_PAYMENT_DETAILS,
+            reason="vat-number-invalid",
+            wake_in=policy().waiting_lifetime,
+        )
+        return Outcome.STOPPED
+    except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
+        differs = ["from_period_id"]
+    if differs:
+        fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
+        return Outcome.STOPPED
+    try:
+        progress.reserve_balance(session, order, THIS)
+    except BalanceTooLow:
+        fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
+        return Outcome.STOPPED
+    progress.advance(
+        session, order, THIS, Outcome.DONE, facts={"net_minor": order.net_minor, "due_minor": order.due_minor}
+    )
+    return Outcome.DONE
+
+
+def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.Draft:
+    """The order's amount from today's facts, at the instant the quote froze. Raises CartRefused, RuleError."""
+    return quoting.draft(
+        session,
+        account_id=order.account_id,
+        contact_id=order.contact_id,
+        cart=quoting.wishes(lines),
+        as_of=order.as_of,
+        priced_at=now(),
+        policy=policy(),
+        vat_set_aside=order.vat_set_aside,
+        reserved_minor=progress.reserved(session, order),
+    )

@@ -1,0 +1,55 @@
+"""The amount would no longer equal the quote: make a fresh one, show both, take no money, wait for the customer."""
+
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.states import OrderStatus, Step
+from tasks import quoting
+from tasks.wiring import now, policy
+
+
+def propose(
+    session: Session, order: Order, this: Step, *, lines: quoting.Lines, differs: list[str], vat_set_aside: bool = False
+) -> None:
+    """Stop the order at awaiting_confirmation with a fresh quote, or reject it where it can no longer be had at all."""
+    at = now()
+    try:
+        drafted = quoting.draft(
+            session,
+            account_id=order.account_id,
+            contact_id=order.contact_id,
+            cart=quoting.wishes(lines),
+            as_of=at,
+            policy=policy(),
+            vat_set_aside=vat_set_aside,
+            reserved_minor=progress.reserved(session, order),
+        )
+    except quoting.CartRefused as refused:
+        quoting.reject(session, order, this, refused)
+        return
+    quote = quoting.save_quote(
+        session,
+        drafted,
+        contact_id=order.contact_id,
+        as_of=at,
+        lifetime=policy().quote_lifetime,
+        vat_set_aside=vat_set_aside,
+    )
+    progress.stop(
+        session,
+        order,
+        this,
+        OrderStatus.AWAITING_CONFIRMATION,
+        reason="amount-differs",
+        facts={
+            "differs": differs,
+            "quoted_due_minor": order.due_minor,
+            "due_minor": quote.due_minor,
+            "quoted_total_minor": order.total_minor,
+            "total_minor": quote.total_minor,
+            "quote_id": str(quote.id),
+        },
+        wake_in=policy().waiting_lifetime,
+    )
+    progress.propose_quote(session, order.id, quote.id)

@@ -1,0 +1,246 @@
+"""What an upstream layer calls, over HTTP or in Python: quote, place, confirm, pay again, cancel.
+
+Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, selectinload
+
+from models import progress
+from models.accounts import Account
+from models.base import uuid7
+from models.messages import OutboxMessage
+from models.orders import Order, OrderedProduct, OrderLine, PricedLine, Quote
+from models.rules.cart import CartLine
+from models.states import WAITING_FOR_CUSTOMER, OrderStatus, Step
+from tasks import quoting
+from tasks.policy import Policy
+from tasks.support_case import open_cases
+
+
+class PlacementRefused(Exception):
+    """Not possible as things stand; `code` is stable, the message says what to do."""
+
+    def __init__(self, code: str, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    order: Order
+    is_new: bool
+    """False where the same request was placed before: the answer is the same, nothing was done twice"""
+
+
+def quote(
+    session: Session,
+    *,
+    account_id: UUID,
+    contact_id: UUID | None,
+    cart: Sequence[CartLine],
+    now: datetime,
+    policy: Policy,
+) -> Quote:
+    """A binding offer for `cart`, valid for `policy.quote_lifetime`. Raises CartRefused, UnknownAccount.
+
+    Where a lower tier was asked for, a support case is opened before the refusal; commit it with the refusal.
+    """
+    try:
+        drafted = quoting.draft(
+            session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=now, policy=policy
+        )
+    except quoting.CartRefused as refused:
+        open_cases(session, refused)
+        raise
+    contact = drafted.facts.contact
+    if contact is None:
+        raise AssertionError("a cart without a billing contact is refused")
+    return quoting.save_quote(
+        session, drafted, contact_id=contact.id, as_of=now, lifetime=policy.quote_lifetime, vat_set_aside=False
+    )
+
+
+def place(
+    session: Session, *, quote_id: UUID, account_id: UUID, idempotency_key: str, api_key_id: UUID | None, now: datetime
+) -> Placed:
+    """Order what the quote offers: order, lines and outbox row in one transaction.
+
+    The same key with the same request gives the same order. Raises PlacementRefused: unknown-quote, quote-expired, quote-used,
+    open-order (another order on one of the products is still open), idempotency-key-reused (other request).
+    """
+    digest = hashlib.sha256(json.dumps([str(account_id), str(quote_id)]).encode()).hexdigest()
+    before = _placed_before(session, api_key_id, idempotency_key)
+    if before is not None:
+        return _same_request(before, digest)
+    offered = session.scalar(
+        select(Quote).where(Quote.id == quote_id, Quote.account_id == account_id).options(selectinload(Quote.lines))
+    )
+    if offered is None:
+        raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+    if offered.expires_at <= now:
+        raise PlacementRefused(
+            "quote-expired", "The quote has expired; ask for a new one.", expired_at=offered.expires_at.isoformat()
+        )
+    order_id = _insert_order(session, offered, digest, idempotency_key, api_key_id)
+    if order_id is None:
+        winner = _placed_before(session, api_key_id, idempotency_key)
+        if winner is not None:
+            return _same_request(winner, digest)
+        raise PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
+    _hold_products(session, order_id, offered)
+    session.execute(insert(OrderLine), [{**priced(line), "order_id": order_id} for line in offered.lines])
+    session.execute(insert(OutboxMessage).values(order_id=order_id, step=Step.VALIDATE_CART))
+    progress.note(session, order_id, "order.placed", {"quote_id": str(quote_id), "due_minor": offered.due_minor})
+    return Placed(session.get_one(Order, order_id), is_new=True)
+
+
+def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
+    """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
+
+    Raises PlacementRefused: not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another cart).
+    """
+    order = _locked(session, order_id)
+    if order.status is not OrderStatus.AWAITING_CONFIRMATION:
+        raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
+    fresh = session.scalar(
+        select(Quote)
+        .where(Quote.id == quote_id, Quote.account_id == order.account_id)
+        .options(selectinload(Quote.lines))
+    )
+    if fresh is None:
+        raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+    if fresh.expires_at <= now:
+        raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
+    if quoting.wishes(fresh.lines) != quoting.wishes(order.lines):
+        raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
+    if session.scalar(select(Order.id).where(Order.quote_id == quote_id)) is not None:
+        raise PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
+    held = {line.position: line.subscription_id for line in order.lines}
+    order.lines.clear()
+    session.flush()
+    order.lines.extend(OrderLine(**priced(line), subscription_id=held.get(line.position)) for line in fresh.lines)
+    for name in SETTLEMENT:
+        setattr(order, name, getattr(fresh, name))
+    order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
+    order.vat_check_id, order.vat_provisional = None, False
+    session.flush()
+    progress.reopen(
+        session, order_id, waiting_in=(OrderStatus.AWAITING_CONFIRMATION,), step=Step.VALIDATE_CART, why="confirmed"
+    )
+
+
+def pay_again(session: Session, *, order_id: UUID) -> None:
+    """The account has a payment method (or VAT number) now: collect again, as a new attempt. Raises PlacementRefused: not-waiting."""
+    waiting = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
+    if not progress.reopen(
+        session, order_id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="payment details given"
+    ):
+        raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
+
+
+def cancel(session: Session, *, order_id: UUID, by: str, now: datetime) -> OrderStatus:
+    """Stop the order; what was charged goes back. Returns its status: cancelled, or open while a payment in flight is undone.
+
+    Raises PlacementRefused: too-late (it is active, or ended).
+    """
+    order = _locked(session, order_id)
+    if order.status is OrderStatus.CANCELLED:
+        return order.status
+    if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
+        progress.end_waiting(session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=by)
+        return OrderStatus.CANCELLED
+    if order.status not in (OrderStatus.OPEN, OrderStatus.AWAITING_AUTHENTICATION) or order.next_step in _PAST_RECALL:
+        raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+    session.execute(
+        update(Order).where(Order.id == order_id, Order.cancel_requested_at.is_(None)).values(cancel_requested_at=now)
+    )
+    progress.note(session, order_id, "order.cancel_requested", {"by": by})
+    if order.status is OrderStatus.AWAITING_AUTHENTICATION:
+        progress.reopen(session, order_id, waiting_in=(order.status,), step=Step.COLLECT_PAYMENT, why="cancel")
+    return OrderStatus.OPEN
+
+
+SETTLEMENT = (
+    "currency", "net_minor", "tax_minor", "total_minor", "balance_used_minor", "due_minor", "to_balance_minor",
+    "digest", "as_of", "vat_number", "vat_set_aside",
+)  # fmt: skip
+
+_PAST_RECALL = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
+
+
+def priced(line: PricedLine) -> dict[str, object]:
+    """A line's columns that quote and order share."""
+    return {name: getattr(line, name) for name in PricedLine.__annotations__}
+
+
+def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: str) -> Order | None:
+    same_caller = Order.api_key_id.is_not_distinct_from(api_key_id)
+    return session.scalar(select(Order).where(same_caller, Order.idempotency_key == idempotency_key))
+
+
+def _same_request(before: Order, digest: str) -> Placed:
+    if before.request_digest != digest:
+        raise PlacementRefused(
+            "idempotency-key-reused",
+            "This Idempotency-Key was used for another order; use a new one.",
+            order_id=str(before.id),
+        )
+    return Placed(before, is_new=False)
+
+
+def _insert_order(session: Session, offered: Quote, digest: str, key: str, api_key_id: UUID | None) -> UUID | None:
+    """None where the quote, or the key, has an order already."""
+    language = select(Account.language).where(Account.id == offered.account_id).scalar_subquery()
+    return session.scalar(
+        upsert(Order)
+        .values(
+            id=uuid7(),
+            account_id=offered.account_id,
+            contact_id=offered.contact_id,
+            quote_id=offered.id,
+            language=language,
+            api_key_id=api_key_id,
+            idempotency_key=key,
+            request_digest=digest,
+            status=OrderStatus.OPEN,
+            next_step=Step.VALIDATE_CART,
+            wake_at=func.clock_timestamp() + progress.GRACE,
+            **{name: getattr(offered, name) for name in SETTLEMENT},
+        )
+        .on_conflict_do_nothing()
+        .returning(Order.id)
+    )
+
+
+def _hold_products(session: Session, order_id: UUID, offered: Quote) -> None:
+    codes = sorted(line.product_code for line in offered.lines)
+    rows = [{"account_id": offered.account_id, "product_code": code, "order_id": order_id} for code in codes]
+    held = session.scalars(
+        upsert(OrderedProduct).on_conflict_do_nothing().returning(OrderedProduct.product_code), rows
+    ).all()
+    if taken := sorted(set(codes) - set(held)):
+        raise PlacementRefused(
+            "open-order",
+            f"Another order for {', '.join(taken)} is still open; wait for it, or cancel it first.",
+            products=taken,
+        )
+
+
+def _locked(session: Session, order_id: UUID) -> Order:
+    order = session.scalar(
+        select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
+    if order is None:
+        raise PlacementRefused("unknown-order", "There is no such order.")
+    return order

@@ -1,0 +1,48 @@
+"""The merchant's choices that decide what a step does; read from the settings by `worker`, plugged in at start."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from models.rules.proration import Granularity
+
+
+class VatOutage(StrEnum):
+    """What to do with a VAT number while the registry cannot be asked."""
+
+    PROVISIONAL = "provisional"
+    """accept it if format and country agree, ask again later, correct if it fails"""
+    CHARGE_VAT = "charge_vat"
+    """charge VAT now (the customer confirms the amount), credit it once the number turns out valid"""
+    HOLD = "hold"
+    """wait until the registry answers"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    name: str
+    country: str
+    address: str
+    vat_number: str | None
+    support_email: str
+    public_url: str
+    """no slash at its end"""
+    corporate_portal_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    seller: Seller
+    quote_lifetime: timedelta = timedelta(minutes=30)
+    granularity: Granularity = Granularity.SECOND
+    invoice_on_vat: bool = False
+    payment_terms: timedelta = timedelta(days=30)
+    vat_outage: VatOutage = VatOutage.PROVISIONAL
+    vat_evidence_lifetime: timedelta = timedelta(days=1)
+    """how long the registry's answer stands before it is asked again"""
+    waiting_lifetime: timedelta = timedelta(days=7)
+    max_restarts: int = 10
+    lease: timedelta = timedelta(seconds=10)
+    """how long a step may hold an order before another worker may take it over"""
+    charge_key_lifetime: timedelta = timedelta(hours=23)
+    """how long the provider remembers an idempotency key, with a margin (Stripe: at least 24 h)"""

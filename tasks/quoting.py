@@ -1,0 +1,188 @@
+"""A cart against an account, at one instant: the refusals, or what it costs. Placement and two steps ask; all get the same answer."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import facts, ledger, progress
+from models.accounts import Account, VatCheck, VatCheckStatus
+from models.facts import Facts
+from models.orders import Order, OrderLine, Quote, QuoteLine
+from models.rules import cart as cart_rules
+from models.rules import quote as quote_rules
+from models.rules import vat
+from models.rules.cart import CartLine, Refusal, RefusalCode
+from models.rules.quote import Quoted
+from models.states import OrderStatus, Step
+from tasks.policy import Policy
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A priced cart, not yet offered to anybody."""
+
+    facts: Facts
+    vat: vat.VatDecision
+    quoted: Quoted
+
+
+class CartRefused(Exception):
+    """The account may not order this cart; `refusals` says why, each with what a person needs to mend it."""
+
+    def __init__(self, refusals: Sequence[Refusal], facts: Facts) -> None:
+        super().__init__(", ".join(refusal.code for refusal in refusals))
+        self.refusals = tuple(refusals)
+        self.facts = facts
+
+
+def draft(
+    session: Session,
+    *,
+    account_id: UUID,
+    contact_id: UUID | None,
+    cart: Sequence[CartLine],
+    as_of: datetime,
+    policy: Policy,
+    vat_set_aside: bool = False,
+    priced_at: datetime | None = None,
+    reserved_minor: int = 0,
+) -> Draft:
+    """Price `cart` with its effect at `as_of`. Raises CartRefused, UnknownAccount.
+
+    priced_at: when prices count, `as_of` unless told. vat_set_aside: charge VAT although there is a number.
+    reserved_minor: balance already set aside for this very order, which it may spend too.
+    """
+    found = check(session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at)
+    decision = decide_vat(session, found.account, policy, tax_point=as_of, set_aside=vat_set_aside)
+    if decision.treatment is vat.Treatment.INVALID_NUMBER:
+        raise CartRefused([Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": found.account.country})], found)
+    quoted = quote_rules.compute(
+        cart,
+        offers=found.offers,
+        running=found.running,
+        vat=decision,
+        balance_minor=ledger.balance(session, account_id, found.account.currency) + reserved_minor,
+        clock=quote_rules.Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
+    )
+    return Draft(found, decision, quoted)
+
+
+def check(
+    session: Session,
+    *,
+    account_id: UUID,
+    contact_id: UUID | None,
+    cart: Sequence[CartLine],
+    as_of: datetime,
+    priced_at: datetime | None = None,
+) -> Facts:
+    """What decides about `cart`, if nothing is against it. Raises CartRefused, UnknownAccount."""
+    products = [line.product for line in cart]
+    found = facts.load(
+        session, account_id=account_id, contact_id=contact_id, products=products, as_of=as_of, priced_at=priced_at
+    )
+    if against := cart_rules.refusals(cart, found.buyer, found.offers):
+        raise CartRefused(against, found)
+    return found
+
+
+def decide_vat(
+    session: Session, account: Account, policy: Policy, *, tax_point: datetime, set_aside: bool
+) -> vat.VatDecision:
+    """The tax treatment; a number that the registry called invalid, or that is set aside, counts as not given."""
+    number = account.vat_number
+    decision = _decide(account, policy, tax_point, number)
+    if decision.number and (set_aside or _called_invalid(session, account.id, decision.number)):
+        return _decide(account, policy, tax_point, None)
+    return decision
+
+
+def evidence(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> VatCheck | None:
+    """The registry's last word on the number since `not_before`, outages left out."""
+    query = select(VatCheck).where(
+        VatCheck.account_id == account_id,
+        VatCheck.number == number,
+        VatCheck.status != VatCheckStatus.UNAVAILABLE,
+        VatCheck.asked_at >= not_before,
+    )
+    return session.scalar(query.order_by(VatCheck.asked_at.desc(), VatCheck.id.desc()).limit(1))
+
+
+def save_quote(
+    session: Session, drafted: Draft, *, contact_id: UUID, as_of: datetime, lifetime: timedelta, vat_set_aside: bool
+) -> Quote:
+    """Offer the draft: binding until `as_of + lifetime`."""
+    quoted = drafted.quoted
+    quote = Quote(
+        account_id=drafted.facts.account.id,
+        contact_id=contact_id,
+        currency=drafted.facts.account.currency,
+        net_minor=quoted.net_minor,
+        tax_minor=quoted.tax_minor,
+        total_minor=quoted.total_minor,
+        balance_used_minor=quoted.balance_used_minor,
+        due_minor=quoted.due_minor,
+        to_balance_minor=quoted.to_balance_minor,
+        digest=quoted.digest,
+        needs_payment_details=quoted.needs_payment_details,
+        vat_number=drafted.vat.number,
+        vat_set_aside=vat_set_aside,
+        as_of=as_of,
+        expires_at=as_of + lifetime,
+        lines=[QuoteLine(**asdict(line)) for line in quoted.lines],
+    )
+    session.add(quote)
+    session.flush()
+    return quote
+
+
+Lines = Sequence[OrderLine] | Sequence[QuoteLine]
+
+
+def wishes(lines: Lines) -> list[CartLine]:
+    """The cart that these lines came from, spelled out."""
+    return [CartLine(line.action, line.product_code, line.tier_code, line.seats, line.interval) for line in lines]
+
+
+def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> None:
+    """End the order before any money moved, keeping every reason."""
+    reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
+    progress.stop(session, order, this, OrderStatus.REJECTED, reason=reasons[0]["code"], facts={"refusals": reasons})
+
+
+def differences(order: Order, lines: Lines, drafted: Draft) -> list[str]:
+    """What no longer is as the customer confirmed it; empty where the digests agree."""
+    if drafted.quoted.digest == order.digest:
+        return []
+    fields = ("unit_minor", "unused_minor", "tax_rate", "tax_treatment", "from_period_id")
+    changed = {
+        name
+        for old, new in zip(lines, drafted.quoted.lines, strict=True)
+        for name in fields
+        if getattr(old, name) != getattr(new, name)
+    }
+    if order.balance_used_minor != drafted.quoted.balance_used_minor:
+        changed.add("balance_used_minor")
+    return sorted(changed) or ["period"]
+
+
+def _called_invalid(session: Session, account_id: UUID, number: str) -> bool:
+    last = evidence(session, account_id, number, not_before=_LONG_AGO)
+    return last is not None and last.status is VatCheckStatus.INVALID
+
+
+def _decide(account: Account, policy: Policy, tax_point: datetime, number: str | None) -> vat.VatDecision:
+    return vat.decide(
+        seller_country=policy.seller.country,
+        buyer_country=account.country,
+        vat_number=number,
+        buyer_type=account.buyer_type.value,
+        tax_point=tax_point,
+        postcode=account.postcode,
+    )

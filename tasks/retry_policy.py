@@ -1,0 +1,25 @@
+"""How long to wait before the same step is tried again. Longer waits than these live in PostgreSQL and are the sweep's."""
+
+import random
+from datetime import timedelta
+
+RETRIES = 4
+"""Celery's retries of one delivery: about 1, 4, 16 and 60 s, together far below the broker's visibility timeout"""
+_LONGEST = 60.0
+
+
+def delay(tries: int, *, asked: float | None, spread: float | None = None) -> timedelta:
+    """Wait before the try after `tries` failed ones: 1, 4, 16, 60 s, give or take a fifth so that a crowd does not come back at once.
+
+    asked: seconds that the other side asked us to wait; the longer one counts, up to a minute.
+    spread: 0 to 1, where in that fifth to land; None draws it.
+    """
+    base = min(4.0**tries, _LONGEST)
+    position = random.random() if spread is None else spread  # noqa: S311 - spreads load, guards nothing
+    seconds = base * (0.8 + 0.4 * position)
+    return timedelta(seconds=max(seconds, min(asked or 0.0, _LONGEST)))
+
+
+def restart_delay(restarts: int) -> timedelta:
+    """How long the sweep leaves an order alone after its n-th restart: 8, 16, 32 ... s, at most 10 minutes."""
+    return timedelta(seconds=min(8.0 * 2 ** min(restarts, 10), 600.0))

@@ -1,0 +1,51 @@
+"""Step 1: may this account still order this? What was true for the quote may have changed since."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models import order_lines, progress
+from models.orders import Order
+from models.states import Step
+from tasks import quoting, support_case
+from tasks.cancellation import stop_if_cancelled
+from tasks.failure_points import reach
+from tasks.quoting import CartRefused
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin, now
+
+THIS = Step.VALIDATE_CART
+
+
+@step(queue="orders")
+def validate_cart(order_id: UUID) -> Outcome:
+    """Check the cart against the account as it is now; an order that may not be ends as rejected, with the reasons."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        if order is not None:
+            reach("validate_cart.claimed")
+            outcome = _validate(session, order)
+            reach("validate_cart.called")
+            return outcome
+    return why_not(order_id, THIS)
+
+
+def _validate(session: Session, order: Order) -> Outcome:
+    if stop_if_cancelled(session, order, THIS):
+        return Outcome.STOPPED
+    cart = quoting.wishes(order_lines.of(session, order.id))
+    try:
+        quoting.check(
+            session,
+            account_id=order.account_id,
+            contact_id=order.contact_id,
+            cart=cart,
+            as_of=order.as_of,
+            priced_at=now(),
+        )
+    except CartRefused as refused:
+        support_case.open_cases(session, refused)
+        quoting.reject(session, order, THIS, refused)
+        return Outcome.STOPPED
+    progress.advance(session, order, THIS, Outcome.DONE)
+    return Outcome.DONE

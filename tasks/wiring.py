@@ -1,0 +1,69 @@
+"""Where the steps find database, adapters, policy and clock. `worker` (and tests) plug them in once, before the first step."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from tasks.policy import Policy
+from tasks.ports import Mailer, PaymentProvider, VatRegistry
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    begin: Callable[[], AbstractContextManager[Session]]
+    """a session in a transaction: committed at the end, rolled back on an exception"""
+    payments: PaymentProvider
+    vat_registry: VatRegistry
+    mailer: Mailer
+    policy: Policy
+    now: Callable[[], datetime] = field(default=_utc_now)
+    """business time: aware, UTC, whole seconds"""
+
+
+class NotWired(RuntimeError):
+    """A step ran before `plug_in`: start it through `worker`."""
+
+
+_wiring: Wiring | None = None
+
+
+def plug_in(wiring: Wiring) -> None:
+    global _wiring
+    _wiring = wiring
+
+
+def wired() -> Wiring:
+    if _wiring is None:
+        raise NotWired(NotWired.__doc__)
+    return _wiring
+
+
+def begin() -> AbstractContextManager[Session]:
+    return wired().begin()
+
+
+def payments() -> PaymentProvider:
+    return wired().payments
+
+
+def vat_registry() -> VatRegistry:
+    return wired().vat_registry
+
+
+def mailer() -> Mailer:
+    return wired().mailer
+
+
+def policy() -> Policy:
+    return wired().policy
+
+
+def now() -> datetime:
+    return wired().now()

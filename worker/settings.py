@@ -1,0 +1,131 @@
+"""Every setting, read once at start from the environment (prefix PRORATA_); nobody else reads the environment."""
+
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, EmailStr, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.rules.proration import Granularity
+from tasks.policy import Policy, Seller, VatOutage
+
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names each variable and what is wrong with it."""
+
+
+class SmtpTls(StrEnum):
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+class Settings(BaseSettings):
+    """Names, defaults and meaning of the PRORATA_* variables. Where there is no default, the variable must be set."""
+
+    model_config = SettingsConfigDict(env_prefix="PRORATA_", extra="ignore", hide_input_in_errors=True)
+
+    environment: str = Field("development", pattern="^(development|test|production)$")
+
+    database_url: SecretStr
+    """postgresql+psycopg://user:password@host/database"""
+    database_pool_size: int = Field(5, ge=1, le=100)
+    broker_url: SecretStr
+    """redis:// or rediss:// with password and database number"""
+
+    stripe_api_key: SecretStr
+    stripe_webhook_secret: SecretStr
+    stripe_api_base: AnyHttpUrl | None = None
+    """None is Stripe itself"""
+    stripe_timeout_seconds: float = Field(8.0, gt=0, le=80)
+    vies_base_url: AnyHttpUrl | None = None
+    """None is the European Commission's service"""
+    vies_timeout_seconds: float = Field(5.0, gt=0, le=60)
+    smtp_host: str
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_tls: SmtpTls = SmtpTls.STARTTLS
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_timeout_seconds: float = Field(10.0, gt=0, le=120)
+    mail_from: EmailStr = "billing@prorata.example"
+    mail_from_name: str = "Prorata Billing"
+
+    seller_name: str = "Prorata GmbH"
+    seller_country: CountryCode = "DE"
+    seller_address: str = "Musterstraße 1, 10115 Berlin"
+    seller_vat_number: str | None = None
+    """ours; with it the VAT registry gives receipts"""
+    support_email: EmailStr = "support@prorata.example"
+    public_url: AnyHttpUrl = AnyHttpUrl("http://localhost:8000")
+    """where customers reach the Billing Center; links in emails start with it"""
+    corporate_portal_url: AnyHttpUrl = AnyHttpUrl("https://corporate.prorata.example/billing")
+
+    quote_minutes: int = Field(30, ge=1, le=60 * 24 * 30)
+    proration_granularity: Granularity = Granularity.SECOND
+    invoice_on_vat: bool = False
+    payment_terms_days: int = Field(30, ge=1, le=365)
+    vat_outage: VatOutage = VatOutage.PROVISIONAL
+    waiting_days: int = Field(7, ge=1, le=365)
+    """how long an order waits for its customer before it is cancelled"""
+
+    max_restarts: int = Field(10, ge=1)
+    sweep_seconds: float = Field(3.0, gt=0, le=60)
+    log_folder: Path | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith("postgresql+psycopg://"):
+            raise ValueError("must start with postgresql+psycopg:// (PostgreSQL is the only database)")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must start with redis:// or rediss://")
+        return value
+
+    def policy(self) -> Policy:
+        """The merchant's choices, as the steps see them."""
+        return Policy(
+            seller=Seller(
+                name=self.seller_name,
+                country=self.seller_country,
+                address=self.seller_address,
+                vat_number=self.seller_vat_number,
+                support_email=self.support_email,
+                public_url=str(self.public_url).rstrip("/"),
+                corporate_portal_url=str(self.corporate_portal_url),
+            ),
+            quote_lifetime=timedelta(minutes=self.quote_minutes),
+            granularity=self.proration_granularity,
+            invoice_on_vat=self.invoice_on_vat,
+            payment_terms=timedelta(days=self.payment_terms_days),
+            vat_outage=self.vat_outage,
+            waiting_lifetime=timedelta(days=self.waiting_days),
+            max_restarts=self.max_restarts,
+        )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises SettingsError that names what to set."""
+    return read()
+
+
+def read() -> Settings:
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        wrong = "\n".join(f"  {_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"These settings are missing or wrong; set them in the environment:\n{wrong}") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return "PRORATA_" + "_".join(str(part) for part in location).upper()
