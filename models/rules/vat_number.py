@@ -35,8 +35,8 @@ def normalized(number: str, *, country: str) -> str | None:
         checked = str(_RULES[country].validate(compact))
     except ValidationError:
         return None
-    # Padding an old number with a zero is welcome (Belgium, Greece); inventing more of it is not.
-    if checked not in (compact, f"0{compact}") or not _FORM.fullmatch(checked):
+    # python-stdnum puts back leading zeros that were left out (Belgium, Greece, the Netherlands); nothing else may change.
+    if checked.lstrip("0") != compact.lstrip("0") or not _FORM.fullmatch(checked):
         return None
     return _PREFIX_IN_VIES.get(country, country) + checked
 
@@ -47,4 +47,4 @@ def is_blank(number: str | None) -> bool:
 
 
 def _compact(number: str) -> str:
-    return clean("".join(number.split()), " -./,:_'").upper()
+    return clean("".join(number.split()), " -./,:_'()").upper()
