@@ -60,7 +60,7 @@ def serve(
         raise typer.BadParameter(f"cannot use {data} as data file: {error}", param_hint="--data") from error
     except OSError as error:
         raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}", param_hint="--port") from error
-    typer.echo(f"Stripe stand-in on http://{host}:{listener.getsockname()[1]}, data in {data}")
+    typer.echo(f"Stripe stand-in on http://{host}:{listener.getsockname()[1]} (data in {data})")
     config = uvicorn.Config(app, http=CuttableProtocol, log_level="warning", access_log=False, timeout_keep_alive=75)
     uvicorn.Server(config).run(sockets=[listener])
 

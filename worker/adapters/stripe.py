@@ -1,0 +1,191 @@
+"""Payments by Stripe, through its official SDK.
+
+Used: customers, payment methods (attach), PaymentIntents created and confirmed in one call, refunds, signed webhooks.
+Cards only: `allowed_payment_method_types` names them (API versions before 2026-07-29 called it payment_method_types), so
+the one redirect that can be asked for is 3-D Secure, whose page Stripe hosts because we give a `return_url` and no
+Stripe.js. The customer placed the order just now, so payments are on-session; `off_session` would turn 3-D Secure into a
+decline. Not used: SetupIntents, manual capture, Checkout, Stripe's own retries and telemetry, Stripe's email receipts.
+"""
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+import stripe
+
+from tasks.errors import PaymentMethodRefused, Refused
+from tasks.ports import Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
+from worker.adapters import stripe_reading as reading
+from worker.adapters.stripe_amounts import to_stripe
+from worker.adapters.stripe_calls import Calls, Refusal, describe, misconfigured, unexpected
+
+PAGE = 100
+SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
+
+
+class StripePayments:
+    """A `tasks.ports.PaymentProvider`; one per process, shared by its threads.
+
+    return_url: where the bank's page sends the customer after 3-D Secure
+    api_base: another server than Stripe's, e.g. `http://127.0.0.1:12111`
+    connect_timeout, read_timeout: seconds for one try
+    patience: seconds after which no further try begins
+    webhook_tolerance: seconds a webhook's signature may be old
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        webhook_secret: str,
+        return_url: str,
+        api_base: str | None = None,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 20.0,
+        patience: float = 8.0,
+        webhook_tolerance: int = 300,
+    ) -> None:
+        stripe.enable_telemetry = False
+        logging.getLogger("stripe").setLevel(
+            logging.WARNING
+        )  # below it the SDK logs bodies, addresses and client secrets
+        self._client = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
+            max_network_retries=0,
+            http_client=stripe.RequestsClient(timeout=(connect_timeout, read_timeout)),
+        )
+        self._calls = Calls(patience=patience)
+        self._return_url = return_url
+        self._webhook_secret = webhook_secret
+        self._webhook_tolerance = webhook_tolerance
+
+    def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
+        return self._calls.change(
+            lambda: (
+                self._client.v1.customers.create(
+                    {"name": name, "email": email, "metadata": {"account_id": str(account_id)}},
+                    {"idempotency_key": key},
+                ).id
+            ),
+            refused=_customer_refused,
+        )
+
+    def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
+        return self._calls.change(
+            lambda: reading.payment_method(
+                self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
+            ),
+            refused=_method_refused,
+        )
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        amount = to_stripe(request.amount_minor, request.currency)
+        return self._calls.change(
+            lambda: reading.charge(
+                self._client.v1.payment_intents.create(
+                    {
+                        "amount": amount,
+                        "currency": request.currency.lower(),
+                        "customer": request.customer_ref,
+                        "payment_method": request.payment_method_ref,
+                        "allowed_payment_method_types": ["card"],
+                        "confirm": True,
+                        "return_url": self._return_url,
+                        "description": request.description,
+                        "metadata": _metadata(request),
+                    },
+                    {"idempotency_key": request.key},
+                )
+            ),
+            refused=_charge_refused,
+        )
+
+    def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
+        def listed() -> Sequence[Charge]:
+            intents = self._client.v1.payment_intents.list({"customer": customer_ref, "limit": PAGE})
+            return [
+                found for intent in intents.auto_paging_iter() if (found := reading.charge(intent)).order_id == order_id
+            ]
+
+        return self._calls.ask(listed, refused=unexpected)
+
+    def retrieve_charge(self, ref: str) -> Charge:
+        return self._calls.ask(
+            lambda: reading.charge(self._client.v1.payment_intents.retrieve(ref)), refused=unexpected
+        )
+
+    def cancel_charge(self, ref: str, *, key: str) -> Charge:
+        def too_late(error: Refusal) -> Charge:
+            if error.code == "payment_intent_unexpected_state":
+                return self.retrieve_charge(ref)
+            raise misconfigured(error) from None
+
+        return self._calls.change(
+            lambda: reading.charge(self._client.v1.payment_intents.cancel(ref, None, {"idempotency_key": key})),
+            refused=too_late,
+        )
+
+    def refund(self, request: RefundRequest) -> Refund:
+        amount = to_stripe(request.amount_minor, request.currency)
+        return self._calls.change(
+            lambda: reading.refund(
+                self._client.v1.refunds.create(
+                    {"payment_intent": request.charge_ref, "amount": amount, "metadata": _metadata(request)},
+                    {"idempotency_key": request.key},
+                )
+            ),
+            refused=_refund_refused,
+        )
+
+    def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]:
+        def listed() -> Sequence[Refund]:
+            refunds = self._client.v1.refunds.list({"payment_intent": charge_ref, "limit": PAGE})
+            return [reading.refund(refund) for refund in refunds.auto_paging_iter()]
+
+        return self._calls.ask(listed, refused=unexpected)
+
+    def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
+        try:
+            event = self._client.construct_event(payload, signature, self._webhook_secret, self._webhook_tolerance)
+            return WebhookEvent(id=event.id, type=event.type, charge_ref=reading.intent_of(event))
+        except stripe.SignatureVerificationError:
+            raise Refused("the webhook's signature does not hold", code="signature") from None
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise Refused("the webhook is not an event", code="malformed") from None
+
+
+def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
+    return {"order_id": str(request.order_id), "attempt": str(request.attempt), "key": request.key}
+
+
+def _charge_refused(error: Refusal) -> Charge:
+    intent = error.error.payment_intent if error.error is not None else None
+    if isinstance(error, stripe.CardError) and intent is not None:
+        return reading.charge(intent)
+    if error.param == "payment_method":
+        raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+    if error.code in SMALL_OR_LARGE:
+        raise Refused(describe(error), code=error.code) from None
+    raise misconfigured(error) from None
+
+
+def _method_refused(error: Refusal) -> StoredPaymentMethod:
+    if isinstance(error, stripe.CardError):
+        decline_code = error.error.decline_code if error.error is not None else None
+        raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
+    if error.param == "customer" or error.code == "parameter_unknown":
+        raise misconfigured(error) from None
+    raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+
+
+def _customer_refused(error: Refusal) -> str:
+    if error.param == "email":
+        raise Refused(describe(error), code=error.code or "email_invalid") from None
+    raise misconfigured(error) from None
+
+
+def _refund_refused(error: Refusal) -> Refund:
+    if error.code in ("resource_missing", "parameter_unknown"):
+        raise misconfigured(error) from None
+    raise Refused(describe(error), code=error.code or "refund_refused") from None

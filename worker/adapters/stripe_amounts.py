@@ -1,0 +1,26 @@
+"""Minor units of ISO 4217 against what Stripe's API takes (https://docs.stripe.com/currencies, "Special cases").
+
+Stripe counts ISK and UGX in hundredths although they have none, and MGA in whole units although it has fractions.
+Amounts with three decimals (KWD, BHD, JOD, OMR, TND) must end in 0; Stripe refuses others, nothing is rounded here.
+"""
+
+from tasks.errors import Refused
+
+_HUNDREDTHS = frozenset({"ISK", "UGX"})
+
+
+def to_stripe(amount_minor: int, currency: str) -> int:
+    """Raises Refused where Stripe has no exact amount for it."""
+    if currency == "MGA":
+        whole, rest = divmod(amount_minor, 100)
+        if rest:
+            raise Refused("Stripe charges MGA in whole units only", code="amount_not_representable")
+        return whole
+    return amount_minor * 100 if currency in _HUNDREDTHS else amount_minor
+
+
+def from_stripe(amount: int, currency: str) -> int:
+    currency = currency.upper()
+    if currency == "MGA":
+        return amount * 100
+    return amount // 100 if currency in _HUNDREDTHS else amount

@@ -1,0 +1,86 @@
+"""Stripe's objects as the pipeline's values."""
+
+from uuid import UUID
+
+import stripe
+
+from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus, StoredPaymentMethod
+from worker.adapters.stripe_amounts import from_stripe
+
+# Waiting for a payment method or a confirmation means: the try was refused, and nothing goes on by itself.
+_CHARGE_STATUS = {
+    "succeeded": ChargeStatus.SUCCEEDED,
+    "requires_action": ChargeStatus.REQUIRES_ACTION,
+    "processing": ChargeStatus.PROCESSING,
+    "requires_capture": ChargeStatus.PROCESSING,
+    "requires_payment_method": ChargeStatus.DECLINED,
+    "requires_confirmation": ChargeStatus.DECLINED,
+    "canceled": ChargeStatus.CANCELED,
+}
+_REFUND_STATUS = {
+    "succeeded": RefundStatus.SUCCEEDED,
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+
+
+def charge(intent: stripe.PaymentIntent) -> Charge:
+    metadata = intent.metadata.to_dict() if intent.metadata else {}
+    status = _CHARGE_STATUS[intent.status]
+    return Charge(
+        ref=intent.id,
+        status=status,
+        amount_minor=from_stripe(intent.amount, intent.currency),
+        currency=intent.currency.upper(),
+        decline_code=_decline_code(intent) if status is ChargeStatus.DECLINED else None,
+        action_url=_action_url(intent) if status is ChargeStatus.REQUIRES_ACTION else None,
+        order_id=_uuid(metadata.get("order_id")),
+        attempt=_number(metadata.get("attempt")),
+    )
+
+
+def refund(given: stripe.Refund) -> Refund:
+    return Refund(
+        ref=given.id,
+        status=_REFUND_STATUS[given.status or "pending"],
+        amount_minor=from_stripe(given.amount, given.currency),
+        currency=given.currency.upper(),
+        failure_reason=getattr(given, "failure_reason", None),
+    )
+
+
+def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
+    card = method.card
+    return StoredPaymentMethod(
+        ref=method.id, brand=card.brand if card else method.type, last4=(card.last4 or "") if card else ""
+    )
+
+
+def intent_of(event: stripe.Event) -> str | None:
+    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute."""
+    subject = event.data.object
+    ref = getattr(subject, "id" if getattr(subject, "object", "") == "payment_intent" else "payment_intent", None)
+    return ref if isinstance(ref, str) else None
+
+
+def _decline_code(intent: stripe.PaymentIntent) -> str | None:
+    error = intent.last_payment_error
+    return getattr(error, "decline_code", None) or getattr(error, "code", None)
+
+
+def _action_url(intent: stripe.PaymentIntent) -> str | None:
+    redirect = getattr(intent.next_action, "redirect_to_url", None)
+    return getattr(redirect, "url", None)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
