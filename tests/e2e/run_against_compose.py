@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
         if status != 0:
             stack.show_logs()
     except subprocess.CalledProcessError as failure:
-        say(f"`{shlex.join(failure.cmd)}` failed")
         stack.show_logs()
+        say(f"`{shlex.join(failure.cmd)}` failed")
         return 1
     finally:
         stack.down()
@@ -93,7 +93,8 @@ class Stack:
     @property
     def compose(self) -> list[str]:
         file = str(ROOT / "docker-compose.yml")
-        return ["docker", "compose", "--project-name", self.project, "--file", file, "--env-file", os.devnull]
+        options = ["--progress=quiet", "--project-name", self.project, "--file", file, "--env-file", os.devnull]
+        return ["docker", "compose", *options]
 
     def up(self) -> None:
         began = time.monotonic()
@@ -103,8 +104,8 @@ class Stack:
         say(f"built in {built - began:.0f} s, up in {time.monotonic() - built:.0f} s")
 
     def show_logs(self) -> None:
-        self._run("ps", "--all", check=False)
         self._run("logs", "--no-color", "--tail", "60", check=False)
+        self._run("ps", "--all", check=False)
 
     def down(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must leave no container behind
