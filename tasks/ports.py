@@ -47,7 +47,8 @@ class Charge:
     amount_minor: int
     currency: str
     decline_code: str | None = None
-    action_url: str | None = None
+    action_url: str | None = field(default=None, repr=False)
+    """for the customer's eyes only: whoever has it can authenticate the payment"""
     order_id: UUID | None = None
     """from the provider's metadata, as are `attempt` and `key`; None where the provider has none"""
     attempt: int | None = None
@@ -77,6 +78,8 @@ class Refund:
     amount_minor: int
     currency: str
     failure_reason: str | None = None
+    attempt: int | None = None
+    """from the provider's metadata, to find again what `RefundRequest.attempt` became"""
 
 
 @dataclass(frozen=True, slots=True)

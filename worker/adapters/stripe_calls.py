@@ -83,7 +83,7 @@ def describe(error: stripe.StripeError) -> str:
 
 
 def may_be_retried(error: BaseException) -> bool:
-    if not isinstance(error, stripe.StripeError) or is_replayed(error):
+    if not isinstance(error, stripe.StripeError) or is_kept(error):
         return False
     if isinstance(error, stripe.APIConnectionError):
         return error.should_retry
@@ -104,9 +104,11 @@ def may_have_happened(error: stripe.StripeError) -> bool:
     return isinstance(error, stripe.APIError)  # 5xx, 409 while the first is under way, an answer nobody can read
 
 
-def is_replayed(error: stripe.StripeError) -> bool:
-    """A 500 kept under the key: asking again can only give it again."""
-    return (error.headers or {}).get("idempotent-replayed") == "true"
+def is_kept(error: stripe.StripeError) -> bool:
+    """A 5xx that Stripe keeps under the key: asking again can only give it again."""
+    headers = error.headers or {}
+    replayed = headers.get("idempotent-replayed") == "true" or headers.get("stripe-should-retry") == "false"
+    return replayed and (error.http_status or 0) >= 500
 
 
 def _never_sent(cause: BaseException | None) -> bool:
@@ -119,8 +121,9 @@ def _never_sent(cause: BaseException | None) -> bool:
 def _unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
         return misconfigured(error)
-    kind = OutcomeUnknown if in_doubt else TemporarilyUnavailable
-    return kind(describe(error), retry_after=_retry_after(error))
+    if in_doubt:
+        return OutcomeUnknown(describe(error), retry_after=_retry_after(error), key_spent=is_kept(error))
+    return TemporarilyUnavailable(describe(error), retry_after=_retry_after(error))
 
 
 def _retry_after(error: BaseException | None) -> float | None:

@@ -27,7 +27,7 @@ _REFUND_STATUS = {
 
 
 def charge(intent: stripe.PaymentIntent) -> Charge:
-    metadata = intent.metadata.to_dict() if intent.metadata else {}
+    metadata = _metadata(intent)
     status = _CHARGE_STATUS[intent.status]
     return Charge(
         ref=intent.id,
@@ -48,6 +48,7 @@ def refund(given: stripe.Refund) -> Refund:
         amount_minor=from_stripe(given.amount, given.currency),
         currency=given.currency.upper(),
         failure_reason=getattr(given, "failure_reason", None),
+        attempt=_number(_metadata(given).get("attempt")),
     )
 
 
@@ -63,6 +64,10 @@ def intent_of(event: stripe.Event) -> str | None:
     subject = event.data.object
     ref = getattr(subject, "id" if getattr(subject, "object", "") == "payment_intent" else "payment_intent", None)
     return ref if isinstance(ref, str) else None
+
+
+def _metadata(subject: stripe.PaymentIntent | stripe.Refund) -> dict[str, str]:
+    return subject.metadata.to_dict() if subject.metadata else {}
 
 
 def _decline_code(intent: stripe.PaymentIntent) -> str | None:

@@ -51,8 +51,8 @@ class AuthenticationPage:
 
 def _entitled(ledger: Ledger, request: Request) -> JsonObject | None:
     intent = ledger.find("payment_intent", request.path_params["intent"])
-    given = request.query_params.get("secret", "")
-    if intent is None or not secrets.compare_digest(intent["client_secret"].encode(), given.encode()):
+    given = request.query_params.get("ticket", "")
+    if intent is None or not secrets.compare_digest(confirmation.ticket(intent).encode(), given.encode()):
         return None
     return intent
 

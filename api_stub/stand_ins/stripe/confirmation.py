@@ -1,5 +1,6 @@
 """What becomes of a confirmed PaymentIntent: taken, refused (402), or waiting for the cardholder's authentication."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ def _must_authenticate(method: JsonObject, card: Card, *, off_session: bool) -> 
 def _challenge(
     ledger: Ledger, intent: JsonObject, method: JsonObject, how: Confirmation, key: str | None, base_url: str
 ) -> JsonObject:
-    page = f"{base_url}/authenticate/{intent['id']}?secret={intent['client_secret']}"
+    page = f"{base_url}/authenticate/{intent['id']}?ticket={ticket(intent)}"
     if how.return_url and not how.use_stripe_sdk:
         action: JsonObject = {"type": "redirect_to_url", "redirect_to_url": {"url": page, "return_url": how.return_url}}
     else:
@@ -72,6 +73,11 @@ def _challenge(
     ledger.save(intent)
     ledger.emit("payment_intent.requires_action", intent, idempotency_key=key)
     return intent
+
+
+def ticket(intent: JsonObject) -> str:
+    """Opens the authentication page; the client secret itself stays out of its address."""
+    return hashlib.sha256(f"authenticate {intent['client_secret']}".encode()).hexdigest()[:32]
 
 
 def settle(ledger: Ledger, intent: JsonObject, method: JsonObject, key: str | None) -> JsonObject | Answer:

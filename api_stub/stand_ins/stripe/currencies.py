@@ -3,13 +3,15 @@
 from api_stub.stand_ins.stripe.errors import malformed
 
 ZERO_DECIMAL = frozenset(
-    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"}
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
 )
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 TWO_DECIMAL = frozenset({
     "aed", "aud", "bgn", "brl", "cad", "chf", "cny", "czk", "dkk", "eur", "gbp", "hkd", "huf", "ils", "inr", "isk", "mxn",
-    "myr", "nok", "nzd", "php", "pln", "ron", "sek", "sgd", "thb", "try", "twd", "usd", "zar",
+    "myr", "nok", "nzd", "php", "pln", "ron", "sek", "sgd", "thb", "try", "twd", "ugx", "usd", "zar",
 })  # fmt: skip
+HUNDREDS = frozenset({"isk", "ugx"})
+"""Without decimals, and counted in hundredths all the same."""
 
 SMALLEST_CHARGE = {
     "usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
@@ -46,6 +48,10 @@ def check_amount(amount: int, currency: str) -> None:
     if amount > LARGEST_CHARGE:
         raise malformed(
             f"Amount must be no more than {display(LARGEST_CHARGE, currency)}", code="amount_too_large", param="amount"
+        )
+    if currency in HUNDREDS and amount % 100:
+        raise malformed(
+            "Amounts in this currency must be divisible by 100.", code="parameter_invalid_integer", param="amount"
         )
     if currency in THREE_DECIMAL and amount % 10:
         raise malformed("Amounts in three-decimal currencies must be divisible by ten.", param="amount")
