@@ -23,40 +23,40 @@ class ViesStandIn:
         self._process.start()
         self.url = f"http://{self._process.addresses['http']}"
         self.base_url = self.url + BASE_PATH
-        self._http = httpx.Client(base_url=self.url, timeout=20)
+        self.http = httpx.Client(base_url=self.url, timeout=20)
 
     def fail(self, kind: str, **limits: Any) -> None:
         """Switch a fault on: `fail("MS_UNAVAILABLE", country="DE", times=1)`."""
-        self._http.post("/_control/faults", json={"kind": kind, **limits}).raise_for_status()
+        self.http.post("/_control/faults", json={"kind": kind, **limits}).raise_for_status()
 
     def register(self, number: str, *, status: str, name: str | None = None, address: str | None = None) -> None:
         body = {"number": number, "status": status, "name": name, "address": address}
-        self._http.post("/_control/numbers", json=body).raise_for_status()
+        self.http.post("/_control/numbers", json=body).raise_for_status()
 
     def questions(self) -> list[dict[str, Any]]:
         """What was asked, oldest first."""
-        asked: list[dict[str, Any]] = self._http.get("/_control/requests").json()["requests"]
+        asked: list[dict[str, Any]] = self.http.get("/_control/requests").json()["requests"]
         return asked
 
     def forget(self) -> None:
         """Faults, register and questions as on the first day."""
         for what in ("faults", "numbers", "requests"):
-            self._http.delete(f"/_control/{what}").raise_for_status()
+            self.http.delete(f"/_control/{what}").raise_for_status()
 
     def post(self, operation: str, body: object) -> httpx.Response:
-        return self._http.post(f"{BASE_PATH}/{operation}", json=body)
+        return self.http.post(f"{BASE_PATH}/{operation}", json=body)
 
     def get(self, path: str) -> httpx.Response:
-        return self._http.get(path)
+        return self.http.get(path)
 
     def kill_and_restart(self) -> None:
         port = int(self._process.addresses["http"].rpartition(":")[2])
         self._process.kill()
-        self._http.close()
+        self.http.close()
         self._start(port)
 
     def stop(self) -> None:
-        self._http.close()
+        self.http.close()
         self._process.stop()
 
 

@@ -6,7 +6,6 @@ Not covered: DKIM signatures (the mail server's business), pictures inside the H
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -61,7 +60,10 @@ def as_bytes(letter: Letter, *, sender: Sender, to: MailAddress, date: datetime)
     message.add_alternative(letter.html, subtype="html", charset="utf-8")
     for attachment in letter.attachments:
         _attach(message, attachment)
-    _address(message, sender, to)
+    message["From"] = _header_address(sender.address, sender.name)
+    message["To"] = _header_address(to)
+    if sender.reply_to is not None:
+        message["Reply-To"] = _header_address(sender.reply_to)
     message["Date"] = format_datetime(date)
     message["Message-ID"] = _required(MESSAGE_ID, letter.message_id, "Message-ID")
     message["Subject"] = one_line(letter.subject)
@@ -76,14 +78,9 @@ def one_line(text: str) -> str:
     return CONTROL.sub(" ", text).strip()
 
 
-def _address(message: EmailMessage, sender: Sender, to: MailAddress) -> None:
-    try:
-        message["From"] = Address(display_name=one_line(sender.name), addr_spec=sender.address.address)
-        message["To"] = Address(addr_spec=to.address)
-        if sender.reply_to is not None:
-            message["Reply-To"] = Address(addr_spec=sender.reply_to.address)
-    except (HeaderParseError, ValueError):
-        raise AddressRefused("the recipient's address is malformed", code="5.1.3") from None
+def _header_address(address: MailAddress, name: str = "") -> Address:
+    username, _, domain = address.address.rpartition("@")
+    return Address(display_name=one_line(name), username=username, domain=domain)
 
 
 def _attach(message: EmailMessage, attachment: Attachment) -> None:

@@ -1,0 +1,166 @@
+"""What the SMTP adapter says of each failure, and whether the email was delivered once, twice or not."""
+
+import logging
+import socket
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.ports import Letter
+from tests.support.mailbox import Mailbox, running_mailbox
+from worker.adapters.smtp import SmtpMailer
+
+LETTER = Letter(
+    message_id="<order-7.confirmation@prorata.example>",
+    to="anna@customer.example",
+    subject="SECRET SUBJECT",
+    text="SECRET TEXT",
+    html="<p>SECRET HTML</p>",
+    language="en",
+)
+
+
+@pytest.fixture(scope="module")
+def shared_mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    with running_mailbox(tmp_path_factory.mktemp("mailbox")) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def mailbox(shared_mailbox: Mailbox) -> Mailbox:
+    shared_mailbox.forget()
+    return shared_mailbox
+
+
+def mailer(mailbox: Mailbox, *, attempts: int = 3, timeout: float = 5.0, answer_timeout: float = 5.0) -> SmtpMailer:
+    return SmtpMailer(
+        host=mailbox.host,
+        port=mailbox.port,
+        sender="billing@prorata.example",
+        sender_name="Prorata Billing",
+        tls="none",
+        attempts=attempts,
+        timeout=timeout,
+        answer_timeout=answer_timeout,
+    )
+
+
+@pytest.mark.parametrize("kind", ["busy", "greylisted", "mailbox_full", "drop"])
+def test_what_failed_before_the_email_was_handed_over_is_tried_again_and_delivered_once(
+    mailbox: Mailbox, kind: str
+) -> None:
+    mailbox.fail(kind, times=2)
+    mailer(mailbox).send(LETTER)
+    assert len(mailbox.listed()) == 1
+
+
+@pytest.mark.parametrize("kind", ["busy", "greylisted", "mailbox_full", "drop", "deferred"])
+def test_what_does_not_pass_is_temporarily_unavailable_and_nothing_is_delivered(mailbox: Mailbox, kind: str) -> None:
+    mailbox.fail(kind)
+    with pytest.raises(TemporarilyUnavailable) as failed:
+        mailer(mailbox, attempts=2).send(LETTER)
+    assert not isinstance(failed.value, OutcomeUnknown)
+    assert mailbox.listed() == []
+
+
+def test_a_server_that_is_down_is_temporarily_unavailable_until_it_is_back(mailbox: Mailbox) -> None:
+    mailbox.fail("down")
+    with pytest.raises(TemporarilyUnavailable, match="ConnectionRefusedError"):
+        mailer(mailbox, attempts=2).send(LETTER)
+    mailbox.heal()
+    mailer(mailbox).send(LETTER)
+    assert len(mailbox.listed()) == 1
+
+
+@pytest.mark.parametrize("kind", ["hang_at_greeting", "hang"])
+def test_a_server_that_hangs_before_the_email_costs_no_more_than_the_time_limit(mailbox: Mailbox, kind: str) -> None:
+    mailbox.fail(kind, seconds=30)
+    with pytest.raises(TemporarilyUnavailable) as failed:
+        mailer(mailbox, attempts=1, timeout=0.3).send(LETTER)
+    assert not isinstance(failed.value, OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    ("kind", "delivered"), [("drop_after_data", 1), ("hang_after_data", 1), ("drop_before_storing", 0)]
+)
+def test_a_lost_answer_is_an_unknown_outcome_and_is_not_tried_again_here(
+    mailbox: Mailbox, kind: str, delivered: int
+) -> None:
+    mailbox.fail(kind, times=1, seconds=30)
+    with pytest.raises(OutcomeUnknown):
+        mailer(mailbox, answer_timeout=0.5).send(LETTER)
+    assert len(mailbox.listed()) == delivered
+
+
+def test_an_email_put_off_after_it_was_handed_over_is_not_tried_again_here(mailbox: Mailbox) -> None:
+    mailbox.fail("deferred", times=1)
+    with pytest.raises(TemporarilyUnavailable, match=r"4\.3\.0"):
+        mailer(mailbox).send(LETTER)
+    assert mailbox.listed() == []
+
+
+def test_a_slow_answer_is_waited_for(mailbox: Mailbox) -> None:
+    mailbox.fail("slow", seconds=0.6, times=1)
+    mailer(mailbox, timeout=0.5, answer_timeout=10).send(LETTER)
+    assert len(mailbox.listed()) == 1
+
+
+def test_an_address_refused_for_good_is_refused_once_with_the_servers_code(mailbox: Mailbox) -> None:
+    mailbox.fail("address_refused", recipient="anna@*", times=1)
+    with pytest.raises(AddressRefused) as refused:
+        mailer(mailbox).send(LETTER)
+    assert refused.value.code == "5.1.1"
+    assert mailbox.listed() == []
+
+
+def test_a_refused_address_does_not_stop_the_next_customer(mailbox: Mailbox) -> None:
+    mailbox.fail("address_refused", recipient="anna@*")
+    mailer(mailbox).send(replace(LETTER, to="berta@customer.example"))
+    assert [email["To"][0]["Address"] for email in mailbox.listed()] == ["berta@customer.example"]
+
+
+def test_an_email_refused_for_its_content_is_no_refusal_of_the_address(mailbox: Mailbox) -> None:
+    mailbox.fail("content_refused", times=1)
+    with pytest.raises(Refused) as refused:
+        mailer(mailbox).send(LETTER)
+    assert (type(refused.value), refused.value.code) == (Refused, "5.7.1")
+
+
+def test_a_refused_sender_needs_a_person(mailbox: Mailbox) -> None:
+    mailbox.fail("sender_refused", times=1)
+    with pytest.raises(Misconfigured, match=r"5\.7\.1"):
+        mailer(mailbox).send(LETTER)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(530, Misconfigured), (552, TemporarilyUnavailable), (553, AddressRefused)]
+)
+def test_other_codes_for_the_recipient(mailbox: Mailbox, code: int, error: type[Exception]) -> None:
+    mailbox.fail("mailbox_full", code=code)
+    with pytest.raises(error):
+        mailer(mailbox, attempts=1).send(LETTER)
+
+
+def test_nobody_listening_is_temporarily_unavailable() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    alone = SmtpMailer(host="127.0.0.1", port=port, sender="b@prorata.example", sender_name="B", tls="none", attempts=1)
+    with pytest.raises(TemporarilyUnavailable):
+        alone.send(LETTER)
+
+
+@pytest.mark.parametrize("kind", ["address_refused", "content_refused", "greylisted", "drop_after_data", "drop"])
+def test_addresses_and_words_of_the_letter_stay_out_of_logs_and_errors(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    mailbox.fail(kind)
+    with pytest.raises((Refused, TemporarilyUnavailable)) as failed:
+        mailer(mailbox, attempts=2).send(LETTER)
+    told = "".join(traceback.format_exception(failed.value)) + caplog.text + repr(LETTER)
+    assert "anna" not in told
+    assert "SECRET" not in told

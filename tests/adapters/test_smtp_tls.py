@@ -1,0 +1,105 @@
+"""TLS and login of the SMTP adapter, against a mail server with a certificate of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.ports import Letter
+from tests.support.mailbox import TLS_FLAGS, TRUSTED, Mailbox, running_mailbox
+from worker.adapters.smtp import SmtpMailer
+
+LETTER = Letter(
+    "<order-7.confirmation@prorata.example>", "anna@customer.example", "Hello", "Hello", "<p>Hello</p>", "en"
+)
+LOGIN = ["--user", "prorata", "--password", "correct horse"]
+
+
+@pytest.fixture(scope="module")
+def starttls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    with running_mailbox(tmp_path_factory.mktemp("starttls"), "--tls", "starttls", *TLS_FLAGS, *LOGIN) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture(scope="module")
+def implicit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    with running_mailbox(tmp_path_factory.mktemp("implicit"), "--tls", "implicit", *TLS_FLAGS, *LOGIN) as mailbox:
+        yield mailbox
+
+
+def mailer(mailbox: Mailbox, **changes: object) -> SmtpMailer:
+    settings: dict[str, object] = {
+        "host": "localhost",
+        "port": mailbox.port,
+        "sender": "billing@prorata.example",
+        "sender_name": "Prorata Billing",
+        "username": "prorata",
+        "password": "correct horse",
+        "ca_file": TRUSTED,
+        "timeout": 5.0,
+        "attempts": 1,
+    }
+    return SmtpMailer(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def test_an_email_goes_over_starttls_with_a_login(starttls: Mailbox) -> None:
+    starttls.forget()
+    mailer(starttls, tls="starttls").send(LETTER)
+    assert [email["Username"] for email in starttls.listed()] == ["prorata"]
+
+
+def test_an_email_goes_over_implicit_tls_with_a_login(implicit: Mailbox) -> None:
+    implicit.forget()
+    mailer(implicit, tls="tls").send(LETTER)
+    assert [email["Username"] for email in implicit.listed()] == ["prorata"]
+
+
+def test_an_unknown_certificate_is_not_trusted(starttls: Mailbox, implicit: Mailbox) -> None:
+    starttls.forget()
+    for mailbox, tls in ((starttls, "starttls"), (implicit, "tls")):
+        with pytest.raises(Misconfigured, match="certificate is not trusted"):
+            mailer(mailbox, tls=tls, ca_file=None).send(LETTER)
+    assert starttls.listed() == []
+
+
+def test_a_certificate_for_another_name_is_not_trusted(starttls: Mailbox) -> None:
+    with pytest.raises(Misconfigured, match="certificate is not trusted"):
+        mailer(starttls, tls="starttls", host="127.1").send(LETTER)  # another name of 127.0.0.1
+
+
+def test_a_wrong_password_needs_a_person(starttls: Mailbox) -> None:
+    with pytest.raises(Misconfigured, match="535"):
+        mailer(starttls, tls="starttls", password="wrong").send(LETTER)
+
+
+def test_a_login_that_is_down_is_temporarily_unavailable(starttls: Mailbox) -> None:
+    starttls.forget()
+    starttls.fail("login_unavailable")
+    with pytest.raises(TemporarilyUnavailable, match="454"):
+        mailer(starttls, tls="starttls").send(LETTER)
+
+
+def test_a_server_that_wants_tls_gets_no_email_in_the_clear(starttls: Mailbox) -> None:
+    starttls.forget()
+    with pytest.raises(Misconfigured):
+        mailer(starttls, tls="none", username=None, password=None).send(LETTER)
+    assert starttls.listed() == []
+
+
+def test_tls_asked_of_a_port_without_it_needs_a_person(starttls: Mailbox) -> None:
+    with pytest.raises(Misconfigured, match="does not speak TLS"):
+        mailer(starttls, tls="tls").send(LETTER)
+
+
+def test_starttls_asked_of_a_server_without_it_sends_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running_mailbox(tmp_path_factory.mktemp("plain")) as plain:
+        with pytest.raises(Misconfigured, match="does not offer"):
+            mailer(plain, tls="starttls").send(LETTER)
+        assert plain.listed() == []
+
+
+def test_a_password_never_travels_in_the_clear_beyond_this_machine() -> None:
+    with pytest.raises(Misconfigured, match="unencrypted"):
+        SmtpMailer(
+            host="mail.prorata.example", port=25, sender="b@prorata.example", sender_name="B", tls="none", username="b"
+        )

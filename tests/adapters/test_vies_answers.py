@@ -1,0 +1,159 @@
+"""What the VIES adapter makes of each answer, against the stand-in over HTTP."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from tasks.errors import Misconfigured
+from tasks.ports import VatAnswer, VatStatus
+from tests.support.vies_stand_in import ViesStandIn, running_vies
+from worker.adapters.vies import Vies
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+OUTAGE_CODES = [
+    "SERVICE_UNAVAILABLE",
+    "MS_UNAVAILABLE",
+    "TIMEOUT",
+    "VAT_BLOCKED",
+    "IP_BLOCKED",
+    "GLOBAL_MAX_CONCURRENT_REQ",
+    "GLOBAL_MAX_CONCURRENT_REQ_TIME",
+    "MS_MAX_CONCURRENT_REQ",
+    "MS_MAX_CONCURRENT_REQ_TIME",
+]
+
+
+@pytest.fixture(scope="module")
+def shared_vies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViesStandIn]:
+    with running_vies(tmp_path_factory.mktemp("vies")) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def vies(shared_vies: ViesStandIn) -> ViesStandIn:
+    shared_vies.forget()
+    return shared_vies
+
+
+def asked(vies: ViesStandIn, *, attempts: int = 1, timeout: float = 5.0, operation: str = "check-vat-number") -> Vies:
+    return Vies(base_url=vies.base_url, attempts=attempts, timeout=timeout, operation=operation, now=lambda: NOON)
+
+
+def test_a_registered_number_is_valid_with_name_and_address(vies: ViesStandIn) -> None:
+    vies.register("FR40303265045", status="valid", name="SA SODIMAS", address="11 RUE AMPERE\n26600 PONT DE L ISERE")
+    assert asked(vies).check("FR40303265045", requester=None) == VatAnswer(
+        VatStatus.VALID, "FR40303265045", NOON, None, "SA SODIMAS", "11 RUE AMPERE\n26600 PONT DE L ISERE"
+    )
+
+
+def test_an_unregistered_number_is_invalid(vies: ViesStandIn) -> None:
+    assert asked(vies).check("DE111111109", requester=None) == VatAnswer(VatStatus.INVALID, "DE111111109", NOON)
+
+
+def test_a_member_state_that_keeps_names_to_itself_gives_none(vies: ViesStandIn) -> None:
+    answer = asked(vies).check("DE136695976", requester=None)
+    assert (answer.status, answer.name, answer.address) == (VatStatus.VALID, None, None)
+
+
+@pytest.mark.parametrize("number", ["EL094259216", "XI110305878"])
+def test_greece_is_asked_as_el_and_northern_ireland_as_xi(vies: ViesStandIn, number: str) -> None:
+    assert asked(vies).check(number, requester=None).status is VatStatus.VALID
+    assert [(q["countryCode"], q["vatNumber"]) for q in vies.questions()] == [(number[:2], number[2:])]
+
+
+def test_who_says_who_asks_gets_a_consultation_number(vies: ViesStandIn) -> None:
+    answer = asked(vies).check("FR40303265045", requester="DE136695976")
+    assert answer.consultation_number is not None
+    assert answer.consultation_number.startswith("WAPI")
+    assert vies.questions()[0]["requesterMemberStateCode"] == "DE"
+    assert vies.questions()[0]["requesterNumber"] == "136695976"
+
+
+def test_nobody_is_told_a_requester_that_was_not_given(vies: ViesStandIn) -> None:
+    asked(vies).check("FR40303265045", requester=None)
+    assert "requesterNumber" not in vies.questions()[0]
+
+
+@pytest.mark.parametrize("code", OUTAGE_CODES)
+def test_every_outage_code_says_nothing_about_the_number(vies: ViesStandIn, code: str) -> None:
+    vies.fail(code)
+    answer = asked(vies).check("FR40303265045", requester=None)
+    assert answer == VatAnswer(VatStatus.UNAVAILABLE, "FR40303265045", NOON, reason=code)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("http_500", "VOW-ERR-1"),
+        ("http_503", "http_503"),
+        ("reset", "unreachable"),
+        ("html", "unexpected_answer"),
+        ("truncated", "unexpected_answer"),
+    ],
+)
+def test_every_broken_answer_is_an_outage(vies: ViesStandIn, kind: str, reason: str) -> None:
+    vies.fail(kind)
+    answer = asked(vies).check("FR40303265045", requester=None)
+    assert (answer.status, answer.reason) == (VatStatus.UNAVAILABLE, reason)
+
+
+def test_a_register_that_hangs_is_an_outage_after_our_own_time_limit(vies: ViesStandIn) -> None:
+    vies.fail("hang", seconds=30)
+    assert asked(vies, timeout=0.3).check("FR40303265045", requester=None).reason == "timeout"
+
+
+def test_a_register_that_is_not_there_is_an_outage() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    vies = Vies(base_url=f"http://127.0.0.1:{port}", attempts=1)
+    assert vies.check("FR40303265045", requester=None).reason == "unreachable"
+
+
+@pytest.mark.parametrize("code", ["INVALID_INPUT", "INVALID_REQUESTER_INFO"])
+def test_a_request_that_vies_rejects_needs_a_person(vies: ViesStandIn, code: str) -> None:
+    vies.fail(code)
+    with pytest.raises(Misconfigured, match=code):
+        asked(vies, attempts=3).check("FR40303265045", requester=None)
+    assert len(vies.questions()) == 1
+
+
+def test_our_own_number_being_unknown_to_vies_needs_a_person(vies: ViesStandIn) -> None:
+    with pytest.raises(Misconfigured, match="INVALID_REQUESTER_INFO"):
+        asked(vies).check("FR40303265045", requester="DE111111109")
+
+
+def test_a_wrong_address_of_the_service_needs_a_person(vies: ViesStandIn) -> None:
+    with pytest.raises(Misconfigured, match="HTTP 404"):
+        Vies(base_url=vies.url + "/elsewhere").check("FR40303265045", requester=None)
+
+
+@pytest.mark.parametrize("number", ["", "FR", "fr40303265045", "FR 40303265045", "FR40303265045\r\n"])
+def test_a_number_that_was_not_normalized_is_never_sent(vies: ViesStandIn, number: str) -> None:
+    with pytest.raises(Misconfigured):
+        asked(vies).check(number, requester=None)
+    assert vies.questions() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        ("DE100", VatStatus.VALID, None),
+        ("DE200", VatStatus.INVALID, None),
+        ("DE300", VatStatus.UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+        ("DE301", VatStatus.UNAVAILABLE, "MS_UNAVAILABLE"),
+        ("DE302", VatStatus.UNAVAILABLE, "TIMEOUT"),
+        ("DE400", VatStatus.UNAVAILABLE, "VAT_BLOCKED"),
+        ("DE401", VatStatus.UNAVAILABLE, "IP_BLOCKED"),
+        ("DE500", VatStatus.UNAVAILABLE, "GLOBAL_MAX_CONCURRENT_REQ"),
+        ("DE600", VatStatus.UNAVAILABLE, "MS_MAX_CONCURRENT_REQ"),
+        ("DE999", VatStatus.UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+    ],
+)
+def test_the_numbers_of_vies_own_test_service(
+    vies: ViesStandIn, number: str, status: VatStatus, reason: str | None
+) -> None:
+    answer = asked(vies, operation="check-vat-test-service").check(number, requester=None)
+    assert (answer.status, answer.reason) == (status, reason)

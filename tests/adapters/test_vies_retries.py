@@ -1,0 +1,68 @@
+"""What the VIES adapter asks again, how often, and for how long."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.ports import VatStatus
+from tests.support.vies_stand_in import ViesStandIn, running_vies
+from worker.adapters.vies import Vies
+
+
+@pytest.fixture(scope="module")
+def shared_vies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViesStandIn]:
+    with running_vies(tmp_path_factory.mktemp("vies")) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def vies(shared_vies: ViesStandIn) -> ViesStandIn:
+    shared_vies.forget()
+    return shared_vies
+
+
+@pytest.mark.parametrize("kind", ["MS_MAX_CONCURRENT_REQ", "http_503", "reset", "html"])
+def test_a_passing_failure_is_asked_again_and_answered(vies: ViesStandIn, kind: str) -> None:
+    vies.fail(kind, times=1)
+    assert Vies(base_url=vies.base_url).check("FR40303265045", requester=None).status is VatStatus.VALID
+    assert len(vies.questions()) == 2
+
+
+def test_a_lasting_failure_is_given_up_after_three_tries(vies: ViesStandIn) -> None:
+    vies.fail("MS_UNAVAILABLE")
+    assert Vies(base_url=vies.base_url).check("FR40303265045", requester=None).reason == "MS_UNAVAILABLE"
+    assert len(vies.questions()) == 3
+
+
+@pytest.mark.parametrize("code", ["VAT_BLOCKED", "IP_BLOCKED"])
+def test_who_is_blocked_does_not_ask_again(vies: ViesStandIn, code: str) -> None:
+    vies.fail(code)
+    assert Vies(base_url=vies.base_url).check("FR40303265045", requester=None).reason == code
+    assert len(vies.questions()) == 1
+
+
+def test_the_whole_question_ends_in_its_time_however_many_tries_are_left(vies: ViesStandIn) -> None:
+    vies.fail("hang", seconds=30)
+    started = time.monotonic()
+    patient = Vies(base_url=vies.base_url, timeout=0.4, total_timeout=1.0, attempts=100)
+    assert patient.check("FR40303265045", requester=None).reason == "timeout"
+    assert time.monotonic() - started < 1.5
+
+
+def test_an_outage_of_one_member_state_leaves_the_others_alone(vies: ViesStandIn) -> None:
+    vies.fail("MS_UNAVAILABLE", country="DE")
+    once = Vies(base_url=vies.base_url, attempts=1)
+    assert once.check("DE136695976", requester=None).status is VatStatus.UNAVAILABLE
+    assert once.check("FR40303265045", requester=None).status is VatStatus.VALID
+
+
+def test_names_addresses_and_numbers_stay_out_of_the_log(vies: ViesStandIn, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    vies.register("FR40303265045", status="valid", name="SECRET NAME", address="SECRET STREET")
+    vies.fail("MS_UNAVAILABLE", times=1)
+    assert Vies(base_url=vies.base_url).check("FR40303265045", requester=None).name == "SECRET NAME"
+    assert "vies asked again country=FR reason=MS_UNAVAILABLE attempt=1" in caplog.messages
+    assert "SECRET" not in caplog.text
+    assert "40303265045" not in caplog.text
