@@ -6,6 +6,7 @@ Server texts may repeat the address or the subject, so only their codes go on.
 
 import re
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ def _connect(server: Server) -> smtplib.SMTP:
             )
         else:
             connection = smtplib.SMTP(server.host, server.port, server.name, timeout=server.timeout)
+        if connection.sock is not None:  # the email's last line is sent by itself and must not wait for an ACK
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         _failed_before_handing_over(error, "connecting")
     try:

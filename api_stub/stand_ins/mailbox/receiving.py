@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from api_stub.stand_ins.fault_book import FaultBook
 from api_stub.stand_ins.mailbox.faults import BY_STAGE, KINDS, Effect, Stage
 from api_stub.stand_ins.mailbox.store import Store
-from api_stub.stand_ins.serving import reset_transport
+from api_stub.stand_ins.serving import open_port, reset_transport
 
 HOSTNAME = "mailbox.localhost"
 
@@ -124,8 +124,7 @@ class Listener:
     """The open SMTP port; closed for as long as the fault `down` is on."""
 
     def __init__(self, listening: socket.socket, inbox: Inbox, dialogue: Dialogue) -> None:
-        self._address = listening.getsockname()[:2]
-        self._family = listening.family
+        self._address: tuple[str, int] = listening.getsockname()[:2]
         self._socket: socket.socket | None = listening
         self._inbox, self._dialogue = inbox, dialogue
         self._server: asyncio.Server | None = None
@@ -134,7 +133,7 @@ class Listener:
         if self._server is not None:
             return
         loop = asyncio.get_running_loop()
-        listening = self._socket or socket.create_server(self._address, family=self._family, backlog=512)
+        listening = self._socket or open_port(*self._address)
         self._socket = None
         self._server = await loop.create_server(
             lambda: MailSession(self._inbox, loop, self._dialogue), sock=listening, ssl=self._dialogue.implicit_tls
