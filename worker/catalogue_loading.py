@@ -1,0 +1,106 @@
+"""A catalogue file becomes the next version of the catalogue, in the caller's transaction: all of it, or nothing.
+
+Prices are versioned and count from the version's `effective_from`; names, ranks and trial lengths have no history and change at once.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models.catalogue import CatalogueVersion, Price, Product, Tier
+from worker.catalogue_file import Catalogue
+from worker.readable_file import FileRefused, Problem
+
+_OUT_OF_THE_WAY = 2_000_000
+"""added to every rank before the new ones are given: two tiers may swap theirs, and no two may ever share one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    version: int
+    effective_from: datetime
+    is_new: bool
+    """False where this very catalogue is the newest already: nothing was done"""
+
+
+def load(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
+    """Raises FileRefused where it contradicts what was loaded before."""
+    session.execute(text("LOCK TABLE catalogue_versions IN SHARE ROW EXCLUSIVE MODE"))
+    newest = session.scalar(select(CatalogueVersion).order_by(CatalogueVersion.id.desc()).limit(1))
+    same = session.scalar(select(CatalogueVersion).where(CatalogueVersion.checksum == catalogue.checksum))
+    if same is not None and same is newest:
+        return Loaded(same.id, same.effective_from, is_new=False)
+    if same is not None:
+        raise _refused(
+            catalogue,
+            1,
+            f"is the same as version {same.id}, and newer ones were loaded since; to go back to it, give it another effective_from",
+        )
+    version = CatalogueVersion(
+        effective_from=catalogue.effective_from or now.astimezone(UTC).replace(microsecond=0),
+        checksum=catalogue.checksum,
+    )
+    session.add(version)
+    session.flush()
+    _write_products(session, catalogue)
+    _write_tiers(session, catalogue)
+    _write_prices(session, catalogue, version.id)
+    return Loaded(version.id, version.effective_from, is_new=True)
+
+
+def _write_products(session: Session, catalogue: Catalogue) -> None:
+    """A product that is no longer listed stays for those who have it; nobody new can try it, or buy it for want of a price."""
+    listed = [product.code for product in catalogue.products]
+    session.execute(update(Product).where(Product.code.not_in(listed)).values(trial_days=None))
+    for product in catalogue.products:
+        row = {"name": product.name, "trial_days": product.trial_days}
+        statement = upsert(Product).values(code=product.code, **row)
+        session.execute(statement.on_conflict_do_update(index_elements=["code"], set_=row))
+
+
+def _write_tiers(session: Session, catalogue: Catalogue) -> None:
+    for product in catalogue.products:
+        listed = [tier.code for tier in product.tiers]
+        unlisted = select(Tier).where(Tier.product_code == product.code, Tier.code.not_in(listed))
+        kept = {tier.rank: tier.code for tier in session.scalars(unlisted)}
+        if clash := next((tier for tier in product.tiers if tier.rank in kept), None):
+            raise _refused(
+                catalogue,
+                clash.line,
+                f"products.{product.code}.tiers.{clash.code}: rank {clash.rank} is that of {kept[clash.rank]}, which this file "
+                "leaves out but subscriptions may be on; list it too, with `prices: {}`",
+            )
+        same_product = Tier.product_code == product.code
+        session.execute(
+            update(Tier).where(same_product, Tier.code.in_(listed)).values(rank=Tier.rank + _OUT_OF_THE_WAY)
+        )
+        for tier in product.tiers:
+            row = {"name": tier.name, "rank": tier.rank}
+            statement = upsert(Tier).values(product_code=product.code, code=tier.code, **row)
+            session.execute(statement.on_conflict_do_update(index_elements=["product_code", "code"], set_=row))
+
+
+def _write_prices(session: Session, catalogue: Catalogue, version: int) -> None:
+    rows = [
+        {
+            "version_id": version,
+            "product_code": product.code,
+            "tier_code": tier.code,
+            "interval": interval,
+            "currency": currency,
+            "unit_minor": unit_minor,
+        }
+        for product in catalogue.products
+        for tier in product.tiers
+        for interval, by_currency in tier.prices.items()
+        for currency, unit_minor in by_currency.items()
+    ]
+    if rows:
+        session.execute(insert(Price), rows)
+
+
+def _refused(catalogue: Catalogue, line: int, reason: str) -> FileRefused:
+    return FileRefused(catalogue.file, [Problem(line, reason)])

@@ -1,0 +1,118 @@
+"""A YAML file written by a person: read so that every complaint names its line, and all of them are listed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import yaml
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from worker import readable_values
+from worker.readable_values import described
+
+Given = ParamSpec("Given")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    line: int
+    reason: str
+
+
+class FileRefused(Exception):
+    """The file cannot be taken as it is; nothing of it was. The message lists every problem with its line."""
+
+    def __init__(self, file: Path, problems: Collection[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(f"{file}:{problem.line}: {problem.reason}" for problem in self.problems))
+
+
+@dataclass(slots=True)
+class Place:
+    """One value in the file: where it stands, what it is called, and where what is wrong with it is noted."""
+
+    node: Node
+    name: str
+    problems: list[Problem] = field(repr=False)
+    key: Node | None = None
+    """where it has a key, that one's own place"""
+
+    @property
+    def line(self) -> int:
+        return int((self.key or self.node).start_mark.line) + 1
+
+    def wrong(self, reason: str) -> None:
+        self.problems.append(Problem(self.line, f"{self.name}: {reason}" if self.name else reason))
+
+    def read(
+        self, reader: Callable[Concatenate[Node, Given], Value], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Value | None:
+        """The value as `reader` (one of `readable_values`) sees it, None where that is wrong."""
+        try:
+            return reader(self.node, *args, **kwargs)
+        except ValueError as error:
+            self.wrong(str(error))
+            return None
+
+    def entries(self, key_reader: Callable[[Node], str] = readable_values.text) -> dict[str, Place]:
+        """A mapping's values by key; a key that is wrong, or stands there twice, is left out."""
+        if not isinstance(self.node, MappingNode):
+            self.wrong(f"must be a mapping, is {described(self.node)}")
+            return {}
+        found: dict[str, Place] = {}
+        for key, value in self.node.value:
+            name = Place(key, self.name, self.problems).read(key_reader)
+            if name is None:
+                continue
+            place = Place(value, f"{self.name}.{name}" if self.name else name, self.problems, key)
+            if name in found:
+                place.wrong(f"stands here twice, first in line {found[name].line}")
+            else:
+                found[name] = place
+        return found
+
+    def fields(self, *, required: Collection[str] = (), optional: Collection[str] = ()) -> dict[str, Place]:
+        """A mapping with known keys; unknown and missing ones are complained of, an empty value counts as not given."""
+        known = [*required, *optional]
+        given = self.entries()
+        for name, place in given.items():
+            if name not in known:
+                place.wrong(f"unknown here; known are {', '.join(known)}")
+        found = {
+            name: place for name, place in given.items() if name in known and not readable_values.is_empty(place.node)
+        }
+        if isinstance(self.node, MappingNode):
+            for name in required:
+                if name not in found:
+                    self.wrong(f"{name} is missing")
+        return found
+
+    def items(self) -> list[Place]:
+        """A list's values, named by their number."""
+        if not isinstance(self.node, SequenceNode):
+            self.wrong(f"must be a list, is {described(self.node)}")
+            return []
+        return [Place(node, f"{self.name}[{number}]", self.problems) for number, node in enumerate(self.node.value, 1)]
+
+
+def read(file: Path) -> Place:
+    """The file's only document. Raises FileRefused where it cannot be read at all."""
+    try:
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise FileRefused(file, [Problem(1, f"cannot be read: {reason}")]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise FileRefused(
+            file, [Problem(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")]
+        ) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise FileRefused(file, [Problem(1, f"not YAML: {error}")]) from None
+    if node is None:
+        raise FileRefused(file, [Problem(1, "is empty")])
+    return Place(node, "", [])
