@@ -1,0 +1,93 @@
+"""Upstreams' API keys: made once and shown once, known again by their hash, each good for some scopes and some accounts."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models.api_keys import ApiKey, ApiKeyAccount
+from models.base import uuid7
+
+PREFIX = "prk_"
+"""So that a key found where it should not be is recognized as one."""
+
+
+class Scope(StrEnum):
+    """What a key may do; writing does not include reading."""
+
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    """quotes, orders and the cart"""
+    ACCOUNTS_READ = "accounts:read"
+    """accounts, their contacts, balance, payment method, subscriptions and seats"""
+    ACCOUNTS_WRITE = "accounts:write"
+    SEATS_WRITE = "seats:write"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever holds a valid key."""
+
+    key_id: UUID
+    scopes: frozenset[str]
+
+
+class KeyRefused(Exception):
+    """No key can be issued like this; the message says why."""
+
+
+def issue(
+    session: Session, *, name: str, scopes: Sequence[str], account_ids: Sequence[UUID], key: str | None = None
+) -> str:
+    """Make a key and return it; afterwards only its hash is known.
+
+    key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it gets these scopes and accounts.
+    Raises KeyRefused where a scope is unknown, the key too short, or the name taken by another key.
+    """
+    if unknown := sorted(set(scopes) - set(Scope)):
+        raise KeyRefused(f"unknown scopes: {', '.join(unknown)}; there are {', '.join(Scope)}")
+    plain = key or PREFIX + secrets.token_urlsafe(32)
+    if not plain.startswith(PREFIX) or len(plain) < len(PREFIX) + 32:
+        raise KeyRefused(f"a key starts with {PREFIX} and has at least 32 characters after that")
+    digest = digest_of(plain)
+    holder = session.scalar(select(ApiKey.digest).where(ApiKey.name == name))
+    if holder not in (None, digest):
+        raise KeyRefused(f"there is another key called {name!r}; give this one another name")
+    row = {"name": name, "scopes": sorted(set(scopes))}
+    statement = upsert(ApiKey).values(id=uuid7(), digest=digest, **row)
+    key_id = session.scalar(
+        statement.on_conflict_do_update(index_elements=["digest"], set_=row).returning(ApiKey.id),
+        execution_options={"populate_existing": True},
+    )
+    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
+    if rows:
+        session.execute(upsert(ApiKeyAccount).on_conflict_do_nothing(), rows)
+    return plain
+
+
+def revoke(session: Session, *, name: str) -> bool:
+    """From now on the key is refused. False where no such key was valid."""
+    statement = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
+    return session.scalar(statement.returning(ApiKey.id)) is not None
+
+
+def caller_with(session: Session, plain: str) -> Caller | None:
+    """Who holds this key; None where it is unknown or revoked. The last comparison takes as long whatever was presented."""
+    digest = digest_of(plain)
+    query = select(ApiKey.id, ApiKey.digest, ApiKey.scopes).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
+    row = session.execute(query).one_or_none()
+    if row is None or not hmac.compare_digest(row.digest, digest):
+        return None
+    return Caller(key_id=row.id, scopes=frozenset(row.scopes))
+
+
+def digest_of(plain: str) -> str:
+    """SHA-256 in hex: what is kept of a key."""
+    return hashlib.sha256(plain.encode()).hexdigest()
