@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
+from limits import parse
 from pydantic import AnyHttpUrl, EmailStr, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     waiting_days: int = Field(7, ge=1, le=365)
     """how long an order waits for its customer before it is cancelled"""
 
+    api_rate_limit: str = "12000/minute"
+    """requests of one API key, in the notation of `limits`: "200/second", "12000/minute" """
+
     max_restarts: int = Field(10, ge=1)
     sweep_seconds: float = Field(3.0, gt=0, le=60)
     log_folder: Path | None = None
@@ -89,6 +93,12 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        return value
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        parse(value)  # its ValueError says what is wrong
         return value
 
     def policy(self) -> Policy:
