@@ -16,14 +16,14 @@ class OutcomeUnknown(TemporarilyUnavailable):
     """The request was sent and no trustworthy answer came: it may have taken effect.
 
     Ask again with the same idempotency key; once that key may have expired, look the effect up before making it anew.
-
-    key_spent: the key can only give this answer again (a kept 500), so look the effect up now; where it is not to be found,
-    a new key is right.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, key_spent: bool = False) -> None:
-        super().__init__(message, retry_after=retry_after)
-        self.key_spent = key_spent
+
+class KeySpent(OutcomeUnknown):
+    """The provider keeps a failure of its own under this key and will answer with it for ever: look the effect up.
+
+    Where there is none, the key has made none and never will, and a new key may be used.
+    """
 
 
 class Refused(Exception):

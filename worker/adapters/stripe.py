@@ -13,14 +13,14 @@ from uuid import UUID
 
 import stripe
 
-from tasks.errors import PaymentMethodRefused, Refused
+from tasks.errors import Refused
 from tasks.ports import Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
 from worker.adapters import stripe_reading as reading
+from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import to_stripe
-from worker.adapters.stripe_calls import Calls, Refusal, describe, misconfigured, unexpected
+from worker.adapters.stripe_calls import Calls, Refusal, misconfigured, unexpected
 
 PAGE = 100
-SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
 
 
 class StripePayments:
@@ -68,7 +68,7 @@ class StripePayments:
                     {"idempotency_key": key},
                 ).id
             ),
-            refused=_customer_refused,
+            refused=refusals.customer,
         )
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
@@ -76,7 +76,7 @@ class StripePayments:
             lambda: reading.payment_method(
                 self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
             ),
-            refused=_method_refused,
+            refused=refusals.method,
         )
 
     def charge(self, request: ChargeRequest) -> Charge:
@@ -98,7 +98,7 @@ class StripePayments:
                     {"idempotency_key": request.key},
                 )
             ),
-            refused=_charge_refused,
+            refused=refusals.charge,
         )
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
@@ -135,7 +135,7 @@ class StripePayments:
                     {"idempotency_key": request.key},
                 )
             ),
-            refused=_refund_refused,
+            refused=refusals.refund,
         )
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]:
@@ -157,35 +157,3 @@ class StripePayments:
 
 def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
     return {"order_id": str(request.order_id), "attempt": str(request.attempt), "key": request.key}
-
-
-def _charge_refused(error: Refusal) -> Charge:
-    intent = error.error.payment_intent if error.error is not None else None
-    if isinstance(error, stripe.CardError) and intent is not None:
-        return reading.charge(intent)
-    if error.param == "payment_method":
-        raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
-    if error.code in SMALL_OR_LARGE:
-        raise Refused(describe(error), code=error.code) from None
-    raise misconfigured(error) from None
-
-
-def _method_refused(error: Refusal) -> StoredPaymentMethod:
-    if isinstance(error, stripe.CardError):
-        decline_code = error.error.decline_code if error.error is not None else None
-        raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
-    if error.param == "customer" or error.code == "parameter_unknown":
-        raise misconfigured(error) from None
-    raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
-
-
-def _customer_refused(error: Refusal) -> str:
-    if error.param == "email":
-        raise Refused(describe(error), code=error.code or "email_invalid") from None
-    raise misconfigured(error) from None
-
-
-def _refund_refused(error: Refusal) -> Refund:
-    if error.code in ("resource_missing", "parameter_unknown"):
-        raise misconfigured(error) from None
-    raise Refused(describe(error), code=error.code or "refund_refused") from None

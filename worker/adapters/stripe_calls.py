@@ -15,7 +15,7 @@ import tenacity
 import urllib3.exceptions
 from requests import exceptions as requests_errors
 
-from tasks.errors import Misconfigured, OutcomeUnknown, TemporarilyUnavailable
+from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, TemporarilyUnavailable
 
 T = TypeVar("T")
 Refusal = stripe.CardError | stripe.InvalidRequestError
@@ -122,7 +122,8 @@ def _unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
         return misconfigured(error)
     if in_doubt:
-        return OutcomeUnknown(describe(error), retry_after=_retry_after(error), key_spent=is_kept(error))
+        kind = KeySpent if is_kept(error) else OutcomeUnknown
+        return kind(describe(error), retry_after=_retry_after(error))
     return TemporarilyUnavailable(describe(error), retry_after=_retry_after(error))
 
 

@@ -61,7 +61,14 @@ def serve(
     except OSError as error:
         raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}", param_hint="--port") from error
     typer.echo(f"Stripe stand-in on http://{host}:{listener.getsockname()[1]} (data in {data})")
-    config = uvicorn.Config(app, http=CuttableProtocol, log_level="warning", access_log=False, timeout_keep_alive=75)
+    config = uvicorn.Config(
+        app,
+        http=CuttableProtocol,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

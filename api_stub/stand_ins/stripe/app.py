@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from api_stub.stand_ins.stripe import control
 from api_stub.stand_ins.stripe.authentication_page import AuthenticationPage
@@ -42,9 +42,9 @@ def create_app(settings: Settings) -> FastAPI:
     page = AuthenticationPage(store)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await store.run(settings.apply)
-        async with delivering(store):
+        async with delivering(store) as app.state.postman:
             yield
         store.close()
 
@@ -55,8 +55,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_route("/authenticate/{intent}", page.answer, methods=["POST"])
 
     @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
+    async def healthz(response: Response) -> dict[str, str]:
         await store.run(lambda ledger: ledger.setting("webhook_url"))
+        if app.state.postman.done():
+            response.status_code = 503
+            return {"status": "webhooks are no longer delivered"}
         return {"status": "ok"}
 
     return app

@@ -1,20 +1,18 @@
 """The way of a request, in Stripe's order: key, rate limit, parameters, idempotency, execution, answer."""
 
 import asyncio
-import hashlib
-import secrets
-from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api_stub.stand_ins.stripe import forms, idempotency
+from api_stub.stand_ins.stripe.access import account_of
 from api_stub.stand_ins.stripe.errors import Answer, ApiError
+from api_stub.stand_ins.stripe.execution import Work
 from api_stub.stand_ins.stripe.faults import Fault, Faults, Kind
-from api_stub.stand_ins.stripe.ledger import API_VERSION, Ledger, new_id
-from api_stub.stand_ins.stripe.operations import Call, Operation, find
+from api_stub.stand_ins.stripe.ledger import API_VERSION, new_id
+from api_stub.stand_ins.stripe.operations import find
 from api_stub.stand_ins.stripe.sockets import cut
 from api_stub.stand_ins.stripe.store import Store
 
@@ -46,7 +44,7 @@ class Gate:
         return JSONResponse(answer.body, answer.status, headers)
 
     async def _answer(self, request: Request, request_id: str) -> Answer | None:
-        scope = _authenticate(request, self.api_keys)
+        scope = account_of(request, self.api_keys)
         found = find(request.method, request.url.path)
         if found is None:
             raise ApiError(
@@ -61,14 +59,14 @@ class Gate:
         params = operation.read(await _parameters(request))
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         base_url = self.public_url or str(request.base_url).rstrip("/")
-        work = _Work(operation, request.url.path, scope, key, params, identifier, base_url, request_id, fault)
+        work = Work(operation, request.url.path, scope, key, params, identifier, base_url, request_id, fault)
         answer = await self._execute(work)
         if fault is not None and fault.kind is Kind.ANSWER_LOST:
             await cut(request, reset=False)
             return None
         return answer
 
-    async def _execute(self, work: "_Work") -> Answer:
+    async def _execute(self, work: Work) -> Answer:
         if work.key is None:
             await self._wait(work)
             return await self.store.run(work.run)
@@ -86,53 +84,11 @@ class Gate:
         finally:
             self.in_flight.discard(holder)
 
-    async def _wait(self, work: "_Work") -> None:
+    async def _wait(self, work: Work) -> None:
         if work.fault is not None and work.fault.kind is Kind.HANG:
             await asyncio.sleep(work.fault.seconds)
         if self.latency and work.operation.name in SLOW:
             await asyncio.sleep(self.latency)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One request as a transaction: the kept answer, or the effect together with the answer that is kept for it."""
-
-    operation: Operation
-    path: str
-    scope: str
-    key: str | None
-    params: dict[str, Any]
-    identifier: str
-    base_url: str
-    request_id: str
-    fault: Fault | None
-
-    def recall(self, ledger: Ledger) -> Answer | None:
-        return idempotency.recall(ledger, self.scope, self.key or "", self.path, self.params)
-
-    def run(self, ledger: Ledger) -> Answer:
-        answer, executed = self._effect(ledger)
-        if self.key is not None and executed:
-            idempotency.keep(ledger, self.scope, self.key, self.path, self.params, answer, self.request_id)
-        return answer
-
-    def _effect(self, ledger: Ledger) -> tuple[Answer, bool]:
-        call = Call(ledger, self.params, self.identifier, self.key, self.base_url)
-        if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR:
-            return SERVER_ERROR, True
-        try:
-            with ledger.savepoint("effect"):
-                result = self.operation.run(call)
-        except ApiError as error:
-            return error.answer, error.executed
-        if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR_AFTER_EFFECT:
-            return SERVER_ERROR, True
-        return (result if isinstance(result, Answer) else Answer(200, result)), True
-
-
-# As Stripe mostly sends it: asking again with the same key would only replay this answer.
-_OOPS = ApiError(500, "api_error", "Something went wrong on Stripe's end.", headers={"Stripe-Should-Retry": "false"})
-SERVER_ERROR = _OOPS.answer
 
 
 def _refuse_early(fault: Fault | None) -> None:
@@ -158,26 +114,3 @@ async def _parameters(request: Request) -> forms.Tree:
         return forms.parse(body.decode())
     except UnicodeDecodeError:
         raise ApiError(400, "invalid_request_error", "Invalid UTF-8 in the request body.", executed=False) from None
-
-
-def _authenticate(request: Request, api_keys: frozenset[str]) -> str:
-    """The account that the API key belongs to, as an opaque name. Raises 401."""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            given = b64decode(given).decode().partition(":")[0]
-        except ValueError:
-            given = ""
-    if not given:
-        raise _unauthorized(
-            "You did not provide an API key. You need to provide your API key in the Authorization header."
-        )
-    if not any(secrets.compare_digest(given.encode(), known.encode()) for known in api_keys):
-        raise _unauthorized(f"Invalid API Key provided: {given[:8]}****")
-    return hashlib.sha256(f"{given}|{request.headers.get('stripe-account', '')}".encode()).hexdigest()
-
-
-def _unauthorized(message: str) -> ApiError:
-    return ApiError(
-        401, "invalid_request_error", message, executed=False, headers={"WWW-Authenticate": 'Bearer realm="Stripe"'}
-    )

@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -42,23 +43,25 @@ class Postman:
         limit = asyncio.Semaphore(AT_ONCE)
         async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client, asyncio.TaskGroup() as tasks:
             while True:
-                await self.store.run(do_what_is_due)
                 for delivery in await self.store.run(self._due):
                     self.under_way.add(delivery.seq)
                     tasks.create_task(self._deliver(client, limit, delivery))
                 await asyncio.sleep(TICK)
 
     def _due(self, ledger: Ledger) -> list[Delivery]:
+        do_what_is_due(ledger)
+        url, secret = ledger.setting("webhook_url"), ledger.setting("webhook_secret")
+        if not url:
+            return []
         rows = ledger.connection.execute(
             "SELECT d.seq, d.attempts, o.id AS event, o.body FROM deliveries d JOIN objects o ON o.id = d.event"
             " WHERE d.delivered IS NULL AND d.due <= ? ORDER BY d.due LIMIT ?",
             [time.time(), 10 * AT_ONCE],
         )
-        url, secret = ledger.setting("webhook_url"), ledger.setting("webhook_secret")
         return [
             Delivery(row["seq"], row["attempts"], row["event"], row["body"], url, secret)
             for row in rows
-            if url and row["seq"] not in self.under_way
+            if row["seq"] not in self.under_way
         ]
 
     async def _deliver(self, client: httpx.AsyncClient, limit: asyncio.Semaphore, delivery: Delivery) -> None:
@@ -111,11 +114,10 @@ def do_what_is_due(ledger: Ledger) -> None:
 
 
 @contextlib.asynccontextmanager
-async def delivering(store: Store):  # type: ignore[no-untyped-def]
+async def delivering(store: Store) -> AsyncIterator["asyncio.Task[None]"]:
     task = asyncio.create_task(Postman(store).run())
     try:
-        yield
+        yield task
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])

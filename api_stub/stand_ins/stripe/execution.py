@@ -1,0 +1,52 @@
+"""One request as a transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from api_stub.stand_ins.stripe import idempotency
+from api_stub.stand_ins.stripe.errors import Answer, ApiError
+from api_stub.stand_ins.stripe.faults import Fault, Kind
+from api_stub.stand_ins.stripe.ledger import Ledger
+from api_stub.stand_ins.stripe.operations import Call, Operation
+
+
+@dataclass(frozen=True)
+class Work:
+    """The kept answer, or the effect together with the answer that is kept for it."""
+
+    operation: Operation
+    path: str
+    scope: str
+    key: str | None
+    params: dict[str, Any]
+    identifier: str
+    base_url: str
+    request_id: str
+    fault: Fault | None
+
+    def recall(self, ledger: Ledger) -> Answer | None:
+        return idempotency.recall(ledger, self.scope, self.key or "", self.path, self.params)
+
+    def run(self, ledger: Ledger) -> Answer:
+        answer, executed = self._effect(ledger)
+        if self.key is not None and executed:
+            idempotency.keep(ledger, self.scope, self.key, self.path, self.params, answer, self.request_id)
+        return answer
+
+    def _effect(self, ledger: Ledger) -> tuple[Answer, bool]:
+        call = Call(ledger, self.params, self.identifier, self.key, self.base_url)
+        if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR:
+            return SERVER_ERROR, True
+        try:
+            with ledger.savepoint("effect"):
+                result = self.operation.run(call)
+        except ApiError as error:
+            return error.answer, error.executed
+        if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR_AFTER_EFFECT:
+            return SERVER_ERROR, True
+        return (result if isinstance(result, Answer) else Answer(200, result)), True
+
+
+# As Stripe mostly sends it: asking again with the same key would only replay this answer.
+_OOPS = ApiError(500, "api_error", "Something went wrong on Stripe's end.", headers={"Stripe-Should-Retry": "false"})
+SERVER_ERROR = _OOPS.answer

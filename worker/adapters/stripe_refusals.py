@@ -1,0 +1,42 @@
+"""What Stripe's refusals (402 and 400) mean to the pipeline, for each kind of call."""
+
+import stripe
+
+from tasks.errors import PaymentMethodRefused, Refused
+from tasks.ports import Charge, Refund, StoredPaymentMethod
+from worker.adapters import stripe_reading as reading
+from worker.adapters.stripe_calls import Refusal, describe, misconfigured
+
+SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
+
+
+def charge(error: Refusal) -> Charge:
+    intent = error.error.payment_intent if error.error is not None else None
+    if isinstance(error, stripe.CardError) and intent is not None:
+        return reading.charge(intent)
+    if error.param == "payment_method":
+        raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+    if error.code in SMALL_OR_LARGE:
+        raise Refused(describe(error), code=error.code) from None
+    raise misconfigured(error) from None
+
+
+def method(error: Refusal) -> StoredPaymentMethod:
+    if isinstance(error, stripe.CardError):
+        decline_code = error.error.decline_code if error.error is not None else None
+        raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
+    if error.param == "customer" or error.code == "parameter_unknown":
+        raise misconfigured(error) from None
+    raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+
+
+def customer(error: Refusal) -> str:
+    if error.param == "email":
+        raise Refused(describe(error), code=error.code or "email_invalid") from None
+    raise misconfigured(error) from None
+
+
+def refund(error: Refusal) -> Refund:
+    if error.code in ("resource_missing", "parameter_unknown"):
+        raise misconfigured(error) from None
+    raise Refused(describe(error), code=error.code or "refund_refused") from None
