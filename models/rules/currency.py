@@ -1,7 +1,8 @@
 """How many decimals each currency has: the minor unit ("exponent") of ISO 4217.
 
 Source: ISO 4217 list one, published by SIX (https://www.six-group.com/en/products-services/financial-information/data-standards.html),
-including XCG (since 2025-03-31) and without HRK, SLL and ZWL; checked 2026-11-22 against the names of CLDR 48 in Babel 2.18.
+with XCG (2025-03-31), XAD (2025-05-12) and ZWG, without HRK, SLL and ZWL; written from memory, then checked on 2026-11-22 against the
+currencies that CLDR 48 (Babel 2.18) calls current and against the count of Debian's iso-codes 4.20.1: 165, and 13 without minor unit.
 CLDR's own digits are not used: they say how money is shown (no fils for the Iraqi dinar), not in what unit it is counted.
 Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are no money one can charge, and are unknown here.
 """
