@@ -69,7 +69,7 @@ def read(file: Path) -> Catalogue:
     """Raises FileRefused with every problem and its line."""
     document = readable_file.read(file)
     fields = document.fields(required=["products"], optional=["effective_from"])
-    effective_from = fields["effective_from"].read(moment) if "effective_from" in fields else None
+    effective_from = fields.value("effective_from", moment)
     products = _products(fields["products"]) if "products" in fields else []
     if document.problems:
         raise FileRefused(file, document.problems)
@@ -85,8 +85,8 @@ def _products(place: Place) -> list[ProductOffered]:
 
 def _product(name: str, place: Place) -> ProductOffered | None:
     fields = place.fields(required=["name", "tiers"], optional=["trial_days"])
-    called = fields["name"].read(text) if "name" in fields else None
-    trial_days = fields["trial_days"].read(whole, least=1, most=365) if "trial_days" in fields else None
+    called = fields.value("name", text)
+    trial_days = fields.value("trial_days", whole, least=1, most=365)
     tiers = _tiers(fields["tiers"]) if "tiers" in fields else []
     return ProductOffered(name, called, trial_days, tuple(tiers)) if called and tiers else None
 
@@ -106,8 +106,8 @@ def _tiers(place: Place) -> list[TierOffered]:
 
 def _tier(name: str, place: Place) -> TierOffered | None:
     fields = place.fields(required=["name", "rank", "prices"])
-    called = fields["name"].read(text) if "name" in fields else None
-    rank = fields["rank"].read(whole, least=1, most=1_000_000) if "rank" in fields else None
+    called = fields.value("name", text)
+    rank = fields.value("rank", whole, least=1, most=1_000_000)
     prices = _prices(fields["prices"]) if "prices" in fields else {}
     return TierOffered(name, called, rank, prices, place.line) if called and rank else None
 

@@ -31,6 +31,16 @@ class FileRefused(Exception):
         super().__init__("\n".join(f"{file}:{problem.line}: {problem.reason}" for problem in self.problems))
 
 
+class Fields(dict[str, "Place"]):
+    """The known keys that a mapping gives, each with its place."""
+
+    def value(
+        self, name: str, reader: Callable[Concatenate[Node, Given], Value], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Value | None:
+        """What is at `name`, as `reader` (one of `readable_values`) sees it; None where it is wrong or not given."""
+        return self[name].read(reader, *args, **kwargs) if name in self else None
+
+
 @dataclass(slots=True)
 class Place:
     """One value in the file: where it stands, what it is called, and where what is wrong with it is noted."""
@@ -51,7 +61,7 @@ class Place:
     def read(
         self, reader: Callable[Concatenate[Node, Given], Value], *args: Given.args, **kwargs: Given.kwargs
     ) -> Value | None:
-        """The value as `reader` (one of `readable_values`) sees it, None where that is wrong."""
+        """The value as `reader` sees it, None where that is wrong."""
         try:
             return reader(self.node, *args, **kwargs)
         except ValueError as error:
@@ -75,16 +85,16 @@ class Place:
                 found[name] = place
         return found
 
-    def fields(self, *, required: Collection[str] = (), optional: Collection[str] = ()) -> dict[str, Place]:
+    def fields(self, *, required: Collection[str] = (), optional: Collection[str] = ()) -> Fields:
         """A mapping with known keys; unknown and missing ones are complained of, an empty value counts as not given."""
         known = [*required, *optional]
         given = self.entries()
         for name, place in given.items():
             if name not in known:
                 place.wrong(f"unknown here; known are {', '.join(known)}")
-        found = {
-            name: place for name, place in given.items() if name in known and not readable_values.is_empty(place.node)
-        }
+        found = Fields(
+            (name, place) for name, place in given.items() if name in known and not readable_values.is_empty(place.node)
+        )
         if isinstance(self.node, MappingNode):
             for name in required:
                 if name not in found:
