@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.errors import AddressRefused, Misconfigured
-from tasks.ports import Attachment, Letter
+from tasks.ports import Attachment, Letter, Mailer
 from tests.support.mailbox import Mailbox, running_mailbox
 from worker.adapters.smtp import SmtpMailer
 
@@ -37,7 +37,7 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
     return shared_mailbox
 
 
-def mailer(mailbox: Mailbox, **changes: str) -> SmtpMailer:
+def mailer(mailbox: Mailbox, **changes: str) -> Mailer:
     sender = {"sender": "billing@prorata.example", "sender_name": "Prorata Billing", **changes}
     return SmtpMailer(host=mailbox.host, port=mailbox.port, tls="none", now=lambda: NOON, **sender)  # type: ignore[arg-type]
 

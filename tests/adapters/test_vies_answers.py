@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.errors import Misconfigured
-from tasks.ports import VatAnswer, VatStatus
+from tasks.ports import VatAnswer, VatRegistry, VatStatus
 from tests.support.vies_stand_in import ViesStandIn, running_vies
 from worker.adapters.vies import Vies
 
@@ -38,7 +38,9 @@ def vies(shared_vies: ViesStandIn) -> ViesStandIn:
     return shared_vies
 
 
-def asked(vies: ViesStandIn, *, attempts: int = 1, timeout: float = 5.0, operation: str = "check-vat-number") -> Vies:
+def asked(
+    vies: ViesStandIn, *, attempts: int = 1, timeout: float = 5.0, operation: str = "check-vat-number"
+) -> VatRegistry:
     return Vies(base_url=vies.base_url, attempts=attempts, timeout=timeout, operation=operation, now=lambda: NOON)
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_the_whole_question_ends_in_its_time_however_many_tries_are_left(vies: V
     patient = Vies(base_url=vies.base_url, timeout=0.4, total_timeout=1.0, attempts=100)
     assert patient.check("FR40303265045", requester=None).reason == "timeout"
     assert time.monotonic() - started < 1.5
+
+
+def test_a_slow_register_is_waited_for(vies: ViesStandIn) -> None:
+    vies.fail("slow", seconds=0.5)
+    assert Vies(base_url=vies.base_url, attempts=1).check("FR40303265045", requester=None).status is VatStatus.VALID
+
+
+def test_one_registry_serves_many_threads(vies: ViesStandIn) -> None:
+    shared = Vies(base_url=vies.base_url)
+    numbers = ["FR40303265045", "DE111111109"] * 10
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: shared.check(number, requester=None), numbers))
+    assert [answer.status for answer in answers] == [VatStatus.VALID, VatStatus.INVALID] * 10
 
 
 def test_an_outage_of_one_member_state_leaves_the_others_alone(vies: ViesStandIn) -> None:
