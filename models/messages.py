@@ -50,3 +50,12 @@ class WebhookReceived(Base):
     received_at: Mapped[CreatedAt]
     handled_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(200))
+
+
+class Heartbeat(Base):
+    """When a recurring task last ran; beat is alive as long as these are fresh."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[datetime]

@@ -18,7 +18,7 @@ from models import ledger
 from models.base import uuid7
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
-from models.states import FINAL, OrderStatus, Step, steps_from
+from models.states import FINAL, OrderStatus, PaymentKind, Step, steps_from
 
 GRACE = timedelta(seconds=8)
 """How long an order may stand between two steps before the sweep looks after it."""
@@ -70,6 +70,13 @@ def advance(
     note(session, order.id, f"{step}.{outcome}", facts)
 
 
+def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
+    """The order cannot go forward any more: what was charged goes back, by the way that starts at the refund. Raises LeaseLost."""
+    advance(session, order, step, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
+    session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
+    session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
+
+
 def stop(
     session: Session,
     order: Order,
@@ -92,10 +99,20 @@ def stop(
     note(session, order.id, f"order.{status}", {"reason": reason, **(facts or {})})
 
 
-def postpone(session: Session, order_id: UUID, step: Step, token: UUID | None, *, delay: timedelta, error: str) -> bool:
+def postpone(
+    session: Session,
+    order_id: UUID,
+    step: Step,
+    token: UUID | None,
+    *,
+    delay: timedelta,
+    error: str,
+    waits: bool = False,
+) -> bool:
     """Give the order back untouched, to be tried again after `delay`. False where it has moved on, or another holds it.
 
     token: our lease; None where we never got to take one, or our taking it was rolled back.
+    waits: nothing is wrong, there is just nothing to do yet; such waits never count towards parking.
     """
     statement = (
         update(Order)
@@ -111,6 +128,7 @@ def postpone(session: Session, order_id: UUID, step: Step, token: UUID | None, *
             next_attempt_at=_db_now(delay),
             wake_at=_db_now(delay + GRACE),
             last_error=error[:2000],
+            **({"restarts": 0} if waits else {}),
         )
         .returning(Order.id)
         .execution_options(synchronize_session=False)
@@ -191,6 +209,21 @@ def end_waiting(
 def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
     """Keep the fresh quote that a waiting order may be confirmed with."""
     session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))
+
+
+def still_ours(session: Session, order: Order) -> None:
+    """Lock the order and make sure that our lease is still on it; reads what has been asked of it since. Raises LeaseLost."""
+    row = session.execute(
+        select(Order.lease_token, Order.cancel_requested_at).where(Order.id == order.id).with_for_update()
+    ).one_or_none()
+    if row is None or row[0] != order.lease_token:
+        raise LeaseLost(f"order {order.id} was taken over by another worker")
+    order.cancel_requested_at = row[1]
+
+
+def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: datetime | None = None) -> None:
+    """How the order is paid; `due_at` where it is invoiced."""
+    session.execute(update(Order).where(Order.id == order.id).values(payment_kind=kind, payment_due_at=due_at))
 
 
 def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:

@@ -28,6 +28,8 @@ class Seller:
     public_url: str
     """no slash at its end"""
     corporate_portal_url: str
+    mail_domain: str = "prorata.example"
+    """right of the @ in Message-IDs"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
                 support_email=self.support_email,
                 public_url=str(self.public_url).rstrip("/"),
                 corporate_portal_url=str(self.corporate_portal_url),
+                mail_domain=self.mail_from.rpartition("@")[2],
             ),
             quote_lifetime=timedelta(minutes=self.quote_minutes),
             granularity=self.proration_granularity,

@@ -139,7 +139,7 @@ class _Pause(tenacity.wait.wait_base):
     """What Stripe asks for in Retry-After, and a jittered pause that doubles."""
 
     def __init__(self, longest: float) -> None:
-        self._jittered = tenacity.wait_exponential_jitter(initial=0.1, max=longest, jitter=0.1)
+        self._jittered = tenacity.wait_exponential_jitter(multiplier=0.1, max=longest, jitter=0.1)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome is not None else None

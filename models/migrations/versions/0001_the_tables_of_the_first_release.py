@@ -69,6 +69,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("checksum", name=op.f("uq_catalogue_versions_checksum")),
     )
     op.create_table(
+        "heartbeats",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeats")),
+    )
+    op.create_table(
         "products",
         sa.Column("code", sa.String(length=60), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -986,6 +992,7 @@ def downgrade() -> None:
     op.drop_index("ix_webhooks_waiting", table_name="webhooks_received", postgresql_where="handled_at is null")
     op.drop_table("webhooks_received")
     op.drop_table("products")
+    op.drop_table("heartbeats")
     op.drop_table("catalogue_versions")
     op.drop_table("api_keys")
     op.drop_table("accounts")

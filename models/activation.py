@@ -1,0 +1,135 @@
+"""One order line becomes a subscription, under a lock on it; what speaks against that now is CannotActivate."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models.accounts import Account
+from models.orders import Order, OrderLine
+from models.rules.cart import Action
+from models.states import SubscriptionStatus
+from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
+
+
+class CannotActivate(Exception):
+    """What was bought can no longer be given, and trying again will not help; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
+    """Give what the line says, from the order's instant on. Returns the subscription's id. Raises CannotActivate."""
+    session.execute(select(Account.id).where(Account.id == order.account_id).with_for_update())
+    subscription = _locked(session, order.account_id, line.product_code)
+    running = _running_period(session, subscription) if subscription else None
+    match line.action:
+        case Action.CHANGE:
+            subscription = _checked_change(subscription, running, line)
+        case Action.PURCHASE | Action.TRIAL:
+            _check_new(subscription, line, order)
+    if subscription is not None and _assigned(session, subscription.id) > line.seats:
+        raise CannotActivate("seats-below-assigned")
+    if line.action is Action.TRIAL:
+        _take_trial(session, order, line)
+    if running is not None:
+        _close(running, order, line)
+    subscription = _write_subscription(session, subscription, order, line)
+    session.add(_period(subscription, order, line))
+    session.flush()
+    return subscription.id
+
+
+def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
+    query = select(Subscription).where(Subscription.account_id == account_id, Subscription.product_code == product)
+    return session.scalar(query.with_for_update().execution_options(populate_existing=True))
+
+
+def _running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
+    query = select(SubscriptionPeriod).where(
+        SubscriptionPeriod.subscription_id == subscription.id, SubscriptionPeriod.closed_at.is_(None)
+    )
+    return session.scalar(query)
+
+
+def _checked_change(
+    subscription: Subscription | None, running: SubscriptionPeriod | None, line: OrderLine
+) -> Subscription:
+    if subscription is None or running is None:
+        raise CannotActivate("not-subscribed")
+    if line.from_period_id is not None and running.id != line.from_period_id:
+        raise CannotActivate("subscription-changed")
+    if subscription.status not in (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING):
+        raise CannotActivate("subscription-ended")
+    if (line.interval is None) != (subscription.interval is None):
+        raise CannotActivate("subscription-changed")
+    return subscription
+
+
+def _check_new(subscription: Subscription | None, line: OrderLine, order: Order) -> None:
+    if subscription is None or subscription.period_end <= order.as_of:
+        return
+    taken = (SubscriptionStatus.ACTIVE,) if line.action is Action.PURCHASE else _HELD
+    if subscription.status in taken:
+        raise CannotActivate("already-subscribed")
+
+
+_HELD = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
+
+
+def _take_trial(session: Session, order: Order, line: OrderLine) -> None:
+    row = {"account_id": order.account_id, "product_code": line.product_code}
+    statement = upsert(Trial).values(**row, order_id=order.id, started_at=order.as_of).on_conflict_do_nothing()
+    if session.scalar(statement.returning(Trial.order_id)) is None:
+        raise CannotActivate("trial-used")
+
+
+def _assigned(session: Session, subscription_id: UUID) -> int:
+    query = select(func.count()).where(
+        SeatAssignment.subscription_id == subscription_id, SeatAssignment.unassigned_at.is_(None)
+    )
+    return session.scalar(query) or 0
+
+
+def _close(running: SubscriptionPeriod, order: Order, line: OrderLine) -> None:
+    """The period ends at the change; a lapsed one, or a trial, gives nothing back."""
+    running.closed_at = order.as_of
+    running.unused_minor = line.unused_minor
+    running.unused_tax_minor = line.unused_tax_minor
+
+
+def _write_subscription(
+    session: Session, subscription: Subscription | None, order: Order, line: OrderLine
+) -> Subscription:
+    if subscription is None:
+        subscription = Subscription(account_id=order.account_id, product_code=line.product_code)
+        session.add(subscription)
+    subscription.tier_code = line.tier_code
+    subscription.seats = line.seats
+    subscription.interval = line.interval
+    subscription.currency = order.currency
+    subscription.status = SubscriptionStatus.TRIALING if line.interval is None else SubscriptionStatus.ACTIVE
+    subscription.anchor_day = line.anchor_day
+    subscription.period_start = line.period_start
+    subscription.period_end = line.period_end
+    session.flush()
+    return subscription
+
+
+def _period(subscription: Subscription, order: Order, line: OrderLine) -> SubscriptionPeriod:
+    return SubscriptionPeriod(
+        subscription_id=subscription.id,
+        order_id=order.id,
+        tier_code=line.tier_code,
+        seats=line.seats,
+        interval=line.interval,
+        starts_at=line.period_start,
+        ends_at=line.period_end,
+        charged_minor=line.charge_minor,
+        tax_minor=line.charge_tax_minor,
+        tax_rate=line.tax_rate,
+        tax_treatment=line.tax_treatment,
+    )

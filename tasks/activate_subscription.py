@@ -1,0 +1,63 @@
+"""Step 4: give what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import ledger, order_lines, progress
+from models.activation import CannotActivate, activate_line
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import AttemptStatus, Step
+from tasks import charging
+from tasks.failure_points import reach
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin
+
+THIS = Step.ACTIVATE_SUBSCRIPTION
+
+
+@step(queue="orders")
+def activate_subscription(order_id: UUID) -> Outcome:
+    """Instant access and a new billing period from the quote's instant; what can no longer be given is refunded."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        if order is not None:
+            reach("activate_subscription.claimed")
+            outcome = _activate(session, order)
+            reach("activate_subscription.called")
+            return outcome
+    return why_not(order_id, THIS)
+
+
+def _activate(session: Session, order: Order) -> Outcome:
+    if order.cancel_requested_at is not None:
+        return charging.turn_back(session, order, THIS, "cancelled-by-customer")
+    try:
+        with session.begin_nested():
+            for line in sorted(order_lines.of(session, order.id), key=lambda line: line.product_code):
+                line.subscription_id = activate_line(session, order, line)
+    except CannotActivate as error:
+        progress.note(session, order.id, "activation.failed", {"reason": error.code})
+        return charging.turn_back(session, order, THIS, error.code)
+    if order.to_balance_minor:
+        ledger.post(
+            session,
+            account_id=order.account_id,
+            currency=order.currency,
+            kind=ledger.MovementKind.CREDITED,
+            amount_minor=order.to_balance_minor,
+            cause=f"order:{order.id}:credit",
+            order_id=order.id,
+            step=THIS,
+        )
+    progress.advance(session, order, THIS, Outcome.DONE)
+    return Outcome.DONE
+
+
+def charged(session: Session, order_id: UUID) -> ChargeAttempt | None:
+    """The attempt that took the order's money."""
+    return session.scalar(
+        select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )

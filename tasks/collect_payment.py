@@ -1,0 +1,148 @@
+"""Step 3: take the money once, or invoice on an accepted VAT number, or find that nothing is due."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models import order_lines, progress
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.rules.cart import Action
+from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
+from tasks import charging, payment_details, vat_check
+from tasks.charging import Move, Plan
+from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
+from tasks.failure_points import reach
+from tasks.ports import Charge, ChargeStatus
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin, now, payments, policy, vat_registry
+
+THIS = Step.COLLECT_PAYMENT
+
+UNDER_WAY = timedelta(seconds=60)
+"""how long a request that nobody waits for any more may still reach the provider"""
+
+
+@step(queue="payments")
+def collect_payment(order_id: UUID) -> Outcome:
+    """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        question = vat_check.question(session, order, policy()) if order is not None else None
+    if order is None:
+        return why_not(order_id, THIS)
+    reach("collect_payment.claimed")
+    if question is not None and (ended := _ask_registry(order, question)) is not None:
+        return ended
+    with begin() as session:
+        planned = _plan(session, order)
+    if isinstance(planned, Outcome):
+        return planned
+    charge = _ask_provider(order, planned)
+    reach("collect_payment.called")
+    with begin() as session:
+        return charging.record(session, order, planned.attempt, charge, THIS)
+
+
+def _ask_registry(order: Order, number: str) -> Outcome | None:
+    answer = vat_registry().check(number, requester=policy().seller.vat_number)
+    with begin() as session:
+        return vat_check.record(session, order, answer, policy(), THIS)
+
+
+def _plan(session: Session, order: Order) -> Plan | Outcome:
+    """The next thing to ask the provider, or what becomes of the order without asking."""
+    progress.still_ours(session, order)
+    attempt = charging.live_attempt(session, order.id)
+    if attempt is None:
+        if order.cancel_requested_at is not None:
+            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason="cancelled-by-customer")
+            return Outcome.STOPPED
+        begun = _begin_payment(session, order)
+        if isinstance(begun, Outcome):
+            return begun
+        attempt = begun
+    if attempt.status is AttemptStatus.SUCCEEDED:
+        return _already_taken(session, order)
+    return charging.plan(session, order, attempt, now=now(), key_lifetime=policy().charge_key_lifetime)
+
+
+def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
+    method = payment_details.usable(session, order.account_id)
+    if method is not None and order.due_minor > 0:
+        progress.set_payment(session, order, PaymentKind.CARD)
+        return charging.new_attempt(session, order, method)
+    vouched = method is not None or vat_check.accepted(order)
+    if order.due_minor == 0 and (vouched or not _needs_details(session, order)):
+        progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
+        progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": 0})
+        return Outcome.DONE
+    if order.due_minor > 0 and policy().invoice_on_vat and vat_check.accepted(order):
+        due_at = now() + policy().payment_terms
+        progress.set_payment(session, order, PaymentKind.INVOICE, due_at=due_at)
+        progress.advance(session, order, THIS, Outcome.DONE, facts={"invoiced_minor": order.due_minor})
+        return Outcome.DONE
+    progress.stop(
+        session,
+        order,
+        THIS,
+        OrderStatus.AWAITING_PAYMENT_DETAILS,
+        reason="payment-details-missing",
+        wake_in=policy().waiting_lifetime,
+    )
+    return Outcome.STOPPED
+
+
+def _needs_details(session: Session, order: Order) -> bool:
+    """Rule 9: when the price rises, and for every purchase."""
+    return order.total_minor > 0 or any(line.action is Action.PURCHASE for line in order_lines.of(session, order.id))
+
+
+def _already_taken(session: Session, order: Order) -> Outcome:
+    if order.cancel_requested_at is not None:
+        return charging.turn_back(session, order, THIS, "cancelled-by-customer")
+    progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": order.due_minor})
+    return Outcome.DONE
+
+
+def _ask_provider(order: Order, planned: Plan) -> Charge:
+    """The provider's word on the attempt. Raises TemporarilyUnavailable or OutcomeUnknown where it gives none."""
+    request, ref = planned.request, planned.attempt.ref
+    match planned.move:
+        case Move.RETRIEVE if ref is not None:
+            return payments().retrieve_charge(ref)
+        case Move.CANCEL if ref is not None:
+            return payments().cancel_charge(ref, key=f"{request.key}:cancel")
+        case Move.FIND:
+            return _find(order, planned) or _never_made(order, planned)
+    try:
+        return payments().charge(request)
+    except PaymentMethodRefused as refused:
+        return Charge("", ChargeStatus.DECLINED, request.amount_minor, request.currency, refused.code)
+    except Refused as refused:
+        return Charge("", ChargeStatus.DECLINED, request.amount_minor, request.currency, refused.code or "refused")
+    except KeySpent:
+        return _find(order, planned) or _never_made(order, planned)
+    except OutcomeUnknown:
+        found = _find(order, planned)
+        if found is None:
+            raise
+        return found
+
+
+def _find(order: Order, planned: Plan) -> Charge | None:
+    """The attempt's charge among the customer's, by metadata."""
+    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
+    return next((charge for charge in found if charge.attempt == planned.attempt.attempt), None)
+
+
+def _never_made(order: Order, planned: Plan) -> Charge:
+    """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way."""
+    young = planned.attempt.created_at > now() - UNDER_WAY
+    if planned.move is Move.FIND and young:
+        raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=30)
+    with begin() as session:
+        progress.still_ours(session, order)
+        charging.void(session, planned.attempt)
+    raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")

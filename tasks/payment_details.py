@@ -1,0 +1,66 @@
+"""How an account pays: the one usable payment method, kept with the provider."""
+
+import hashlib
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, selectinload
+
+from models.accounts import Account, PaymentMethod, PaymentMethodStatus
+from models.base import uuid7
+from models.facts import UnknownAccount
+from tasks.wiring import begin, payments
+
+
+def usable(session: Session, account_id: UUID) -> PaymentMethod | None:
+    """The method a charge would go to."""
+    return session.scalar(
+        select(PaymentMethod).where(
+            PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE
+        )
+    )
+
+
+def attach(account_id: UUID, token: str) -> PaymentMethod:
+    """Store a payment method that the customer's browser made (`token`) and use it from now on; it replaces the one before.
+
+    Asks the provider outside any transaction, under keys made from account and token, so that a repeated call adds nothing.
+    Raises UnknownAccount, PaymentMethodRefused, TemporarilyUnavailable.
+    """
+    customer_ref = _customer(account_id)
+    key = f"account:{account_id}:payment-method:{hashlib.sha256(token.encode()).hexdigest()[:32]}"
+    stored = payments().attach_payment_method(customer_ref=customer_ref, token=token, key=key)
+    with begin() as session:
+        session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+        session.execute(
+            update(PaymentMethod)
+            .where(PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
+            .values(status=PaymentMethodStatus.REPLACED)
+        )
+        return session.scalars(
+            upsert(PaymentMethod)
+            .values(id=uuid7(), account_id=account_id, ref=stored.ref, brand=stored.brand, last4=stored.last4)
+            .on_conflict_do_update(index_elements=["account_id", "ref"], set_={"status": PaymentMethodStatus.USABLE})
+            .returning(PaymentMethod)
+        ).one()
+
+
+def _customer(account_id: UUID) -> str:
+    """The provider's reference of the account, made at the first need."""
+    with begin() as session:
+        account = session.get(Account, account_id, options=[selectinload(Account.contacts)])
+        if account is None:
+            raise UnknownAccount(f"there is no account {account_id}")
+        if account.customer_ref is not None:
+            return account.customer_ref
+        email = next((contact.email for contact in account.contacts if contact.is_billing_contact), "")
+        name = account.name
+    ref = payments().create_customer(
+        account_id=account_id, name=name, email=email, key=f"account:{account_id}:customer"
+    )
+    with begin() as session:
+        session.execute(
+            update(Account).where(Account.id == account_id, Account.customer_ref.is_(None)).values(customer_ref=ref)
+        )
+        return session.scalar(select(Account.customer_ref).where(Account.id == account_id)) or ref

@@ -1,0 +1,41 @@
+"""The business process. An order goes this way, from top to bottom, as a Celery chain; only its id travels.
+
+    validate_cart            may this account order this?
+    compute_proration        is the amount still what the customer confirmed?
+    collect_payment          take it once, or invoice it, or find that nothing is due
+    activate_subscription    give what was bought, a new period from today
+    send_confirmation_email  tell the customer, with the arithmetic
+    prompt_seat_assignment   where seats rose, ask to assign them
+
+What was charged and cannot be given goes back: refund_payment, then send_refund_notice.
+"""
+
+from uuid import UUID
+
+from celery import Task, chain
+
+from models.states import Step, steps_from
+from tasks.activate_subscription import activate_subscription
+from tasks.collect_payment import collect_payment
+from tasks.compute_proration import compute_proration
+from tasks.prompt_seat_assignment import prompt_seat_assignment
+from tasks.refund_payment import refund_payment
+from tasks.send_confirmation_email import send_confirmation_email
+from tasks.send_refund_notice import send_refund_notice
+from tasks.validate_cart import validate_cart
+
+TASKS: dict[Step, Task] = {
+    Step.VALIDATE_CART: validate_cart,
+    Step.COMPUTE_PRORATION: compute_proration,
+    Step.COLLECT_PAYMENT: collect_payment,
+    Step.ACTIVATE_SUBSCRIPTION: activate_subscription,
+    Step.SEND_CONFIRMATION_EMAIL: send_confirmation_email,
+    Step.PROMPT_SEAT_ASSIGNMENT: prompt_seat_assignment,
+    Step.REFUND_PAYMENT: refund_payment,
+    Step.SEND_REFUND_NOTICE: send_refund_notice,
+}
+
+
+def publish(order_id: UUID, step: Step) -> None:
+    """Send the order on its way from `step`. Publishing twice is harmless: every step looks whether it is its turn."""
+    chain(*(TASKS[each].si(str(order_id)) for each in steps_from(step))).apply_async()

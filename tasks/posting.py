@@ -1,0 +1,113 @@
+"""Handing an order's letters to the mail server, each kind once.
+
+The row is written before the letter is sent and marked after. Between the mail server's yes and our mark lies the one window
+that SMTP leaves open: a crash there sends the letter again, under the same Message-ID.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import facts, order_lines, progress
+from models.accounts import Account, Contact, PaymentMethod
+from models.catalogue import Product, Tier
+from models.messages import SentLetter
+from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt
+from models.states import AttemptStatus, LetterKind, LetterStatus
+from tasks.errors import AddressRefused
+from tasks.letters.compose import compose, message_id
+from tasks.letters.names import ProductNames
+from tasks.ports import Letter
+from tasks.wiring import begin, mailer, policy
+
+
+def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
+    """Send what of `kinds` was not sent yet. An address that is refused for good is noted and holds nothing up.
+
+    Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent.
+    """
+    for kind in kinds:
+        with begin() as session:
+            letter = _begin(session, order, kind)
+        if letter is None:
+            continue
+        try:
+            mailer().send(letter)
+        except AddressRefused:
+            _end(order, kind, LetterStatus.UNDELIVERABLE)
+        else:
+            _end(order, kind, LetterStatus.SENT)
+
+
+def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
+    """The letter to send, its row written; None where it was sent before."""
+    mail_id = message_id(order.id, kind, policy().seller.mail_domain)
+    row = {"order_id": order.id, "kind": kind, "message_id": mail_id, "contact_id": order.contact_id, "attempts": 1}
+    written = session.scalar(
+        upsert(SentLetter)
+        .values(**row)
+        .on_conflict_do_update(
+            index_elements=["order_id", "kind"],
+            set_={"attempts": SentLetter.attempts + 1},
+            where=SentLetter.status == LetterStatus.SENDING,
+        )
+        .returning(SentLetter.message_id)
+    )
+    if written is None:
+        return None
+    account = session.get_one(Account, order.account_id)
+    lines = order_lines.of(session, order.id)
+    return compose(
+        kind=kind,
+        order=order,
+        lines=lines,
+        account=account,
+        contact=session.get_one(Contact, order.contact_id),
+        seller=policy().seller,
+        names=names(session, lines),
+        card=_card(session, order.id),
+        reason=order.reason,
+        unassigned=_unassigned(session, lines),
+    )
+
+
+def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
+    with begin() as session:
+        where = (SentLetter.order_id == order.id, SentLetter.kind == kind)
+        session.execute(update(SentLetter).where(*where).values(status=status, sent_at=func.clock_timestamp()))
+        progress.note(session, order.id, f"letter.{status}", {"kind": kind.value})
+
+
+def names(session: Session, lines: Sequence[OrderLine]) -> ProductNames:
+    """What the customer knows the products and tiers of these lines by."""
+    codes = {line.product_code for line in lines}
+    products = session.execute(select(Product.code, Product.name).where(Product.code.in_(codes)))
+    tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name).where(Tier.product_code.in_(codes)))
+    return ProductNames(
+        products=dict(products.tuples().all()), tiers={(product, code): name for product, code, name in tiers}
+    )
+
+
+def _card(session: Session, order_id: UUID) -> str | None:
+    """What the customer recognizes the charged card by, e.g. `Visa •••• 4242`."""
+    method = session.scalar(
+        select(PaymentMethod)
+        .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
+        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )
+    return f"{method.brand.capitalize()} •••• {method.last4}" if method else None
+
+
+def _unassigned(session: Session, lines: Sequence[OrderLine]) -> dict[str, int]:
+    """Seats without a user, by product."""
+    ids = [line.subscription_id for line in lines if line.subscription_id is not None]
+    assigned = facts.assigned_users(session, ids)
+    return {
+        line.product_code: line.seats - len(assigned.get(line.subscription_id, ()))
+        for line in lines
+        if line.subscription_id is not None
+    }

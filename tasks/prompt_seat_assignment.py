@@ -1,0 +1,43 @@
+"""Step 6: where seats rose and nobody sits on them yet, ask the customer to assign them; users sign in only once assigned.
+
+Seats that nobody assigns stay on the subscription, are billed with it and can be assigned at any time.
+"""
+
+from uuid import UUID
+
+from models import facts, order_lines, progress
+from models.orders import OrderLine
+from models.states import LetterKind, OrderStatus, Step
+from tasks import posting
+from tasks.failure_points import reach
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin
+
+THIS = Step.PROMPT_SEAT_ASSIGNMENT
+
+
+@step(queue="mail")
+def prompt_seat_assignment(order_id: UUID) -> Outcome:
+    """The last step: the prompt, if there is anything to assign, and the order is completed."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        lines = order_lines.of(session, order_id) if order is not None else []
+        assigned = facts.assigned_users(session, [line.subscription_id for line in lines if line.subscription_id])
+    if order is None:
+        return why_not(order_id, THIS)
+    reach("prompt_seat_assignment.claimed")
+    if any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines):
+        posting.deliver(order, [LetterKind.SEAT_PROMPT])
+    reach("prompt_seat_assignment.called")
+    with begin() as session:
+        progress.stop(session, order, THIS, OrderStatus.COMPLETED)
+    return Outcome.DONE
+
+
+def rose(line: OrderLine) -> bool:
+    """More seats than before the order; all of them, where there was nothing before."""
+    return line.from_seats is None or line.seats > line.from_seats
+
+
+def _users(line: OrderLine, assigned: dict[UUID, list[str]]) -> list[str]:
+    return assigned.get(line.subscription_id, []) if line.subscription_id else []

@@ -1,0 +1,34 @@
+"""Step 5: tell the customer what was bought and how the amount came about; welcome those who try."""
+
+from uuid import UUID
+
+from models import order_lines, progress
+from models.rules.cart import Action
+from models.states import LetterKind, Step
+from tasks import posting
+from tasks.failure_points import reach
+from tasks.step import Outcome, step, take, why_not
+from tasks.wiring import begin
+
+THIS = Step.SEND_CONFIRMATION_EMAIL
+
+
+@step(queue="mail")
+def send_confirmation_email(order_id: UUID) -> Outcome:
+    """One confirmation for what was bought or changed, one welcome for what is tried; each once."""
+    with begin() as session:
+        order = take(session, order_id, THIS)
+        actions = {line.action for line in order_lines.of(session, order_id)} if order is not None else set()
+    if order is None:
+        return why_not(order_id, THIS)
+    reach("send_confirmation_email.claimed")
+    posting.deliver(order, letters_for(actions))
+    reach("send_confirmation_email.called")
+    with begin() as session:
+        progress.advance(session, order, THIS, Outcome.DONE)
+    return Outcome.DONE
+
+
+def letters_for(actions: set[Action]) -> list[LetterKind]:
+    kinds = [LetterKind.CONFIRMATION] if actions - {Action.TRIAL} else []
+    return kinds + ([LetterKind.TRIAL_WELCOME] if Action.TRIAL in actions else [])

@@ -1,0 +1,126 @@
+"""Looks after orders that stand still. PostgreSQL knows them; whatever the broker lost, this finds again.
+
+Safe to run twice at once: rows are taken with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from celery import current_app, shared_task
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.messages import Heartbeat, OutboxMessage
+from models.orders import Order, OrderedProduct
+from models.states import OrderStatus, Step, SubscriptionStatus
+from models.subscriptions import Subscription
+from tasks import retry_policy
+from tasks.wiring import begin, now, policy
+
+log = structlog.get_logger()
+
+BATCH = 200
+BACKLOG = 50
+"""messages in a queue beyond which orders are taken to be waiting in it, not lost"""
+
+
+@shared_task(name="sweep", queue="upkeep", ignore_result=True)
+def sweep() -> int:
+    """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
+    busy = queues_are_busy()
+    with begin() as session:
+        touched = [_look_after(session, order, busy=busy) for order in _standing_still(session)]
+        _end_trials(session)
+        _beat(session, "sweep")
+    return sum(touched)
+
+
+def queues_are_busy() -> bool:
+    """Whether orders may simply be waiting their turn: then restarting them would only make the queue longer."""
+    with current_app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        return any(client.llen(name) > BACKLOG for name in ("orders", "payments", "mail"))
+
+
+def _standing_still(session: Session) -> list[Order]:
+    query = select(Order).where(Order.wake_at <= func.clock_timestamp()).order_by(Order.wake_at).limit(BATCH)
+    return list(session.scalars(query.with_for_update(skip_locked=True)))
+
+
+def _look_after(session: Session, order: Order, *, busy: bool) -> bool:
+    match order.status:
+        case OrderStatus.OPEN:
+            return _restart(session, order, busy=busy)
+        case OrderStatus.AWAITING_AUTHENTICATION:
+            return _ask_about_authentication(session, order)
+        case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
+            return progress.end_waiting(
+                session,
+                order,
+                waiting_in=(order.status,),
+                status=OrderStatus.CANCELLED,
+                reason="customer-did-not-answer",
+            )
+    _sleep(session, order.id, None)
+    return False
+
+
+def _restart(session: Session, order: Order, *, busy: bool) -> bool:
+    """Publish what is left of its chain; an order restarted too often without progress is parked for a person."""
+    if busy and order.restarts == 0 and order.lease_token is None and order.next_attempt_at is None:
+        _sleep(session, order.id, progress.GRACE)
+        return False
+    if order.restarts >= policy().max_restarts:
+        error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
+        log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
+        return progress.park(session, order.id, error=error)
+    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=order.restarts + 1)
+    session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
+    progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": order.restarts + 1})
+    log.warning("order restarted", order_id=str(order.id), step=order.next_step, restarts=order.restarts + 1)
+    return True
+
+
+def _ask_about_authentication(session: Session, order: Order) -> bool:
+    """No webhook came: let the payment step ask the provider; past its time the order is cancelled on the same way."""
+    if order.created_at < now() - policy().waiting_lifetime:
+        session.execute(update(Order).where(Order.id == order.id).values(cancel_requested_at=now()))
+    return progress.reopen(
+        session,
+        order.id,
+        waiting_in=(OrderStatus.AWAITING_AUTHENTICATION,),
+        step=Step.COLLECT_PAYMENT,
+        why="asking the provider",
+    )
+
+
+def _sleep(session: Session, order_id: UUID, delay: timedelta | None, **values: int) -> None:
+    wake_at = func.clock_timestamp() + delay if delay else None
+    session.execute(update(Order).where(Order.id == order_id).values(wake_at=wake_at, **values))
+
+
+def _end_trials(session: Session) -> None:
+    """A trial ends by itself, without a charge, unless an order on its product is still open."""
+    ordered = and_(
+        OrderedProduct.account_id == Subscription.account_id, OrderedProduct.product_code == Subscription.product_code
+    )
+    session.execute(
+        update(Subscription)
+        .where(
+            Subscription.status == SubscriptionStatus.TRIALING,
+            Subscription.period_end <= now(),
+            ~select(OrderedProduct.order_id).where(ordered).exists(),
+        )
+        .values(status=SubscriptionStatus.TRIAL_ENDED)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _beat(session: Session, name: str) -> None:
+    at = func.clock_timestamp()
+    session.execute(
+        upsert(Heartbeat).values(name=name, at=at).on_conflict_do_update(index_elements=["name"], set_={"at": at})
+    )

@@ -1,0 +1,108 @@
+"""The VAT number in step 3: is there a question for the registry, and what follows from its answer."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models import order_lines, progress
+from models.accounts import VatCheck, VatCheckStatus
+from models.orders import Order
+from models.rules.vat import Treatment
+from models.states import Step
+from tasks import fresh_quote, payment_details, quoting
+from tasks.policy import Policy, VatOutage
+from tasks.ports import VatAnswer, VatStatus
+from tasks.step import Outcome
+
+ASK_AGAIN = timedelta(minutes=5)
+"""while policy `hold` waits for the registry"""
+
+
+def question(session: Session, order: Order, policy: Policy) -> str | None:
+    """The number to ask the registry about now, None where nothing depends on it or its last answer still stands.
+
+    Something depends on it where it sets the tax (reverse charge), or where the order would be invoiced on it.
+    """
+    if order.vat_number is None or order.vat_set_aside or order.vat_check_id is not None:
+        return None
+    if not _decides_tax(session, order) and not _would_be_invoiced(session, order, policy):
+        return None
+    known = quoting.evidence(
+        session, order.account_id, order.vat_number, not_before=order.created_at - policy.vat_evidence_lifetime
+    )
+    if known is not None and known.status is VatCheckStatus.VALID:
+        _rest_on(session, order, known, provisional=False)
+        return None
+    return order.vat_number
+
+
+def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
+    """Keep the answer as evidence and act on it; None: go on and collect."""
+    check = VatCheck(
+        account_id=order.account_id,
+        number=answer.number,
+        status=VatCheckStatus(answer.status.value),
+        asked_at=answer.asked_at,
+        consultation_number=answer.consultation_number,
+        registered_name=answer.name,
+        registered_address=answer.address,
+        reason=answer.reason,
+    )
+    session.add(check)
+    session.flush()
+    progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
+    match answer.status:
+        case VatStatus.VALID:
+            _rest_on(session, order, check, provisional=False)
+        case VatStatus.INVALID if _decides_tax(session, order):
+            fresh_quote.propose(session, order, this, lines=order_lines.of(session, order.id), differs=["vat_number"])
+            return Outcome.STOPPED
+        case VatStatus.UNAVAILABLE:
+            return _during_outage(session, order, check, policy, this)
+    return None
+
+
+def accepted(order: Order) -> bool:
+    """The order rests on a number the registry confirmed, or that policy takes on trust for now."""
+    return order.vat_check_id is not None
+
+
+def _during_outage(session: Session, order: Order, check: VatCheck, policy: Policy, this: Step) -> Outcome | None:
+    match policy.vat_outage:
+        case VatOutage.PROVISIONAL:
+            _rest_on(session, order, check, provisional=True)
+            return None
+        case VatOutage.CHARGE_VAT if _decides_tax(session, order):
+            lines = order_lines.of(session, order.id)
+            fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
+            return Outcome.STOPPED
+        case VatOutage.CHARGE_VAT:
+            return None
+        case VatOutage.HOLD:
+            progress.postpone(
+                session,
+                order.id,
+                this,
+                order.lease_token,
+                delay=ASK_AGAIN,
+                error="the VAT registry is unavailable",
+                waits=True,
+            )
+            return Outcome.POSTPONED
+
+
+def _decides_tax(session: Session, order: Order) -> bool:
+    return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in order_lines.of(session, order.id))
+
+
+def _would_be_invoiced(session: Session, order: Order, policy: Policy) -> bool:
+    return policy.invoice_on_vat and payment_details.usable(session, order.account_id) is None
+
+
+def _rest_on(session: Session, order: Order, check: VatCheck, *, provisional: bool) -> None:
+    order.vat_check_id, order.vat_provisional = check.id, provisional
+    values = {"vat_check_id": check.id, "vat_provisional": provisional}
+    session.execute(
+        update(Order).where(Order.id == order.id).values(**values).execution_options(synchronize_session=False)
+    )

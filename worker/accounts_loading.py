@@ -1,0 +1,132 @@
+"""An accounts file becomes accounts: facts first, all or none; then cards, with the payment provider; then orders for what they have.
+
+What somebody has already is ordered as any customer would order it, with effect from the day it was bought: charged, activated
+and confirmed by the same steps. Loading a file again changes what it says differently and repeats nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import ledger
+from models.accounts import Account, Contact, PaymentMethod
+from models.orders import Order
+from tasks import payment_details, placement
+from tasks.errors import PaymentMethodRefused
+from tasks.quoting import CartRefused
+from tasks.wiring import begin, now, policy
+from worker.accounts_file import AccountListed, AccountsFile, SubscriptionListed, account_id, contact_id
+from worker.readable_file import FileRefused, Problem
+
+
+@dataclass(slots=True)
+class Loaded:
+    new: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    orders: list[UUID] = field(default_factory=list)
+    """placed now, one per listed subscription; workers carry them on"""
+
+
+def load(listed: AccountsFile) -> Loaded:
+    """Raises FileRefused; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
+    loaded = Loaded()
+    with begin() as session:
+        problems = [problem for account in listed.accounts for problem in _load_account(session, account, loaded)]
+        if problems:
+            raise FileRefused(listed.file, problems)
+    if problems := [problem for account in listed.accounts for problem in _attach(account)]:
+        raise FileRefused(listed.file, problems)
+    with begin() as session:
+        problems = [problem for account in listed.accounts for problem in _order(session, account, loaded)]
+        if problems:
+            raise FileRefused(listed.file, problems)
+    return loaded
+
+
+def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:
+    there = session.get(Account, account_id(listed.code))
+    if there is not None and there.currency != listed.columns["currency"]:
+        yield Problem(listed.line, f"accounts.{listed.code}: its currency is {there.currency} for ever")
+        return
+    (loaded.known if there else loaded.new).append(listed.code)
+    row = {"id": account_id(listed.code), **listed.columns}
+    session.execute(upsert(Account).values(row).on_conflict_do_update(index_elements=["id"], set_=listed.columns))
+    for contact in listed.contacts:
+        facts = {"name": contact.name, "is_billing_contact": contact.is_billing_contact}
+        statement = upsert(Contact).values(
+            id=contact_id(listed.code, contact.email),
+            account_id=account_id(listed.code),
+            email=contact.email,
+            **facts,
+        )
+        session.execute(statement.on_conflict_do_update(index_elements=["account_id", "email"], set_=facts))
+    if listed.balance_minor:
+        ledger.post(
+            session,
+            account_id=account_id(listed.code),
+            currency=listed.columns["currency"],
+            kind=ledger.MovementKind.GRANTED,
+            amount_minor=listed.balance_minor,
+            cause=f"account:{account_id(listed.code)}:granted",
+            step="accounts load",
+            note="granted with the accounts file",
+        )
+
+
+def _attach(listed: AccountListed) -> Iterator[Problem]:
+    """A card is given to the provider once; one that was replaced since is left alone."""
+    if listed.payment_method is None:
+        return
+    with begin() as session:
+        has_one = session.scalar(
+            select(PaymentMethod.id).where(PaymentMethod.account_id == account_id(listed.code)).limit(1)
+        )
+    if has_one is None:
+        try:
+            payment_details.attach(account_id(listed.code), listed.payment_method)
+        except PaymentMethodRefused as refused:
+            yield Problem(listed.line, f"accounts.{listed.code}.payment_method: {refused}")
+
+
+def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:
+    buyer = next((contact for contact in listed.contacts if contact.is_billing_contact), None)
+    for subscription in listed.subscriptions:
+        key = f"accounts-file:{account_id(listed.code)}:{subscription.cart.product}"
+        if session.scalar(select(Order.id).where(Order.api_key_id.is_(None), Order.idempotency_key == key)):
+            continue
+        where = f"accounts.{listed.code}.subscriptions"
+        if buyer is None:
+            yield Problem(subscription.line, f"{where}: nobody could have bought it, no contact is a billing contact")
+            continue
+        try:
+            order = _place(session, listed, subscription, contact_id(listed.code, buyer.email), key)
+        except (CartRefused, placement.PlacementRefused) as refused:
+            yield Problem(subscription.line, f"{where}: cannot be had: {refused}")
+        else:
+            loaded.orders.append(order)
+
+
+def _place(session: Session, listed: AccountListed, wanted: SubscriptionListed, contact: UUID, key: str) -> UUID:
+    bought: datetime = now() - wanted.age
+    quote = placement.quote(
+        session,
+        account_id=account_id(listed.code),
+        contact_id=contact,
+        cart=[wanted.cart],
+        now=bought,
+        policy=policy(),
+    )
+    placed = placement.place(
+        session,
+        quote_id=quote.id,
+        account_id=account_id(listed.code),
+        idempotency_key=key,
+        api_key_id=None,
+        now=bought,
+    )
+    return placed.order.id

@@ -1,0 +1,28 @@
+"""The Celery application: `celery -A worker.app worker`. Its settings are in `worker.celery_config`, read when first needed."""
+
+from typing import Any
+
+from celery import Celery, signals
+
+from tasks import pipeline, sweep, webhooks
+from worker import relay
+from worker.logs import set_up_logging
+from worker.wiring import plug_in_from_settings
+
+app = Celery("prorata", set_as_current=True)
+app.config_from_object("worker.celery_config")
+app.finalize()
+
+
+@signals.setup_logging.connect
+def _log(**_: Any) -> None:
+    set_up_logging()
+
+
+@signals.worker_init.connect
+def _plug_in(**_: Any) -> None:
+    """Before the pool forks: nothing connects yet, and children drop what they inherit."""
+    plug_in_from_settings()
+
+
+__all__ = ["app", "pipeline", "relay", "sweep", "webhooks"]

@@ -1,0 +1,53 @@
+"""Every Celery setting, with its reason. Recovery does not rest on the broker: the sweep restarts what it loses."""
+
+from kombu.entity import Queue
+
+from worker.settings import settings as _settings
+
+_chosen = _settings()
+
+broker_url = _chosen.broker_url.get_secret_value()
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a worker waits for its broker however long it is away
+broker_transport_options = {
+    # Longer than the longest Celery retry (72 s, tasks.retry_policy), or Redis would hand a waiting message out twice.
+    "visibility_timeout": 900,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "retry_on_timeout": True,
+}
+task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+
+result_backend = None  # the database is the truth; Flower reads events
+task_ignore_result = True
+
+task_acks_late = True  # a killed worker's message comes back; every step may be delivered twice
+task_reject_on_worker_lost = True
+worker_prefetch_multiplier = 1  # a slow payment must not sit on others' messages
+worker_cancel_long_running_tasks_on_connection_loss = (
+    False  # a step in flight ends by itself; its second delivery is guarded
+)
+worker_soft_shutdown_timeout = 10.0  # on TERM, what is at work may finish
+
+accept_content = ["json"]
+task_serializer = "json"
+result_serializer = "json"
+event_serializer = "json"
+
+task_default_queue = "orders"
+task_queues = [Queue(name) for name in ("orders", "payments", "mail", "upkeep")]
+task_create_missing_queues = False
+
+worker_send_task_events = True  # what Flower shows
+task_send_sent_event = True
+worker_hijack_root_logger = False
+worker_enable_remote_control = True
+timezone = "UTC"
+
+beat_schedule = {
+    "relay": {"task": "relay", "schedule": 1.0, "options": {"queue": "upkeep", "expires": 5}},
+    "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"queue": "upkeep", "expires": 10}},
+    "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"queue": "upkeep", "expires": 5}},
+}

@@ -1,0 +1,52 @@
+"""Plugs database, adapters and policy into the steps, from the settings: once per process."""
+
+from functools import cache
+
+from sqlalchemy import Engine
+
+from tasks import wiring
+from worker.adapters.smtp import SmtpMailer
+from worker.adapters.stripe import StripePayments
+from worker.adapters.vies import BASE_URL, Vies
+from worker.database import Transactions, engine
+from worker.settings import Settings, settings
+
+
+@cache
+def process_engine() -> Engine:
+    """The engine that everything in this process shares."""
+    return engine(settings())
+
+
+def plug_in_from_settings() -> None:
+    """What every process does before its first step. Raises SettingsError that names what to set."""
+    wiring.plug_in(wired(settings(), process_engine()))
+
+
+def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
+    """The real parts, as `chosen` says."""
+    return wiring.Wiring(
+        begin=Transactions(database),
+        payments=StripePayments(
+            api_key=chosen.stripe_api_key.get_secret_value(),
+            webhook_secret=chosen.stripe_webhook_secret.get_secret_value(),
+            api_base=str(chosen.stripe_api_base) if chosen.stripe_api_base else None,
+            return_url=f"{str(chosen.public_url).rstrip('/')}/orders",
+            read_timeout=chosen.stripe_timeout_seconds,
+        ),
+        vat_registry=Vies(
+            base_url=str(chosen.vies_base_url) if chosen.vies_base_url else BASE_URL,
+            timeout=chosen.vies_timeout_seconds,
+        ),
+        mailer=SmtpMailer(
+            host=chosen.smtp_host,
+            port=chosen.smtp_port,
+            sender=chosen.mail_from,
+            sender_name=chosen.mail_from_name,
+            tls=chosen.smtp_tls.value,
+            username=chosen.smtp_username,
+            password=chosen.smtp_password.get_secret_value() if chosen.smtp_password else None,
+            timeout=chosen.smtp_timeout_seconds,
+        ),
+        policy=chosen.policy(),
+    )
