@@ -1,0 +1,153 @@
+"""What the Stripe adapter says when an answer is lost, late, or not to be trusted; and that no money moves twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.errors import KeySpent, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.ports import ChargeStatus, RefundStatus
+from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
+
+CREATE = "payment_intents.create"
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "connection_reset", "rate_limit", "unavailable"])
+def test_a_passing_failure_is_asked_again_and_takes_the_money_once(
+    stripe_server: StripeStandIn, buyer: Buyer, kind: str
+) -> None:
+    fault = stripe_server.fail(kind, CREATE, times=2)
+    assert buyer.payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
+    assert stripe_server.seen(fault) == 2
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("answer_lost", 1), ("connection_reset", 0), ("unavailable", 0)])
+def test_without_any_answer_the_outcome_is_unknown_and_the_books_tell(
+    stripe_server: StripeStandIn, buyer: Buyer, kind: str, taken: int
+) -> None:
+    stripe_server.fail(kind, CREATE)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        stripe_server.payments(patience=0.3).charge(buyer.charge())
+    assert not isinstance(unknown.value, KeySpent)
+    assert len(stripe_server.books(buyer.ref)["charges"]) == taken
+    assert len(buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)) == taken
+
+
+def test_a_lasting_rate_limit_means_it_was_not_done(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("rate_limit", CREATE, retry_after=7)
+    with pytest.raises(TemporarilyUnavailable) as limited:
+        stripe_server.payments(patience=0.3).charge(buyer.charge())
+    assert type(limited.value) is TemporarilyUnavailable
+    assert limited.value.retry_after == 7
+
+
+def test_a_rate_limit_after_a_lost_answer_leaves_the_doubt(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("answer_lost", CREATE, times=1)
+    stripe_server.fail("rate_limit", CREATE)
+    with pytest.raises(OutcomeUnknown):
+        stripe_server.payments(patience=0.4).charge(buyer.charge())
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
+
+
+def test_retry_after_is_waited_for(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("rate_limit", CREATE, times=1, retry_after=0.5)
+    with pytest.raises(TemporarilyUnavailable):
+        stripe_server.payments(patience=0.4).charge(buyer.charge())
+    assert stripe_server.payments(patience=2).charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("server_error", 0), ("server_error_after_effect", 1)])
+def test_a_kept_500_is_asked_once_and_looked_up(
+    stripe_server: StripeStandIn, buyer: Buyer, kind: str, taken: int
+) -> None:
+    fault = stripe_server.fail(kind, CREATE, times=1)
+    for _ in range(2):  # the second is the replay
+        with pytest.raises(KeySpent):
+            buyer.payments.charge(buyer.charge())
+    assert stripe_server.seen(fault) == 1
+    found = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    assert [(charge.status, charge.attempt) for charge in found] == [(ChargeStatus.SUCCEEDED, 1)] * taken
+
+
+def test_a_charge_that_hangs_past_our_patience_is_found_under_its_key(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    stripe_server.fail("hang", CREATE, times=1, seconds=0.8)
+    with pytest.raises(OutcomeUnknown):
+        stripe_server.payments(read_timeout=0.2, patience=0.3).charge(buyer.charge())
+    assert buyer.payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
+
+
+def test_once_the_key_has_expired_the_charge_is_found_by_listing(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("answer_lost", CREATE)
+    with pytest.raises(OutcomeUnknown):
+        stripe_server.payments(patience=0.1).charge(buyer.charge())
+    stripe_server.calm()
+    stripe_server.expire_keys()
+    [found] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    assert (found.status, found.amount_minor) == (ChargeStatus.SUCCEEDED, 11_90)
+
+
+def test_sixteen_threads_with_one_key_take_the_money_once(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("hang", CREATE, times=1, seconds=0.2)
+    with ThreadPoolExecutor(16) as pool:
+        charges = list(pool.map(buyer.payments.charge, [buyer.charge()] * 16))
+    assert len({charge.ref for charge in charges}) == 1
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
+
+
+def test_a_lost_answer_to_a_refund_gives_the_money_back_once(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    stripe_server.fail("answer_lost", "refunds.create", times=1)
+    refund = buyer.payments.refund(buyer.refund(charge.ref, 5_00))
+    assert (refund.status, refund.amount_minor, refund.attempt) == (RefundStatus.SUCCEEDED, 5_00, 1)
+    assert [r["amount"] for r in stripe_server.books(buyer.ref)["refunds"]] == [5_00]
+
+
+def test_a_refund_whose_key_expired_is_found_on_its_charge(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    stripe_server.fail("server_error_after_effect", "refunds.create")
+    with pytest.raises(KeySpent):
+        buyer.payments.refund(buyer.refund(charge.ref, 5_00, attempt=3))
+    found = buyer.payments.find_refunds(charge_ref=charge.ref)
+    assert [(refund.amount_minor, refund.attempt) for refund in found] == [(5_00, 3)]
+
+
+def test_more_than_was_taken_is_never_given_back(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge(11_90))
+    buyer.payments.refund(buyer.refund(charge.ref, 11_00))
+    with pytest.raises(Refused):
+        buyer.payments.refund(buyer.refund(charge.ref, 91, attempt=2))
+    buyer.payments.refund(buyer.refund(charge.ref, 90, attempt=3))
+    with pytest.raises(Refused) as refused:
+        buyer.payments.refund(buyer.refund(charge.ref, 1, attempt=4))
+    assert refused.value.code == "charge_already_refunded"
+    assert sum(r["amount"] for r in stripe_server.books(buyer.ref)["refunds"]) == 11_90
+
+
+@pytest.mark.parametrize(
+    ("token", "at_first", "later"),
+    [
+        ("pm_card_pendingRefund", RefundStatus.PENDING, RefundStatus.SUCCEEDED),
+        ("pm_card_refundFail", RefundStatus.SUCCEEDED, RefundStatus.FAILED),
+    ],
+)
+def test_a_refund_may_change_its_mind_later(
+    stripe_server: StripeStandIn, token: str, at_first: RefundStatus, later: RefundStatus
+) -> None:
+    stripe_server.control("settle-after", seconds=0.2)
+    buyer = new_buyer(stripe_server.payments(), token)
+    charge = buyer.payments.charge(buyer.charge())
+    assert buyer.payments.refund(buyer.refund(charge.ref)).status is at_first
+    assert stripe_server.eventually(lambda: buyer.payments.find_refunds(charge_ref=charge.ref)[0].status is later)
+
+
+def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    stripe_server.fail("answer_lost", "payment_intents.retrieve", times=1)
+    assert buyer.payments.retrieve_charge(charge.ref) == charge
+    stripe_server.fail("server_error", "payment_intents.*")
+    with pytest.raises(TemporarilyUnavailable) as unavailable:
+        stripe_server.payments(patience=0.2).find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    assert type(unavailable.value) is TemporarilyUnavailable

@@ -1,0 +1,193 @@
+"""Charging through the Stripe adapter, against the stand-in over HTTP."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tasks.errors import Misconfigured, PaymentMethodRefused, Refused, TemporarilyUnavailable
+from tasks.ports import ChargeStatus
+from tests.support.stripe_stand_in import RETURN_URL, WEBHOOK_SECRET, Buyer, StripeStandIn, new_buyer
+from worker.adapters import stripe as adapter
+from worker.adapters.stripe import StripePayments
+
+
+def test_a_charge_takes_the_amount_and_names_the_order(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge(11_90))
+    assert (charge.status, charge.amount_minor, charge.currency) == (ChargeStatus.SUCCEEDED, 11_90, "EUR")
+    assert (charge.order_id, charge.attempt) == (buyer.order, 1)
+    assert [(c["amount"], c["currency"]) for c in stripe_server.books(buyer.ref)["charges"]] == [(11_90, "eur")]
+
+
+def test_the_same_key_again_takes_the_money_once(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    assert buyer.payments.charge(buyer.charge()) == buyer.payments.charge(buyer.charge())
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
+
+
+def test_the_same_key_for_another_amount_is_our_mistake(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    buyer.payments.charge(buyer.charge(11_90))
+    with pytest.raises(Misconfigured):
+        buyer.payments.charge(buyer.charge(11_91))
+    assert [c["amount"] for c in stripe_server.books(buyer.ref)["charges"]] == [11_90]
+
+
+def test_a_refused_card_is_an_answer_with_its_decline_code_and_takes_nothing(
+    stripe_server: StripeStandIn, payments: StripePayments
+) -> None:
+    buyer = new_buyer(payments, "pm_card_chargeCustomerFail")
+    asked = stripe_server.fail("hang", "payment_intents.create", seconds=0)
+    charge = payments.charge(buyer.charge())
+    assert (charge.status, charge.decline_code) == (ChargeStatus.DECLINED, "generic_decline")
+    assert stripe_server.books(buyer.ref)["charges"] == []
+    assert stripe_server.seen(asked) == 1
+    assert payments.charge(buyer.charge()) == charge
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        ("pm_card_visa_chargeDeclined", "generic_decline"),
+        ("pm_card_visa_chargeDeclinedInsufficientFunds", "insufficient_funds"),
+        ("pm_card_visa_chargeDeclinedLostCard", "lost_card"),
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
+        ("pm_card_chargeDeclinedIncorrectCvc", "incorrect_cvc"),
+        ("pm_card_chargeDeclinedProcessingError", "processing_error"),
+        ("pm_unheard_of", "resource_missing"),
+    ],
+)
+def test_a_card_that_cannot_be_stored_is_refused_with_its_reason(buyer: Buyer, token: str, code: str) -> None:
+    with pytest.raises(PaymentMethodRefused) as refused:
+        buyer.payments.attach_payment_method(customer_ref=buyer.ref, token=token, key=f"{buyer.ref}:{token}")
+    assert refused.value.code == code
+
+
+def test_a_card_of_somebody_else_cannot_be_charged(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    stranger = new_buyer(payments)
+    stranger.card = buyer.card
+    with pytest.raises(PaymentMethodRefused):
+        payments.charge(stranger.charge())
+    assert stripe_server.books(stranger.ref)["charges"] == stripe_server.books(buyer.ref)["charges"] == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "decline_code"),
+    [
+        ("succeed", ChargeStatus.SUCCEEDED, None),
+        ("fail", ChargeStatus.DECLINED, "payment_intent_authentication_failure"),
+    ],
+)
+def test_three_d_secure_waits_for_the_customer_and_then_decides(
+    payments: StripePayments, outcome: str, status: ChargeStatus, decline_code: str | None
+) -> None:
+    buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
+    waiting = payments.charge(buyer.charge())
+    assert waiting.status is ChargeStatus.REQUIRES_ACTION
+    assert waiting.action_url is not None
+    assert "Pay 11.90 eur?" in httpx.get(waiting.action_url).text
+    left = httpx.post(waiting.action_url, data={"outcome": outcome})
+    assert left.headers["location"].startswith(f"{RETURN_URL}?payment_intent={waiting.ref}")
+    decided = payments.retrieve_charge(waiting.ref)
+    assert (decided.status, decided.decline_code, decided.action_url) == (status, decline_code, None)
+
+
+def test_a_card_can_be_refused_after_authentication(payments: StripePayments) -> None:
+    buyer = new_buyer(payments, "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds")
+    waiting = payments.charge(buyer.charge())
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"})
+    assert payments.retrieve_charge(waiting.ref).decline_code == "insufficient_funds"
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor", "on_the_wire"), [("JPY", 1200, 1200), ("KWD", 12_340, 12_340), ("ISK", 900, 900_00)]
+)
+def test_minor_units_arrive_as_stripe_counts_them(
+    stripe_server: StripeStandIn, buyer: Buyer, currency: str, minor: int, on_the_wire: int
+) -> None:
+    charge = buyer.payments.charge(buyer.charge(minor, currency))
+    assert (charge.amount_minor, charge.currency) == (minor, currency)
+    assert [c["amount"] for c in stripe_server.books(buyer.ref)["charges"]] == [on_the_wire]
+
+
+@pytest.mark.parametrize(("amount", "taken"), [(49, False), (50, True)])
+def test_an_amount_below_stripes_minimum_is_refused(
+    stripe_server: StripeStandIn, buyer: Buyer, amount: int, taken: bool
+) -> None:
+    if taken:
+        buyer.payments.charge(buyer.charge(amount))
+    else:
+        with pytest.raises(Refused) as refused:
+            buyer.payments.charge(buyer.charge(amount))
+        assert refused.value.code == "amount_too_small"
+    assert len(stripe_server.books(buyer.ref)["charges"]) == int(taken)
+
+
+def test_the_charges_of_an_order_are_found_newest_first_over_several_pages(
+    buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "PAGE", 2)
+    mine = [buyer.payments.charge(buyer.charge(attempt=attempt)).ref for attempt in (1, 2, 3)]
+    order, buyer.order = buyer.order, uuid4()
+    buyer.payments.charge(buyer.charge())
+    assert [charge.ref for charge in buyer.payments.find_charges(customer_ref=buyer.ref, order_id=order)] == mine[::-1]
+
+
+def test_a_waiting_charge_can_be_cancelled_twice_and_never_authenticated_after(payments: StripePayments) -> None:
+    buyer = new_buyer(payments, "pm_card_authenticationRequired")
+    waiting = payments.charge(buyer.charge())
+    assert payments.cancel_charge(waiting.ref, key="c1" + waiting.ref).status is ChargeStatus.CANCELED
+    assert payments.cancel_charge(waiting.ref, key="c2" + waiting.ref).status is ChargeStatus.CANCELED
+    assert httpx.post(waiting.action_url or "", data={"outcome": "succeed"}).status_code == 409
+    assert payments.retrieve_charge(waiting.ref).status is ChargeStatus.CANCELED
+
+
+def test_cancelling_a_charge_that_succeeded_leaves_it_alone(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    assert buyer.payments.cancel_charge(charge.ref, key="c" + charge.ref) == charge
+    assert stripe_server.books(buyer.ref)["refunds"] == []
+
+
+def test_the_same_key_gives_the_same_customer(payments: StripePayments) -> None:
+    account = uuid4()
+    twice = [
+        payments.create_customer(account_id=account, name="A", email="a@b.example", key=f"a:{account}") for _ in "12"
+    ]
+    assert twice[0] == twice[1]
+
+
+def test_a_wrong_api_key_is_our_mistake_and_is_not_repeated_in_the_error(stripe_server: StripeStandIn) -> None:
+    payments = StripePayments(
+        api_key="sk_test_not_the_right_one",
+        webhook_secret=WEBHOOK_SECRET,
+        return_url=RETURN_URL,
+        api_base=stripe_server.url,
+    )
+    with pytest.raises(Misconfigured) as wrong:
+        payments.retrieve_charge("pi_1")
+    assert "sk_test" not in str(wrong.value)
+
+
+def test_when_stripe_cannot_be_reached_nothing_was_done(unused_tcp_port: int) -> None:
+    payments = StripePayments(
+        api_key="sk_test_x",
+        webhook_secret="x",
+        return_url=RETURN_URL,
+        api_base=f"http://127.0.0.1:{unused_tcp_port}",
+        patience=0.2,
+    )
+    with pytest.raises(TemporarilyUnavailable) as unavailable:
+        payments.charge(Buyer(payments, "cus_1", "pm_1").charge())
+    assert type(unavailable.value) is TemporarilyUnavailable
+
+
+def test_neither_logs_nor_values_tell_secrets_or_addresses(
+    stripe_server: StripeStandIn, payments: StripePayments, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
+        stripe_server.fail("rate_limit", times=1)
+        shown = repr(payments.charge(buyer.charge()))
+    assert "RateLimitError 429" in caplog.text
+    for secret in ("_secret_", "ada@example.com", "sk_test_prorata", "/authenticate/", "ticket="):
+        assert secret not in caplog.text + shown

@@ -1,0 +1,144 @@
+"""The stand-in's idempotency and its memory: as Stripe documents the one, and through `kill -9` the other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tasks.errors import Refused, TemporarilyUnavailable
+from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer, running_stripe
+
+
+@pytest.fixture
+def own_stripe(tmp_path: Path) -> Iterator[StripeStandIn]:
+    """A stand-in that a test may kill."""
+    with running_stripe(tmp_path) as stand_in:
+        yield stand_in
+
+
+def post(server: StripeStandIn, path: str, data: dict[str, Any], key: str | None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {API_KEY}"} | ({"Idempotency-Key": key} if key else {})
+    return httpx.post(f"{server.url}/v1/{path}", data=data, headers=headers, timeout=20)
+
+
+def pay(server: StripeStandIn, buyer: Buyer, key: str | None, **changes: str) -> httpx.Response:
+    data = {"amount": "1190", "currency": "eur", "customer": buyer.ref, "payment_method": buyer.card, "confirm": "true",
+            "allowed_payment_method_types[]": "card"} | changes  # fmt: skip
+    return post(server, "payment_intents", data, key)
+
+
+def test_a_replay_is_the_first_answer_and_says_so(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    first, second = (pay(stripe_server, buyer, "k" + buyer.ref) for _ in "12")
+    assert (first.json(), first.status_code) == (second.json(), second.status_code)
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["original-request"] == first.headers["request-id"]
+
+
+def test_a_decline_is_replayed_too(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    answers = [pay(stripe_server, buyer, "k" + buyer.ref, payment_method="pm_card_visa_chargeDeclined") for _ in "12"]
+    assert [answer.status_code for answer in answers] == [402, 402]
+    assert answers[0].json() == answers[1].json()
+    assert len(stripe_server.books(buyer.ref)["payment_intents"]) == 1
+
+
+def test_a_kept_500_is_replayed_although_all_is_well_again(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("server_error", times=1)
+    first, second = (pay(stripe_server, buyer, "k" + buyer.ref) for _ in "12")
+    assert [first.status_code, second.status_code] == [500, 500]
+    assert [answer.headers["stripe-should-retry"] for answer in (first, second)] == ["false", "false"]
+    assert second.headers["idempotent-replayed"] == "true"
+
+
+def test_a_key_is_for_one_request_only(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    key = "k" + buyer.ref
+    pay(stripe_server, buyer, key)
+    for other in (pay(stripe_server, buyer, key, amount="1191"), post(stripe_server, "customers", {"name": "A"}, key)):
+        assert (other.status_code, other.json()["error"]["type"]) == (400, "idempotency_error")
+
+
+def test_without_a_key_each_request_is_a_payment(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    assert len({pay(stripe_server, buyer, None).json()["id"] for _ in "12"}) == 2
+
+
+@pytest.mark.parametrize("fault", ["rate_limit", "unavailable", None])
+def test_what_was_refused_before_it_began_leaves_the_key_free(
+    stripe_server: StripeStandIn, buyer: Buyer, fault: str | None
+) -> None:
+    key = "k" + buyer.ref
+    if fault is not None:
+        stripe_server.fail(fault, times=1)
+    assert pay(stripe_server, buyer, key, **({} if fault else {"amount": "x"})).status_code in (400, 429, 503)
+    assert pay(stripe_server, buyer, key).json()["status"] == "succeeded"
+
+
+def test_a_key_in_flight_is_409(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("hang", times=1, seconds=0.5)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: pay(stripe_server, buyer, "k" + buyer.ref), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    conflict = next(answer for answer in answers if answer.status_code == 409)
+    assert conflict.json()["error"]["code"] == "idempotency_key_in_use"
+
+
+def test_an_expired_key_makes_a_new_payment(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    pay(stripe_server, buyer, "k" + buyer.ref)
+    stripe_server.expire_keys()
+    assert "idempotent-replayed" not in pay(stripe_server, buyer, "k" + buyer.ref).headers
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 2
+
+
+@pytest.mark.parametrize(("length", "status"), [(255, 200), (256, 400)])
+def test_a_key_has_at_most_255_characters(stripe_server: StripeStandIn, buyer: Buyer, length: int, status: int) -> None:
+    assert pay(stripe_server, buyer, uuid4().hex.ljust(length, "k")).status_code == status
+
+
+def test_refunds_at_the_same_moment_never_exceed_the_charge(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge(10_00))
+
+    def refund(attempt: int) -> bool:
+        try:
+            buyer.payments.refund(buyer.refund(charge.ref, 3_00, attempt=attempt))
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(refund, range(8))) == 3
+    assert sum(refund["amount"] for refund in stripe_server.books(buyer.ref)["refunds"]) == 9_00
+
+
+def test_a_payment_and_its_key_survive_kill_9(own_stripe: StripeStandIn) -> None:
+    buyer = new_buyer(own_stripe.payments())
+    first = pay(own_stripe, buyer, "k1")
+    own_stripe.restart_after_kill()
+    second = pay(own_stripe, buyer, "k1")
+    assert (second.json(), second.headers["idempotent-replayed"]) == (first.json(), "true")
+    assert len(own_stripe.books(buyer.ref)["charges"]) == 1
+
+
+def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: StripeStandIn) -> None:
+    buyer = new_buyer(own_stripe.payments())
+    impatient = own_stripe.payments(patience=0.1)
+
+    def charge(attempt: int) -> str | None:
+        try:
+            return impatient.charge(buyer.charge(attempt=attempt)).ref
+        except TemporarilyUnavailable:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        answered = [pool.submit(charge, attempt) for attempt in range(120)]
+        answered[30].result()
+        own_stripe.process.kill()
+    own_stripe.start()
+    after = own_stripe.payments()
+    refs = [after.charge(buyer.charge(attempt=attempt)).ref for attempt in range(120)]
+    before = [future.result() for future in answered]
+    assert None in before
+    assert all(told in (None, ref) for told, ref in zip(before, refs, strict=True))
+    assert sorted(charge["payment_intent"] for charge in own_stripe.books(buyer.ref)["charges"]) == sorted(refs)

@@ -1,0 +1,115 @@
+"""Webhooks: how the stand-in sends them, and what the adapter believes."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import stripe
+
+from tasks.errors import Refused
+from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, Inbox, StripeStandIn, new_buyer, webhook_inbox
+from worker.adapters.stripe import StripePayments
+
+EVENT = json.dumps({"id": "evt_1", "object": "event", "type": "payment_intent.succeeded",
+                    "data": {"object": {"id": "pi_1", "object": "payment_intent"}}})  # fmt: skip
+
+
+@pytest.fixture
+def inbox(stripe_server: StripeStandIn) -> Iterator[Inbox]:
+    with webhook_inbox() as inbox:
+        stripe_server.control(
+            "webhook", url=inbox.url, secret=WEBHOOK_SECRET, events=["payment_intent.*", "refund.*"], copies=1
+        )
+        yield inbox
+        stripe_server.control("webhook", url="", events=[])
+
+
+def signed(payload: str, *, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
+    return str(stripe.WebhookSignature.generate_signature_header(payload, secret, int(time.time()) - age))
+
+
+def test_a_signed_event_is_believed(payments: StripePayments) -> None:
+    event = payments.read_webhook(payload=EVENT.encode(), signature=signed(EVENT, age=290))
+    assert (event.id, event.type, event.charge_ref) == ("evt_1", "payment_intent.succeeded", "pi_1")
+
+
+@pytest.mark.parametrize(
+    ("payload", "signature"),
+    [
+        (EVENT, signed(EVENT, secret="whsec_of_somebody_else")),
+        (EVENT, signed(EVENT, age=302)),
+        (EVENT.replace("pi_1", "pi_2"), signed(EVENT)),
+        (EVENT, ""),
+        (EVENT, "t=1,v1="),
+        (EVENT, "nonsense"),
+        ("[]", signed("[]")),
+        ("{}", signed("{}")),
+        ("not json", signed("not json")),
+    ],
+    ids=["forged", "stale", "tampered", "unsigned", "empty", "nonsense", "list", "no event", "no json"],
+)
+def test_anything_else_is_refused(payments: StripePayments, payload: str, signature: str) -> None:
+    with pytest.raises(Refused):
+        payments.read_webhook(payload=payload.encode(), signature=signature)
+
+
+def test_bytes_that_are_no_text_are_refused(payments: StripePayments) -> None:
+    with pytest.raises(Refused):
+        payments.read_webhook(payload=b"\xff\xfe", signature="t=1,v1=00")
+
+
+def test_a_payment_is_announced_with_a_signature_that_holds(inbox: Inbox, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    events = [
+        buyer.payments.read_webhook(payload=body, signature=signature)
+        for body, signature in [inbox.next(), inbox.next()]
+    ]
+    assert {(event.type, event.charge_ref) for event in events} == {
+        ("payment_intent.created", charge.ref),
+        ("payment_intent.succeeded", charge.ref),
+    }
+
+
+def test_a_refund_is_announced_under_its_payment(inbox: Inbox, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    buyer.payments.refund(buyer.refund(charge.ref))
+    bodies = [inbox.next() for _ in range(3)]
+    events = [buyer.payments.read_webhook(payload=body, signature=signature) for body, signature in bodies]
+    assert ("refund.created", charge.ref) in {(event.type, event.charge_ref) for event in events}
+
+
+def test_authentication_is_announced(inbox: Inbox, payments: StripePayments) -> None:
+    buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
+    waiting = payments.charge(buyer.charge())
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"})
+    types = {json.loads(inbox.next()[0])["type"] for _ in range(3)}
+    assert types == {"payment_intent.created", "payment_intent.requires_action", "payment_intent.succeeded"}
+
+
+def test_an_event_is_sent_again_until_it_is_taken(stripe_server: StripeStandIn, inbox: Inbox, buyer: Buyer) -> None:
+    stripe_server.control("webhook", events=["payment_intent.succeeded"])
+    inbox.answers = [500, 302]
+    buyer.payments.charge(buyer.charge())
+    bodies = [inbox.next()[0] for _ in range(3)]
+    assert len(set(bodies)) == 1
+    assert inbox.received.empty()
+
+
+def test_an_event_can_be_sent_twice_and_again_on_demand(
+    stripe_server: StripeStandIn, inbox: Inbox, buyer: Buyer
+) -> None:
+    stripe_server.control("webhook", events=["payment_intent.succeeded"], copies=2)
+    buyer.payments.charge(buyer.charge())
+    ids = [json.loads(inbox.next()[0])["id"] for _ in range(2)]
+    stripe_server.control("webhook/resend", event=ids[0])
+    assert {*ids, json.loads(inbox.next()[0])["id"]} == {ids[0]}
+
+
+def test_events_can_be_fetched_and_listed_by_type(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge())
+    events = stripe_server.client().v1.events
+    [newest] = events.list({"type": "payment_intent.succeeded", "limit": 1}).data
+    assert newest.data.object.id == charge.ref
+    assert events.retrieve(newest.id).type == "payment_intent.succeeded"

@@ -1,0 +1,195 @@
+"""The Stripe stand-in for tests, as a process of its own, and an endpoint that takes its webhooks."""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import stripe
+
+from tasks.ports import ChargeRequest, RefundRequest
+from tests.support.stand_in_process import StandInProcess
+from worker.adapters.stripe import StripePayments
+
+API_KEY = "sk_test_prorata"
+WEBHOOK_SECRET = "whsec_for_tests"
+RETURN_URL = "https://shop.example/back"
+
+
+class StripeStandIn:
+    def __init__(self, folder: Path) -> None:
+        flags = ["--port", "0", "--data", str(folder / "stripe.sqlite3"), "--api-key", API_KEY]
+        self.process = StandInProcess("api_stub.stand_ins.stripe", flags, folder / "stripe.log")
+        self.start()
+
+    def start(self) -> None:
+        self.process.start()
+        self.url = f"http://{self.process.addresses['http']}"
+        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=20)
+
+    def restart_after_kill(self) -> None:
+        self.process.kill()
+        self.start()
+
+    def fail(self, kind: str, operation: str = "*", **limits: Any) -> str:
+        """Switch a fault on; returns its id."""
+        return str(self.control("faults", kind=kind, operation=operation, **limits)["id"])
+
+    def seen(self, fault: str) -> int:
+        """How many requests a fault has struck."""
+        faults = self._http.get("/faults").json()
+        return next(int(given["seen"]) for given in faults if given["id"] == fault)
+
+    def calm(self) -> None:
+        self._http.delete("/faults").raise_for_status()
+
+    def expire_keys(self) -> None:
+        self.control("expire-idempotency-keys")
+
+    def eventually(self, holds: Callable[[], bool], *, within: float = 10.0) -> bool:
+        """For what the stand-in does by itself after a while."""
+        deadline = time.monotonic() + within
+        while not holds():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def control(self, name: str, **body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._http.post(f"/{name}", json=body).raise_for_status().json()
+        return answer
+
+    def books(self, customer: str) -> dict[str, list[dict[str, Any]]]:
+        """What the stand-in itself knows of a customer; `charges` are only those that took money."""
+        books = self._http.get("/books").raise_for_status().json()
+        charges = [charge for charge in books["charges"] if charge["customer"] == customer and charge["paid"]]
+        ids = {charge["id"] for charge in charges}
+        return {
+            "charges": charges,
+            "payment_intents": [intent for intent in books["payment_intents"] if intent["customer"] == customer],
+            "refunds": [refund for refund in books["refunds"] if refund["charge"] in ids],
+        }
+
+    def client(self) -> stripe.StripeClient:
+        """The plain SDK, with its retries off."""
+        return stripe.StripeClient(API_KEY, base_addresses={"api": self.url}, max_network_retries=0)
+
+    def payments(self, **options: Any) -> StripePayments:
+        return StripePayments(
+            api_key=API_KEY, webhook_secret=WEBHOOK_SECRET, return_url=RETURN_URL, api_base=self.url, **options
+        )
+
+
+@dataclass
+class Buyer:
+    """A customer of Stripe with a card, and the requests they cause."""
+
+    payments: StripePayments
+    ref: str
+    card: str
+    order: UUID = field(default_factory=uuid4)
+
+    def charge(self, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1) -> ChargeRequest:
+        key = f"order:{self.order}:charge:{attempt}"
+        return ChargeRequest(
+            self.order, attempt, key, self.ref, self.card, amount_minor, currency, "Team plan, 5 seats"
+        )
+
+    def refund(
+        self, charge: str, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1
+    ) -> RefundRequest:
+        return RefundRequest(
+            self.order, attempt, f"order:{self.order}:refund:{attempt}", charge, amount_minor, currency
+        )
+
+
+def new_buyer(payments: StripePayments, token: str = "pm_card_visa") -> Buyer:
+    account = uuid4()
+    ref = payments.create_customer(account_id=account, name="Ada", email="ada@example.com", key=f"account:{account}")
+    method = payments.attach_payment_method(customer_ref=ref, token=token, key=f"account:{account}:{token}")
+    return Buyer(payments, ref, method.ref)
+
+
+@contextmanager
+def running_stripe(folder: Path) -> Iterator[StripeStandIn]:
+    stand_in = StripeStandIn(folder)
+    try:
+        yield stand_in
+    finally:
+        stand_in.process.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeStandIn]:
+    with running_stripe(tmp_path_factory.mktemp("stripe")) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def stripe_server(shared_stripe: StripeStandIn) -> Iterator[StripeStandIn]:
+    """The shared stand-in; what a test switched on is off again after it."""
+    yield shared_stripe
+    shared_stripe.calm()
+
+
+@pytest.fixture
+def payments(stripe_server: StripeStandIn) -> StripePayments:
+    return stripe_server.payments()
+
+
+@pytest.fixture
+def buyer(payments: StripePayments) -> Buyer:
+    return new_buyer(payments)
+
+
+@dataclass
+class Inbox:
+    """An endpoint for webhooks: answers with `answers` first, then always 200."""
+
+    url: str
+    received: "queue.Queue[tuple[bytes, str]]" = field(default_factory=queue.Queue)
+    answers: list[int] = field(default_factory=list)
+
+    def next(self) -> tuple[bytes, str]:
+        """Body and signature of the next delivery."""
+        return self.received.get(timeout=15)
+
+
+@contextmanager
+def webhook_inbox() -> Iterator[Inbox]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = inbox.answers.pop(0) if inbox.answers else 200
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            inbox.received.put((body, self.headers["Stripe-Signature"]))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    inbox = Inbox(f"http://127.0.0.1:{server.server_port}/webhooks")
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield inbox
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
