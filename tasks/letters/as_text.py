@@ -1,0 +1,46 @@
+"""A letter's content as plain text: at most 76 characters wide, figures aligned at the right edge."""
+
+import textwrap
+from typing import Final
+
+from tasks.letters.content import Block, Content, Link, Paragraph, Row, Table, Weight
+
+WIDTH: Final = 76
+
+
+def as_text(content: Content) -> str:
+    parts = [content.title + "\n" + "=" * min(len(content.title), WIDTH), content.greeting]
+    parts += [_block(block) for block in content.blocks]
+    parts += ["-- \n" + "\n".join(_wrapped(line) for line in content.closing)]
+    return "\n\n".join(_wrapped(part) if "\n" not in part else part for part in parts) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph():
+            return _wrapped(block.text)
+        case Link():
+            # A web address stays whole, however long: broken, it leads nowhere.
+            return f"{_wrapped(block.label)}:\n{block.url}"
+        case Table():
+            return _table(block)
+
+
+def _table(table: Table) -> str:
+    head = [_wrapped(table.title), *([_wrapped(table.subtitle)] if table.subtitle else []), "-" * WIDTH]
+    rows = [line for row in table.rows for line in _row(row)]
+    notes = ["", *(_wrapped(note, indent="  ") for note in table.notes)] if table.notes else []
+    return "\n".join([*head, *rows, *notes])
+
+
+def _row(row: Row) -> list[str]:
+    lines = [" " * (WIDTH - 16) + "-" * 16] if row.weight is Weight.TOTAL else []
+    gap = WIDTH - len(row.label) - len(row.value)
+    if gap >= 2:
+        return [*lines, row.label + " " * gap + row.value]
+    label, value = textwrap.wrap(row.label, WIDTH), textwrap.wrap(row.value, WIDTH - 4)
+    return [*lines, *label, *(part.rjust(WIDTH) for part in value)]
+
+
+def _wrapped(text: str, *, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)

@@ -1,0 +1,77 @@
+"""A letter, composed: what is said, once; laid out as text and as HTML; under a Message-ID that never changes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from models.accounts import Account, Contact
+from models.orders import Order, OrderLine
+from models.states import LetterKind
+from tasks.letters.as_html import as_html
+from tasks.letters.as_text import as_text
+from tasks.letters.confirmation import confirmation
+from tasks.letters.content import Content
+from tasks.letters.names import ProductNames
+from tasks.letters.occasion import Occasion
+from tasks.letters.refund_notice import refund_notice
+from tasks.letters.seat_prompt import seat_prompt
+from tasks.letters.trial_welcome import trial_welcome
+from tasks.letters.wording import Wording, one_line
+from tasks.policy import Seller
+from tasks.ports import Letter
+
+_CONTENTS: Final[Mapping[LetterKind, Callable[[Occasion], Content]]] = {
+    LetterKind.CONFIRMATION: confirmation,
+    LetterKind.TRIAL_WELCOME: trial_welcome,
+    LetterKind.SEAT_PROMPT: seat_prompt,
+    LetterKind.REFUND_NOTICE: refund_notice,
+}
+
+
+def compose(
+    *,
+    kind: LetterKind,
+    order: Order,
+    lines: Sequence[OrderLine],
+    account: Account,
+    contact: Contact,
+    seller: Seller,
+    names: ProductNames,
+    card: str | None,
+    reason: str | None = None,
+    refunded_minor: int | None = None,
+    unassigned: Mapping[str, int] | None = None,
+) -> Letter:
+    """The letter of `kind` to `contact`, in the order's language and the account's time zone.
+
+    card: what the customer knows it by, 'Visa •••• 4242'. reason: for a refund notice, the code of why.
+    refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
+    unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
+    """
+    occasion = Occasion(
+        w=Wording(order.language, order.currency, account.timezone),
+        order=order,
+        lines=lines,
+        account=account,
+        contact=contact,
+        seller=seller,
+        names=names,
+        card=card,
+        reason=reason,
+        refunded_minor=refunded_minor,
+        unassigned=unassigned,
+    )
+    content = _CONTENTS[kind](occasion)
+    return Letter(
+        message_id=message_id(order.id, kind, seller.support_email.rpartition("@")[2]),
+        to=contact.email,
+        subject=one_line(content.subject),
+        text=as_text(content),
+        html=as_html(content, language=order.language.value, sender=seller.name),
+        language=order.language.value,
+    )
+
+
+def message_id(order_id: UUID, kind: LetterKind, domain: str) -> str:
+    """`<order-….confirmation@prorata.example>`: made from order and kind, so that a letter sent twice is one letter."""
+    return f"<order-{order_id}.{kind.value}@{domain.encode('idna').decode()}>"

@@ -1,0 +1,66 @@
+"""The confirmation of an order: its details, the arithmetic of every line, and how the sum was settled."""
+
+from models.rules.cart import Action
+from models.states import PaymentKind
+from tasks.letters.content import Content, Link, Paragraph, Row, Table, Weight
+from tasks.letters.line_table import line_table
+from tasks.letters.occasion import Occasion
+from tasks.letters.tax_notes import tax_notes
+
+
+def confirmation(o: Occasion) -> Content:
+    w, number = o.w, str(o.order.number)
+    return Content(
+        subject=w.say("Order %(number)s is confirmed", number=number),
+        title=w.say("Your order is complete"),
+        greeting=o.greeting,
+        blocks=(
+            Paragraph(_opening(o)),
+            *(line_table(w, line, o.names) for line in o.lines),
+            Table(
+                title=w.say("Total of order %(number)s", number=number),
+                rows=_settlement(o),
+                notes=tax_notes(w, o.order, o.lines, country=o.account.country),
+            ),
+            Link(w.say("Your subscriptions"), f"{o.seller.public_url}/subscriptions"),
+        ),
+        closing=o.closing,
+    )
+
+
+def _opening(o: Occasion) -> str:
+    said = o.w.say(
+        "Thank you for your order %(number)s for %(account)s. It took effect on %(moment)s and can be used right away.",
+        number=str(o.order.number),
+        account=o.account.name,
+        moment=o.w.moment(o.order.as_of),
+    )
+    if any(line.action is Action.CHANGE and line.interval is not None for line in o.lines):
+        said += " " + o.w.say("Changed subscriptions start a new billing period on that day.")
+    return said
+
+
+def _settlement(o: Occasion) -> tuple[Row, ...]:
+    w, order = o.w, o.order
+    rows = [
+        Row(w.say("Net"), w.money(order.net_minor)),
+        Row(w.say("VAT"), w.money(order.tax_minor)),
+        Row(w.say("Total"), w.money(order.total_minor), Weight.TOTAL),
+    ]
+    if order.to_balance_minor:
+        return *rows, Row(w.say("Added to your balance"), w.money(order.to_balance_minor), Weight.TOTAL)
+    if order.balance_used_minor:
+        rows.append(Row(w.say("Paid from your balance"), w.money(-order.balance_used_minor)))
+    return *rows, Row(_due(o), w.money(order.due_minor), Weight.TOTAL)
+
+
+def _due(o: Occasion) -> str:
+    if not o.order.due_minor:
+        return o.w.say("Nothing due")
+    if o.order.payment_kind is PaymentKind.INVOICE:
+        if o.order.payment_due_at is None:
+            return o.w.say("Payable by invoice")
+        return o.w.say("Payable by invoice, due date %(date)s", date=o.w.date(o.order.payment_due_at))
+    if o.card is None:
+        return o.w.say("Charged to your card")
+    return o.w.say("Charged to %(card)s", card=o.card)

@@ -1,0 +1,51 @@
+"""The notice that an order did not come about although it was charged: what was given back, and why."""
+
+from models.states import PaymentKind
+from tasks.letters import plans
+from tasks.letters.content import Content, Paragraph, Row, Table, Weight
+from tasks.letters.occasion import Occasion
+from tasks.letters.reasons import why_refunded
+
+
+def refund_notice(o: Occasion) -> Content:
+    w, number = o.w, str(o.order.number)
+    return Content(
+        subject=w.say("Order %(number)s was not carried out", number=number),
+        title=w.say("Your order was not carried out"),
+        greeting=o.greeting,
+        blocks=(
+            Paragraph(
+                w.say("Your order %(number)s for %(account)s has ended.", number=number, account=o.account.name)
+                + " "
+                + why_refunded(w, o.reason)
+            ),
+            Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
+            *_given_back(o),
+            Paragraph(w.say("Your subscriptions are as they were before this order.")),
+        ),
+        closing=o.closing,
+    )
+
+
+def _ordered(o: Occasion) -> list[Row]:
+    return [Row(plans.after(o.w, line, o.names), o.w.money(line.total_minor)) for line in o.lines]
+
+
+def _given_back(o: Occasion) -> tuple[Table | Paragraph, ...]:
+    w, rows, card_minor = o.w, [], _to_card(o)
+    if card_minor:
+        target = w.say("Refunded to %(card)s", card=o.card) if o.card else w.say("Refunded to your card")
+        rows.append(Row(target, w.money(card_minor)))
+    if o.order.balance_used_minor:
+        rows.append(Row(w.say("Returned to your balance"), w.money(o.order.balance_used_minor)))
+    if not rows:
+        return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
+    rows.append(Row(w.say("Total given back"), w.money(card_minor + o.order.balance_used_minor), Weight.TOTAL))
+    notes = (w.say("Depending on your bank, a refund takes 5 to 10 business days to appear."),) if card_minor else ()
+    return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
+
+
+def _to_card(o: Occasion) -> int:
+    if o.refunded_minor is not None:
+        return o.refunded_minor
+    return o.order.due_minor if o.order.payment_kind is PaymentKind.CARD else 0

@@ -1,0 +1,58 @@
+"""The prompt to assign the seats that an order added: users sign in only once they sit on one."""
+
+from models.orders import OrderLine
+from tasks.letters.content import Block, Content, Link, Paragraph
+from tasks.letters.occasion import Occasion
+
+
+def seat_prompt(o: Occasion) -> Content:
+    w = o.w
+    lines = [line for line in o.lines if _to_assign(o, line)]
+    seats = sum(_to_assign(o, line) for line in lines)
+    return Content(
+        subject=w.say_n(
+            "%(seats)s seat is ready to be assigned", "%(seats)s seats are ready to be assigned", seats, seats=seats
+        ),
+        title=w.say("Assign your seats"),
+        greeting=o.greeting,
+        blocks=(
+            Paragraph(
+                w.say(
+                    "Order %(number)s has added seats for %(account)s. Users can sign in only once a seat is assigned to"
+                    " them.",
+                    number=str(o.order.number),
+                    account=o.account.name,
+                )
+            ),
+            *(block for line in lines for block in _line(o, line)),
+            Paragraph(
+                w.say(
+                    "Seats that nobody is assigned to remain yours: they are billed like the others and can be assigned"
+                    " at any time."
+                )
+            ),
+        ),
+        closing=o.closing,
+    )
+
+
+def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
+    plan, seats = o.names.plan(line.product_code, line.tier_code), _to_assign(o, line)
+    left = o.w.say_n(
+        "%(plan)s: %(left)s of %(seats)s seat has yet to be assigned.",
+        "%(plan)s: %(left)s of %(seats)s seats have yet to be assigned.",
+        seats,
+        plan=plan,
+        left=seats,
+        seats=line.seats,
+    )
+    page = f"{o.seller.public_url}/subscriptions"
+    if line.subscription_id is not None:
+        page = f"{page}/{line.subscription_id}/seats"
+    return Paragraph(left), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
+
+
+def _to_assign(o: Occasion, line: OrderLine) -> int:
+    if o.unassigned is not None:
+        return o.unassigned.get(line.product_code, 0)
+    return max(line.seats - (line.from_seats or 0), 0)

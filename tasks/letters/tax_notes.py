@@ -1,0 +1,47 @@
+"""What an order has to say about its VAT, in the words that invoices use."""
+
+from collections.abc import Sequence
+
+from models.orders import Order, OrderLine
+from models.rules.vat import Treatment
+from tasks.letters.wording import Wording
+
+
+def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str) -> tuple[str, ...]:
+    """country: the buyer's, ISO 3166. Sources: Directive 2006/112/EC, articles 44, 58, 196 and 226 (11a)."""
+    treatments = {line.tax_treatment for line in lines}
+    notes: list[str] = []
+    if Treatment.REVERSE_CHARGE in treatments:
+        notes.append(
+            w.say("Reverse charge: the recipient is liable for the VAT (Article 196 of Directive 2006/112/EC).")
+        )
+    if Treatment.OUT_OF_SCOPE in treatments:
+        notes.append(
+            w.say(
+                "Outside the scope of EU VAT: the place of supply lies outside the territory in which EU VAT applies"
+                " (Articles 44 and 58 of Directive 2006/112/EC)."
+            )
+        )
+    if Treatment.DESTINATION_RATE in treatments:
+        notes.append(w.say("VAT at the rate of the customer's country: %(country)s.", country=_name(w, country)))
+    if order.vat_number:
+        notes.append(w.say("Your VAT number: %(number)s.", number=order.vat_number))
+    if order.vat_provisional:
+        notes.append(
+            w.say(
+                "The VAT registry could not be asked about your number yet. We will ask again, and write to you before"
+                " anything changes."
+            )
+        )
+    if order.vat_set_aside:
+        notes.append(
+            w.say(
+                "VAT is charged because the VAT registry could not be asked about your number. Once the number is"
+                " confirmed, the VAT is credited to you."
+            )
+        )
+    return tuple(notes)
+
+
+def _name(w: Wording, country: str) -> str:
+    return str(w.locale.territories.get(country, country))

@@ -1,0 +1,118 @@
+"""A language with its money, numbers and dates: everything a sentence to a customer is made of."""
+
+import re
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
+
+from models.accounts import Language
+from models.rules.currency import exponent
+from models.rules.timezone import local
+from tasks.locales import translations
+
+LOCALES: Final = {
+    Language.EN: "en_GB",
+    Language.ES: "es",
+    Language.DE: "de",
+    Language.FR: "fr",
+    Language.IT: "it",
+}
+"""CLDR's locale for each language: its digits, separators and dates."""
+
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+Value = str | int
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks, control characters and changes of direction: a name must not pose as our own words."""
+    return _UNPRINTABLE.sub(" ", text).strip()
+
+
+def mark(message: str) -> str:
+    """`message` as it is, found by the extraction of messages; `Wording.say` translates it later."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Speaks `language`, counts in `currency` (ISO 4217), and tells time in `timezone` (IANA)."""
+
+    language: Language
+    currency: str
+    timezone: str
+
+    @property
+    def locale(self) -> Locale:
+        return _locale(self.language)
+
+    def say(self, message: str, /, **values: Value) -> str:
+        """`message`, translated, with its `%(name)s` filled in; whole numbers in the locale's digits."""
+        return translations(self.language).gettext(message) % self._filled(values)
+
+    def say_n(self, singular: str, plural: str, number: int, /, **values: Value) -> str:
+        """The form that fits `number`, translated and filled in."""
+        return translations(self.language).ngettext(singular, plural, number) % self._filled(values)
+
+    def money(self, minor: int) -> str:
+        """Minor units as money: 1190 is '11,90 €' in German, with as many decimals as ISO 4217 gives the currency."""
+        amount = Decimal(minor).scaleb(-exponent(self.currency))
+        pattern = _money_pattern(self.language, self.currency)
+        return str(pattern.apply(amount, self.locale, currency=self.currency, currency_digits=False))
+
+    def number(self, value: int | Decimal) -> str:
+        """A count, or a decimal number with all the digits it has."""
+        return format_decimal(value, locale=self.locale, decimal_quantization=False)
+
+    def percent(self, rate: Decimal) -> str:
+        """A tax rate: 19 is '19 %' in German, 25.5 is '25.5%' in English."""
+        pattern = self.locale.percent_formats[None]
+        return str(pattern.apply(rate / 100, self.locale, decimal_quantization=False))
+
+    def date(self, moment: datetime) -> str:
+        """The day, written out, in the time zone."""
+        text = format_date(local(moment, self.timezone).date(), "long", locale=self.locale)
+        # CLDR has no ordinal for the first of the month, which French always writes.
+        return re.sub(r"^1 ", "1er ", text) if self.language is Language.FR else text
+
+    def moment(self, moment: datetime) -> str:
+        """Day and time to the second, with the name of the zone's time: '1 November 2026, 09:30:00 CET'."""
+        here = local(moment, self.timezone)
+        zone = here.tzname() or ""
+        zone = f"UTC{zone}" if zone.startswith(("+", "-")) else zone
+        return f"{self.date(moment)}, {format_time(here.time(), 'medium', locale=self.locale)} {zone}".strip()
+
+    def listed(self, items: list[str]) -> str:
+        """'Ann, Bob and Eve'."""
+        return format_list([one_line(item) for item in items], locale=self.locale)
+
+    def _filled(self, values: dict[str, Value]) -> dict[str, str]:
+        return {
+            name: self.number(value) if isinstance(value, int) else one_line(value) for name, value in values.items()
+        }
+
+
+@cache
+def _locale(language: Language) -> Locale:
+    return Locale.parse(LOCALES[language])
+
+
+@cache
+def _money_pattern(language: Language, currency: str) -> NumberPattern:
+    """The locale's pattern with the currency's own decimals: CLDR's say how cash is shown, not what is charged."""
+    locale = _locale(language)
+    pattern: NumberPattern = copy(locale.currency_formats["standard"])
+    if get_currency_symbol(currency, locale=locale)[
+        -1
+    ].isalpha():  # as CLDR's "alphaNextToNumber": KWD 1.234, but €1.23
+        pattern = parse_pattern(re.sub(r"¤(?=[#0])", "¤\N{NO-BREAK SPACE}", pattern.pattern))
+    pattern.frac_prec = (exponent(currency),) * 2
+    return pattern

@@ -1,0 +1,12 @@
+"""`python -m tasks.locales`: bring every catalogue to what the source asks for, and say what is left to translate."""
+
+import sys
+
+from models.accounts import Language
+from tasks.locales import SOURCE_LANGUAGE, po_path
+from tasks.locales.messages import untranslated, update
+
+for language in Language:
+    if language is not SOURCE_LANGUAGE:
+        missing = untranslated(update(language))
+        sys.stdout.write("\n  ".join([f"{po_path(language)}: {len(missing)} to translate", *missing]) + "\n")
