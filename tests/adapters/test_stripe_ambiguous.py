@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from tasks.errors import KeySpent, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus, RefundStatus
 from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
+from worker.adapters.stripe import StripePayments
 
 CREATE = "payment_intents.create"
 
@@ -140,6 +142,7 @@ def test_a_refund_may_change_its_mind_later(
     buyer = new_buyer(stripe_server.payments(), token)
     charge = buyer.payments.charge(buyer.charge())
     assert buyer.payments.refund(buyer.refund(charge.ref)).status is at_first
+    assert stripe_server.eventually(lambda: buyer.payments.refund(buyer.refund(charge.ref)).status is later)
     assert stripe_server.eventually(lambda: buyer.payments.find_refunds(charge_ref=charge.ref)[0].status is later)
 
 
@@ -151,3 +154,19 @@ def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStand
     with pytest.raises(TemporarilyUnavailable) as unavailable:
         stripe_server.payments(patience=0.2).find_charges(customer_ref=buyer.ref, order_id=buyer.order)
     assert type(unavailable.value) is TemporarilyUnavailable
+
+
+def test_asked_again_under_the_same_key_a_charge_is_told_as_it_is_now(payments: StripePayments) -> None:
+    buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
+    waiting = payments.charge(buyer.charge())
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"})
+    assert payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
+
+
+def test_where_a_replayed_charge_cannot_be_looked_at_it_is_not_called_undone(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    buyer.payments.charge(buyer.charge())
+    stripe_server.fail("rate_limit", "payment_intents.retrieve")
+    with pytest.raises(OutcomeUnknown):
+        stripe_server.payments(patience=0.2).charge(buyer.charge())

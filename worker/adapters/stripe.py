@@ -18,7 +18,8 @@ from tasks.ports import Charge, ChargeRequest, Refund, RefundRequest, StoredPaym
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import to_stripe
-from worker.adapters.stripe_calls import Calls, Refusal, misconfigured, unexpected
+from worker.adapters.stripe_calls import Calls, Told
+from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
 
 PAGE = 100
 
@@ -81,25 +82,26 @@ class StripePayments:
 
     def charge(self, request: ChargeRequest) -> Charge:
         amount = to_stripe(request.amount_minor, request.currency)
-        return self._calls.change(
-            lambda: reading.charge(
-                self._client.v1.payment_intents.create(
-                    {
-                        "amount": amount,
-                        "currency": request.currency.lower(),
-                        "customer": request.customer_ref,
-                        "payment_method": request.payment_method_ref,
-                        "allowed_payment_method_types": ["card"],
-                        "confirm": True,
-                        "return_url": self._return_url,
-                        "description": request.description,
-                        "metadata": _metadata(request),
-                    },
-                    {"idempotency_key": request.key},
-                )
-            ),
-            refused=refusals.charge,
-        )
+
+        def create() -> Told[Charge]:
+            intent = self._client.v1.payment_intents.create(
+                {
+                    "amount": amount,
+                    "currency": request.currency.lower(),
+                    "customer": request.customer_ref,
+                    "payment_method": request.payment_method_ref,
+                    "allowed_payment_method_types": ["card"],
+                    "confirm": True,
+                    "return_url": self._return_url,
+                    "description": request.description,
+                    "metadata": _metadata(request),
+                },
+                {"idempotency_key": request.key},
+            )
+            return Told(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
+
+        told = self._calls.change(create, refused=refusals.charge)
+        return self._calls.as_of_now(told, lambda: self.retrieve_charge(told.value.ref))
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
@@ -128,15 +130,19 @@ class StripePayments:
 
     def refund(self, request: RefundRequest) -> Refund:
         amount = to_stripe(request.amount_minor, request.currency)
-        return self._calls.change(
-            lambda: reading.refund(
-                self._client.v1.refunds.create(
-                    {"payment_intent": request.charge_ref, "amount": amount, "metadata": _metadata(request)},
-                    {"idempotency_key": request.key},
-                )
-            ),
-            refused=refusals.refund,
-        )
+
+        def create() -> Told[Refund]:
+            refund = self._client.v1.refunds.create(
+                {"payment_intent": request.charge_ref, "amount": amount, "metadata": _metadata(request)},
+                {"idempotency_key": request.key},
+            )
+            return Told(reading.refund(refund), replayed=reading.is_replayed(refund.last_response))
+
+        told = self._calls.change(create, refused=refusals.refund)
+        return self._calls.as_of_now(told, lambda: self._retrieve_refund(told.value.ref))
+
+    def _retrieve_refund(self, ref: str) -> Refund:
+        return self._calls.ask(lambda: reading.refund(self._client.v1.refunds.retrieve(ref)), refused=unexpected)
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]:
         def listed() -> Sequence[Refund]:

@@ -8,18 +8,35 @@ Stripe's messages are not passed on: they may quote what we sent. Its request id
 
 import logging
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import stripe
 import tenacity
-import urllib3.exceptions
-from requests import exceptions as requests_errors
 
-from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, TemporarilyUnavailable
+from tasks.errors import OutcomeUnknown, TemporarilyUnavailable
+from worker.adapters.stripe_errors import (
+    Refusal,
+    describe,
+    may_be_retried,
+    may_have_happened,
+    retry_after_of,
+    unanswered,
+)
 
 T = TypeVar("T")
-Refusal = stripe.CardError | stripe.InvalidRequestError
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """What Stripe answered.
+
+    replayed: it is the answer of the first time, kept under the key; since then it may have changed.
+    """
+
+    value: T
+    replayed: bool
 
 
 class Calls:
@@ -44,7 +61,7 @@ class Calls:
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return refused(error)
         except stripe.StripeError as error:
-            raise _unanswered(error, in_doubt=False) from None
+            raise unanswered(error, in_doubt=False) from None
 
     def change(self, call: Callable[[], T], *, refused: Callable[[Refusal], T]) -> T:
         """A call under an idempotency key. Raises OutcomeUnknown once any try may have taken effect and none was answered."""
@@ -63,76 +80,16 @@ class Calls:
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return refused(error)
         except stripe.StripeError as error:
-            raise _unanswered(error, in_doubt=in_doubt) from None
+            raise unanswered(error, in_doubt=in_doubt) from None
 
-
-def misconfigured(error: stripe.StripeError) -> Misconfigured:
-    return Misconfigured(describe(error))
-
-
-def unexpected(error: Refusal) -> NoReturn:
-    """For calls that cannot be refused unless we are wrong."""
-    raise misconfigured(error) from None
-
-
-def describe(error: stripe.StripeError) -> str:
-    """`InvalidRequestError parameter_unknown (metadata) 400 req_123`."""
-    cause = type(error.__cause__).__name__ if error.__cause__ is not None else None
-    parts = (error.code, getattr(error, "param", None), cause, error.http_status, error.request_id)
-    return " ".join(["Stripe:", type(error).__name__, *(str(part) for part in parts if part)])
-
-
-def may_be_retried(error: BaseException) -> bool:
-    if not isinstance(error, stripe.StripeError) or is_kept(error):
-        return False
-    if isinstance(error, stripe.APIConnectionError):
-        return error.should_retry
-    asked = (error.headers or {}).get("stripe-should-retry")
-    if asked in ("true", "false"):
-        return asked == "true"
-    return isinstance(error, stripe.RateLimitError) or error.http_status == 409 or (error.http_status or 0) >= 500
-
-
-def may_have_happened(error: stripe.StripeError) -> bool:
-    """Whether a request that ended so may have taken effect all the same."""
-    if isinstance(error, stripe.APIConnectionError):
-        return not _never_sent(error.__cause__)
-    if isinstance(
-        error, stripe.RateLimitError | stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError
-    ):
-        return False  # refused before the endpoint began
-    return isinstance(error, stripe.APIError)  # 5xx, 409 while the first is under way, an answer nobody can read
-
-
-def is_kept(error: stripe.StripeError) -> bool:
-    """A 5xx that Stripe keeps under the key: asking again can only give it again."""
-    headers = error.headers or {}
-    replayed = headers.get("idempotent-replayed") == "true" or headers.get("stripe-should-retry") == "false"
-    return replayed and (error.http_status or 0) >= 500
-
-
-def _never_sent(cause: BaseException | None) -> bool:
-    if isinstance(cause, requests_errors.ConnectTimeout):
-        return True
-    reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
-        return misconfigured(error)
-    if in_doubt:
-        kind = KeySpent if is_kept(error) else OutcomeUnknown
-        return kind(describe(error), retry_after=_retry_after(error))
-    return TemporarilyUnavailable(describe(error), retry_after=_retry_after(error))
-
-
-def _retry_after(error: BaseException | None) -> float | None:
-    given = (error.headers or {}).get("retry-after", "") if isinstance(error, stripe.StripeError) else ""
-    try:
-        return max(0.0, float(given))
-    except ValueError:
-        return None
+    def as_of_now(self, told: Told[T], look: Callable[[], T]) -> T:
+        """The value itself, looked at again where it was replayed. Raises OutcomeUnknown where that fails: it has happened."""
+        if not told.replayed:
+            return told.value
+        try:
+            return look()
+        except TemporarilyUnavailable as error:
+            raise OutcomeUnknown(str(error), retry_after=error.retry_after) from None
 
 
 class _Pause(tenacity.wait.wait_base):
@@ -143,7 +100,7 @@ class _Pause(tenacity.wait.wait_base):
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome is not None else None
-        return (_retry_after(error) or 0.0) + self._jittered(retry_state)
+        return (retry_after_of(error) or 0.0) + self._jittered(retry_state)
 
 
 def _say(retry_state: tenacity.RetryCallState) -> None:

@@ -66,6 +66,10 @@ def intent_of(event: stripe.Event) -> str | None:
     return ref if isinstance(ref, str) else None
 
 
+def is_replayed(response: stripe.StripeResponse | None) -> bool:
+    return response is not None and response.headers.get("idempotent-replayed") == "true"
+
+
 def _metadata(subject: stripe.PaymentIntent | stripe.Refund) -> dict[str, str]:
     return subject.metadata.to_dict() if subject.metadata else {}
 

@@ -1,0 +1,84 @@
+"""What an error of Stripe's SDK means: ask again, in doubt, our mistake; and how it is told without what we had sent."""
+
+from typing import NoReturn
+
+import stripe
+import urllib3.exceptions
+from requests import exceptions as requests_errors
+
+from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, TemporarilyUnavailable
+
+Refusal = stripe.CardError | stripe.InvalidRequestError
+
+
+def misconfigured(error: stripe.StripeError) -> Misconfigured:
+    return Misconfigured(describe(error))
+
+
+def unexpected(error: Refusal) -> NoReturn:
+    """For calls that cannot be refused unless we are wrong."""
+    raise misconfigured(error) from None
+
+
+def describe(error: stripe.StripeError) -> str:
+    """`InvalidRequestError parameter_unknown (metadata) 400 req_123`."""
+    cause = type(error.__cause__).__name__ if error.__cause__ is not None else None
+    parts = (error.code, getattr(error, "param", None), cause, error.http_status, error.request_id)
+    return " ".join(["Stripe:", type(error).__name__, *(str(part) for part in parts if part)])
+
+
+def may_be_retried(error: BaseException) -> bool:
+    if not isinstance(error, stripe.StripeError) or is_kept(error):
+        return False
+    if isinstance(error, stripe.APIConnectionError):
+        return error.should_retry
+    asked = (error.headers or {}).get("stripe-should-retry")
+    if asked in ("true", "false"):
+        return asked == "true"
+    return isinstance(error, stripe.RateLimitError) or error.http_status == 409 or (error.http_status or 0) >= 500
+
+
+def may_have_happened(error: stripe.StripeError) -> bool:
+    """Whether a request that ended so may have taken effect all the same."""
+    if isinstance(error, stripe.APIConnectionError):
+        return not _never_sent(error.__cause__)
+    if isinstance(
+        error, stripe.RateLimitError | stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError
+    ):
+        return False  # refused before the endpoint began
+    return isinstance(error, stripe.APIError)  # 5xx, 409 while the first is under way, an answer nobody can read
+
+
+def is_replayed(error: stripe.StripeError) -> bool:
+    return (error.headers or {}).get("idempotent-replayed") == "true"
+
+
+def is_kept(error: stripe.StripeError) -> bool:
+    """A 5xx that Stripe keeps under the key: asking again can only give it again."""
+    headers = error.headers or {}
+    replayed = is_replayed(error) or headers.get("stripe-should-retry") == "false"
+    return replayed and (error.http_status or 0) >= 500
+
+
+def _never_sent(cause: BaseException | None) -> bool:
+    if isinstance(cause, requests_errors.ConnectTimeout):
+        return True
+    reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
+        return misconfigured(error)
+    if in_doubt:
+        kind = KeySpent if is_kept(error) else OutcomeUnknown
+        return kind(describe(error), retry_after=retry_after_of(error))
+    return TemporarilyUnavailable(describe(error), retry_after=retry_after_of(error))
+
+
+def retry_after_of(error: BaseException | None) -> float | None:
+    given = (error.headers or {}).get("retry-after", "") if isinstance(error, stripe.StripeError) else ""
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        return None
