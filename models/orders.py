@@ -87,20 +87,21 @@ class Totals:
     """VAT is charged although the buyer gave a number, because the registry could not be asked"""
 
 
-TOTALS_ADD_UP = (
-    CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
-    CheckConstraint("due_minor = total_minor + to_balance_minor - balance_used_minor", name="due_adds_up"),
-    CheckConstraint(
-        "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0", name="settlement_not_negative"
-    ),
-)
+def totals_add_up() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
+        CheckConstraint("due_minor = total_minor + to_balance_minor - balance_used_minor", name="due_adds_up"),
+        CheckConstraint(
+            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0", name="settlement_not_negative"
+        ),
+    )
 
 
 class Quote(Totals, Base):
     """A binding offer until `expires_at`."""
 
     __tablename__ = "quotes"
-    __table_args__ = tuple(c.copy() for c in TOTALS_ADD_UP)
+    __table_args__ = totals_add_up()
 
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -127,7 +128,7 @@ class Order(Totals, Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        *(c.copy() for c in TOTALS_ADD_UP),
+        *totals_add_up(),
         UniqueConstraint("api_key_id", "idempotency_key", postgresql_nulls_not_distinct=True),
         UniqueConstraint("quote_id"),
         CheckConstraint("(lease_token is null) = (lease_until is null)", name="lease_whole"),

@@ -18,7 +18,7 @@ from tasks.wiring import begin
 THIS = Step.ACTIVATE_SUBSCRIPTION
 
 
-@step(queue="orders")
+@step
 def activate_subscription(order_id: UUID) -> Outcome:
     """Instant access and a new billing period from the quote's instant; what can no longer be given is refunded."""
     with begin() as session:

@@ -24,7 +24,7 @@ UNDER_WAY = timedelta(seconds=60)
 """how long a request that nobody waits for any more may still reach the provider"""
 
 
-@step(queue="payments")
+@step
 def collect_payment(order_id: UUID) -> Outcome:
     """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
     with begin() as session:

@@ -23,7 +23,7 @@ from tasks.wiring import begin, now, policy
 THIS = Step.COMPUTE_PRORATION
 
 
-@step(queue="orders")
+@step
 def compute_proration(order_id: UUID) -> Outcome:
     """Recompute what the customer confirmed; go on only where every figure is the same."""
     with begin() as session:

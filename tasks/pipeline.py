@@ -35,6 +35,14 @@ TASKS: dict[Step, Task] = {
     Step.SEND_REFUND_NOTICE: send_refund_notice,
 }
 
+QUEUES: dict[str, str] = {
+    **dict.fromkeys((Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.ACTIVATE_SUBSCRIPTION), "orders"),
+    **dict.fromkeys((Step.COLLECT_PAYMENT, Step.REFUND_PAYMENT), "payments"),
+    **dict.fromkeys((Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, Step.SEND_REFUND_NOTICE), "mail"),
+    **dict.fromkeys(("relay", "sweep", "handle_webhooks"), "upkeep"),
+}
+"""Task name -> queue: what waits for a bank or a mail server must not keep database steps waiting."""
+
 
 def publish(order_id: UUID, step: Step) -> None:
     """Send the order on its way from `step`. Publishing twice is harmless: every step looks whether it is its turn."""

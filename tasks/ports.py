@@ -187,6 +187,7 @@ class Letter:
     message_id: str
     """stable, made from order and kind, with angle brackets: `<order-….confirmation@prorata.example>`"""
     to: str = field(repr=False)
+    """a bare address, no display name"""
     subject: str = field(repr=False)
     text: str = field(repr=False)
     html: str = field(repr=False)
@@ -196,5 +197,9 @@ class Letter:
 
 class Mailer(Protocol):
     def send(self, letter: Letter) -> None:
-        """Hand over to the mail server. Raises TemporarilyUnavailable, OutcomeUnknown (the answer to DATA was lost), AddressRefused."""
+        """Hand over to the mail server.
+
+        Raises TemporarilyUnavailable, OutcomeUnknown (the answer to DATA was lost), AddressRefused, Refused (the letter itself
+        is not taken), Misconfigured (login, certificate, sender).
+        """
         ...

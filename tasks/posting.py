@@ -18,7 +18,7 @@ from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, LetterKind, LetterStatus
-from tasks.errors import AddressRefused
+from tasks.errors import Refused
 from tasks.letters.compose import compose, message_id
 from tasks.letters.names import ProductNames
 from tasks.ports import Letter
@@ -26,7 +26,7 @@ from tasks.wiring import begin, mailer, policy
 
 
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
-    """Send what of `kinds` was not sent yet. An address that is refused for good is noted and holds nothing up.
+    """Send what of `kinds` was not sent yet. A letter that is refused for good is noted and holds nothing up.
 
     Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent.
     """
@@ -37,7 +37,7 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
             continue
         try:
             mailer().send(letter)
-        except AddressRefused:
+        except Refused:
             _end(order, kind, LetterStatus.UNDELIVERABLE)
         else:
             _end(order, kind, LetterStatus.SENT)
@@ -88,7 +88,7 @@ def names(session: Session, lines: Sequence[OrderLine]) -> ProductNames:
     products = session.execute(select(Product.code, Product.name).where(Product.code.in_(codes)))
     tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name).where(Tier.product_code.in_(codes)))
     return ProductNames(
-        products=dict(products.tuples().all()), tiers={(product, code): name for product, code, name in tiers}
+        products={row[0]: row[1] for row in products}, tiers={(product, code): name for product, code, name in tiers}
     )
 
 

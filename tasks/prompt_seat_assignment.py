@@ -16,7 +16,7 @@ from tasks.wiring import begin
 THIS = Step.PROMPT_SEAT_ASSIGNMENT
 
 
-@step(queue="mail")
+@step
 def prompt_seat_assignment(order_id: UUID) -> Outcome:
     """The last step: the prompt, if there is anything to assign, and the order is completed."""
     with begin() as session:

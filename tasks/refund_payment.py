@@ -18,7 +18,7 @@ from tasks.wiring import begin, now, payments, policy
 THIS = Step.REFUND_PAYMENT
 
 
-@step(queue="payments")
+@step
 def refund_payment(order_id: UUID) -> Outcome:
     """Give back the whole charge under a key of its own; where nothing was charged there is nothing to do."""
     with begin() as session:

@@ -13,7 +13,7 @@ from tasks.wiring import begin
 THIS = Step.SEND_CONFIRMATION_EMAIL
 
 
-@step(queue="mail")
+@step
 def send_confirmation_email(order_id: UUID) -> Outcome:
     """One confirmation for what was bought or changed, one welcome for what is tried; each once."""
     with begin() as session:

@@ -17,7 +17,7 @@ from tasks.wiring import begin
 THIS = Step.SEND_REFUND_NOTICE
 
 
-@step(queue="mail")
+@step
 def send_refund_notice(order_id: UUID) -> Outcome:
     """Say what went back and why. The order ends as refunded; as cancelled or rejected where nothing had been charged."""
     with begin() as session:

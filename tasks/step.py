@@ -52,24 +52,20 @@ _claimed: ContextVar[Order | None] = ContextVar("claimed", default=None)
 _GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 
 
-def step(*, queue: str) -> Callable[[Callable[[UUID], Outcome]], Task]:
+def step(function: Callable[[UUID], Outcome]) -> Task:
     """Make a Celery task of a step; its name is the function's, its Step of the same name."""
+    this = Step(function.__name__)
 
-    def decorate(function: Callable[[UUID], Outcome]) -> Task:
-        this = Step(function.__name__)
+    @wraps(function)
+    def run(task: Task, order_id: UUID | str) -> str:
+        outcome = _guarded(task, function, UUID(str(order_id)), this)
+        if outcome not in _GOES_ON:
+            task.request.chain = None
+        reach(f"{this}.recorded")
+        log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
+        return outcome.value
 
-        @wraps(function)
-        def run(task: Task, order_id: UUID | str) -> str:
-            outcome = _guarded(task, function, UUID(str(order_id)), this)
-            if outcome not in _GOES_ON:
-                task.request.chain = None
-            reach(f"{this}.recorded")
-            log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
-            return outcome.value
-
-        return shared_task(run, bind=True, name=function.__name__, queue=queue, max_retries=retry_policy.RETRIES)
-
-    return decorate
+    return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)
 
 
 def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:

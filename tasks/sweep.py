@@ -27,7 +27,7 @@ BACKLOG = 50
 """messages in a queue beyond which orders are taken to be waiting in it, not lost"""
 
 
-@shared_task(name="sweep", queue="upkeep", ignore_result=True)
+@shared_task(name="sweep", ignore_result=True)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
     busy = queues_are_busy()

@@ -17,7 +17,7 @@ from tasks.wiring import begin, now
 THIS = Step.VALIDATE_CART
 
 
-@step(queue="orders")
+@step
 def validate_cart(order_id: UUID) -> Outcome:
     """Check the cart against the account as it is now; an order that may not be ends as rejected, with the reasons."""
     with begin() as session:

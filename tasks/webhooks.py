@@ -32,7 +32,7 @@ def receive(payload: bytes, signature: str) -> str:
     return event.id
 
 
-@shared_task(name="handle_webhooks", queue="upkeep", ignore_result=True)
+@shared_task(name="handle_webhooks", ignore_result=True)
 def handle_webhooks() -> int:
     """Act on what is stored and not handled yet; returns how many. What fails stays and is tried again by the next run."""
     handled = 0

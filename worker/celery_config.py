@@ -2,6 +2,7 @@
 
 from kombu.entity import Queue
 
+from tasks.pipeline import QUEUES
 from worker.settings import settings as _settings
 
 _chosen = _settings()
@@ -37,6 +38,7 @@ result_serializer = "json"
 event_serializer = "json"
 
 task_default_queue = "orders"
+task_routes = {str(name): {"queue": queue} for name, queue in QUEUES.items()}
 task_queues = [Queue(name) for name in ("orders", "payments", "mail", "upkeep")]
 task_create_missing_queues = False
 
@@ -47,7 +49,7 @@ worker_enable_remote_control = True
 timezone = "UTC"
 
 beat_schedule = {
-    "relay": {"task": "relay", "schedule": 1.0, "options": {"queue": "upkeep", "expires": 5}},
-    "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"queue": "upkeep", "expires": 10}},
-    "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"queue": "upkeep", "expires": 5}},
+    "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": 5}},
+    "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": 10}},
+    "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"expires": 5}},
 }

@@ -38,6 +38,6 @@ def _publish_batch() -> int:
     return len(rows)
 
 
-@shared_task(name="relay", queue="upkeep", ignore_result=True)
+@shared_task(name="relay", ignore_result=True)
 def relay() -> int:
     return publish_pending()

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from models import migrations
 from worker.embedded import PostgresServer, RedisServer, postgres, redis
 
 _numbers = count(1)
@@ -25,7 +26,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 @pytest.fixture(scope="session")
 def template_database(postgres_server: PostgresServer) -> str:
     """Name of the database that the tests' databases are copies of."""
-    postgres_server.create_database("template")
+    migrations.upgrade(postgres_server.create_database("template"))
     return "template"
 
 
