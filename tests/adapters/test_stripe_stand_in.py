@@ -113,6 +113,25 @@ def test_off_session_a_card_that_wants_authentication_is_declined(sdk: stripe.St
     assert declined.value.error.payment_intent.status == "requires_payment_method"
 
 
+def test_once_set_up_a_card_is_charged_off_session_without_authentication(
+    sdk: stripe.StripeClient, buyer: Buyer
+) -> None:
+    card = new_buyer(buyer.payments, "pm_card_authenticationRequiredOnSetup")
+    assert refused(lambda: sdk.v1.payment_intents.create(payment(card, off_session=True)))[:2] == (
+        402,
+        "authentication_required",
+    )
+    first = sdk.v1.payment_intents.create(
+        payment(
+            card, setup_future_usage="off_session", automatic_payment_methods=None, return_url="https://shop.example"
+        )
+    )
+    assert first.next_action is not None
+    assert first.next_action.redirect_to_url is not None
+    httpx.post(first.next_action.redirect_to_url.url or "", data={"outcome": "succeed"})
+    assert sdk.v1.payment_intents.create(payment(card, off_session=True)).status == "succeeded"
+
+
 def test_a_declined_payment_can_be_confirmed_with_another_card(sdk: stripe.StripeClient, buyer: Buyer) -> None:
     intent = sdk.v1.payment_intents.create(payment(buyer, payment_method=None, confirm=None))
     assert intent.status == "requires_payment_method"
@@ -152,6 +171,16 @@ def test_the_key_may_come_as_basic_authentication(stripe_server: StripeStandIn) 
 def test_what_does_not_exist_is_404(sdk: stripe.StripeClient, stripe_server: StripeStandIn) -> None:
     assert refused(lambda: sdk.v1.payment_intents.retrieve("pi_none")) == (404, "resource_missing", "intent")
     assert refused(lambda: sdk.v1.customers.retrieve("cus_none")) == (404, "resource_missing", "id")
+    assert refused(lambda: sdk.v1.payment_intents.list({"customer": "cus_none"})) == (
+        400,
+        "resource_missing",
+        "customer",
+    )
+    assert refused(lambda: sdk.v1.refunds.list({"payment_intent": "pi_none"})) == (
+        400,
+        "resource_missing",
+        "payment_intent",
+    )
     assert httpx.get(f"{stripe_server.url}/v1/nothing", auth=(API_KEY, "")).status_code == 404
 
 

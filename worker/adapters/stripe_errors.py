@@ -21,7 +21,7 @@ def unexpected(error: Refusal) -> NoReturn:
 
 
 def describe(error: stripe.StripeError) -> str:
-    """`InvalidRequestError parameter_unknown (metadata) 400 req_123`."""
+    """`Stripe: InvalidRequestError parameter_unknown metadata 400 req_123`; never Stripe's own message, it may quote what we sent."""
     cause = type(error.__cause__).__name__ if error.__cause__ is not None else None
     parts = (error.code, getattr(error, "param", None), cause, error.http_status, error.request_id)
     return " ".join(["Stripe:", type(error).__name__, *(str(part) for part in parts if part)])

@@ -46,19 +46,21 @@ def confirm_with(
     ledger: Ledger, intent: JsonObject, method: JsonObject, how: Confirmation, key: str | None, base_url: str
 ) -> JsonObject | Answer:
     card = card_of(ledger, method)
-    if _must_authenticate(method, card, off_session=how.off_session):
+    if _must_authenticate(ledger, method, card, off_session=how.off_session):
         if how.off_session or how.error_on_requires_action:
             return _refused(ledger, intent, method, AUTHENTICATION_REQUIRED, key)
         return _challenge(ledger, intent, method, how, key, base_url)
     return settle(ledger, intent, method, key)
 
 
-def _must_authenticate(method: JsonObject, card: Card, *, off_session: bool) -> bool:
+def _must_authenticate(ledger: Ledger, method: JsonObject, card: Card, *, off_session: bool) -> bool:
     if card.authentication is Authentication.NEVER:
         return False
     if card.authentication is Authentication.ALWAYS or not off_session:
         return True
-    return card.authentication is Authentication.UNTIL_SET_UP and method["metadata"].get("set_up") != "off_session"
+    return card.authentication is Authentication.UNTIL_SET_UP and not ledger.setting(
+        f"set up for off-session: {method['id']}"
+    )
 
 
 def _challenge(
@@ -92,7 +94,7 @@ def settle(ledger: Ledger, intent: JsonObject, method: JsonObject, key: str | No
     )  # fmt: skip
     ledger.save(intent)
     if intent["setup_future_usage"] == "off_session":
-        ledger.save(method | {"metadata": method["metadata"] | {"set_up": "off_session"}})
+        ledger.set(f"set up for off-session: {method['id']}", "yes")
     ledger.emit("charge.succeeded", charge, idempotency_key=key)
     ledger.emit("payment_intent.succeeded", intent, idempotency_key=key)
     return intent

@@ -78,11 +78,16 @@ def _list_methods(call: Call) -> JsonObject:
 
 
 def _list_intents(call: Call) -> JsonObject:
+    if "customer" in call.params:
+        customers.referenced(call.ledger, call.params["customer"])
     return page(call.ledger, "payment_intent", "/v1/payment_intents", call.params, customer=call.params.get("customer"))
 
 
 def _list_refunds(call: Call) -> JsonObject:
     links = {name: call.params.get(name) for name in ("payment_intent", "charge")}
+    for name, identifier in links.items():
+        if identifier is not None and call.ledger.find(name, identifier) is None:
+            raise missing(name, identifier, param=name)
     return page(call.ledger, "refund", "/v1/refunds", call.params, **links)
 
 
