@@ -45,6 +45,14 @@ def account_id(account: str) -> UUID:
     return uuid5(_NAMESPACE, account)
 
 
+def account_called(name: str) -> UUID:
+    """The id of the account that a person calls by its code, or by its id itself."""
+    try:
+        return UUID(name)
+    except ValueError:
+        return account_id(name)
+
+
 def contact_id(account: str, email: str) -> UUID:
     return uuid5(account_id(account), email.lower())
 

@@ -1,0 +1,140 @@
+"""What a person may do to an order that the pipeline cannot help by itself: put it back on its way, or give its money back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, selectinload
+
+from models import progress
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.rules.cart import Action
+from models.states import BACK, FORWARD, AttemptStatus, OrderStatus, Step, SubscriptionStatus, steps_from
+from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
+from tasks.order_story import Story, UnknownOrder
+
+_OVER = (AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID)
+_AFTER_ACTIVATION = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
+
+
+class NotPossible(Exception):
+    """The order is not in a state to do this with; the message says why, and what can be done instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What putting an order back means, before it is done."""
+
+    first: Step
+    happened: tuple[str, ...]
+    would: tuple[str, ...]
+
+
+def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumption:
+    """From where a parked order can go on: the step it stands at, unless told. Raises NotPossible."""
+    order = story.order
+    if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
+        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+    first = from_step or order.next_step
+    _refuse_wrong_way(story, order.next_step, first)
+    return Resumption(first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first)))
+
+
+def resume(session: Session, order_id: UUID, *, first: Step, by: str) -> None:
+    """Put it back on its way, as planned. Raises NotPossible where somebody else was faster."""
+    waiting = (OrderStatus.NEEDS_ATTENTION,)
+    if not progress.reopen(session, order_id, waiting_in=waiting, step=first, why=f"resumed by {by}"):
+        raise NotPossible("the order does not need attention any more")
+
+
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
+    """Give back all that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
+
+    Raises NotPossible: nothing charged to a card, or something other than purchases that are still as they were bought.
+    """
+    order = session.scalar(
+        select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
+    )
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    if order.status is not OrderStatus.COMPLETED:
+        hint = "" if order.status is OrderStatus.REFUNDED else "; cancel it instead"
+        raise NotPossible(f"order {order.number} is {order.status}, only a completed one can be refunded{hint}")
+    charge = select(ChargeAttempt.key).where(
+        ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED
+    )
+    if session.scalar(charge) is None:
+        raise NotPossible(f"order {order.number} charged no card, so there is nothing to give back to one")
+    for line in order.lines:
+        _end_purchase(session, order, line.action, line.subscription_id, now)
+    progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
+    progress.reopen(
+        session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
+    )
+    session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))
+
+
+def _end_purchase(session: Session, order: Order, action: Action, subscription_id: UUID | None, now: datetime) -> None:
+    subscription = session.scalar(select(Subscription).where(Subscription.id == subscription_id).with_for_update())
+    running = session.scalar(
+        select(SubscriptionPeriod).where(
+            SubscriptionPeriod.subscription_id == subscription_id, SubscriptionPeriod.closed_at.is_(None)
+        )
+    )
+    if action is not Action.PURCHASE:
+        raise NotPossible(
+            f"order {order.number} changed what was there before, and that cannot be brought back; order the change back "
+            "instead: what is unused of it becomes balance"
+        )
+    if subscription is None or running is None or running.order_id != order.id:
+        raise NotPossible(f"what order {order.number} bought was changed by a later order since; refund that one first")
+    running.closed_at, running.unused_minor, running.unused_tax_minor = now, running.charged_minor, running.tax_minor
+    subscription.status = SubscriptionStatus.ENDED
+    session.execute(
+        update(SeatAssignment)
+        .where(SeatAssignment.subscription_id == subscription.id, SeatAssignment.unassigned_at.is_(None))
+        .values(unassigned_at=now)
+    )
+
+
+def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
+    charged = any(charge.status not in _OVER for charge in story.charges)
+    if first is stands_at or (first in BACK and stands_at in BACK):
+        return
+    if first in FORWARD and stands_at in BACK:
+        raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
+    if first in BACK and stands_at in _AFTER_ACTIVATION:
+        raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
+    if first in BACK and first is not Step.REFUND_PAYMENT:
+        raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
+    if first in BACK:
+        return
+    if FORWARD.index(first) > FORWARD.index(stands_at):
+        raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that")
+    if stands_at in _AFTER_ACTIVATION and first not in _AFTER_ACTIVATION:
+        raise NotPossible(f"what it bought is active; begin with {stands_at}")
+    if charged and FORWARD.index(first) < FORWARD.index(Step.COLLECT_PAYMENT):
+        raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")
+
+
+def _happened(story: Story) -> list[str]:
+    """One sentence per thing done, none of which is done again."""
+    steps = [f"{step.step}: {step.outcome}" for step in story.steps if step.revision == story.order.revision]
+    charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
+    refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]
+    letters = [f"letter {letter.kind}: {letter.status}" for letter in story.letters]
+    return steps + charges + refunds + letters
+
+
+_WILL = {
+    Step.VALIDATE_CART: "checks the cart against the account as it is now",
+    Step.COMPUTE_PRORATION: "works the amount out again; stops and asks if it is not the quote's",
+    Step.COLLECT_PAYMENT: "finds the charge if it was made, under the same key; makes it if not",
+    Step.ACTIVATE_SUBSCRIPTION: "gives what was bought, or turns back and refunds",
+    Step.SEND_CONFIRMATION_EMAIL: "sends the confirmation unless it was sent",
+    Step.PROMPT_SEAT_ASSIGNMENT: "asks to assign new seats unless that was sent, and completes the order",
+    Step.REFUND_PAYMENT: "gives the whole charge back, once; nothing where nothing was charged",
+    Step.SEND_REFUND_NOTICE: "tells the customer unless that was sent, and ends the order",
+}

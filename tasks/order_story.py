@@ -1,0 +1,87 @@
+"""What became of an order, for the person who looks after it: where it stands, every try, every letter, every movement of money."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models.accounts import Account
+from models.ledger import LedgerMovement
+from models.messages import SentLetter
+from models.orders import Order, OrderEvent, OrderStep
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import OrderStatus
+
+
+class UnknownOrder(LookupError):
+    """There is no such order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    order: Order
+    account: Account
+    steps: Sequence[OrderStep]
+    charges: Sequence[ChargeAttempt]
+    refunds: Sequence[RefundAttempt]
+    letters: Sequence[SentLetter]
+    movements: Sequence[LedgerMovement]
+    events: Sequence[OrderEvent]
+
+
+def find(session: Session, which: str) -> UUID:
+    """The id of the order that a person calls `which`: its number, or its id. Raises UnknownOrder."""
+    condition = Order.number == int(which) if which.isascii() and which.isdigit() else Order.id == _id(which)
+    order_id = session.scalar(select(Order.id).where(condition))
+    if order_id is None:
+        raise UnknownOrder(f"there is no order {which}")
+    return order_id
+
+
+def listing(
+    session: Session, *, statuses: Sequence[OrderStatus] = (), account_id: UUID | None = None, limit: int = 50
+) -> list[tuple[Order, str]]:
+    """The newest orders with the names of their accounts."""
+    query = select(Order, Account.name).join(Account, Account.id == Order.account_id).options(selectinload(Order.lines))
+    if statuses:
+        query = query.where(Order.status.in_(statuses))
+    if account_id is not None:
+        query = query.where(Order.account_id == account_id)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(Order.number.desc()).limit(limit))]
+
+
+def tell(session: Session, order_id: UUID) -> Story:
+    """Raises UnknownOrder."""
+    order = session.get(Order, order_id, options=[selectinload(Order.lines)])
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+
+    return Story(
+        order=order,
+        account=session.get_one(Account, order.account_id),
+        steps=session.scalars(
+            select(OrderStep).where(OrderStep.order_id == order_id).order_by(OrderStep.updated_at)
+        ).all(),
+        charges=session.scalars(
+            select(ChargeAttempt).where(ChargeAttempt.order_id == order_id).order_by(ChargeAttempt.attempt)
+        ).all(),
+        refunds=session.scalars(
+            select(RefundAttempt).where(RefundAttempt.order_id == order_id).order_by(RefundAttempt.attempt)
+        ).all(),
+        letters=session.scalars(
+            select(SentLetter).where(SentLetter.order_id == order_id).order_by(SentLetter.created_at)
+        ).all(),
+        movements=session.scalars(
+            select(LedgerMovement).where(LedgerMovement.order_id == order_id).order_by(LedgerMovement.sequence)
+        ).all(),
+        events=session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all(),
+    )
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UnknownOrder(f"{text!r} is neither an order's number nor its id") from None

@@ -1,0 +1,34 @@
+"""The `prorata` command."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from worker.commands import failures, loading, orders, process
+from worker.commands.shown_settings import show_settings
+
+app = typer.Typer(
+    name="prorata",
+    help="Order processor for per-seat subscriptions. Every setting is a PRORATA_ variable: see `prorata settings`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(process.api)
+app.command()(process.worker)
+app.command()(process.beat)
+app.add_typer(orders.orders, name="orders")
+app.add_typer(loading.catalogue, name="catalogue")
+app.add_typer(loading.accounts, name="accounts")
+app.add_typer(loading.keys, name="keys")
+app.add_typer(loading.db, name="db")
+app.command("settings")(show_settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    sys.exit(failures.run(lambda: app(arguments)))
+
+
+if __name__ == "__main__":
+    main()

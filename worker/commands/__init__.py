@@ -1,0 +1,1 @@
+"""The `prorata` command, one module per group of subcommands."""

@@ -1,0 +1,65 @@
+"""What a command may fail with, as a person reads it: one clear message, an exit status, no traceback."""
+
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from tasks.api_keys import KeyRefused
+from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.operations import NotPossible
+from tasks.order_story import UnknownOrder
+from tasks.placement import PlacementRefused
+from worker.embedded import ServerMissing
+from worker.processes import ChildFailed
+from worker.readable_file import FileRefused
+from worker.settings import SettingsError, settings
+
+FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
+_SAID_ALREADY = (
+    ChildFailed,
+    FileRefused,
+    KeyRefused,
+    Misconfigured,
+    NotPossible,
+    PlacementRefused,
+    ServerMissing,
+    UnknownOrder,
+)
+
+
+def run(command: Callable[[], object]) -> int:
+    """Run `command`; returns the exit status."""
+    try:
+        command()
+    except SettingsError as error:
+        return _say(str(error), WRONG_SETTINGS)
+    except _SAID_ALREADY as error:
+        return _say(str(error))
+    except TemporarilyUnavailable as error:
+        return _say(f"{error}; try again later")
+    except OperationalError as error:
+        return _say(f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}")
+    except ProgrammingError as error:
+        if "does not exist" not in str(error.orig):
+            raise
+        return _say(f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}")
+    except KeyboardInterrupt:
+        return _say("Interrupted.", INTERRUPTED)
+    return 0
+
+
+def _say(message: str, status: int = FAILED) -> int:
+    sys.stderr.write(f"{message}\n")
+    return status
+
+
+def _database() -> str:
+    """Host, port and name, without the credentials."""
+    url = urlsplit(settings().database_url.get_secret_value())
+    return f"{url.hostname}:{url.port or 5432}{url.path}"
+
+
+def _first_line(error: OperationalError | ProgrammingError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,128 @@
+"""Orders as tables for people and as JSON for programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from models.orders import Order, OrderLine
+from models.rules.currency import exponent
+from models.states import OrderStatus
+from tasks.order_story import Story
+
+_COLORS = {
+    OrderStatus.COMPLETED: "green",
+    OrderStatus.REJECTED: "red",
+    OrderStatus.NEEDS_ATTENTION: "bold red",
+    OrderStatus.OPEN: "cyan",
+}
+
+
+def major(minor: int, currency: str) -> str:
+    """Minor units as people write them: 1190 EUR -> 11.90, -1190 -> -11.90, 1500 JPY -> 1,500."""
+    return f"{Decimal(minor).scaleb(-exponent(currency)):,}"
+
+
+def what(lines: Sequence[OrderLine]) -> str:
+    """The cart in a few words."""
+    return "; ".join(
+        f"{line.action} {line.product_code}/{line.tier_code} x{line.seats}"
+        + (f" per {line.interval}" if line.interval else "")
+        for line in lines
+    )
+
+
+def standing(order: Order) -> str:
+    """Status, and with it the reason or the step."""
+    detail = order.reason or (order.next_step if order.status is OrderStatus.OPEN else None)
+    return f"{order.status}: {detail}" if detail else order.status.value
+
+
+def table(rows: Sequence[tuple[Order, str]]) -> Table:
+    made = Table("order", "placed", "account", "what", "standing", box=None, pad_edge=False)
+    for name in ("net", "tax", "due"):
+        made.add_column(name, justify="right")
+    made.add_column("")
+    for order, account in rows:
+        color = _COLORS.get(order.status, "yellow")
+        amounts = (major(minor, order.currency) for minor in (order.net_minor, order.tax_minor, order.due_minor))
+        standing_now = f"[{color}]{standing(order)}[/]"
+        made.add_row(
+            str(order.number),
+            _when(order.created_at),
+            escape(account),
+            what(order.lines),
+            standing_now,
+            *amounts,
+            order.currency,
+        )
+    return made
+
+
+def story(told: Story) -> Iterator[RenderableType]:
+    order = told.order
+    yield f"[bold]Order {order.number}[/]  {order.id}"
+    yield f"{escape(told.account.name)}, placed {_when(order.created_at)}, [bold]{standing(order)}[/]"
+    if order.last_error:
+        yield f"last error: {escape(order.last_error)}"
+    yield _titled("Lines", "what", "net", "tax", "total", rows=[_line(line, order.currency) for line in order.lines])
+    yield _settlement(order)
+    attempts = [
+        *((f"charge {c.attempt}", major(c.amount_minor, c.currency), c.currency, c.status, c.key, c.ref or c.decline_code or "") for c in told.charges),
+        *((f"refund {r.attempt}", major(r.amount_minor, r.currency), r.currency, r.status, r.key, r.ref or "") for r in told.refunds),
+        *((f"balance {m.kind}", major(m.amount_minor, m.currency), m.currency, "", m.cause, "") for m in told.movements),
+    ]  # fmt: skip
+    yield _titled("Money", "what", "amount", "", "status", "key", "provider's id", rows=attempts)
+    letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
+    yield _titled("Letters", "letter", "status", "tries", "Message-ID", rows=letters)
+    yield _titled("Timeline", "at", "what", "", rows=[(_when(e.at), e.kind, _facts(e.facts)) for e in told.events])
+
+
+def order_as_json(order: Order, account: str) -> dict[str, Any]:
+    return {**_columns(order), "account": account, "lines": [_columns(line) for line in order.lines]}
+
+
+def story_as_json(told: Story) -> dict[str, Any]:
+    parts = ("steps", "charges", "refunds", "letters", "movements", "events")
+    listed = {name: [_columns(row) for row in getattr(told, name)] for name in parts}
+    return {**order_as_json(told.order, told.account.name), **listed}
+
+
+def _line(line: OrderLine, currency: str) -> tuple[str, ...]:
+    change = f" (from {line.from_tier} x{line.from_seats})" if line.from_tier else ""
+    amounts = (line.net_minor, line.tax_minor, line.total_minor)
+    return (what([line]) + change, *(major(minor, currency) for minor in amounts))
+
+
+def _settlement(order: Order) -> str:
+    parts = {
+        "total": order.total_minor,
+        "from balance": order.balance_used_minor,
+        "to balance": order.to_balance_minor,
+        "due": order.due_minor,
+    }
+    said = ", ".join(f"{name} {major(minor, order.currency)}" for name, minor in parts.items())
+    return f"{said} {order.currency}, paid by {order.payment_kind or 'nothing yet'}"
+
+
+def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
+    made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for row in rows:
+        made.add_row(*(escape(str(cell)) for cell in row))
+    return made
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], {}))
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

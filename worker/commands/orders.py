@@ -1,0 +1,112 @@
+"""`prorata orders`: see what became of orders, and help those that need a person."""
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from models.states import OrderStatus, Step
+from tasks import operations, order_story, placement
+from tasks.wiring import begin, now
+from worker.accounts_file import account_called
+from worker.commands import order_views
+from worker.wiring import plug_in_from_settings
+
+orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
+
+Which = Annotated[str, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+By = Annotated[str | None, typer.Option(help="who does it, for the order's timeline; you unless told")]
+
+
+@orders.command("list")
+def list_orders(
+    status: Annotated[list[OrderStatus] | None, typer.Option(help="only these")] = None,
+    account: Annotated[str | None, typer.Option(help="only this account's: code from the accounts file, or id")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The newest orders and where they stand."""
+    plug_in_from_settings()
+    with begin() as session:
+        rows = order_story.listing(
+            session, statuses=status or (), account_id=account_called(account) if account else None, limit=limit
+        )
+    if as_json:
+        _print_json([order_views.order_as_json(order, name) for order, name in rows])
+    else:
+        Console().print(order_views.table(rows))
+
+
+@orders.command("show")
+def show_order(which: Which, as_json: AsJson = False) -> None:
+    """One order's whole story: amounts, tries with their keys, letters, timeline."""
+    plug_in_from_settings()
+    with begin() as session:
+        story = order_story.tell(session, order_story.find(session, which))
+    if as_json:
+        _print_json(order_views.story_as_json(story))
+    else:
+        Console().print(*order_views.story(story), sep="\n")
+
+
+@orders.command("resume")
+def resume(
+    which: Which,
+    from_step: Annotated[Step | None, typer.Option("--from", help="another step than the one it stands at")] = None,
+    dry_run: Annotated[bool, typer.Option(help="say what happened already and what would; do nothing")] = False,
+    by: By = None,
+) -> None:
+    """Put an order that needs attention back on its way; nothing that happened happens again."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+        planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
+        if not dry_run:
+            operations.resume(session, order_id, first=planned.first, by=by or _operator())
+    _print_list("Happened already:", planned.happened or ("nothing",))
+    _print_list("Would do:" if dry_run else "Does now:", planned.would)
+
+
+@orders.command("cancel")
+def cancel(which: Which, by: By = None) -> None:
+    """Stop an order; what was charged for it goes back."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+        status = placement.cancel(session, order_id=order_id, by=f"cancelled by {by or _operator()}"[:60], now=now())
+    ended = status is OrderStatus.CANCELLED
+    typer.echo("Cancelled." if ended else "It will be cancelled; what is charged, or being charged, goes back.")
+
+
+@orders.command("refund")
+def refund(
+    which: Which,
+    why: Annotated[str, typer.Option(help="for the order's timeline", show_default=False)],
+    by: By = None,
+) -> None:
+    """Give back all that a completed purchase charged to a card, and end what it bought."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+        operations.refund(session, order_id, by=by or _operator(), why=why, now=now())
+    typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "operator"
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _print_list(title: str, entries: tuple[str, ...]) -> None:
+    typer.echo(title)
+    for entry in entries:
+        typer.echo(f"  {entry}")

@@ -1,0 +1,118 @@
+"""`prorata api | worker | beat`: become one process of the running system."""
+
+import os
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from worker.settings import settings
+
+
+class Worker(StrEnum):
+    ORDERS = "orders"
+    PAYMENTS = "payments"
+    MAIL = "mail"
+
+
+class Pool(StrEnum):
+    PREFORK = "prefork"
+    THREADS = "threads"
+    SOLO = "solo"
+
+
+WORKERS = {
+    Worker.ORDERS: ("orders,upkeep", Pool.PREFORK, 2),
+    Worker.PAYMENTS: ("payments", Pool.THREADS, 16),
+    Worker.MAIL: ("mail", Pool.THREADS, 8),
+}
+"""Queues, pool and concurrency: the database steps use processors; payments and mail wait for others, many at once."""
+
+
+def worker_command(
+    name: Worker, *, queues: str | None = None, pool: Pool | None = None, concurrency: int | None = None
+) -> list[str]:
+    """The command line of a worker."""
+    own_queues, own_pool, own_concurrency = WORKERS[name]
+    return [
+        *_celery("worker"),
+        f"--hostname={name}@%h",
+        f"--queues={queues or own_queues}",
+        f"--pool={pool or own_pool}",
+        f"--concurrency={concurrency or own_concurrency}",
+        "--loglevel=INFO",
+        "--without-mingle",
+        "--without-gossip",
+    ]
+
+
+def beat_command(schedule: Path) -> list[str]:
+    return [*_celery("beat"), f"--schedule={schedule}", "--pidfile=", "--loglevel=INFO"]
+
+
+def api_command(*, host: str, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "uvicorn", "api_stub.app:create_app", "--factory"),
+        *(f"--host={host}", f"--port={port}", "--no-access-log", "--log-level=info"),
+    ]
+
+
+def flower_command(*, host: str, port: int) -> list[str]:
+    return [*_celery("flower"), f"--address={host}", f"--port={port}"]
+
+
+def _celery(subcommand: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--app=worker.app", "--quiet", subcommand]
+
+
+def worker(
+    name: Annotated[Worker, typer.Argument(help="which one; each takes the queues that suit its pool")],
+    concurrency: Annotated[int | None, typer.Option("-c", "--concurrency", min=1, max=500)] = None,
+    pool: Annotated[Pool | None, typer.Option(help="how it does many at once")] = None,
+    queues: Annotated[str | None, typer.Option(help="other queues than its own, separated by commas")] = None,
+) -> None:
+    """Run one of the three workers."""
+    settings()
+    _become(worker_command(name, queues=queues, pool=pool, concurrency=concurrency))
+
+
+def beat(
+    schedule: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="file it keeps its times in; where it can write, unless told")
+    ] = None,
+) -> None:
+    """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough."""
+    settings()
+    _become(beat_command(schedule or _writable() / "celerybeat-schedule"))
+
+
+def api(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
+) -> None:
+    """Serve the HTTP API."""
+    settings()
+    uvicorn.run(
+        "api_stub.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_config=None,
+    )
+
+
+def _become(command: list[str]) -> None:
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - the very thing: signals and exit status become the worker's
+
+
+def _writable() -> Path:
+    here = Path.cwd()
+    return here if os.access(here, os.W_OK) else Path(tempfile.gettempdir())

@@ -1,0 +1,18 @@
+"""`prorata settings`: every variable with what it is now; secrets stay secret."""
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from worker.settings import Settings, settings
+
+
+def show_settings() -> None:
+    """Check the settings of this environment and show them. Exit status 2 where one is missing or wrong."""
+    chosen = settings()
+    table = Table("variable", "value", "", box=None, pad_edge=False)
+    for name in Settings.model_fields:
+        value = getattr(chosen, name)
+        shown = "(secret)" if isinstance(value, SecretStr) else str(value)
+        table.add_row(f"PRORATA_{name.upper()}", shown, "default" if name not in chosen.model_fields_set else "")
+    Console().print(table)
