@@ -63,7 +63,7 @@ def compose(
     )
     content = _CONTENTS[kind](occasion)
     return Letter(
-        message_id=message_id(order.id, kind, seller.support_email.rpartition("@")[2]),
+        message_id=message_id(order.id, kind, seller.mail_domain),
         to=contact.email,
         subject=one_line(content.subject),
         text=as_text(content),

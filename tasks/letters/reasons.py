@@ -1,15 +1,56 @@
-"""Why an order ended or waits, by the code kept with it: one sentence each."""
+"""Why an order ended or waits, by the stable code kept with it: one sentence each, in English, marked for translation."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from tasks.letters.wording import Wording, mark
+from tasks.letters.wording import mark
 
-_REFUNDED: Final = {
-    "activation-failed": mark("We could not activate your subscription, so we have undone the order."),
+CANCELLED: Final[Mapping[str, str]] = {
     "cancelled-by-customer": mark("It was cancelled at your request."),
+    "customer-did-not-answer": mark("It was cancelled because it waited too long for an answer."),
 }
-_UNDONE: Final = mark("It could not be completed, so we have undone it.")
 
+_OVERTAKEN: Final = mark(
+    "Your subscription was changed while the order was under way, so the order could no longer apply."
+)
 
-def why_refunded(w: Wording, reason: str | None) -> str:
-    return w.say(_REFUNDED.get(reason or "", _UNDONE))
+UNDONE: Final[Mapping[str, str]] = {
+    **CANCELLED,
+    "refunded-by-support": mark("Our support team has refunded it."),
+    "seats-below-assigned": mark(
+        "More users were assigned while the order was under way than it has seats, so it could not be activated."
+    ),
+    "not-subscribed": _OVERTAKEN,
+    "subscription-changed": _OVERTAKEN,
+    "subscription-ended": _OVERTAKEN,
+    "already-subscribed": mark("The product was subscribed to by another order in the meantime."),
+    "trial-used": mark("The trial of this product was used by another order in the meantime."),
+}
+"""Why money went back, or would have."""
+
+UNDONE_OTHERWISE: Final = mark("It could not be completed, so we have undone it.")
+
+DECLINED: Final[Mapping[str, str]] = {
+    "insufficient_funds": mark("The card does not have sufficient funds."),
+    "expired_card": mark("The card has expired."),
+    "incorrect_cvc": mark("The card's security code is incorrect."),
+    "incorrect_number": mark("The card's number is incorrect."),
+    "card_velocity_exceeded": mark("The card's limit is exceeded."),
+    "processing_error": mark("The bank could not process the payment."),
+    "authentication_required": mark("The bank asks for the payment to be authenticated."),
+    "payment_intent_authentication_failure": mark("The payment was not authenticated."),
+}
+"""By the provider's decline code. Lost, stolen and suspected cards are not told apart, as the provider asks: the holder may be a thief."""
+
+DECLINED_OTHERWISE: Final = mark("The bank declined the payment without giving a reason.")
+
+DIFFERS: Final[Mapping[str, str]] = {
+    "unit_minor": mark("the price"),
+    "unused_minor": mark("the credit for unused time"),
+    "tax_rate": mark("the VAT rate"),
+    "tax_treatment": mark("the VAT treatment"),
+    "from_period_id": mark("the running period"),
+    "balance_used_minor": mark("the balance"),
+    "period": mark("the billing period"),
+}
+"""What makes an amount other than quoted."""

@@ -1,27 +1,36 @@
 """The notice that an order did not come about although it was charged: what was given back, and why."""
 
+from typing import Final
+
 from models.states import PaymentKind
-from tasks.letters import plans
+from tasks.letters import plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
-from tasks.letters.reasons import why_refunded
+
+_HAD_BEEN_ACTIVE: Final = "refunded-by-support"
+"""the one reason for which a completed order is refunded"""
 
 
 def refund_notice(o: Occasion) -> Content:
     w, number = o.w, str(o.order.number)
+    had = o.reason == _HAD_BEEN_ACTIVE
+    why = w.say(reasons.UNDONE.get(o.reason or "", reasons.UNDONE_OTHERWISE))
+    ended = w.say("Your order %(number)s for %(account)s has ended.", number=number, account=o.account.name)
     return Content(
-        subject=w.say("Order %(number)s was not carried out", number=number),
-        title=w.say("Your order was not carried out"),
+        subject=w.say("Order %(number)s was refunded", number=number)
+        if had
+        else w.say("Order %(number)s was not carried out", number=number),
+        title=w.say("Your order was refunded") if had else w.say("Your order was not carried out"),
         greeting=o.greeting,
         blocks=(
-            Paragraph(
-                w.say("Your order %(number)s for %(account)s has ended.", number=number, account=o.account.name)
-                + " "
-                + why_refunded(w, o.reason)
-            ),
+            Paragraph(f"{ended} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
             *_given_back(o),
-            Paragraph(w.say("Your subscriptions are as they were before this order.")),
+            Paragraph(
+                w.say("The subscriptions it bought have ended.")
+                if had
+                else w.say("Your subscriptions are as they were before this order.")
+            ),
         ),
         closing=o.closing,
     )

@@ -53,6 +53,8 @@ def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
 
 
 def _to_assign(o: Occasion, line: OrderLine) -> int:
-    if o.unassigned is not None:
-        return o.unassigned.get(line.product_code, 0)
-    return max(line.seats - (line.from_seats or 0), 0)
+    """Seats without a user, on a line that added some."""
+    added = max(line.seats - (line.from_seats or 0), 0)
+    if o.unassigned is None or not added:
+        return added
+    return max(o.unassigned.get(line.product_code, 0), 0)

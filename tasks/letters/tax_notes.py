@@ -23,7 +23,7 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
             )
         )
     if Treatment.DESTINATION_RATE in treatments:
-        notes.append(w.say("VAT at the rate of the customer's country: %(country)s.", country=_name(w, country)))
+        notes.append(w.say("VAT at the rate of the customer's country: %(country)s.", country=w.country(country)))
     if order.vat_number:
         notes.append(w.say("Your VAT number: %(number)s.", number=order.vat_number))
     if order.vat_provisional:
@@ -41,7 +41,3 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
             )
         )
     return tuple(notes)
-
-
-def _name(w: Wording, country: str) -> str:
-    return str(w.locale.territories.get(country, country))

@@ -94,6 +94,10 @@ class Wording:
         """'Ann, Bob and Eve'."""
         return format_list([one_line(item) for item in items], locale=self.locale)
 
+    def country(self, code: str) -> str:
+        """A country by its ISO 3166 code: 'ES' is 'Spanien' in German."""
+        return str(self.locale.territories.get(code, code))
+
     def _filled(self, values: dict[str, Value]) -> dict[str, str]:
         return {
             name: self.number(value) if isinstance(value, int) else one_line(value) for name, value in values.items()

@@ -1,0 +1,80 @@
+"""Why this credit: what was charged for the running period, how much of it is left, and the share of it that comes back."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from models.orders import PricedLine
+from models.rules.proration import Unit
+from tasks.letters import plans
+from tasks.letters.names import ProductNames
+from tasks.letters.wording import Wording
+
+_SECONDS_A_DAY: Final = 86_400
+_MICROSECONDS: Final = 1_000_000
+
+
+def credit_sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:
+    if line.from_period_start is None or line.from_period_end is None:
+        raise ValueError(f"line {line.position} credits a period without saying when it ran")
+    had = w.say(
+        "You had %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.",
+        plan=plans.before(w, line, names) or "",
+        charged=w.money(line.from_charged_minor or 0),
+        start=w.date(line.from_period_start),
+        end=w.date(line.from_period_end),
+    )
+    if not line.from_charged_minor:
+        return had, w.say("As it cost nothing, nothing is credited for the time left.")
+    return had, _time_left(w, line), _share(w, line)
+
+
+def _time_left(w: Wording, line: PricedLine) -> str:
+    left, whole = _counted(line)
+    values = {"moment": w.moment(line.period_start), "left": w.number(left), "whole": w.number(whole)}
+    if line.share_unit == Unit.DAY:
+        return w.say(
+            "When the change takes effect (%(moment)s), %(left)s of the %(whole)s calendar days of that period are left,"
+            " the day of the change included.",
+            **values,
+        )
+    days = [_days(each) for each in (left, whole)]
+    values |= {"days": w.number(days[0]), "whole_days": w.number(days[1])}
+    if [each * _SECONDS_A_DAY for each in days] == [left, whole]:
+        return w.say(
+            "When the change takes effect (%(moment)s), %(left)s of the %(whole)s seconds of that period are left"
+            " (%(days)s of %(whole_days)s days).",
+            **values,
+        )
+    return w.say(
+        "When the change takes effect (%(moment)s), %(left)s of the %(whole)s seconds of that period are left"
+        " (about %(days)s of %(whole_days)s days).",
+        **values,
+    )
+
+
+def _share(w: Wording, line: PricedLine) -> str:
+    left, whole = _counted(line)
+    charged = line.from_charged_minor or 0
+    values = {
+        "charged": w.money(charged),
+        "left": w.number(left),
+        "whole": w.number(whole),
+        "credit": w.money(line.unused_minor),
+    }
+    if Fraction(charged) * Fraction(left) / Fraction(whole) == line.unused_minor:
+        return w.say("So %(credit)s is credited: %(charged)s × %(left)s ÷ %(whole)s.", **values)
+    return w.say("So %(credit)s is credited: %(charged)s × %(left)s ÷ %(whole)s, rounded half up.", **values)
+
+
+def _counted(line: PricedLine) -> tuple[Decimal, Decimal]:
+    """What is left, and of what, in seconds (with a fraction where the clock gave one) or in days."""
+    left, whole = Decimal(line.share_left or 0), Decimal(line.share_whole or 1)
+    if line.share_unit == Unit.MICROSECOND:
+        return left / _MICROSECONDS, whole / _MICROSECONDS
+    return left, whole
+
+
+def _days(seconds: Decimal) -> Decimal:
+    """To two decimals, for reading only: nothing is computed from it."""
+    return round(seconds / _SECONDS_A_DAY, 2).normalize() + 0

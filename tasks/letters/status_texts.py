@@ -1,0 +1,89 @@
+"""Where an order stands, in one or two sentences for its customer."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from models.accounts import Language
+from models.rules.cart import Refusal, RefusalCode
+from models.states import OrderStatus
+from tasks.letters import reasons
+from tasks.letters.names import ProductNames
+from tasks.letters.refusal_texts import refusal_text
+from tasks.letters.wording import Wording, mark
+from tasks.policy import Seller
+
+_TEXTS: Final[Mapping[OrderStatus, str]] = {
+    OrderStatus.OPEN: mark("Your order is being processed."),
+    OrderStatus.AWAITING_PAYMENT_DETAILS: mark(
+        "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
+    ),
+    OrderStatus.PAYMENT_DECLINED: mark("Nothing has been charged. Please give another payment method."),
+    OrderStatus.AWAITING_AUTHENTICATION: mark("Your bank asks you to confirm the payment. Please authenticate it."),
+    OrderStatus.AWAITING_CONFIRMATION: mark(
+        "The amount is no longer as quoted. Nothing has been charged; please confirm the new amount."
+    ),
+    OrderStatus.NEEDS_ATTENTION: mark(
+        "Your order takes longer than usual and our team is looking after it. You do not need to do anything, and you"
+        " will not be charged twice."
+    ),
+    OrderStatus.COMPLETED: mark("Your order is complete."),
+    OrderStatus.REJECTED: mark("Your order could not be carried out. Nothing was charged."),
+    OrderStatus.CANCELLED: mark("Your order was cancelled. Nothing was charged."),
+    OrderStatus.REFUNDED: mark("Your order has been refunded."),
+}
+
+
+def status_text(
+    status: OrderStatus,
+    reason: str | None,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    language: Language,
+    currency: str,
+    seller: Seller,
+    names: ProductNames,
+) -> str:
+    """facts: the order's `reason_facts`. currency: the order's, ISO 4217."""
+    w, known, reason = Wording(language, currency, "UTC"), facts or {}, reason or ""
+    match status:
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
+            return w.say(
+                "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
+            )
+        case OrderStatus.AWAITING_CONFIRMATION if {"quoted_total_minor", "total_minor"} <= known.keys():
+            return _amount_differs(w, known)
+        case OrderStatus.PAYMENT_DECLINED:
+            why = reasons.DECLINED.get(str(known.get("decline_code")), reasons.DECLINED_OTHERWISE)
+            return " ".join([w.say(why), w.say(_TEXTS[status])])
+        case OrderStatus.REJECTED if known.get("refusals"):
+            against = [
+                refusal_text(_refusal(each), language=language, seller=seller, names=names)
+                for each in known["refusals"]
+            ]
+            return " ".join([w.say(_TEXTS[status]), *against])
+        case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
+            return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
+        case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
+            return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason])])
+        case _:
+            return w.say(_TEXTS[status])
+
+
+def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
+    """Both totals and, where the totals agree, what is due: the balance may be what differs."""
+    due = facts["quoted_total_minor"] == facts["total_minor"] and "due_minor" in facts
+    quoted, today = ("quoted_due_minor", "due_minor") if due else ("quoted_total_minor", "total_minor")
+    changed = [w.say(reasons.DIFFERS[name]) for name in facts.get("differs", ()) if name in reasons.DIFFERS]
+    said = w.say(
+        "The amount is now %(amount)s instead of the %(quoted)s quoted. Nothing has been charged; please confirm the new"
+        " amount.",
+        amount=w.money(facts[today]),
+        quoted=w.money(facts[quoted]),
+    )
+    return " ".join([said, w.say("What has changed: %(what)s.", what=w.listed(changed))]) if changed else said
+
+
+def _refusal(kept: Mapping[str, Any]) -> Refusal:
+    """A refusal as `tasks.quoting.reject` keeps it with the order."""
+    facts = {name: value for name, value in kept.items() if name not in ("code", "line")}
+    return Refusal(RefusalCode(kept["code"]), kept.get("line"), facts)
