@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -52,6 +52,17 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> 
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return session.scalars(statement).one_or_none()
+
+
+def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
+    """Prolong the leases that are still ours (order -> token), in one statement."""
+    ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
+    session.execute(
+        update(Order)
+        .where(ours)
+        .values(lease_until=_db_now(lease), wake_at=_db_now(lease))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def advance(

@@ -44,7 +44,7 @@ class Policy:
     """how long the registry's answer stands before it is asked again"""
     waiting_lifetime: timedelta = timedelta(days=7)
     max_restarts: int = 10
-    lease: timedelta = timedelta(seconds=10)
-    """how long a step may hold an order before another worker may take it over"""
+    lease: timedelta = timedelta(seconds=8)
+    """how long after its worker fell silent another may take an order over; a working step renews it"""
     charge_key_lifetime: timedelta = timedelta(hours=23)
     """how long the provider remembers an idempotency key, with a margin (Stripe: at least 24 h)"""

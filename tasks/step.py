@@ -20,7 +20,7 @@ from models import progress
 from models.orders import Order
 from models.progress import LeaseLost
 from models.states import OrderStatus, Step
-from tasks import retry_policy
+from tasks import leases, retry_policy
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.wiring import begin, policy
@@ -58,7 +58,8 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
-        outcome = _guarded(task, function, UUID(str(order_id)), this)
+        with leases.keeper.working():
+            outcome = _guarded(task, function, UUID(str(order_id)), this)
         if outcome not in _GOES_ON:
             task.request.chain = None
         reach(f"{this}.recorded")
@@ -91,6 +92,8 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
     """Claim the order for a step; None where the step has nothing to do (see `why_not`)."""
     order = progress.claim(session, order_id, this, lease=policy().lease)
     _claimed.set(order)
+    if order is not None and order.lease_token is not None:
+        leases.keeper.hold(order.id, order.lease_token)
     return order
 
 

@@ -1,0 +1,78 @@
+"""Keeps the leases of steps at work alive, so that a slow call is not taken for a dead worker.
+
+One thread per process renews all of them in one statement. A process that is killed, or stopped, stops renewing: its orders are
+free again one lease later.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from models import progress
+from tasks.wiring import begin, policy
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """The leases that this process holds: order -> token."""
+
+    def __init__(self) -> None:
+        self._held: dict[UUID, UUID] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Around a step: whatever this thread `hold`s in it is let go at its end."""
+        self._mine.order_id = None
+        try:
+            yield
+        finally:
+            if self._mine.order_id is not None:
+                self._let_go(self._mine.order_id)
+
+    _mine = threading.local()
+
+    def hold(self, order_id: UUID, token: UUID) -> None:
+        with self._lock:
+            self._held[order_id] = token
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
+                self._thread.start()
+        self._mine.order_id = order_id
+
+    def _let_go(self, order_id: UUID) -> None:
+        with self._lock:
+            self._held.pop(order_id, None)
+
+    def _renew_for_ever(self) -> None:
+        while True:
+            lease: timedelta = policy().lease
+            self._wake.wait(lease.total_seconds() / 3)
+            with self._lock:
+                held = dict(self._held)
+            if held:
+                self._renew(held, lease)
+
+    def _renew(self, held: dict[UUID, UUID], lease: timedelta) -> None:
+        try:
+            with begin() as session:
+                progress.renew(session, held, lease=lease)
+        except DBAPIError as error:
+            log.warning("leases not renewed", orders=len(held), error=type(error).__name__)
+
+    def _forget(self) -> None:
+        """A forked child has neither the thread nor the leases."""
+        self._held, self._thread, self._lock = {}, None, threading.Lock()
+
+
+keeper = Keeper()

@@ -1,0 +1,52 @@
+"""A slow step keeps its order; a dead one's is free a lease later."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from models import progress
+from models.orders import Order
+from models.states import Step
+from tests.support.world import World, purchase
+
+LEASE = timedelta(minutes=1)
+
+
+def lease_left(world: World, order_id: UUID) -> timedelta:
+    with world.begin() as session:
+        left: timedelta = session.scalar(
+            select(Order.lease_until - func.clock_timestamp()).where(Order.id == order_id)
+        ) or timedelta(0)
+        return left
+
+
+def test_renewing_prolongs_the_lease_that_is_still_ours(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        order = progress.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+    assert order is not None
+    assert order.lease_token is not None
+    with world.begin() as session:
+        progress.renew(session, {order_id: order.lease_token}, lease=LEASE * 10)
+    assert lease_left(world, order_id) > LEASE * 9
+
+
+def test_renewing_leaves_anothers_lease_alone(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        progress.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+    with world.begin() as session:
+        progress.renew(session, {order_id: order_id}, lease=LEASE * 10)
+    assert lease_left(world, order_id) <= LEASE
+
+
+def test_a_mail_server_that_takes_longer_than_a_lease_gets_the_letter_once(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.policy(lease=timedelta(seconds=0.6))
+    world.mailbox.fail("slow", recipient=ada.email, seconds=1.5, times=1)
+    world.run(order_id)
+    assert world.order(order_id).status == "completed"
+    assert len(world.mails(ada)) == 2
