@@ -1,0 +1,118 @@
+"""Start everything, as parallel as its needs allow; stop everything, whatever ends us."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from models import migrations
+from worker.embedded import PostgresServer, RedisServer, postgres, redis
+from worker.embedded.postgresql import database_url
+from worker.processes import Child, ChildFailed, Supervisor
+from worker.settings import Settings
+from worker.stack import processes as parts
+from worker.stack.addresses import Addresses, Ports, settings_of, variables
+from worker.stack.processes import Process
+
+DATABASE = "prorata"
+DEADLINE = 90.0
+"""seconds for a process to be ready; long, because a small machine starts them all at once"""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running system. Logs are in `folder`, one file a process."""
+
+    folder: Path
+    addresses: Addresses
+    variables: Mapping[str, str]
+    """the PRORATA_ variables that every process of it has"""
+    settings: Settings
+    processes: Supervisor
+    postgres: PostgresServer
+    redis: RedisServer
+
+    def check(self) -> None:
+        """Raises ChildFailed where a process has ended by itself."""
+        for name in self.processes.failures():
+            raise ChildFailed(self.processes.children[name].obituary("ended by itself"))
+
+
+@contextmanager
+def running(
+    folder: Path,
+    *,
+    chosen: Mapping[str, str] | None = None,
+    flower: bool = False,
+    durable: bool = True,
+    restart: bool = False,
+    say: Say = lambda _: None,
+) -> Iterator[Stack]:
+    """The whole stack, its data and logs in `folder`; a folder may be used again, its data are still there.
+
+    chosen: PRORATA_ variables to set otherwise than usual. durable: False is faster and good for data nobody keeps.
+    restart: start processes again that end by themselves. Raises ServerMissing, ChildFailed with the end of the log.
+    """
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as exits:
+        # The servers end last: whoever still works on something may end it properly.
+        servers = exits.enter_context(ExitStack())
+        supervisor = exits.enter_context(Supervisor(folder))
+        exits.callback(_stop_all_at_once, supervisor)
+        ports = Ports.reserved(supervisor.port)
+        known = variables(ports, database_url="", broker_url="", chosen=chosen or {})
+        first = _start(supervisor, parts.stand_ins(ports, known, folder), restart=restart)
+        say("PostgreSQL and Redis")
+        redis_server = servers.enter_context(
+            redis(folder / "redis", password=secrets.token_urlsafe(24), persistence=durable)
+        )
+        postgres_server = servers.enter_context(postgres(folder / "postgres", durable=durable))
+        database = _database(postgres_server)
+        known |= {"PRORATA_DATABASE_URL": database, "PRORATA_BROKER_URL": redis_server.url}
+        say("Migrations")
+        migrations.upgrade(database)
+        say("API, workers, stand-ins")
+        started = first | _start(supervisor, parts.own(ports, known, folder), restart=restart)
+        if flower:
+            started |= _start(supervisor, [parts.flower(ports, known)], restart=restart)
+        _await(started)
+        addresses = Addresses.of(ports, flower=flower)
+        yield Stack(folder, addresses, known, settings_of(known), supervisor, postgres_server, redis_server)
+
+
+def _database(server: PostgresServer) -> str:
+    """The stack's database, made where this folder is new."""
+    try:
+        return server.create_database(DATABASE)
+    except psycopg.errors.DuplicateDatabase:
+        return database_url(server.port, server.password, DATABASE)
+
+
+def _start(supervisor: Supervisor, wanted: Sequence[Process], *, restart: bool) -> dict[Child, Process]:
+    """Start without waiting: they all warm up at once."""
+    return {supervisor.start(each.name, parts.sealed(each), env=each.env, restart=restart): each for each in wanted}
+
+
+def _await(started: Mapping[Child, Process]) -> None:
+    give_up_at = time.monotonic() + DEADLINE
+    for child, process in started.items():
+        while not process.ready(child):
+            if not child.running():
+                raise ChildFailed(child.obituary("ended before it was ready"))
+            if time.monotonic() > give_up_at:
+                raise ChildFailed(child.obituary(f"was not ready after {DEADLINE:g} s"))
+            time.sleep(0.05)
+
+
+def _stop_all_at_once(supervisor: Supervisor) -> None:
+    children = list(supervisor.children.values())
+    with ThreadPoolExecutor(max_workers=max(1, len(children))) as pool:
+        list(pool.map(lambda child: child.stop(), children))
