@@ -103,6 +103,10 @@ class WebhookEvent:
 class PaymentProvider(Protocol):
     """All methods raise TemporarilyUnavailable (not done), OutcomeUnknown (perhaps done), Misconfigured (a person must look)."""
 
+    def charge_unit(self, currency: str) -> int:
+        """What every charge must be a multiple of, in minor units: 1, or 10 where a currency's last digit cannot be charged (KWD)."""
+        ...
+
     def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
         """Returns the provider's reference of the customer; the same key gives the same customer."""
         ...

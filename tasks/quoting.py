@@ -19,6 +19,7 @@ from models.rules.cart import CartLine, Refusal, RefusalCode
 from models.rules.quote import Quoted
 from models.states import OrderStatus, Step
 from tasks.policy import Policy
+from tasks.wiring import payments
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -69,6 +70,7 @@ def draft(
         vat=decision,
         balance_minor=ledger.balance(session, account_id, found.account.currency) + reserved_minor,
         clock=quote_rules.Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
+        charge_unit_minor=payments().charge_unit(found.account.currency),
     )
     return Draft(found, decision, quoted)
 

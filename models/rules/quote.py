@@ -72,7 +72,10 @@ class QuotedLine:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """total = net + tax over all lines; the balance pays first, what it does not pay is due; a negative total becomes balance."""
+    """total = net + tax over all lines; the balance pays first, what it does not pay is due; a negative total becomes balance.
+
+    due = total - balance used + what becomes balance, always.
+    """
 
     lines: tuple[QuotedLine, ...]
     net_minor: int
@@ -102,10 +105,12 @@ def compute(
     vat: VatDecision,
     balance_minor: int,
     clock: Clock,
+    charge_unit_minor: int = 1,
 ) -> Quoted:
     """Price a cart that `models.rules.cart.refusals` has nothing against.
 
     vat: with a rate (an invalid number has none: refuse before). balance_minor: what the account has to spend, not negative.
+    charge_unit_minor: what a charge must be a multiple of; what is due is rounded up to it and the difference becomes balance.
     Raises RuleError where amounts or times make no sense.
     """
     lines = tuple(
@@ -114,14 +119,16 @@ def compute(
     net, taxes = sum(line.net_minor for line in lines), sum(line.tax_minor for line in lines)
     total = net + taxes
     from_balance = min(max(total, 0), balance_minor)
+    unpaid = max(total, 0) - from_balance
+    due = -(-unpaid // charge_unit_minor) * charge_unit_minor
     return Quoted(
         lines=lines,
         net_minor=net,
         tax_minor=taxes,
         total_minor=total,
         balance_used_minor=from_balance,
-        due_minor=max(total, 0) - from_balance,
-        to_balance_minor=max(-total, 0),
+        due_minor=due,
+        to_balance_minor=max(-total, 0) + due - unpaid,
         needs_payment_details=total > 0 or any(line.action is Action.PURCHASE for line in lines),
         digest=_digest(lines, from_balance),
     )

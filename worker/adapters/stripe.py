@@ -17,7 +17,7 @@ from tasks.errors import Refused
 from tasks.ports import Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
-from worker.adapters.stripe_amounts import to_stripe
+from worker.adapters.stripe_amounts import charge_unit, to_stripe
 from worker.adapters.stripe_calls import Calls, Told
 from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
 
@@ -60,6 +60,9 @@ class StripePayments:
         self._return_url = return_url
         self._webhook_secret = webhook_secret
         self._webhook_tolerance = webhook_tolerance
+
+    def charge_unit(self, currency: str) -> int:
+        return charge_unit(currency)
 
     def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
         return self._calls.change(

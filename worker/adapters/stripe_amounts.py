@@ -4,9 +4,17 @@ Stripe counts ISK and UGX in hundredths although they have none, and MGA in whol
 Amounts with three decimals (KWD, BHD, JOD, OMR, TND) must end in 0; Stripe refuses others, nothing is rounded here.
 """
 
+from models.rules.currency import exponent
 from tasks.errors import Refused
 
 _HUNDREDTHS = frozenset({"ISK", "UGX"})
+
+
+def charge_unit(currency: str) -> int:
+    """The smallest amount, in ISO minor units, that every charge must be a multiple of."""
+    if currency == "MGA":
+        return 100
+    return 10 if exponent(currency) == 3 else 1
 
 
 def to_stripe(amount_minor: int, currency: str) -> int:
