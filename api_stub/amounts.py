@@ -1,0 +1,16 @@
+"""Money in answers: minor units for machines, the customer's own way of writing it for people."""
+
+from pydantic import BaseModel, Field
+
+from models.accounts import Language
+from tasks.letters.wording import Wording
+
+
+class Money(BaseModel):
+    minor: int = Field(description="minor units of the currency: cents for EUR, yen for JPY", examples=[1190])
+    currency: str = Field(examples=["EUR"], pattern="^[A-Z]{3}$")
+    text: str = Field(description="as the account's language writes it", examples=["11,90 €"])
+
+
+def money(minor: int, currency: str, language: Language) -> Money:
+    return Money(minor=minor, currency=currency, text=Wording(language, currency, "UTC").money(minor))

@@ -1,0 +1,54 @@
+"""The upstream's application: everything under /v1, and what operations ask."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api_stub import domain_problems, health, metrics, openapi, order_actions, orders, quotes, webhooks
+from api_stub.body_limit import KIB, BodyLimit
+from api_stub.observing import Observing
+from api_stub.parts import Parts, from_settings
+from api_stub.problems import http_problem
+from api_stub.publisher import Publisher
+from api_stub.validation import invalid_request
+
+WITH_KEY = (quotes.router, orders.router, order_actions.router)
+
+
+def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
+    """parts: called when the application starts; tests bring their own."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        made = parts()
+        app.state.parts = made
+        app.state.rate_limit = made.rate_limit
+        app.state.publisher = Publisher(made.publish)
+        app.state.publisher.start()
+        yield
+        app.state.publisher.stop()
+
+    app = FastAPI(
+        title="Prorata",
+        version=version("prorata"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.add_middleware(BodyLimit, default=256 * KIB, by_ending={"/seats/bulk": 1024 * KIB})
+    app.add_middleware(Observing)  # added last, so it is the outermost
+    app.add_exception_handler(HTTPException, http_problem)
+    app.add_exception_handler(RequestValidationError, invalid_request)
+    domain_problems.install(app)
+    for router in WITH_KEY:
+        app.include_router(router, responses=openapi.ANSWERS)
+    for router in (webhooks.router, health.router, metrics.router):
+        app.include_router(router)
+    openapi.install(app)
+    return app

@@ -1,0 +1,38 @@
+"""The contract as OpenAPI: what FastAPI makes of the routes, with our problem details in place of its own errors."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api_stub.problems import ProblemDetails, documented
+
+ANSWERS = documented(400, 401, 403, 404, 413, 422, 429, 500, 503)
+"""Errors that any route with an API key may answer with."""
+
+DESCRIPTION = """\
+Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
+
+Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. Errors are problem details
+(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404.
+"""
+
+
+def install(app: FastAPI) -> None:
+    def schema() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _made(app)
+        return app.openapi_schema
+
+    app.openapi = schema  # type: ignore[method-assign]
+
+
+def _made(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["ProblemDetails"] = problem
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return made

@@ -1,0 +1,106 @@
+"""Orders: place one, look at one, list them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sqlalchemy import select
+
+from api_stub import order_view
+from api_stub.access import require_account, within_reach
+from api_stub.auth import OrdersReader, OrdersWriter
+from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
+from models.orders import Order
+from models.states import OrderStatus
+from tasks import placement
+from tasks.wiring import begin, now
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"])
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="Made by the caller, one per order. The same key with the same body gives the same order, however often.",
+        examples=["7d8e1f6c-2b7a-4f39-9a53-0f6d2c1b8e11"],
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Place an order on a quote",
+    responses={
+        200: {
+            "model": OrderPlaced,
+            "description": "Placed before with this Idempotency-Key; nothing was done twice",
+            "headers": {"Idempotent-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
+        }
+    },
+)
+def place_order(
+    wanted: OrderWanted, key: IdempotencyKey, caller: OrdersWriter, request: Request, response: Response
+) -> OrderPlaced:
+    """The order is on its way when this answers; `links.self` and `links.events` tell how it goes on."""
+    with begin() as session:
+        require_account(session, caller, wanted.account_id)
+        placed = placement.place(
+            session,
+            quote_id=wanted.quote_id,
+            account_id=wanted.account_id,
+            idempotency_key=key,
+            api_key_id=caller.key_id,
+            now=now(),
+        )
+        order = placed.order
+        answer = placed_view(
+            order_id=order.id,
+            number=order.number,
+            account_id=order.account_id,
+            quote_id=wanted.quote_id,
+            placed_at=order.created_at,
+        )
+    if placed.is_new:
+        request.app.state.publisher.nudge()
+    else:
+        response.status_code = 200
+        response.headers["Idempotent-Replayed"] = "true"
+    response.headers["Location"] = answer.links["self"]
+    return answer
+
+
+@router.get("", summary="List orders, newest first")
+def list_orders(
+    caller: OrdersReader,
+    account_id: Annotated[UUID | None, Query(description="only this account's")] = None,
+    status: Annotated[OrderStatus | None, Query()] = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**63, description="only orders with a lower number")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> OrderPage:
+    query = select(Order).where(within_reach(caller, Order.account_id)).order_by(Order.number.desc()).limit(limit + 1)
+    if account_id is not None:
+        query = query.where(Order.account_id == account_id)
+    if status is not None:
+        query = query.where(Order.status == status)
+    if before is not None:
+        query = query.where(Order.number < before)
+    with begin() as session:
+        if account_id is not None:
+            require_account(session, caller, account_id)
+        found = session.scalars(query).all()
+    shown = found[:limit]
+    return OrderPage(
+        orders=[order_view.summary(order) for order in shown],
+        next_before=shown[-1].number if len(found) > limit else None,
+    )
+
+
+@router.get("/{order_id}", summary="Where an order stands")
+def show_order(order_id: UUID, caller: OrdersReader) -> OrderView:
+    """Status with its reason, what the customer must do next, lines, amounts, payment and timeline."""
+    with begin() as session:
+        return order_view.view(session, caller, order_id)

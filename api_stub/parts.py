@@ -1,0 +1,48 @@
+"""What the application needs beside the steps' own wiring, made from the settings at start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from api_stub.rate_limit import RateLimit
+from worker.relay import publish_pending
+from worker.settings import settings
+from worker.wiring import plug_in_from_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    rate_limit: RateLimit
+    publish: Callable[[], int]
+    broker_answers: Callable[[], bool]
+    secure: bool
+    """reached by HTTPS only, and browsers may be told so"""
+
+
+def from_settings() -> Parts:
+    """Plug in database, adapters and policy, and make the rest. Raises SettingsError."""
+    chosen = settings()
+    plug_in_from_settings()
+    import_module("worker.app")  # becomes the app that messages go out by; it reads the settings while it is imported
+    broker = chosen.broker_url.get_secret_value()
+    return Parts(
+        rate_limit=RateLimit(chosen.api_rate_limit, broker),
+        publish=publish_pending,
+        broker_answers=lambda: answers(broker),
+        secure=str(chosen.public_url).startswith("https://"),
+    )
+
+
+def answers(redis_url: str) -> bool:
+    """Whether Redis is there, within a second."""
+    retry = Retry(NoBackoff(), 0)
+    try:
+        with Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False

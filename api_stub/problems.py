@@ -1,0 +1,121 @@
+"""Errors as problem details (RFC 9457): a stable `type`, a `detail` a customer can read, pointers to the fields it is about."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+BASE = "https://prorata.example/problems/"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that is an error. `code` is the last part of its type and never changes; `members` are its own fields."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def response(self) -> JSONResponse:
+        body = {
+            "type": BASE + self.code,
+            "title": self.code.replace("-", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+        return JSONResponse(body, self.status, self.headers, MEDIA_TYPE)
+
+
+def not_found(what: str) -> Problem:
+    """The same whether it does not exist or belongs to somebody else."""
+    return Problem(404, "not-found", f"There is no such {what}.")
+
+
+def unavailable() -> Problem:
+    return Problem(
+        503,
+        "temporarily-unavailable",
+        "Something we depend on does not answer right now. Nothing was lost; please try again in a few seconds.",
+        headers={"Retry-After": "5"},
+    )
+
+
+def internal() -> Problem:
+    return Problem(
+        500, "internal-error", "Something went wrong on our side. We have been told; please try again later."
+    )
+
+
+class FieldProblem(BaseModel):
+    """One thing wrong with a request: `pointer` (RFC 6901) names the field of the body; else `parameter` or `header` does."""
+
+    pointer: str | None = Field(default=None, examples=["/lines/0/seats"])
+    parameter: str | None = None
+    header: str | None = None
+    detail: str
+
+
+class RefusalProblem(BaseModel):
+    """One reason why a cart cannot be ordered."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=[BASE + "lower-tier"])
+    pointer: str = Field(examples=["/lines/0/tier"])
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """Problem details (RFC 9457). `type` is stable; some types have members of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=[BASE + "quote-expired"])
+    title: str
+    status: int
+    detail: str = Field(description="What happened and what to do, for people")
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="for `invalid-request`: what is wrong, field by field"
+    )
+    refusals: list[RefusalProblem] | None = Field(
+        None, description="for a refused cart: every reason; the problem's `type` is the first one's"
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These statuses, for a route's `responses`: each is a problem."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+_CODES = {400: "malformed-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+_DETAILS = {
+    400: "The request could not be read.",
+    404: "There is nothing at this address.",
+    405: "This address does not know that method.",
+    413: "The request is too large.",
+}
+
+
+async def http_problem(_: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status = error.status_code
+    phrase = HTTPStatus(status).phrase
+    code = _CODES.get(status, phrase.lower().replace(" ", "-"))
+    return Problem(status, code, _DETAILS.get(status, phrase + "."), headers=error.headers).response()

@@ -1,0 +1,150 @@
+"""Orders: what is asked for, and where one stands."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api_stub.amounts import Money
+from api_stub.schemas.lines import LineView
+from api_stub.schemas.quotes import QuoteView, TotalsView
+from api_stub.schemas.values import Instant, Token, Wanted
+from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
+
+
+class OrderWanted(Wanted):
+    account_id: UUID
+    quote_id: UUID
+
+
+class PaymentMethodWanted(Wanted):
+    token: Token | None = Field(
+        default=None,
+        examples=["pm_card_visa"],
+        description="what the payment provider's form gave; left out, the account's payment details as they are now are tried",
+    )
+
+
+class ConfirmationWanted(Wanted):
+    quote_id: UUID = Field(description="the fresh quote that the customer accepts")
+
+
+class OrderPlaced(BaseModel):
+    """The same for every repetition of the request; `links` say where the order stands."""
+
+    id: UUID
+    number: int = Field(examples=[1001])
+    account_id: UUID
+    quote_id: UUID
+    status: Literal["open"] = "open"
+    """as it was when placed"""
+    placed_at: Instant
+    links: dict[str, str] = Field(examples=[{"self": "/v1/orders/…", "events": "/v1/orders/…/events"}])
+
+
+class OrderSummary(BaseModel):
+    id: UUID
+    number: int
+    account_id: UUID
+    status: OrderStatus
+    reason: str | None = Field(description="why it waits or ended so: a stable code")
+    total: Money
+    due: Money
+    created_at: Instant
+    finished_at: Instant | None
+
+
+class OrderPage(BaseModel):
+    """Newest first; `next_before` is the `before` of the next page, null on the last."""
+
+    orders: list[OrderSummary]
+    next_before: int | None
+
+
+class Reason(BaseModel):
+    """Why the order waits or ended so."""
+
+    code: str = Field(examples=["payment-declined"])
+    text: str
+
+
+class NextStep(BaseModel):
+    """What the customer must do for the order to go on."""
+
+    action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"]
+    text: str
+    url: str | None = Field(default=None, description="where the customer authenticates (3-D Secure)")
+    quote: QuoteView | None = Field(default=None, description="the fresh quote to confirm")
+
+
+class ChargeView(BaseModel):
+    attempt: int
+    amount: Money
+    status: AttemptStatus
+    decline_code: str | None
+    created_at: Instant
+
+
+class RefundView(BaseModel):
+    amount: Money
+    status: RefundState
+    created_at: Instant
+
+
+class PaymentView(BaseModel):
+    kind: PaymentKind | None
+    invoice_due_at: Instant | None
+    charged: Money = Field(description="what was taken from the card")
+    refunded: Money
+    charges: list[ChargeView]
+    refunds: list[RefundView]
+
+
+class VatView(BaseModel):
+    number: str | None
+    provisional: bool = Field(description="the registry could not be asked yet; it will be")
+    set_aside: bool = Field(description="VAT is charged although a number was given")
+
+
+class EventView(BaseModel):
+    """One entry of the order's timeline."""
+
+    id: int
+    at: Instant
+    kind: str = Field(examples=["collect_payment.done"])
+    text: str
+    facts: dict[str, Any]
+
+
+class OrderView(BaseModel):
+    id: UUID
+    number: int
+    account_id: UUID
+    contact_id: UUID
+    quote_id: UUID
+    status: OrderStatus
+    final: bool = Field(description="nothing will change any more")
+    reason: Reason | None
+    next: NextStep | None
+    lines: list[LineView]
+    totals: TotalsView
+    payment: PaymentView
+    vat: VatView
+    timeline: list[EventView]
+    as_of: Instant = Field(description="when it takes effect")
+    cancel_requested_at: Instant | None
+    created_at: Instant
+    finished_at: Instant | None
+
+
+def placed_view(*, order_id: UUID, number: int, account_id: UUID, quote_id: UUID, placed_at: datetime) -> OrderPlaced:
+    own = f"/v1/orders/{order_id}"
+    return OrderPlaced(
+        id=order_id,
+        number=number,
+        account_id=account_id,
+        quote_id=quote_id,
+        placed_at=placed_at,
+        links={"self": own, "events": f"{own}/events"},
+    )

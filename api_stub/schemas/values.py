@@ -1,0 +1,36 @@
+"""The values that requests and answers are made of."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+
+PRINTABLE = r"^[^\x00-\x1F\x7F]*$"
+
+Instant = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+"""RFC 3339, UTC"""
+Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=PRINTABLE)]
+"""of a product or tier, as the catalogue has it"""
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=PRINTABLE)]
+Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[!-~]+$")]
+"""of the payment provider"""
+Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]
+"""any that fits; how many may be had is a rule's to say, with a better answer"""
+
+
+class Wanted(BaseModel):
+    """A request body: unknown fields are refused, so that a misspelled one is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Period(BaseModel):
+    start: Instant
+    end: Instant
+
+
+def rate_text(rate: Decimal) -> str:
+    """A tax rate in per cent with no more digits than it needs: "19", "20", "8.1"."""
+    text = format(rate, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,67 @@
+"""The order's timeline in words. Of an event's facts only those listed here go out: errors and addresses stay inside."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api_stub.schemas.orders import EventView
+from models.orders import OrderEvent
+from models.states import FINAL
+
+ENDS = frozenset(f"order.{status.value}" for status in FINAL)
+"""kinds of the event that is an order's last"""
+
+_SHOWN = frozenset(
+    {
+        "amount_minor", "attempt", "charged_minor", "decline_code", "differs", "due_minor", "invoiced_minor", "kind",
+        "net_minor", "quote_id", "quoted_due_minor", "quoted_total_minor", "reason", "refunded_minor", "restart", "seconds",
+        "step", "total_minor",
+    }
+)  # fmt: skip
+
+_TEXT = {
+    "order.placed": "The order was placed.",
+    "validate_cart.done": "The cart was checked.",
+    "compute_proration.done": "The amount was checked against the quote.",
+    "vat.valid": "The VAT registry confirmed the VAT number.",
+    "vat.invalid": "The VAT registry does not know the VAT number.",
+    "vat.unavailable": "The VAT registry did not answer.",
+    "charge.attempted": "The payment was requested.",
+    "collect_payment.done": "The payment is settled.",
+    "collect_payment.turned_back": "The order cannot go on; what was charged goes back.",
+    "activation.failed": "What was ordered can no longer be given.",
+    "activate_subscription.done": "The subscription is active.",
+    "activate_subscription.turned_back": "The order cannot go on; what was charged goes back.",
+    "send_confirmation_email.done": "The confirmation is on its way.",
+    "letter.sent": "An email was sent.",
+    "letter.undeliverable": "An email could not be delivered.",
+    "refund.requested": "A refund was requested.",
+    "refund.attempted": "The refund was requested from the payment provider.",
+    "refund.failed": "The refund failed; a person looks after it.",
+    "refund_payment.done": "What was charged is on its way back.",
+    "order.cancel_requested": "The order is to be cancelled.",
+    "order.reopened": "The order goes on.",
+    "order.restarted": "The order was set going again.",
+    "order.awaiting_payment_details": "The order waits for payment details.",
+    "order.payment_declined": "The payment was declined.",
+    "order.awaiting_authentication": "The order waits for the customer to authenticate the payment.",
+    "order.awaiting_confirmation": "The amount has changed; the order waits for confirmation.",
+    "order.needs_attention": "A person looks after the order.",
+    "order.completed": "The order is completed.",
+    "order.rejected": "The order was rejected; nothing was charged.",
+    "order.cancelled": "The order was cancelled.",
+    "order.refunded": "The order was refunded.",
+}
+
+
+def event_view(event: OrderEvent) -> EventView:
+    return EventView(id=event.id, at=event.at, kind=event.kind, text=text(event.kind), facts=shown(event.facts))
+
+
+def text(kind: str) -> str:
+    if kind.endswith(".postponed"):
+        return "This step did not succeed and will be tried again."
+    return _TEXT.get(kind) or kind.replace("_", " ").replace(".", ": ").capitalize() + "."
+
+
+def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name in _SHOWN and value is not None}

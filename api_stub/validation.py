@@ -1,0 +1,41 @@
+"""What is wrong with a request's shape, said with JSON pointers and without repeating what was sent."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from api_stub.problems import Problem
+
+MOST = 50
+"""reported at once; a body can have thousands"""
+
+
+async def invalid_request(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = error.errors()
+    if found and found[0]["type"] == "json_invalid":
+        return Problem(400, "malformed-request", "The body is not JSON.").response()
+    errors = [_field(each) for each in found[:MOST]]
+    return Problem(
+        422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors
+    ).response()
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """A JSON pointer (RFC 6901): ("lines", 0, "seats") is /lines/0/seats."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _field(error: dict[str, Any]) -> dict[str, str]:
+    place, *rest = error["loc"] or ("body",)
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    match place:
+        case "header":
+            return {"header": str(rest[0]) if rest else "", "detail": detail}
+        case "query" | "path":
+            return {"parameter": str(rest[0]) if rest else "", "detail": detail}
+    return {"pointer": pointer(rest), "detail": detail}

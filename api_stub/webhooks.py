@@ -1,0 +1,45 @@
+"""The payment provider's notifications: signature checked, stored raw, answered at once; acted on later by a task."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel
+
+from api_stub.problems import Problem, documented
+from tasks import webhooks
+from tasks.errors import Refused
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+
+class Received(BaseModel):
+    received: bool = True
+
+
+async def raw_body(request: Request) -> bytes:
+    """As it came: the signature is over these bytes."""
+    return await request.body()
+
+
+@router.post(
+    "/stripe",
+    summary="Stripe's events",
+    responses=documented(400, 413, 422, 500, 503),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+    },
+)
+def stripe(
+    payload: Annotated[bytes, Depends(raw_body)],
+    signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)],
+) -> Received:
+    """No API key: the signature says who sends. The same event again is stored once."""
+    try:
+        event_id = webhooks.receive(payload, signature)
+    except Refused as refused:
+        log.warning("webhook refused", code=refused.code)
+        raise Problem(400, "webhook-refused", "The notification's signature does not hold, or is too old.") from None
+    log.info("webhook received", event_id=event_id)
+    return Received()
