@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -34,9 +34,9 @@ FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     port: int
-    password: str
+    password: str = field(repr=False)
     child: Child
-    url: str
+    url: str = field(repr=False)
     """SQLAlchemy's, of the database `postgres`; `create_database` gives one to work in"""
 
     def create_database(self, name: str, *, template: str | None = None) -> str:

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,9 +35,9 @@ AT_ONCE = Retry(NoBackoff(), 0)
 @dataclass(frozen=True, slots=True)
 class RedisServer:
     port: int
-    password: str | None
+    password: str | None = field(repr=False)
     child: Child
-    url: str
+    url: str = field(repr=False)
     """of database 0; there are 64, see `database`"""
 
     def database(self, number: int) -> str:
