@@ -101,6 +101,7 @@ class LetterKind(StrEnum):
     TRIAL_WELCOME = "trial_welcome"
     SEAT_PROMPT = "seat_prompt"
     REFUND_NOTICE = "refund_notice"
+    VAT_CORRECTION = "vat_correction"
 
 
 class LetterStatus(StrEnum):

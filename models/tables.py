@@ -1,6 +1,18 @@
 """Every table, in one import: what migrations compare with the database."""
 
-from models import accounts, api_keys, carts, catalogue, ledger, messages, orders, payments, subscriptions
+from models import (
+    accounts,
+    api_keys,
+    carts,
+    catalogue,
+    invoices,
+    ledger,
+    messages,
+    orders,
+    payments,
+    subscriptions,
+    vat_follow_ups,
+)
 from models.base import Base
 
 metadata = Base.metadata
@@ -10,10 +22,12 @@ __all__ = [
     "api_keys",
     "carts",
     "catalogue",
+    "invoices",
     "ledger",
     "messages",
     "metadata",
     "orders",
     "payments",
     "subscriptions",
+    "vat_follow_ups",
 ]

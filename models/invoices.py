@@ -1,0 +1,154 @@
+"""Invoices and credit notes: numbered without gaps, frozen as they were issued. What is wrong is corrected by another document.
+
+Amounts are minor units of the document's currency, signed as the customer sees them: an invoice asks (zero or more), a credit
+note gives back (zero or less). A correction that takes a document back repeats its lines; `sign` says that they count negatively.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, SmallInteger, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from models.accounts import Language
+from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+from models.never_changed import never_changed
+from models.orders import PricedLine
+from models.states import PaymentKind
+
+
+class InvoiceKind(StrEnum):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class InvoiceReason(StrEnum):
+    """What a document is issued for."""
+
+    ORDER = "order"
+    REFUND = "refund"
+    """takes back the document of an order whose money went back"""
+    VAT_NUMBER_INVALID = "vat_number_invalid"
+    """a number taken on trust failed: takes back the document without VAT, then one with VAT"""
+    VAT_NUMBER_CONFIRMED = "vat_number_confirmed"
+    """VAT charged during an outage of the registry is given back"""
+
+
+class ReceivableStatus(StrEnum):
+    OPEN = "open"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class InvoiceSeries(Base):
+    """The last number given in a series and year; its row's lock is held until the issuing transaction ends, so no number is lost."""
+
+    __tablename__ = "invoice_series"
+
+    series: Mapped[str] = mapped_column(String(10), primary_key=True)
+    year: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    last_sequence: Mapped[int]
+
+
+class Invoice(Base):
+    """An issued document; the database refuses to change or delete it."""
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        UniqueConstraint("series", "year", "sequence"),
+        CheckConstraint("sequence > 0", name="sequence_from_one"),
+        CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
+        CheckConstraint("kind <> 'invoice' or total_minor >= 0", name="invoice_asks"),
+        CheckConstraint("kind <> 'credit_note' or total_minor <= 0", name="credit_note_gives"),
+        CheckConstraint(
+            "sign in (1, -1) and (sign = 1 or corrects_id is not null)", name="only_a_correction_takes_back"
+        ),
+        CheckConstraint(
+            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0", name="settlement_not_negative"
+        ),
+    )
+
+    id: Mapped[Key]
+    kind: Mapped[InvoiceKind] = mapped_column(text_enum(InvoiceKind))
+    reason: Mapped[InvoiceReason] = mapped_column(text_enum(InvoiceReason))
+    series: Mapped[str] = mapped_column(String(10))
+    year: Mapped[int] = mapped_column(SmallInteger)
+    sequence: Mapped[int]
+    """1, 2, 3 ... per series and year"""
+    number: Mapped[str] = mapped_column(String(30), unique=True)
+    """what people call it by: INV-2026-000001"""
+    cause: Mapped[str] = mapped_column(String(120), unique=True)
+    """what made it, e.g. `order:{id}:invoice`: a cause is invoiced once"""
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
+    corrects_number: Mapped[str | None] = mapped_column(String(30))
+    sign: Mapped[int] = mapped_column(SmallInteger, default=1)
+
+    issued_on: Mapped[date] = mapped_column(Date)
+    issued_at: Mapped[datetime]
+    supplied_at: Mapped[datetime]
+    """when what it is for took effect"""
+    order_number: Mapped[str] = mapped_column(String(20))
+    language: Mapped[Language] = mapped_column(text_enum(Language))
+    timezone: Mapped[str] = mapped_column(String(60))
+    seller: Mapped[dict[str, Any]]
+    """name, address, country, vat_number, email: as on that day"""
+    buyer: Mapped[dict[str, Any]]
+    """name, contact, address, postcode, country, vat_number: as on that day"""
+
+    currency: Mapped[Currency]
+    net_minor: Mapped[Minor]
+    tax_minor: Mapped[Minor]
+    total_minor: Mapped[Minor]
+    balance_used_minor: Mapped[Minor]
+    due_minor: Mapped[Minor]
+    to_balance_minor: Mapped[Minor]
+    payment_kind: Mapped[PaymentKind | None] = mapped_column(text_enum(PaymentKind))
+    payment_due_at: Mapped[datetime | None]
+    card: Mapped[str | None] = mapped_column(String(60))
+    """what the customer knows the charged card by: Visa •••• 4242"""
+    created_at: Mapped[CreatedAt]
+
+    lines: Mapped[list["InvoiceLine"]] = relationship(lazy="raise", order_by="InvoiceLine.position")
+
+
+class InvoiceLine(PricedLine, Base):
+    """An order's line as it was charged, with the names that the catalogue had for it on that day."""
+
+    __tablename__ = "invoice_lines"
+
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
+    product_name: Mapped[str] = mapped_column(String(200))
+    tier_name: Mapped[str] = mapped_column(String(200))
+    from_tier_name: Mapped[str | None] = mapped_column(String(200))
+    from_invoice: Mapped[str | None] = mapped_column(String(30))
+    """number of the document that charged the period credited here"""
+    tax_base_minor: Mapped[Minor]
+    """the net amount that `charge_tax_minor` is of: the charge, or what is left of it where a later change gave some back"""
+
+
+class Receivable(Base):
+    """Money that a customer owes on an invoice; an issued document never changes, whether it is paid does."""
+
+    __tablename__ = "receivables"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
+
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
+    amount_minor: Mapped[Minor]
+    currency: Mapped[Currency]
+    due_at: Mapped[datetime]
+    status: Mapped[ReceivableStatus] = mapped_column(text_enum(ReceivableStatus), default=ReceivableStatus.OPEN)
+    created_at: Mapped[CreatedAt]
+    settled_at: Mapped[datetime | None]
+
+
+def lines_of(session: Session, invoice: Invoice) -> list[InvoiceLine]:
+    """The lines of a document, by position."""
+    query = select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id).order_by(InvoiceLine.position)
+    return list(session.scalars(query))
+
+
+never_changed(Invoice.__table__, InvoiceLine.__table__)
