@@ -13,6 +13,7 @@ from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWant
 from models.orders import Order
 from models.states import OrderStatus
 from tasks import placement
+from tasks.failure_points import reach
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
@@ -64,6 +65,8 @@ def place_order(
             quote_id=wanted.quote_id,
             placed_at=order.created_at,
         )
+        reach("placement.inserted", key)
+    reach("placement.committed", key)
     if placed.is_new:
         request.app.state.publisher.nudge()
     else:

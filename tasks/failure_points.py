@@ -1,19 +1,33 @@
 """Named places where a drill may kill the process. Inert unless `arm` was called; production settings refuse to.
 
-The places of each step: `<step>.claimed`, `<step>.called` (effect done, not recorded), `<step>.recorded` (not acknowledged).
+The places of each step, in the order in which a delivery passes them:
+<step>.delivered (before the claim), <step>.claimed, <step>.calling (an effect outside is about to be asked for; steps that have
+none lack it), <step>.called (effect done, not recorded), <step>.recorded (not acknowledged).
+Beside the steps: placement.inserted and placement.committed (of the Idempotency-Key), relay.published (not deleted yet).
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 
-_on_reach: Callable[[str], None] | None = None
+Reached = Callable[[str, str], None]
+"""called with the place and its subject: an order's id, or an Idempotency-Key"""
+
+_on_reach: Reached | None = None
+_order: ContextVar[str] = ContextVar("order", default="")
 
 
-def arm(on_reach: Callable[[str], None] | None) -> None:
-    """Call `on_reach` with the name of each place that is reached; None disarms."""
+def arm(on_reach: Reached | None) -> None:
+    """Call `on_reach` with each place that is reached; None disarms."""
     global _on_reach
     _on_reach = on_reach
 
 
-def reach(place: str) -> None:
+def working_on(order_id: object) -> None:
+    """The subject of the places that this thread reaches from now on."""
+    _order.set(str(order_id))
+
+
+def reach(place: str, subject: object = None) -> None:
+    """subject: what this is about, where it is not the order that this thread works on."""
     if _on_reach is not None:
-        _on_reach(place)
+        _on_reach(place, _order.get() if subject is None else str(subject))

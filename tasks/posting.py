@@ -19,6 +19,7 @@ from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, LetterKind, LetterStatus
 from tasks.errors import Refused
+from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.letters.names import ProductNames
 from tasks.ports import Letter
@@ -35,6 +36,7 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
             letter = _begin(session, order, kind)
         if letter is None:
             continue
+        reach(f"{order.next_step}.calling")
         try:
             mailer().send(letter)
         except Refused:

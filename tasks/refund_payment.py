@@ -31,6 +31,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             progress.advance(session, order, THIS, Outcome.DONE, facts={"refunded_minor": 0})
         return Outcome.DONE
+    reach("refund_payment.calling")
     refund = _ask_provider(request)
     reach("refund_payment.called")
     with begin() as session:

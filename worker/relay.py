@@ -5,6 +5,7 @@ from sqlalchemy import delete, select
 
 from models.messages import OutboxMessage
 from tasks import pipeline
+from tasks.failure_points import reach
 from tasks.wiring import begin
 
 BATCH = 100
@@ -35,6 +36,7 @@ def _publish_batch() -> int:
         ).all()
         for _, order_id, step in sorted(rows):
             pipeline.publish(order_id, step)
+            reach("relay.published", order_id)
     return len(rows)
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 from limits import parse
-from pydantic import AnyHttpUrl, EmailStr, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.rules.proration import Granularity
@@ -80,6 +89,8 @@ class Settings(BaseSettings):
     max_restarts: int = Field(10, ge=1)
     sweep_seconds: float = Field(3.0, gt=0, le=60)
     log_folder: Path | None = None
+    drill_folder: Path | None = None
+    """where `prorata drill` orders processes to die; refused in production"""
 
     @field_validator("database_url")
     @classmethod
@@ -93,6 +104,13 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        return value
+
+    @field_validator("drill_folder")
+    @classmethod
+    def _not_in_production(cls, value: Path | None, given: ValidationInfo) -> Path | None:
+        if value is not None and given.data.get("environment") == "production":
+            raise ValueError("is for drills; in production no process may be told to die")
         return value
 
     @field_validator("api_rate_limit")

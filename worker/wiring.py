@@ -5,6 +5,7 @@ from functools import cache
 from sqlalchemy import Engine
 
 from tasks import wiring
+from worker import drill_points
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import BASE_URL, Vies
@@ -21,6 +22,7 @@ def process_engine() -> Engine:
 def plug_in_from_settings() -> None:
     """What every process does before its first step. Raises SettingsError that names what to set."""
     wiring.plug_in(wired(settings(), process_engine()))
+    drill_points.arm(settings().drill_folder)
 
 
 def wired(chosen: Settings, database: Engine) -> wiring.Wiring:

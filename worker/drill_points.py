@@ -1,0 +1,55 @@
+"""Where a drill asks this process to die: a file `{place}.{subject}` in its folder is an order to do so at that place, once.
+
+Whoever renames the file has the order; the renamed file's time of change is when the process died.
+"""
+
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+
+from tasks import failure_points
+
+DURING_A_CALL = 0.03
+"""seconds from `.calling` to the end: long enough for the request to be out, shorter than a stand-in told to be slow takes"""
+
+TAKEN = "taken"
+_FILE_NAME = re.compile(r"[a-z_]+\.[a-z_]+\.[\w-]{1,100}")
+
+
+def arm(folder: Path | None) -> None:
+    """From now on, die where `folder` says so; None: never."""
+    failure_points.arm(None if folder is None else lambda place, subject: _die_if_told(folder, place, subject))
+
+
+def order_death(folder: Path, place: str, subject: object) -> None:
+    """The next process that reaches `place` with `subject` dies there."""
+    (folder / TAKEN).mkdir(parents=True, exist_ok=True)
+    (folder / f"{place}.{subject}").touch()
+
+
+def died_at(folder: Path, place: str, subject: object) -> float | None:
+    """When a process died so (seconds since the epoch); None where none has yet."""
+    try:
+        return (folder / TAKEN / f"{place}.{subject}").stat().st_ctime
+    except FileNotFoundError:
+        return None
+
+
+def _die_if_told(folder: Path, place: str, subject: str) -> None:
+    name = f"{place}.{subject}"
+    if not _FILE_NAME.fullmatch(name):
+        return
+    try:
+        (folder / name).rename(folder / TAKEN / name)
+    except FileNotFoundError:
+        return
+    if place.endswith(".calling"):
+        threading.Timer(DURING_A_CALL, _die).start()
+    else:
+        _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
