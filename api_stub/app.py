@@ -8,15 +8,31 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api_stub import domain_problems, health, metrics, openapi, order_actions, orders, quotes, webhooks
+from api_stub import (
+    account_money,
+    accounts,
+    carts,
+    domain_problems,
+    health,
+    metrics,
+    openapi,
+    order_actions,
+    order_events,
+    orders,
+    quotes,
+    seats,
+    subscriptions,
+    webhooks,
+)
 from api_stub.body_limit import KIB, BodyLimit
+from api_stub.event_watch import EventWatch
 from api_stub.observing import Observing
 from api_stub.parts import Parts, from_settings
 from api_stub.problems import http_problem
 from api_stub.publisher import Publisher
 from api_stub.validation import invalid_request
 
-WITH_KEY = (quotes.router, orders.router, order_actions.router)
+WITH_KEY = (quotes, orders, order_actions, order_events, accounts, account_money, carts, subscriptions, seats)
 
 
 def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
@@ -29,6 +45,7 @@ def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
         app.state.rate_limit = made.rate_limit
         app.state.publisher = Publisher(made.publish)
         app.state.publisher.start()
+        app.state.event_watch = EventWatch()
         yield
         app.state.publisher.stop()
 
@@ -46,9 +63,9 @@ def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
     app.add_exception_handler(HTTPException, http_problem)
     app.add_exception_handler(RequestValidationError, invalid_request)
     domain_problems.install(app)
-    for router in WITH_KEY:
-        app.include_router(router, responses=openapi.ANSWERS)
-    for router in (webhooks.router, health.router, metrics.router):
-        app.include_router(router)
+    for module in WITH_KEY:
+        app.include_router(module.router, responses=openapi.ANSWERS)
+    for module in (webhooks, health, metrics):
+        app.include_router(module.router)
     openapi.install(app)
     return app

@@ -1,0 +1,90 @@
+"""New timeline events for everybody who follows an order: one query per round for all streams of this process, not one each."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from sqlalchemy import BigInteger, Uuid, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from api_stub.schemas.orders import EventView
+from api_stub.timeline import event_view
+from models.orders import OrderEvent
+from tasks.wiring import begin
+
+log = structlog.get_logger()
+
+EVERY = 0.3
+"""seconds between two rounds"""
+AFTER_TROUBLE = 2.0
+"""seconds to wait where the database did not answer"""
+
+
+@dataclass(eq=False, slots=True)
+class Follower:
+    order_id: UUID
+    after: int
+    """id of the last event it has"""
+    news: "asyncio.Queue[EventView]" = field(default_factory=asyncio.Queue)
+
+
+class EventWatch:
+    """Lives in one event loop; it asks the database only while somebody follows something."""
+
+    def __init__(self) -> None:
+        self._followers: set[Follower] = set()
+        self._rounds: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def follow(self, order_id: UUID, *, after: int) -> Iterator[Follower]:
+        """Events of the order with an id above `after` arrive in the follower's `news`, in order, those of one round together."""
+        follower = Follower(order_id, after)
+        self._followers.add(follower)
+        if self._rounds is None:
+            self._rounds = asyncio.create_task(self._run())
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+
+    async def _run(self) -> None:
+        while self._followers:
+            pause = EVERY
+            try:
+                self._hand_out(await run_in_threadpool(_news, self._wanted()))
+            except SQLAlchemyError as error:
+                log.warning("event streams wait for the database", error=type(error).__name__)
+                pause = AFTER_TROUBLE
+            await asyncio.sleep(pause)
+        self._rounds = None
+
+    def _wanted(self) -> dict[UUID, int]:
+        wanted: dict[UUID, int] = {}
+        for follower in self._followers:
+            wanted[follower.order_id] = min(follower.after, wanted.get(follower.order_id, follower.after))
+        return wanted
+
+    def _hand_out(self, events: Sequence[tuple[UUID, EventView]]) -> None:
+        for order_id, event in events:
+            for follower in self._followers:
+                if follower.order_id == order_id and follower.after < event.id:
+                    follower.after = event.id
+                    follower.news.put_nowait(event)
+
+
+def _news(wanted: Mapping[UUID, int]) -> list[tuple[UUID, EventView]]:
+    """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
+    whoever writes one holds the order's row."""
+    if not wanted:
+        return []
+    ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))
+    watched = func.unnest(ids, last_seen).table_valued("order_id", "after", name="watched")
+    new = and_(OrderEvent.order_id == watched.c.order_id, OrderEvent.id > watched.c.after)
+    with begin() as session:
+        events = session.scalars(select(OrderEvent).join(watched, new).order_by(OrderEvent.id)).all()
+    return [(event.order_id, event_view(event)) for event in events]

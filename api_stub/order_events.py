@@ -1,0 +1,80 @@
+"""An order's timeline as it happens: server-sent events, resumable, ending with the order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from sqlalchemy import func, select
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api_stub.access import order_of
+from api_stub.auth import OrdersReader
+from api_stub.event_watch import EventWatch
+from api_stub.timeline import ENDS
+from models.orders import OrderEvent
+from models.states import FINAL
+from tasks.wiring import begin
+
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
+
+HEARTBEAT = 10
+"""seconds between comments that keep proxies from cutting a silent stream"""
+LONGEST = 900
+"""seconds after which a stream ends and its client comes back with Last-Event-ID: the key is checked again"""
+COME_BACK = 1000
+"""milliseconds a client is asked to wait before it comes back"""
+
+LastEventId = Annotated[
+    int, Header(alias="Last-Event-ID", ge=0, lt=2**63, description="the last event seen; the stream goes on after it")
+]
+
+
+def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -> bool:
+    """Whether anything is to come: the order is not final, or there are events not seen yet. Raises Problem 404."""
+    with begin() as session:
+        order = order_of(session, caller, order_id)
+        newest = session.scalar(select(func.max(OrderEvent.id)).where(OrderEvent.order_id == order_id)) or 0
+    return order.status not in FINAL or newest > last_seen
+
+
+@router.get(
+    "/events",
+    summary="Follow an order",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "Server-sent events; `id` and `event` are the timeline entry's id and kind, `data` is the entry",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"type": "string"},
+                    "example": 'id: 17\r\nevent: order.completed\r\ndata: {"id":17,"at":"2026-11-22T09:00:05Z",…}\r\n\r\n',
+                }
+            },
+        },
+        204: {"description": "The order is final and everything was seen: do not come back"},
+    },
+)
+async def follow_order(
+    request: Request, order_id: UUID, more: Annotated[bool, Depends(has_more)], last_seen: LastEventId = 0
+) -> Response:
+    """Every timeline entry from the first (or after Last-Event-ID) on, as it is written. Ends when the order is final."""
+    if not more:
+        return Response(status_code=204)
+    entries = _entries(request.app.state.event_watch, order_id, last_seen)
+    return EventSourceResponse(entries, ping=HEARTBEAT, send_timeout=30)
+
+
+async def _entries(watch: EventWatch, order_id: UUID, last_seen: int) -> AsyncIterator[ServerSentEvent]:
+    ends_at = asyncio.get_running_loop().time() + LONGEST
+    with watch.follow(order_id, after=last_seen) as follower:
+        while True:
+            try:
+                async with asyncio.timeout_at(ends_at):
+                    event = await follower.news.get()
+            except TimeoutError:
+                return
+            yield ServerSentEvent(event.model_dump_json(), id=str(event.id), event=event.kind, retry=COME_BACK)
+            if event.kind in ENDS and follower.news.empty():  # a refunded order was completed before: not its last word
+                return

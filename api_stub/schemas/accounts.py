@@ -1,0 +1,136 @@
+"""Accounts: what may be changed about one, and what is shown."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, EmailStr, Field, StrictBool, StringConstraints, field_validator, model_validator
+
+from api_stub.amounts import Money
+from api_stub.schemas.values import Instant, Name, Token, Wanted
+from models.accounts import AccountKind, Language, PaymentMethodStatus
+from models.ledger import MovementKind
+from models.rules.country import ISO_3166
+from models.rules.errors import RuleError
+from models.rules.timezone import zone
+from models.rules.vat import BuyerType
+
+_TEXT = r"^[^\x00-\x09\x0B-\x1F\x7F]*$"
+
+Address = Annotated[str, StringConstraints(strict=True, max_length=500, pattern=_TEXT)]
+"""several lines are fine"""
+Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=r"^[A-Za-z0-9 -]+$")]
+VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=30, pattern=r"^[A-Za-z0-9 .+*/-]+$")]
+Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_+/-]+$")]
+
+
+class AccountPatch(Wanted):
+    """Only what is there is changed. Currency and kind never change."""
+
+    name: Name = Field(default="")
+    language: Language = Language.EN
+    timezone: Zone = Field(default="UTC", description="IANA name", examples=["Europe/Berlin"])
+    country: str = Field(default="DE", pattern="^[A-Z]{2}$", description="ISO 3166-1", examples=["DE"])
+    postcode: Postcode | None = None
+    address: Address = ""
+    vat_number: VatNumber | None = Field(default=None, description="null removes it", examples=["DE136695976"])
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            zone(name)
+        except RuleError as error:
+            raise ValueError("is no time zone; give an IANA name such as Europe/Berlin") from error
+        return name
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, code: str) -> str:
+        if code not in ISO_3166:
+            raise ValueError("is no country of ISO 3166; give two letters such as DE")
+        return code
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("has nothing to change")
+        return self
+
+
+class AccountView(BaseModel):
+    id: UUID
+    name: str
+    kind: AccountKind
+    buyer_type: BuyerType
+    country: str
+    postcode: str | None
+    address: str
+    currency: str
+    language: Language
+    timezone: str
+    vat_number: str | None
+    created_at: Instant
+
+
+class ContactWanted(Wanted):
+    name: Name
+    email: EmailStr = Field(max_length=320)
+    is_billing_contact: StrictBool = False
+
+
+class ContactPatch(Wanted):
+    name: Name = Field(default="")
+    is_billing_contact: StrictBool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("has nothing to change")
+        return self
+
+
+class ContactView(BaseModel):
+    id: UUID
+    name: str
+    email: str
+    is_billing_contact: bool = Field(description="may order")
+
+
+class ContactList(BaseModel):
+    contacts: list[ContactView]
+
+
+class TokenWanted(Wanted):
+    token: Token = Field(description="what the payment provider's form gave", examples=["pm_card_visa"])
+
+
+class PaymentMethodView(BaseModel):
+    """A card, as far as a person needs to recognize it."""
+
+    id: UUID
+    brand: str
+    last4: str
+    status: PaymentMethodStatus
+    created_at: Instant
+
+
+class PaymentMethodShown(BaseModel):
+    payment_method: PaymentMethodView | None = Field(description="the one that is charged; null where there is none")
+
+
+class MovementView(BaseModel):
+    sequence: int
+    kind: MovementKind
+    amount: Money = Field(description="negative takes from the balance")
+    balance: Money = Field(description="after it")
+    order_id: UUID | None
+    note: str
+    created_at: Instant
+
+
+class BalanceView(BaseModel):
+    """Newest movement first; `next_before` is the `before` of the next page, null on the last."""
+
+    balance: Money
+    movements: list[MovementView]
+    next_before: int | None

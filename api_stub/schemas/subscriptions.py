@@ -1,0 +1,68 @@
+"""Subscriptions and the seats on them."""
+
+from uuid import UUID
+
+from pydantic import BaseModel, EmailStr, Field
+
+from api_stub.schemas.values import Instant, Period, Wanted
+from models.rules.period import Interval
+from models.states import SubscriptionStatus
+from tasks.seats import SeatAction, SeatResult
+
+
+class SubscriptionView(BaseModel):
+    id: UUID
+    account_id: UUID
+    product: str
+    tier: str
+    seats: int
+    interval: Interval | None = Field(description="null for a trial")
+    status: SubscriptionStatus
+    period: Period = Field(description="its end is the renewal date; a trial ends there")
+    currency: str
+    created_at: Instant
+
+
+class SubscriptionList(BaseModel):
+    subscriptions: list[SubscriptionView]
+
+
+class SeatView(BaseModel):
+    email: str
+    assigned_at: Instant
+
+
+class SeatsView(BaseModel):
+    """The users who have a seat, the most recently assigned first."""
+
+    seats: int
+    limit: int = Field(
+        description="how many may be assigned: fewer than `seats` while an order that lowers them is open"
+    )
+    lowered_by: int | None = Field(description="the number of that order")
+    assigned: int
+    users: list[SeatView]
+
+
+class SeatWanted(Wanted):
+    email: EmailStr = Field(max_length=320)
+
+
+class SeatChanged(BaseModel):
+    email: str
+    result: SeatResult
+    seats: int
+    assigned: int
+
+
+class LineResult(BaseModel):
+    line: int = Field(description="in the file; the header is line 1")
+    email: str
+    action: SeatAction
+    result: SeatResult
+
+
+class BulkChanged(BaseModel):
+    results: list[LineResult]
+    seats: int
+    assigned: int

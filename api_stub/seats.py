@@ -1,0 +1,123 @@
+"""Who sits on a subscription's seats: one user at a time, or a CSV of them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy import select
+
+from api_stub import seat_file
+from api_stub.access import subscription_of
+from api_stub.auth import AccountsReader, SeatsWriter
+from api_stub.problems import Problem, documented
+from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
+from models.subscriptions import SeatAssignment
+from tasks import seats
+from tasks.seats import SeatAction, SeatChange, SeatsRefused
+from tasks.wiring import begin, now
+
+router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"])
+
+CSV = "text/csv"
+
+
+@router.get("", summary="Who has a seat")
+def show_seats(subscription_id: UUID, caller: AccountsReader) -> SeatsView:
+    with begin() as session:
+        subscription = subscription_of(session, caller, subscription_id)
+        room = seats.left(session, subscription)
+        users = session.scalars(
+            select(SeatAssignment)
+            .where(SeatAssignment.subscription_id == subscription_id, SeatAssignment.unassigned_at.is_(None))
+            .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
+        ).all()
+    return SeatsView(
+        seats=room.seats,
+        limit=room.limit,
+        lowered_by=room.cut_by,
+        assigned=len(users),
+        users=[SeatView(email=user.user_email, assigned_at=user.assigned_at) for user in users],
+    )
+
+
+@router.post("/assign", summary="Give a user a seat")
+def assign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
+    """From then on the user can sign in. Assigning again changes nothing."""
+    return _change_one(subscription_id, SeatAction.ASSIGN, wanted, caller)
+
+
+@router.post("/unassign", summary="Take a user's seat away")
+def unassign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
+    """The seat is free for another user. A user without a seat is left alone."""
+    return _change_one(subscription_id, SeatAction.UNASSIGN, wanted, caller)
+
+
+async def csv_body(request: Request) -> bytes:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != CSV:
+        raise Problem(415, "not-csv", f"Send the file as {CSV}.")
+    return await request.body()
+
+
+@router.post(
+    "/bulk",
+    summary="Assign and unassign many users by CSV",
+    responses=documented(415),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "at most 1 MiB, UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
+            "content": {
+                CSV: {
+                    "schema": {"type": "string"},
+                    "example": "email,action\r\nmia@customer.example,assign\r\nleo@customer.example,unassign\r\n",
+                }
+            },
+        }
+    },
+)
+def change_seats(
+    subscription_id: UUID, caller: SeatsWriter, content: Annotated[bytes, Depends(csv_body)]
+) -> BulkChanged:
+    """All lines or none: the order of the lines does not matter, each user may be named once."""
+    with begin() as session:
+        subscription = subscription_of(session, caller, subscription_id)
+        lines = seat_file.read(content)
+        try:
+            results = seats.change(
+                session, subscription_id=subscription_id, changes=[each.change for each in lines], now=now()
+            )
+        except SeatsRefused as error:
+            raise _with_lines(error, lines) from error
+        sitting = seats.assigned(session, subscription_id)
+    return BulkChanged(
+        results=[
+            LineResult(line=each.line, email=each.change.email, action=each.change.action, result=result)
+            for each, result in zip(lines, results, strict=True)
+        ],
+        seats=subscription.seats,
+        assigned=sitting,
+    )
+
+
+def _change_one(subscription_id: UUID, action: SeatAction, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
+    change = SeatChange(action, wanted.email.lower())
+    with begin() as session:
+        subscription = subscription_of(session, caller, subscription_id)
+        result = seats.change(session, subscription_id=subscription_id, changes=[change], now=now())[0]
+        return SeatChanged(
+            email=change.email,
+            result=result,
+            seats=subscription.seats,
+            assigned=seats.assigned(session, subscription_id),
+        )
+
+
+def _with_lines(error: SeatsRefused, lines: list[seat_file.SeatLine]) -> Exception:
+    if not error.changes:
+        return error
+    return Problem(
+        409 if error.code == "no-seat-left" else 422,
+        error.code,
+        f"Nothing was changed. {error}",
+        lines=[{"line": lines[index].line, "detail": str(error)} for index in error.changes[: seat_file.MOST_REPORTED]],
+    )

@@ -1,0 +1,131 @@
+"""The application over the world of tests/support: real PostgreSQL, Redis and Stripe's stand-in; no workers, steps are run by hand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api_stub.app import create_app
+from api_stub.parts import Parts
+from api_stub.rate_limit import RateLimit
+from tasks import api_keys
+from tasks.api_keys import Scope
+from tests.support.world import Customer, World
+from worker.embedded import RedisServer
+
+
+@dataclass
+class Published:
+    """Counts how often the outbox was to be published."""
+
+    times: int = 0
+
+    def __call__(self) -> int:
+        self.times += 1
+        return 0
+
+
+@dataclass
+class Api:
+    """An upstream with a key for some accounts."""
+
+    world: World
+    client: TestClient
+    published: Published
+    key: str = ""
+    accounts: list[Customer] = field(default_factory=list)
+
+    def key_for(self, *customers: Customer, scopes: Sequence[str] = tuple(Scope), name: str | None = None) -> str:
+        with self.world.begin() as session:
+            return api_keys.issue(
+                session,
+                name=name or uuid4().hex,
+                scopes=list(scopes),
+                account_ids=[customer.account_id for customer in customers],
+            )
+
+    def use(self, *customers: Customer, scopes: Sequence[str] = tuple(Scope)) -> None:
+        """From now on ask with a key for these."""
+        self.key = self.key_for(*customers, scopes=scopes)
+
+    def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
+        answer: httpx.Response = self.client.request(method, path, headers=headers, **options)
+        return answer
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        return self("POST", path, json=json, **options)
+
+    def quote(self, customer: Customer, *lines: dict[str, Any], **other: Any) -> httpx.Response:
+        body = {"account_id": str(customer.account_id), "contact_id": str(customer.contact_id), "lines": list(lines)}
+        return self.post("/v1/quotes", body | other)
+
+    def place(self, customer: Customer, quote_id: str, key: str | None = None) -> httpx.Response:
+        body = {"account_id": str(customer.account_id), "quote_id": quote_id}
+        return self.post("/v1/orders", body, headers={"Idempotency-Key": key or uuid4().hex})
+
+    def order(self, customer: Customer, *lines: dict[str, Any]) -> str:
+        """Quote and place; the order's id."""
+        quoted = self.quote(customer, *lines)
+        assert quoted.status_code == 201, quoted.text
+        placed = self.place(customer, quoted.json()["id"])
+        assert placed.status_code == 201, placed.text
+        return str(placed.json()["id"])
+
+
+def purchase(product: str = "desk", tier: str = "team", seats: int = 10, interval: str = "month") -> dict[str, Any]:
+    return {"action": "purchase", "product": product, "tier": tier, "seats": seats, "interval": interval}
+
+
+def change(product: str = "desk", **to: Any) -> dict[str, Any]:
+    return {"action": "change", "product": product, **to}
+
+
+def trial(product: str = "desk", tier: str = "team", seats: int = 5) -> dict[str, Any]:
+    return {"action": "trial", "product": product, "tier": tier, "seats": seats}
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and the last part of the problem's type."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert set(body) >= {"type", "title", "status", "detail"}
+    return answer.status_code, body["type"].removeprefix("https://prorata.example/problems/")
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def client(world: World, redis_server: RedisServer, published: Published) -> Iterator[TestClient]:
+    parts = Parts(
+        rate_limit=RateLimit("100000/minute", redis_server.url),
+        publish=published,
+        broker_answers=redis_server.answers,
+        secure=True,
+    )
+    with TestClient(create_app(lambda: parts), raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture
+def api(world: World, client: TestClient, published: Published) -> Api:
+    return Api(world, client, published)
+
+
+@pytest.fixture
+def ada(world: World, api: Api) -> Customer:
+    """A customer that `api` may act for."""
+    customer = world.customer()
+    api.use(customer)
+    return customer

@@ -1,0 +1,144 @@
+"""Quotes over HTTP: the binding offer, and every refusal with what a customer needs to mend it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from models.accounts import AccountKind, Language
+from tests.api.conftest import Api, change, problem, purchase, trial
+from tests.support import world as worlds
+from tests.support.world import TODAY, Customer, World
+
+
+def test_a_quote_shows_period_seats_plan_price_credit_tax_and_totals(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase(seats=10))
+    world.pass_time(days=15)
+    quoted = api.quote(ada, change(seats=20)).json()
+    line = quoted["lines"][0]
+    assert (line["seats"], line["interval"], line["tax_rate"], line["tax_treatment"]) == (20, "month", "19", "domestic")
+    assert line["period"] == {"start": "2026-11-16T09:00:00Z", "end": "2026-12-16T09:00:00Z"}
+    amounts = {name: line[name]["minor"] for name in ("unit_price", "plan_price", "credit", "net", "tax", "total")}
+    assert amounts == {
+        "unit_price": 10_00,
+        "plan_price": 200_00,
+        "credit": 50_00,
+        "net": 150_00,
+        "tax": 28_50,
+        "total": 178_50,
+    }
+    assert line["before"]["seats"] == 10
+    assert (line["before"]["share_left"], line["before"]["share_whole"]) == (15 * 86_400, 30 * 86_400)
+    assert {name: value["minor"] for name, value in quoted["totals"].items()} == {
+        "net": 150_00,
+        "tax": 28_50,
+        "total": 178_50,
+        "balance_used": 0,
+        "due": 178_50,
+        "to_balance": 0,
+    }
+
+
+def test_the_balance_pays_first(world: World, api: Api, ada: Customer) -> None:
+    world.grant(ada, 19_00)
+    totals = api.quote(ada, purchase(seats=10)).json()["totals"]
+    assert (totals["total"]["minor"], totals["balance_used"]["minor"], totals["due"]["minor"]) == (
+        119_00,
+        19_00,
+        100_00,
+    )
+
+
+def test_amounts_are_written_as_the_accounts_language_writes_them(world: World, api: Api) -> None:
+    greta = world.customer(language=Language.DE)
+    api.use(greta)
+    due = api.quote(greta, purchase(seats=119)).json()["totals"]["due"]
+    assert due == {"minor": 1416_10, "currency": "EUR", "text": "1.416,10\N{NO-BREAK SPACE}€"}
+
+
+def test_currencies_keep_their_own_decimals(world: World, api: Api) -> None:
+    keiko, noor = world.customer(currency="JPY", country="JP"), world.customer(currency="KWD", country="KW")
+    api.use(keiko, noor)
+    assert api.quote(keiko, purchase(seats=1)).json()["totals"]["due"]["text"] == "JP¥1,000"
+    assert api.quote(noor, purchase(seats=1)).json()["totals"]["due"]["text"] == "KWD\N{NO-BREAK SPACE}10.000"
+
+
+def test_a_quote_is_valid_for_half_an_hour_and_can_be_looked_at_again(api: Api, ada: Customer) -> None:
+    answer = api.quote(ada, purchase())
+    quoted = answer.json()
+    assert quoted["expires_at"] == (TODAY + timedelta(minutes=30)).isoformat().replace("+00:00", "Z")
+    again = api.get(answer.headers["location"])
+    assert (again.status_code, again.json()) == (200, quoted)
+
+
+def test_the_stored_cart_can_be_quoted(api: Api, ada: Customer) -> None:
+    api("PUT", f"/v1/accounts/{ada.account_id}/cart", json={"lines": [purchase(), trial("chat")]})
+    quoted = api.quote(ada, from_cart=True).json()
+    assert [(line["action"], line["product"]) for line in quoted["lines"]] == [("purchase", "desk"), ("trial", "chat")]
+
+
+def test_lines_and_the_stored_cart_together_are_refused(api: Api, ada: Customer) -> None:
+    answer = api.quote(ada, purchase(), from_cart=True)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"][0]["pointer"] == "/lines"
+
+
+def test_who_may_not_order_is_told_who_may(api: Api, ada: Customer) -> None:
+    answer = api.quote(ada, purchase(), contact_id=str(uuid4()))
+    assert problem(answer) == (422, "not-a-billing-contact")
+    body = answer.json()
+    assert f"Ada Byron <{ada.email}>" in body["detail"]
+    assert body["refusals"][0]["pointer"] == "/contact_id"
+
+
+def test_corporate_accounts_are_sent_to_their_portal(world: World, api: Api) -> None:
+    customer = world.customer(kind=AccountKind.CORPORATE)
+    api.use(customer)
+    answer = api.quote(customer, purchase())
+    assert problem(answer) == (422, "corporate-account")
+    assert "https://corporate.prorata.example/billing" in answer.json()["detail"]
+
+
+def test_a_lower_tier_is_refused_with_the_number_of_the_support_case_opened(
+    world: World, api: Api, ada: Customer
+) -> None:
+    world.buy(ada, worlds.purchase(tier="team"))
+    answer = api.quote(ada, change(tier="basic"))
+    assert problem(answer) == (422, "lower-tier")
+    refusal = answer.json()["refusals"][0]
+    assert refusal["pointer"] == "/lines/0/tier"
+    assert refusal["support_case"] in answer.json()["detail"]
+    assert world.support_cases(ada) == [("team", "basic")]
+    again = api.quote(ada, change(tier="basic")).json()["refusals"][0]
+    assert again["support_case"] == refusal["support_case"]
+
+
+def test_fewer_seats_than_assigned_names_whom_to_unassign(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase(seats=3))
+    world.assign(ada, "desk", "a@x.example", "b@x.example", "c@x.example")
+    answer = api.quote(ada, change(seats=1))
+    assert problem(answer) == (422, "seats-below-assigned")
+    refusal = answer.json()["refusals"][0]
+    assert refusal["pointer"] == "/lines/0/seats"
+    assert refusal["most_recent"] == ["c@x.example", "b@x.example"]
+    assert "at least 2 first; the last ones assigned were c@x.example, b@x.example" in refusal["detail"]
+
+
+def test_every_refusal_is_told_at_once(api: Api, ada: Customer) -> None:
+    answer = api.quote(ada, purchase(product="nothing"), purchase(seats=0), change("chat", seats=4))
+    assert problem(answer) == (422, "unknown-product")
+    assert [(each["type"].rpartition("/")[2], each["pointer"]) for each in answer.json()["refusals"]] == [
+        ("unknown-product", "/lines/0/product"),
+        ("seats-out-of-range", "/lines/1/seats"),
+        ("not-subscribed", "/lines/2/action"),
+    ]
+
+
+def test_a_request_of_the_wrong_shape_is_told_field_by_field(api: Api, ada: Customer) -> None:
+    line = {"action": "buy", "product": "desk\u0000", "seats": "three", "color": "red"}
+    answer = api.quote(ada, line)
+    assert problem(answer) == (422, "invalid-request")
+    assert sorted(error["pointer"] for error in answer.json()["errors"]) == [
+        "/lines/0/action",
+        "/lines/0/color",
+        "/lines/0/product",
+        "/lines/0/seats",
+    ]
