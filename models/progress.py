@@ -96,18 +96,22 @@ def stop(
     *,
     reason: str | None = None,
     facts: Mapping[str, Any] | None = None,
+    for_customer_only: Mapping[str, Any] | None = None,
     wake_in: timedelta | None = None,
 ) -> None:
     """End the chain here: finally, or until somebody does something. Raises LeaseLost.
 
+    for_customer_only: kept with the reason while the order waits, left out of the timeline.
     wake_in: when the sweep is to look after a waiting order; None where only an action from outside goes on with it.
     """
-    values: dict[str, Any] = {"status": status, "reason": reason, "reason_facts": dict(facts or {})}
+    told = {**({"reason": reason} if reason else {}), **(facts or {})}
+    kept = {**(facts or {}), **(for_customer_only or {})}
+    values: dict[str, Any] = {"status": status, "reason": reason, "reason_facts": kept or None}
     wake_at = _db_now(wake_in) if wake_in else None
     _write(session, order, next_step=None, attempts=0, wake_at=wake_at, last_error=None, **values)
     _record_step(session, order, step, status.value)
     _settle(session, order, status, step)
-    note(session, order.id, f"order.{status}", {"reason": reason, **(facts or {})})
+    note(session, order.id, f"order.{status}", told)
 
 
 def postpone(
@@ -119,11 +123,13 @@ def postpone(
     delay: timedelta,
     error: str,
     waits: bool = False,
+    grace: timedelta = GRACE,
 ) -> bool:
     """Give the order back untouched, to be tried again after `delay`. False where it has moved on, or another holds it.
 
     token: our lease; None where we never got to take one, or our taking it was rolled back.
     waits: nothing is wrong, there is just nothing to do yet; such waits never count towards parking.
+    grace: how long after the delay the sweep leaves the order to Celery's own retry.
     """
     statement = (
         update(Order)
@@ -137,7 +143,7 @@ def postpone(
             lease_token=None,
             lease_until=None,
             next_attempt_at=_db_now(delay),
-            wake_at=_db_now(delay + GRACE),
+            wake_at=_db_now(delay + grace),
             last_error=error[:2000],
             **({"restarts": 0} if waits else {}),
         )
@@ -150,11 +156,18 @@ def postpone(
     return True
 
 
-def park(session: Session, order_id: UUID, *, error: str) -> bool:
-    """A person must look: keep the step it stands at, out of the sweep's sight. False where the order is not open."""
+def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = None) -> bool:
+    """A person must look: keep the step it stands at, out of the sweep's sight. False where it is not open, or another's.
+
+    token: our lease; None where we hold none.
+    """
     statement = (
         update(Order)
-        .where(Order.id == order_id, Order.status == OrderStatus.OPEN)
+        .where(
+            Order.id == order_id,
+            Order.status == OrderStatus.OPEN,
+            or_(Order.lease_token.is_(None), Order.lease_token == token),
+        )
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
             reason="needs-attention",
@@ -200,20 +213,26 @@ def reopen(session: Session, order_id: UUID, *, waiting_in: tuple[OrderStatus, .
 
 
 def end_waiting(
-    session: Session, order: Order, *, waiting_in: tuple[OrderStatus, ...], status: OrderStatus, reason: str
+    session: Session,
+    order: Order,
+    *,
+    waiting_in: tuple[OrderStatus, ...],
+    status: OrderStatus,
+    reason: str,
+    by: str | None = None,
 ) -> bool:
     """A waiting order ends without a charge. False where it does not wait so (any more)."""
     statement = (
         update(Order)
         .where(Order.id == order.id, Order.status.in_(waiting_in))
-        .values(status=status, reason=reason, next_step=None, wake_at=None, next_attempt_at=None, finished_at=_db_now())
+        .values(status=status, reason=reason, reason_facts=None, next_step=None, wake_at=None, next_attempt_at=None)
         .returning(Order.id)
         .execution_options(synchronize_session=False)
     )
     if session.scalar(statement) is None:
         return False
     _settle(session, order, status, None)
-    note(session, order.id, f"order.{status}", {"reason": reason})
+    note(session, order.id, f"order.{status}", {"reason": reason, **({"by": by} if by else {})})
     return True
 
 

@@ -2,15 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ledger, order_lines, progress
 from models.activation import CannotActivate, activate_line
 from models.orders import Order
-from models.payments import ChargeAttempt
-from models.states import AttemptStatus, Step
-from tasks import charging
+from models.states import Step
+from tasks import cancellation, charging
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin
@@ -33,7 +31,7 @@ def activate_subscription(order_id: UUID) -> Outcome:
 
 def _activate(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, "cancelled-by-customer")
+        return charging.turn_back(session, order, THIS, cancellation.REASON)
     try:
         with session.begin_nested():
             for line in sorted(order_lines.of(session, order.id), key=lambda line: line.product_code):
@@ -52,12 +50,7 @@ def _activate(session: Session, order: Order) -> Outcome:
             order_id=order.id,
             step=THIS,
         )
+    invoicing.issue(session, order, order_lines.of(session, order.id))
+    vat_follow_up.watch(session, order)
     progress.advance(session, order, THIS, Outcome.DONE)
     return Outcome.DONE
-
-
-def charged(session: Session, order_id: UUID) -> ChargeAttempt | None:
-    """The attempt that took the order's money."""
-    return session.scalar(
-        select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
-    )

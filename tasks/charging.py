@@ -5,7 +5,7 @@ sees to it); a declined, cancelled or void one is over, and the next is a new nu
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum, auto
 from uuid import UUID
 
@@ -17,13 +17,15 @@ from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
+from tasks import cancellation
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.step import Outcome
-from tasks.wiring import policy
+from tasks.wiring import now, policy
 
 POLL_AUTHENTICATION = timedelta(seconds=20)
-"""how long the webhook has before the sweep asks the provider itself"""
+"""how long the webhook has before the sweep asks the provider itself; each time it asks again a quarter later"""
+POLL_AT_LEAST = timedelta(hours=1)
 
 
 class Move(Enum):
@@ -54,14 +56,15 @@ def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
     )
 
 
-def plan(session: Session, order: Order, attempt: ChargeAttempt, *, now: datetime, key_lifetime: timedelta) -> Plan:
+def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
     """What to do about an attempt that is not settled."""
     request = _request(session, order, attempt)
     if order.cancel_requested_at is not None:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
         return Plan(Move.RETRIEVE, attempt, request)
-    return Plan(Move.FIND if attempt.created_at < now - key_lifetime else Move.CHARGE, attempt, request)
+    key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
+    return Plan(Move.FIND if key_may_be_forgotten else Move.CHARGE, attempt, request)
 
 
 def new_attempt(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
@@ -75,6 +78,7 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
         currency=order.currency,
         payment_method_id=method.id,
         status=AttemptStatus.PENDING,
+        created_at=now(),
     )
     session.add(attempt)
     session.flush()
@@ -82,16 +86,23 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
     return attempt
 
 
-def void(session: Session, attempt: ChargeAttempt) -> None:
-    """The provider has no charge of this attempt and its key can make none any more."""
+def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
+    """The provider has no charge of this attempt and its key can make none any more. Raises LeaseLost."""
+    progress.still_ours(session, order)
     _settle(session, attempt, AttemptStatus.VOID)
+
+
+def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
+    """The provider takes no such charge from anybody (its amount is below the minimum, say): the order ends. Raises LeaseLost."""
+    void(session, order, attempt)
+    progress.stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
+    return Outcome.STOPPED
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
     """Write down what the provider says of an attempt, with all that follows for the order. Raises LeaseLost, Misconfigured."""
-    cancelled = (
-        session.scalar(select(Order.cancel_requested_at).where(Order.id == order.id).with_for_update()) is not None
-    )
+    progress.still_ours(session, order)
+    cancelled = order.cancel_requested_at is not None
     if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
         attempt.amount_minor,
         attempt.currency,
@@ -103,16 +114,12 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     _settle(session, attempt, AttemptStatus(charge.status.value), charge)
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
-            return turn_back(session, order, this, "cancelled-by-customer")
+            return turn_back(session, order, this, cancellation.REASON)
         case ChargeStatus.SUCCEEDED:
             progress.advance(session, order, this, Outcome.DONE, facts={"charged_minor": charge.amount_minor})
             return Outcome.DONE
         case ChargeStatus.REQUIRES_ACTION:
-            facts = {"action_url": charge.action_url}
-            progress.stop(
-                session, order, this, OrderStatus.AWAITING_AUTHENTICATION, facts=facts, wake_in=POLL_AUTHENTICATION
-            )
-            return Outcome.STOPPED
+            return _await_authentication(session, order, attempt, charge, this, cancelled=cancelled)
         case ChargeStatus.PROCESSING:
             progress.postpone(
                 session, order.id, this, order.lease_token, delay=POLL_AUTHENTICATION, error="processing", waits=True
@@ -128,18 +135,37 @@ def turn_back(session: Session, order: Order, this: Step, reason: str) -> Outcom
     return Outcome.TURNED_BACK
 
 
+def _await_authentication(
+    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
+) -> Outcome:
+    waited = now() - attempt.created_at
+    progress.stop(
+        session,
+        order,
+        this,
+        OrderStatus.AWAITING_AUTHENTICATION,
+        for_customer_only={"action_url": charge.action_url},
+        wake_in=min(max(POLL_AUTHENTICATION, waited / 4), POLL_AT_LEAST),
+    )
+    if cancelled:
+        waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+        progress.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
+    return Outcome.STOPPED
+
+
 def _not_taken(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
     if cancelled:
-        progress.stop(session, order, this, OrderStatus.CANCELLED, reason="cancelled-by-customer")
+        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.REASON)
         return Outcome.STOPPED
     code = charge.decline_code or charge.status.value
-    session.execute(
-        update(PaymentMethod)
-        .where(PaymentMethod.id == attempt.payment_method_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
-        .values(status=PaymentMethodStatus.DECLINED)
-    )
+    if charge.status is ChargeStatus.DECLINED:
+        session.execute(
+            update(PaymentMethod)
+            .where(PaymentMethod.id == attempt.payment_method_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
+            .values(status=PaymentMethodStatus.DECLINED)
+        )
     facts = {"decline_code": code, "attempt": attempt.attempt}
     progress.stop(
         session,

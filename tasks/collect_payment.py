@@ -10,7 +10,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.cart import Action
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import charging, payment_details, vat_check
+from tasks import cancellation, charging, payment_details, vat_check
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
@@ -29,7 +29,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
     with begin() as session:
         order = take(session, order_id, THIS)
-        question = vat_check.question(session, order, policy()) if order is not None else None
+        question = _question(session, order) if order is not None else None
     if order is None:
         return why_not(order_id, THIS)
     reach("collect_payment.claimed")
@@ -39,10 +39,22 @@ def collect_payment(order_id: UUID) -> Outcome:
         planned = _plan(session, order)
     if isinstance(planned, Outcome):
         return planned
-    charge = _ask_provider(order, planned)
+    reach("collect_payment.calling")
+    try:
+        charge = _ask_provider(order, planned)
+    except Refused as refusal:
+        with begin() as session:
+            return charging.refused(session, order, planned.attempt, refusal.code, THIS)
     reach("collect_payment.called")
     with begin() as session:
         return charging.record(session, order, planned.attempt, charge, THIS)
+
+
+def _question(session: Session, order: Order) -> str | None:
+    """The VAT number to ask about first; none once there is a charge to look after, or the order is to end."""
+    if order.cancel_requested_at is not None or charging.live_attempt(session, order.id) is not None:
+        return None
+    return vat_check.question(session, order, policy())
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -57,7 +69,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
     attempt = charging.live_attempt(session, order.id)
     if attempt is None:
         if order.cancel_requested_at is not None:
-            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason="cancelled-by-customer")
+            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.REASON)
             return Outcome.STOPPED
         begun = _begin_payment(session, order)
         if isinstance(begun, Outcome):
@@ -65,7 +77,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
         attempt = begun
     if attempt.status is AttemptStatus.SUCCEEDED:
         return _already_taken(session, order)
-    return charging.plan(session, order, attempt, now=now(), key_lifetime=policy().charge_key_lifetime)
+    return charging.plan(session, order, attempt)
 
 
 def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
@@ -101,13 +113,13 @@ def _needs_details(session: Session, order: Order) -> bool:
 
 def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, "cancelled-by-customer")
+        return charging.turn_back(session, order, THIS, cancellation.REASON)
     progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": order.due_minor})
     return Outcome.DONE
 
 
 def _ask_provider(order: Order, planned: Plan) -> Charge:
-    """The provider's word on the attempt. Raises TemporarilyUnavailable or OutcomeUnknown where it gives none."""
+    """The provider's word on the attempt. Raises Refused; TemporarilyUnavailable or OutcomeUnknown where it gives none."""
     request, ref = planned.request, planned.attempt.ref
     match planned.move:
         case Move.RETRIEVE if ref is not None:
@@ -120,8 +132,6 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
         return payments().charge(request)
     except PaymentMethodRefused as refused:
         return Charge("", ChargeStatus.DECLINED, request.amount_minor, request.currency, refused.code)
-    except Refused as refused:
-        return Charge("", ChargeStatus.DECLINED, request.amount_minor, request.currency, refused.code or "refused")
     except KeySpent:
         return _find(order, planned) or _never_made(order, planned)
     except OutcomeUnknown:
@@ -143,6 +153,5 @@ def _never_made(order: Order, planned: Plan) -> Charge:
     if planned.move is Move.FIND and young:
         raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=30)
     with begin() as session:
-        progress.still_ours(session, order)
-        charging.void(session, planned.attempt)
+        charging.void(session, order, planned.attempt)
     raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")

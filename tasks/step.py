@@ -22,7 +22,7 @@ from models.progress import LeaseLost
 from models.states import OrderStatus, Step
 from tasks import leases, retry_policy
 from tasks.errors import Misconfigured, TemporarilyUnavailable
-from tasks.failure_points import reach
+from tasks.failure_points import reach, working_on
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger()
@@ -58,6 +58,8 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
+        working_on(order_id)
+        reach(f"{this}.delivered")
         with leases.keeper.working():
             outcome = _guarded(task, function, UUID(str(order_id)), this)
         if outcome not in _GOES_ON:
@@ -76,12 +78,15 @@ def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, th
     except LeaseLost:
         return Outcome.HELD_BY_ANOTHER
     except TemporarilyUnavailable as error:
-        return _try_later(task, order_id, this, error)
+        return _try_later(task, order_id, this, error, asked=error.retry_after)
     except OperationalError as error:
-        raise _retry(task, error, retry_policy.delay(task.request.retries, asked=None)) from error
+        try:
+            return _try_later(task, order_id, this, error)
+        except OperationalError:  # the database is away altogether: the lease runs out by itself
+            raise _retry(task, error, retry_policy.delay(task.request.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:
-            progress.park(session, order_id, error=f"{this}: {error}")
+            progress.park(session, order_id, error=f"{this}: {error}", token=_token())
         raise
     except Exception as error:
         _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
@@ -106,10 +111,10 @@ def why_not(order_id: UUID, this: Step) -> Outcome:
     return Outcome.HELD_BY_ANOTHER if standing[1] is this else Outcome.ALREADY_DONE
 
 
-def _try_later(task: Task, order_id: UUID, this: Step, error: TemporarilyUnavailable) -> Outcome:
-    delay = retry_policy.delay(task.request.retries, asked=error.retry_after)
+def _try_later(task: Task, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None) -> Outcome:
+    delay = retry_policy.delay(task.request.retries, asked=asked)
     if not _give_back(order_id, this, delay, error):
-        return Outcome.HELD_BY_ANOTHER
+        return why_not(order_id, this)
     if task.request.called_directly or task.request.retries >= retry_policy.RETRIES:
         return Outcome.POSTPONED
     raise _retry(task, error, delay)
@@ -131,7 +136,13 @@ def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -
             session,
             order_id,
             this,
-            claimed.lease_token if claimed else None,
+            _token(),
             delay=delay,
+            grace=retry_policy.restart_delay(claimed.restarts if claimed else 0),
             error=f"{this}: {type(error).__name__}: {error}",
         )
+
+
+def _token() -> UUID | None:
+    claimed = _claimed.get()
+    return claimed.lease_token if claimed else None

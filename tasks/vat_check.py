@@ -38,7 +38,8 @@ def question(session: Session, order: Order, policy: Policy) -> str | None:
 
 
 def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
-    """Keep the answer as evidence and act on it; None: go on and collect."""
+    """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
+    progress.still_ours(session, order)
     check = VatCheck(
         account_id=order.account_id,
         number=answer.number,
@@ -52,6 +53,8 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
     session.add(check)
     session.flush()
     progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
+    if order.cancel_requested_at is not None:
+        return None
     match answer.status:
         case VatStatus.VALID:
             _rest_on(session, order, check, provisional=False)
