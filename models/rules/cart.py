@@ -135,14 +135,9 @@ def _against(line: CartLine, buyer: Buyer, offers: Mapping[str, Offer]) -> list[
     if offer is None:
         return [(RefusalCode.UNKNOWN_PRODUCT, {"product": line.product})]
     if line.tier is not None and line.tier not in offer.tier_ranks:
-        return [
-            (
-                RefusalCode.UNKNOWN_TIER,
-                {"tier": line.tier, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
-            )
-        ]
+        return [_unknown_tier(line.tier, offer)]
     if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
-        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": line.seats, "most": MAX_SEATS})]
+        return [_out_of_range(line.seats)]
     held = buyer.held.get(line.product)
     match line.action:
         case Action.PURCHASE:
@@ -157,20 +152,12 @@ def _against_purchase(line: CartLine, held: HeldSubscription | None, offer: Offe
     if held is not None and held.status == "active" and not held.period_over:
         return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
     if line.tier is None:
-        return [
-            (
-                RefusalCode.UNKNOWN_TIER,
-                {"tier": None, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
-            )
-        ]
+        return [_unknown_tier(None, offer)]
     if line.seats is None:
-        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": None, "most": MAX_SEATS})]
+        return [_out_of_range(None)]
     if line.interval is None:
         return [(RefusalCode.INTERVAL_MISSING, {})]
-    found = _unpriced(offer, line.tier, line.interval)
-    if held is not None and held.status in ("trialing", "active"):
-        found += _too_few(line.seats, held)
-    return found
+    return _unpriced(offer, line.tier, line.interval) + _too_few(line.seats, held)
 
 
 def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, *, used: bool) -> list[_Reason]:
@@ -183,15 +170,10 @@ def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, 
     if line.interval is not None:
         return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
     if line.tier is None:
-        return [
-            (
-                RefusalCode.UNKNOWN_TIER,
-                {"tier": None, "tiers": sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)},
-            )
-        ]
+        return [_unknown_tier(None, offer)]
     if line.seats is None:
-        return [(RefusalCode.SEATS_OUT_OF_RANGE, {"seats": None, "most": MAX_SEATS})]
-    return []
+        return [_out_of_range(None)]
+    return _too_few(line.seats, held)
 
 
 def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
@@ -216,9 +198,10 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
     return found
 
 
-def _too_few(seats: int, held: HeldSubscription) -> list[_Reason]:
-    over = len(held.assigned) - seats
-    if over <= 0:
+def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
+    """Users keep their seats when a trial ends, so a purchase after it must have room for them too."""
+    over = len(held.assigned) - seats if held is not None else 0
+    if held is None or over <= 0:
         return []
     facts = {
         "seats": seats,
@@ -227,6 +210,15 @@ def _too_few(seats: int, held: HeldSubscription) -> list[_Reason]:
         "most_recent": list(held.assigned[:over]),
     }
     return [(RefusalCode.SEATS_BELOW_ASSIGNED, facts)]
+
+
+def _unknown_tier(tier: str | None, offer: Offer) -> _Reason:
+    lowest_first = sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)
+    return RefusalCode.UNKNOWN_TIER, {"tier": tier, "tiers": lowest_first}
+
+
+def _out_of_range(seats: int | None) -> _Reason:
+    return RefusalCode.SEATS_OUT_OF_RANGE, {"seats": seats, "most": MAX_SEATS}
 
 
 def _unpriced(offer: Offer, tier: str, interval: Interval) -> list[_Reason]:
