@@ -83,4 +83,5 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
         policy=policy(),
         vat_set_aside=order.vat_set_aside,
         reserved_minor=progress.reserved(session, order),
+        most_balance_minor=order.balance_used_minor,
     )

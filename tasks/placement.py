@@ -20,8 +20,9 @@ from models.base import uuid7
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderLine, PricedLine, Quote
 from models.rules.cart import CartLine
-from models.states import WAITING_FOR_CUSTOMER, OrderStatus, Step
+from models.states import BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
+from tasks.cancellation import REASON
 from tasks.policy import Policy
 from tasks.support_case import open_cases
 
@@ -91,13 +92,15 @@ def place(
         raise PlacementRefused(
             "quote-expired", "The quote has expired; ask for a new one.", expired_at=offered.expires_at.isoformat()
         )
-    order_id = _insert_order(session, offered, digest, idempotency_key, api_key_id)
+    with session.begin_nested():  # what is refused leaves nothing behind, whatever the caller commits beside it
+        order_id = _insert_order(session, offered, digest, idempotency_key, api_key_id)
+        if order_id is not None:
+            _hold_products(session, order_id, offered)
     if order_id is None:
         winner = _placed_before(session, api_key_id, idempotency_key)
         if winner is not None:
             return _same_request(winner, digest)
         raise PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
-    _hold_products(session, order_id, offered)
     session.execute(insert(OrderLine), [{**priced(line), "order_id": order_id} for line in offered.lines])
     session.execute(insert(OutboxMessage).values(order_id=order_id, step=Step.VALIDATE_CART))
     progress.note(session, order_id, "order.placed", {"quote_id": str(quote_id), "due_minor": offered.due_minor})
@@ -140,33 +143,36 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
 
 
 def pay_again(session: Session, *, order_id: UUID) -> None:
-    """The account has a payment method (or VAT number) now: collect again, as a new attempt. Raises PlacementRefused: not-waiting."""
+    """The account has a payment method, or another VAT number, now: try again, as a new attempt. Raises PlacementRefused: not-waiting.
+
+    From the first step on: a VAT number changes the tax, and what was true may have changed while the order waited.
+    """
     waiting = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
-    if not progress.reopen(
-        session, order_id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="payment details given"
-    ):
+    if not progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="payment details given"):
         raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
 
 
 def cancel(session: Session, *, order_id: UUID, by: str, now: datetime) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status: cancelled, or open while a payment in flight is undone.
 
-    Raises PlacementRefused: too-late (it is active, or ended).
+    by: who asked, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
     """
     order = _locked(session, order_id)
     if order.status is OrderStatus.CANCELLED:
         return order.status
     if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
-        progress.end_waiting(session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=by)
+        progress.end_waiting(
+            session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=REASON, by=by
+        )
         return OrderStatus.CANCELLED
-    if order.status not in (OrderStatus.OPEN, OrderStatus.AWAITING_AUTHENTICATION) or order.next_step in _PAST_RECALL:
+    if order.status in FINAL or order.next_step in _PAST_RECALL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
-    session.execute(
-        update(Order).where(Order.id == order_id, Order.cancel_requested_at.is_(None)).values(cancel_requested_at=now)
-    )
-    progress.note(session, order_id, "order.cancel_requested", {"by": by})
-    if order.status is OrderStatus.AWAITING_AUTHENTICATION:
-        progress.reopen(session, order_id, waiting_in=(order.status,), step=Step.COLLECT_PAYMENT, why="cancel")
+    if order.cancel_requested_at is None and order.next_step not in BACK:
+        session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now))
+        progress.note(session, order_id, "order.cancel_requested", {"by": by})
+        stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
+        step = order.next_step or Step.COLLECT_PAYMENT
+        progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")
     return OrderStatus.OPEN
 
 

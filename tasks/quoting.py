@@ -53,22 +53,25 @@ def draft(
     vat_set_aside: bool = False,
     priced_at: datetime | None = None,
     reserved_minor: int = 0,
+    most_balance_minor: int | None = None,
 ) -> Draft:
     """Price `cart` with its effect at `as_of`. Raises CartRefused, UnknownAccount.
 
     priced_at: when prices count, `as_of` unless told. vat_set_aside: charge VAT although there is a number.
     reserved_minor: balance already set aside for this very order, which it may spend too.
+    most_balance_minor: how much of the balance it may spend, None for all: what a quote offered is not changed by more.
     """
     found = check(session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at)
     decision = decide_vat(session, found.account, policy, tax_point=as_of, set_aside=vat_set_aside)
     if decision.treatment is vat.Treatment.INVALID_NUMBER:
         raise CartRefused([Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": found.account.country})], found)
+    balance = ledger.balance(session, account_id, found.account.currency) + reserved_minor
     quoted = quote_rules.compute(
         cart,
         offers=found.offers,
         running=found.running,
         vat=decision,
-        balance_minor=ledger.balance(session, account_id, found.account.currency) + reserved_minor,
+        balance_minor=balance if most_balance_minor is None else min(balance, most_balance_minor),
         clock=quote_rules.Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
