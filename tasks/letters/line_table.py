@@ -46,7 +46,7 @@ def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
     unit = w.say("Price per seat and year") if line.interval is Interval.YEAR else w.say("Price per seat and month")
     times = w.say("%(seats)s × %(unit)s", seats=line.seats, unit=w.money(line.unit_minor))
     credit = (
-        Row(w.say("Credit for unused time"), w.money(-line.unused_minor)),
+        Row(w.say("Prorated credit for unused time"), w.money(-line.unused_minor)),
         Row(w.say("Net"), w.money(line.net_minor)),
     )
     return (

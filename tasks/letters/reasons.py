@@ -6,19 +6,19 @@ from typing import Final
 from tasks.letters.wording import mark
 
 CANCELLED: Final[Mapping[str, str]] = {
-    "cancelled-by-customer": mark("It was cancelled at your request."),
-    "customer-did-not-answer": mark("It was cancelled because it waited too long for an answer."),
+    "cancelled-by-customer": mark("The order was cancelled at your request."),
+    "customer-did-not-answer": mark("The order was cancelled because it waited too long for an answer."),
 }
 
 _OVERTAKEN: Final = mark(
-    "Your subscription was changed while the order was under way, so the order could no longer apply."
+    "Your subscription was changed in the meantime, so the order could no longer be carried out."
 )
 
 UNDONE: Final[Mapping[str, str]] = {
     **CANCELLED,
-    "refunded-by-support": mark("Our support team has refunded it."),
+    "refunded-by-support": mark("Our support team has refunded the order."),
     "seats-below-assigned": mark(
-        "More users were assigned while the order was under way than it has seats, so it could not be activated."
+        "More users were assigned in the meantime than the order has seats, so the order could not be activated."
     ),
     "not-subscribed": _OVERTAKEN,
     "subscription-changed": _OVERTAKEN,
@@ -28,7 +28,7 @@ UNDONE: Final[Mapping[str, str]] = {
 }
 """Why money went back, or would have."""
 
-UNDONE_OTHERWISE: Final = mark("It could not be completed, so we have undone it.")
+UNDONE_OTHERWISE: Final = mark("The order could not be completed, so we have undone it.")
 
 DECLINED: Final[Mapping[str, str]] = {
     "insufficient_funds": mark("The card does not have sufficient funds."),

@@ -29,7 +29,7 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
     if order.vat_provisional:
         notes.append(
             w.say(
-                "The VAT registry could not be asked about your number yet. We will ask again, and write to you before"
+                "The VAT registry could not be asked about your number yet. We will ask again, and write to you if"
                 " anything changes."
             )
         )

@@ -1,8 +1,10 @@
 """The messages that the source asks for, found by reading it: what every catalogue must have, no less and no more."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from babel import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import write_po
@@ -40,6 +42,21 @@ def update(language: Language) -> Catalog:
     with path.open("wb") as file:
         write_po(file, catalogue, width=110, include_lineno=False, ignore_obsolete=True)
     return catalogue
+
+
+def _new(language: Language) -> Catalog:
+    return Catalog(
+        locale=language.value,
+        domain=DOMAIN,
+        header_comment=f"# What customers read, in {Locale.parse(language.value).english_name}. See docs/locales.md.",
+        project="Prorata",
+        version="1",
+        msgid_bugs_address="see README.md",
+        last_translator="Prorata",
+        language_team="Prorata",
+        revision_date=datetime.now(UTC),
+        fuzzy=False,
+    )
 
 
 def untranslated(catalogue: Catalog) -> list[str]:
