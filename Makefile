@@ -42,8 +42,15 @@ lint: setup  ## ruff, mypy, import-linter
 	@$(IN_VENV) mypy
 	@.venv/bin/lint-imports
 
-bench: setup  ## measurements, side by side
-	@$(IN_VENV) benchmarks $(ARGS)
+bench: .venv-bench/.complete  ## measurements, side by side (ARGS=--short for two minutes, ARGS="scenario NAME")
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
+.venv-bench/.complete: .venv/.complete requirements-bench.txt
+	@echo "Building .venv-bench with what Prorata is measured against ..."
+	@.venv/bin/python -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install -qq --no-input --no-deps --require-hashes -r requirements-bench.txt
+	@.venv-bench/bin/python -m pip install -qq --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
 
 drill: setup  ## kill and cut off parts of the running stack, and see that no order is lost
 	@.venv/bin/prorata drill $(ARGS)
@@ -55,7 +62,8 @@ lock:  ## make the locks again from pyproject.toml: names, versions and hashes (
 	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv: pip install uv, or name it: make lock UV=/path/to/uv" >&2; exit 1; }
 	@"$(UV)" pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.txt
 	@"$(UV)" pip compile pyproject.toml --extra dev -c requirements.txt $(LOCK_OPTIONS) -o requirements-dev.txt
+	@"$(UV)" pip compile pyproject.toml --extra bench -c requirements-dev.txt $(LOCK_OPTIONS) -o requirements-bench.txt
 
 clean:  ## remove .venv, caches and what runs left behind
-	rm -rf .venv .prorata .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf .venv .venv-bench .prorata .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
