@@ -66,7 +66,12 @@ class Invoice(Base):
             "sign in (1, -1) and (sign = 1 or corrects_id is not null)", name="only_a_correction_takes_back"
         ),
         CheckConstraint(
-            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0", name="settlement_not_negative"
+            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0 and paid_before_minor >= 0",
+            name="settlement_not_negative",
+        ),
+        CheckConstraint(
+            "sign = -1 or due_minor = total_minor + to_balance_minor - balance_used_minor - paid_before_minor",
+            name="settlement_adds_up",
         ),
     )
 
@@ -104,6 +109,8 @@ class Invoice(Base):
     tax_minor: Mapped[Minor]
     total_minor: Mapped[Minor]
     balance_used_minor: Mapped[Minor]
+    paid_before_minor: Mapped[Minor] = mapped_column(default=0)
+    """what was paid on the document that this one replaces"""
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
     payment_kind: Mapped[PaymentKind | None] = mapped_column(text_enum(PaymentKind))

@@ -8,7 +8,7 @@ from models import ledger, order_lines, progress
 from models.activation import CannotActivate, activate_line
 from models.orders import Order
 from models.states import Step
-from tasks import cancellation, charging
+from tasks import cancellation, charging, invoicing, vat_follow_up
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin

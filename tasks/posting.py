@@ -5,23 +5,20 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models import facts, order_lines, progress
-from models.accounts import Account, Contact, PaymentMethod
-from models.catalogue import Product, Tier
+from models.accounts import Account, Contact
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
-from models.payments import ChargeAttempt
-from models.states import AttemptStatus, LetterKind, LetterStatus
+from models.states import LetterKind, LetterStatus
+from tasks import known_as
 from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
-from tasks.letters.names import ProductNames
 from tasks.ports import Letter
 from tasks.wiring import begin, mailer, policy
 
@@ -70,8 +67,8 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         account=account,
         contact=session.get_one(Contact, order.contact_id),
         seller=policy().seller,
-        names=names(session, lines),
-        card=_card(session, order.id),
+        names=known_as.names(session, lines),
+        card=known_as.card(session, order.id),
         reason=order.reason,
         unassigned=_unassigned(session, lines),
     )
@@ -82,26 +79,6 @@ def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
         where = (SentLetter.order_id == order.id, SentLetter.kind == kind)
         session.execute(update(SentLetter).where(*where).values(status=status, sent_at=func.clock_timestamp()))
         progress.note(session, order.id, f"letter.{status}", {"kind": kind.value})
-
-
-def names(session: Session, lines: Sequence[OrderLine]) -> ProductNames:
-    """What the customer knows the products and tiers of these lines by."""
-    codes = {line.product_code for line in lines}
-    products = session.execute(select(Product.code, Product.name).where(Product.code.in_(codes)))
-    tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name).where(Tier.product_code.in_(codes)))
-    return ProductNames(
-        products={row[0]: row[1] for row in products}, tiers={(product, code): name for product, code, name in tiers}
-    )
-
-
-def _card(session: Session, order_id: UUID) -> str | None:
-    """What the customer recognizes the charged card by, e.g. `Visa •••• 4242`."""
-    method = session.scalar(
-        select(PaymentMethod)
-        .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
-        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
-    )
-    return f"{method.brand.capitalize()} •••• {method.last4}" if method else None
 
 
 def _unassigned(session: Session, lines: Sequence[OrderLine]) -> dict[str, int]:

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("tax_minor", sa.BigInteger(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("balance_used_minor", sa.BigInteger(), nullable=False),
+        sa.Column("paid_before_minor", sa.BigInteger(), nullable=False),
         sa.Column("due_minor", sa.BigInteger(), nullable=False),
         sa.Column("to_balance_minor", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -103,8 +104,12 @@ def upgrade() -> None:
         sa.CheckConstraint("kind <> 'credit_note' or total_minor <= 0", name=op.f("ck_invoices_credit_note_gives")),
         sa.CheckConstraint("kind <> 'invoice' or total_minor >= 0", name=op.f("ck_invoices_invoice_asks")),
         sa.CheckConstraint(
-            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0",
+            "due_minor >= 0 and balance_used_minor >= 0 and to_balance_minor >= 0 and paid_before_minor >= 0",
             name=op.f("ck_invoices_settlement_not_negative"),
+        ),
+        sa.CheckConstraint(
+            "sign = -1 or due_minor = total_minor + to_balance_minor - balance_used_minor - paid_before_minor",
+            name=op.f("ck_invoices_settlement_adds_up"),
         ),
         sa.CheckConstraint("sequence > 0", name=op.f("ck_invoices_sequence_from_one")),
         sa.CheckConstraint(

@@ -1,0 +1,51 @@
+"""The lines of a document: an order's, frozen with the names of that day, or copies of another document's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.orders import OrderLine, PricedLine
+from models.subscriptions import SubscriptionPeriod
+from tasks import known_as
+
+
+def frozen(session: Session, lines: Sequence[OrderLine]) -> list[InvoiceLine]:
+    """What the order's lines say, for its own document."""
+    names = known_as.names(session, lines)
+    own = list(PricedLine.__annotations__)
+    return [
+        InvoiceLine(
+            **{name: getattr(line, name) for name in own},
+            product_name=names.product(line.product_code),
+            tier_name=names.tier(line.product_code, line.tier_code),
+            from_tier_name=names.tier(line.product_code, line.from_tier) if line.from_tier else None,
+            from_invoice=_charged_by(session, line),
+            tax_base_minor=line.charge_minor,
+        )
+        for line in lines
+    ]
+
+
+def _charged_by(session: Session, line: OrderLine) -> str | None:
+    """Number of the document that charged the period which this line credits."""
+    if not line.unused_minor:
+        return None
+    query = (
+        select(Invoice.number)
+        .join(SubscriptionPeriod, SubscriptionPeriod.order_id == Invoice.order_id)
+        .where(
+            SubscriptionPeriod.id == line.from_period_id,
+            Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)),
+            Invoice.sign == 1,
+        )
+    )
+    return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
+
+
+def copy_of(line: PricedLine, **changes: Any) -> InvoiceLine:
+    """A line for another document, not yet in any."""
+    columns = [column.key for column in InvoiceLine.__mapper__.column_attrs if column.key != "invoice_id"]
+    return InvoiceLine(**{**{name: getattr(line, name) for name in columns}, **changes})

@@ -1,0 +1,186 @@
+"""Issuing invoices and credit notes, in the transaction of what they are for: rolled back together, or both stand.
+
+An order that costs something gets an invoice; one that gives more than it takes, a credit note. Each cause gets one document.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import invoices
+from models.accounts import Account, Contact
+from models.invoice_numbers import next_number
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable
+from models.orders import Order, OrderLine
+from models.states import PaymentKind
+from tasks import known_as
+from tasks.invoice_lines import copy_of, frozen
+from tasks.wiring import now, policy
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a document's total is settled; see the columns of `Invoice`."""
+
+    balance_used_minor: int = 0
+    paid_before_minor: int = 0
+    due_minor: int = 0
+    to_balance_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document before it has its number."""
+
+    order: Order
+    cause: str
+    reason: InvoiceReason
+    lines: Sequence[InvoiceLine]
+    settlement: Settlement = field(default_factory=Settlement)
+    sign: int = 1
+    corrects: Invoice | None = None
+    buyer: dict[str, Any] | None = None
+    """None: as the account is today"""
+
+
+def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
+    """The order's own document; None where it holds nothing but trials, which cost nothing and are no supply to invoice."""
+    if all(line.interval is None for line in lines):
+        return None
+    settlement = Settlement(
+        balance_used_minor=order.balance_used_minor,
+        due_minor=order.due_minor,
+        to_balance_minor=order.to_balance_minor,
+    )
+    draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, lines), settlement)
+    document = write(session, draft)
+    if order.payment_kind is PaymentKind.INVOICE and order.payment_due_at is not None and order.due_minor:
+        owe(session, document, order.due_minor)
+    return document
+
+
+def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = InvoiceReason.REFUND) -> Invoice | None:
+    """Take back what stands of the order's documents; None where none was issued. Doing it again gives the same document."""
+    original = standing(session, order)
+    if original is None:
+        return None
+    lines = [copy_of(line) for line in invoices.lines_of(session, original)]
+    for credit in _vat_credits(session, order):
+        for line, given in zip(lines, invoices.lines_of(session, credit), strict=True):
+            line.charge_tax_minor += given.tax_minor
+            line.tax_minor += given.tax_minor
+            line.total_minor += given.tax_minor
+    return write(
+        session, Draft(order, f"order:{order.id}:{reason}", reason, lines, sign=-1, corrects=original, buyer=original.buyer)
+    )  # fmt: skip
+
+
+def standing(session: Session, order: Order) -> Invoice | None:
+    """The document that says what the order costs now: its first, or the one that replaced it."""
+    query = select(Invoice).where(
+        Invoice.order_id == order.id,
+        Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)),
+        Invoice.sign == 1,
+    )
+    return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
+
+
+def write(session: Session, draft: Draft) -> Invoice:
+    """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
+    written = session.scalar(select(Invoice).where(Invoice.cause == draft.cause))
+    if written is not None:
+        return written
+    net, tax = (draft.sign * sum(getattr(line, name) for line in draft.lines) for name in ("net_minor", "tax_minor"))
+    order, at = draft.order, now()
+    account = session.get_one(Account, order.account_id)
+    values = {
+        **_settled(session, draft),
+        "reason": draft.reason,
+        "cause": draft.cause,
+        "order_id": order.id,
+        "account_id": order.account_id,
+        "corrects_id": draft.corrects.id if draft.corrects else None,
+        "corrects_number": draft.corrects.number if draft.corrects else None,
+        "sign": draft.sign,
+        "issued_on": at.date(),
+        "issued_at": at,
+        "supplied_at": order.as_of,
+        "order_number": str(order.number),
+        "language": order.language,
+        "timezone": account.timezone,
+        "seller": _seller(),
+        "buyer": draft.buyer or buyer(session, order, account),
+        "currency": order.currency,
+        "net_minor": net,
+        "tax_minor": tax,
+        "total_minor": net + tax,
+    }
+    kind = _kind(net + tax, draft.sign)
+    number = next_number(session, kind, at.date())
+    document = Invoice(**values, **number._asdict(), number=str(number), kind=kind)
+    session.add(document)
+    session.flush()
+    for line in draft.lines:
+        line.invoice_id = document.id
+    session.add_all(draft.lines)
+    session.flush()
+    return document
+
+
+def owe(session: Session, document: Invoice, minor: int) -> None:
+    """The customer owes `minor` on the document; nothing is charged for it by itself."""
+    due_at = document.payment_due_at or document.issued_at + policy().payment_terms
+    session.add(
+        Receivable(invoice_id=document.id, amount_minor=minor, currency=document.currency, due_at=due_at)
+    )  # fmt: skip
+    session.flush()
+
+
+def buyer(session: Session, order: Order, account: Account) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "contact": session.get_one(Contact, order.contact_id).name,
+        "address": account.address,
+        "postcode": account.postcode,
+        "country": account.country,
+        "vat_number": order.vat_number,
+    }
+
+
+def _kind(total_minor: int, sign: int) -> InvoiceKind:
+    gives = total_minor < 0 or (total_minor == 0 and sign == -1)
+    return InvoiceKind.CREDIT_NOTE if gives else InvoiceKind.INVOICE
+
+
+def _seller() -> dict[str, Any]:
+    seller = policy().seller
+    return {
+        "name": seller.name,
+        "address": seller.address,
+        "country": seller.country,
+        "vat_number": seller.vat_number,
+        "email": seller.support_email,
+    }
+
+
+def _settled(session: Session, draft: Draft) -> dict[str, Any]:
+    order, settlement = draft.order, draft.settlement
+    return {
+        "balance_used_minor": settlement.balance_used_minor,
+        "paid_before_minor": settlement.paid_before_minor,
+        "due_minor": settlement.due_minor,
+        "to_balance_minor": settlement.to_balance_minor,
+        "payment_kind": order.payment_kind,
+        "payment_due_at": order.payment_due_at,
+        "card": known_as.card(session, order.id),
+    }
+
+
+def _vat_credits(session: Session, order: Order) -> Sequence[Invoice]:
+    query = select(Invoice).where(
+        Invoice.order_id == order.id, Invoice.reason == InvoiceReason.VAT_NUMBER_CONFIRMED, Invoice.sign == 1
+    )
+    return session.scalars(query).all()

@@ -1,0 +1,185 @@
+"""What follows when the VAT registry answers after an order was charged: VAT that is owed after all, or VAT to give back.
+
+Both correct the order's documents and the periods it charged, so that a later change credits the tax that really was paid.
+Nothing is charged: VAT owed is an open receivable, VAT given back becomes balance.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models import invoices, ledger
+from models.accounts import Account
+from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.orders import Order
+from models.rules import pricing, vat
+from models.rules.vat import Treatment, VatDecision
+from models.states import PaymentKind
+from models.subscriptions import SubscriptionPeriod
+from tasks import invoicing, order_periods
+from tasks.invoice_lines import copy_of
+from tasks.invoicing import Draft, Settlement
+from tasks.wiring import now, policy
+
+Periods = Mapping[str, SubscriptionPeriod]
+"""what an order charged, by product code"""
+
+
+def charge_vat(session: Session, order: Order) -> Invoice | None:
+    """The number is invalid: take the document without VAT back, issue one with VAT, and put the VAT down as owed.
+
+    None where nothing changes: nothing was invoiced, or the VAT comes to nothing. The order's row is locked by the caller.
+    """
+    original = invoicing.standing(session, order)
+    if original is None:
+        return None
+    account = order_periods.lock_account(session, order.account_id)
+    decision = _without_number(account, order)
+    periods = order_periods.of(session, order)
+    before = invoices.lines_of(session, original)
+    lines = [_taxed(line, periods.get(line.product_code), decision) for line in before]
+    owed = sum(line.tax_minor for line in lines) - original.tax_minor
+    if owed <= 0:
+        return None
+    _tax_periods(lines, periods)
+    _take_back(session, order, original, before)
+    paid_before = _paid(session, original)
+    total = original.total_minor + owed
+    settlement = Settlement(
+        balance_used_minor=original.balance_used_minor,
+        paid_before_minor=paid_before,
+        to_balance_minor=original.to_balance_minor,
+        due_minor=total + original.to_balance_minor - original.balance_used_minor - paid_before,
+    )
+    buyer = {**original.buyer, "vat_number": None}
+    corrected = invoicing.write(
+        session,
+        Draft(order, f"order:{order.id}:vat-correction:invoice", InvoiceReason.VAT_NUMBER_INVALID, lines, settlement,
+              corrects=original, buyer=buyer),
+    )  # fmt: skip
+    invoicing.owe(session, corrected, settlement.due_minor)
+    return corrected
+
+
+def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
+    """The number is valid: a credit note for the VAT that is still charged, and the VAT to the balance. None where there is none."""
+    original = invoicing.standing(session, order)
+    if original is None:
+        return None
+    order_periods.lock_account(session, order.account_id)
+    periods = order_periods.of(session, order)
+    lines = [
+        _vat_only(line, periods.get(line.product_code), position)
+        for position, line in enumerate(invoices.lines_of(session, original))
+    ]
+    given = -sum(line.tax_minor for line in lines)
+    if given <= 0:
+        return None
+    for line in lines:
+        _untax(periods.get(line.product_code), line.unused_tax_minor)
+    ledger.post(
+        session,
+        account_id=order.account_id,
+        currency=order.currency,
+        kind=ledger.MovementKind.CREDITED,
+        amount_minor=given,
+        cause=f"order:{order.id}:vat-credit",
+        order_id=order.id,
+        step="vat_follow_up",
+    )
+    buyer = {**original.buyer, "vat_number": number}
+    return invoicing.write(
+        session,
+        Draft(order, f"order:{order.id}:vat-credit", InvoiceReason.VAT_NUMBER_CONFIRMED, lines,
+              Settlement(to_balance_minor=given), corrects=original, buyer=buyer),
+    )  # fmt: skip
+
+
+def _without_number(account: Account, order: Order) -> VatDecision:
+    return vat.decide(
+        seller_country=policy().seller.country,
+        buyer_country=account.country,
+        buyer_type=account.buyer_type,
+        tax_point=order.as_of,
+        postcode=account.postcode,
+    )
+
+
+def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:
+    """The line with VAT on what it charged and no later change has given back."""
+    if line.tax_treatment is not Treatment.REVERSE_CHARGE or decision.rate is None:
+        return copy_of(line)
+    base = line.charge_minor - ((period.unused_minor or 0) if period else 0)
+    tax = pricing.tax(net_minor=base, rate=decision.rate)
+    return copy_of(
+        line,
+        tax_rate=decision.rate,
+        tax_treatment=decision.treatment,
+        tax_base_minor=base,
+        charge_tax_minor=tax,
+        tax_minor=tax - line.unused_tax_minor,
+        total_minor=line.net_minor + tax - line.unused_tax_minor,
+    )
+
+
+def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
+    for line in lines:
+        period = periods.get(line.product_code)
+        if period is not None and period.tax_treatment is Treatment.REVERSE_CHARGE:
+            period.tax_minor = line.charge_tax_minor
+            period.tax_rate, period.tax_treatment = line.tax_rate, line.tax_treatment
+
+
+def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
+    """A line that gives back the line's VAT, less what a later change has given back of it, and nothing else."""
+    kept = 0
+    if period is not None and line.tax_treatment is Treatment.DESTINATION_RATE:
+        kept = period.tax_minor - (period.unused_tax_minor or 0)
+    return copy_of(
+        line,
+        position=position,
+        charge_minor=0,
+        unused_minor=0,
+        net_minor=0,
+        tax_base_minor=0,
+        charge_tax_minor=0,
+        unused_tax_minor=kept,
+        tax_minor=-kept,
+        total_minor=-kept,
+        tax_rate=Decimal(0),
+        tax_treatment=Treatment.REVERSE_CHARGE,
+        from_tax_rate=line.tax_rate,
+        from_invoice=None,
+    )
+
+
+def _untax(period: SubscriptionPeriod | None, given_minor: int) -> None:
+    if period is None or not given_minor:
+        return
+    period.tax_minor -= given_minor
+    if period.closed_at is None:
+        period.tax_rate, period.tax_treatment = Decimal(0), Treatment.REVERSE_CHARGE
+
+
+def _take_back(session: Session, order: Order, original: Invoice, lines: list[InvoiceLine]) -> Invoice:
+    return invoicing.write(
+        session,
+        Draft(order, f"order:{order.id}:vat-correction:credit-note", InvoiceReason.VAT_NUMBER_INVALID,
+              [copy_of(line) for line in lines], sign=-1, corrects=original, buyer=original.buyer),
+    )  # fmt: skip
+
+
+def _paid(session: Session, original: Invoice) -> int:
+    """What the customer has paid on the document; a sum that is still owed on it is cancelled and owed on the next."""
+    if original.payment_kind is not PaymentKind.INVOICE:
+        return original.due_minor
+    open_sum = (Receivable.invoice_id == original.id, Receivable.status == ReceivableStatus.OPEN)
+    cancelled = session.scalar(
+        update(Receivable)
+        .where(*open_sum)
+        .values(status=ReceivableStatus.CANCELLED, settled_at=now())
+        .returning(Receivable.amount_minor)
+    )
+    return original.due_minor - (cancelled or 0)

@@ -1,0 +1,179 @@
+"""VAT numbers that an outage left unanswered: ask the registry again until it answers, then let stand or correct, once.
+
+Each order has one row. Its next question's time is moved on before the question is asked, so that a crash only means that
+it is asked again; the answer is acted on under the order's lock and only while the row has no outcome yet.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import order_lines, progress
+from models.accounts import Account, VatCheck, VatCheckStatus
+from models.messages import SentLetter
+from models.orders import Order, OrderedProduct
+from models.rules import vat
+from models.states import LetterKind, LetterStatus, OrderStatus
+from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
+from tasks import order_periods, posting, vat_correction
+from tasks.errors import TemporarilyUnavailable
+from tasks.ports import VatAnswer, VatStatus
+from tasks.wiring import begin, now, policy, vat_registry
+
+log = structlog.get_logger()
+
+BATCH = 50
+WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
+"""before the second question, the third ...; then a day each"""
+_DAY = timedelta(days=1)
+_CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
+
+
+@shared_task(name="vat_follow_up", ignore_result=True)
+def vat_follow_up() -> int:
+    """Ask about what is due, correct what turned out otherwise, send what letters are owed; returns how many rows it worked on."""
+    worked_on = 0
+    while worked_on < BATCH and (due := _next()) is not None:
+        worked_on += 1
+        if due.outcome is None:
+            answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
+            with begin() as session:
+                _settle(session, due.order_id, answer)
+        _tell(due.order_id)
+    return worked_on
+
+
+def watch(session: Session, order: Order) -> None:
+    """Put down that the registry is to be asked about this order's number; in the transaction that activates it."""
+    if not order.vat_provisional and not order.vat_set_aside:
+        return
+    number = order.vat_number or _number_set_aside(session, order)
+    if number is None:
+        return
+    reason = FollowUpReason.PROVISIONAL if order.vat_provisional else FollowUpReason.SET_ASIDE
+    row = {"order_id": order.id, "number": number, "reason": reason, "tries": 0, "next_at": now() + WAITS[0]}
+    session.execute(upsert(VatFollowUp).values(**row, letter_owed=False).on_conflict_do_nothing())
+
+
+def _number_set_aside(session: Session, order: Order) -> str | None:
+    account = session.get_one(Account, order.account_id)
+    return vat.decide(
+        seller_country=policy().seller.country,
+        buyer_country=account.country,
+        vat_number=account.vat_number,
+        buyer_type=account.buyer_type,
+        tax_point=order.as_of,
+        postcode=account.postcode,
+    ).number
+
+
+def _next() -> VatFollowUp | None:
+    """A row that is due, its next time moved on already."""
+    with begin() as session:
+        query = select(VatFollowUp).where(
+            or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed), VatFollowUp.next_at <= now()
+        )
+        row = session.scalar(query.order_by(VatFollowUp.next_at).limit(1).with_for_update(skip_locked=True))
+        if row is not None:
+            row.tries += 1
+            row.next_at = now() + (WAITS[row.tries] if row.tries < len(WAITS) else _DAY)
+        return row
+
+
+def _settle(session: Session, order_id: UUID, answer: VatAnswer) -> None:
+    """Act on the registry's answer, once; an outage changes nothing, and neither does an answer while another order is at work."""
+    row = session.scalar(
+        select(VatFollowUp)
+        .where(VatFollowUp.order_id == order_id, VatFollowUp.outcome.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    order = session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return
+    check = _keep(session, order, answer)
+    order_periods.lock_account(session, order.account_id)
+    if order.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED, OrderStatus.CANCELLED, OrderStatus.REJECTED):
+        return
+    if answer.status is VatStatus.UNAVAILABLE or not _hold_products(session, order):
+        return
+    outcome = _correct(session, order, row, valid=answer.status is VatStatus.VALID)
+    row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
+    if outcome in _CORRECTED:
+        row.letter_owed, row.next_at = True, now() + WAITS[0]
+    order.vat_provisional = False
+    if row.reason is FollowUpReason.PROVISIONAL:
+        order.vat_check_id = check.id
+    session.flush()
+    session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+    progress.note(session, order.id, "vat.followed_up", {"answer": answer.status.value, "outcome": outcome.value})
+    log.info("vat follow-up", order_id=str(order.id), answer=answer.status.value, outcome=outcome.value)
+
+
+def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -> FollowUpOutcome:
+    if order.status is not OrderStatus.COMPLETED:
+        return FollowUpOutcome.ORDER_ENDED
+    if row.reason is FollowUpReason.PROVISIONAL and not valid:
+        charged = vat_correction.charge_vat(session, order) is not None
+        return FollowUpOutcome.VAT_CHARGED if charged else FollowUpOutcome.CONFIRMED
+    if row.reason is FollowUpReason.SET_ASIDE and valid:
+        credited = vat_correction.credit_vat(session, order, row.number) is not None
+        return FollowUpOutcome.VAT_CREDITED if credited else FollowUpOutcome.CONFIRMED
+    return FollowUpOutcome.CONFIRMED
+
+
+def _keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
+    check = VatCheck(
+        account_id=order.account_id,
+        number=answer.number,
+        status=VatCheckStatus(answer.status.value),
+        asked_at=answer.asked_at,
+        consultation_number=answer.consultation_number,
+        registered_name=answer.name,
+        registered_address=answer.address,
+        reason=answer.reason,
+    )
+    session.add(check)
+    session.flush()
+    return check
+
+
+def _hold_products(session: Session, order: Order) -> bool:
+    """Keep other orders off its products until this transaction ends: they would prorate by a tax that is being corrected."""
+    codes = sorted(line.product_code for line in order_lines.of(session, order.id))
+    rows = [{"account_id": order.account_id, "product_code": code, "order_id": order.id} for code in codes]
+    held = session.scalars(
+        upsert(OrderedProduct).on_conflict_do_nothing().returning(OrderedProduct.product_code), rows
+    ).all()
+    if len(held) == len(codes):
+        return True
+    session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+    return False
+
+
+def _tell(order_id: UUID) -> None:
+    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due."""
+    with begin() as session:
+        row = session.get_one(VatFollowUp, order_id)
+        order = session.get_one(Order, order_id)
+    if not row.letter_owed:
+        return
+    try:
+        posting.deliver(order, [LetterKind.VAT_CORRECTION])
+    except TemporarilyUnavailable as error:
+        log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
+        return
+    sent = select(SentLetter.order_id).where(
+        SentLetter.order_id == order_id,
+        SentLetter.kind == LetterKind.VAT_CORRECTION,
+        SentLetter.status != LetterStatus.SENDING,
+    )
+    with begin() as session:
+        session.execute(
+            update(VatFollowUp).where(VatFollowUp.order_id == order_id, sent.exists()).values(letter_owed=False)
+        )
