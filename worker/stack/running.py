@@ -24,6 +24,8 @@ DEADLINE = 90.0
 """seconds for a process to be ready; long, because a small machine starts them all at once"""
 
 Say = Callable[[str], None]
+Detour = Callable[[dict[str, str]], dict[str, str]]
+"""from the PRORATA_ variables as they are to those our processes get: other addresses, with something in between"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ def running(
     flower: bool = False,
     durable: bool = True,
     restart: bool = False,
+    detour: Detour = dict,
     say: Say = lambda _: None,
 ) -> Iterator[Stack]:
     """The whole stack, its data and logs in `folder`; a folder may be used again, its data are still there.
 
     chosen: PRORATA_ variables to set otherwise than usual. durable: False is faster and good for data nobody keeps.
-    restart: start processes again that end by themselves. Raises ServerMissing, ChildFailed with the end of the log.
+    restart: start processes again that end by themselves. detour: called once the servers are there; `Stack.settings` stay direct.
+    Raises ServerMissing, ChildFailed with the end of the log.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,12 +84,13 @@ def running(
         say("Migrations")
         migrations.upgrade(database)
         say("API, workers, stand-ins")
-        started = first | _start(supervisor, parts.own(ports, known, folder), restart=restart)
+        given = detour(known)
+        started = first | _start(supervisor, parts.own(ports, given, folder), restart=restart)
         if flower:
-            started |= _start(supervisor, [parts.flower(ports, known)], restart=restart)
+            started |= _start(supervisor, [parts.flower(ports, given)], restart=restart)
         _await(started)
         addresses = Addresses.of(ports, flower=flower)
-        yield Stack(folder, addresses, known, settings_of(known), supervisor, postgres_server, redis_server)
+        yield Stack(folder, addresses, given, settings_of(known), supervisor, postgres_server, redis_server)
 
 
 def _database(server: PostgresServer) -> str:
