@@ -46,7 +46,7 @@ class RefundAttempt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["order_id", "charge_attempt"], ["charge_attempts.order_id", "charge_attempts.attempt"]),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
-        Index("one_live_refund", "order_id", unique=True, postgresql_where="status <> 'failed'"),
+        Index("one_live_refund", "order_id", "charge_attempt", unique=True, postgresql_where="status <> 'failed'"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)

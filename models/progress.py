@@ -236,6 +236,27 @@ def end_waiting(
     return True
 
 
+def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
+    """An order that had ended needs a person after all, who resumes it at `step`. False where it did not end so."""
+    statement = (
+        update(Order)
+        .where(Order.id == order_id, Order.status == ended_as)
+        .values(
+            status=OrderStatus.NEEDS_ATTENTION,
+            reason="needs-attention",
+            next_step=step,
+            last_error=error[:2000],
+            finished_at=None,
+        )
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    called = session.scalar(statement) is not None
+    if called:
+        note(session, order_id, "order.needs_attention", {"error": error[:500]})
+    return called
+
+
 def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
     """Keep the fresh quote that a waiting order may be confirmed with."""
     session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))

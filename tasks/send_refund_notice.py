@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
 from models.orders import Order
-from models.payments import RefundAttempt
-from models.states import LetterKind, OrderStatus, RefundState, Step
-from tasks import posting
+from models.states import LetterKind, OrderStatus, Step
+from tasks import posting, refunding
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin
@@ -19,23 +17,30 @@ THIS = Step.SEND_REFUND_NOTICE
 
 @step
 def send_refund_notice(order_id: UUID) -> Outcome:
-    """Say what went back and why. The order ends as refunded; as cancelled or rejected where nothing had been charged."""
+    """Say what went back and why. The order ends as refunded; as cancelled or rejected where nothing had been charged.
+
+    A refund that failed after the provider had accepted it is for a person to look at: nobody is told that money came back.
+    """
     with begin() as session:
         order = take(session, order_id, THIS)
-    if order is None:
+        ending = _ending(session, order) if order is not None else None
+        if order is not None and ending is None:
+            progress.advance(session, order, THIS, "refund_failed", to=Step.REFUND_PAYMENT)
+            progress.park(session, order.id, error="the refund failed after the provider had accepted it")
+            return Outcome.STOPPED
+    if order is None or ending is None:
         return why_not(order_id, THIS)
     reach("send_refund_notice.claimed")
     posting.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")
     with begin() as session:
-        progress.stop(session, order, THIS, _ending(session, order), reason=order.reason)
+        progress.stop(session, order, THIS, ending, reason=order.reason)
     return Outcome.DONE
 
 
-def _ending(session: Session, order: Order) -> OrderStatus:
-    refunded = select(RefundAttempt.attempt).where(
-        RefundAttempt.order_id == order.id, RefundAttempt.status == RefundState.SUCCEEDED
-    )
-    if session.scalar(refunded) is not None:
-        return OrderStatus.REFUNDED
+def _ending(session: Session, order: Order) -> OrderStatus | None:
+    """None where money was taken and is not on its way back."""
+    charge = refunding.charged(session, order)
+    if charge is not None:
+        return OrderStatus.REFUNDED if refunding.given_back(session, charge) else None
     return OrderStatus.CANCELLED if order.cancel_requested_at is not None else OrderStatus.REJECTED

@@ -1,20 +1,22 @@
 """The provider's notifications: stored raw, once, before anything is made of them; then the object itself is asked for."""
 
-from uuid import UUID
+from collections.abc import Sequence
 
 import structlog
 from celery import shared_task
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import progress
 from models.messages import WebhookReceived
 from models.orders import Order
-from models.payments import ChargeAttempt
-from models.states import AttemptStatus, OrderStatus, Step
-from tasks.errors import Misconfigured, TemporarilyUnavailable
-from tasks.ports import Charge, ChargeStatus
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, OrderStatus, RefundState, Step
+from tasks import refunding
+from tasks.errors import TemporarilyUnavailable
+from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger()
@@ -34,17 +36,19 @@ def receive(payload: bytes, signature: str) -> str:
 
 @shared_task(name="handle_webhooks", ignore_result=True)
 def handle_webhooks() -> int:
-    """Act on what is stored and not handled yet; returns how many. What fails stays and is tried again by the next run."""
+    """Act on what is stored and not handled yet; returns how many. What must wait stays and is tried again by the next run."""
     handled = 0
-    for event_id, charge_ref in _waiting():
+    for event_id, kind, charge_ref in _waiting():
         try:
-            outcome = _handle(charge_ref) if charge_ref is not None else "not about a charge"
+            outcome = _handle(kind, charge_ref) if charge_ref is not None else "not about a charge"
         except TemporarilyUnavailable as error:
             log.warning("webhook waits", event_id=event_id, error=str(error))
             break
-        except Misconfigured as error:
-            log.error("webhook cannot be handled", event_id=event_id, error=str(error))
-            outcome = f"failed: {error}"[:200]
+        except OperationalError:
+            raise
+        except Exception as error:  # one event that cannot be handled must not stop those behind it
+            log.exception("webhook cannot be handled", event_id=event_id)
+            outcome = f"failed: {type(error).__name__}: {error}"[:200]
         with begin() as session:
             values = {"handled_at": now(), "outcome": outcome}
             session.execute(update(WebhookReceived).where(WebhookReceived.id == event_id).values(**values))
@@ -52,56 +56,82 @@ def handle_webhooks() -> int:
     return handled
 
 
-def _waiting(limit: int = 100) -> list[tuple[str, str | None]]:
+def _waiting(limit: int = 100) -> list[tuple[str, str, str | None]]:
     with begin() as session:
         query = (
-            select(WebhookReceived.id, WebhookReceived.charge_ref)
+            select(WebhookReceived.id, WebhookReceived.type, WebhookReceived.charge_ref)
             .where(WebhookReceived.handled_at.is_(None))
             .order_by(WebhookReceived.received_at)
             .limit(limit)
         )
-        return [(row[0], row[1]) for row in session.execute(query)]
+        return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
-def _handle(charge_ref: str) -> str:
+def _handle(kind: str, charge_ref: str) -> str:
+    """The event only says where to look: charge and refunds are fetched as they are now."""
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
         return "not ours"
+    refunds = payments().find_refunds(charge_ref=charge_ref) if "refund" in kind else ()
     with begin() as session:
-        return _apply(session, charge, charge.order_id, charge.attempt)
-
-
-def _apply(session: Session, charge: Charge, order_id: UUID, number: int) -> str:
-    """What the charge's state means for its order now; the steps do the rest."""
-    order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
-    attempt = session.get(ChargeAttempt, (order_id, number))
-    if order is None or attempt is None:
-        return "unknown order"
-    settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
-    if order.status is OrderStatus.AWAITING_AUTHENTICATION and settled and attempt.ref in (None, charge.ref):
-        progress.reopen(
-            session,
-            order.id,
-            waiting_in=(OrderStatus.AWAITING_AUTHENTICATION,),
-            step=Step.COLLECT_PAYMENT,
-            why="webhook",
-        )
-        return "reopened"
-    if charge.status is ChargeStatus.SUCCEEDED and attempt.status in _OVER:
-        return _unexpected(session, order, attempt, charge)
-    return "nothing to do"
+        order = session.scalar(select(Order).where(Order.id == charge.order_id).with_for_update())
+        attempt = session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+        if order is None or attempt is None:
+            return "unknown order"
+        if _note_failed_refunds(session, order, attempt, refunds):
+            return "refund failed"
+        if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in _OVER:
+            return _go_on(session, order, attempt, charge)
+        refund = _unexpected(session, order, attempt, charge)
+    if refund is None:
+        return "unexpected charge, refunded before"
+    answer = refunding.ask(refund, charge_ref=charge_ref)
+    with begin() as session:
+        state = refunding.record(session, refund, answer)
+    return f"unexpected charge, refund {state}"
 
 
 _OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
 
 
-def _unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
-    """Money arrived on an attempt we had given up: a person must look, the order says so."""
-    values = {"ref": charge.ref, "settled_at": func.clock_timestamp()}
-    where = (ChargeAttempt.order_id == attempt.order_id, ChargeAttempt.attempt == attempt.attempt)
-    session.execute(update(ChargeAttempt).where(*where).values(**values))
-    progress.note(
-        session, order.id, "charge.unexpected", {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    )
-    progress.park(session, order.id, error=f"charge {charge.ref} succeeded on an attempt that was given up: refund it")
-    return "unexpected charge"
+def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+    """An order that waits for this charge goes on; the step does the rest."""
+    settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
+    waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+    if (
+        settled
+        and attempt.ref in (None, charge.ref)
+        and progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook")
+    ):
+        return "reopened"
+    return "nothing to do"
+
+
+def _unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> RefundAttempt | None:
+    """Money arrived on an attempt we had given up: it goes back, whatever became of the order. None where that was done."""
+    if refunding.answered(session, attempt):
+        return None
+    attempt.ref, attempt.settled_at = charge.ref, now()
+    facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
+    progress.note(session, order.id, "charge.unexpected", facts)
+    log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
+    return refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason="unexpected-charge")
+
+
+def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> bool:
+    """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look."""
+    refs = [refund.ref for refund in refunds if refund.status is RefundStatus.FAILED]
+    failed = session.scalars(
+        update(RefundAttempt)
+        .where(RefundAttempt.ref.in_(refs), RefundAttempt.status == RefundState.SUCCEEDED)
+        .values(status=RefundState.FAILED)
+        .returning(RefundAttempt.ref)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for ref in failed:
+        error = f"refund {ref} failed after the provider had accepted it"
+        log.error("refund failed", order_id=str(order.id), refund=ref)
+        progress.note(session, order.id, "refund.failed", {"reason": error})
+        if attempt.status is AttemptStatus.SUCCEEDED:
+            progress.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)
+    return bool(failed)

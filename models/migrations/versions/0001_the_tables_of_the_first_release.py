@@ -940,7 +940,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("ref", name=op.f("uq_refund_attempts_ref")),
     )
     op.create_index(
-        "one_live_refund", "refund_attempts", ["order_id"], unique=True, postgresql_where="status <> 'failed'"
+        "one_live_refund",
+        "refund_attempts",
+        ["order_id", "charge_attempt"],
+        unique=True,
+        postgresql_where="status <> 'failed'",
     )
     # ### end Alembic commands ###
 

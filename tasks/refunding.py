@@ -1,0 +1,132 @@
+"""Money going back for one charge: what is outstanding, asking the provider for it, and what its answer means.
+
+A refund is committed with its key before the provider hears of it, and a charge has at most one that has not failed (a unique
+index sees to it), so that nothing goes back twice. Two ask: the way back of an order, and money that came unexpected.
+"""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, RefundState
+from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.ports import Refund, RefundRequest, RefundStatus
+from tasks.wiring import begin, now, payments, policy
+
+
+def charged(session: Session, order: Order) -> ChargeAttempt | None:
+    """The attempt that took the order's money."""
+    return session.scalar(
+        select(ChargeAttempt).where(ChargeAttempt.order_id == order.id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )
+
+
+def given_back(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the charge's money is back, or on its way."""
+    return any(refund.status is RefundState.SUCCEEDED for refund in _refunds_of(session, charge))
+
+
+def answered(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the provider has taken a refund of the charge in hand, be it that it failed in the end."""
+    return any(refund.ref is not None for refund in _refunds_of(session, charge))
+
+
+def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
+    """The refund to `ask` the provider for, its row written; the one under way, where there is one. Commit before asking."""
+    under_way = next((r for r in _refunds_of(session, charge) if r.status is RefundState.PENDING), None)
+    if under_way is not None:
+        return under_way
+    last = session.scalar(select(func.max(RefundAttempt.attempt)).where(RefundAttempt.order_id == order.id)) or 0
+    refund = RefundAttempt(
+        order_id=order.id,
+        attempt=last + 1,
+        charge_attempt=charge.attempt,
+        key=f"order:{order.id}:refund:{last + 1}",
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        reason=reason,
+        status=RefundState.PENDING,
+        created_at=now(),
+    )
+    session.add(refund)
+    session.flush()
+    progress.note(session, order.id, "refund.attempted", {"attempt": refund.attempt, "amount_minor": amount_minor})
+    return refund
+
+
+def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
+    """The provider's word on the refund; a doubtful one is looked up among the charge's refunds.
+
+    Raises TemporarilyUnavailable; Misconfigured where the provider refuses and the money is not back.
+    """
+    key_may_be_forgotten = refund.created_at < now() - policy().charge_key_lifetime
+    if key_may_be_forgotten and (found := _find(refund, charge_ref)) is not None:
+        return found
+    try:
+        return payments().refund(_request(refund, charge_ref))
+    except Refused as refused:
+        found = _find(refund, charge_ref)
+        if found is None:
+            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
+        return found
+    except KeySpent as spent:
+        found = _find(refund, charge_ref)
+        if found is None:
+            _give_up(refund)
+            raise TemporarilyUnavailable("the refund's key is spent; beginning another") from spent
+        return found
+    except OutcomeUnknown:
+        found = _find(refund, charge_ref)
+        if found is None:
+            raise
+        return found
+
+
+def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundState:
+    """Write the provider's answer down. What it has accepted counts as given back; should that fail later, a webhook says so."""
+    state = RefundState.FAILED if answer.status is RefundStatus.FAILED else RefundState.SUCCEEDED
+    session.execute(
+        update(RefundAttempt)
+        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
+        .values(status=state, ref=answer.ref, settled_at=func.clock_timestamp())
+    )
+    if state is RefundState.FAILED:
+        progress.note(session, refund.order_id, "refund.failed", {"reason": answer.failure_reason})
+    return state
+
+
+def _refunds_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    query = select(RefundAttempt).where(
+        RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt
+    )
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _request(refund: RefundAttempt, charge_ref: str) -> RefundRequest:
+    return RefundRequest(
+        order_id=refund.order_id,
+        attempt=refund.attempt,
+        key=refund.key,
+        charge_ref=charge_ref,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+    )
+
+
+def _find(refund: RefundAttempt, charge_ref: str) -> Refund | None:
+    """This refund among the charge's; or any, where all of the money went back some other way (by hand, in the Dashboard)."""
+    found = [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
+    ours = next((each for each in found if each.attempt == refund.attempt), None)
+    all_is_back = sum(each.amount_minor for each in found) >= refund.amount_minor
+    return ours or (found[0] if found and all_is_back else None)
+
+
+def _give_up(refund: RefundAttempt) -> None:
+    with begin() as session:
+        session.execute(
+            update(RefundAttempt)
+            .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
+            .values(status=RefundState.FAILED, settled_at=func.clock_timestamp())
+        )
