@@ -8,8 +8,10 @@ from uuid import UUID
 
 import structlog
 from celery import current_app, shared_task
+from kombu.exceptions import KombuError
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -31,23 +33,45 @@ BACKLOG = 50
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
     busy = queues_are_busy()
+    touched = sum(_visit(order_id, busy=busy) for order_id in _standing_still())
     with begin() as session:
-        touched = [_look_after(session, order, busy=busy) for order in _standing_still(session)]
         _end_trials(session)
         _beat(session, "sweep")
-    return sum(touched)
+    return touched
 
 
 def queues_are_busy() -> bool:
-    """Whether orders may simply be waiting their turn: then restarting them would only make the queue longer."""
-    with current_app.connection_for_read() as connection:
-        client = connection.default_channel.client
-        return any(client.llen(name) > BACKLOG for name in ("orders", "payments", "mail"))
+    """Whether orders may simply be waiting their turn: then restarting them would only make the queue longer.
+
+    Without a broker nothing waits in it: what is restarted waits in the outbox until it is back.
+    """
+    with current_app.connection_for_read() as broker:
+        try:
+            client = broker.channel().client  # its default channel would go on trying to connect for seconds
+            return any(client.llen(name) > BACKLOG for name in ("orders", "payments", "mail"))
+        except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:
+            log.warning("the broker is away", error=type(error).__name__)
+            return False
 
 
-def _standing_still(session: Session) -> list[Order]:
-    query = select(Order).where(Order.wake_at <= func.clock_timestamp()).order_by(Order.wake_at).limit(BATCH)
-    return list(session.scalars(query.with_for_update(skip_locked=True)))
+def _standing_still() -> list[UUID]:
+    with begin() as session:
+        query = select(Order.id).where(Order.wake_at <= func.clock_timestamp()).order_by(Order.wake_at).limit(BATCH)
+        return list(session.scalars(query))
+
+
+def _visit(order_id: UUID, *, busy: bool) -> bool:
+    """Each order in a transaction of its own: none waits for another, and trouble with one is not the others'."""
+    query = select(Order).where(Order.id == order_id, Order.wake_at <= func.clock_timestamp())
+    try:
+        with begin() as session:
+            order = session.scalar(query.with_for_update(skip_locked=True))
+            return order is not None and _look_after(session, order, busy=busy)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("sweep cannot look after an order", order_id=str(order_id))
+        return False
 
 
 def _look_after(session: Session, order: Order, *, busy: bool) -> bool:
@@ -69,19 +93,28 @@ def _look_after(session: Session, order: Order, *, busy: bool) -> bool:
 
 
 def _restart(session: Session, order: Order, *, busy: bool) -> bool:
-    """Publish what is left of its chain; an order restarted too often without progress is parked for a person."""
-    if busy and order.restarts == 0 and order.lease_token is None and order.next_attempt_at is None:
+    """Publish what is left of its chain; an order restarted too often without progress is parked for a person.
+
+    One that still lies in the outbox, or may lie in a long queue, is not lost and only looked at again later.
+    """
+    never_started = order.restarts == 0 and order.lease_token is None and order.next_attempt_at is None
+    if (busy and never_started) or _lies_in_outbox(session, order):
         _sleep(session, order.id, progress.GRACE)
         return False
     if order.restarts >= policy().max_restarts:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
-        return progress.park(session, order.id, error=error)
+        return progress.park(session, order.id, error=error, token=order.lease_token)
     _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=order.restarts + 1)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
     progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": order.restarts + 1})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restarts=order.restarts + 1)
     return True
+
+
+def _lies_in_outbox(session: Session, order: Order) -> bool:
+    waiting = select(OutboxMessage.id).where(OutboxMessage.order_id == order.id, OutboxMessage.step == order.next_step)
+    return session.scalar(waiting.limit(1)) is not None
 
 
 def _ask_about_authentication(session: Session, order: Order) -> bool:
