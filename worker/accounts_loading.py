@@ -28,8 +28,8 @@ from worker.readable_file import FileRefused, Problem
 class Loaded:
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
-    orders: list[UUID] = field(default_factory=list)
-    """placed now, one per listed subscription; workers carry them on"""
+    orders: dict[str, list[UUID]] = field(default_factory=dict)
+    """placed now, one per listed subscription, by account; workers carry them on"""
 
 
 def load(listed: AccountsFile) -> Loaded:
@@ -108,7 +108,7 @@ def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[
         except (CartRefused, placement.PlacementRefused) as refused:
             yield Problem(subscription.line, f"{where}: cannot be had: {refused}")
         else:
-            loaded.orders.append(order)
+            loaded.orders.setdefault(listed.code, []).append(order)
 
 
 def _place(session: Session, listed: AccountListed, wanted: SubscriptionListed, contact: UUID, key: str) -> UUID:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from api_stub.demo.command import demo
 from worker.commands import failures, loading, orders, process
 from worker.commands.shown_settings import show_settings
 
@@ -15,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(demo)
 app.command()(process.api)
 app.command()(process.worker)
 app.command()(process.beat)

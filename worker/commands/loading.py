@@ -48,7 +48,7 @@ def load_accounts(file: File) -> None:
     loaded = accounts_loading.load(parsed)
     typer.echo(
         f"{len(loaded.new)} accounts are new, {len(loaded.known)} were there; "
-        f"{len(loaded.orders)} orders placed for what they have already."
+        f"{sum(map(len, loaded.orders.values()))} orders placed for what they have already."
     )
 
 

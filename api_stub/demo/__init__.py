@@ -1,0 +1,1 @@
+"""`prorata demo`: sample orders placed over HTTP, followed, and held against what must come of them."""

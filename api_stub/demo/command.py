@@ -1,0 +1,120 @@
+"""`prorata demo`: the whole system, real orders, a table of what came of them."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from api_stub import sample as sample_files
+from api_stub.demo import display, running
+from api_stub.demo.running import Prepared, Results
+from api_stub.demo.sample_orders import SampleOrder, read
+from worker import stack as stacks
+from worker.stack import Stack
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="leave it running afterwards, until Ctrl-C")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(file_okay=False, help="for data and logs; a new one under .prorata unless told")
+    ] = None,
+) -> None:
+    """Start everything, place the sample orders over HTTP, follow them, and show what came of each.
+
+    Exit status 0 only if every sample order ended as it must, and the payment provider's books agree.
+    """
+    began = time.monotonic()
+    console = Console()
+    samples = read(sample_files.ORDERS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with _scratch(folder, console) as place, _started(place, console, flower=keep) as stack:
+        console.print(f"up after {time.monotonic() - began:.1f} s; {len(samples)} sample orders", highlight=False)
+        prepared = running.prepare(stack.settings, stack.addresses)
+        with display.Screen(console, len(samples)) as screen:
+            results = running.run(prepared, stack.addresses, samples, screen)
+        stack.check()
+        _show(console, samples, results, prepared)
+        console.print(f"{time.monotonic() - began:.1f} s in all", highlight=False)
+        if keep:
+            _stay(console, stack, prepared)
+        if not results.as_expected:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _scratch(folder: Path | None, console: Console) -> Iterator[Path]:
+    """A folder of this run's own, removed if all went well; one that was asked for stays."""
+    place = (folder or Path(".prorata") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}").absolute()
+    try:
+        yield place
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            console.print(f"Data and logs are in {escape(str(place))}", highlight=False)
+            raise
+        shutil.rmtree(place, ignore_errors=folder is None)
+        raise
+    if folder is None:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]:
+    with console.status("starting") as status:
+        starting = stacks.running(
+            folder,
+            chosen=running.SETTINGS,
+            flower=flower,
+            durable=False,
+            say=lambda what: status.update(f"starting: {what}"),
+        )
+        stack = starting.__enter__()
+    try:
+        yield stack
+    except BaseException:
+        starting.__exit__(*sys.exc_info())
+        raise
+    starting.__exit__(None, None, None)
+
+
+def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, prepared: Prepared) -> None:
+    languages = {account.code: str(account.columns["language"]) for account in prepared.accounts.accounts}
+    console.print(display.results(results.played, results.complaints, languages))
+    for name, complaints in results.complaints.items():
+        for complaint in complaints:
+            console.print(f"[red]{escape(name)}: {escape(complaint)}[/]", highlight=False)
+    for difference in results.books.differences:
+        console.print(f"[red]{escape(difference)}[/]", highlight=False)
+    wrong = sum(bool(complaints) for complaints in results.complaints.values())
+    ended = f"{len(samples) - wrong} of {len(samples)} sample orders ended as they must"
+    books = results.books
+    agree = "agree" if not books.differences else "DO NOT agree"
+    console.print(
+        f"{ended}; Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders {agree}.",
+        highlight=False,
+        style="bold",
+    )
+
+
+def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
+    at = stack.addresses
+    for what, where in (
+        ("API", f"{at.api}/openapi.json"),
+        ("its key", prepared.key),
+        ("emails", at.mailbox),
+        ("Stripe's books", f"{at.stripe}/_control/books"),
+        ("VIES's questions", f"{at.vies}/_control/requests"),
+        ("Flower", str(at.flower)),
+        ("logs", str(stack.folder)),
+    ):
+        console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
+    console.print("Everything runs until Ctrl-C.", style="bold")
+    signal.pause()
