@@ -43,7 +43,7 @@ class PricedLine:
     period_end: Mapped[datetime]
     anchor_day: Mapped[int]
     from_tier: Mapped[str | None] = mapped_column(String(60))
-    """what a change starts from; None on lines that start anew"""
+    """what a change, or the purchase of a running trial, starts from; None on lines that start anew"""
     from_seats: Mapped[int | None]
     from_interval: Mapped[Interval | None] = mapped_column(text_enum(Interval, "from_interval"))
     from_period_id: Mapped[UUID | None]

@@ -6,7 +6,7 @@ Source: DESIGN.md sections 3 (rules 3, 4, 6 to 9) and 4.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -139,9 +139,18 @@ def _line(
 ) -> QuotedLine:
     if wish.action is Action.TRIAL:
         return _trial(position, wish, offer, vat, clock)
-    if wish.action is Action.CHANGE and held is not None and held.interval is None:
-        return _changed_trial(position, wish, held, vat, clock)
-    return _charged(position, wish, offer, held if wish.action is Action.CHANGE else None, vat, clock)
+    trial = held if held is not None and held.interval is None and clock.as_of < held.period.end else None
+    if wish.action is Action.CHANGE and trial is not None:
+        return _from_trial(_changed_trial(position, wish, trial, vat, clock), trial)
+    if wish.action is Action.CHANGE:
+        return _charged(position, wish, offer, held, vat, clock)
+    bought = _charged(position, wish, offer, None, vat, clock)
+    return _from_trial(bought, trial) if trial is not None else bought
+
+
+def _from_trial(line: QuotedLine, trial: RunningPeriod) -> QuotedLine:
+    """The line with what it starts from: a running trial, which cost nothing."""
+    return replace(line, from_tier=trial.tier, from_seats=trial.seats)
 
 
 def _charged(
@@ -208,8 +217,7 @@ def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock:
 
 def _changed_trial(position: int, wish: CartLine, held: RunningPeriod, vat: VatDecision, clock: Clock) -> QuotedLine:
     """Seats and tier of a running trial change for nothing, and it ends when it would have ended."""
-    line = _free(position, wish, wish.tier or held.tier, wish.seats or held.seats, held.period, vat, clock)
-    return QuotedLine(**{**asdict(line), "from_tier": held.tier, "from_seats": held.seats})
+    return _free(position, wish, wish.tier or held.tier, wish.seats or held.seats, held.period, vat, clock)
 
 
 def _free(
