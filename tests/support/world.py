@@ -4,6 +4,8 @@ Only the clock is ours, so that a test can say what day it is. Steps are called 
 chain would; tests/e2e runs the same on Celery workers.
 """
 
+import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -11,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
-from sqlalchemy import create_engine, select
+import stripe
+from sqlalchemy import case, create_engine, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import ledger
@@ -21,14 +25,15 @@ from models.catalogue import CatalogueVersion, Price, Product, Tier
 from models.messages import OutboxMessage, SentLetter
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
-from models.rules.cart import Action, CartLine
+from models.rules.cart import Action, CartLine, Refusal
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment, Subscription, SupportCase
-from tasks import payment_details, pipeline, placement, wiring
+from tasks import payment_details, pipeline, placement, webhooks, wiring
 from tasks.policy import Policy, Seller
+from tasks.quoting import CartRefused
 from tests.support.mailbox import Mailbox, running_mailbox
-from tests.support.stripe_stand_in import StripeStandIn
+from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.vies import Vies
@@ -171,6 +176,71 @@ class World:
             if (after.status, after.next_step) == (before.status, before.next_step):
                 return after
         return self.order(order_id)
+
+    def deliver(self, order_id: UUID, step: Step) -> str:
+        """One delivery of one step; returns its outcome."""
+        return str(pipeline.TASKS[step](order_id))
+
+    def go_on(self, order_id: UUID, *, times: int = 4) -> Order:
+        """Let leases and waits run out, and carry on; again where a step was postponed."""
+        for _ in range(times):
+            self.let_waits_run_out(order_id)
+            if self.run(order_id).status is not OrderStatus.OPEN:
+                break
+        return self.order(order_id)
+
+    def let_waits_run_out(self, order_id: UUID) -> None:
+        """As if lease, retry delay and patience of the sweep were over; lease tokens stay, as after a crash."""
+        past = func.clock_timestamp() - timedelta(seconds=1)
+        with self.begin() as session:
+            session.execute(
+                update(Order)
+                .where(Order.id == order_id)
+                .values(
+                    lease_until=case((Order.lease_token.is_not(None), past)),
+                    next_attempt_at=None,
+                    wake_at=case((Order.wake_at.is_not(None), past)),
+                )
+                .execution_options(synchronize_session=False)
+            )
+
+    def confirm(self, order_id: UUID, quote_id: UUID | None = None) -> None:
+        """Accept a fresh quote: the proposed one, unless told."""
+        accepted = quote_id or self.order(order_id).proposed_quote_id
+        assert accepted is not None
+        with self.begin() as session:
+            placement.confirm(session, order_id=order_id, quote_id=accepted, now=self.time)
+
+    def pay_again(self, order_id: UUID) -> None:
+        with self.begin() as session:
+            placement.pay_again(session, order_id=order_id)
+
+    def cancel(self, order_id: UUID) -> OrderStatus:
+        with self.begin() as session:
+            return placement.cancel(session, order_id=order_id, by="the customer", now=self.time)
+
+    def refused(self, customer: Customer, *cart: CartLine, contact_id: UUID | None = None) -> list[Refusal]:
+        """Why the cart gets no quote."""
+        with pytest.raises(CartRefused) as refusal:
+            self.quote(customer, *cart, contact_id=contact_id)
+        return list(refusal.value.refusals)
+
+    def authenticate(self, order_id: UUID, outcome: str = "succeed") -> None:
+        """What the customer does on the bank's page: `succeed` or `fail`."""
+        facts = self.order(order_id).reason_facts or {}
+        httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=20)
+
+    def notify(self, charge_ref: str, kind: str = "payment_intent.succeeded", *, event_id: str | None = None) -> None:
+        """A signed webhook about a charge arrives and is handled."""
+        self.receive(charge_ref, kind, event_id=event_id)
+        webhooks.handle_webhooks()
+
+    def receive(self, charge_ref: str, kind: str, *, event_id: str | None = None) -> str:
+        about = {"object": {"id": charge_ref, "object": "payment_intent"}}
+        event = {"id": event_id or f"evt_{uuid4().hex}", "object": "event", "type": kind, "data": about}
+        payload = json.dumps(event)
+        signature = stripe.WebhookSignature.generate_signature_header(payload, WEBHOOK_SECRET, int(time.time()))
+        return webhooks.receive(payload.encode(), str(signature))
 
     def order(self, order_id: UUID) -> Order:
         with self.begin() as session:
