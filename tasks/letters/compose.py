@@ -1,7 +1,6 @@
 """A letter, composed: what is said, once; laid out as text and as HTML; under a Message-ID that never changes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from models.accounts import Account, Contact
@@ -16,16 +15,10 @@ from tasks.letters.occasion import Occasion
 from tasks.letters.refund_notice import refund_notice
 from tasks.letters.seat_prompt import seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
+from tasks.letters.vat_correction import VatCorrection, vat_correction
 from tasks.letters.wording import Wording, one_line
 from tasks.policy import Seller
-from tasks.ports import Letter
-
-_CONTENTS: Final[Mapping[LetterKind, Callable[[Occasion], Content]]] = {
-    LetterKind.CONFIRMATION: confirmation,
-    LetterKind.TRIAL_WELCOME: trial_welcome,
-    LetterKind.SEAT_PROMPT: seat_prompt,
-    LetterKind.REFUND_NOTICE: refund_notice,
-}
+from tasks.ports import Attachment, Letter
 
 
 def compose(
@@ -41,12 +34,15 @@ def compose(
     reason: str | None = None,
     refunded_minor: int | None = None,
     unassigned: Mapping[str, int] | None = None,
+    correction: VatCorrection | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> Letter:
     """The letter of `kind` to `contact`, in the order's language and the account's time zone.
 
     card: what the customer knows it by, 'Visa •••• 4242'. reason: for a refund notice, the code of why.
     refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
     unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
+    correction: for a VAT correction, what it comes to. attachments: go with the letter as they are.
     """
     occasion = Occasion(
         w=Wording(order.language, order.currency, account.timezone),
@@ -61,7 +57,7 @@ def compose(
         refunded_minor=refunded_minor,
         unassigned=unassigned,
     )
-    content = _CONTENTS[kind](occasion)
+    content = _content(kind, occasion, correction)
     return Letter(
         message_id=message_id(order.id, kind, seller.mail_domain),
         to=contact.email,
@@ -69,7 +65,22 @@ def compose(
         text=as_text(content),
         html=as_html(content, language=order.language.value, sender=seller.name),
         language=order.language.value,
+        attachments=tuple(attachments),
     )
+
+
+def _content(kind: LetterKind, occasion: Occasion, correction: VatCorrection | None) -> Content:
+    match kind:
+        case LetterKind.CONFIRMATION:
+            return confirmation(occasion)
+        case LetterKind.TRIAL_WELCOME:
+            return trial_welcome(occasion)
+        case LetterKind.SEAT_PROMPT:
+            return seat_prompt(occasion)
+        case LetterKind.REFUND_NOTICE:
+            return refund_notice(occasion)
+        case LetterKind.VAT_CORRECTION:
+            return vat_correction(occasion, correction)
 
 
 def message_id(order_id: UUID, kind: LetterKind, domain: str) -> str:

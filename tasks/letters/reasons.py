@@ -10,9 +10,7 @@ CANCELLED: Final[Mapping[str, str]] = {
     "customer-did-not-answer": mark("The order was cancelled because it waited too long for an answer."),
 }
 
-_OVERTAKEN: Final = mark(
-    "Your subscription was changed in the meantime, so the order could no longer be carried out."
-)
+_OVERTAKEN: Final = mark("Your subscription was changed in the meantime, so the order could no longer be carried out.")
 
 UNDONE: Final[Mapping[str, str]] = {
     **CANCELLED,

@@ -1,9 +1,9 @@
 """A language with its money, numbers and dates: everything a sentence to a customer is made of."""
 
+import datetime as dt
 import re
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Final
@@ -77,13 +77,17 @@ class Wording:
         pattern = self.locale.percent_formats[None]
         return str(pattern.apply(rate / 100, self.locale, decimal_quantization=False))
 
-    def date(self, moment: datetime) -> str:
+    def date(self, moment: dt.datetime) -> str:
         """The day, written out, in the time zone."""
-        text = format_date(local(moment, self.timezone).date(), "long", locale=self.locale)
+        return self.day(local(moment, self.timezone).date())
+
+    def day(self, day: dt.date) -> str:
+        """A calendar day, written out."""
+        text = format_date(day, "long", locale=self.locale)
         # CLDR has no ordinal for the first of the month, which French always writes.
         return re.sub(r"^1 ", "1er ", text) if self.language is Language.FR else text
 
-    def moment(self, moment: datetime) -> str:
+    def moment(self, moment: dt.datetime) -> str:
         """Day and time to the second, with the name of the zone's time: '1 November 2026, 09:30:00 CET'."""
         here = local(moment, self.timezone)
         zone = here.tzname() or ""

@@ -1,0 +1,88 @@
+"""The letter after the VAT registry answered late: VAT that is due after all, or VAT that is given back, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tasks.letters.content import Content, Paragraph, Row, Table, Weight
+from tasks.letters.occasion import Occasion
+
+
+@dataclass(frozen=True, slots=True)
+class VatCorrection:
+    """What was corrected, in minor units of the order's currency."""
+
+    vat_minor: int
+    """above zero: VAT due after all; below: VAT given back to the balance"""
+    documents: tuple[str, ...] = ()
+    """numbers of the invoices and credit notes that correct the order's"""
+    due_at: datetime | None = None
+    """when VAT due after all is to be paid"""
+
+
+def vat_correction(o: Occasion, correction: VatCorrection | None) -> Content:
+    """Without a correction the letter says what happened, but not how much it comes to."""
+    given_back = correction.vat_minor < 0 if correction else bool(o.order.vat_set_aside)
+    rows = _rows(o, correction) if correction else ()
+    table = (Table(title=o.w.say("VAT of order %(number)s", number=str(o.order.number)), rows=rows),) if rows else ()
+    return _given_back(o, table) if given_back else _due(o, table)
+
+
+def _given_back(o: Occasion, table: tuple[Table, ...]) -> Content:
+    w, number = o.w, str(o.order.number)
+    return Content(
+        subject=w.say("The VAT of order %(number)s is given back", number=number),
+        title=w.say("Your VAT number is confirmed"),
+        greeting=o.greeting,
+        blocks=(
+            Paragraph(
+                w.say(
+                    "When %(account)s placed order %(number)s, the VAT registry could not be asked about your VAT number,"
+                    " so VAT was charged. The registry has confirmed the number now, and the VAT is added to your"
+                    " balance, which pays for future orders first.",
+                    account=o.account.name,
+                    number=number,
+                )
+            ),
+            *table,
+        ),
+        closing=o.closing,
+    )
+
+
+def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
+    w, number = o.w, str(o.order.number)
+    return Content(
+        subject=w.say("VAT is due on order %(number)s", number=number),
+        title=w.say("Your VAT number is not valid"),
+        greeting=o.greeting,
+        blocks=(
+            Paragraph(
+                w.say(
+                    "When %(account)s placed order %(number)s, the VAT registry could not be asked about your VAT number,"
+                    " so we accepted it for the time being. The registry has answered now that the number is not valid:"
+                    " the order bears VAT.",
+                    account=o.account.name,
+                    number=number,
+                )
+            ),
+            *table,
+            Paragraph(
+                w.say(
+                    "We do not charge your payment method for it; please pay it as the corrected invoice says. Please"
+                    " also correct or remove the VAT number of your account."
+                )
+            ),
+        ),
+        closing=o.closing,
+    )
+
+
+def _rows(o: Occasion, correction: VatCorrection) -> tuple[Row, ...]:
+    w, vat_minor = o.w, correction.vat_minor
+    label = w.say("Added to your balance") if vat_minor < 0 else w.say("VAT due")
+    documents = Row(w.say("Corrected by"), w.listed(list(correction.documents)))
+    return (
+        *((documents,) if correction.documents else ()),
+        *((Row(w.say("Payable by"), w.date(correction.due_at)),) if correction.due_at else ()),
+        Row(label, w.money(abs(vat_minor)), Weight.TOTAL),
+    )

@@ -1,0 +1,96 @@
+"""The catalogues hold what the source asks for: all of it, nothing else, with the same placeholders."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from models.accounts import Language
+from tasks import locales
+from tasks.letters.wording import LOCALES
+from tasks.locales import SOURCE_LANGUAGE, po_path, read_catalogue
+from tasks.locales.messages import messages, untranslated
+
+TRANSLATED = [language for language in Language if language is not SOURCE_LANGUAGE]
+every_translation = pytest.mark.parametrize("language", TRANSLATED, ids=lambda each: each.value)
+REMEDY = "run python -m tasks.locales, and translate what it names"
+
+
+@pytest.fixture(scope="module")
+def asked_for() -> Catalog:
+    return messages()
+
+
+def forms(text: object) -> list[str]:
+    return [str(each) for each in text] if isinstance(text, list | tuple) else [str(text)]
+
+
+@every_translation
+def test_nothing_is_missing_or_stale(language: Language, asked_for: Catalog) -> None:
+    def ids(catalogue: Catalog) -> set[object]:
+        return {message.id for message in catalogue if message.id}
+
+    assert ids(read_catalogue(language)) == ids(asked_for), REMEDY
+
+
+@every_translation
+def test_nothing_is_untranslated_or_doubtful(language: Language) -> None:
+    catalogue = read_catalogue(language)
+    assert untranslated(catalogue) == [], REMEDY
+    assert [message.id for message in catalogue if message.fuzzy] == []
+    assert not catalogue.obsolete
+    assert not catalogue.fuzzy
+
+
+@every_translation
+def test_placeholders_are_the_same_in_every_form(language: Language) -> None:
+    for message in read_catalogue(language):
+        if not message.id:
+            continue
+        placeholders = {tuple(sorted(Counter(re.findall(r"%(?:\(\w+\))?.", form)))) for form in forms(message.string)}
+        assert placeholders <= {tuple(sorted(Counter(re.findall(r"%(?:\(\w+\))?.", f)))) for f in forms(message.id)}
+        assert len(placeholders) == 1, message.id
+
+
+@every_translation
+def test_every_plural_has_its_form(language: Language) -> None:
+    catalogue = read_catalogue(language)
+    plurals = [message for message in catalogue if message.pluralizable]
+    assert plurals
+    assert {len(forms(message.string)) for message in plurals} == {catalogue.num_plurals}
+
+
+@every_translation
+def test_sentences_end_as_the_english_do(language: Language) -> None:
+    for message in read_catalogue(language):
+        for english, translated in zip(forms(message.id), forms(message.string), strict=True):
+            if message.id:
+                assert (english[-1:] == ".") <= (translated[-1:] == "."), message.id
+                assert translated == translated.strip()
+
+
+def test_every_message_in_the_source_is_found(asked_for: Catalog) -> None:
+    """An f-string or a variable around a message would hide it from the extraction."""
+    found = {form for message in asked_for if message.id for form in forms(message.id)}
+    missed = [text for path in sorted(Path("tasks").rglob("*.py")) for text in _spoken(path) if text not in found]
+    assert missed == []
+
+
+def _spoken(path: Path) -> list[str]:
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    arguments = {"say": 1, "say_n": 2, "mark": 1}
+    texts: list[str] = []
+    for call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        taken = call.args[: arguments.get(name, 0)]
+        texts += [arg.value for arg in taken if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    return texts
+
+
+def test_every_language_is_wired() -> None:
+    assert set(LOCALES) == set(Language)
+    assert all(po_path(language).is_file() for language in TRANSLATED)
+    assert {path.parts[-3] for path in locales.FOLDER.rglob("*.po")} == {language.value for language in TRANSLATED}

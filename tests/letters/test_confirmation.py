@@ -1,0 +1,167 @@
+"""The confirmation's figures: those of the order, in the customer's way of writing them."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.accounts import Language
+from models.rules.quote import Quoted
+from models.rules.vat import Treatment, VatDecision
+from models.states import LetterKind, PaymentKind
+from tests.letters.orders import (
+    CUT,
+    OUT_OF_SCOPE,
+    PURCHASE,
+    REVERSE_CHARGE,
+    TEN_DAYS_LEFT,
+    TRIAL,
+    UPGRADE,
+    account,
+    letter,
+    priced,
+)
+
+MIXED = priced(UPGRADE, TRIAL, balance_minor=5000)
+
+
+def confirmed(quoted: Quoted, language: Language = Language.EN, **other: Any) -> str:
+    return letter(LetterKind.CONFIRMATION, quoted, language=language, **other).text
+
+
+def row(text: str, label: str) -> str:
+    """The figure beside `label`, in the last row that has it."""
+    found = re.findall(rf"^{re.escape(label)} {{2,}}(\S.*)$", text, re.MULTILINE)
+    return str(found[-1])
+
+
+@pytest.mark.parametrize(
+    ("language", "charge", "credit", "due", "period"),
+    [
+        (Language.EN, "€300.00", "-€33.33", "€267.34", "21 November 2026 – 21 December 2026"),
+        (Language.DE, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21. November 2026 – 21. Dezember 2026"),
+        (Language.ES, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 de noviembre de 2026 – 21 de diciembre de 2026"),
+        (Language.FR, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 novembre 2026 – 21 décembre 2026"),
+        (Language.IT, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 novembre 2026 – 21 dicembre 2026"),
+    ],
+)
+def test_figures_are_written_as_the_language_writes_them(
+    language: Language, charge: str, credit: str, due: str, period: str
+) -> None:
+    text = confirmed(MIXED, language)
+    for figure in (charge, credit, due):
+        assert re.search(rf" {re.escape(figure)}$", text, re.MULTILINE)
+    assert f" {period}\n" in text
+
+
+def test_a_single_seat_in_german_is_11_90() -> None:
+    assert row(confirmed(priced(PURCHASE), Language.DE), "Abgebucht von Visa •••• 4242") == "11,90\xa0€"
+
+
+def test_thousands_in_french_are_set_off_by_narrow_spaces() -> None:
+    text = confirmed(priced(replace(PURCHASE, seats=1000)), Language.FR)
+    assert row(text, "Débité de Visa •••• 4242") == "11\u202f900,00\xa0€"
+
+
+@pytest.mark.parametrize(
+    ("currency", "figure"), [("EUR", "€11.90"), ("JPY", "JP¥1,190"), ("KWD", "KWD\xa01.190"), ("IQD", "IQD\xa01.190")]
+)
+def test_each_currency_has_its_own_decimals(currency: str, figure: str) -> None:
+    text = confirmed(priced(PURCHASE), order={"currency": currency})
+    assert row(text, "Charged to Visa •••• 4242") == figure
+
+
+def test_the_arithmetic_of_a_change_is_complete() -> None:
+    text = confirmed(priced(UPGRADE))
+    figures = [
+        row(text.split("Total of order")[0], label)
+        for label in ("15 × €20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
+    ]
+    assert figures == ["€300.00", "-€33.33", "€266.67", "€50.67", "€317.34"]
+    assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
+    assert row(text, "Renews on") == "21 December 2026"
+
+
+def test_line_totals_sum_to_the_order() -> None:
+    text = confirmed(priced(replace(PURCHASE, product="wiki"), UPGRADE))
+    *lines, total = re.findall(r"^Total +€([\d.]+)$", text, re.MULTILINE)
+    assert sum(map(Decimal, lines)) == Decimal(total) == Decimal("329.24")
+
+
+def test_the_balance_pays_first() -> None:
+    text = confirmed(priced(UPGRADE, balance_minor=5000))
+    assert row(text, "Paid from your balance") == "-€50.00"
+    assert row(text, "Charged to Visa •••• 4242") == "€267.34"
+
+
+def test_a_balance_that_pays_for_all_leaves_nothing_due() -> None:
+    text = confirmed(priced(PURCHASE, balance_minor=5000))
+    assert row(text, "Nothing due") == "€0.00"
+    assert "Charged to" not in text
+
+
+def test_what_a_reduction_gives_back_becomes_balance() -> None:
+    text = confirmed(priced(CUT))
+    assert row(text, "Added to your balance") == "€15.86"
+    assert "Charged to" not in text
+
+
+def test_an_invoiced_order_says_when_it_is_due() -> None:
+    invoiced = {"payment_kind": PaymentKind.INVOICE, "payment_due_at": TEN_DAYS_LEFT}
+    text = confirmed(priced(PURCHASE), Language.ES, order=invoiced)
+    said = re.sub(r" +", " ", text.replace("\n", " "))
+    assert "A pagar mediante factura, con vencimiento el 21 de noviembre de 2026 11,90\xa0€" in said
+
+
+def test_dates_are_those_of_the_accounts_time_zone() -> None:
+    text = confirmed(priced(PURCHASE), account=account(timezone="America/New_York"))
+    assert "It took effect on 20 November 2026, 18:00:00 EST" in " ".join(text.split())
+
+
+def test_a_trial_in_a_mixed_order_costs_nothing_and_ends_by_itself() -> None:
+    text = " ".join(confirmed(MIXED).split())
+    assert "Trial period 21 November 2026 – 5 December 2026" in text
+    assert "ends by itself on 5 December 2026, 00:00:00 CET, without a charge" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "note"),
+    [
+        (Language.EN, "Reverse charge: the recipient is liable for the VAT"),
+        (Language.DE, "Steuerschuldnerschaft des Leistungsempfängers"),
+        (Language.ES, "Inversión del sujeto pasivo"),
+        (Language.FR, "Autoliquidation"),
+        (Language.IT, "Inversione contabile (reverse charge)"),
+    ],
+)
+def test_reverse_charge_is_named_as_the_law_names_it(language: Language, note: str) -> None:
+    text = confirmed(priced(PURCHASE, vat=REVERSE_CHARGE), language, order={"vat_number": "ESB12345674"})
+    assert note in text
+    assert "2006/112" in text
+    assert "ESB12345674" in text
+
+
+def test_reverse_charge_gives_back_the_tax_once_charged() -> None:
+    text = confirmed(priced(UPGRADE, vat=REVERSE_CHARGE))
+    assert row(text.split("Total of order")[0], "VAT") == "-€6.33"
+
+
+def test_a_sale_outside_the_union_says_so() -> None:
+    assert "Outside the scope of EU VAT" in confirmed(priced(PURCHASE, vat=OUT_OF_SCOPE))
+
+
+def test_the_destinations_rate_names_the_country() -> None:
+    finland = VatDecision(Treatment.DESTINATION_RATE, Decimal("25.500"), None)
+    text = confirmed(priced(PURCHASE, vat=finland), Language.DE, account=account(country="FI"))
+    assert "USt. zum Steuersatz des Bestimmungslands: Finnland." in text
+    assert row(text, "USt. 25,5\xa0%") == "2,55\xa0€"
+
+
+@pytest.mark.parametrize(
+    ("flag", "note"), [("vat_provisional", "We will ask again"), ("vat_set_aside", "the VAT is credited to you")]
+)
+def test_an_unanswered_vat_number_is_told(flag: str, note: str) -> None:
+    assert note not in " ".join(confirmed(priced(PURCHASE)).split())
+    assert note in " ".join(confirmed(priced(PURCHASE), order={flag: True}).split())

@@ -1,0 +1,123 @@
+"""Every kind of letter, in every language, for every kind of order."""
+
+import re
+from typing import Any
+
+import pytest
+
+from models.accounts import Language
+from models.rules.quote import Quoted
+from models.states import LetterKind, PaymentKind
+from tasks.letters.compose import message_id
+from tasks.letters.vat_correction import VatCorrection
+from tasks.ports import Letter
+from tests.letters.orders import (
+    CUT,
+    ORDER_ID,
+    OUT_OF_SCOPE,
+    PURCHASE,
+    REVERSE_CHARGE,
+    TEN_DAYS_LEFT,
+    TRIAL,
+    UPGRADE,
+    letter,
+    priced,
+)
+from tests.letters.reading import read
+
+INVOICED = {
+    "payment_kind": PaymentKind.INVOICE,
+    "payment_due_at": TEN_DAYS_LEFT,
+    "vat_number": "ESB12345674",
+    "vat_provisional": True,
+}
+VAT_DUE = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
+ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
+    "purchase": (LetterKind.CONFIRMATION, priced(PURCHASE), {}),
+    "upgrade": (LetterKind.CONFIRMATION, priced(UPGRADE, balance_minor=5000), {"order": {"vat_set_aside": True}}),
+    "reduction": (LetterKind.CONFIRMATION, priced(CUT, TRIAL), {}),
+    "invoiced": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=REVERSE_CHARGE), {"order": INVOICED}),
+    "abroad": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=OUT_OF_SCOPE), {}),
+    "trial": (LetterKind.TRIAL_WELCOME, priced(TRIAL), {}),
+    "seats": (LetterKind.SEAT_PROMPT, priced(UPGRADE), {}),
+    "refund": (LetterKind.REFUND_NOTICE, priced(UPGRADE, balance_minor=1000), {}),
+    "vat-due": (LetterKind.VAT_CORRECTION, priced(PURCHASE), {"correction": VAT_DUE}),
+    "vat-back": (LetterKind.VAT_CORRECTION, priced(PURCHASE), {"correction": VatCorrection(-190)}),
+    "nothing-charged": (LetterKind.REFUND_NOTICE, priced(CUT), {}),
+}
+
+every_letter = pytest.mark.parametrize("language", Language, ids=lambda each: each.value)
+every_order = pytest.mark.parametrize("name", ORDERS)
+MONEY = re.compile(r"[-\d][\d.,  ]*\d(?: |)€|-?€[\d.,]+")
+
+
+def composed(name: str, language: Language, **other: Any) -> Letter:
+    kind, quoted, facts = ORDERS[name]
+    return letter(kind, quoted, language=language, reason="subscription-changed", **{**facts, **other})
+
+
+@every_letter
+@every_order
+def test_nothing_is_left_unfilled(name: str, language: Language) -> None:
+    made = composed(name, language)
+    for part in (made.subject, made.text, *read(made.html).texts):
+        assert not re.search(r"%\(|\{\{|\{%|\bNone\b|Undefined|&amp;", part)
+        assert part.strip()
+
+
+@every_letter
+@every_order
+def test_text_and_html_say_the_same(name: str, language: Language) -> None:
+    made = composed(name, language)
+    seen = read(made.html)
+    said = " ".join(made.text.split())
+    unlinked = [text for text in seen.texts if text not in (made.subject, "Prorata GmbH")]
+    assert [text for text in unlinked if " ".join(text.split()) not in said] == []
+    assert set(seen.links) == set(re.findall(r"https://\S+", made.text))
+    assert sorted(MONEY.findall(made.text)) == sorted(MONEY.findall("\n".join(seen.texts)))
+
+
+@every_letter
+@every_order
+def test_text_fits_a_terminal(name: str, language: Language) -> None:
+    lines = composed(name, language).text.splitlines()
+    assert [line for line in lines if len(line) > 78 and not line.startswith("https://")] == []
+
+
+@every_letter
+@every_order
+def test_figures_stand_at_the_right_edge(name: str, language: Language) -> None:
+    text = composed(name, language).text
+    figures = [line for line in text.splitlines() if re.search(r"\S {2,}-?[€\d][\d.,  ]*(?: €)?$", line)]
+    assert {len(line) for line in figures} <= {76}
+
+
+@every_order
+def test_each_language_has_words_of_its_own(name: str) -> None:
+    texts = {language: composed(name, language).text for language in Language}
+    assert len(set(texts.values())) == len(Language)
+
+
+@every_order
+def test_html_fetches_nothing_and_runs_nothing(name: str) -> None:
+    seen = read(composed(name, Language.EN).html)
+    assert not {"script", "img", "link", "iframe", "style", "form"} & set(seen.tags)
+    assert all(link.startswith("https://billing.prorata.example") for link in seen.links)
+
+
+def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:
+    made = composed("purchase", Language.IT)
+    assert (made.to, made.language) == ("ada@beispiel.example", "it")
+    assert '<html lang="it">' in made.html
+
+
+@pytest.mark.parametrize("kind", LetterKind)
+def test_the_message_id_comes_from_order_and_kind_alone(kind: LetterKind) -> None:
+    made = {letter(kind, priced(UPGRADE, TRIAL), language=language).message_id for language in Language}
+    assert made == {f"<order-{ORDER_ID}.{kind.value}@prorata.example>"}
+
+
+def test_a_message_id_is_ascii_whatever_the_domain() -> None:
+    assert message_id(ORDER_ID, LetterKind.CONFIRMATION, "bücher.example") == (
+        "<order-0192f000-0000-7000-8000-000000001001.confirmation@xn--bcher-kva.example>"
+    )

@@ -1,0 +1,170 @@
+"""Why this amount: sentences from which the amount can be worked out again."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.accounts import Language
+from models.orders import QuoteLine
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
+from models.rules.proration import Granularity
+from tasks.letters.explain import explain, explain_settlement
+from tests.letters.orders import (
+    CUT,
+    NAMES,
+    OUT_OF_SCOPE,
+    PURCHASE,
+    REVERSE_CHARGE,
+    TEN_DAYS_LEFT,
+    TRIAL,
+    UPGRADE,
+    order_lines,
+    order_of,
+    priced,
+    quote_lines,
+    running,
+)
+
+
+def explained(lines: Any, language: Language = Language.EN, *, currency: str = "EUR") -> tuple[str, ...]:
+    (only,) = explain(lines, language=language, currency=currency, timezone="Europe/Berlin", names=NAMES)
+    return only.sentences
+
+
+def upgraded(**facts: Any) -> list[QuoteLine]:
+    return quote_lines(priced(UPGRADE, **facts))
+
+
+def test_a_change_is_explained_from_credit_to_total() -> None:
+    assert explained(upgraded()) == (
+        "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1 November 2026 to 1 December 2026.",
+        "When the change takes effect (21 November 2026, 00:00:00 CET), 864,000 of the 2,592,000 seconds of that period"
+        " are left (10 of 30 days).",
+        "So €33.33 is credited: €100.00 × 864,000 ÷ 2,592,000, rounded half up.",
+        "You now have 15 seats of Desk Business, billed monthly, for a new period from 21 November 2026 to"
+        " 21 December 2026: 15 × €20.00 = €300.00.",
+        "Charge less credit, net: €300.00 − €33.33 = €266.67.",
+        "VAT: €57.00 on the new period (19%), less €6.33 on the credit (19%, as it was charged), each rounded half up,"
+        " makes €50.67.",
+        "Net €266.67 and VAT €50.67 make €317.34.",
+    )
+
+
+def test_a_purchase_is_explained() -> None:
+    assert explained(quote_lines(priced(PURCHASE))) == (
+        "You buy 1 seat of Desk Team, billed monthly, for the period from 21 November 2026 to 21 December 2026:"
+        " 1 × €10.00 = €10.00.",
+        "VAT: 19% of €10.00, rounded half up, is €1.90.",
+        "Net €10.00 and VAT €1.90 make €11.90.",
+    )
+
+
+def test_a_trial_is_explained() -> None:
+    assert explained(quote_lines(priced(TRIAL))) == (
+        "You have 3 seats of Wiki Team, on a free trial.",
+        "The trial costs nothing and ends by itself on 5 December 2026, 00:00:00 CET, without a charge.",
+    )
+
+
+def test_a_changed_trial_is_explained_by_what_it_was() -> None:
+    trial = running(id=None, interval=None, charged_minor=0, tax_minor=0)
+    sentences = explained(quote_lines(priced(UPGRADE, held={"desk": trial})))
+    assert sentences[0] == (
+        "You had 10 seats of Desk Team, on a free trial; you now have 15 seats of Desk Business, on a free trial."
+    )
+
+
+def test_quote_and_order_are_explained_alike() -> None:
+    quoted = priced(UPGRADE)
+    assert explained(quote_lines(quoted)) == explained(order_lines(quoted))
+
+
+def test_each_line_is_explained_under_its_plan() -> None:
+    found = explain(quote_lines(priced(CUT, TRIAL)), language=Language.FR, currency="EUR", timezone="UTC", names=NAMES)
+    assert [(each.position, each.title) for each in found] == [(0, "Desk Team"), (1, "Wiki Team")]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (
+            Language.DE,
+            "Anteilig ergibt das eine Gutschrift von 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, kaufmännisch",
+        ),
+        (Language.ES, "Por prorrateo resulta un abono de 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, con redondeo"),
+        (
+            Language.FR,
+            "Il en résulte, au prorata, un crédit de 33,33\xa0€\xa0: 100,00\xa0€ × 864\u202f000 ÷ 2\u202f592\u202f000, arrondi",
+        ),
+        (
+            Language.IT,
+            "In proporzione ne risulta un accredito di 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, arrotondato",
+        ),
+    ],
+)
+def test_the_credit_is_explained_in_every_language(language: Language, sentence: str) -> None:
+    assert explained(upgraded(), language)[2].startswith(sentence)
+
+
+def test_a_share_that_comes_out_even_is_not_called_rounded() -> None:
+    even = upgraded(held={"desk": running(charged_minor=9000, tax_minor=1710)})
+    assert explained(even)[2] == "So €30.00 is credited: €90.00 × 864,000 ÷ 2,592,000."
+
+
+def test_days_are_explained_as_days() -> None:
+    assert explained(upgraded(granularity=Granularity.DAY))[1] == (
+        "When the change takes effect (21 November 2026, 00:00:00 CET), 10 of the 30 calendar days of that period are"
+        " left, the day of the change included."
+    )
+
+
+def test_days_that_are_not_whole_are_called_approximate() -> None:
+    later = upgraded(as_of=TEN_DAYS_LEFT + timedelta(seconds=1))
+    assert "863,999 of the 2,592,000 seconds of that period are left (about 10 of 30 days)" in explained(later)[1]
+
+
+def test_fractions_of_a_second_stay_seconds() -> None:
+    later = upgraded(as_of=TEN_DAYS_LEFT + timedelta(microseconds=1))
+    assert "863,999.999999 of the 2,592,000 seconds" in explained(later)[1]
+
+
+def test_what_cost_nothing_credits_nothing() -> None:
+    free = upgraded(held={"desk": running(charged_minor=0, tax_minor=0)})
+    assert explained(free)[1] == "As it cost nothing, nothing is credited for the time left."
+
+
+def test_a_rate_that_has_changed_since_is_told_apart() -> None:
+    old = upgraded(held={"desk": running(tax_minor=1600, tax_rate=Decimal("16.000"))})
+    assert "less €5.33 on the credit (16%, as it was charged)" in explained(old)[5]
+
+
+@pytest.mark.parametrize(("vat", "words"), [(REVERSE_CHARGE, "(reverse charge)"), (OUT_OF_SCOPE, "outside the scope")])
+def test_no_vat_is_explained_by_its_reason(vat: Any, words: str) -> None:
+    assert words in " ".join(explained(quote_lines(priced(PURCHASE, vat=vat))))
+
+
+@pytest.mark.parametrize(("currency", "unit"), [("JPY", "JP¥1,000"), ("KWD", "KWD\xa01.000")])
+def test_amounts_have_the_currencys_decimals(currency: str, unit: str) -> None:
+    assert f"1 × {unit} = {unit}" in explained(quote_lines(priced(PURCHASE)), currency=currency)[0]
+
+
+def test_an_annual_plan_says_so() -> None:
+    annual = CartLine(Action.PURCHASE, "desk", "team", 2, Interval.YEAR)
+    assert explained(quote_lines(priced(annual)), Language.IT)[0].startswith(
+        "Acquista 2 licenze Desk Team (fatturazione annuale), per il periodo 21 novembre 2026 – 21 novembre 2027"
+    )
+
+
+def test_the_settlement_is_explained() -> None:
+    def settled(quoted: Any) -> str:
+        return explain_settlement(order_of(quoted), language=Language.EN, timezone="UTC")[1]
+
+    assert settled(priced(PURCHASE)) == "€11.90 is due."
+    assert settled(priced(PURCHASE, balance_minor=190)) == "Your balance pays €1.90 of it first, so €10.00 is due."
+    assert settled(priced(replace(CUT, seats=1))) == (
+        "As you get money back, €27.76 is added to your balance, which pays for future orders first."
+    )

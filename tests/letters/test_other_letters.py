@@ -1,0 +1,106 @@
+"""Welcome, seat prompt and refund notice."""
+
+import re
+
+import pytest
+
+from models.accounts import Language
+from models.states import LetterKind, PaymentKind
+from tasks.letters.vat_correction import VatCorrection
+from tasks.ports import Attachment
+from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
+
+SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
+
+
+def said(kind: LetterKind, *cart: object, **other: object) -> str:
+    return " ".join(letter(kind, priced(*cart), **other).text.split())  # type: ignore[arg-type]
+
+
+def test_a_trial_is_welcomed_with_its_length_and_end() -> None:
+    text = said(LetterKind.TRIAL_WELCOME, TRIAL)
+    assert "Length of the trial 14 days" in text
+    assert "Ends by itself on 5 December 2026, 00:00:00 CET" in text
+    assert "there is no charge, and nothing to cancel" in text
+    assert "subscribe at any time" in text
+
+
+def test_the_welcome_is_about_trials_only() -> None:
+    assert "Desk" not in said(LetterKind.TRIAL_WELCOME, UPGRADE, TRIAL)
+
+
+@pytest.mark.parametrize(
+    ("unassigned", "subject"),
+    [(None, "5 seats are ready to be assigned"), ({"desk": 1}, "1 seat is ready to be assigned")],
+)
+def test_the_prompt_counts_the_seats_without_a_user(unassigned: dict[str, int] | None, subject: str) -> None:
+    assert letter(LetterKind.SEAT_PROMPT, priced(UPGRADE), unassigned=unassigned).subject == subject
+
+
+def test_the_prompt_links_to_where_seats_are_assigned() -> None:
+    made = letter(LetterKind.SEAT_PROMPT, priced(UPGRADE), unassigned={"desk": 7})
+    assert "Desk Business: 7 of 15 seats have yet to be assigned." in made.text
+    assert f"\n{SEATS_PAGE}\n" in made.text
+    assert f'href="{SEATS_PAGE}"' in made.html
+
+
+def test_the_prompt_says_what_becomes_of_seats_that_nobody_assigned() -> None:
+    text = said(LetterKind.SEAT_PROMPT, UPGRADE)
+    assert "Users can sign in only once a seat is assigned to them." in text
+    assert "they are billed like the others and can be assigned at any time" in text
+
+
+def test_the_prompt_leaves_out_lines_that_added_no_seats() -> None:
+    text = said(LetterKind.SEAT_PROMPT, CUT, TRIAL, unassigned={"desk": 2, "wiki": 3})
+    assert "Wiki Team: 3 of 3" in text
+    assert "Desk" not in text
+
+
+def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
+    text = letter(LetterKind.REFUND_NOTICE, priced(UPGRADE, balance_minor=1000), reason="subscription-changed").text
+    assert re.search(r"^Refunded to Visa •••• 4242 +€307.34$", text, re.MULTILINE)
+    assert re.search(r"^Returned to your balance +€10.00$", text, re.MULTILINE)
+    assert re.search(r"^Total given back +€317.34$", text, re.MULTILINE)
+    assert "Your subscription was changed in the meantime" in " ".join(text.split())
+    assert "5 to 10 business days" in text
+
+
+def test_an_invoiced_order_is_undone_without_a_refund() -> None:
+    text = said(LetterKind.REFUND_NOTICE, UPGRADE, order={"payment_kind": PaymentKind.INVOICE})
+    assert "Nothing was charged, so there is nothing to refund." in text
+
+
+def test_a_refund_after_completion_ends_what_was_bought() -> None:
+    made = letter(LetterKind.REFUND_NOTICE, priced(PURCHASE), reason="refunded-by-support")
+    assert made.subject == "Order 1001 was refunded"
+    assert "The subscriptions it bought have ended." in made.text
+    assert "as they were before" not in made.text
+
+
+def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
+    correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction)
+    assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
+    assert "Payable by 21 November 2026" in text
+    assert "VAT due €1.90" in text
+    assert "We do not charge your payment method" in text
+
+
+def test_vat_given_back_is_told_with_its_amount() -> None:
+    made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), correction=VatCorrection(-190))
+    assert made.subject == "The VAT of order 1001 is given back"
+    assert re.search(r"^Added to your balance +€1.90$", made.text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("set_aside", "title"), [(True, "is confirmed"), (False, "is not valid")])
+def test_a_vat_correction_without_figures_says_what_happened(set_aside: bool, title: str) -> None:
+    assert title in said(LetterKind.VAT_CORRECTION, PURCHASE, order={"vat_set_aside": set_aside})
+
+
+def test_attachments_go_with_the_letter() -> None:
+    invoice = Attachment("INV-2026-000001.pdf", "application/pdf", b"%PDF")
+    assert letter(LetterKind.CONFIRMATION, priced(PURCHASE), attachments=[invoice]).attachments == (invoice,)
+
+
+def test_an_unknown_reason_still_makes_a_letter() -> None:
+    assert "nicht abgeschlossen" in said(LetterKind.REFUND_NOTICE, UPGRADE, reason="???", language=Language.DE)

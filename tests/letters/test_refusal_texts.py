@@ -1,0 +1,94 @@
+"""What a customer reads when a cart is refused."""
+
+import re
+from typing import Any
+
+import pytest
+
+from models.accounts import Language
+from models.rules.cart import Refusal, RefusalCode
+from tasks.letters.refusal_texts import refusal_text
+from tests.letters.orders import NAMES, SELLER
+
+FACTS: dict[RefusalCode, dict[str, Any]] = {
+    RefusalCode.NOT_A_BILLING_CONTACT: {"billing_contacts": ["Ada Muster <ada@x.example>", "Bo <bo@x.example>"]},
+    RefusalCode.TOO_MANY_LINES: {"most": 50},
+    RefusalCode.UNKNOWN_TIER: {"tier": "gold", "tiers": ["basic", "team", "business"]},
+    RefusalCode.NOT_FOR_SALE: {"tier": "business", "interval": "year"},
+    RefusalCode.SEATS_OUT_OF_RANGE: {"seats": None, "most": 1_000_000},
+    RefusalCode.LOWER_TIER: {"product": "desk", "from_tier": "business", "to_tier": "team"},
+    RefusalCode.SEATS_BELOW_ASSIGNED: {
+        "seats": 2,
+        "assigned": ["c@x.example", "b@x.example", "a@x.example"],
+        "must_unassign": 1,
+        "most_recent": ["c@x.example"],
+    },
+    RefusalCode.VAT_NUMBER_INVALID: {"country": "ES"},
+}
+
+
+def text(code: RefusalCode, language: Language = Language.EN, **facts: Any) -> str:
+    given = facts or FACTS.get(code, {"product": "desk"})
+    return refusal_text(Refusal(code, 0, given), language=language, seller=SELLER, names=NAMES)
+
+
+@pytest.mark.parametrize("code", RefusalCode)
+def test_every_refusal_has_words_in_every_language(code: RefusalCode) -> None:
+    said = {language: text(code, language) for language in Language}
+    assert len(set(said.values())) == len(Language)
+    assert not [each for each in said.values() if re.search(r"%\(|\bNone\b|\[\]", each)]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_someone_else_learns_who_may_order(language: Language) -> None:
+    said = text(RefusalCode.NOT_A_BILLING_CONTACT, language)
+    assert "Ada Muster <ada@x.example>" in said
+    assert "Bo <bo@x.example>" in said
+
+
+def test_an_account_without_billing_contacts_is_sent_to_support() -> None:
+    assert "support@prorata.example" in text(RefusalCode.NOT_A_BILLING_CONTACT, billing_contacts=[])
+
+
+@pytest.mark.parametrize("language", Language)
+def test_corporate_accounts_learn_the_portals_address(language: Language) -> None:
+    assert SELLER.corporate_portal_url in text(RefusalCode.CORPORATE_ACCOUNT, language)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_lower_tier_is_named_and_support_is_on_it(language: Language) -> None:
+    said = text(RefusalCode.LOWER_TIER, language)
+    assert all(name in said for name in ("Desk", "Business", "Team", "support@prorata.example"))
+
+
+def test_too_few_seats_say_whom_to_unassign() -> None:
+    assert text(RefusalCode.SEATS_BELOW_ASSIGNED) == (
+        "You have assigned more users than the 2 seats you ask for. Please unassign 1 user first; the most recently"
+        " assigned is c@x.example."
+    )
+    assert text(
+        RefusalCode.SEATS_BELOW_ASSIGNED, seats=1, must_unassign=2, most_recent=["c@x.example", "b@x.example"]
+    ).endswith("unassign 2 users first; the most recently assigned are c@x.example and b@x.example.")
+
+
+def test_of_many_users_only_the_first_are_named() -> None:
+    users = [f"u{n}@x.example" for n in range(1, 1013)]
+    said = text(RefusalCode.SEATS_BELOW_ASSIGNED, Language.DE, seats=1, must_unassign=1012, most_recent=users)
+    assert said.endswith("u9@x.example, u10@x.example und 1.002 weitere Personen.")
+    assert "u11@x.example" not in said
+
+
+def test_an_unknown_tier_names_the_ones_there_are() -> None:
+    assert (
+        text(RefusalCode.UNKNOWN_TIER) == "There is no plan called gold. Please choose from: basic, Team and Business."
+    )
+    assert text(RefusalCode.UNKNOWN_TIER, tier=None, tiers=["team"]) == "Please choose a plan: Team."
+
+
+def test_a_number_is_written_as_the_language_writes_it() -> None:
+    assert "1.000.000" in text(RefusalCode.SEATS_OUT_OF_RANGE, Language.DE)
+    assert "1,000,000" in text(RefusalCode.SEATS_OUT_OF_RANGE, Language.EN)
+
+
+def test_the_country_of_a_wrong_vat_number_is_named() -> None:
+    assert "Spanien" in text(RefusalCode.VAT_NUMBER_INVALID, Language.DE)

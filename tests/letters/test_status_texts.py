@@ -1,0 +1,99 @@
+"""Where an order stands, in words."""
+
+import re
+from typing import Any
+
+import pytest
+
+from models.accounts import Language
+from models.states import OrderStatus
+from tasks.letters import reasons
+from tasks.letters.status_texts import status_text
+from tests.letters.orders import NAMES, SELLER
+
+
+def text(
+    status: OrderStatus,
+    reason: str | None = None,
+    facts: dict[str, Any] | None = None,
+    language: Language = Language.EN,
+) -> str:
+    return status_text(status, reason, facts=facts, language=language, currency="EUR", seller=SELLER, names=NAMES)
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
+    said = {language: text(status, language=language) for language in Language}
+    assert len(set(said.values())) == len(Language)
+    assert not [each for each in said.values() if re.search(r"%\(|None", each)]
+
+
+@pytest.mark.parametrize("code", [*reasons.DECLINED, "do_not_honor"])
+def test_a_declined_card_has_a_reason_in_every_language(code: str) -> None:
+    said = {text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": code}, each) for each in Language}
+    assert len(said) == len(Language)
+
+
+def test_a_declined_card_is_told_with_what_to_do() -> None:
+    assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": "insufficient_funds"}) == (
+        "The card does not have sufficient funds. Nothing has been charged. Please give another payment method."
+    )
+
+
+@pytest.mark.parametrize("code", ["lost_card", "stolen_card", "fraudulent"])
+def test_a_stolen_card_is_not_called_so(code: str) -> None:
+    assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": code}).startswith(
+        "The bank declined the payment without giving a reason."
+    )
+
+
+def test_a_changed_amount_is_told_with_both_amounts_and_the_reason() -> None:
+    facts = {
+        "differs": ["unit_minor", "balance_used_minor"],
+        "quoted_total_minor": 1190,
+        "total_minor": 1309,
+        "quoted_due_minor": 1190,
+        "due_minor": 1309,
+    }
+    assert text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts, Language.DE) == (
+        "Der Betrag lautet nun 13,09\xa0€ statt der angebotenen 11,90\xa0€. Es wurde nichts abgebucht; bitte bestätigen Sie"
+        " den neuen Betrag. Geändert haben sich: der Preis und das Guthaben."
+    )
+
+
+def test_where_only_the_balance_differs_the_amounts_due_are_told() -> None:
+    facts = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 190, "due_minor": 1190}
+    assert "€11.90 instead of the €1.90" in text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
+
+
+def test_a_rejection_gives_every_reason() -> None:
+    kept = [
+        {"code": "trial-used", "line": 0, "product": "desk"},
+        {"code": "seats-below-assigned", "line": 1, "seats": 1, "must_unassign": 1, "most_recent": ["c@x.example"]},
+    ]
+    said = text(OrderStatus.REJECTED, "trial-used", {"refusals": kept})
+    assert said.startswith(
+        "Your order could not be carried out. Nothing was charged. You have had a trial of Desk already"
+    )
+    assert said.endswith("the most recently assigned is c@x.example.")
+
+
+@pytest.mark.parametrize("reason", reasons.CANCELLED)
+def test_a_cancelled_order_says_why(reason: str) -> None:
+    said = text(OrderStatus.CANCELLED, reason)
+    assert said.startswith("The order was cancelled")
+    assert said.endswith("Nothing was charged.")
+
+
+def test_a_refund_says_why() -> None:
+    assert text(OrderStatus.REFUNDED, "subscription-changed").startswith(
+        "Your order has been refunded. Your subscription"
+    )
+
+
+def test_a_wrong_vat_number_is_asked_for_again() -> None:
+    assert "VAT number" in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "vat-number-invalid")
+
+
+def test_an_unknown_reason_falls_back_to_the_status() -> None:
+    assert text(OrderStatus.CANCELLED, "something new") == text(OrderStatus.CANCELLED)

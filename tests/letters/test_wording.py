@@ -1,0 +1,92 @@
+"""Money, numbers and dates in each language."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from models.accounts import Language
+from tasks.letters.wording import Wording, one_line
+
+NARROW, NO_BREAK = "\u202f", "\xa0"
+
+
+def w(language: Language, currency: str = "EUR", timezone: str = "UTC") -> Wording:
+    return Wording(language, currency, timezone)
+
+
+@pytest.mark.parametrize(
+    ("language", "money"),
+    [
+        (Language.EN, "-€1,234,567.89"),
+        (Language.ES, f"-1.234.567,89{NO_BREAK}€"),
+        (Language.DE, f"-1.234.567,89{NO_BREAK}€"),
+        (Language.FR, f"-1{NARROW}234{NARROW}567,89{NO_BREAK}€"),
+        (Language.IT, f"-1.234.567,89{NO_BREAK}€"),
+    ],
+)
+def test_money_is_written_as_the_language_writes_it(language: Language, money: str) -> None:
+    assert w(language).money(-123_456_789) == money
+
+
+@pytest.mark.parametrize(
+    ("currency", "money"), [("EUR", f"12,34{NO_BREAK}€"), ("JPY", f"1.234{NO_BREAK}¥"), ("KWD", f"1,234{NO_BREAK}KWD")]
+)
+def test_a_currency_has_the_decimals_of_iso_4217(currency: str, money: str) -> None:
+    assert w(Language.DE, currency).money(1234) == money
+
+
+def test_money_is_exact_where_a_float_is_not() -> None:
+    assert w(Language.EN).money(9_007_199_254_740_993) == "€90,071,992,547,409.93"
+
+
+@pytest.mark.parametrize(
+    ("language", "rate"),
+    [
+        (Language.EN, "25.5%"),
+        (Language.ES, f"25,5{NO_BREAK}%"),
+        (Language.DE, f"25,5{NO_BREAK}%"),
+        (Language.FR, f"25,5{NO_BREAK}%"),
+        (Language.IT, "25,5%"),
+    ],
+)
+def test_a_rate_keeps_its_decimals_and_no_more(language: Language, rate: str) -> None:
+    assert w(language).percent(Decimal("25.500")) == rate
+    assert w(language).percent(Decimal("19.000")) == rate.replace("25.5", "19").replace("25,5", "19")
+
+
+@pytest.mark.parametrize(
+    ("language", "day"),
+    [
+        (Language.EN, "1 November 2026"),
+        (Language.ES, "1 de noviembre de 2026"),
+        (Language.DE, "1. November 2026"),
+        (Language.FR, "1er novembre 2026"),
+        (Language.IT, "1 novembre 2026"),
+    ],
+)
+def test_a_day_is_the_accounts_day(language: Language, day: str) -> None:
+    assert w(language, timezone="Europe/Berlin").date(datetime(2026, 10, 31, 23, tzinfo=UTC)) == day
+
+
+@pytest.mark.parametrize(
+    ("timezone", "moment"),
+    [
+        ("Europe/Berlin", "21 November 2026, 00:00:00 CET"),
+        ("America/New_York", "20 November 2026, 18:00:00 EST"),
+        ("Asia/Dubai", "21 November 2026, 03:00:00 UTC+04"),
+    ],
+)
+def test_a_moment_names_its_zone(timezone: str, moment: str) -> None:
+    assert w(Language.EN, timezone=timezone).moment(datetime(2026, 11, 20, 23, tzinfo=UTC)) == moment
+
+
+@pytest.mark.parametrize(
+    ("number", "form"), [(0, "0 jour"), (1, "1 jour"), (2, "2 jours"), (1000, f"1{NARROW}000 jours")]
+)
+def test_french_counts_none_as_one(number: int, form: str) -> None:
+    assert w(Language.FR).say_n("%(days)s day", "%(days)s days", number, days=number) == form
+
+
+def test_one_line_leaves_ordinary_names_alone() -> None:
+    assert one_line("Société Générale – Zürich 株式会社") == "Société Générale – Zürich 株式会社"
