@@ -18,7 +18,7 @@ from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import VatCorrection, vat_correction
 from tasks.letters.wording import Wording, one_line
 from tasks.policy import Seller
-from tasks.ports import Attachment, Letter
+from tasks.ports import Letter
 
 
 def compose(
@@ -35,14 +35,13 @@ def compose(
     refunded_minor: int | None = None,
     unassigned: Mapping[str, int] | None = None,
     correction: VatCorrection | None = None,
-    attachments: Sequence[Attachment] = (),
 ) -> Letter:
     """The letter of `kind` to `contact`, in the order's language and the account's time zone.
 
     card: what the customer knows it by, 'Visa •••• 4242'. reason: for a refund notice, the code of why.
     refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
     unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
-    correction: for a VAT correction, what it comes to. attachments: go with the letter as they are.
+    correction: for a VAT correction, what it comes to.
     """
     occasion = Occasion(
         w=Wording(order.language, order.currency, account.timezone),
@@ -65,7 +64,6 @@ def compose(
         text=as_text(content),
         html=as_html(content, language=order.language.value, sender=seller.name),
         language=order.language.value,
-        attachments=tuple(attachments),
     )
 
 

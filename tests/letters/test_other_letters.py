@@ -7,7 +7,6 @@ import pytest
 from models.accounts import Language
 from models.states import LetterKind, PaymentKind
 from tasks.letters.vat_correction import VatCorrection
-from tasks.ports import Attachment
 from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
 
 SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
@@ -95,11 +94,6 @@ def test_vat_given_back_is_told_with_its_amount() -> None:
 @pytest.mark.parametrize(("set_aside", "title"), [(True, "is confirmed"), (False, "is not valid")])
 def test_a_vat_correction_without_figures_says_what_happened(set_aside: bool, title: str) -> None:
     assert title in said(LetterKind.VAT_CORRECTION, PURCHASE, order={"vat_set_aside": set_aside})
-
-
-def test_attachments_go_with_the_letter() -> None:
-    invoice = Attachment("INV-2026-000001.pdf", "application/pdf", b"%PDF")
-    assert letter(LetterKind.CONFIRMATION, priced(PURCHASE), attachments=[invoice]).attachments == (invoice,)
 
 
 def test_an_unknown_reason_still_makes_a_letter() -> None:
