@@ -5,6 +5,7 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -15,7 +16,7 @@ from models.accounts import Account, Contact
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.states import LetterKind, LetterStatus
-from tasks import known_as
+from tasks import attachments, known_as
 from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
@@ -60,7 +61,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         return None
     account = session.get_one(Account, order.account_id)
     lines = order_lines.of(session, order.id)
-    return compose(
+    letter = compose(
         kind=kind,
         order=order,
         lines=lines,
@@ -72,6 +73,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         reason=order.reason,
         unassigned=_unassigned(session, lines),
     )
+    return replace(letter, attachments=attachments.of(session, order.id, kind))
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:

@@ -1,0 +1,102 @@
+"""The rows of a document's table: a line is a charge and, on a change, a credit, each with the rate it bears."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.rules.period import Interval
+from models.rules.proration import Unit
+from tasks.letters import plans
+from tasks.letters.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    title: str
+    details: tuple[str, ...]
+    seats: str
+    unit: str
+    net: str
+    rate: str
+    tax: str
+
+
+def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
+    return tuple(item for line in lines for item in _items(w, document, line))
+
+
+def _items(w: Wording, document: Invoice, line: InvoiceLine) -> list[Item]:
+    if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
+        return [_vat_given_back(w, line)] if line.tax_minor else []
+    found = [_charge(w, line, document.sign)]
+    return [*found, _credit(w, line, document.sign)] if line.unused_minor else found
+
+
+def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
+    details = [_billed(w, line.interval), plans.span(w, line)]
+    if line.tax_base_minor != line.charge_minor:
+        details.append(
+            w.say("VAT on %(base)s: the rest was credited later", base=w.money(line.tax_base_minor))
+        )  # fmt: skip
+    return Item(
+        title=f"{line.product_name} {line.tier_name}",
+        details=tuple(details),
+        seats=w.number(line.seats),
+        unit=w.money(line.unit_minor),
+        net=w.money(sign * line.charge_minor),
+        rate=w.percent(line.tax_rate),
+        tax=w.money(sign * line.charge_tax_minor),
+    )
+
+
+def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
+    details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}", _share(w, line)]
+    if line.from_invoice:
+        details.append(w.say("charged on %(number)s", number=line.from_invoice))
+    return Item(
+        title=w.say("Credit for unused time"),
+        details=tuple(details),
+        seats=w.number(line.from_seats or 0),
+        unit="",
+        net=w.money(-sign * line.unused_minor),
+        rate=w.percent(line.from_tax_rate or Decimal(0)),
+        tax=w.money(-sign * line.unused_tax_minor),
+    )
+
+
+def _vat_given_back(w: Wording, line: InvoiceLine) -> Item:
+    return Item(
+        title=f"{line.product_name} {line.tier_name}",
+        details=(w.say("VAT given back"), plans.span(w, line)),
+        seats=w.number(line.seats),
+        unit="",
+        net=w.money(0),
+        rate=w.percent(line.from_tax_rate or Decimal(0)),
+        tax=w.money(line.tax_minor),
+    )
+
+
+def _share(w: Wording, line: InvoiceLine) -> str:
+    """What is left of the period, of what was charged for it: 1,296,000 of 2,592,000 seconds of €90.00."""
+    left, whole = Decimal(line.share_left or 0), Decimal(line.share_whole or 1)
+    if line.share_unit == Unit.MICROSECOND:
+        left, whole = left / 1_000_000, whole / 1_000_000
+    values = {
+        "left": w.number(left),
+        "whole": w.number(whole),
+        "charged": w.money(line.from_charged_minor or 0),
+    }
+    if line.share_unit == Unit.DAY:
+        return w.say("%(left)s of %(whole)s days of %(charged)s", **values)
+    return w.say("%(left)s of %(whole)s seconds of %(charged)s", **values)
+
+
+def _billed(w: Wording, interval: Interval | None) -> str:
+    match interval:
+        case Interval.MONTH:
+            return w.say("billed monthly")
+        case Interval.YEAR:
+            return w.say("billed annually")
+        case None:
+            return w.say("free trial")

@@ -1,0 +1,133 @@
+"""What an invoice or credit note says, before it is laid out: every text in the customer's language, every amount formatted.
+
+Contents: Directive 2006/112/EC, article 226 (numbers in brackets below), and article 219 for documents that correct another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
+from tasks.invoices.items import Item, items
+from tasks.invoices.parties import buyer_lines, seller_lines
+from tasks.invoices.settlement import Row, payment_terms, settlement
+from tasks.invoices.tax_notes import tax_notes
+from tasks.letters.explain import sentences
+from tasks.letters.names import ProductNames
+from tasks.letters.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading and what stands below it."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    language: str
+    title: str
+    number: str
+    seller: Part
+    buyer: Part
+    facts: tuple[Row, ...]
+    about: str
+    """for a correction: what it corrects, and why"""
+    columns: tuple[str, ...]
+    items: tuple[Item, ...]
+    totals: tuple[Row, ...]
+    notes: tuple[str, ...]
+    arithmetic: tuple[Part, ...]
+    arithmetic_title: str
+    page_of: str
+    """`Page {page} of {pages}` in the language, to be filled in by whoever knows"""
+
+
+def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
+    w = Wording(document.language, document.currency, document.timezone)
+    return Page(
+        language=document.language.value,
+        title=w.say("Invoice") if document.kind is InvoiceKind.INVOICE else w.say("Credit note"),
+        number=document.number,
+        seller=Part(document.seller["name"], seller_lines(w, document.seller)),
+        buyer=Part(w.say("Customer"), buyer_lines(w, document.buyer)),
+        facts=_facts(w, document),
+        about=_about(w, document),
+        columns=(
+            w.say("Description"),
+            w.say("Seats"),
+            w.say("Price per seat"),
+            w.say("Net"),
+            w.say("VAT rate"),
+            w.say("VAT"),
+        ),
+        items=items(w, document, lines),
+        totals=settlement(w, document, lines),
+        notes=tuple(tax_notes(w, document, lines) + payment_terms(w, document)),
+        arithmetic=tuple(_arithmetic(w, document, lines)),
+        arithmetic_title=w.say("How the amounts come about"),
+        page_of=w.say("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
+    )
+
+
+def names_of(lines: Sequence[InvoiceLine]) -> ProductNames:
+    """The names that were frozen with the lines."""
+    tiers = {(line.product_code, line.tier_code): line.tier_name for line in lines}
+    tiers |= {(line.product_code, line.from_tier): line.from_tier_name for line in lines
+              if line.from_tier and line.from_tier_name}  # fmt: skip
+    return ProductNames({line.product_code: line.product_name for line in lines}, tiers)
+
+
+def _facts(w: Wording, document: Invoice) -> tuple[Row, ...]:
+    """[1] the date of issue, [2] the number, [7] the date of supply."""
+    rows = [
+        Row(w.say("Number"), document.number),
+        Row(w.say("Date of issue"), _day(w, document.issued_on)),
+        Row(w.say("Date of supply"), w.date(document.supplied_at)),
+        Row(w.say("Order"), document.order_number),
+    ]
+    if document.corrects_number:
+        rows.append(Row(w.say("Corrects"), document.corrects_number))
+    return tuple(rows)
+
+
+def _day(w: Wording, day: date) -> str:
+    return Wording(w.language, w.currency, "UTC").date(datetime.combine(day, time(12), UTC))
+
+
+def _about(w: Wording, document: Invoice) -> str:
+    number = document.corrects_number or ""
+    match document.reason, document.sign:
+        case InvoiceReason.REFUND, _:
+            return w.say(
+                "This document takes back %(number)s in full: the money for the order was given back.", number=number
+            )
+        case InvoiceReason.VAT_NUMBER_INVALID, -1:
+            return w.say(
+                "This document takes back %(number)s in full: the VAT registry does not know the VAT number that it rests on,"
+                " so there is no reverse charge. Another invoice replaces it.",
+                number=number,
+            )
+        case InvoiceReason.VAT_NUMBER_INVALID, _:
+            return w.say(
+                "This document replaces %(number)s: the VAT registry does not know the VAT number that it rested on, so VAT is"
+                " charged.",
+                number=number,
+            )
+        case InvoiceReason.VAT_NUMBER_CONFIRMED, _:
+            return w.say(
+                "This document corrects %(number)s: the VAT registry has confirmed the VAT number, so the VAT is given back."
+                " The net amounts stay as they were.",
+                number=number,
+            )
+    return ""
+
+
+def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> list[Part]:
+    """Only of a first document: a correction refers to it."""
+    if document.reason is not InvoiceReason.ORDER:
+        return []
+    names = names_of(lines)
+    return [Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names)) for line in lines]

@@ -1,0 +1,95 @@
+"""The figures below a document's table: VAT by rate [8, 9, 10], the total, and how it is settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.states import PaymentKind
+from tasks.letters.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    label: str
+    value: str
+    strong: bool = False
+
+
+def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
+    taxes = _tax_rows(w, document, lines)
+    rows = [
+        Row(w.say("Net"), w.money(document.net_minor)),
+        *taxes,
+        *([Row(w.say("VAT"), w.money(document.tax_minor))] if len(taxes) != 1 else []),
+        Row(w.say("Total"), w.money(document.total_minor), strong=True),
+    ]
+    if document.sign == -1:
+        return tuple(rows)
+    if document.balance_used_minor:
+        rows.append(Row(w.say("Paid from your balance"), w.money(-document.balance_used_minor)))
+    if document.paid_before_minor:
+        rows.append(Row(w.say("Paid already"), w.money(-document.paid_before_minor)))
+    if document.to_balance_minor:
+        rows.append(Row(w.say("Added to your balance"), w.money(document.to_balance_minor)))
+    if document.due_minor or document.total_minor >= 0:
+        rows.append(Row(_due(w, document), w.money(document.due_minor), strong=True))
+    return tuple(rows)
+
+
+def payment_terms(w: Wording, document: Invoice) -> list[str]:
+    if not is_owed(document):
+        return []
+    due = document.payment_due_at
+    terms = [
+        w.say("Please pay %(amount)s by bank transfer and name %(number)s.", amount=w.money(document.due_minor), number=document.number)
+        if due is None
+        else w.say(
+            "Please pay %(amount)s by %(date)s by bank transfer and name %(number)s.",
+            amount=w.money(document.due_minor),
+            date=w.date(due),
+            number=document.number,
+        )
+    ]  # fmt: skip
+    if document.seller.get("bank_account"):
+        terms.append(w.say("Our bank account: %(account)s.", account=document.seller["bank_account"]))
+    return terms
+
+
+def is_owed(document: Invoice) -> bool:
+    """Whether the customer is to pay it by transfer; a card has been charged already."""
+    by_invoice = document.payment_kind is PaymentKind.INVOICE or document.reason is InvoiceReason.VAT_NUMBER_INVALID
+    return document.sign == 1 and document.due_minor > 0 and by_invoice
+
+
+def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
+    """Net and VAT for each rate; a charge bears today's rate, a credit the rate it was charged at."""
+    sums: dict[Decimal, tuple[int, int]] = {}
+    for line in lines:
+        _add(sums, line.tax_rate, document.sign * line.charge_minor, document.sign * line.charge_tax_minor)
+        if line.unused_minor or line.unused_tax_minor:
+            rate = line.from_tax_rate or Decimal(0)
+            _add(sums, rate, -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
+    if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
+        sums = {rate: both for rate, both in sums.items() if both[1]}
+    return tuple(
+        Row(w.say("VAT %(rate)s on %(net)s", rate=w.percent(rate), net=w.money(net)), w.money(tax))
+        for rate, (net, tax) in sorted(sums.items(), reverse=True)
+    )
+
+
+def _due(w: Wording, document: Invoice) -> str:
+    if not document.due_minor:
+        return w.say("Nothing due")
+    if is_owed(document):
+        if document.payment_due_at is None:
+            return w.say("Payable by invoice")
+        return w.say("Payable by invoice, due date %(date)s", date=w.date(document.payment_due_at))
+    if document.card is None:
+        return w.say("Charged to your card")
+    return w.say("Charged to %(card)s", card=document.card)
+
+
+def _add(sums: dict[Decimal, tuple[int, int]], rate: Decimal, net: int, tax: int) -> None:
+    before = sums.get(Decimal(rate), (0, 0))
+    sums[Decimal(rate)] = (before[0] + net, before[1] + tax)
