@@ -33,7 +33,7 @@ def demo(
     Exit status 0 only if every sample order ended as it must, and the payment provider's books agree.
     """
     began = time.monotonic()
-    console = Console()
+    console = display.console()
     samples = read(sample_files.ORDERS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _scratch(folder, console) as place, _started(place, console, flower=keep) as stack:
@@ -44,7 +44,12 @@ def demo(
         stack.check()
         _show(console, samples, results, prepared)
         console.print(f"{time.monotonic() - began:.1f} s in all", highlight=False)
-        if keep:
+        if not keep:
+            console.print(
+                "`prorata demo --keep` (make demo KEEP=1) leaves it running, to look at emails, books and Flower.",
+                highlight=False,
+            )
+        else:
             _stay(console, stack, prepared)
         if not results.as_expected:
             raise typer.Exit(1)
@@ -87,21 +92,21 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
 
 def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, prepared: Prepared) -> None:
     languages = {account.code: str(account.columns["language"]) for account in prepared.accounts.accounts}
-    console.print(display.results(results.played, results.complaints, languages))
+    console.print(display.results(results.played, results.complaints, languages, wide=console.width >= display.WIDE))
     for name, complaints in results.complaints.items():
         for complaint in complaints:
             console.print(f"[red]{escape(name)}: {escape(complaint)}[/]", highlight=False)
-    for difference in results.books.differences:
+    for difference in (*results.books.differences, *results.letters.differences):
         console.print(f"[red]{escape(difference)}[/]", highlight=False)
     wrong = sum(bool(complaints) for complaints in results.complaints.values())
-    ended = f"{len(samples) - wrong} of {len(samples)} sample orders ended as they must"
-    books = results.books
-    agree = "agree" if not books.differences else "DO NOT agree"
-    console.print(
-        f"{ended}; Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders {agree}.",
-        highlight=False,
-        style="bold",
-    )
+    books, letters = results.books, results.letters
+    for line in (
+        f"{len(samples) - wrong} of {len(samples)} sample orders ended as they must.",
+        f"Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders "
+        f"{'DO NOT agree' if books.differences else 'agree'}.",
+        f"{letters.sent} emails sent, {letters.arrived} arrived.",
+    ):
+        console.print(line, highlight=False, style="bold")
 
 
 def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:

@@ -15,6 +15,15 @@ from api_stub.demo.playing import Played
 from api_stub.demo.sample_orders import SampleOrder
 from api_stub.demo.upstream import Json
 
+WIDE = 170
+"""columns for the table of results with one line each"""
+
+
+def console() -> Console:
+    """Standard output; where that is no terminal, wide enough for every line."""
+    made = Console()
+    return made if made.is_terminal else Console(width=WIDE)
+
 
 class Screen(AbstractContextManager["Screen"]):
     """On a terminal the orders under way move at the bottom; elsewhere each is one line when it has ended."""
@@ -66,18 +75,22 @@ def outcome(played: Played) -> str:
     return " → ".join([*waits, played.order["status"]]).replace("_", " ")
 
 
-def results(played: Sequence[Played], judged: Mapping[str, Sequence[str]], languages: Mapping[str, str]) -> Table:
+def results(
+    played: Sequence[Played], judged: Mapping[str, Sequence[str]], languages: Mapping[str, str], *, wide: bool
+) -> Table:
+    """All of it. wide: one line each; else what was ordered and what came of it stand below each other."""
     table = Table(box=None, pad_edge=False, title="What came of the sample orders", title_justify="left")
-    for name in ("", "order", "what", "in", "outcome"):
-        table.add_column(name, overflow="fold")
+    for name in ("", "order", "what it was", *(("language", "outcome") if wide else ())):
+        table.add_column(name)
     for name in ("net", "tax", "charged"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("period", no_wrap=True)
     for each in played:
         mark = "[red]✗[/]" if judged[each.sample.name] else "[green]✓[/]"
-        number = str(each.order["number"]) if each.order else ""
-        row = (number, each.sample.name, languages[each.sample.account], outcome(each), *_amounts(each.order))
-        table.add_row(mark, *(escape(cell) for cell in row))
+        number = str(each.order["number"]) if each.order else "–"
+        language, name, ended = languages[each.sample.account], escape(each.sample.name), escape(outcome(each))
+        what = (name, language, ended) if wide else (f"{name}\n  [dim]{language}[/] {ended}",)
+        table.add_row(mark, number, *what, *(escape(cell) for cell in _amounts(each.order)))
     return table
 
 
@@ -85,8 +98,8 @@ def _amounts(order: Json | None) -> tuple[str, str, str, str]:
     if order is None:
         return "", "", "", ""
     totals, period = order["totals"], order["lines"][0]["period"]
-    dates = (f"{datetime.fromisoformat(period[end]):%Y-%m-%d}" for end in ("start", "end"))
-    return totals["net"]["text"], totals["tax"]["text"], order["payment"]["charged"]["text"], " – ".join(dates)
+    dates = (f"{datetime.fromisoformat(period[end]):%d.%m.%y}" for end in ("start", "end"))
+    return totals["net"]["text"], totals["tax"]["text"], order["payment"]["charged"]["text"], "–".join(dates)
 
 
 def _is_wait(kind: str) -> bool:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from api_stub import sample as sample_files
 from api_stub.demo import judging
-from api_stub.demo.books import Reconciliation, reconcile
+from api_stub.demo.books import Post, Reconciliation, reconcile, reconcile_letters
 from api_stub.demo.playing import Played, play
 from api_stub.demo.sample_orders import SampleOrder, with_price
 from api_stub.demo.upstream import Upstream
@@ -21,7 +21,7 @@ from api_stub.demo.world import World
 from models.states import OrderStatus
 from tasks import api_keys, wiring
 from tasks.api_keys import Scope
-from tasks.wiring import begin, now
+from tasks.wiring import begin, now, policy
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
 from worker.accounts_file import AccountsFile, account_id, contact_id
 from worker.database import engine
@@ -61,10 +61,11 @@ class Results:
     complaints: dict[str, list[str]]
     """by the sample order's name; empty lists where all is as it must be"""
     books: Reconciliation
+    letters: Post
 
     @property
     def as_expected(self) -> bool:
-        return not any(self.complaints.values()) and not self.books.differences
+        return not any(self.complaints.values()) and not self.books.differences and not self.letters.differences
 
 
 def prepare(settings: Settings, addresses: Addresses) -> Prepared:
@@ -111,7 +112,9 @@ def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder]
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     played = [course.played[sample.name] for sample in samples]
-    return Results(played, course.complaints, reconcile(prepared.upstream, addresses.stripe))
+    orders = [prepared.upstream.order(order["id"]) for order in prepared.upstream.orders()]
+    letters = reconcile_letters(orders, addresses.mailbox, policy().seller.mail_domain)
+    return Results(played, course.complaints, reconcile(orders, addresses.stripe), letters)
 
 
 class _Course:

@@ -20,7 +20,7 @@ from tasks.wiring import begin, now, policy
 
 PATIENCE = 60.0
 """seconds that an order may take to get where it is waited for"""
-LOOK_EVERY = 0.15
+LOOK_EVERY = 0.3
 
 Seen = Callable[[Json], None]
 

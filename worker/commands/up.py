@@ -1,0 +1,71 @@
+"""`prorata up`: the stack for development, until Ctrl-C."""
+
+import fcntl
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.processes import ChildFailed
+from worker.stack import Stack, running
+
+
+def up(
+    folder: Annotated[
+        Path, typer.Option(file_okay=False, help="data and logs; used again next time, so data stay")
+    ] = Path(".prorata/up"),
+    flower: Annotated[bool, typer.Option(help="with Flower, Celery's monitor")] = True,
+    invoice_on_vat: Annotated[
+        bool, typer.Option(help="invoice accounts that have an accepted VAT number only")
+    ] = False,
+) -> None:
+    """Run everything for development: PostgreSQL, Redis, stand-ins, API, workers, beat. Processes that end are started again."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    chosen = {"PRORATA_INVOICE_ON_VAT": str(invoice_on_vat).lower()}
+    with _only_us(folder), running(folder, chosen=chosen, flower=flower, restart=True, say=_say) as stack:
+        for line in described(stack):
+            typer.echo(line)
+        while True:
+            stack.check()
+            time.sleep(1)
+
+
+def described(stack: Stack) -> Iterator[str]:
+    """Where everything is, and how other commands reach it."""
+    at = stack.addresses
+    yield f"API      {at.api}/openapi.json"
+    yield f"emails   {at.mailbox}"
+    yield f"Stripe   {at.stripe}/_control/books"
+    yield f"VIES     {at.vies}/_control/requests"
+    if at.flower:
+        yield f"Flower   {at.flower}"
+    yield f"logs     {stack.folder}"
+    yield f"For other commands: set -a; . {_variables_file(stack)}; set +a; prorata orders list"
+    yield "Everything runs until Ctrl-C."
+
+
+def _variables_file(stack: Stack) -> Path:
+    file = stack.folder / "settings.env"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}='{value}'\n" for name, value in stack.variables.items()))
+    return file
+
+
+@contextmanager
+def _only_us(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ChildFailed(f"another `prorata up` runs in {folder}; give this one another --folder") from None
+        yield
+
+
+def _say(what: str) -> None:
+    typer.echo(f"starting: {what}")
