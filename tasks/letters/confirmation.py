@@ -47,10 +47,12 @@ def _settlement(o: Occasion) -> tuple[Row, ...]:
         Row(w.say("VAT"), w.money(order.tax_minor)),
         Row(w.say("Total"), w.money(order.total_minor), Weight.TOTAL),
     ]
-    if order.to_balance_minor:
+    if order.total_minor < 0:
         return *rows, Row(w.say("Added to your balance"), w.money(order.to_balance_minor), Weight.TOTAL)
     if order.balance_used_minor:
         rows.append(Row(w.say("Paid from your balance"), w.money(-order.balance_used_minor)))
+    if order.to_balance_minor:
+        rows.append(Row(w.say("Rounding up, added to your balance"), w.money(order.to_balance_minor)))
     return *rows, Row(_due(o), w.money(order.due_minor), Weight.TOTAL)
 
 

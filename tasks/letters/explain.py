@@ -43,26 +43,33 @@ def explain(
 def explain_settlement(totals: Totals, *, language: Language, timezone: str) -> tuple[str, ...]:
     """How the sum of the lines is settled: the balance pays first, the rest is due, or what is over becomes balance."""
     w = Wording(language, totals.currency, timezone)
-    total = w.say(
+    summed = w.say(
         "All lines together: net %(net)s and VAT %(tax)s make %(total)s.",
         net=w.money(totals.net_minor),
         tax=w.money(totals.tax_minor),
         total=w.money(totals.total_minor),
     )
-    if totals.to_balance_minor:
-        rest = w.say(
+    over = w.money(totals.to_balance_minor)
+    if totals.total_minor < 0:
+        return summed, w.say(
             "As you get money back, %(amount)s is added to your balance, which pays for future orders first.",
-            amount=w.money(totals.to_balance_minor),
+            amount=over,
         )
-    elif totals.balance_used_minor:
-        rest = w.say(
-            "Your balance pays %(used)s of it first, so %(due)s is due.",
-            used=w.money(totals.balance_used_minor),
-            due=w.money(totals.due_minor),
-        )
-    else:
-        rest = w.say("%(due)s is due.", due=w.money(totals.due_minor))
-    return total, rest
+    if not totals.to_balance_minor:
+        return summed, _due(w, totals)
+    return (
+        summed,
+        _due(w, totals),
+        w.say("This includes %(amount)s of rounding up, which is added to your balance.", amount=over),
+    )
+
+
+def _due(w: Wording, totals: Totals) -> str:
+    due = w.money(totals.due_minor)
+    if not totals.balance_used_minor:
+        return w.say("%(due)s is due.", due=due)
+    used = w.money(totals.balance_used_minor)
+    return w.say("Your balance pays %(used)s of it first, so %(due)s is due.", used=used, due=due)
 
 
 def sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:

@@ -23,8 +23,11 @@ UNDONE: Final[Mapping[str, str]] = {
     "subscription-ended": _OVERTAKEN,
     "already-subscribed": mark("The product was subscribed to by another order in the meantime."),
     "trial-used": mark("The trial of this product was used by another order in the meantime."),
+    "amount-too-small": mark("The amount is too small to be charged to a card."),
+    "amount-too-large": mark("The amount is too large to be charged to a card."),
+    "payment-refused": mark("The payment provider does not accept this payment."),
 }
-"""Why money went back, or would have."""
+"""Why an order ended after it had passed the checks: money went back, or was never taken."""
 
 UNDONE_OTHERWISE: Final = mark("The order could not be completed, so we have undone it.")
 

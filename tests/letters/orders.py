@@ -89,6 +89,7 @@ def priced(
     granularity: Granularity = Granularity.SECOND,
     as_of: datetime = TEN_DAYS_LEFT,
     timezone: str = "Europe/Berlin",
+    charge_unit_minor: int = 1,
 ) -> quote.Quoted:
     return quote.compute(
         cart,
@@ -97,6 +98,7 @@ def priced(
         vat=vat,
         balance_minor=balance_minor,
         clock=Clock(as_of=as_of, timezone=timezone, granularity=granularity),
+        charge_unit_minor=charge_unit_minor,
     )
 
 

@@ -75,7 +75,9 @@ def test_sentences_end_as_the_english_do(language: Language) -> None:
 def test_every_message_in_the_source_is_found(asked_for: Catalog) -> None:
     """An f-string or a variable around a message would hide it from the extraction."""
     found = {form for message in asked_for if message.id for form in forms(message.id)}
-    missed = [text for path in sorted(Path("tasks").rglob("*.py")) for text in _spoken(path) if text not in found]
+    missed = [
+        text for path in sorted(locales.FOLDER.parent.rglob("*.py")) for text in _spoken(path) if text not in found
+    ]
     assert missed == []
 
 

@@ -108,6 +108,14 @@ def test_what_a_reduction_gives_back_becomes_balance() -> None:
     assert "Charged to" not in text
 
 
+def test_what_a_charge_is_rounded_up_by_becomes_balance() -> None:
+    quoted = priced(PURCHASE, balance_minor=5, charge_unit_minor=10)
+    text = confirmed(quoted, order={"currency": "KWD"})
+    assert row(text, "Paid from your balance") == "-KWD\xa00.005"
+    assert row(text, "Rounding up, added to your balance") == "KWD\xa00.005"
+    assert row(text, "Charged to Visa •••• 4242") == "KWD\xa01.190"
+
+
 def test_an_invoiced_order_says_when_it_is_due() -> None:
     invoiced = {"payment_kind": PaymentKind.INVOICE, "payment_due_at": TEN_DAYS_LEFT}
     text = confirmed(priced(PURCHASE), Language.ES, order=invoiced)

@@ -35,6 +35,7 @@ VAT_DUE = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEF
 ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "purchase": (LetterKind.CONFIRMATION, priced(PURCHASE), {}),
     "upgrade": (LetterKind.CONFIRMATION, priced(UPGRADE, balance_minor=5000), {"order": {"vat_set_aside": True}}),
+    "rounded": (LetterKind.CONFIRMATION, priced(PURCHASE, balance_minor=5, charge_unit_minor=10), {}),
     "reduction": (LetterKind.CONFIRMATION, priced(CUT, TRIAL), {}),
     "invoiced": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=REVERSE_CHARGE), {"order": INVOICED}),
     "abroad": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=OUT_OF_SCOPE), {}),

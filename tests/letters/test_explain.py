@@ -168,3 +168,11 @@ def test_the_settlement_is_explained() -> None:
     assert settled(priced(replace(CUT, seats=1))) == (
         "As you get money back, €27.76 is added to your balance, which pays for future orders first."
     )
+
+
+def test_rounding_up_is_explained() -> None:
+    order = order_of(priced(PURCHASE, balance_minor=5, charge_unit_minor=10), currency="KWD")
+    assert explain_settlement(order, language=Language.EN, timezone="UTC")[1:] == (
+        "Your balance pays KWD\xa00.005 of it first, so KWD\xa01.190 is due.",
+        "This includes KWD\xa00.005 of rounding up, which is added to your balance.",
+    )
