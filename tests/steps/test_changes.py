@@ -1,0 +1,135 @@
+"""Rules 3, 4, 5 and 10: what may be changed, at once, and every cent of it. November has 30 days; the plan is 10.00 a seat."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from models.rules.cart import CartLine, RefusalCode
+from models.states import OrderStatus
+from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
+
+
+@pytest.fixture
+def ada(world: World) -> Customer:
+    """Holds Desk team, 10 seats by the month (100.00 + 19.00 VAT), a third of it used: 66.67 + 12.67 VAT are unused."""
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", 10))
+    world.pass_time(days=10)
+    return ada
+
+
+@pytest.mark.parametrize(
+    ("line", "plan", "net", "tax"),
+    [
+        (change(seats=20), ("team", 20, MONTH), 200_00 - 66_67, 38_00 - 12_67),
+        (change(tier="business"), ("business", 10, MONTH), 200_00 - 66_67, 38_00 - 12_67),
+        (change(interval=YEAR), ("team", 10, YEAR), 1000_00 - 66_67, 190_00 - 12_67),
+        (change(tier="business", seats=12), ("business", 12, MONTH), 240_00 - 66_67, 45_60 - 12_67),
+        (change(tier="business", interval=YEAR), ("business", 10, YEAR), 2000_00 - 66_67, 380_00 - 12_67),
+        (change(seats=11, interval=YEAR), ("team", 11, YEAR), 1100_00 - 66_67, 209_00 - 12_67),
+        (change(tier="business", seats=8, interval=YEAR), ("business", 8, YEAR), 1600_00 - 66_67, 304_00 - 12_67),
+    ],
+    ids=["seats", "tier", "frequency", "tier+seats", "tier+frequency", "seats+frequency", "all three"],
+)
+def test_tier_seats_and_frequency_change_together_or_alone_at_once(
+    world: World, ada: Customer, line: CartLine, plan: tuple[str, int, str], net: int, tax: int
+) -> None:
+    order = world.buy(ada, line)
+    held = world.subscription(ada, "desk")
+    assert (held.tier_code, held.seats, held.interval) == plan
+    assert (order.net_minor, order.tax_minor, order.due_minor) == (net, tax, net + tax)
+    assert world.charged(ada) == [119_00, net + tax]
+    assert held.period_start == world.time
+
+
+def test_a_change_starts_a_new_period_today_and_the_renewal_date_moves(world: World, ada: Customer) -> None:
+    assert world.subscription(ada, "desk").period_end == datetime(2026, 12, 1, 9, tzinfo=UTC)
+    world.buy(ada, change(seats=20))
+    held = world.subscription(ada, "desk")
+    assert (held.period_start, held.period_end) == (world.time, datetime(2026, 12, 11, 9, tzinfo=UTC))
+    assert held.anchor_day == 11
+
+
+def test_the_31st_is_remembered_through_short_months(world: World) -> None:
+    ada = world.customer()
+    world.time = datetime(2027, 1, 31, 9, tzinfo=UTC)
+    world.buy(ada, purchase())
+    held = world.subscription(ada, "desk")
+    assert (held.period_end, held.anchor_day) == (datetime(2027, 2, 28, 9, tzinfo=UTC), 31)
+
+
+def test_a_second_change_credits_what_the_first_one_charged(world: World, ada: Customer) -> None:
+    world.buy(ada, change(seats=20))
+    world.pass_time(days=15)
+    order = world.buy(ada, change(seats=40))
+    assert order.lines[0].unused_minor == 100_00
+    assert order.net_minor == 300_00
+
+
+def test_from_yearly_to_monthly_what_is_left_becomes_balance(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(interval=YEAR))
+    order = world.buy(ada, change(interval=MONTH))
+    assert (order.due_minor, order.to_balance_minor) == (0, 900_00 + 171_00)
+    assert world.balance(ada) == 1071_00
+    assert world.charged(ada) == [1190_00]
+
+
+def test_fewer_seats_become_balance_and_nothing_is_charged_or_paid_out(world: World, ada: Customer) -> None:
+    order = world.buy(ada, change(seats=2))
+    assert (order.net_minor, order.tax_minor) == (20_00 - 66_67, 3_80 - 12_67)
+    assert world.balance(ada) == 46_67 + 8_87
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [])
+
+
+def test_the_balance_pays_first(world: World, ada: Customer) -> None:
+    world.grant(ada, 100_00)
+    order = world.buy(ada, change(seats=20))
+    assert (order.total_minor, order.balance_used_minor, order.due_minor) == (158_66, 100_00, 58_66)
+    assert (world.charged(ada), world.balance(ada)) == ([119_00, 58_66], 0)
+
+
+def test_a_balance_that_covers_all_leaves_the_card_alone(world: World, ada: Customer) -> None:
+    world.grant(ada, 200_00)
+    order = world.buy(ada, change(seats=20))
+    assert (order.status, order.payment_kind, world.balance(ada)) == (OrderStatus.COMPLETED, "nothing_due", 41_34)
+    assert world.charged(ada) == [119_00]
+
+
+def test_seats_never_fall_below_the_assigned_and_the_answer_names_who_must_go(world: World, ada: Customer) -> None:
+    world.assign(ada, "desk", "a@x.example", "b@x.example", "c@x.example")
+    [refusal] = world.refused(ada, change(seats=1))
+    assert refusal.code is RefusalCode.SEATS_BELOW_ASSIGNED
+    assert refusal.facts["must_unassign"] == 2
+    assert refusal.facts["most_recent"] == ["c@x.example", "b@x.example"]
+    assert refusal.facts["assigned"] == ["c@x.example", "b@x.example", "a@x.example"]
+    assert world.buy(ada, change(seats=3)).status is OrderStatus.COMPLETED
+
+
+def test_a_lower_tier_is_refused_and_one_support_case_is_opened_filled_in(world: World, ada: Customer) -> None:
+    for _ in range(2):
+        [refusal] = world.refused(ada, change(tier="basic"))
+        assert refusal.code is RefusalCode.LOWER_TIER
+        assert refusal.facts == {"product": "desk", "from_tier": "team", "to_tier": "basic"}
+    assert world.support_cases(ada) == [("team", "basic")]
+
+
+def test_more_seats_do_not_make_a_lower_tier_possible(world: World, ada: Customer) -> None:
+    assert [r.code for r in world.refused(ada, change(tier="basic", seats=100))] == [RefusalCode.LOWER_TIER]
+
+
+def test_the_prompt_comes_only_where_seats_rose(world: World, ada: Customer) -> None:
+    assert world.letters(world.buy(ada, change(interval=YEAR)).id) == ["confirmation"]
+    assert world.letters(world.buy(ada, change(seats=5)).id) == ["confirmation"]
+    assert world.letters(world.buy(ada, change(seats=6)).id) == ["confirmation", "seat_prompt"]
+
+
+def test_no_prompt_where_every_seat_has_its_user(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=1))
+    world.assign(ada, "desk", "a@x.example")
+    order_id = world.place(ada, change(seats=2))
+    world.run(order_id)
+    assert world.letters(order_id) == ["confirmation", "seat_prompt"]
+    world.assign(ada, "desk", "b@x.example")
+    assert world.letters(world.buy(ada, change(tier="business")).id) == ["confirmation"]
