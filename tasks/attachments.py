@@ -1,6 +1,6 @@
 """The documents that go with a letter, as PDF."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from models.invoices import Invoice, InvoiceReason
 from models.states import LetterKind
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
+from tasks.letters.vat_correction import VatCorrection
 from tasks.ports import Attachment
 
 GOES_WITH: Final[Mapping[LetterKind, tuple[InvoiceReason, ...]]] = {
@@ -23,8 +24,24 @@ GOES_WITH: Final[Mapping[LetterKind, tuple[InvoiceReason, ...]]] = {
 
 def of(session: Session, order_id: UUID, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents that a letter of `kind` brings, in the order of their issue."""
+    return tuple(_attached(session, document) for document in documents(session, order_id, kind))
+
+
+def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[Invoice]:
     query = select(Invoice).where(Invoice.order_id == order_id, Invoice.reason.in_(GOES_WITH.get(kind, ())))
-    return tuple(_attached(session, document) for document in session.scalars(query.order_by(Invoice.id)))
+    return session.scalars(query.order_by(Invoice.id)).all()
+
+
+def correction(session: Session, order_id: UUID) -> VatCorrection | None:
+    """What the VAT of an order was corrected by, for the letter that says so; None where it was not."""
+    corrected = documents(session, order_id, LetterKind.VAT_CORRECTION)
+    if not corrected:
+        return None
+    return VatCorrection(
+        vat_minor=sum(document.tax_minor for document in corrected),
+        documents=tuple(document.number for document in corrected),
+        due_at=corrected[-1].payment_due_at,
+    )
 
 
 def _attached(session: Session, document: Invoice) -> Attachment:

@@ -5,6 +5,7 @@ An order that costs something gets an invoice; one that gives more than it takes
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -29,6 +30,7 @@ class Settlement:
     paid_before_minor: int = 0
     due_minor: int = 0
     to_balance_minor: int = 0
+    payment_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,11 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
         balance_used_minor=order.balance_used_minor,
         due_minor=order.due_minor,
         to_balance_minor=order.to_balance_minor,
+        payment_due_at=order.payment_due_at,
     )
     draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, lines), settlement)
     document = write(session, draft)
-    if order.payment_kind is PaymentKind.INVOICE and order.payment_due_at is not None and order.due_minor:
+    if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
         owe(session, document, order.due_minor)
     return document
 
@@ -174,7 +177,7 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "due_minor": settlement.due_minor,
         "to_balance_minor": settlement.to_balance_minor,
         "payment_kind": order.payment_kind,
-        "payment_due_at": order.payment_due_at,
+        "payment_due_at": settlement.payment_due_at,
         "card": known_as.card(session, order.id),
     }
 

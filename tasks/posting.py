@@ -72,6 +72,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         card=known_as.card(session, order.id),
         reason=order.reason,
         unassigned=_unassigned(session, lines),
+        correction=attachments.correction(session, order.id),
     )
     return replace(letter, attachments=attachments.of(session, order.id, kind))
 

@@ -52,6 +52,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
         paid_before_minor=paid_before,
         to_balance_minor=original.to_balance_minor,
         due_minor=total + original.to_balance_minor - original.balance_used_minor - paid_before,
+        payment_due_at=now() + policy().payment_terms,
     )
     buyer = {**original.buyer, "vat_number": None}
     corrected = invoicing.write(

@@ -1,0 +1,100 @@
+"""No number twice, none left out, whatever happens at the same time; and no issued document ever changes."""
+
+import threading
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from models.invoice_numbers import next_number
+from models.invoices import Invoice, InvoiceKind, InvoiceSeries
+from models.states import Step
+from tasks import pipeline
+from tests.support.world import World, change, purchase
+
+
+def test_orders_activated_at_once_get_numbers_in_a_row(world: World) -> None:
+    customers = [world.customer() for _ in range(6)]
+    orders = [world.place(customer, purchase()) for customer in customers]
+    for order_id in orders:
+        world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    start = threading.Barrier(len(orders))
+
+    def activate(order_id: object) -> None:
+        start.wait()
+        pipeline.TASKS[Step.ACTIVATE_SUBSCRIPTION](order_id)
+
+    threads = [threading.Thread(target=activate, args=[order_id]) for order_id in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    issued = world.rows(Invoice)
+    assert sorted(invoice.number for invoice in issued) == [f"INV-2026-00000{n}" for n in range(1, 7)]
+    assert {invoice.order_id for invoice in issued} == set(orders)
+
+
+def test_a_number_taken_in_a_transaction_that_is_rolled_back_is_the_next_ones(world: World) -> None:
+    """Eight threads, fifty transactions, every third rolled back: 1, 2, 3 ... without a gap."""
+    taken: list[int] = []
+    left = iter(range(50))
+    lock = threading.Lock()
+
+    def take() -> None:
+        while True:
+            with lock:
+                turn = next(left, None)
+            if turn is None:
+                return
+            try:
+                with world.begin() as session:
+                    sequence = next_number(session, InvoiceKind.INVOICE, date(2026, 11, 1)).sequence
+                    if turn % 3 == 0:
+                        raise KeyError
+                with lock:
+                    taken.append(sequence)
+            except KeyError:
+                continue
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(1, 34))
+
+
+def test_invoices_and_credit_notes_count_apart(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=1)
+    world.buy(ada, change("desk", seats=2))
+    counted = {(row.series, row.year): row.last_sequence for row in world.rows(InvoiceSeries)}
+    assert counted == {("INV", 2026): 1, ("CN", 2026): 1}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update invoices set total_minor = total_minor",
+        "update invoice_lines set seats = 1",
+        "delete from invoice_lines",
+        "delete from invoices",
+        "truncate invoice_lines",
+    ],
+)
+def test_the_database_refuses_to_change_what_was_issued(world: World, statement: str) -> None:
+    world.buy(world.customer(), purchase())
+    with pytest.raises(IntegrityError, match="an issued document is never changed"), world.begin() as session:
+        session.execute(text(statement))
+
+
+def test_a_cause_is_invoiced_once_even_past_the_code(world: World) -> None:
+    world.buy(world.customer(), purchase())
+    columns = "order_id, account_id, reason, kind, series, year, sign, issued_on, issued_at, supplied_at, order_number,"
+    columns += " language, timezone, seller, buyer, currency, net_minor, tax_minor, total_minor, balance_used_minor,"
+    columns += " paid_before_minor, due_minor, to_balance_minor, cause"
+    copied = f"insert into invoices (id, sequence, number, {columns}) select gen_random_uuid(), 2, 'x', {columns} from invoices"
+    with pytest.raises(IntegrityError, match="uq_invoices_cause"), world.begin() as session:
+        session.execute(text(copied))

@@ -1,0 +1,90 @@
+"""What customers see of a document: the law's contents, their language, the same bytes every time."""
+
+from html import unescape
+
+import pytest
+
+from models.accounts import Language
+from tests.invoices.documents import attached, html, one, pdf, text_of
+from tests.support.world import YEAR, World, change, purchase, trial
+
+
+def test_the_confirmation_brings_the_invoice(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase("desk", "team", seats=10))
+    ((name, content),) = attached(world, ada, "confirmed")
+    assert name == "INV-2026-000001.pdf"
+    assert content == pdf(world, one(world, order.id))
+    said = text_of(content)
+    assert "Invoice INV-2026-000001" in said
+    assert "VAT 19% on €100.00 €19.00 Total €119.00 Charged to Visa •••• 4242 €119.00" in said
+
+
+def test_a_trial_brings_no_document(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, trial())
+    assert attached(world, ada, "trial") == []
+
+
+def test_the_same_document_is_the_same_bytes(world: World) -> None:
+    document = one(world, world.buy(world.customer(), purchase()).id)
+    assert pdf(world, document) == pdf(world, document)
+    assert html(world, document) == html(world, document)
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "note", "total"),
+    [
+        (Language.EN, "Invoice", "Reverse charge: the recipient is liable for the VAT", "€1,000.00"),
+        (Language.DE, "Rechnung", "Steuerschuldnerschaft des Leistungsempfängers", "1.000,00 €"),
+        (Language.FR, "Facture", "Autoliquidation", "1 000,00 €"),
+        (Language.ES, "Factura", "Inversión del sujeto pasivo", "1.000,00 €"),
+        (Language.IT, "Fattura", "Inversione contabile", "1.000,00 €"),
+    ],
+)
+def test_reverse_charge_is_said_in_the_words_of_each_language(
+    world: World, language: Language, title: str, note: str, total: str
+) -> None:
+    eva = world.customer(country="AT", vat_number="ATU13585627", language=language)
+    document = one(world, world.buy(eva, purchase("desk", "team", seats=10, interval=YEAR)).id)
+    page = " ".join(unescape(html(world, document)).replace("\u202f", " ").replace("\xa0", " ").split())
+    for said in (text_of(pdf(world, document)).replace("\xa0", " "), page):
+        assert title in said
+        assert note in said
+        assert total in said
+        assert "ATU13585627" in said
+        assert "DE136695976" in said
+
+
+def test_an_invoice_to_be_paid_says_by_when_and_under_which_number(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    eva = world.customer(card=None, country="AT", vat_number="ATU13585627")
+    said = text_of(pdf(world, one(world, world.buy(eva, purchase()).id)))
+    assert "Please pay €100.00 by 1 December 2026 by bank transfer and name INV-2026-000001." in said
+
+
+def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    said = text_of(pdf(world, one(world, world.buy(ada, change("desk", tier="business", seats=4)).id)))
+    assert "Desk Business billed monthly 16 November 2026 – 16 December 2026 4 €20.00 €80.00 19% €15.20" in said
+    assert "1,296,000 of 2,592,000 seconds of €100.00 charged on INV-2026-000001 10 -€50.00 19% -€9.50" in said
+    assert "€100.00 × 1,296,000 ÷ 2,592,000" in said
+
+
+def test_a_name_in_another_alphabet_or_with_markup_is_shown_as_it_is(world: World) -> None:
+    name = "Ελλάς <b>& Żółć</b> Юг"
+    document = one(world, world.buy(world.customer(name=name), purchase()).id)
+    assert name in text_of(pdf(world, document))
+    assert "Ελλάς &lt;b&gt;&amp; Żółć&lt;/b&gt; Юг" in html(world, document)
+
+
+def test_a_long_invoice_repeats_its_head_and_numbers_its_pages(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk"), purchase("chat"), purchase("wiki"))
+    world.pass_time(days=10)
+    order = world.buy(ada, change("desk", seats=20), change("chat", seats=20), change("wiki", seats=20))
+    said = text_of(pdf(world, one(world, order.id)))
+    assert "Page 1 of 2" in said
+    assert "Page 2 of 2" in said
