@@ -22,7 +22,7 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 1, 28, 36, 47
-FIRST_PAUSE, LONGEST_PAUSE, SETTLED_AFTER = 0.2, 10.0, 30.0
+FIRST_PAUSE, LONGEST_PAUSE, SETTLED_AFTER = 0.2, 10.0, 10.0
 """Seconds: before the first restart (doubled each time), at most, and of good health after which we begin anew."""
 
 
