@@ -17,7 +17,7 @@ from api_stub.stand_ins.stripe.sockets import cut
 from api_stub.stand_ins.stripe.store import Store
 
 LONGEST_BODY = 1_000_000
-SLOW = frozenset({"payment_intents.create", "payment_intents.confirm"})
+SLOW = frozenset({"payment_intents.create", "payment_intents.confirm", "refunds.create"})
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Gate:
     faults: Faults = field(default_factory=Faults)
     public_url: str | None = None
     latency: float = 0.0
-    """seconds a bank takes for each payment"""
+    """seconds a bank takes for each payment and refund"""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
 
     async def handle(self, request: Request) -> Response:
