@@ -3,14 +3,15 @@
 The places of each step, in the order in which a delivery passes them:
 <step>.delivered (before the claim), <step>.claimed, <step>.calling (an effect outside is about to be asked for; steps that have
 none lack it), <step>.called (effect done, not recorded), <step>.recorded (not acknowledged).
-Beside the steps: placement.inserted and placement.committed (of the Idempotency-Key), relay.published (not deleted yet).
+Beside the steps: placement.inserted and placement.committed (of the Idempotency-Key), relay.published (of `outbox`: not
+deleted yet).
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
 
 Reached = Callable[[str, str], None]
-"""called with the place and its subject: an order's id, or an Idempotency-Key"""
+"""called with the place and its subject: an order's id, an Idempotency-Key, or `outbox`"""
 
 _on_reach: Reached | None = None
 _order: ContextVar[str] = ContextVar("order", default="")

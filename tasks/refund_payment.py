@@ -8,7 +8,7 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import RefundState, Step
-from tasks import refunding
+from tasks import invoicing, refunding
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin
@@ -30,8 +30,10 @@ def refund_payment(order_id: UUID) -> Outcome:
     reach("refund_payment.claimed")
     if charge is None or charge.ref is None:
         with begin() as session:
+            invoicing.issue_credit_note(session, order)
             progress.advance(session, order, THIS, Outcome.DONE, facts={"refunded_minor": 0})
         return Outcome.DONE
+    reach("refund_payment.calling")
     answer = refunding.ask(refund, charge_ref=charge.ref)
     reach("refund_payment.called")
     with begin() as session:
@@ -40,6 +42,7 @@ def refund_payment(order_id: UUID) -> Outcome:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
             progress.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
+        invoicing.issue_credit_note(session, order)
         progress.advance(session, order, THIS, Outcome.DONE, facts={"refunded_minor": refund.amount_minor})
     return Outcome.DONE
 

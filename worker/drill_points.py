@@ -26,6 +26,7 @@ def arm(folder: Path | None) -> None:
 def order_death(folder: Path, place: str, subject: object) -> None:
     """The next process that reaches `place` with `subject` dies there."""
     (folder / TAKEN).mkdir(parents=True, exist_ok=True)
+    (folder / TAKEN / f"{place}.{subject}").unlink(missing_ok=True)
     (folder / f"{place}.{subject}").touch()
 
 

@@ -36,7 +36,7 @@ def _publish_batch() -> int:
         ).all()
         for _, order_id, step in sorted(rows):
             pipeline.publish(order_id, step)
-            reach("relay.published", order_id)
+            reach("relay.published", "outbox")
     return len(rows)
 
 
