@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import typer
 
 from api_stub.demo.command import demo
-from worker.commands import failures, loading, orders, process
+from worker.commands import drill, failures, loading, orders, process
 from worker.commands.shown_settings import show_settings
+from worker.commands.up import up
 
 app = typer.Typer(
     name="prorata",
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(up)
 app.command()(process.api)
 app.command()(process.worker)
 app.command()(process.beat)
@@ -25,6 +27,7 @@ app.add_typer(loading.catalogue, name="catalogue")
 app.add_typer(loading.accounts, name="accounts")
 app.add_typer(loading.keys, name="keys")
 app.add_typer(loading.db, name="db")
+app.add_typer(drill.drill, name="drill")
 app.command("settings")(show_settings)
 
 

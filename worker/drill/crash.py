@@ -1,0 +1,157 @@
+"""`prorata drill`: a process killed at every named place of every step, each with an order of some kind at that very place."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.orders import OrderEvent
+from worker import drill_points
+from worker.drill.buying import Bought, GaveUp, Shop
+from worker.drill.cells import RELAY, Cell, waves
+from worker.drill.ground import Customer, Ground
+from worker.drill.reconcile import Reconciled, reconcile
+from worker.drill.signals import frozen
+from worker.drill.watch import Watch
+
+PROMISED = 15.0
+"""seconds within which an order goes on after a single kill"""
+BANK_TAKES = 0.8
+MAIL_SERVER_TAKES = 0.3
+"""seconds that the stand-ins take for a call, so that a process can die during it"""
+WAVE = 90.0
+
+Progress = Callable[[int, int, str], None]
+"""called with waves done, waves in all, and what is going on"""
+
+
+@dataclass(slots=True)
+class Killed:
+    """What came of one kill."""
+
+    cell: Cell
+    bought: Bought
+    died_at: float | None = None
+    """seconds since the epoch"""
+    went_on_after: float | None = None
+    """seconds; None where it did not"""
+
+    @property
+    def trouble(self) -> str | None:
+        if self.died_at is None:
+            return f"no process came by {self.cell.place}"
+        if self.bought.trouble is not None:
+            return self.bought.trouble
+        if self.bought.status is not self.cell.kind.ends_as:
+            return f"ended as {self.bought.status}, not {self.cell.kind.ends_as}"
+        if self.went_on_after is None or self.went_on_after > PROMISED:
+            return f"went on after {self.went_on_after} s, promised are {PROMISED:g}"
+        return None
+
+
+@dataclass(slots=True)
+class CrashReport:
+    killed: list[Killed] = field(default_factory=list)
+    reconciled: Reconciled = field(default_factory=Reconciled)
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return not self.reconciled.findings and not any(killed.trouble for killed in self.killed)
+
+
+def run(ground: Ground, *, rounds: int, progress: Progress) -> CrashReport:
+    """Raises GaveUp where the orders to begin with are not even activated."""
+    began = time.monotonic()
+    report = CrashReport()
+    planned = waves(rounds)
+    customers = ground.customers([cell.kind for wave in planned for cell in wave], named="drill")
+    asyncio.run(_run(ground, planned, customers, report, progress))
+    ground.calm_stand_ins()
+    progress(len(planned), len(planned), "reconciling")
+    with ground.begin() as session:
+        report.reconciled = reconcile(session, ground.books(), ground.mails())
+        for killed in report.killed:
+            killed.went_on_after = _went_on_after(session, killed)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+async def _run(
+    ground: Ground,
+    planned: Sequence[Sequence[Cell]],
+    customers: Sequence[Customer],
+    report: CrashReport,
+    progress: Progress,
+) -> None:
+    key = ground.key_for(customers, named="drill")
+    headers = {"Authorization": f"Bearer {key}"}
+    everybody = iter(customers)
+    async with (
+        Watch(ground.begin) as watch,
+        httpx.AsyncClient(base_url=ground.stack.addresses.api, headers=headers, timeout=10, trust_env=False) as http,
+    ):
+        progress(0, len(planned), "waiting until everybody has what they start with")
+        await watch.quiet(within=120)
+        ground.stripe("latency", seconds=BANK_TAKES)
+        ground.mailbox_fault("slow", seconds=MAIL_SERVER_TAKES)
+        for number, wave in enumerate(planned):
+            progress(number, len(planned), ", ".join(cell.place for cell in wave))
+            killed = [Killed(cell, Bought(next(everybody))) for cell in wave]
+            shop = Shop(http, watch, deadline=time.monotonic() + WAVE)
+            await _wave(ground, shop, killed)
+            report.killed += killed
+
+
+async def _wave(ground: Ground, shop: Shop, wave: Sequence[Killed]) -> None:
+    quotes = await asyncio.gather(*(shop.quote(killed.bought, killed.cell.kind.cart) for killed in wave))
+    with frozen(ground.stack, "worker-orders"):  # nobody begins before everybody's end is arranged
+        for killed in wave:
+            if not killed.cell.is_step:
+                drill_points.order_death(ground.deaths, killed.cell.place, _subject(killed))
+        await asyncio.gather(*(_place(shop, killed, quote) for killed, quote in zip(wave, quotes, strict=True)))
+        for killed in wave:
+            if killed.cell.is_step:
+                drill_points.order_death(ground.deaths, killed.cell.place, _subject(killed))
+    await asyncio.gather(*(_follow(shop, killed) for killed in wave))
+    for killed in wave:
+        killed.died_at = drill_points.died_at(ground.deaths, killed.cell.place, _subject(killed))
+
+
+def _subject(killed: Killed) -> object:
+    if killed.cell.is_step:
+        return killed.bought.order_id
+    return "outbox" if killed.cell.row == RELAY[0] else killed.bought.key
+
+
+async def _place(shop: Shop, killed: Killed, quote_id: str) -> None:
+    try:
+        await shop.place(killed.bought, quote_id)
+    except GaveUp as error:
+        killed.bought.trouble = str(error)
+
+
+async def _follow(shop: Shop, killed: Killed) -> None:
+    try:
+        await shop.follow(killed.bought)
+    except (GaveUp, TimeoutError) as error:
+        killed.bought.trouble = str(error) or "the customer's turn never came"
+
+
+def _went_on_after(session: Session, killed: Killed) -> float | None:
+    """From the process's end to the order's next sign of life; none is owed where it had ended by then."""
+    if killed.died_at is None or killed.bought.order_id is None:
+        return None
+    then = datetime.fromtimestamp(killed.died_at, UTC)
+    events = select(OrderEvent.at).where(
+        OrderEvent.order_id == killed.bought.order_id, OrderEvent.at > then, OrderEvent.kind != "order.restarted"
+    )
+    first = session.scalar(events.order_by(OrderEvent.id).limit(1))
+    if first is not None:
+        return (first - then).total_seconds()
+    return 0.0 if killed.bought.status is killed.cell.kind.ends_as else None

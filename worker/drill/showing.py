@@ -1,0 +1,106 @@
+"""A drill's outcome as tables for people and as JSON for machines."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from worker.drill.cells import rows
+from worker.drill.crash import PROMISED, CrashReport, Killed
+from worker.drill.kinds import POINTS
+from worker.drill.reconcile import Reconciled
+
+Show = Callable[[Console], None]
+PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"
+
+
+def show_crash(report: CrashReport, console: Console) -> None:
+    table = Table(title="Killed with -9, and seconds until the order went on")
+    columns = (*POINTS, "other")
+    for heading in ("place", *columns):
+        table.add_column(heading)
+    for row, points in _rows():
+        marks = {point: _mark(report, row, point) for point in points}
+        other = " ".join(f"{point} {marks[point]}" for point in points if point not in POINTS)
+        table.add_row(row, *(marks.get(point, "") for point in POINTS), other)
+    console.print(table)
+    for killed in report.killed:
+        if killed.trouble:
+            console.print(f"{FAILED} {killed.cell.place}, {killed.cell.kind.name}: {killed.trouble}")
+    show_reconciled(report.reconciled, console)
+    slowest = max((killed.went_on_after or 0.0 for killed in report.killed), default=0.0)
+    console.print(
+        f"{len(report.killed)} kills; after the slowest an order went on within {slowest:.1f} s (promised: {PROMISED:g} s). "
+        f"{'Passed' if report.passed else 'FAILED'} in {report.seconds:.0f} s."
+    )
+
+
+def show_reconciled(reconciled: Reconciled, console: Console) -> None:
+    statuses = ", ".join(f"{count} {status}" for status, count in sorted(reconciled.by_status.items()))
+    console.print(
+        f"Reconciled {reconciled.orders} orders ({statuses}) with {reconciled.charges} charges, {reconciled.refunds} refunds "
+        f"and {reconciled.letters} emails."
+    )
+    if reconciled.letters_again:
+        console.print(
+            f"{reconciled.letters_again} emails came twice under the same Message-ID: the window that SMTP leaves between the mail "
+            "server's yes and our writing it down. Mail programs show such a pair as one."
+        )
+    for finding in reconciled.findings[:50]:
+        console.print(f"{FAILED} {f'order {finding.order_id}: ' if finding.order_id else ''}{finding.what}")
+    if len(reconciled.findings) > 50:
+        console.print(f"... and {len(reconciled.findings) - 50} more")
+
+
+def crash_as_json(report: CrashReport) -> dict[str, Any]:
+    return {
+        "passed": report.passed,
+        "seconds": round(report.seconds, 1),
+        "promised_seconds": PROMISED,
+        "kills": [
+            {
+                "place": killed.cell.place,
+                "kind": killed.cell.kind.name,
+                "order_id": str(killed.bought.order_id),
+                "ended_as": killed.bought.status,
+                "went_on_after_seconds": killed.went_on_after,
+                "trouble": killed.trouble,
+            }
+            for killed in report.killed
+        ],
+        "reconciled": reconciled_as_json(report.reconciled),
+    }
+
+
+def reconciled_as_json(reconciled: Reconciled) -> dict[str, Any]:
+    return {
+        "orders": reconciled.orders,
+        "by_status": dict(reconciled.by_status),
+        "charges": reconciled.charges,
+        "refunds": reconciled.refunds,
+        "emails": reconciled.letters,
+        "emails_twice_in_the_smtp_window": reconciled.letters_again,
+        "findings": [
+            {"order_id": str(finding.order_id) if finding.order_id else None, "what": finding.what}
+            for finding in reconciled.findings
+        ],
+    }
+
+
+def _rows() -> Iterator[tuple[str, list[str]]]:
+    grouped: dict[str, list[str]] = {}
+    for row, points in rows():
+        grouped.setdefault(row, []).extend(points)
+    yield from grouped.items()
+
+
+def _mark(report: CrashReport, row: str, point: str) -> str:
+    here = [killed for killed in report.killed if (killed.cell.row, killed.cell.point) == (row, point)]
+    if not here:
+        return "-"
+    return f"{FAILED if any(killed.trouble for killed in here) else PASSED} {_seconds(here)}"
+
+
+def _seconds(killed: list[Killed]) -> str:
+    return f"{max(each.went_on_after or 0.0 for each in killed):.1f}"
