@@ -156,8 +156,8 @@ def _subscription(place: Place) -> SubscriptionListed | None:
     seats = given.value("seats", whole, least=1, most=MAX_SEATS)
     age = given.value("bought", _age)
     interval = given.value("interval", member, Interval)
-    trial = given.value("trial", flag)
-    if trial is not None and bool(trial) == ("interval" in given):
+    trial = bool(given.value("trial", flag))
+    if trial == ("interval" in given):
         place.wrong("needs an interval (month or year), or trial: true, and not both")
     if product is None or tier is None or seats is None or age is None:
         return None

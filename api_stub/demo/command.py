@@ -19,6 +19,8 @@ from api_stub.demo import display, running
 from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_orders import SampleOrder, read
 from worker import stack as stacks
+from worker.commands.screen import WIDE
+from worker.commands.screen import console as screen_console
 from worker.stack import Stack
 
 
@@ -33,7 +35,7 @@ def demo(
     Exit status 0 only if every sample order ended as it must, and the payment provider's books agree.
     """
     began = time.monotonic()
-    console = display.console()
+    console = screen_console()
     samples = read(sample_files.ORDERS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _scratch(folder, console) as place, _started(place, console, flower=keep) as stack:
@@ -92,7 +94,7 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
 
 def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, prepared: Prepared) -> None:
     languages = {account.code: str(account.columns["language"]) for account in prepared.accounts.accounts}
-    console.print(display.results(results.played, results.complaints, languages, wide=console.width >= display.WIDE))
+    console.print(display.results(results.played, results.complaints, languages, wide=console.width >= WIDE))
     for name, complaints in results.complaints.items():
         for complaint in complaints:
             console.print(f"[red]{escape(name)}: {escape(complaint)}[/]", highlight=False)

@@ -15,15 +15,6 @@ from api_stub.demo.playing import Played
 from api_stub.demo.sample_orders import SampleOrder
 from api_stub.demo.upstream import Json
 
-WIDE = 170
-"""columns for the table of results with one line each"""
-
-
-def console() -> Console:
-    """Standard output; where that is no terminal, wide enough for every line."""
-    made = Console()
-    return made if made.is_terminal else Console(width=WIDE)
-
 
 class Screen(AbstractContextManager["Screen"]):
     """On a terminal the orders under way move at the bottom; elsewhere each is one line when it has ended."""

@@ -43,9 +43,11 @@ def standing(order: Order) -> str:
 
 
 def table(rows: Sequence[tuple[Order, str]]) -> Table:
-    made = Table("order", "placed", "account", "what", "standing", box=None, pad_edge=False)
+    made = Table("order", box=None, pad_edge=False)
+    for name in ("placed", "account", "what", "standing"):
+        made.add_column(name, no_wrap=name == "placed")
     for name in ("net", "tax", "due"):
-        made.add_column(name, justify="right")
+        made.add_column(name, justify="right", no_wrap=True)
     made.add_column("")
     for order, account in rows:
         color = _COLORS.get(order.status, "yellow")
@@ -110,7 +112,9 @@ def _settlement(order: Order) -> str:
 
 
 def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
-    made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        made.add_column(name, overflow="fold")
     for row in rows:
         made.add_row(*(escape(str(cell)) for cell in row))
     return made

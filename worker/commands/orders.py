@@ -5,13 +5,13 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from models.states import OrderStatus, Step
 from tasks import operations, order_story, placement
 from tasks.wiring import begin, now
 from worker.accounts_file import account_called
 from worker.commands import order_views
+from worker.commands.screen import console
 from worker.wiring import plug_in_from_settings
 
 orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
@@ -37,7 +37,7 @@ def list_orders(
     if as_json:
         _print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
-        Console().print(order_views.table(rows))
+        console().print(order_views.table(rows))
 
 
 @orders.command("show")
@@ -49,7 +49,7 @@ def show_order(which: Which, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(order_views.story_as_json(story))
     else:
-        Console().print(*order_views.story(story), sep="\n")
+        console().print(*order_views.story(story), sep="\n")
 
 
 @orders.command("resume")

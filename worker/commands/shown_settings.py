@@ -1,9 +1,9 @@
 """`prorata settings`: every variable with what it is now; secrets stay secret."""
 
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 
+from worker.commands.screen import console
 from worker.settings import Settings, settings
 
 
@@ -15,4 +15,4 @@ def show_settings() -> None:
         value = getattr(chosen, name)
         shown = "(secret)" if isinstance(value, SecretStr) else str(value)
         table.add_row(f"PRORATA_{name.upper()}", shown, "default" if name not in chosen.model_fields_set else "")
-    Console().print(table)
+    console().print(table)

@@ -1,0 +1,93 @@
+"""An accounts file with mistakes is refused with each one's line and reason."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from models.accounts import AccountKind, Language
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
+from models.rules.vat import BuyerType
+from worker import accounts_file
+from worker.accounts_file import AccountListed
+from worker.readable_file import FileRefused
+
+GOOD = """\
+accounts:
+  nordwind:
+    name: Nordwind GmbH
+    country: DE
+    currency: EUR
+    language: de
+    timezone: Europe/Berlin
+    payment_method: pm_card_visa
+    contacts:
+      - {name: Anna, email: Anna@nordwind.example, billing_contact: true}
+      - {name: Bernd, email: bernd@nordwind.example}
+    subscriptions:
+      - {product: board, tier: team, seats: 10, interval: month, bought: 10 days ago}
+      - {product: docs, tier: team, seats: 3, trial: true, bought: 1 day ago}
+"""
+
+
+def read(folder: Path, text: str) -> tuple[AccountListed, ...]:
+    file = folder / "accounts.yaml"
+    file.write_text(text, encoding="utf-8")
+    return accounts_file.read(file).accounts
+
+
+def test_an_account_is_read_with_all_that_it_has(tmp_path: Path) -> None:
+    (account,) = read(tmp_path, GOOD)
+    assert account.columns == {
+        "name": "Nordwind GmbH",
+        "country": "DE",
+        "currency": "EUR",
+        "kind": AccountKind.SELF_SERVE,
+        "buyer_type": BuyerType.BUSINESS,
+        "language": Language.DE,
+        "timezone": "Europe/Berlin",
+        "postcode": None,
+        "address": "",
+        "vat_number": None,
+    }
+    assert [(contact.email, contact.is_billing_contact) for contact in account.contacts] == [
+        ("anna@nordwind.example", True),
+        ("bernd@nordwind.example", False),
+    ]
+    assert [(subscription.cart, subscription.age) for subscription in account.subscriptions] == [
+        (CartLine(Action.PURCHASE, "board", "team", 10, Interval.MONTH), timedelta(days=10)),
+        (CartLine(Action.TRIAL, "docs", "team", 3, None), timedelta(days=1)),
+    ]
+
+
+def test_an_account_is_called_by_its_code_or_by_its_id() -> None:
+    by_code = accounts_file.account_called("nordwind")
+    assert accounts_file.account_called(str(by_code)) == by_code
+
+
+NORDWIND = "accounts.nordwind"
+
+MISTAKES = [
+    pytest.param("currency: EUR", "currency: EURO", 5, f"{NORDWIND}.currency: 'EURO' is not a currency of ISO 4217 with a minor unit; give a code in capitals such as 'EUR'", id="unknown currency"),
+    pytest.param("country: DE", "country: NO", 4, f"{NORDWIND}.country: must be a text, is NO: put it in quotes, 'NO'", id="Norway"),
+    pytest.param("country: DE", "country: EL", 4, f"{NORDWIND}.country: must be a country's two capitals of ISO 3166 such as 'DE', is 'EL'", id="the VAT registry's name for Greece"),
+    pytest.param("language: de", "language: pt", 6, f"{NORDWIND}.language: 'pt' is none of en, es, de, fr, it", id="unknown language"),
+    pytest.param("Europe/Berlin", "Europe/Bonn", 7, f"{NORDWIND}.timezone: 'Europe/Bonn' is not a time zone of the IANA database; give a name such as 'Europe/Berlin'", id="unknown time zone"),
+    pytest.param("bernd@nordwind.example", "bernd", 11, f"{NORDWIND}.contacts[2].email: An email address must have an @-sign.", id="no address"),
+    pytest.param("bernd@", "ANNA@", 11, f"{NORDWIND}.contacts[2]: anna@nordwind.example stands here twice", id="an address twice"),
+    pytest.param("interval: month, ", "", 13, f"{NORDWIND}.subscriptions[1]: needs an interval (month or year), or trial: true, and not both", id="no interval"),
+    pytest.param("10 days ago", "yesterday", 13, f"{NORDWIND}.subscriptions[1].bought: must be such as '10 days ago', is 'yesterday'", id="no day"),
+    pytest.param("seats: 10", "seats: 0", 13, f"{NORDWIND}.subscriptions[1].seats: must be from 1 to 1000000, is 0", id="no seats"),
+    pytest.param("    language: de", "    balance: \"5.00\"\n    language: de", 6, f"{NORDWIND}.balance: would go to the listed subscriptions first; give one or the other", id="balance beside subscriptions"),
+    pytest.param("    name: Nordwind GmbH\n", "", 2, f"{NORDWIND}: name is missing", id="no name"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("was", "becomes", "line", "reason"), MISTAKES)
+def test_a_mistake_is_refused_with_its_line_and_reason(
+    tmp_path: Path, was: str, becomes: str, line: int, reason: str
+) -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(tmp_path, GOOD.replace(was, becomes, 1))
+    assert [(problem.line, problem.reason) for problem in refused.value.problems] == [(line, reason)]

@@ -1,0 +1,97 @@
+"""A catalogue file becomes one version, whole; the same file again becomes none."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, func, select
+from sqlalchemy.orm import Session
+
+from models.catalogue import CatalogueVersion, Price, Product, Tier
+from tests.worker.test_catalogue_file import GOOD
+from worker import catalogue_file, catalogue_loading
+from worker.catalogue_loading import Loaded
+from worker.readable_file import FileRefused
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 700_000, tzinfo=UTC)
+
+
+@pytest.fixture
+def session(fresh_database_url: str) -> Iterator[Session]:
+    engine = create_engine(fresh_database_url)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def load(session: Session, folder: Path, text: str) -> Loaded:
+    file = folder / "catalogue.yaml"
+    file.write_text(text, encoding="utf-8")
+    loaded = catalogue_loading.load(session, catalogue_file.read(file), now=NOW)
+    session.commit()
+    return loaded
+
+
+def ranks(session: Session) -> dict[str, int]:
+    session.expire_all()
+    return {tier.code: tier.rank for tier in session.scalars(select(Tier))}
+
+
+def test_a_file_becomes_a_version_with_all_its_prices(session: Session, tmp_path: Path) -> None:
+    loaded = load(session, tmp_path, GOOD)
+    assert loaded == Loaded(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
+    prices = session.execute(select(Price.interval, Price.currency, Price.unit_minor)).all()
+    assert sorted(prices) == [
+        ("month", "EUR", 1000),
+        ("month", "JPY", 1500),
+        ("month", "KWD", 3125),
+        ("year", "EUR", 10000),
+    ]
+    assert ranks(session) == {"team": 1, "plus": 2}
+
+
+def test_the_same_file_twice_does_nothing_and_says_so(session: Session, tmp_path: Path) -> None:
+    load(session, tmp_path, GOOD)
+    assert load(session, tmp_path, GOOD) == Loaded(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=False)
+    assert session.scalar(select(func.count()).select_from(CatalogueVersion)) == 1
+
+
+def test_prices_without_a_day_count_from_the_second_of_loading(session: Session, tmp_path: Path) -> None:
+    loaded = load(session, tmp_path, GOOD.partition("\n")[2])
+    assert loaded.effective_from == datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def test_two_tiers_may_swap_their_ranks(session: Session, tmp_path: Path) -> None:
+    load(session, tmp_path, GOOD)
+    swapped = GOOD.replace("rank: 1", "rank: 9").replace("rank: 2", "rank: 1").replace("rank: 9", "rank: 2")
+    assert load(session, tmp_path, swapped).version == 2
+    assert ranks(session) == {"team": 2, "plus": 1}
+
+
+def test_a_rank_of_a_tier_left_out_is_not_given_to_another_and_nothing_is_half_loaded(
+    session: Session, tmp_path: Path
+) -> None:
+    load(session, tmp_path, GOOD)
+    renamed = GOOD.replace("plus:", "max:").replace('"10.00"', '"11.00"')
+    with pytest.raises(FileRefused) as refused:
+        load(session, tmp_path, renamed)
+    session.rollback()
+    assert [problem.line for problem in refused.value.problems] == [13]
+    assert "rank 2 is that of plus" in str(refused.value)
+    assert session.scalar(select(func.count()).select_from(CatalogueVersion)) == 1
+    assert ranks(session) == {"team": 1, "plus": 2}
+
+
+def test_a_product_left_out_has_no_trial_any_more(session: Session, tmp_path: Path) -> None:
+    load(session, tmp_path, GOOD)
+    load(session, tmp_path, GOOD.replace("board:", "docs:"))
+    trials = {product.code: product.trial_days for product in session.scalars(select(Product))}
+    assert trials == {"board": None, "docs": 14}
+
+
+def test_going_back_to_an_older_catalogue_needs_a_day(session: Session, tmp_path: Path) -> None:
+    load(session, tmp_path, GOOD)
+    load(session, tmp_path, GOOD.replace('"10.00"', '"12.00"'))
+    with pytest.raises(FileRefused, match="is the same as version 1, and newer ones were loaded since"):
+        load(session, tmp_path, GOOD)

@@ -1,0 +1,135 @@
+"""What goes wrong with `prorata` is one clear message and an exit status, never a traceback."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from worker.cli import main
+from worker.settings import settings
+
+SETTINGS = {
+    "PRORATA_DATABASE_URL": "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing",
+    "PRORATA_BROKER_URL": "redis://:secret@127.0.0.1:1/0",
+    "PRORATA_STRIPE_API_KEY": "sk_test_secret",
+    "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret",
+    "PRORATA_SMTP_HOST": "127.0.0.1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """The command in this process: what it does before it touches anything."""
+
+    def prorata(*words: str, **chosen: str) -> Ended:
+        for name in os.environ:
+            if name.startswith("PRORATA_"):
+                monkeypatch.delenv(name)
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        captured = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+
+    yield prorata
+    settings.cache_clear()
+
+
+def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
+    """The command in a process of its own: what plugs a database in."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
+    command = [sys.executable, "-m", "worker.cli", *words]
+    ended = subprocess.run(command, env=clean | chosen, capture_output=True, text=True, check=False, timeout=60)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["settings", "orders list", "api", "beat", "worker orders", "db upgrade", "keys issue shop"],
+)
+def test_every_missing_setting_is_named(prorata: Command, command: str) -> None:
+    ended = prorata(*command.split())
+    assert ended.status == 2
+    for name in SETTINGS:
+        assert f"  {name}: Field required\n" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_BROKER_URL": "amqp://:secret@broker"})
+    assert ended.status == 2
+    assert "PRORATA_BROKER_URL: Value error, must start with redis:// or rediss://" in ended.err
+    assert "secret" not in ended.err
+
+
+def test_settings_shows_every_variable_and_no_secret(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS)
+    assert ended.status == 0
+    assert "PRORATA_QUOTE_MINUTES" in ended.out
+    assert "secret" not in ended.out.replace("(secret)", "").replace("SECRET", "")
+
+
+def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
+    ended = prorata_of_its_own("orders", "list", **SETTINGS)
+    assert ended.status == 1
+    assert ended.err.startswith("The database at 127.0.0.1:1/nothing does not answer (PRORATA_DATABASE_URL): ")
+    assert "secret" not in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_database_without_tables_says_what_to_run(fresh_database_url: str, postgres_server: object) -> None:
+    empty = fresh_database_url.rpartition("/")[0] + "/postgres"
+    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
+    assert ended.status == 1
+    assert "is not up to date; run `prorata db upgrade`" in ended.err
+
+
+def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text("products:\n  board: {name: Board}\n")
+    ended = prorata("catalogue", "load", str(file))
+    assert (ended.status, ended.err) == (1, f"{file}:2: products.board: tiers is missing\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["worker", "coffee"], "coffee"),
+        (["worker", "orders", "--concurrency", "0"], "concurrency"),
+        (["orders", "list", "--status", "lost"], "lost"),
+        (["orders", "resume", "1001", "--from", "step_nine"], "step_nine"),
+        (["orders", "refund", "1001"], "--why"),
+        (["orders", "show"], "ORDER"),
+        (["api", "--port", "eighty"], "--port"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_a_wrong_word_is_named(prorata: Command, words: list[str], said: str) -> None:
+    ended = prorata(*words, **SETTINGS)
+    assert ended.status == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("which", ["99", "nothing"])
+def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: str) -> None:
+    ended = prorata_of_its_own("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+    assert ended.status == 1
+    assert which in ended.err
+    assert "Traceback" not in ended.err
