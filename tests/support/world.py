@@ -19,7 +19,7 @@ import stripe
 from sqlalchemy import case, create_engine, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import ledger
+from models import ledger, progress
 from models.accounts import Account, AccountKind, Contact, Language
 from models.catalogue import CatalogueVersion, Price, Product, Tier
 from models.messages import OutboxMessage, SentLetter
@@ -219,6 +219,11 @@ class World:
         with self.begin() as session:
             return placement.cancel(session, order_id=order_id, by="the customer", now=self.time)
 
+    def park(self, order_id: UUID) -> None:
+        """A person must look."""
+        with self.begin() as session:
+            assert progress.park(session, order_id, error="for the test")
+
     def refused(self, customer: Customer, *cart: CartLine, contact_id: UUID | None = None) -> list[Refusal]:
         """Why the cart gets no quote."""
         with pytest.raises(CartRefused) as refusal:
@@ -271,6 +276,10 @@ class World:
 
     def given_back(self, customer: Customer) -> list[int]:
         return [refund["amount"] for refund in self._books(customer)["refunds"]]
+
+    def refunds_at_provider(self, charge_ref: str) -> list[str]:
+        """Their states in the provider's words."""
+        return [str(r.status) for r in self.stripe.client().v1.refunds.list({"payment_intent": charge_ref}).data]
 
     def _books(self, customer: Customer) -> dict[str, list[dict[str, Any]]]:
         with self.begin() as session:
@@ -379,7 +388,7 @@ def world(
     transactions = Transactions(engine)
     parts = wiring.Wiring(
         begin=transactions,
-        payments=stripe_server.payments(patience=1.0, read_timeout=2.0),
+        payments=stripe_server.payments(patience=0.4, read_timeout=2.0),
         vat_registry=Vies(base_url=shared_vies.base_url, timeout=1.0, total_timeout=2.0, attempts=2),
         mailer=SmtpMailer(
             host=shared_mailbox.host,

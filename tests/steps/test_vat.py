@@ -1,0 +1,159 @@
+"""Rule 9 and the VAT number: what the registry's answer decides, in each of its three answers and under each outage policy."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.accounts import VatCheck
+from models.states import OrderStatus, PaymentKind, Step
+from tasks.policy import VatOutage
+from tests.support.world import Customer, World, purchase
+
+FRENCH = "FR40303265045"
+GERMAN = "DE129273398"
+
+
+@pytest.fixture
+def ada(world: World) -> Customer:
+    """A French business with a VAT number and a card; the seller is German."""
+    return world.customer(country="FR", vat_number=FRENCH)
+
+
+def answers(world: World, customer: Customer) -> list[str]:
+    return [check.status.value for check in world.rows(VatCheck, account_id=customer.account_id)]
+
+
+def test_a_number_that_the_registry_confirms_makes_it_reverse_charge_and_is_kept_as_evidence(
+    world: World, ada: Customer
+) -> None:
+    order = world.buy(ada, purchase())
+    assert (order.status, order.tax_minor, order.lines[0].tax_treatment) == ("completed", 0, "reverse_charge")
+    assert world.charged(ada) == [100_00]
+    [check] = world.rows(VatCheck, account_id=ada.account_id)
+    assert (check.id, check.status, check.number) == (order.vat_check_id, "valid", FRENCH)
+    assert check.consultation_number
+
+
+def test_the_registrys_answer_stands_for_a_day(world: World, ada: Customer) -> None:
+    world.buy(ada, purchase("desk"))
+    world.buy(ada, purchase("chat"))
+    assert len(world.vies.questions()) == 1
+
+
+def test_an_invalid_number_stops_the_order_and_the_fresh_quote_has_vat(world: World, ada: Customer) -> None:
+    world.vies.register(FRENCH, status="invalid")
+    order = world.buy(ada, purchase())
+    facts = order.reason_facts or {}
+    assert (order.status, facts["differs"]) == (OrderStatus.AWAITING_CONFIRMATION, ["vat_number"])
+    assert (facts["quoted_due_minor"], facts["due_minor"]) == (100_00, 120_00)
+    assert world.charged(ada) == []
+    world.confirm(order.id)
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [120_00]
+
+
+def test_at_home_the_registry_is_not_asked(world: World) -> None:
+    ada = world.customer(vat_number=GERMAN)
+    assert world.buy(ada, purchase()).due_minor == 119_00
+    assert world.vies.questions() == []
+
+
+def test_in_an_outage_a_number_is_taken_on_trust_where_the_merchant_says_so(world: World, ada: Customer) -> None:
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(ada, purchase())
+    assert (order.status, order.vat_provisional, world.charged(ada)) == ("completed", True, [100_00])
+    assert answers(world, ada) == ["unavailable"]
+
+
+def test_in_an_outage_vat_is_charged_where_the_merchant_says_so_once_the_customer_agrees(
+    world: World, ada: Customer
+) -> None:
+    world.policy(vat_outage=VatOutage.CHARGE_VAT)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(ada, purchase())
+    assert (order.status, (order.reason_facts or {})["differs"]) == ("awaiting_confirmation", ["vat_registry"])
+    world.confirm(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", True, [120_00])
+
+
+def test_in_an_outage_the_order_waits_where_the_merchant_says_so_and_goes_on_by_itself(
+    world: World, ada: Customer
+) -> None:
+    world.policy(vat_outage=VatOutage.HOLD)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.go_on(world.place(ada, purchase()), times=3)
+    assert (order.status, order.restarts, order.last_error) == ("open", 0, "the VAT registry is unavailable")
+    world.vies.forget()
+    assert world.go_on(order.id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [100_00]
+
+
+def test_an_order_that_waits_for_the_registry_can_be_cancelled(world: World, ada: Customer) -> None:
+    world.policy(vat_outage=VatOutage.HOLD)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(ada, purchase())
+    world.cancel(order.id)
+    assert world.go_on(order.id).status is OrderStatus.CANCELLED
+    assert world.charged(ada) == []
+
+
+def test_an_outage_is_never_remembered_as_an_answer(world: World, ada: Customer) -> None:
+    world.vies.fail("MS_UNAVAILABLE")
+    world.buy(ada, purchase("desk"))
+    world.vies.forget()
+    assert world.buy(ada, purchase("chat")).vat_provisional is False
+    assert answers(world, ada) == ["unavailable", "valid"]
+
+
+@pytest.mark.parametrize(("country", "number"), [("FR", FRENCH), ("DE", GERMAN)])
+def test_an_accepted_number_is_invoiced_with_payment_terms_where_the_merchant_allows(
+    world: World, country: str, number: str
+) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country=country, vat_number=number)
+    order = world.buy(ada, purchase())
+    assert (order.status, order.payment_kind) == (OrderStatus.COMPLETED, PaymentKind.INVOICE)
+    assert order.payment_due_at == world.time + timedelta(days=30)
+    assert world.attempts(order.id) == []
+
+
+def test_who_has_a_card_is_charged_and_not_invoiced(world: World, ada: Customer) -> None:
+    world.policy(invoice_on_vat=True)
+    assert world.buy(ada, purchase()).payment_kind is PaymentKind.CARD
+    assert world.charged(ada) == [100_00]
+
+
+def test_a_number_alone_is_not_enough_where_the_merchant_does_not_invoice(world: World) -> None:
+    ada = world.customer(card=None, country="FR", vat_number=FRENCH)
+    assert world.buy(ada, purchase()).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+
+
+def test_a_number_that_is_not_registered_is_not_invoiced(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, vat_number="DE111111109")
+    assert world.buy(ada, purchase()).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+
+
+def test_a_number_given_when_asked_for_payment_details_is_priced_confirmed_and_invoiced(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country="FR")
+    order = world.buy(ada, purchase())
+    assert (order.status, order.due_minor) == (OrderStatus.AWAITING_PAYMENT_DETAILS, 120_00)
+    world.change_account(ada, vat_number=FRENCH)
+    world.pay_again(order.id)
+    assert world.run(order.id).status is OrderStatus.AWAITING_CONFIRMATION
+    world.confirm(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.payment_kind, order.due_minor) == ("completed", "invoice", 100_00)
+
+
+def test_an_invoiced_order_that_is_cancelled_before_activation_owes_nothing(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, vat_number=GERMAN)
+    order_id = world.place(ada, purchase())
+    from_activation = world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    assert from_activation.payment_kind is PaymentKind.INVOICE
+    world.cancel(order_id)
+    order = world.run(order_id)
+    assert (order.status, world.letters(order_id)) == (OrderStatus.CANCELLED, ["refund_notice"])
