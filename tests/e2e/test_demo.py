@@ -1,0 +1,54 @@
+"""Every sample order of `prorata demo`, through the real stack, ends as its file says; and all books agree.
+
+All are placed when the first test asks, side by side as in the demo; each test then looks at one.
+"""
+
+import pytest
+
+from api_stub import sample
+from api_stub.demo import running as demo
+from api_stub.demo.playing import Played
+from api_stub.demo.running import Results
+from api_stub.demo.sample_orders import SampleOrder, read
+from worker import accounts_file
+from worker.stack import Stack
+
+SAMPLES = read(sample.ORDERS)
+
+
+class Silent:
+    """Watches, and says nothing."""
+
+    def begins(self, sample: SampleOrder) -> None: ...
+    def moves(self, sample: SampleOrder, order: dict[str, object]) -> None: ...
+    def ends(self, played: Played, complaints: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def results(stack: Stack) -> Results:
+    prepared = demo.prepare(stack.settings, stack.addresses)
+    return demo.run(prepared, stack.addresses, SAMPLES, Silent())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("sample_order", SAMPLES, ids=lambda sample_order: sample_order.name)
+def test_a_sample_order_ends_as_its_file_says(results: Results, sample_order: SampleOrder) -> None:
+    assert results.complaints[sample_order.name] == []
+
+
+def test_every_charge_in_the_provider_s_books_belongs_to_one_order_and_amounts_agree(results: Results) -> None:
+    assert results.books.differences == ()
+    assert results.books.charges > 0
+
+
+def test_every_letter_that_an_order_tells_of_arrived_once(results: Results) -> None:
+    assert results.letters.differences == ()
+    assert results.letters.arrived >= results.letters.sent > 0
+
+
+def test_the_sample_covers_five_languages_and_six_currencies(results: Results) -> None:
+    accounts = accounts_file.read(sample.ACCOUNTS).accounts
+    ordering = [account.columns for account in accounts if account.code in {each.account for each in SAMPLES}]
+    assert {str(columns["language"]) for columns in ordering} == {"en", "es", "de", "fr", "it"}
+    assert {columns["currency"] for columns in ordering} == {"EUR", "USD", "JPY", "KWD", "GBP", "CHF"}
+    assert len(SAMPLES) >= 20
