@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_stub.problems import Problem
@@ -31,7 +32,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise _too_large(most)
+                raise HTTPException(413)  # of this kind, or the framework would call it a body it cannot read
             return message
 
         await self._app(scope, counted, send)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api_stub.problems import Problem, not_found, unavailable
+from api_stub.validation import pointer
 from models.facts import UnknownAccount
 from tasks.carts import CartUnstorable
 from tasks.errors import PaymentMethodRefused, TemporarilyUnavailable
@@ -25,8 +26,8 @@ def answer_for(error: Exception) -> Problem:
             facts: dict[str, Any] = dict(error.facts)
             return Problem(404 if error.code in _ABSENT else 409, error.code, str(error), **facts)
         case CartUnstorable():
-            pointer = "/lines" if error.line is None else f"/lines/{error.line}/product"
-            return Problem(422, error.code, str(error), errors=[{"pointer": pointer, "detail": str(error)}])
+            errors = [{"pointer": pointer(("lines", *error.field)), "detail": str(error)}]
+            return Problem(422, error.code, str(error), errors=errors)
         case PaymentMethodRefused():
             detail = "The payment method was refused; please give another."
             errors = [{"pointer": "/token", "detail": detail}]

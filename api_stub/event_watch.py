@@ -83,7 +83,7 @@ def _news(wanted: Mapping[UUID, int]) -> list[tuple[UUID, EventView]]:
     if not wanted:
         return []
     ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))
-    watched = func.unnest(ids, last_seen).table_valued("order_id", "after", name="watched")
+    watched = func.unnest(ids, last_seen).table_valued("order_id", "after", name="watched").render_derived()
     new = and_(OrderEvent.order_id == watched.c.order_id, OrderEvent.id > watched.c.after)
     with begin() as session:
         events = session.scalars(select(OrderEvent).join(watched, new).order_by(OrderEvent.id)).all()

@@ -24,7 +24,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern=r"^[!-~]+$",
+        pattern=r"^[ -~]+$",
         description="Made by the caller, one per order. The same key with the same body gives the same order, however often.",
         examples=["7d8e1f6c-2b7a-4f39-9a53-0f6d2c1b8e11"],
     ),

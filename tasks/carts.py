@@ -8,26 +8,30 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.carts import CartItem
-from models.rules.cart import MAX_LINES, CartLine
+from models.rules.cart import MAX_LINES, MAX_SEATS, CartLine
 
 
 class CartUnstorable(Exception):
-    """The cart cannot be kept; `code` is stable, `line` the index of the line it is about, None where it is about all."""
+    """The cart cannot be kept; `code` is stable, `field` says what it is about, as a path: (), or a line's index and field."""
 
-    def __init__(self, code: str, message: str, *, line: int | None = None) -> None:
+    def __init__(self, code: str, message: str, *field: int | str) -> None:
         super().__init__(message)
         self.code = code
-        self.line = line
+        self.field = field
 
 
 def put(session: Session, *, account_id: UUID, lines: Sequence[CartLine]) -> None:
-    """Replace the cart. Whether it may be ordered is for the quote to say. Raises CartUnstorable: product-twice, too-many-lines."""
+    """Replace the cart. Whether it may be ordered is for the quote to say. Raises CartUnstorable."""
     if len(lines) > MAX_LINES:
         raise CartUnstorable("too-many-lines", f"A cart has at most {MAX_LINES} lines.")
     products = [line.product for line in lines]
-    for index, product in enumerate(products):
-        if product in products[:index]:
-            raise CartUnstorable("product-twice", f"{product} is in the cart already; give it one line.", line=index)
+    for index, line in enumerate(lines):
+        if line.product in products[:index]:
+            detail = f"{line.product} is in the cart already; give it one line."
+            raise CartUnstorable("product-twice", detail, index, "product")
+        if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
+            detail = f"Please give the number of seats, from 1 to {MAX_SEATS}."
+            raise CartUnstorable("seats-out-of-range", detail, index, "seats")
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     clear(session, account_id=account_id)
     rows = [

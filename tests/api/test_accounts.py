@@ -1,0 +1,142 @@
+"""Accounts over HTTP: what may be changed, who may order, how it pays."""
+
+import pytest
+
+from tests.api.conftest import Api, problem, purchase
+from tests.support import world as worlds
+from tests.support.world import Customer, World
+
+
+def test_an_account_is_shown_and_changed_in_part(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    before = api.get(own).json()
+    after = api("PATCH", own, json={"language": "fr", "address": "1 rue de la Paix\n75002 Paris"}).json()
+    assert after == before | {"language": "fr", "address": "1 rue de la Paix\n75002 Paris"}
+    assert api.get(own).json() == after
+
+
+def test_a_vat_number_is_checked_for_its_form_and_can_be_removed(world: World, api: Api) -> None:
+    customer = world.customer(country="FR")
+    api.use(customer)
+    own = f"/v1/accounts/{customer.account_id}"
+    answer = api("PATCH", own, json={"vat_number": "FR00123456789"})
+    assert problem(answer) == (422, "vat-number-invalid")
+    assert answer.json()["errors"][0]["pointer"] == "/vat_number"
+    assert api.get(own).json()["vat_number"] is None
+    assert api("PATCH", own, json={"vat_number": "FR40303265045"}).json()["vat_number"] == "FR40303265045"
+    assert api("PATCH", own, json={"vat_number": None}).json()["vat_number"] is None
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({}, ""),
+        ({"currency": "USD"}, "/currency"),
+        ({"kind": "self_serve"}, "/kind"),
+        ({"language": "pt"}, "/language"),
+        ({"timezone": "Mars/Olympus"}, "/timezone"),
+        ({"country": "ZZ"}, "/country"),
+        ({"name": ""}, "/name"),
+        ({"name": None}, "/name"),
+        ({"name": "a\nBcc: b"}, "/name"),
+        ({"address": "\x00"}, "/address"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(api: Api, ada: Customer, patch: dict[str, object], pointer: str) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    before = api.get(own).json()
+    answer = api("PATCH", own, json=patch)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert api.get(own).json() == before
+
+
+def test_a_contact_is_added_once_and_named_as_billing_contact(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    added = api.post(own, {"name": "Bob", "email": "Bob@Customer.example"})
+    assert (added.status_code, added.json()["email"]) == (201, "bob@customer.example")
+    assert problem(api.post(own, {"name": "Bobby", "email": "bob@customer.example"})) == (409, "email-taken")
+    assert api.quote(ada, purchase(), contact_id=added.json()["id"]).status_code == 422
+    named = api("PATCH", added.headers["location"], json={"is_billing_contact": True})
+    assert named.json()["is_billing_contact"] is True
+    assert api.quote(ada, purchase(), contact_id=added.json()["id"]).status_code == 201
+    assert [contact["name"] for contact in api.get(own).json()["contacts"]] == ["Ada Byron", "Bob"]
+
+
+def test_somebody_stays_able_to_order(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts/{ada.contact_id}"
+    assert problem(api("PATCH", own, json={"is_billing_contact": False})) == (409, "last-billing-contact")
+    assert api.get(own).json()["is_billing_contact"] is True
+
+
+def test_another_payment_method_replaces_the_one_before(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/payment-method"
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+    assert api("PUT", own, json={"token": "pm_card_mastercard"}).json()["last4"] == "4444"
+    assert api.get(own).json()["payment_method"]["brand"] == "mastercard"
+
+
+def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    assert api.get(f"/v1/accounts/{customer.account_id}/payment-method").json() == {"payment_method": None}
+
+
+def test_the_payment_provider_being_away_is_no_failure_of_ours(world: World, api: Api, ada: Customer) -> None:
+    world.stripe.fail("server_error", "payment_methods.attach")
+    answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": "pm_card_mastercard"})
+    assert problem(answer) == (503, "temporarily-unavailable")
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_the_balance_is_shown_with_its_movements(world: World, api: Api, ada: Customer) -> None:
+    world.grant(ada, 200_00)
+    world.buy(ada, worlds.purchase(seats=10))
+    own = f"/v1/accounts/{ada.account_id}/balance"
+    shown = api.get(own).json()
+    assert shown["balance"] == {"minor": 81_00, "currency": "EUR", "text": "€81.00"}
+    assert [(each["kind"], each["amount"]["minor"], each["balance"]["minor"]) for each in shown["movements"]] == [
+        ("reserved", -119_00, 81_00),
+        ("granted", 200_00, 200_00),
+    ]
+    assert shown["movements"][0]["order_id"] == api.get("/v1/orders").json()["orders"][0]["id"]
+    page = api.get(own, params={"limit": 1}).json()
+    rest = api.get(own, params={"limit": 1, "before": page["next_before"]}).json()
+    assert ([each["kind"] for each in rest["movements"]], rest["next_before"]) == (["granted"], None)
+
+
+def test_subscriptions_show_seats_period_and_status(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase(seats=10), worlds.trial("chat", seats=2))
+    listed = api.get(f"/v1/accounts/{ada.account_id}/subscriptions").json()["subscriptions"]
+    assert [(each["product"], each["tier"], each["seats"], each["interval"], each["status"]) for each in listed] == [
+        ("chat", "team", 2, None, "trialing"),
+        ("desk", "team", 10, "month", "active"),
+    ]
+    assert listed[1]["period"] == {"start": "2026-11-01T09:00:00Z", "end": "2026-12-01T09:00:00Z"}
+    assert api.get(f"/v1/subscriptions/{listed[1]['id']}").json() == listed[1]
+
+
+def test_a_cart_is_kept_replaced_and_emptied(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/cart"
+    assert api.get(own).json() == {"lines": []}
+    put = api("PUT", own, json={"lines": [purchase("wiki"), purchase("desk", seats=3)]})
+    assert [line["product"] for line in put.json()["lines"]] == ["wiki", "desk"]
+    replaced = api("PUT", own, json={"lines": [{"action": "change", "product": "desk", "seats": 4}]}).json()
+    line = {"action": "change", "product": "desk", "tier": None, "seats": 4, "interval": None}
+    assert replaced == api.get(own).json() == {"lines": [line]}
+    assert [api("DELETE", own).status_code for _ in range(2)] == [204, 204]
+    assert api.get(own).json() == {"lines": []}
+
+
+def test_a_cart_has_one_line_per_product(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/cart"
+    answer = api("PUT", own, json={"lines": [purchase("desk"), purchase("chat"), purchase("desk")]})
+    assert problem(answer) == (422, "product-twice")
+    assert answer.json()["errors"][0]["pointer"] == "/lines/2/product"
+    assert api.get(own).json() == {"lines": []}
+
+
+def test_what_no_quote_could_have_is_not_kept_in_a_cart(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/cart"
+    assert api("PUT", own, json={"lines": [purchase(f"p{n}") for n in range(51)]}).status_code == 422
+    assert problem(api("PUT", own, json={"lines": [purchase(seats=0)]})) == (422, "seats-out-of-range")

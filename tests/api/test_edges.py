@@ -1,0 +1,201 @@
+"""What surrounds every request: errors as problems, limits, headers, health, webhooks, logs that tell nothing."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
+
+from api_stub.rate_limit import RateLimit
+from models.messages import Heartbeat, WebhookReceived
+from tasks import placement, wiring
+from tests.api.conftest import Api, problem, purchase
+from tests.support.stripe_stand_in import WEBHOOK_SECRET
+from tests.support.world import Customer, World
+from worker.database import Transactions
+from worker.embedded import RedisServer
+
+
+def state(api: Api) -> Any:
+    return api.client.app.state  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/", (404, "not-found")),
+        ("GET", "/v1/nothing", (404, "not-found")),
+        ("GET", "/docs", (404, "not-found")),
+        ("DELETE", "/v1/orders", (405, "method-not-allowed")),
+        ("GET", "/v1/orders/", (404, "not-found")),
+        ("GET", "/v1/orders/1001", (422, "invalid-request")),
+        ("GET", "/v1/orders?limit=0", (422, "invalid-request")),
+        ("GET", "/v1/orders?before=99999999999999999999", (422, "invalid-request")),
+        ("GET", "/v1/orders?account_id=' or 1=1 --", (422, "invalid-request")),
+    ],
+)
+def test_every_error_is_a_problem(api: Api, ada: Customer, method: str, path: str, expected: tuple[int, str]) -> None:
+    assert problem(api(method, path)) == expected
+
+
+def test_a_body_that_is_no_json_is_malformed(api: Api, ada: Customer) -> None:
+    for content in (b"{", b"", b"\xff", b"[" * 50_000, b'{"a": 1e999999}', b"null"):
+        answer = api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})
+        assert problem(answer) in ((400, "malformed-request"), (422, "invalid-request")), content[:10]
+
+
+def test_an_unexpected_error_tells_nothing(api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("password=hunter2 of ada@customer.example")
+
+    monkeypatch.setattr(placement, "quote", fail)
+    with capture_logs() as logs:
+        answer = api.quote(ada, purchase())
+    assert problem(answer) == (500, "internal-error")
+    assert "hunter2" not in answer.text + json.dumps(logs)
+    failed = next(entry for entry in logs if entry["event"] == "request failed")
+    assert (failed["error"], failed["request_id"]) == ("RuntimeError", answer.headers["x-request-id"])
+    assert failed["at"][-1].startswith("test_edges.py:")
+
+
+def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:
+    def send(size: int) -> Any:
+        return api.post("/v1/quotes", content=b" " * size, headers={"Content-Type": "application/json"})
+
+    assert problem(send(256 * 1024))[0] == 400
+    assert problem(send(256 * 1024 + 1)) == (413, "body-too-large")
+
+
+def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Customer) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 64 * 1024
+            yield b" " * 64 * 1024
+
+    answer = api.post("/v1/quotes", content=endless(), headers={"Content-Type": "application/json"})
+    assert problem(answer) == (413, "body-too-large")
+
+
+def test_answers_carry_safe_headers(api: Api, ada: Customer) -> None:
+    for path in ("/v1/orders", "/healthz", "/nowhere"):
+        headers = api.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["cache-control"] == "no-store"
+        assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert len(headers["x-request-id"]) == 32
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(
+    api: Api, world: World, ada: Customer, redis_server: RedisServer
+) -> None:
+    state(api).rate_limit = RateLimit("3/minute", redis_server.url)
+    assert [api.get("/v1/orders").status_code for _ in range(3)] == [200, 200, 200]
+    answer = api.get("/v1/orders")
+    assert problem(answer) == (429, "too-many-requests")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    api.use(ada)
+    assert api.get("/v1/orders").status_code == 200  # another key counts by itself
+
+
+def test_without_redis_nobody_is_turned_away(api: Api, ada: Customer, unused_tcp_port: int) -> None:
+    state(api).rate_limit = RateLimit("1/minute", f"redis://127.0.0.1:{unused_tcp_port}/0")
+    with capture_logs() as logs:
+        assert [api.get("/v1/orders").status_code for _ in range(3)] == [200, 200, 200]
+    assert [entry["event"] for entry in logs].count("rate limit cannot count") == 1
+
+
+def test_logs_hold_no_bodies_addresses_or_keys(world: World, api: Api, ada: Customer) -> None:
+    with capture_logs() as logs:
+        api.quote(ada, purchase())
+        api.post(f"/v1/accounts/{ada.account_id}/contacts", {"name": "Zed", "email": "zed@secret.example"})
+        api.get("/v1/orders", params={"account_id": "zed@secret.example"})
+        api.get("/zed@secret.example")
+    written = json.dumps(logs, default=str)
+    assert [word for word in (api.key, ada.email, "zed@secret", "Zed") if word in written] == []
+    lines = [(entry["route"], entry["status"]) for entry in logs if entry["event"] == "request"]
+    contacts = "/v1/accounts/{account_id}/contacts"
+    assert lines == [("/v1/quotes", 201), (contacts, 201), ("/v1/orders", 422), ("none", 404)]
+
+
+def test_ready_while_database_broker_and_beat_are_there(world: World, api: Api) -> None:
+    answer = api.get("/readyz")
+    checks = {"database": "ok", "broker": "ok", "beat": "unknown"}
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": checks})
+    with world.begin() as session:
+        session.execute(text("insert into heartbeats (name, at) values ('sweep', clock_timestamp())"))
+    assert api.get("/readyz").json()["checks"]["beat"] == "ok"
+
+
+def test_not_ready_where_beat_has_stopped(world: World, api: Api) -> None:
+    with world.begin() as session:
+        session.execute(text("insert into heartbeats (name, at) values ('sweep', now() - interval '61 seconds')"))
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
+    assert len(world.rows(Heartbeat)) == 1
+
+
+def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:
+    wiring.plug_in(replace(world.wiring, begin=_nowhere()))
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failing")
+    assert api.get("/healthz").status_code == 200
+    refused = api.get("/v1/orders")
+    assert problem(refused) == (503, "temporarily-unavailable")
+    assert refused.headers["retry-after"] == "5"
+
+
+def test_metrics_count_orders_backlog_and_requests(world: World, api: Api, ada: Customer) -> None:
+    api.order(ada, purchase())
+    lines = api.get("/metrics").text.splitlines()
+    assert 'prorata_orders{status="open"} 1.0' in lines
+    assert 'prorata_orders{status="needs_attention"} 0.0' in lines
+    assert "prorata_outbox_backlog 1.0" in lines
+    assert any(
+        line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
+    )
+
+
+def test_a_signed_webhook_is_stored_once_and_a_forged_one_never(world: World, api: Api, ada: Customer) -> None:
+    intent = {"id": "pi_1", "object": "payment_intent"}
+    event = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": intent}}
+    payload, signature = signed(json.dumps(event))
+    forged = {"Stripe-Signature": signature.replace("v1=", "v1=0")}
+    path = "/v1/webhooks/stripe"
+    assert problem(api.client.post(path, content=payload, headers=forged)) == (400, "webhook-refused")
+    assert problem(api.client.post(path, content=payload)) == (422, "invalid-request")
+    for _ in range(2):
+        answer = api.client.post(path, content=payload, headers={"Stripe-Signature": signature})
+        assert (answer.status_code, answer.json()) == (200, {"received": True})
+    assert [(row.id, row.charge_ref, row.payload) for row in world.rows(WebhookReceived)] == [
+        ("evt_1", "pi_1", payload)
+    ]
+
+
+def test_an_oversized_webhook_is_not_read(world: World, api: Api) -> None:
+    payload, signature = signed(json.dumps({"id": "evt_2", "filler": "x" * 256 * 1024}))
+    answer = api.client.post("/v1/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})
+    assert problem(answer) == (413, "body-too-large")
+    assert world.rows(WebhookReceived) == []
+
+
+def signed(body: str) -> tuple[bytes, str]:
+    """As Stripe signs: HMAC-SHA256 over time and body."""
+    at = int(time.time())
+    mac = hmac.new(WEBHOOK_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+    return body.encode(), f"t={at},v1={mac}"
+
+
+def _nowhere() -> Transactions:
+    """A database that is away."""
+    url = "postgresql+psycopg://nobody:none@127.0.0.1:1/none"
+    return Transactions(create_engine(url, connect_args={"connect_timeout": 1}))

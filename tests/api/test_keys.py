@@ -1,0 +1,178 @@
+"""API keys: who gets in, what for, and to whose things."""
+
+import hashlib
+from uuid import uuid4
+
+import pytest
+
+from models.api_keys import ApiKey
+from tasks import api_keys
+from tasks.api_keys import KeyRefused, Scope
+from tests.api.conftest import Api, problem, purchase
+from tests.support import world as worlds
+from tests.support.world import Customer, World
+
+NOBODY = str(uuid4())
+
+ROUTES = [
+    ("POST", "/v1/quotes", "orders:write"),
+    ("GET", "/v1/quotes/{quote}", "orders:read"),
+    ("POST", "/v1/orders", "orders:write"),
+    ("GET", "/v1/orders/{order}", "orders:read"),
+    ("GET", "/v1/orders?account_id={account}", "orders:read"),
+    ("GET", "/v1/orders/{order}/events", "orders:read"),
+    ("POST", "/v1/orders/{order}/payment-method", "orders:write"),
+    ("POST", "/v1/orders/{order}/confirm", "orders:write"),
+    ("POST", "/v1/orders/{order}/cancel", "orders:write"),
+    ("GET", "/v1/accounts/{account}", "accounts:read"),
+    ("PATCH", "/v1/accounts/{account}", "accounts:write"),
+    ("GET", "/v1/accounts/{account}/contacts", "accounts:read"),
+    ("POST", "/v1/accounts/{account}/contacts", "accounts:write"),
+    ("GET", "/v1/accounts/{account}/contacts/{contact}", "accounts:read"),
+    ("PATCH", "/v1/accounts/{account}/contacts/{contact}", "accounts:write"),
+    ("GET", "/v1/accounts/{account}/payment-method", "accounts:read"),
+    ("PUT", "/v1/accounts/{account}/payment-method", "accounts:write"),
+    ("GET", "/v1/accounts/{account}/balance", "accounts:read"),
+    ("GET", "/v1/accounts/{account}/cart", "orders:read"),
+    ("PUT", "/v1/accounts/{account}/cart", "orders:write"),
+    ("DELETE", "/v1/accounts/{account}/cart", "orders:write"),
+    ("GET", "/v1/accounts/{account}/subscriptions", "accounts:read"),
+    ("GET", "/v1/subscriptions/{subscription}", "accounts:read"),
+    ("GET", "/v1/subscriptions/{subscription}/seats", "accounts:read"),
+    ("POST", "/v1/subscriptions/{subscription}/seats/assign", "seats:write"),
+    ("POST", "/v1/subscriptions/{subscription}/seats/unassign", "seats:write"),
+    ("POST", "/v1/subscriptions/{subscription}/seats/bulk", "seats:write"),
+]
+ids = [f"{method} {path}" for method, path, _ in ROUTES]
+
+
+def body(method: str, path: str, names: dict[str, str]) -> dict[str, object]:
+    """What the route would take from whoever owns these things."""
+    wanted: dict[str, object] = {
+        "/v1/quotes": {"account_id": names["account"], "contact_id": names["contact"], "lines": [purchase("chat")]},
+        "/v1/orders": {"account_id": names["account"], "quote_id": names["quote"]},
+        "/payment-method": {"token": "pm_card_visa"},
+        "/confirm": {"quote_id": names["quote"]},
+        "{account}": {"name": "Mine now"},
+        "/contacts": {"name": "Eve", "email": "eve@evil.example", "is_billing_contact": True},
+        "{contact}": {"is_billing_contact": False},
+        "/cart": {"lines": []},
+        "assign": {"email": "eve@evil.example"},
+    }
+    if path.endswith("/bulk"):
+        return {"content": "email,action\neve@evil.example,assign\n", "headers": {"Content-Type": "text/csv"}}
+    options: dict[str, object] = {"headers": {"Idempotency-Key": "k"}}
+    found = next((value for ending, value in wanted.items() if path.endswith(ending)), None)
+    return options if method in ("GET", "DELETE") or found is None else options | {"json": found}
+
+
+@pytest.fixture
+def names(world: World, api: Api, ada: Customer) -> dict[str, str]:
+    """One of everything, all Ada's."""
+    world.buy(ada, worlds.purchase(seats=3))
+    return {
+        "account": str(ada.account_id),
+        "contact": str(ada.contact_id),
+        "quote": api.quote(ada, purchase("wiki")).json()["id"],
+        "order": api.order(ada, purchase("wiki")),
+        "subscription": str(world.subscription(ada, "desk").id),
+    }
+
+
+def test_every_route_is_in_this_files_list(api: Api) -> None:
+    listed = {(method, path.partition("?")[0]) for method, path, _ in ROUTES} - {("GET", "/v1/orders")}
+    described = {
+        (method.upper(), path.replace("_id}", "}"))
+        for path, methods in api.client.get("/openapi.json").json()["paths"].items()
+        for method in methods
+        if path.startswith("/v1/") and path != "/v1/webhooks/stripe"
+    }
+    assert described - {("GET", "/v1/orders")} == listed
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES, ids=ids)
+def test_another_accounts_things_are_not_there(
+    api: Api, world: World, names: dict[str, str], method: str, path: str, scope: str
+) -> None:
+    api.use(world.customer())
+    answer = api(method, path.format_map(names), **body(method, path, names))
+    assert problem(answer) == (404, answer.json()["type"].rpartition("/")[2])
+    unknown = dict.fromkeys(names, NOBODY)
+    nowhere = api(method, path.format_map(unknown), **body(method, path, unknown))
+    assert (nowhere.status_code, nowhere.json()) == (404, answer.json())
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES, ids=ids)
+def test_nothing_without_a_key_or_the_scope(
+    api: Api, ada: Customer, names: dict[str, str], method: str, path: str, scope: str
+) -> None:
+    address, options = path.format_map(names), body(method, path, names)
+    api.key = ""
+    assert problem(api(method, address, **options)) == (401, "unauthorized")
+    api.use(ada, scopes=[other for other in Scope if other != scope])
+    answer = api(method, address, **options)
+    assert problem(answer) == (403, "missing-scope")
+    assert answer.json()["scope"] == scope
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer prk_unknown",
+        "Basic YTpi",
+        "Token {key}",
+        "Bearer {key}x",
+        "bearer prk_\x00",
+    ],
+)
+def test_what_is_no_key_is_refused(api: Api, ada: Customer, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization.format(key=api.key)}
+    answer = api.client.get("/v1/orders", headers=headers)
+    assert problem(answer) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_revoked_key_is_refused(world: World, api: Api, ada: Customer) -> None:
+    api.key = api.key_for(ada, name="shop")
+    assert api.get("/v1/orders").status_code == 200
+    with world.begin() as session:
+        assert api_keys.revoke(session, name="shop") is True
+        assert api_keys.revoke(session, name="shop") is False
+    assert problem(api.get("/v1/orders")) == (401, "unauthorized")
+
+
+def test_of_a_key_only_its_hash_is_kept(world: World, api: Api, ada: Customer) -> None:
+    digests = {row.digest for row in world.rows(ApiKey)}
+    assert digests == {hashlib.sha256(api.key.encode()).hexdigest()}
+    assert (api.key[:4], len(api.key)) == ("prk_", 47)
+
+
+def test_a_key_issued_again_reaches_the_added_accounts(world: World, api: Api) -> None:
+    plain = "prk_" + "0123456789abcdef" * 2
+    first, second = world.customer(), world.customer()
+    with world.begin() as session:
+        for customer in (first, second):
+            scopes, bound = ["accounts:read"], [customer.account_id]
+            assert api_keys.issue(session, name="sample", scopes=scopes, account_ids=bound, key=plain) == plain
+    api.key = plain
+    assert [api.get(f"/v1/accounts/{each.account_id}").status_code for each in (first, second)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"scopes": ["orders:eat"]}, "unknown scopes: orders:eat"),
+        ({"key": "prk_short"}, "at least 32 characters"),
+        ({"key": "sk_" + "0" * 40}, "starts with prk_"),
+        ({"name": "taken"}, "another key called 'taken'"),
+    ],
+)
+def test_a_key_that_cannot_be_is_not_issued(world: World, api: Api, wrong: dict[str, object], says: str) -> None:
+    api.key_for(name="taken")
+    values = {"name": "new", "scopes": ["orders:read"], "account_ids": []} | wrong
+    with world.begin() as session, pytest.raises(KeyRefused, match=says):
+        api_keys.issue(session, **values)  # type: ignore[arg-type]

@@ -1,0 +1,242 @@
+"""Orders over HTTP: placed once per key, told truthfully, brought on by their customers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+from models.orders import Order
+from models.states import OrderStatus, Step
+from tests.api.conftest import Api, Published, change, problem, purchase, trial
+from tests.support import world as worlds
+from tests.support.world import MONTH, Customer, World
+
+
+def test_a_placed_order_is_in_the_outbox_and_the_relay_is_nudged(
+    world: World, api: Api, ada: Customer, published: Published
+) -> None:
+    quote = api.quote(ada, purchase()).json()
+    answer = api.place(ada, quote["id"])
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["quote_id"]) == (201, "open", quote["id"])
+    assert answer.headers["location"] == body["links"]["self"] == f"/v1/orders/{body['id']}"
+    assert [(str(order_id), step) for order_id, step in world.outbox()] == [(body["id"], Step.VALIDATE_CART)]
+    api.client.app.state.publisher.stop()  # type: ignore[attr-defined]
+    assert published.times >= 1
+
+
+def test_the_same_idempotency_key_gives_the_same_answer_and_one_order(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    first, second = api.place(ada, quote, "once"), api.place(ada, quote, "once")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+    assert second.json() == first.json()
+    assert len(world.rows(Order)) == 1
+
+
+def test_the_answer_stays_the_same_after_the_order_has_moved_on(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    first = api.place(ada, quote, "once").json()
+    world.run(world.rows(Order)[0].id)
+    assert api.place(ada, quote, "once").json() == first
+
+
+def test_the_same_idempotency_key_twice_at_once_gives_one_order(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: api.place(ada, quote, "at once"), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.text for answer in answers}) == 1
+    assert len(world.rows(Order)) == 1
+    assert len(world.outbox()) == 1
+
+
+def test_an_idempotency_key_with_another_body_is_a_conflict(world: World, api: Api, ada: Customer) -> None:
+    first, other = (api.quote(ada, purchase(product)).json()["id"] for product in ("desk", "chat"))
+    placed = api.place(ada, first, "once").json()
+    answer = api.place(ada, other, "once")
+    assert problem(answer) == (409, "idempotency-key-reused")
+    assert answer.json()["order_id"] == placed["id"]
+    assert len(world.rows(Order)) == 1
+
+
+def test_two_upstreams_may_use_the_same_idempotency_key(world: World, api: Api, ada: Customer) -> None:
+    desk, chat = (api.quote(ada, purchase(product)).json()["id"] for product in ("desk", "chat"))
+    assert api.place(ada, desk, "mine").status_code == 201
+    api.use(ada)
+    assert api.place(ada, chat, "mine").status_code == 201
+    assert len(world.rows(Order)) == 2
+
+
+def test_an_order_without_an_idempotency_key_is_refused(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    answer = api.post("/v1/orders", {"account_id": str(ada.account_id), "quote_id": quote})
+    assert problem(answer) == (422, "invalid-request")
+    assert [error["header"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
+    assert world.rows(Order) == []
+
+
+def test_a_quote_is_good_for_one_order(api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    api.place(ada, quote)
+    assert problem(api.place(ada, quote)) == (409, "quote-used")
+
+
+def test_an_expired_quote_cannot_be_ordered(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    world.pass_time(minutes=30)
+    assert problem(api.place(ada, quote)) == (409, "quote-expired")
+
+
+def test_a_product_has_one_open_order_at_a_time(api: Api, ada: Customer) -> None:
+    api.order(ada, purchase())
+    answer = api.place(ada, api.quote(ada, purchase()).json()["id"])
+    assert problem(answer) == (409, "open-order")
+    assert answer.json()["products"] == ["desk"]
+
+
+def test_a_completed_order_shows_lines_amounts_payment_and_timeline(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase(seats=10), trial("chat"))
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["final"], order["reason"], order["next"]) == ("completed", True, None, None)
+    assert [(line["action"], line["total"]["minor"]) for line in order["lines"]] == [("purchase", 119_00), ("trial", 0)]
+    assert (order["totals"]["due"]["minor"], order["payment"]["charged"]["text"]) == (119_00, "€119.00")
+    assert [(charge["attempt"], charge["status"]) for charge in order["payment"]["charges"]] == [(1, "succeeded")]
+    kinds = [event["kind"] for event in order["timeline"]]
+    assert kinds == world.timeline(world.rows(Order)[0].id)
+    assert (kinds[0], kinds[-1]) == ("order.placed", "order.completed")
+
+
+def test_a_timeline_tells_no_addresses_and_no_errors(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    order_id = api.place(ada, quote).json()["id"]
+    world.change_account(ada, kind="corporate")
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["reason"]["code"]) == ("rejected", "corporate-account")
+    assert "https://corporate.prorata.example/billing" in order["reason"]["text"]
+    assert ada.email not in str(order["timeline"])
+
+
+def test_a_declined_card_is_told_and_another_one_completes_the_order(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_chargeCustomerFail")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    declined = api.get(f"/v1/orders/{order_id}").json()
+    assert (declined["status"], declined["reason"]["code"]) == ("payment_declined", "payment-declined")
+    assert declined["next"]["action"] == "give_payment_method"
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_mastercard"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "open")
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(customer) == [119_00]
+
+
+def test_a_refused_token_is_told_and_changes_nothing(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_chargeDeclined"})
+    assert problem(answer) == (422, "payment-method-refused")
+    assert answer.json()["errors"][0]["pointer"] == "/token"
+    assert api.get(f"/v1/orders/{order_id}").json()["status"] == "awaiting_payment_details"
+
+
+def test_a_payment_method_that_nobody_waits_for_is_not_taken(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    before = api.get(f"/v1/accounts/{ada.account_id}/payment-method").json()
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_mastercard"})
+    assert problem(answer) == (409, "not-waiting")
+    assert api.get(f"/v1/accounts/{ada.account_id}/payment-method").json() == before
+
+
+def test_authentication_is_asked_for_with_the_address_to_do_it(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_authenticationRequired")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["next"]["action"]) == ("awaiting_authentication", "authenticate")
+    assert order["next"]["url"].startswith(world.stripe.url)
+    assert "action_url" not in str(order["timeline"])
+
+
+def test_a_changed_price_is_shown_as_a_fresh_quote_and_confirming_it_goes_on(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase(seats=10))
+    world.reprice("desk", "team", MONTH, 11_00)
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["reason"]["code"]) == ("awaiting_confirmation", "amount-differs")
+    fresh = order["next"]["quote"]
+    assert (order["next"]["action"], fresh["totals"]["due"]["minor"]) == ("confirm_quote", 130_90)
+    confirmed = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": fresh["id"]})
+    assert (confirmed.status_code, confirmed.json()["status"]) == (200, "open")
+    assert confirmed.json()["totals"]["due"]["minor"] == 130_90
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [130_90]
+
+
+def test_an_order_that_waits_for_nothing_cannot_be_confirmed(api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    answer = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": str(uuid4())})
+    assert problem(answer) == (409, "not-waiting")
+
+
+def test_a_waiting_order_is_cancelled_at_once(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    cancelled = api.post(f"/v1/orders/{order_id}/cancel").json()
+    assert (cancelled["status"], cancelled["final"]) == ("cancelled", True)
+    assert cancelled["reason"]["code"] == "cancelled-by-customer"
+    assert api.post(f"/v1/orders/{order_id}/cancel").json()["status"] == "cancelled"
+
+
+def test_a_completed_order_can_no_longer_be_cancelled(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    world.run(world.rows(Order)[0].id)
+    assert problem(api.post(f"/v1/orders/{order_id}/cancel")) == (409, "too-late")
+
+
+def test_a_running_order_is_cancelled_by_its_next_step(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    asked = api.post(f"/v1/orders/{order_id}/cancel").json()
+    assert (asked["status"], asked["cancel_requested_at"]) == ("open", "2026-11-01T09:00:00Z")
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.CANCELLED
+    assert world.charged(ada) == []
+
+
+def test_orders_are_listed_newest_first_page_by_page(world: World, api: Api, ada: Customer) -> None:
+    bob = world.customer()
+    api.use(ada, bob)
+    placed = [api.order(ada, purchase(product)) for product in ("desk", "chat", "wiki")]
+    of_bob = api.order(bob, purchase())
+    mine = {"account_id": str(ada.account_id), "limit": 2}
+    first = api.get("/v1/orders", params=mine).json()
+    assert [order["id"] for order in first["orders"]] == [placed[2], placed[1]]
+    second = api.get("/v1/orders", params=mine | {"before": first["next_before"]}).json()
+    assert ([order["id"] for order in second["orders"]], second["next_before"]) == ([placed[0]], None)
+    assert [order["id"] for order in api.get("/v1/orders").json()["orders"]] == [of_bob, *reversed(placed)]
+
+
+def test_orders_are_listed_by_status(world: World, api: Api, ada: Customer) -> None:
+    done, still_open = api.order(ada, purchase()), api.order(ada, purchase("chat"))
+    world.run(next(order.id for order in world.rows(Order) if str(order.id) == done))
+    listed = {
+        status: [order["id"] for order in api.get("/v1/orders", params={"status": status}).json()["orders"]]
+        for status in ("completed", "open", "rejected")
+    }
+    assert listed == {"completed": [done], "open": [still_open], "rejected": []}
+
+
+def test_a_change_shows_what_it_starts_from(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase(seats=10))
+    world.time += timedelta(days=15)
+    order_id = api.order(ada, change(seats=12))
+    (line,) = api.get(f"/v1/orders/{order_id}").json()["lines"]
+    assert (line["before"]["seats"], line["before"]["charged"]["minor"], line["credit"]["minor"]) == (10, 100_00, 50_00)
