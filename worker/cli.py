@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import typer
 
-from api_stub.demo.command import demo
-from worker.commands import drill, failures, loading, orders, process
+from api_stub.demo import demo
+from worker.commands import drill, failures, ledger, loading, orders, process
 from worker.commands.shown_settings import show_settings
 from worker.commands.up import up
 
@@ -23,6 +23,7 @@ app.command()(process.api)
 app.command()(process.worker)
 app.command()(process.beat)
 app.add_typer(orders.orders, name="orders")
+app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(loading.catalogue, name="catalogue")
 app.add_typer(loading.accounts, name="accounts")
 app.add_typer(loading.keys, name="keys")
