@@ -1,0 +1,96 @@
+"""How each of those measured is started. What runs in them, and why that is fair, is in `benchmarks.peers`."""
+
+import sys
+
+from benchmarks.peer import Peer, Processes, Setting
+from benchmarks.surroundings import Surroundings
+from worker.processes import log_says
+from worker.stack.processes import Process
+
+READY = log_says(" ready.")
+
+
+def _prorata(setting: Setting) -> Processes:
+    here = Surroundings.of(setting)
+    return Processes(here.own(), here.world(), here.variables)
+
+
+def _celery(module: str, setting: Setting) -> Processes:
+    """Two child processes that log warnings only."""
+    celery = [sys.executable, "-m", "celery", f"--app=benchmarks.peers.{module}", "--quiet", "worker"]
+    options = ["--loglevel=WARNING", "--pool=prefork", "--concurrency=2", "--without-mingle", "--without-gossip"]
+    return Processes([Process("worker", [*celery, *options], READY, setting.variables)], variables=setting.variables)
+
+
+def _bare_chain(setting: Setting) -> Processes:
+    return _celery("bare_chain", setting)
+
+
+def _naive_chain(setting: Setting) -> Processes:
+    return _celery("naive_chain", setting)
+
+
+def _dbos(setting: Setting) -> Processes:
+    command = [sys.executable, "-m", "benchmarks.peers.dbos_workflow"]
+    workers = [
+        Process(f"worker-{number}", command, READY, {**setting.variables, "BENCH_NUMBER": number}) for number in "12"
+    ]
+    return Processes(workers, variables=setting.variables)
+
+
+def _dramatiq(setting: Setting) -> Processes:
+    command = [sys.executable, "-m", "dramatiq", "--processes=2", "--threads=8", "benchmarks.peers.dramatiq_pipeline"]
+    ready = log_says("is ready for action.")
+    return Processes([Process("worker", command, ready, setting.variables)], variables=setting.variables)
+
+
+def _floor(setting: Setting) -> Processes:
+    """The stand-ins are there for the one order that is recorded."""
+    here = Surroundings.of(setting)
+    variables = {**setting.variables, "BENCH_FOLDER": str(setting.folder)}
+    command = [sys.executable, "-m", "benchmarks.peers.floor"]
+    workers = [Process(f"worker-{number}", command, READY, variables) for number in "12"]
+    return Processes(workers, here.world(), {**here.variables, **variables})
+
+
+_ALL = (
+    Peer(
+        "prorata",
+        "Prorata, everything on",
+        ("celery", "sqlalchemy", "psycopg", "stripe"),
+        _prorata,
+        "benchmarks.peers.prorata:ProrataLoad",
+        needs_schema=True,
+    ),
+    Peer(
+        "bare_chain",
+        "bare Celery chain of no-ops, prefork -c 2",
+        ("celery", "kombu", "redis"),
+        _bare_chain,
+        "benchmarks.peers.bare_chain:BareLoad",
+    ),
+    Peer(
+        "naive",
+        "naive durable chain, one ORM transaction a step",
+        ("celery", "sqlalchemy"),
+        _naive_chain,
+        "benchmarks.peers.naive_chain:NaiveLoad",
+    ),
+    Peer("dbos", "DBOS, six steps of nothing", ("dbos",), _dbos, "benchmarks.peers.dbos_workflow:DbosLoad"),
+    Peer(
+        "dramatiq",
+        "Dramatiq pipeline of no-ops, 2 x 8 threads",
+        ("dramatiq",),
+        _dramatiq,
+        "benchmarks.peers.dramatiq_pipeline:DramatiqLoad",
+    ),
+    Peer(
+        "floor",
+        "floor: Prorata's statements in plain psycopg",
+        ("psycopg",),
+        _floor,
+        "benchmarks.peers.floor_load:FloorLoad",
+        needs_schema=True,
+    ),
+)
+PEERS = {peer.name: peer for peer in _ALL}

@@ -1,0 +1,70 @@
+"""`python -m benchmarks.driver PEER`: sends orders to a peer and sees them done, told how by lines on its standard input.
+
+prepare N · burst N (seconds from the first sent to the last done) · alone N (seconds of each, one after the other).
+Each line is answered by a line of JSON.
+"""
+
+import json
+import os
+import pkgutil
+import sys
+import time
+from collections.abc import Callable
+
+from benchmarks.contestants import PEERS
+from benchmarks.peer import Load, wait_for
+
+ALONE_PAUSE, BURST_PAUSE = 0.001, 0.02
+"""seconds between two looks: one order's latency is known to the millisecond, a burst's end need not be"""
+
+
+class Driver:
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._sent = load.done()
+
+    def prepare(self, orders: int) -> None:
+        self._load.prepare(orders)
+
+    def burst(self, orders: int) -> float:
+        return self._through(orders, BURST_PAUSE)
+
+    def alone(self, orders: int) -> list[float]:
+        return [self._one() for _ in range(orders)]
+
+    def _one(self) -> float:
+        self._load.prepare(1)
+        time.sleep(0.02)  # so that what the one before left behind is over
+        return self._through(1, ALONE_PAUSE)
+
+    def _through(self, orders: int, pause: float) -> float:
+        began = time.perf_counter()
+        self._load.send(orders)
+        self._sent += orders
+        wait_for(self._load.done, self._sent, pause=pause)
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    say = answering()
+    driver = Driver(pkgutil.resolve_name(PEERS[sys.argv[1]].load)())
+    commands: dict[str, Callable[[int], object]] = {
+        "prepare": driver.prepare,
+        "burst": driver.burst,
+        "alone": driver.alone,
+    }
+    say("ready")
+    for line in sys.stdin:
+        name, number = line.split()
+        say(commands[name](int(number)))
+
+
+def answering() -> Callable[[object], None]:
+    """Answers go to standard output; whatever else is printed (a step's log, say) to standard error."""
+    line = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    return lambda answer: print(json.dumps(answer), file=line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One peer's turn: started, warmed up, measured in a burst and with one order alone, stopped."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import usage
+from benchmarks.driving import DriverFailed, RemoteDriver, driver
+from benchmarks.peer import Peer, Processes, Setting
+from benchmarks.servers import Servers
+from worker.processes import ChildFailed, Supervisor
+from worker.stack.processes import Process, sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    orders: int
+    """in the burst"""
+    alone: int
+    """one after the other"""
+    warm_up: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn gave; seconds throughout."""
+
+    orders: int
+    seconds: float
+    own: dict[str, float]
+    """processor time in the burst, by process"""
+    world: dict[str, float]
+    """the same of the stand-ins"""
+    alone: list[float]
+    memory: dict[str, float]
+    """megabytes after the burst, of the peer's own processes"""
+
+    @property
+    def rate(self) -> float:
+        return self.orders / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A peer at work. own, world: process ids by name."""
+
+    driver: RemoteDriver
+    own: dict[str, int]
+    world: dict[str, int]
+
+
+def take(peer: Peer, servers: Servers, folder: Path, size: Size) -> Turn:
+    with started(peer, servers, folder) as it:
+        it.driver.prepare(size.warm_up)
+        it.driver.burst(size.warm_up)
+        it.driver.prepare(size.orders)
+        servers.execute("CHECKPOINT")
+        own, world = usage.processor(it.own), usage.processor(it.world)
+        seconds = it.driver.burst(size.orders)
+        spent_own, spent_world = usage.processor(it.own).since(own), usage.processor(it.world).since(world)
+        held = usage.memory({name: pid for name, pid in it.own.items() if name not in SHARED})
+        return Turn(size.orders, seconds, spent_own, spent_world, it.driver.alone(size.alone), held)
+
+
+SHARED = ("postgres", "redis", "driver")
+
+
+@contextmanager
+def started(peer: Peer, servers: Servers, folder: Path) -> Iterator[Started]:
+    """On a database of its own, on servers that nobody else is using."""
+    folder.mkdir(parents=True, exist_ok=True)
+    servers.level_ground()
+    with ExitStack() as exits:
+        url = servers.database(peer.name, migrated=peer.needs_schema)
+        exits.callback(servers.postgres.drop_database, peer.name)
+        supervisor = exits.enter_context(Supervisor(folder))
+        setting = Setting(url, servers.redis.url, folder, supervisor.port)
+        processes = peer.arrange(setting)
+        start_all(supervisor, [*processes.world, *processes.own])
+        at_work = exits.enter_context(driver(peer.name, processes.variables, folder))
+        shared = {"postgres": servers.postgres.child.pid, "redis": servers.redis.child.pid, "driver": at_work.pid}
+        own = {process.name: supervisor.children[process.name].pid for process in processes.own}
+        world = {process.name: supervisor.children[process.name].pid for process in processes.world}
+        try:
+            yield Started(at_work, _known(own | shared), _known(world))
+        except DriverFailed as error:
+            for name in supervisor.failures():
+                raise ChildFailed(supervisor.children[name].obituary("ended by itself")) from error
+            raise
+
+
+def start_all(supervisor: Supervisor, wanted: Sequence[Process], *, deadline: float = 60.0) -> None:
+    """All at once, then wait for each. Raises ChildFailed."""
+    children = {supervisor.start(each.name, sealed(each), env=each.env): each for each in wanted}
+    give_up_at = time.monotonic() + deadline
+    for child, process in children.items():
+        while not process.ready(child):
+            if not child.running() or time.monotonic() > give_up_at:
+                raise ChildFailed(child.obituary("was not ready"))
+            time.sleep(0.02)
+
+
+def _known(pids: dict[str, int | None]) -> dict[str, int]:
+    return {name: pid for name, pid in pids.items() if pid is not None}
