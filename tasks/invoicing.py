@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models import invoices
 from models.accounts import Account, Contact
 from models.invoice_numbers import next_number
-from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
 from models.states import PaymentKind
 from tasks import known_as
@@ -70,6 +70,7 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
     original = standing(session, order)
     if original is None:
         return None
+    _cancel_receivables(session, order)
     lines = [copy_of(line) for line in invoices.lines_of(session, original)]
     for credit in _vat_credits(session, order):
         for line, given in zip(lines, invoices.lines_of(session, credit), strict=True):
@@ -180,6 +181,15 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "payment_due_at": settlement.payment_due_at,
         "card": known_as.card(session, order.id),
     }
+
+
+def _cancel_receivables(session: Session, order: Order) -> None:
+    issued = select(Invoice.id).where(Invoice.order_id == order.id)
+    session.execute(
+        update(Receivable)
+        .where(Receivable.invoice_id.in_(issued), Receivable.status == ReceivableStatus.OPEN)
+        .values(status=ReceivableStatus.CANCELLED, settled_at=now())
+    )
 
 
 def _vat_credits(session: Session, order: Order) -> Sequence[Invoice]:

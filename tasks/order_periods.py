@@ -24,4 +24,4 @@ def of(session: Session, order: Order) -> dict[str, SubscriptionPeriod]:
         .where(SubscriptionPeriod.order_id == order.id)
         .execution_options(populate_existing=True)
     )
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -1,0 +1,82 @@
+"""An account's balance is the sum of its movements, each made by something that moved it once."""
+
+import re
+from itertools import groupby
+
+from models.ledger import LedgerMovement, MovementKind
+from models.states import BACK, OrderStatus, Step
+from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.differences import Check, Found, differs
+
+_MADE_BY = {
+    MovementKind.RESERVED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):reserve:\d+"),
+    MovementKind.RELEASED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):release:\d+"),
+    MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit)"),
+}
+_ACTIVE = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
+_RESERVES_LATER = (Step.VALIDATE_CART, Step.COMPUTE_PRORATION)
+
+
+def check_balances(books: Books) -> Found:
+    for currency, group in groupby(books.movements, key=lambda movement: movement.currency):
+        where, total = f"account {books.account.id} {currency}", 0
+        for number, movement in enumerate(group, 1):
+            total += movement.amount_minor
+            yield from differs(
+                Check.BALANCE, where, f"the number of movement {movement.cause}", number, movement.sequence
+            )
+            yield from differs(
+                Check.BALANCE, where, f"the balance after movement {number}", total, movement.balance_minor
+            )
+            yield from _check_cause(books, movement)
+        yield from differs(Check.BALANCE, where, "a balance below zero", False, total < 0)
+
+
+def _check_cause(books: Books, movement: LedgerMovement) -> Found:
+    where = f"movement {movement.cause or movement.id}"
+    yield from differs(Check.MOVEMENT, where, "having a cause", True, bool(movement.cause))
+    pattern = _MADE_BY.get(movement.kind)
+    if pattern is None:
+        return
+    match = pattern.fullmatch(movement.cause)
+    yield from differs(Check.MOVEMENT, where, f"a cause that fits {movement.kind}", True, match is not None)
+    yield from differs(Check.MOVEMENT, where, "its order being the account's", True, movement.order_id in books.orders)
+    if match is not None:
+        yield from differs(Check.MOVEMENT, where, "the order it names", match["order"], str(movement.order_id))
+
+
+def check_order_balance(book: OrderBook) -> Found:
+    """What an order reserved stays spent while it lives and once it is completed, and is given back if it ends otherwise."""
+    order = book.order
+    aside = -sum(m.amount_minor for m in book.movements if m.kind in (MovementKind.RESERVED, MovementKind.RELEASED))
+    for expected in _reserved(book):
+        if expected == aside:
+            break
+    else:
+        yield from differs(Check.RESERVATION, book.where, "the balance it holds", _reserved(book)[0], aside)
+    own = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:credit")
+    credited = order.to_balance_minor if _was_active(book) else 0
+    yield from differs(Check.CREDIT, book.where, "what it added to the balance", credited, own)
+
+
+def _reserved(book: OrderBook) -> tuple[int, ...]:
+    """What the order may hold of the balance; more than one where a status does not tell how far it has come."""
+    order = book.order
+    match order.status:
+        case OrderStatus.COMPLETED | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_AUTHENTICATION:
+            return (order.balance_used_minor,)
+        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in _RESERVES_LATER:
+            return (0, order.balance_used_minor)
+        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION:
+            return (order.balance_used_minor,)
+        case OrderStatus.AWAITING_PAYMENT_DETAILS:
+            return (0, order.balance_used_minor)
+        case _:
+            return (0,)
+
+
+def _was_active(book: OrderBook) -> bool:
+    order = book.order
+    if order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
+        return order.next_step in _ACTIVE or (order.next_step in BACK and bool(book.invoices))
+    return order.status is OrderStatus.COMPLETED

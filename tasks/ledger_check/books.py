@@ -1,0 +1,95 @@
+"""All that is written about some accounts' money, read in as few queries as there are tables."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.accounts import Account
+from models.invoices import Invoice, InvoiceLine, Receivable
+from models.ledger import LedgerMovement
+from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt, RefundAttempt
+from models.subscriptions import Subscription, SubscriptionPeriod
+
+BATCH = 200
+"""accounts read at once"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBook:
+    order: Order
+    lines: list[OrderLine] = field(default_factory=list)
+    charges: list[ChargeAttempt] = field(default_factory=list)
+    refunds: list[RefundAttempt] = field(default_factory=list)
+    movements: list[LedgerMovement] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
+    invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
+    receivables: dict[UUID, Receivable] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        return f"order {self.order.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One account's."""
+
+    account: Account
+    orders: dict[UUID, OrderBook] = field(default_factory=dict)
+    movements: list[LedgerMovement] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+    periods: dict[UUID, list[SubscriptionPeriod]] = field(default_factory=dict)
+    """by subscription, oldest first"""
+
+
+def read(session: Session, account_id: UUID | None = None) -> Iterator[Books]:
+    """Account after account; only the one, if told."""
+    ids = session.scalars(select(Account.id).order_by(Account.id)).all() if account_id is None else [account_id]
+    for start in range(0, len(ids), BATCH):
+        yield from _batch(session, ids[start : start + BATCH])
+        session.expunge_all()
+
+
+def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
+    books = {account.id: Books(account) for account in session.scalars(select(Account).where(Account.id.in_(ids)))}
+    orders: dict[UUID, OrderBook] = {}
+    for order in session.scalars(select(Order).where(Order.account_id.in_(ids)).order_by(Order.number)):
+        orders[order.id] = books[order.account_id].orders[order.id] = OrderBook(order)
+    _read_orders(session, ids, orders)
+    query = select(LedgerMovement).where(LedgerMovement.account_id.in_(ids))
+    for movement in session.scalars(query.order_by(LedgerMovement.currency, LedgerMovement.sequence)):
+        books[movement.account_id].movements.append(movement)
+        if movement.order_id in orders:
+            orders[movement.order_id].movements.append(movement)
+    for subscription in session.scalars(select(Subscription).where(Subscription.account_id.in_(ids))):
+        books[subscription.account_id].subscriptions.append(subscription)
+        books[subscription.account_id].periods[subscription.id] = []
+    owners = {s.id: b for b in books.values() for s in b.subscriptions}
+    periods = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(owners))
+    for period in session.scalars(periods.order_by(SubscriptionPeriod.starts_at, SubscriptionPeriod.id)):
+        owners[period.subscription_id].periods[period.subscription_id].append(period)
+    return list(books.values())
+
+
+def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, OrderBook]) -> None:
+    of_accounts = select(Order.id).where(Order.account_id.in_(ids))
+    lists: tuple[tuple[Any, str, Any], ...] = (
+        (OrderLine, "lines", OrderLine.position),
+        (ChargeAttempt, "charges", ChargeAttempt.attempt),
+        (RefundAttempt, "refunds", RefundAttempt.attempt),
+        (Invoice, "invoices", Invoice.id),
+    )
+    for table, name, order_by in lists:
+        for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
+            getattr(orders[row.order_id], name).append(row)
+    issued = {document.id: book for book in orders.values() for document in book.invoices}
+    query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(issued)).order_by(InvoiceLine.position)
+    for line in session.scalars(query):
+        issued[line.invoice_id].invoice_lines.setdefault(line.invoice_id, []).append(line)
+    for receivable in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(issued))):
+        issued[receivable.invoice_id].receivables[receivable.invoice_id] = receivable

@@ -1,0 +1,115 @@
+"""A subscription's periods follow from each other, and over the whole chain what was paid is what was used plus what runs now."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.invoices import InvoiceReason
+from models.orders import OrderLine
+from models.states import SubscriptionStatus
+from models.subscriptions import Subscription, SubscriptionPeriod
+from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.differences import Check, Found, differs
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A period with the line that charged it and, where a change closed it, the line that credited it."""
+
+    period: SubscriptionPeriod
+    book: OrderBook
+    line: OrderLine | None
+    credited_by: OrderLine | None
+    corrected_tax: int
+    """VAT that was added to, or taken off, its charge after it was charged"""
+
+
+def check_chains(books: Books) -> Found:
+    creditors = {
+        line.from_period_id: line
+        for book in books.orders.values()
+        if book.invoices
+        for line in book.lines
+        if line.from_period_id is not None
+    }
+    for subscription in books.subscriptions:
+        where = f"subscription {subscription.product_code} of account {books.account.id}"
+        links = [_link(books, subscription, period, creditors) for period in books.periods[subscription.id]]
+        for link in links:
+            yield from _check_link(where, link)
+        yield from _check_conservation(where, links)
+        yield from _check_subscription(where, subscription, links)
+
+
+def _link(
+    books: Books, subscription: Subscription, period: SubscriptionPeriod, creditors: dict[UUID, OrderLine]
+) -> Link:
+    book = books.orders[period.order_id]
+    line = next((each for each in book.lines if each.product_code == subscription.product_code), None)
+    return Link(period, book, line, creditors.get(period.id), _corrected_tax(book, line))
+
+
+def _corrected_tax(book: OrderBook, line: OrderLine | None) -> int:
+    corrections = (InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)
+    return sum(
+        document.sign * each.tax_minor
+        for document in book.invoices
+        if document.reason in corrections
+        for each in book.invoice_lines.get(document.id, [])
+        if line is not None and each.position == line.position
+    )
+
+
+def _check_link(where: str, link: Link) -> Found:
+    period, line = link.period, link.line
+    where = f"{where}, period from {period.starts_at:%Y-%m-%d %H:%M:%S}"
+    if line is None:
+        yield from differs(Check.PERIOD, where, "a line that charged it", True, False)
+        return
+    charged = (line.charge_minor, line.charge_tax_minor + link.corrected_tax)
+    yield from differs(
+        Check.PERIOD, where, "what was charged for it, net and tax,", charged, (period.charged_minor, period.tax_minor)
+    )
+    yield from differs(
+        Check.PERIOD, where, "its seats and tier", (line.seats, line.tier_code), (period.seats, period.tier_code)
+    )
+    if link.credited_by is not None:
+        credit = (link.credited_by.unused_minor, link.credited_by.unused_tax_minor)
+        yield from differs(Check.PERIOD, where, "what was credited of it, net and tax,", credit, _unused(period))
+        yield from differs(
+            Check.PERIOD, where, "the moment it was closed", link.credited_by.period_start, period.closed_at
+        )
+    elif _unused(period) != (0, 0):
+        backed = link.book.order.reason == "refunded-by-support"
+        yield from differs(Check.PERIOD, where, "a credit that an order or a refund gave", True, backed)
+
+
+def _check_conservation(where: str, links: list[Link]) -> Found:
+    """Paid = used + running, net and tax. A refund gives back what its period was charged."""
+    for name, unused, corrected in (("net", 0, False), ("tax", 1, True)):
+        paid = used = 0
+        for link in links:
+            charged = (link.period.charged_minor, link.period.tax_minor)[unused]
+            left = _unused(link.period)[unused]
+            if link.line is not None:
+                paid += getattr(link.line, f"{name}_minor") + (link.corrected_tax if corrected else 0)
+            if link.credited_by is None:
+                paid -= left
+            used += charged - left
+        yield from differs(Check.CONSERVATION, where, f"{name} paid, as used and running periods cost,", used, paid)
+
+
+def _check_subscription(where: str, subscription: Subscription, links: list[Link]) -> Found:
+    running = next((link.period for link in links if link.period.closed_at is None), None)
+    if subscription.status is SubscriptionStatus.ENDED:
+        return
+    if running is None:
+        yield from differs(Check.SUBSCRIPTION, where, "a running period", True, False)
+        return
+    names = ("tier_code", "seats", "interval")
+    expected = [*(getattr(running, name) for name in names), running.starts_at, running.ends_at]
+    found = [*(getattr(subscription, name) for name in names), subscription.period_start, subscription.period_end]
+    yield from differs(Check.SUBSCRIPTION, where, "what its running period says", expected, found)
+
+
+def _unused(period: SubscriptionPeriod) -> tuple[int, int]:
+    return period.unused_minor or 0, period.unused_tax_minor or 0

@@ -1,0 +1,46 @@
+"""What is not as it should be, named so that a person finds it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Check(StrEnum):
+    BALANCE = "balance"
+    MOVEMENT = "movement"
+    RESERVATION = "reservation"
+    CREDIT = "credit"
+    CHARGE = "charge"
+    REFUND = "refund"
+    RECEIVABLE = "receivable"
+    ORDER = "order"
+    LINE = "line"
+    INVOICE = "invoice"
+    NUMBERS = "numbers"
+    PERIOD = "period"
+    CONSERVATION = "conservation"
+    SUBSCRIPTION = "subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`expected` is what follows from the facts, `found` is what is written; both as they are compared."""
+
+    check: Check
+    where: str
+    """order 1001, account ..., invoice INV-2026-000001"""
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} should be {self.expected}, is {self.found}"
+
+
+Found = Iterator[Difference]
+
+
+def differs(check: Check, where: str, what: str, expected: object, found: object) -> Found:
+    """The difference, if there is one."""
+    if expected != found:
+        yield Difference(check, where, what, str(expected), str(found))

@@ -1,0 +1,81 @@
+"""Every order that cost something has its document, every document adds up and says what its order says, no number is missing."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.invoice_numbers import InvoiceNumber
+from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
+from models.orders import PricedLine
+from models.states import OrderStatus
+from tasks.ledger_check.books import OrderBook
+from tasks.ledger_check.differences import Check, Found, differs
+
+_SUMS = ("net_minor", "tax_minor", "total_minor")
+
+
+def check_documents(book: OrderBook) -> Found:
+    order = book.order
+    firsts = [d for d in book.invoices if d.reason is InvoiceReason.ORDER]
+    if order.status is OrderStatus.COMPLETED:
+        costs = any(line.interval is not None for line in book.lines)
+        yield from differs(Check.INVOICE, book.where, "its documents", int(costs), len(firsts))
+    for first in firsts:
+        yield from _check_first(book, first)
+    for document in book.invoices:
+        yield from _check_sums(document, book.invoice_lines.get(document.id, []))
+    if order.status is OrderStatus.REFUNDED and firsts:
+        left = sum(document.total_minor for document in book.invoices)
+        yield from differs(Check.INVOICE, book.where, "what its documents leave, its money being back,", 0, left)
+    yield from _check_vat_credit(book)
+
+
+def _check_first(book: OrderBook, first: Invoice) -> Found:
+    where = f"invoice {first.number}"
+    for name in (*_SUMS, "balance_used_minor", "due_minor", "to_balance_minor", "currency", "account_id"):
+        yield from differs(
+            Check.INVOICE,
+            where,
+            f"{name}, as in order {first.order_number},",
+            getattr(book.order, name),
+            getattr(first, name),
+        )
+    invoiced = {line.position: line for line in book.invoice_lines.get(first.id, [])}
+    positions = [line.position for line in book.lines]
+    yield from differs(Check.INVOICE, where, "the positions of its lines", positions, sorted(invoiced))
+    for line in book.lines:
+        copy = invoiced.get(line.position)
+        for name in PricedLine.__annotations__ if copy is not None else ():
+            yield from differs(
+                Check.INVOICE, f"{where}, line {line.position}", name, getattr(line, name), getattr(copy, name)
+            )
+
+
+def _check_sums(document: Invoice, lines: list[InvoiceLine]) -> Found:
+    where = f"invoice {document.number}"
+    for name in _SUMS:
+        total = document.sign * sum(getattr(line, name) for line in lines)
+        yield from differs(Check.INVOICE, where, f"{name}, the sum of its lines,", total, getattr(document, name))
+    number = str(InvoiceNumber(document.series, document.year, document.sequence))
+    yield from differs(Check.INVOICE, where, "its number", number, document.number)
+    yield from differs(Check.INVOICE, where, "its year", document.issued_on.year, document.year)
+
+
+def _check_vat_credit(book: OrderBook) -> Found:
+    given = -sum(d.total_minor for d in book.invoices if d.reason is InvoiceReason.VAT_NUMBER_CONFIRMED)
+    posted = sum(m.amount_minor for m in book.movements if m.cause == f"order:{book.order.id}:vat-credit")
+    yield from differs(Check.CREDIT, book.where, "the VAT added to the balance", given, posted)
+
+
+def check_numbers(session: Session) -> Found:
+    """In each series and year: 1, 2, 3 ... up to the last number given."""
+    last = {(row.series, row.year): row.last_sequence for row in session.scalars(select(InvoiceSeries))}
+    query = select(
+        Invoice.series, Invoice.year, func.count(), func.min(Invoice.sequence), func.max(Invoice.sequence)
+    ).group_by(Invoice.series, Invoice.year)
+    issued = {(row[0], row[1]): list(row[2:]) for row in session.execute(query)}
+    for key in sorted(last.keys() | issued.keys()):
+        count = last.get(key, 0)
+        expected = [count, 1, count] if count else [0, None, None]
+        yield from differs(
+            Check.NUMBERS, f"series {key[0]} of {key[1]}", "count, first and last of its numbers", expected, issued.get(key, [0, None, None])
+        )  # fmt: skip

@@ -1,0 +1,84 @@
+"""An order is the sum of its lines, and a line is what the rules make of the facts that are stored with it."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from models.invoices import Invoice, InvoiceReason
+from models.orders import Order, OrderLine
+from models.rules.period import Period, period_end
+from models.rules.pricing import charge, tax
+from models.rules.proration import Granularity, Unit, reset_period, share_left
+from models.subscriptions import SubscriptionPeriod
+from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.differences import Check, Found, differs
+
+_SUMS = ("net_minor", "tax_minor", "total_minor")
+
+
+def check_lines(books: Books, book: OrderBook) -> Found:
+    for name in _SUMS:
+        total = sum(getattr(line, name) for line in book.lines)
+        yield from differs(Check.ORDER, book.where, f"{name}, the sum of its lines,", total, getattr(book.order, name))
+    first = next((d for d in book.invoices if d.reason is InvoiceReason.ORDER), None)
+    periods = {period.id: period for chain in books.periods.values() for period in chain}
+    for line in book.lines:
+        where = f"{book.where}, line {line.position}"
+        yield from _check_charge(where, line)
+        if first is not None and line.interval is not None:
+            yield from _check_dates(where, book.order, line, first)
+            yield from _check_credit(where, book.order, line, first, periods)
+
+
+def _check_charge(where: str, line: OrderLine) -> Found:
+    unit = line.unit_minor if line.interval is not None else 0
+    expected = charge(unit_price_minor=unit, seats=line.seats)
+    yield from differs(Check.LINE, where, "its charge, price times seats,", expected, line.charge_minor)
+    expected = tax(net_minor=line.charge_minor, rate=line.tax_rate)
+    yield from differs(
+        Check.LINE, where, f"the tax on its charge at {line.tax_rate} %", expected, line.charge_tax_minor
+    )
+    if line.from_period_id is None:
+        yield from differs(Check.LINE, where, "its credit, there being no period to credit,", 0, line.unused_minor)
+
+
+def _check_dates(where: str, order: Order, line: OrderLine, first: Invoice) -> Found:
+    if line.interval is None:
+        return
+    yield from differs(Check.LINE, where, "the start of its period", order.as_of, line.period_start)
+    end = period_end(order.as_of, line.interval, timezone=first.timezone, anchor_day=line.anchor_day)
+    yield from differs(Check.LINE, where, "the end of its period", end, line.period_end)
+
+
+def _check_credit(
+    where: str, order: Order, line: OrderLine, first: Invoice, periods: dict[UUID, SubscriptionPeriod]
+) -> Found:
+    if line.from_period_id is None or line.interval is None:
+        return
+    if line.from_period_start is None or line.from_period_end is None or line.from_charged_minor is None:
+        yield from differs(Check.LINE, where, "knowing the period it credits", True, False)
+        return
+    running = Period(line.from_period_start, line.from_period_end)
+    granularity = Granularity.DAY if line.share_unit == Unit.DAY else Granularity.SECOND
+    share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=first.timezone)
+    stored = (line.share_left, line.share_whole, line.share_unit)
+    yield from differs(Check.LINE, where, "the share that is left", (share.remaining, share.whole, share.unit), stored)
+    proration = reset_period(
+        charged_minor=line.from_charged_minor,
+        period=running,
+        changed_at=order.as_of,
+        new_charge_minor=line.charge_minor,
+        new_interval=line.interval,
+        granularity=granularity,
+        timezone=first.timezone,
+        anchor_day=line.anchor_day,
+    )
+    yield from differs(Check.LINE, where, "its credit for unused time", proration.unused_minor, line.unused_minor)
+    period = periods.get(line.from_period_id)
+    if period is None:
+        yield from differs(Check.LINE, where, "the period it credits", line.from_period_id, None)
+        return
+    stored_period = (line.from_period_start, line.from_period_end, line.from_charged_minor)
+    of_period = (period.starts_at, period.ends_at, period.charged_minor)
+    yield from differs(Check.LINE, where, "start, end and charge of the period it credits", of_period, stored_period)
+    credit = min(tax(net_minor=line.unused_minor, rate=line.from_tax_rate or Decimal(0)), period.tax_minor)
+    yield from differs(Check.LINE, where, "the tax on its credit", credit, line.unused_tax_minor)

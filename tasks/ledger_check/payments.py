@@ -1,0 +1,58 @@
+"""What was taken is what was due, and what could not stand went back."""
+
+from models.invoices import InvoiceReason, ReceivableStatus
+from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
+from tasks.ledger_check.books import OrderBook
+from tasks.ledger_check.differences import Check, Found, differs
+
+
+def check_payments(book: OrderBook) -> Found:
+    order = book.order
+    taken = {c.attempt: c.amount_minor for c in book.charges if c.status is AttemptStatus.SUCCEEDED}
+    back = sum(r.amount_minor for r in book.refunds if r.charge_attempt in taken and r.status is RefundState.SUCCEEDED)
+    charged = sum(taken.values())
+    for key, currency in [(row.key, row.currency) for row in book.charges] + [
+        (r.key, r.currency) for r in book.refunds
+    ]:
+        yield from differs(Check.CHARGE, book.where, f"the currency of {key}", order.currency, currency)
+    match order.status:
+        case OrderStatus.COMPLETED:
+            due = order.due_minor if order.payment_kind is PaymentKind.CARD else 0
+            yield from differs(Check.CHARGE, book.where, "what its card was charged", due, charged)
+            yield from differs(Check.REFUND, book.where, "what went back to its card", 0, back)
+            yield from _check_kind(book)
+        case OrderStatus.REFUNDED | OrderStatus.CANCELLED | OrderStatus.REJECTED:
+            yield from differs(Check.REFUND, book.where, "what went back to its card", charged, back)
+        case _:
+            yield from differs(
+                Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
+            )
+    yield from _check_receivables(book)
+
+
+def _check_kind(book: OrderBook) -> Found:
+    order = book.order
+    if order.due_minor:
+        paid_for = order.payment_kind in (PaymentKind.CARD, PaymentKind.INVOICE)
+        yield from differs(Check.CHARGE, book.where, "its sum being charged or invoiced", True, paid_for)
+    else:
+        yield from differs(
+            Check.CHARGE, book.where, "how it is paid", PaymentKind.NOTHING_DUE.value, order.payment_kind
+        )
+
+
+def _check_receivables(book: OrderBook) -> Found:
+    for document in book.invoices:
+        receivable = book.receivables.get(document.id)
+        owes = document.sign == 1 and (
+            document.reason is InvoiceReason.VAT_NUMBER_INVALID
+            or (document.reason is InvoiceReason.ORDER and document.payment_kind is PaymentKind.INVOICE)
+        )
+        where = f"invoice {document.number}"
+        expected = document.due_minor if owes else 0
+        yield from differs(
+            Check.RECEIVABLE, where, "what is owed on it", expected, receivable.amount_minor if receivable else 0
+        )
+        if book.order.status is OrderStatus.REFUNDED and receivable is not None:
+            still = receivable.status is ReceivableStatus.OPEN
+            yield from differs(Check.RECEIVABLE, where, "being owed though the order was refunded", False, still)

@@ -1,0 +1,29 @@
+"""`verify`: all checks over all accounts, or one; the list of what differs, empty where everything agrees."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from tasks.ledger_check.balances import check_balances, check_order_balance
+from tasks.ledger_check.books import Books, read
+from tasks.ledger_check.chains import check_chains
+from tasks.ledger_check.differences import Difference, Found
+from tasks.ledger_check.documents import check_documents, check_numbers
+from tasks.ledger_check.lines import check_lines
+from tasks.ledger_check.payments import check_payments
+
+
+def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
+    """Reads only. Where orders are at work meanwhile, give it a session of isolation REPEATABLE READ: one moment for all it reads."""
+    found = [difference for books in read(session, account_id) for difference in _check(books)]
+    return found + (list(check_numbers(session)) if account_id is None else [])
+
+
+def _check(books: Books) -> Found:
+    yield from check_balances(books)
+    for book in books.orders.values():
+        yield from check_lines(books, book)
+        yield from check_order_balance(book)
+        yield from check_payments(book)
+        yield from check_documents(book)
+    yield from check_chains(books)

@@ -1,0 +1,144 @@
+"""`verify` finds nothing in honest books, and names every dishonest one."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from models.rules.period import Interval
+from models.states import FORWARD
+from tasks import operations
+from tasks.ledger_check.differences import Check, Difference
+from tasks.ledger_check.verify import verify
+from tests.support.world import Customer, World, change, purchase, trial
+
+
+def differences(world: World, account_id: UUID | None = None) -> list[Difference]:
+    with world.begin() as session:
+        return verify(session, account_id)
+
+
+def history(world: World) -> Customer:
+    """A purchase, an upgrade, a cut that becomes balance, a purchase paid from it, and a trial."""
+    ada = world.customer(timezone="Europe/Berlin")
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=11, hours=5)
+    world.buy(ada, change("desk", tier="business"), trial("chat"))
+    world.pass_time(days=3)
+    world.buy(ada, change("desk", seats=2))
+    world.buy(ada, purchase("wiki", "basic", seats=3, interval=Interval.YEAR))
+    return ada
+
+
+def test_honest_books_agree(world: World) -> None:
+    history(world)
+    assert differences(world) == []
+
+
+def test_books_agree_while_orders_are_at_work(world: World) -> None:
+    ada, bob, eve = world.customer(), world.customer(card="pm_card_chargeCustomerFail"), world.customer()
+    world.grant(eve, 5_00)
+    order_id = world.place(ada, purchase())
+    world.buy(bob, purchase())
+    waiting = world.place(eve, purchase())
+    for step in FORWARD:
+        world.run(order_id, until=step)
+        world.run(waiting, until=step)
+        assert differences(world) == []
+    world.run(order_id)
+    assert differences(world) == []
+
+
+def test_books_agree_after_a_refund(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 19_00)
+    order = world.buy(ada, purchase("desk"))
+    with world.begin() as session:
+        operations.refund(session, order.id, by="support", why="asked for", now=world.time)
+    assert world.run(order.id).status == "refunded"
+    assert world.given_back(ada) == [100_00]
+    assert world.balance(ada) == 19_00
+    assert differences(world) == []
+
+
+FROZEN = "alter table {0} disable trigger user"
+
+BROKEN = [
+    ("update ledger_movements set balance_minor = balance_minor + 1 where kind = 'credited'", Check.BALANCE, "the balance after movement 1"),
+    ("update ledger_movements set sequence = sequence + 7 where kind = 'credited'", Check.BALANCE, "the number of movement"),
+    ("delete from ledger_movements where kind = 'reserved'", Check.RESERVATION, "the balance it holds"),
+    ("delete from ledger_movements", Check.CREDIT, "what it added to the balance"),
+    ("update ledger_movements set cause = 'a whim' where kind = 'credited'", Check.MOVEMENT, "a cause that fits credited"),
+    ("update ledger_movements set order_id = null where kind = 'reserved'", Check.MOVEMENT, "its order being the account's"),
+    ("update charge_attempts set amount_minor = amount_minor - 1", Check.CHARGE, "what its card was charged"),
+    ("update charge_attempts set status = 'declined'", Check.CHARGE, "what its card was charged"),
+    ("insert into refund_attempts (order_id, attempt, charge_attempt, key, amount_minor, currency, reason, status)"
+     " select order_id, 1, attempt, 'x' || key, 1, currency, 'x', 'succeeded' from charge_attempts", Check.REFUND, "what went back to its card"),
+    ("update orders set payment_kind = 'nothing_due' where due_minor > 0", Check.CHARGE, "its sum being charged or invoiced"),
+    ("update orders set payment_kind = 'invoice' where due_minor > 0", Check.CHARGE, "what its card was charged"),
+    ("update orders set total_minor = total_minor + 1, net_minor = net_minor + 1, due_minor = due_minor + 1 where due_minor > 0",
+     Check.ORDER, "net_minor, the sum of its lines,"),
+    ("update order_lines set unit_minor = unit_minor + 1 where interval is not null", Check.LINE, "its charge, price times seats,"),
+    ("update order_lines set charge_tax_minor = charge_tax_minor + 1, tax_minor = tax_minor + 1, total_minor = total_minor + 1",
+     Check.LINE, "the tax on its charge at 19.000 %"),
+    ("update order_lines set unused_minor = unused_minor + 1, net_minor = net_minor - 1, total_minor = total_minor - 1 where unused_minor > 0",
+     Check.LINE, "its credit for unused time"),
+    ("update order_lines set unused_tax_minor = unused_tax_minor + 1, tax_minor = tax_minor - 1, total_minor = total_minor - 1"
+     " where unused_minor > 0", Check.LINE, "the tax on its credit"),
+    ("update order_lines set share_left = share_left - 1 where share_left is not null", Check.LINE, "the share that is left"),
+    ("update order_lines set period_end = period_end + interval '1 hour' where interval is not null", Check.LINE, "the end of its period"),
+    ("delete from invoice_lines; delete from invoices where kind = 'credit_note'", Check.INVOICE, "its documents"),
+    ("delete from invoice_lines; delete from invoices where sequence = 1", Check.NUMBERS, "count, first and last of its numbers"),
+    ("update invoices set net_minor = net_minor + 1, total_minor = total_minor + 1, due_minor = due_minor + 1 where due_minor > 0",
+     Check.INVOICE, "net_minor, the sum of its lines,"),
+    ("update invoice_lines set seats = seats + 1", Check.INVOICE, "seats"),
+    ("update invoices set number = 'INV-1' where sequence = 1 and kind = 'invoice'", Check.INVOICE, "its number"),
+    ("update subscription_periods set charged_minor = charged_minor + 1 where charged_minor > 0", Check.PERIOD, "what was charged for it, net and tax,"),
+    ("update subscription_periods set unused_minor = unused_minor - 1 where unused_minor > 0", Check.PERIOD, "what was credited of it, net and tax,"),
+    ("update subscription_periods set unused_tax_minor = unused_tax_minor - 1 where unused_tax_minor > 0", Check.CONSERVATION,
+     "tax paid, as used and running periods cost,"),
+    ("update subscription_periods set closed_at = closed_at + interval '1 second' where unused_minor > 0", Check.PERIOD, "the moment it was closed"),
+    ("update subscriptions set seats = seats + 1", Check.SUBSCRIPTION, "what its running period says"),
+    ("update subscription_periods set closed_at = starts_at where closed_at is null", Check.SUBSCRIPTION, "a running period"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def told(world: World) -> Customer:
+    return history(world)
+
+
+def test_each_broken_book_is_named(world: World, told: Customer) -> None:
+    for statement, check, what in BROKEN:
+        with world.begin() as session:
+            for table in ("invoices", "invoice_lines"):
+                session.execute(text(FROZEN.format(table)))
+            for part in statement.split("; "):
+                session.execute(text(part))
+            session.expire_all()
+            found = verify(session)
+            session.rollback()
+        assert [d for d in found if d.check is check and d.what.startswith(what)], (statement, [str(d) for d in found])
+    assert differences(world) == []
+
+
+def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
+    ada = world.customer(card="pm_card_chargeCustomerFail")
+    world.grant(ada, 5_00)
+    order = world.buy(ada, purchase())
+    with world.begin() as session:
+        session.execute(text("update orders set status = 'cancelled' where id = :id"), {"id": order.id})
+    (found,) = differences(world)
+    assert (found.check, found.expected, found.found) == (Check.RESERVATION, "0", "500")
+
+
+def test_only_the_account_asked_for_is_checked(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    world.grant(ada, 5_00)
+    world.grant(bob, 5_00)
+    with world.begin() as session:
+        session.execute(
+            text("update ledger_movements set balance_minor = 6 where account_id = :id"), {"id": bob.account_id}
+        )
+    assert differences(world, ada.account_id) == []
+    assert [d.check for d in differences(world, bob.account_id)] == [Check.BALANCE]

@@ -1,0 +1,90 @@
+"""`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from models import ledger as movements
+from models.accounts import Account
+from models.ledger import LedgerMovement
+from tasks.ledger_check.differences import Difference
+from tasks.ledger_check.verify import verify
+from tasks.wiring import begin
+from worker.accounts_file import account_called
+from worker.commands.order_views import major
+from worker.wiring import plug_in_from_settings
+
+ledger = typer.Typer(help="See and check balances.", no_args_is_help=True)
+
+Which = Annotated[
+    str, typer.Argument(metavar="ACCOUNT", help="its code from the accounts file, or its id", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+@ledger.command("show")
+def show(which: Which, as_json: AsJson = False) -> None:
+    """The balance of an account, and every movement that made it."""
+    plug_in_from_settings()
+    with begin() as session:
+        account = session.get(Account, account_called(which))
+        if account is None:
+            raise typer.BadParameter(f"there is no account {which}")
+        rows = movements.movements(session, account.id)
+    if as_json:
+        typer.echo(json.dumps([_as_json(row) for row in rows], indent=2, default=str))
+        return
+    console = Console()
+    console.print(f"[bold]{account.name}[/]  {account.id}")
+    console.print(_table(rows) if rows else "No movements: the balance is zero.")
+
+
+@ledger.command("verify")
+def check(
+    account: Annotated[str | None, typer.Option(help="only this one: code from the accounts file, or id")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Work everything about money out again from what happened; each difference is named, and the exit status is 1 if there is one."""
+    plug_in_from_settings()
+    with begin() as session:
+        found = verify(_of_one_moment(session), account_called(account) if account else None)
+    if as_json:
+        typer.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
+    else:
+        Console().print(_differences(found) if found else "[green]Everything agrees.[/]")
+    if found:
+        raise typer.Exit(1)
+
+
+def _of_one_moment(session: Session) -> Session:
+    """Orders may be at work meanwhile: all that is read is as it was when reading began."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session
+
+
+def _table(rows: Sequence[LedgerMovement]) -> Table:
+    made = Table("at", "what", "cause", "step", box=None, pad_edge=False)
+    for name in ("amount", "balance"):
+        made.add_column(name, justify="right")
+    made.add_column("")
+    for row in rows:
+        amounts = (major(minor, row.currency) for minor in (row.amount_minor, row.balance_minor))
+        made.add_row(f"{row.created_at:%Y-%m-%d %H:%M:%S}", row.kind, row.cause, row.step, *amounts, row.currency)
+    return made
+
+
+def _differences(found: Sequence[Difference]) -> Table:
+    made = Table("check", "where", "what", "should be", "is", title=f"{len(found)} differences", title_justify="left")
+    for difference in found:
+        made.add_row(difference.check, difference.where, difference.what, difference.expected, difference.found)
+    return made
+
+
+def _as_json(row: LedgerMovement) -> dict[str, object]:
+    return {column.key: getattr(row, column.key) for column in LedgerMovement.__mapper__.column_attrs}
