@@ -28,6 +28,7 @@ class Bought:
     """What came of an order, as its customer knows it."""
 
     customer: Customer
+    doing: Doing = Doing.NOTHING
     key: str = field(default_factory=lambda: f"drill-{uuid4()}")
     order_id: UUID | None = None
     due_minor: int = 0
@@ -70,7 +71,7 @@ class Shop:
         order_id = bought.order_id
         if order_id is None:
             return
-        if bought.customer.kind.doing is Doing.CANCEL_WHILE_CHARGED:
+        if bought.doing is Doing.CANCEL_WHILE_CHARGED:
             await self._cancel_while_charged(bought, order_id)
         status = OrderStatus.OPEN
         while True:

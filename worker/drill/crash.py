@@ -102,7 +102,7 @@ async def _run(
         ground.mailbox_fault("slow", seconds=MAIL_SERVER_TAKES)
         for number, wave in enumerate(planned):
             progress(number, len(planned), ", ".join(cell.place for cell in wave))
-            killed = [Killed(cell, Bought(next(everybody))) for cell in wave]
+            killed = [Killed(cell, Bought(next(everybody), cell.kind.doing)) for cell in wave]
             shop = Shop(http, watch, deadline=time.monotonic() + WAVE)
             await _wave(ground, shop, killed)
             report.killed += killed
