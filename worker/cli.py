@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import typer
 
-from api_stub.demo import demo
 from worker.commands import drill, failures, ledger, loading, orders, process
 from worker.commands.shown_settings import show_settings
 from worker.commands.up import up
@@ -17,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
+app.command(context_settings=process.PASSED_ON, add_help_option=False)(process.demo)
 app.command()(up)
 app.command()(process.api)
 app.command()(process.worker)

@@ -1,4 +1,4 @@
-"""`prorata api | worker | beat`: become one process of the running system."""
+"""`prorata api | worker | beat | demo`: become another program, with the settings checked."""
 
 import os
 import sys
@@ -107,6 +107,15 @@ def api(
         access_log=False,
         log_config=None,
     )
+
+
+def demo(context: typer.Context) -> None:
+    """Start everything, place the sample orders over HTTP, and show what came of each (--keep leaves it running)."""
+    _become([sys.executable, "-m", "api_stub.demo", *context.args])
+
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""for commands whose options are another program's"""
 
 
 def _become(command: list[str]) -> None:
