@@ -1,0 +1,145 @@
+"""What a person may do to an order: put it back on its way, or give its money back; nothing that happened happens again."""
+
+from uuid import UUID
+
+import pytest
+
+from models.states import FORWARD, OrderStatus, Step, SubscriptionStatus
+from models.subscriptions import SubscriptionPeriod
+from tasks import operations, order_story
+from tasks.operations import NotPossible
+from tests.support.world import World, change, purchase, trial
+
+
+def parked_before(world: World, step: Step, **account: str | None) -> UUID:
+    order_id = world.place(world.customer(**account), purchase())
+    world.run(order_id, until=step)
+    world.park(order_id)
+    return order_id
+
+
+def plan(world: World, order_id: UUID, from_step: Step | None = None) -> operations.Resumption:
+    with world.begin() as session:
+        return operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
+
+
+def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
+    planned = plan(world, order_id, from_step)
+    with world.begin() as session:
+        operations.resume(session, order_id, first=planned.first, by="ops")
+
+
+def refund(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        operations.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
+
+
+@pytest.mark.parametrize("step", FORWARD)
+def test_a_parked_order_goes_on_from_where_it_stands_and_is_charged_once(world: World, step: Step) -> None:
+    order_id = parked_before(world, step)
+    assert plan(world, order_id).first is step
+    resume(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert world.letters(order_id) == ["confirmation", "seat_prompt"]
+
+
+def test_a_dry_run_says_what_happened_and_changes_nothing(world: World) -> None:
+    order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
+    planned = plan(world, order_id)
+    assert f"charge order:{order_id}:charge:1: 11900 EUR in minor units, succeeded" in planned.happened
+    assert [said.partition(":")[0] for said in planned.would] == list(FORWARD[3:])
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+
+
+@pytest.mark.parametrize(
+    ("stands_at", "first", "why"),
+    [
+        (Step.COLLECT_PAYMENT, Step.ACTIVATE_SUBSCRIPTION, "would skip that"),
+        (Step.ACTIVATE_SUBSCRIPTION, Step.VALIDATE_CART, "it was charged"),
+        (Step.SEND_CONFIRMATION_EMAIL, Step.ACTIVATE_SUBSCRIPTION, "what it bought is active"),
+        (Step.SEND_CONFIRMATION_EMAIL, Step.REFUND_PAYMENT, "what it bought is active"),
+        (Step.COLLECT_PAYMENT, Step.SEND_REFUND_NOTICE, "the way back begins with refund_payment"),
+    ],
+)
+def test_an_order_is_not_put_back_where_that_would_skip_or_repeat(
+    world: World, stands_at: Step, first: Step, why: str
+) -> None:
+    order_id = parked_before(world, stands_at)
+    with pytest.raises(NotPossible, match=why):
+        plan(world, order_id, first)
+
+
+def test_a_charged_order_may_be_turned_back_and_its_money_goes_back(world: World) -> None:
+    order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
+    resume(world, order_id, Step.REFUND_PAYMENT)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_only_a_parked_order_is_resumed(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with pytest.raises(NotPossible, match="does not need attention: it is open"):
+        plan(world, order_id)
+
+
+def test_a_refund_gives_all_back_and_ends_what_was_bought(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    world.assign(ada, "desk", "ada@customer.example")
+    refund(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.given_back(ada) == [119_00]
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
+    (period,) = world.rows(SubscriptionPeriod, order_id=order_id)
+    assert (period.charged_minor, period.unused_minor, period.unused_tax_minor) == (100_00, 100_00, 19_00)
+    assert "refund_notice" in world.letters(order_id)
+    again = world.buy(ada, purchase(seats=1))
+    assert (again.status, again.due_minor) == (OrderStatus.COMPLETED, 11_90)
+
+
+def test_a_refund_asked_for_twice_is_given_once(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    refund(world, order_id)
+    world.run(order_id)
+    with pytest.raises(NotPossible, match="is refunded, only a completed one"):
+        refund(world, order_id)
+    assert world.given_back(ada) == [119_00]
+
+
+def test_balance_that_paid_goes_back_with_the_refund(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 19_00)
+    order_id = world.buy(ada, purchase()).id
+    assert (world.charged(ada), world.balance(ada)) == ([100_00], 0)
+    refund(world, order_id)
+    world.run(order_id)
+    assert (world.given_back(ada), world.balance(ada)) == ([100_00], 19_00)
+
+
+def test_a_change_is_not_refunded_and_nothing_is_touched(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.pass_time(days=10)
+    order_id = world.buy(ada, change(seats=20)).id
+    with pytest.raises(NotPossible, match="order the change back"):
+        refund(world, order_id)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").seats == 20
+
+
+def test_a_purchase_that_was_changed_since_is_not_refunded(world: World) -> None:
+    ada = world.customer()
+    first = world.buy(ada, purchase()).id
+    world.pass_time(days=10)
+    world.buy(ada, change(seats=20))
+    with pytest.raises(NotPossible, match="was changed by a later order since"):
+        refund(world, first)
+    assert world.given_back(ada) == []
+
+
+def test_what_charged_no_card_is_not_refunded(world: World) -> None:
+    order_id = world.buy(world.customer(), trial()).id
+    with pytest.raises(NotPossible, match="charged no card"):
+        refund(world, order_id)
