@@ -1,0 +1,218 @@
+"""Things that happen at the same moment: one of them wins, the other is told, and no amount is spent twice."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from models.catalogue import Price
+from models.orders import Order
+from models.rules.cart import RefusalCode
+from models.states import OrderStatus, Step
+from tasks import placement, seats, wiring
+from tasks.placement import PlacementRefused
+from tests.support.world import MONTH, YEAR, World, change, purchase, trial
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returned or raised, in the order of the calls."""
+    results: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def do(number: int, call: Callable[[], Any]) -> None:
+        start.wait()
+        try:
+            results[number] = call()
+        except PlacementRefused as refused:
+            results[number] = refused.code
+
+    threads = [threading.Thread(target=do, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_two_orders_on_one_product_at_once_are_one_order(world: World) -> None:
+    ada = world.customer()
+    quotes = [world.quote(ada, purchase("desk"), purchase("chat")), world.quote(ada, purchase("chat", seats=3))]
+    results = at_once(*(lambda q=q: world.place_quote(ada, q.id) for q in quotes))
+    assert [result for result in results if isinstance(result, str)] == ["open-order"]
+    assert len(world.rows(Order)) == 1
+    assert len(world.outbox()) == 1
+
+
+def test_a_product_is_held_by_its_order_until_that_ends(world: World) -> None:
+    ada = world.customer()
+    first = world.place(ada, purchase("desk"))
+    with pytest.raises(PlacementRefused) as refused:
+        world.place(ada, purchase("desk"), purchase("chat"))
+    assert (refused.value.code, refused.value.facts) == ("open-order", {"products": ["desk"]})
+    assert world.place(ada, purchase("chat"))
+    world.run(first)
+    assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
+
+
+def test_a_refused_placement_leaves_nothing_even_if_its_transaction_is_committed(world: World) -> None:
+    ada = world.customer()
+    world.place(ada, purchase("desk"))
+    quote = world.quote(ada, purchase("desk"))
+    with world.begin() as session, pytest.raises(PlacementRefused):
+        placement.place(
+            session, quote_id=quote.id, account_id=ada.account_id, idempotency_key="k", api_key_id=None, now=world.time
+        )
+    assert len(world.rows(Order)) == 1
+
+
+def test_the_same_idempotency_key_gives_the_same_order(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    first = world.place_quote(ada, quote.id, key="one")
+    world.pass_time(hours=2)
+    assert world.place_quote(ada, quote.id, key="one") == first
+    assert len(world.outbox()) == 1
+
+
+def test_the_same_idempotency_key_twice_at_once_is_one_order(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    results = at_once(*[lambda: world.place_quote(ada, quote.id, key="one")] * 4)
+    assert len(set(results)) == 1
+    assert isinstance(results[0], UUID)
+    assert len(world.rows(Order)) == 1
+
+
+def test_the_same_idempotency_key_with_another_request_is_a_conflict(world: World) -> None:
+    ada = world.customer()
+    first = world.place_quote(ada, world.quote(ada, purchase("desk")).id, key="one")
+    with pytest.raises(PlacementRefused) as refused:
+        world.place_quote(ada, world.quote(ada, purchase("chat")).id, key="one")
+    assert (refused.value.code, refused.value.facts) == ("idempotency-key-reused", {"order_id": str(first)})
+
+
+def test_one_key_with_two_requests_at_once_is_one_order_and_one_conflict(world: World) -> None:
+    ada = world.customer()
+    quotes = [world.quote(ada, purchase("desk")), world.quote(ada, purchase("chat"))]
+    results = at_once(*(lambda q=q: world.place_quote(ada, q.id, key="one") for q in quotes))
+    assert [result for result in results if isinstance(result, str)] == ["idempotency-key-reused"]
+
+
+def test_a_quote_is_ordered_once(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    results = at_once(*(lambda k=k: world.place_quote(ada, quote.id, key=k) for k in ("one", "two")))
+    assert [result for result in results if isinstance(result, str)] == ["quote-used"]
+
+
+def test_two_orders_on_one_balance_at_once_spend_it_once(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 50_00)
+    ids = [world.place(ada, purchase("desk")), world.place(ada, purchase("chat"))]
+    at_once(*(lambda i=i: world.run(i) for i in ids))
+    assert sorted(world.order(i).status for i in ids) == ["awaiting_confirmation", "completed"]
+    assert (world.charged(ada), world.balance(ada)) == ([69_00], 0)
+
+
+def test_of_a_confirmation_and_a_cancellation_at_once_the_later_finds_the_earlier(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.reprice("desk", "team", MONTH, 12_00)
+    world.run(order_id)
+    at_once(lambda: world.confirm(order_id), lambda: world.cancel(order_id))
+    assert world.go_on(order_id).status is OrderStatus.CANCELLED
+    assert world.charged(ada) == []
+
+
+def test_a_cancellation_while_the_chain_runs_leaves_a_clean_end(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    at_once(lambda: world.run(order_id), lambda: world.cancel(order_id))
+    order = world.go_on(order_id)
+    assert order.status in (OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED)
+    kept = sum(world.charged(ada)) - sum(world.given_back(ada))
+    assert kept == (119_00 if order.status is OrderStatus.COMPLETED else 0)
+
+
+def test_a_price_that_changes_after_the_amount_was_checked_does_not_change_the_charge(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk", "team", 10))
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.reprice("desk", "team", MONTH, 12_00)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_version_of_the_catalogue_that_takes_effect_later_changes_nothing_yet(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk", "team", 10))
+    world.time += timedelta(days=1)
+    world.reprice("desk", "team", MONTH, 12_00)
+    world.time -= timedelta(days=1)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert {price.unit_minor for price in world.rows(Price, product_code="desk", tier_code="team")} >= {10_00, 12_00}
+
+
+# Seats assigned while an order cuts them
+
+
+def test_while_an_order_cuts_seats_nobody_gets_a_seat_that_is_about_to_go(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=3))
+    held = world.subscription(ada, "desk")
+    order_id = world.place(ada, change(seats=1))
+    with world.begin() as session:
+        seats.assign(session, subscription_id=held.id, email="a@x.example", now=world.time)
+    with pytest.raises(seats.SeatsRefused) as refused, world.begin() as session:
+        seats.assign(session, subscription_id=held.id, email="b@x.example", now=world.time)
+    assert refused.value.code == "no-seat-left"
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_seats_assigned_in_between_reject_the_cut_and_name_the_users(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=3))
+    order_id = world.place(ada, change(seats=1))
+    world.assign(ada, "desk", "a@x.example", "b@x.example")
+    order = world.run(order_id)
+    [reason] = (order.reason_facts or {})["refusals"]
+    assert (order.status, reason["code"]) == (OrderStatus.REJECTED, RefusalCode.SEATS_BELOW_ASSIGNED)
+    assert reason["most_recent"] == ["b@x.example"]
+
+
+def test_seats_assigned_at_the_last_moment_turn_the_order_back_and_nobody_loses_a_seat(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=3))
+    order_id = world.place(ada, change(seats=1, interval=YEAR))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.assign(ada, "desk", "a@x.example", "b@x.example")
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "seats-below-assigned")
+    assert world.given_back(ada) == [world.charged(ada)[-1]]
+    assert world.subscription(ada, "desk").seats == 3
+
+
+def test_one_seat_and_two_users_at_once(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=1))
+    held = world.subscription(ada, "desk").id
+
+    def sit(email: str) -> str:
+        try:
+            with wiring.begin() as session:
+                return seats.assign(session, subscription_id=held, email=email, now=world.time)
+        except seats.SeatsRefused as refused:
+            return refused.code
+
+    results = at_once(lambda: sit("a@x.example"), lambda: sit("b@x.example"))
+    assert sorted(results) == ["assigned", "no-seat-left"]
+
+
+def test_two_trials_of_one_product_at_once_are_one(world: World) -> None:
+    ada = world.customer()
+    quotes = [world.quote(ada, trial("desk")), world.quote(ada, trial("desk"))]
+    results = at_once(*(lambda q=q: world.place_quote(ada, q.id, key=str(uuid4())) for q in quotes))
+    assert [result for result in results if isinstance(result, str)] == ["open-order"]

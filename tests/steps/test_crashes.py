@@ -1,0 +1,172 @@
+"""A worker dies at every named point of every step: the order goes on, one charge, one activation, each letter once.
+
+SMTP leaves one window open, and the last test says so: between the mail server's yes and our mark.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from models import progress
+from models.progress import LeaseLost
+from models.states import BACK, FORWARD, OrderStatus, Step
+from models.subscriptions import SubscriptionPeriod, Trial
+from tasks import charging, failure_points, wiring
+from tasks.ports import Charge, ChargeStatus, Letter, Mailer
+from tests.support.world import Customer, World, purchase, trial
+
+EVERYWHERE = ("claimed", "called", "recorded")
+OUTSIDE = (Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, *BACK)
+"""steps with an effect outside the database, hence with a point just before it"""
+
+
+def places(steps: Iterable[Step]) -> list[str]:
+    calling = [f"{step}.calling" for step in steps if step in OUTSIDE]
+    return [f"{step}.{point}" for step in steps for point in EVERYWHERE] + calling
+
+
+class Died(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    yield
+    failure_points.arm(None)
+
+
+def die_once_at(place: str) -> None:
+    def reached(name: str, _: str) -> None:
+        if name == place:
+            failure_points.arm(None)
+            raise Died(name)
+
+    failure_points.arm(reached)
+
+
+def die_and_go_on(world: World, order_id: UUID, place: str) -> OrderStatus:
+    die_once_at(place)
+    with pytest.raises(Died):
+        world.run(order_id)
+    return world.go_on(order_id).status
+
+
+@pytest.mark.parametrize("place", places(FORWARD))
+def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World, place: str) -> None:
+    ada = world.customer()
+    world.grant(ada, 19_00)
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    assert die_and_go_on(world, order_id, place) is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.balance(ada)) == ([100_00], 0)
+    assert len(world.rows(SubscriptionPeriod, order_id=order_id)) == 2
+    assert world.letters(order_id) == ["confirmation", "seat_prompt", "trial_welcome"]
+    assert len(world.mails(ada)) == 3
+
+
+@pytest.mark.parametrize("place", places(BACK))
+def test_a_worker_that_dies_on_the_way_back_gives_the_money_back_once(world: World, place: str) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    with world.begin() as session:
+        session.add(Trial(account_id=ada.account_id, product_code="chat", order_id=order_id, started_at=world.time))
+    assert die_and_go_on(world, order_id, place) is OrderStatus.REFUNDED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
+    assert (world.letters(order_id), len(world.mails(ada))) == (["refund_notice"], 1)
+
+
+def test_until_its_lease_is_over_a_dead_workers_order_is_nobody_elses(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    die_once_at("collect_payment.claimed")
+    with pytest.raises(Died):
+        world.run(order_id)
+    assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
+    world.let_waits_run_out(order_id)
+    assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "done"
+
+
+# Stalled past the lease, then awake again
+
+
+def overtaken_at(world: World, order_id: UUID, place: str) -> None:
+    """At `place` the worker is stopped for longer than its lease, and another one carries the order on meanwhile."""
+
+    def reached(name: str, _: str) -> None:
+        if name == place:
+            failure_points.arm(None)
+            world.go_on(order_id)
+
+    failure_points.arm(reached)
+
+
+@pytest.mark.parametrize("step", [Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT])
+@pytest.mark.parametrize("point", ["claimed", "called"])
+def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(world: World, step: Step, point: str) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=step)
+    overtaken_at(world, order_id, f"{step}.{point}")
+    assert world.deliver(order_id, step) == "held_by_another"
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
+    assert world.timeline(order_id).count(f"{step}.done") <= 1
+
+
+def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    with world.begin() as session:
+        stalled = progress.claim(session, order_id, Step.COLLECT_PAYMENT, lease=timedelta(seconds=8))
+    assert stalled is not None
+    world.go_on(order_id)
+    with world.begin() as session:
+        attempt = charging.live_attempt(session, order_id)
+    assert attempt is not None
+    stale = Charge(attempt.ref or "", ChargeStatus.PROCESSING, attempt.amount_minor, attempt.currency)
+    with pytest.raises(LeaseLost), world.begin() as session:
+        charging.record(session, stalled, attempt, stale, Step.COLLECT_PAYMENT)
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+
+
+def test_a_stale_worker_cannot_park_the_order_of_another(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        progress.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
+    with world.begin() as session:
+        assert progress.park(session, order_id, error="stale", token=order_id) is False
+    assert world.order(order_id).status is OrderStatus.OPEN
+
+
+# The window that SMTP leaves open
+
+
+class DiesAfterSending:
+    """The mail server says yes; before that is written down, the worker dies."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        self.mailer = mailer
+
+    def send(self, letter: Letter) -> None:
+        self.mailer.send(letter)
+        raise Died
+
+
+def test_a_death_between_the_mail_servers_yes_and_our_mark_sends_the_same_message_again(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    wiring.plug_in(replace(world.wiring, mailer=DiesAfterSending(world.wiring.mailer)))
+    with pytest.raises(Died):
+        world.run(order_id)
+    wiring.plug_in(world.wiring)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert message_ids(world, ada) == [f"order-{order_id}.seat_prompt@prorata.example"] * 2
+
+
+def message_ids(world: World, customer: Customer) -> list[str]:
+    found = world.mailbox.listed(f"to:{customer.email}")
+    return [mail["MessageID"] for mail in found if "assigned" in mail["Subject"]]

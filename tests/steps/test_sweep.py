@@ -1,0 +1,184 @@
+"""What stands still goes on by itself, less and less often, until a person must look; what waits too long ends."""
+
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from celery import Celery
+from sqlalchemy import func, select, update
+
+from models import progress
+from models.messages import Heartbeat, OutboxMessage
+from models.orders import Order, OrderedProduct
+from models.states import OrderStatus, Step
+from tasks import sweep
+from tests.support.world import MONTH, World, purchase
+
+
+def lose_message(world: World) -> None:
+    """The relay has published what was in the outbox, and the broker has lost it."""
+    with world.begin() as session:
+        session.query(OutboxMessage).delete()
+
+
+def stand_still(world: World, order_id: UUID) -> None:
+    lose_message(world)
+    world.let_waits_run_out(order_id)
+
+
+def wakes_in(world: World, order_id: UUID) -> float:
+    with world.begin() as session:
+        left = session.scalar(select(Order.wake_at - func.clock_timestamp()).where(Order.id == order_id))
+    assert isinstance(left, timedelta)
+    return left.total_seconds()
+
+
+def test_an_order_whose_message_was_lost_is_published_again_from_its_step(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    stand_still(world, order_id)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(order_id, Step.ACTIVATE_SUBSCRIPTION)]
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_an_order_that_moves_is_left_alone(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    lose_message(world)
+    assert sweep.sweep() == 0
+    assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
+
+
+def test_what_still_lies_in_the_outbox_is_not_published_twice(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.let_waits_run_out(order_id)
+    assert sweep.sweep() == 0
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+    assert world.order(order_id).restarts == 0
+
+
+@pytest.mark.parametrize(("restarts", "seconds"), [(0, 8), (1, 16), (4, 128), (9, 600)])
+def test_each_restart_waits_longer_than_the_last(world: World, restarts: int, seconds: int) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(update(Order).values(restarts=restarts))
+    stand_still(world, order_id)
+    sweep.sweep()
+    assert seconds - 5 < wakes_in(world, order_id) <= seconds
+
+
+def test_a_step_that_keeps_failing_backs_off_with_its_order(world: World) -> None:
+    world.stripe.fail("unavailable", "payment_intents.create")
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(update(Order).values(restarts=5))
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    with world.begin() as session:
+        session.execute(update(Order).values(restarts=5))
+    world.run(order_id)
+    assert wakes_in(world, order_id) > 250
+
+
+def test_after_too_many_restarts_a_person_must_look_and_the_order_says_why(world: World) -> None:
+    world.policy(max_restarts=3)
+    world.stripe.fail("unavailable", "payment_intents.create")
+    order_id = world.place(world.customer(), purchase())
+    for _ in range(4):
+        world.run(order_id)
+        stand_still(world, order_id)
+        sweep.sweep()
+    order = world.order(order_id)
+    assert (order.status, order.reason) == (OrderStatus.NEEDS_ATTENTION, "needs-attention")
+    assert (order.next_step, order.wake_at) == (Step.COLLECT_PAYMENT, None)
+    assert (order.last_error or "").startswith("collect_payment: ")
+    assert world.timeline(order_id).count("order.restarted") == 3
+
+
+def test_a_parked_order_is_resumed_where_it_stood(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.park(order_id)
+    assert world.run(order_id).status is OrderStatus.NEEDS_ATTENTION
+    with world.begin() as session:
+        waiting = (OrderStatus.NEEDS_ATTENTION,)
+        progress.reopen(session, order_id, waiting_in=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_two_sweeps_at_once_restart_an_order_once(world: World) -> None:
+    ids = [world.place(world.customer(card=None), purchase()) for _ in range(3)]
+    for order_id in ids:
+        stand_still(world, order_id)
+    touched: list[int] = []
+    sweeps = [threading.Thread(target=lambda: touched.append(sweep.sweep())) for _ in range(3)]
+    for each in sweeps:
+        each.start()
+    for each in sweeps:
+        each.join()
+    assert sum(touched) == 3
+    assert sorted(order_id for order_id, _ in world.outbox()) == sorted(ids)
+
+
+def test_a_waiting_order_is_cancelled_after_its_time_and_gives_everything_back(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 10_00)
+    order_id = world.place(ada, purchase())
+    world.reprice("desk", "team", MONTH, 12_00)
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    assert wakes_in(world, order_id) > timedelta(days=6).total_seconds()
+    world.let_waits_run_out(order_id)
+    sweep.sweep()
+    order = world.order(order_id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, "customer-did-not-answer")
+    assert (world.balance(ada), world.rows(OrderedProduct, order_id=order_id)) == (10_00, [])
+
+
+@pytest.mark.parametrize("card", [None, "pm_card_chargeCustomerFail"])
+def test_an_order_that_nobody_pays_gives_its_reserved_balance_back(world: World, card: str | None) -> None:
+    ada = world.customer(card=card)
+    world.grant(ada, 10_00)
+    order_id = world.buy(ada, purchase()).id
+    assert world.balance(ada) == 0
+    world.let_waits_run_out(order_id)
+    sweep.sweep()
+    assert (world.order(order_id).status, world.balance(ada)) == (OrderStatus.CANCELLED, 10_00)
+
+
+def test_a_completed_order_is_never_looked_at_again(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    lose_message(world)
+    assert world.order(order_id).wake_at is None
+    assert sweep.sweep() == 0
+
+
+def test_without_a_broker_orders_are_restarted_all_the_same(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    stand_still(world, order_id)
+    with_broker = sweep.current_app._get_current_object()
+    Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=True)
+    try:
+        assert sweep.sweep() == 1
+    finally:
+        with_broker.set_current()
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def test_a_long_queue_is_waited_for_and_not_made_longer(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    stand_still(world, order_id)
+    with sweep.current_app.connection_for_read() as connection:
+        queue = connection.channel().client
+        queue.rpush("payments", *["waiting"] * (sweep.BACKLOG + 1))
+        try:
+            assert sweep.sweep() == 0
+        finally:
+            queue.delete("payments")
+    assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
+
+
+def test_each_run_leaves_its_heartbeat(world: World) -> None:
+    sweep.sweep()
+    assert [row.name for row in world.rows(Heartbeat)] == ["sweep"]
