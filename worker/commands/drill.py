@@ -1,6 +1,7 @@
 """`prorata drill`, `prorata drill storm`: break the running system on purpose, on this machine, in a scratch folder."""
 
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import typer
 from rich.console import Console
 
 from worker.drill import crash, showing
+from worker.drill.detour import proxies
 from worker.drill.ground import ground
+from worker.drill.storm import run as run_storm
 
 drill = typer.Typer(help="Kill and cut off parts of the running system, and see that no order is lost.")
 
@@ -22,7 +25,9 @@ AsJson = Annotated[
 Folder = Annotated[
     Path | None, typer.Option(help="keep data and logs here; a scratch folder unless given", file_okay=False)
 ]
-_progress = Console(stderr=True, highlight=False)
+WIDTH = 140
+"""columns where nobody looks"""
+_progress = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
 
 
 @drill.callback(invoke_without_command=True)
@@ -42,17 +47,41 @@ def crashes(
     _end(showing.crash_as_json(report), report.passed, as_json, lambda console: showing.show_crash(report, console))
 
 
+@drill.command()
+def storm(
+    orders: Annotated[int, typer.Option(min=1, max=1_000_000)] = 300,
+    minutes: Annotated[float, typer.Option(min=0.2, max=600, help="how long the storm lasts; then comes quiet")] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="of the storm's luck; drawn unless given")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every kind of fault while orders are placed; then every order is held against Stripe's books and the mailbox."""
+    chosen = secrets.randbelow(1_000_000) if seed is None else seed
+    _say(f"seed {chosen}")
+    with (
+        _folder(folder) as place,
+        proxies(place) as between,
+        ground(place, detour=between.detour, say=_say) as prepared,
+    ):
+        report = run_storm(prepared, between, orders=orders, seed=chosen, seconds=minutes * 60, progress=_happening)
+    _end(showing.storm_as_json(report), report.passed, as_json, lambda console: showing.show_storm(report, console))
+
+
 def _end(said: dict[str, Any], passed: bool, as_json: bool, show: "showing.Show") -> None:
     if as_json:
         typer.echo(json.dumps(said, indent=2))
     else:
-        show(Console(highlight=False))
+        show(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     if not passed:
         sys.exit(1)
 
 
 def _say(what: str) -> None:
     _progress.print(f"[dim]{what}[/]")
+
+
+def _happening(seconds: float, what: str) -> None:
+    _progress.print(f"[dim]{seconds:6.1f} s[/] {what}")
 
 
 def _waves(done: int, of: int, what: str) -> None:

@@ -68,6 +68,9 @@ class Ground:
         url = f"{self.stack.addresses.mailbox}/_control/faults"
         self.levers.post(url, json={"kind": kind, **limits}).raise_for_status()
 
+    def heal_mailbox(self) -> None:
+        self.levers.delete(f"{self.stack.addresses.mailbox}/_control/faults").raise_for_status()
+
     def vies_fault(self, kind: str, **limits: Any) -> None:
         url = f"{self.stack.addresses.vies}/_control/faults"
         self.levers.post(url, json={"kind": kind, **limits}).raise_for_status()

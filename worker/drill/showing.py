@@ -8,8 +8,10 @@ from rich.table import Table
 
 from worker.drill.cells import rows
 from worker.drill.crash import PROMISED, CrashReport, Killed
+from worker.drill.faults import FAULTS
 from worker.drill.kinds import POINTS
 from worker.drill.reconcile import Reconciled
+from worker.drill.storm import StormReport
 
 Show = Callable[[Console], None]
 PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"
@@ -104,3 +106,38 @@ def _mark(report: CrashReport, row: str, point: str) -> str:
 
 def _seconds(killed: list[Killed]) -> str:
     return f"{max(each.went_on_after or 0.0 for each in killed):.1f}"
+
+
+def show_storm(report: StormReport, console: Console) -> None:
+    table = Table(title=f"Storm, seed {report.seed}")
+    table.add_column("fault")
+    table.add_column("strikes", justify="right")
+    table.add_column("hits", justify="right")
+    for fault in FAULTS:
+        table.add_row(fault.name, str(report.strikes[fault.name]), str(report.hits[fault.name]))
+    console.print(table)
+    for trouble in report.troubles[:50]:
+        console.print(f"{FAILED} {trouble}")
+    show_reconciled(report.reconciled, console)
+    again = sum(bought.repeated for bought in report.bought)
+    quiet = "never" if report.quiet_after is None else f"{report.quiet_after:.0f} s after it"
+    console.print(
+        f"{len(report.placed)} orders placed ({again} requests repeated by their customers), {report.strikes.total()} strikes of "
+        f"{len(FAULTS)} kinds; quiet {quiet}. {'Passed' if report.passed else 'FAILED'} in {report.seconds:.0f} s. "
+        f"Again: prorata drill storm --seed {report.seed}"
+    )
+
+
+def storm_as_json(report: StormReport) -> dict[str, Any]:
+    return {
+        "passed": report.passed,
+        "seed": report.seed,
+        "seconds": round(report.seconds, 1),
+        "orders_placed": len(report.placed),
+        "requests_repeated": sum(bought.repeated for bought in report.bought),
+        "quiet_after_seconds": report.quiet_after,
+        "strikes": {fault.name: report.strikes[fault.name] for fault in FAULTS},
+        "hits": {fault.name: report.hits[fault.name] for fault in FAULTS},
+        "troubles": report.troubles,
+        "reconciled": reconciled_as_json(report.reconciled),
+    }

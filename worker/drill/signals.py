@@ -10,12 +10,12 @@ from worker.stack import Stack
 
 
 @contextmanager
-def frozen(stack: Stack, name: str) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end."""
+def frozen(stack: Stack, name: str) -> Iterator[int]:
+    """SIGSTOP, and SIGCONT at the end; gives how many processes."""
     family = _family(stack, name)
     _send(family, signal.SIGSTOP)
     try:
-        yield
+        yield len(family)
     finally:
         _send(reversed(family), signal.SIGCONT)
 
