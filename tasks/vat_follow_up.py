@@ -22,6 +22,7 @@ from models.states import LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks import order_periods, posting, vat_correction
 from tasks.errors import TemporarilyUnavailable
+from tasks.failure_points import reach
 from tasks.ports import VatAnswer, VatStatus
 from tasks.wiring import begin, now, policy, vat_registry
 
@@ -36,16 +37,25 @@ _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 @shared_task(name="vat_follow_up", ignore_result=True)
 def vat_follow_up() -> int:
-    """Ask about what is due, correct what turned out otherwise, send what letters are owed; returns how many rows it worked on."""
+    """Ask about what is due, correct what turned out otherwise, send what letters are owed; returns how many rows it worked on.
+
+    Ends with the first question that gets no answer: the others may wait for the next run.
+    """
     worked_on = 0
     while worked_on < BATCH and (due := _next()) is not None:
         worked_on += 1
-        if due.outcome is None:
-            answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
-            with begin() as session:
-                _settle(session, due.order_id, answer)
+        if due.outcome is None and _ask(due) is VatStatus.UNAVAILABLE:
+            break
         _tell(due.order_id)
     return worked_on
+
+
+def _ask(due: VatFollowUp) -> VatStatus:
+    answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
+    reach("vat_follow_up.answered")
+    with begin() as session:
+        _settle(session, due.order_id, answer)
+    return answer.status
 
 
 def watch(session: Session, order: Order) -> None:

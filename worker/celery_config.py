@@ -51,5 +51,6 @@ timezone = "UTC"
 beat_schedule = {
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": 10}},
+    "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": 25}},
     "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"expires": 5}},
 }

@@ -1,0 +1,245 @@
+"""Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from models.invoices import Invoice, Receivable
+from models.orders import Order, OrderedProduct
+from models.rules.period import Interval
+from models.states import OrderStatus, Step
+from models.subscriptions import SubscriptionPeriod
+from models.vat_follow_ups import VatFollowUp
+from tasks import failure_points, placement
+from tasks.ledger_check.verify import verify
+from tasks.policy import VatOutage
+from tasks.vat_follow_up import vat_follow_up
+from tests.invoices.documents import attached, documents, pdf, summed_up, text_of
+from tests.support.world import Customer, World, change, purchase
+
+NUMBER = "ATU13585627"
+
+
+def during_outage(world: World, policy: VatOutage = VatOutage.PROVISIONAL, **account: Any) -> tuple[Customer, Order]:
+    """A customer in Austria buys ten seats for 100.00 while the registry is away; afterwards it is back."""
+    world.policy(vat_outage=policy)
+    eva = world.customer(**{"country": "AT", "vat_number": NUMBER, **account})
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, purchase("desk", "team", seats=10))
+    if order.status is OrderStatus.AWAITING_CONFIRMATION and order.proposed_quote_id is not None:
+        with world.begin() as session:
+            placement.confirm(session, order_id=order.id, quote_id=order.proposed_quote_id, now=world.time)
+        order = world.run(order.id)
+    assert order.status is OrderStatus.COMPLETED
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    return eva, order
+
+
+def ask_again(world: World, *, minutes: float = 6) -> int:
+    world.pass_time(minutes=minutes)
+    worked_on: int = vat_follow_up()
+    return worked_on
+
+
+def follow_up(world: World, order: Order) -> VatFollowUp:
+    (row,) = world.rows(VatFollowUp, order_id=order.id)
+    found: VatFollowUp = row
+    return found
+
+
+def nothing_differs(world: World) -> bool:
+    with world.begin() as session:
+        return [str(difference) for difference in verify(session)] == []
+
+
+def test_a_number_taken_on_trust_that_is_confirmed_stands_with_its_evidence(world: World) -> None:
+    eva, order = during_outage(world)
+    assert (order.vat_provisional, order.tax_minor) == (True, 0)
+    assert ask_again(world) == 1
+    after = world.order(order.id)
+    row = follow_up(world, order)
+    assert (row.outcome, row.letter_owed) == ("confirmed", False)
+    assert (after.vat_provisional, after.vat_check_id) == (False, row.vat_check_id)
+    assert len(documents(world, order.id)) == 1
+    assert len(world.mails(eva)) == 2
+
+
+def test_a_number_taken_on_trust_that_is_invalid_leads_to_a_corrected_invoice_and_no_charge(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    first, taken_back, corrected = documents(world, order.id)
+    assert summed_up(first) == ("INV-2026-000001", 100_00, 0, 100_00)
+    assert summed_up(taken_back) == ("CN-2026-000001", -100_00, 0, -100_00)
+    assert summed_up(corrected) == ("INV-2026-000002", 100_00, 20_00, 120_00)
+    assert taken_back.corrects_number == corrected.corrects_number == "INV-2026-000001"
+    assert (corrected.paid_before_minor, corrected.due_minor) == (100_00, 20_00)
+    (owed,) = world.rows(Receivable)
+    assert (owed.invoice_id, owed.amount_minor, owed.status) == (corrected.id, 20_00, "open")
+    assert world.charged(eva) == [100_00]
+    assert nothing_differs(world)
+
+
+def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    ask_again(world, minutes=2000)
+    assert world.mails(eva)[2:] == [f"VAT is due on order {order.number}"]
+    files = attached(world, eva, "VAT is due")
+    assert [name for name, _ in files] == ["CN-2026-000001.pdf", "INV-2026-000002.pdf"]
+    said = text_of(files[1][1])
+    assert "This document replaces INV-2026-000001: the VAT registry does not know the VAT number" in said
+    assert "Paid already -€100.00" in said
+    assert "Please pay €20.00 by" in said
+    assert NUMBER not in said
+
+
+def test_a_later_change_credits_the_vat_that_was_charged_after_all(world: World) -> None:
+    eva, _ = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    (period,) = world.rows(SubscriptionPeriod)
+    assert (period.tax_minor, period.tax_rate, period.tax_treatment) == (20_00, Decimal(20), "destination_rate")
+    world.pass_time(days=15)
+    later = world.buy(eva, change("desk", seats=20))
+    (line,) = later.lines
+    assert (line.unused_minor, line.unused_tax_minor) == (49_99, 10_00)
+    assert nothing_differs(world)
+
+
+def test_where_a_change_came_first_vat_is_due_on_what_was_used(world: World) -> None:
+    eva, order = during_outage(world)
+    with world.begin() as session:
+        session.execute(text("update vat_follow_ups set next_at = next_at + interval '20 days'"))
+    world.pass_time(days=15)
+    world.buy(eva, change("desk", seats=20))
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world, minutes=60 * 24 * 6)
+    _, _, corrected = documents(world, order.id)
+    assert summed_up(corrected)[1:] == (100_00, 10_00, 110_00)
+    assert "VAT on €50.00: the rest was credited later" in text_of(pdf(world, corrected))
+    assert nothing_differs(world)
+
+
+def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    _, order = during_outage(world, card=None)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    first, _, corrected = documents(world, order.id)
+    owed = {row.invoice_id: (row.amount_minor, row.status.value) for row in world.rows(Receivable)}
+    assert owed == {first.id: (100_00, "cancelled"), corrected.id: (120_00, "open")}
+    assert nothing_differs(world)
+
+
+def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    assert (order.vat_set_aside, order.tax_minor, world.charged(eva)) == (True, 20_00, [120_00])
+    ask_again(world)
+    ask_again(world, minutes=2000)
+    first, credit = documents(world, order.id)
+    assert summed_up(credit) == ("CN-2026-000001", 0, -20_00, -20_00)
+    assert (credit.corrects_id, credit.buyer["vat_number"], credit.to_balance_minor) == (first.id, NUMBER, 20_00)
+    assert world.balance(eva) == 20_00
+    assert world.mails(eva)[2:] == [f"The VAT of order {order.number} is given back"]
+    assert "Reverse charge" in text_of(pdf(world, credit))
+    (period,) = world.rows(SubscriptionPeriod)
+    assert (period.tax_minor, period.tax_rate, period.tax_treatment) == (0, Decimal(0), "reverse_charge")
+    assert nothing_differs(world)
+
+
+def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    world.pass_time(days=15)
+    world.buy(eva, change("desk", seats=10, interval=Interval.YEAR))
+    ask_again(world)
+    credit = documents(world, order.id)[-1]
+    assert summed_up(credit)[1:] == (0, -10_00, -10_00)
+    assert nothing_differs(world)
+
+
+def test_vat_charged_in_an_outage_stands_where_the_number_is_invalid(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert follow_up(world, order).outcome == "confirmed"
+    assert len(documents(world, order.id)) == 1
+    assert world.balance(eva) == 0
+
+
+def test_while_the_registry_is_away_it_is_asked_less_and_less_often(world: World) -> None:
+    _, order = during_outage(world)
+    world.vies.fail("MS_UNAVAILABLE")
+    waits = []
+    for _ in range(7):
+        world.time = follow_up(world, order).next_at
+        assert vat_follow_up() == 1
+        assert vat_follow_up() == 0
+        waits.append((follow_up(world, order).next_at - world.time).total_seconds() / 60)
+    assert waits == [15, 60, 240, 720, 1440, 1440, 1440]
+    assert follow_up(world, order).outcome is None
+
+
+def test_a_crash_after_the_answer_corrects_once(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+
+    class Killed(BaseException):
+        pass
+
+    def die(place: str, *_: object) -> None:
+        if place == "vat_follow_up.answered":
+            raise Killed
+
+    failure_points.arm(die)
+    with pytest.raises(Killed):
+        ask_again(world)
+    failure_points.arm(None)
+    assert len(documents(world, order.id)) == 1
+    ask_again(world, minutes=20)
+    assert len(documents(world, order.id)) == 3
+    assert len(world.mails(eva)) == 3
+
+
+def test_a_letter_that_could_not_be_sent_is_sent_later_and_corrects_nothing_again(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    world.mailbox.fail("greylisted", recipient="*@customer.example")
+    ask_again(world)
+    assert follow_up(world, order).letter_owed
+    world.mailbox.heal()
+    ask_again(world, minutes=20)
+    assert not follow_up(world, order).letter_owed
+    assert len(world.mails(eva)) == 3
+    assert len(documents(world, order.id)) == 3
+
+
+def test_nothing_is_corrected_while_another_order_on_the_product_is_at_work(world: World) -> None:
+    eva, order = during_outage(world)
+    world.pass_time(days=15)
+    world.vies.fail("MS_UNAVAILABLE")
+    later = world.place(eva, change("desk", seats=20))
+    world.run(later, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.vies.forget()
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert follow_up(world, order).outcome is None
+    assert len(world.rows(Invoice)) == 1
+    world.run(later)
+    assert world.rows(OrderedProduct) == []
+    assert ask_again(world, minutes=20) == 2
+    assert summed_up(documents(world, order.id)[-1])[1:] == (100_00, 10_00, 110_00)
+    assert summed_up(documents(world, later)[-1])[1:] == (150_00, 40_00, 190_00)
+    assert nothing_differs(world)
+
+
+def test_an_order_that_was_refunded_is_not_corrected(world: World) -> None:
+    _, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    with world.begin() as session:
+        session.execute(text("update orders set status = 'refunded'"))
+    ask_again(world)
+    assert follow_up(world, order).outcome == "order_ended"
