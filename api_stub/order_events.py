@@ -48,7 +48,16 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
             "description": "Server-sent events; `id` and `event` are the timeline entry's id and kind, `data` is the entry",
             "content": {
                 "text/event-stream": {
-                    "schema": {"type": "string"},
+                    "schema": {
+                        "type": "object",
+                        "description": "each event",
+                        "properties": {
+                            "id": {"type": "string", "pattern": "^[0-9]+$"},
+                            "event": {"type": "string"},
+                            "data": {"type": "string", "contentMediaType": "application/json"},
+                            "retry": {"type": "integer"},
+                        },
+                    },
                     "example": 'id: 17\r\nevent: order.completed\r\ndata: {"id":17,"at":"2026-11-22T09:00:05Z",…}\r\n\r\n',
                 }
             },

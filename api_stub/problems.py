@@ -111,11 +111,18 @@ _DETAILS = {
 }
 
 
-async def http_problem(_: Request, error: Exception) -> JSONResponse:
+async def http_problem(request: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses."""
     if not isinstance(error, HTTPException):
         raise error
     status = error.status_code
     phrase = HTTPStatus(status).phrase
     code = _CODES.get(status, phrase.lower().replace(" ", "-"))
-    return Problem(status, code, _DETAILS.get(status, phrase + "."), headers=error.headers).response()
+    headers = _allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return Problem(status, code, _DETAILS.get(status, phrase + "."), headers=headers).response()
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Every method of the address: the framework names only those of the first route there."""
+    described = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in described))}

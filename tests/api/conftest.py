@@ -1,5 +1,8 @@
 """The application over the world of tests/support: real PostgreSQL, Redis and Stripe's stand-in; no workers, steps are run by hand."""
 
+import socket
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from api_stub.app import create_app
@@ -116,6 +120,21 @@ def client(world: World, redis_server: RedisServer, published: Published) -> Ite
     )
     with TestClient(create_app(lambda: parts), raise_server_exceptions=False) as made:
         yield made
+
+
+@pytest.fixture
+def live(redis_server: RedisServer, world: World) -> Iterator[str]:
+    """The application on a port of its own."""
+    parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, redis_server.answers, secure=False)
+    server = uvicorn.Server(uvicorn.Config(create_app(lambda: parts), log_config=None, timeout_graceful_shutdown=2))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
 
 
 @pytest.fixture

@@ -1,43 +1,20 @@
 """An order's timeline as server-sent events, over real HTTP."""
 
 import json
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api_stub.app import create_app
-from api_stub.parts import Parts
-from api_stub.rate_limit import RateLimit
 from models import progress
 from models.orders import Order
 from models.states import OrderStatus
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
-from worker.embedded import RedisServer
-
 
 pytestmark = pytest.mark.timeout(40)  # heartbeats keep a stream alive that never ends
-
-
-@pytest.fixture
-def live(redis_server: RedisServer, world: World) -> Iterator[str]:
-    """The application on a port of its own."""
-    parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, redis_server.answers, secure=False)
-    server = uvicorn.Server(uvicorn.Config(create_app(lambda: parts), log_config=None, timeout_graceful_shutdown=2))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 def follow(
