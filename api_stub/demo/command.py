@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -64,10 +64,10 @@ def _scratch(folder: Path | None, console: Console) -> Iterator[Path]:
     try:
         yield place
     except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt):
+        if folder is None and isinstance(error, KeyboardInterrupt):
+            shutil.rmtree(place, ignore_errors=True)
+        else:
             console.print(f"Data and logs are in {escape(str(place))}", highlight=False)
-            raise
-        shutil.rmtree(place, ignore_errors=folder is None)
         raise
     if folder is None:
         shutil.rmtree(place, ignore_errors=True)
@@ -124,4 +124,7 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
     ):
         console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
     console.print("Everything runs until Ctrl-C.", style="bold")
-    signal.pause()
+    with suppress(KeyboardInterrupt):
+        while True:
+            stack.check()
+            time.sleep(1)

@@ -27,6 +27,7 @@ class Screen(AbstractContextManager["Screen"]):
         )  # fmt: skip
         self._all = self._progress.add_task("sample orders", total=total)
         self._under_way: dict[str, TaskID] = {}
+        self._told: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -40,12 +41,13 @@ class Screen(AbstractContextManager["Screen"]):
     def begins(self, sample: SampleOrder) -> None:
         self._under_way[sample.name] = self._progress.add_task(f"[cyan]{sample.name}", total=7)
 
-    def moves(self, sample: SampleOrder, order: Json) -> None:
-        """`order` as it stands now."""
-        done = sum(event["kind"].endswith(".done") for event in order["timeline"])
-        last = order["timeline"][-1]["text"]
-        description = f"[cyan]{sample.name}[/]: {escape(last)}"
-        self._progress.update(self._under_way[sample.name], completed=1 + done, description=description)
+    def moves(self, sample: SampleOrder, entry: Json) -> None:
+        """`entry` is in the order's timeline; one that was told before is left alone."""
+        if entry["id"] <= self._told.get(sample.name, 0):
+            return
+        self._told[sample.name] = entry["id"]
+        task, description = self._under_way[sample.name], f"[cyan]{sample.name}[/]: {escape(entry['text'])}"
+        self._progress.update(task, advance=int(entry["kind"].endswith(".done")), description=description)
 
     def ends(self, played: Played, complaints: Sequence[str]) -> None:
         mark = "[red]✗[/]" if complaints else "[green]✓[/]"

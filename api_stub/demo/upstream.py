@@ -1,5 +1,6 @@
 """The upstream layer that submits the sample orders: plain HTTP with an API key, as any shop would."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -53,6 +54,16 @@ class Upstream:
             if page["next_before"] is None:
                 return
             before = {"before": page["next_before"]}
+
+    def events(self, order_id: str, *, after: int) -> Iterator[Json | None]:
+        """The order's timeline after the entry with that id, as it is written; None now and then while nothing happens."""
+        path, headers = f"/v1/orders/{order_id}/events", {"Last-Event-ID": str(after)}
+        with self._http.stream("GET", path, headers=headers) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data:"):
+                    yield json.loads(line.removeprefix("data:"))
+                elif line.startswith(":"):
+                    yield None
 
     def pay_with(self, order_id: str, token: str) -> None:
         self._json("POST", f"/v1/orders/{order_id}/payment-method", json={"token": token})

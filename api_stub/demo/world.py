@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,11 @@ from models.states import FINAL, OrderStatus
 from tasks import placement
 from tasks.wiring import begin, now, policy
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """seconds that an order may take to get where it is waited for"""
-LOOK_EVERY = 0.3
 
 Seen = Callable[[Json], None]
+"""is told each entry of an order's timeline as it is written"""
 
 
 class StillWaiting(Exception):
@@ -70,21 +70,31 @@ class World:
                 self.upstream.cancel(order_id)
         return order
 
-    def wait_for(self, order_id: str, statuses: Sequence[OrderStatus], seen: Seen) -> Json:
+    def wait_for(self, order_id: str, statuses: Collection[OrderStatus], seen: Seen) -> Json:
         """The order, once it stands in one of `statuses`, or has ended otherwise. Raises StillWaiting."""
+        wanted = {*statuses, *FINAL, OrderStatus.NEEDS_ATTENTION}
         give_up_at = time.monotonic() + PATIENCE
-        while True:
+        order = self.upstream.order(order_id)
+        for entry in order["timeline"]:
+            seen(entry)
+        while order["status"] not in wanted:
+            self._follow(order, {f"order.{status}" for status in wanted}, give_up_at, seen)
             order = self.upstream.order(order_id)
-            seen(order)
-            if order["status"] in statuses or order["status"] in FINAL:
-                return order
-            if order["status"] == OrderStatus.NEEDS_ATTENTION or time.monotonic() > give_up_at:
-                last = order["timeline"][-1]
-                raise StillWaiting(
-                    f"still {order['status']} after {PATIENCE:g} s; last: {last['kind']} {last['facts']}"
-                )
-            if self._stopped.wait(LOOK_EVERY):
+        if order["status"] == OrderStatus.NEEDS_ATTENTION:
+            raise StillWaiting(f"a person must look: {order['timeline'][-1]['facts']}")
+        return order
+
+    def _follow(self, order: Json, wanted: Collection[str], give_up_at: float, seen: Seen) -> None:
+        """Listen until the timeline says one of `wanted`, or the stream ends."""
+        for entry in self.upstream.events(order["id"], after=order["timeline"][-1]["id"]):
+            if self._stopped.is_set():
                 raise StillWaiting("stopped")
+            if time.monotonic() > give_up_at:
+                raise StillWaiting(f"still {order['status']} after {PATIENCE:g} s")
+            if entry is not None:
+                seen(entry)
+                if entry["kind"] in wanted:
+                    return
 
 
 def quote_of_long_ago(*, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta) -> str:

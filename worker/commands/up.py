@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -30,9 +30,10 @@ def up(
     with _only_us(folder), running(folder, chosen=chosen, flower=flower, restart=True, say=_say) as stack:
         for line in described(stack):
             typer.echo(line)
-        while True:
-            stack.check()
-            time.sleep(1)
+        with suppress(KeyboardInterrupt):
+            while True:
+                stack.check()
+                time.sleep(1)
 
 
 def described(stack: Stack) -> Iterator[str]:
