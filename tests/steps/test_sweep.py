@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from celery import Celery
-from sqlalchemy import func, select, update
+from celery import Celery, current_app
+from sqlalchemy import delete, update
 
 from models import progress
 from models.messages import Heartbeat, OutboxMessage
@@ -19,19 +19,12 @@ from tests.support.world import MONTH, World, purchase
 def lose_message(world: World) -> None:
     """The relay has published what was in the outbox, and the broker has lost it."""
     with world.begin() as session:
-        session.query(OutboxMessage).delete()
+        session.execute(delete(OutboxMessage))
 
 
 def stand_still(world: World, order_id: UUID) -> None:
     lose_message(world)
     world.let_waits_run_out(order_id)
-
-
-def wakes_in(world: World, order_id: UUID) -> float:
-    with world.begin() as session:
-        left = session.scalar(select(Order.wake_at - func.clock_timestamp()).where(Order.id == order_id))
-    assert isinstance(left, timedelta)
-    return left.total_seconds()
 
 
 def test_an_order_whose_message_was_lost_is_published_again_from_its_step(world: World) -> None:
@@ -65,7 +58,7 @@ def test_each_restart_waits_longer_than_the_last(world: World, restarts: int, se
         session.execute(update(Order).values(restarts=restarts))
     stand_still(world, order_id)
     sweep.sweep()
-    assert seconds - 5 < wakes_in(world, order_id) <= seconds
+    assert seconds - 5 < world.wakes_in(order_id) <= seconds
 
 
 def test_a_step_that_keeps_failing_backs_off_with_its_order(world: World) -> None:
@@ -77,7 +70,7 @@ def test_a_step_that_keeps_failing_backs_off_with_its_order(world: World) -> Non
     with world.begin() as session:
         session.execute(update(Order).values(restarts=5))
     world.run(order_id)
-    assert wakes_in(world, order_id) > 250
+    assert world.wakes_in(order_id) > 250
 
 
 def test_after_too_many_restarts_a_person_must_look_and_the_order_says_why(world: World) -> None:
@@ -128,7 +121,7 @@ def test_a_waiting_order_is_cancelled_after_its_time_and_gives_everything_back(w
     order_id = world.place(ada, purchase())
     world.reprice("desk", "team", MONTH, 12_00)
     assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
-    assert wakes_in(world, order_id) > timedelta(days=6).total_seconds()
+    assert world.wakes_in(order_id) > timedelta(days=6).total_seconds()
     world.let_waits_run_out(order_id)
     sweep.sweep()
     order = world.order(order_id)
@@ -157,7 +150,7 @@ def test_a_completed_order_is_never_looked_at_again(world: World) -> None:
 def test_without_a_broker_orders_are_restarted_all_the_same(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     stand_still(world, order_id)
-    with_broker = sweep.current_app._get_current_object()
+    with_broker = current_app._get_current_object()
     Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=True)
     try:
         assert sweep.sweep() == 1
@@ -169,7 +162,7 @@ def test_without_a_broker_orders_are_restarted_all_the_same(world: World) -> Non
 def test_a_long_queue_is_waited_for_and_not_made_longer(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     stand_still(world, order_id)
-    with sweep.current_app.connection_for_read() as connection:
+    with current_app.connection_for_read() as connection:
         queue = connection.channel().client
         queue.rpush("payments", *["waiting"] * (sweep.BACKLOG + 1))
         try:

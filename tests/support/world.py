@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import stripe
-from sqlalchemy import case, create_engine, func, select, update
+from sqlalchemy import case, create_engine, func, select, text, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import ledger, progress
@@ -203,6 +203,12 @@ class World:
                 )
                 .execution_options(synchronize_session=False)
             )
+
+    def wakes_in(self, order_id: UUID) -> float:
+        """Seconds until the sweep looks after the order."""
+        query = text("select extract(epoch from wake_at - clock_timestamp()) from orders where id = :id")
+        with self.begin() as session:
+            return float(session.scalar(query, {"id": order_id}))
 
     def confirm(self, order_id: UUID, quote_id: UUID | None = None) -> None:
         """Accept a fresh quote: the proposed one, unless told."""
