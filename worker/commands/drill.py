@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from worker.drill import crash, showing
+from worker.drill.cells import waves
 from worker.drill.detour import proxies
 from worker.drill.ground import ground
 from worker.drill.storm import run as run_storm
@@ -43,7 +44,7 @@ def crashes(
     if context.invoked_subcommand is not None:
         return
     with _folder(folder) as place, ground(place, say=_say) as prepared:
-        report = crash.run(prepared, rounds=rounds, progress=_waves)
+        report = crash.run(prepared, planned=waves(rounds), progress=_waves)
     _end(showing.crash_as_json(report), report.passed, as_json, lambda console: showing.show_crash(report, console))
 
 

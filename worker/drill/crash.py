@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.orders import OrderEvent
 from worker import drill_points
 from worker.drill.buying import Bought, GaveUp, Shop
-from worker.drill.cells import RELAY, Cell, waves
+from worker.drill.cells import RELAY, Cell
 from worker.drill.ground import Customer, Ground
 from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.signals import frozen
@@ -65,11 +65,10 @@ class CrashReport:
         return not self.reconciled.findings and not any(killed.trouble for killed in self.killed)
 
 
-def run(ground: Ground, *, rounds: int, progress: Progress) -> CrashReport:
+def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress) -> CrashReport:
     """Raises GaveUp where the orders to begin with are not even activated."""
     began = time.monotonic()
     report = CrashReport()
-    planned = waves(rounds)
     customers = ground.customers([cell.kind for wave in planned for cell in wave], named="drill")
     asyncio.run(_run(ground, planned, customers, report, progress))
     ground.calm_stand_ins()

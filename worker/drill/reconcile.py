@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from models.ledger import LedgerMovement
 from models.messages import OutboxMessage, SentLetter
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt
 from models.rules.cart import Action
 from models.states import FINAL, AttemptStatus, LetterKind, OrderStatus, PaymentKind
 from models.subscriptions import SubscriptionPeriod
+from tasks.ledger_check.verify import verify
 from worker.drill.books import Books
 
 
@@ -168,14 +168,4 @@ def _about_all(session: Session, mails: Counter[str], known: _Known) -> Iterator
         yield f"an email nobody here wrote: {stray}"
     if waiting := session.scalar(select(func.count()).select_from(OutboxMessage)):
         yield f"{waiting} messages still wait in the outbox"
-    yield from _about_balances(session)
-
-
-def _about_balances(session: Session) -> Iterator[str]:
-    """Each movement carries the sum up to itself; the sums must be what the movements say."""
-    running = func.sum(LedgerMovement.amount_minor).over(
-        partition_by=(LedgerMovement.account_id, LedgerMovement.currency), order_by=LedgerMovement.sequence
-    )
-    sums = select(LedgerMovement.id, LedgerMovement.balance_minor, running.label("running")).subquery()
-    for row in session.execute(select(sums).where(sums.c.balance_minor != sums.c.running)):
-        yield f"ledger movement {row.id} says {row.balance_minor}, the movements sum up to {row.running}"
+    yield from (f"ledger: {difference}" for difference in verify(session))
