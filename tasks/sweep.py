@@ -119,8 +119,9 @@ def _lies_in_outbox(session: Session, order: Order) -> bool:
 
 def _ask_about_authentication(session: Session, order: Order) -> bool:
     """No webhook came: let the payment step ask the provider; past its time the order is cancelled on the same way."""
-    if order.created_at < now() - policy().waiting_lifetime:
+    if order.created_at < now() - policy().waiting_lifetime and order.cancel_requested_at is None:
         session.execute(update(Order).where(Order.id == order.id).values(cancel_requested_at=now()))
+        progress.note(session, order.id, "order.cancel_requested", {"by": "sweep"})
     return progress.reopen(
         session,
         order.id,
