@@ -14,6 +14,7 @@ from api_stub import (
     carts,
     domain_problems,
     health,
+    invoices,
     metrics,
     openapi,
     order_actions,
@@ -32,7 +33,7 @@ from api_stub.problems import http_problem
 from api_stub.publisher import Publisher
 from api_stub.validation import invalid_request
 
-WITH_KEY = (quotes, orders, order_actions, order_events, accounts, account_money, carts, subscriptions, seats)
+WITH_KEY = (quotes, orders, order_actions, order_events, invoices, accounts, account_money, carts, subscriptions, seats)
 
 
 def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:

@@ -1,0 +1,40 @@
+"""Invoices and credit notes of an order."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api_stub.amounts import Money
+from api_stub.schemas.values import Instant
+from models.invoices import InvoiceKind, InvoiceReason, ReceivableStatus
+
+
+class OwedView(BaseModel):
+    """What is to be paid by transfer."""
+
+    amount: Money
+    due_at: Instant
+    status: ReceivableStatus
+
+
+class InvoiceView(BaseModel):
+    """Amounts are signed as the customer sees them: a credit note's are negative."""
+
+    number: str = Field(examples=["INV-2026-000001"])
+    kind: InvoiceKind
+    reason: InvoiceReason
+    order_id: UUID
+    issued_on: date
+    corrects: str | None = Field(description="number of the document that this one corrects, replaces or takes back")
+    net: Money
+    tax: Money
+    total: Money
+    owed: OwedView | None
+    links: dict[str, str] = Field(examples=[{"pdf": "/v1/orders/…/invoice.pdf?number=INV-2026-000001"}])
+
+
+class InvoiceList(BaseModel):
+    """In the order of their issue; empty where nothing was invoiced, such as for trials."""
+
+    invoices: list[InvoiceView]
