@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from models import order_lines, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.rules.cart import Action
+from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, charging, payment_details, vat_check
 from tasks.charging import Move, Plan
@@ -86,7 +86,8 @@ def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
         progress.set_payment(session, order, PaymentKind.CARD)
         return charging.new_attempt(session, order, method)
     vouched = method is not None or vat_check.accepted(order)
-    if order.due_minor == 0 and (vouched or not _needs_details(session, order)):
+    actions = [line.action for line in order_lines.of(session, order.id)]
+    if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
         progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": 0})
         return Outcome.DONE
@@ -104,11 +105,6 @@ def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
         wake_in=policy().waiting_lifetime,
     )
     return Outcome.STOPPED
-
-
-def _needs_details(session: Session, order: Order) -> bool:
-    """Rule 9: when the price rises, and for every purchase."""
-    return order.total_minor > 0 or any(line.action is Action.PURCHASE for line in order_lines.of(session, order.id))
 
 
 def _already_taken(session: Session, order: Order) -> Outcome:

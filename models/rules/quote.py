@@ -5,7 +5,7 @@ Source: DESIGN.md sections 3 (rules 3, 4, 6 to 9) and 4.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -129,9 +129,14 @@ def compute(
         balance_used_minor=from_balance,
         due_minor=due,
         to_balance_minor=max(-total, 0) + due - unpaid,
-        needs_payment_details=total > 0 or any(line.action is Action.PURCHASE for line in lines),
+        needs_payment_details=needs_payment_details(total, (line.action for line in lines)),
         digest=_digest(lines, from_balance),
     )
+
+
+def needs_payment_details(total_minor: int, actions: Iterable[Action]) -> bool:
+    """Rule 9: when the price rises, and for every purchase."""
+    return total_minor > 0 or Action.PURCHASE in actions
 
 
 def _line(
