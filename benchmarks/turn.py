@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import usage
 from benchmarks.driving import DriverFailed, RemoteDriver, driver
-from benchmarks.peer import Peer, Processes, Setting
+from benchmarks.peer import Peer, Setting
 from benchmarks.servers import Servers
 from worker.processes import ChildFailed, Supervisor
 from worker.stack.processes import Process, sealed
@@ -68,13 +68,15 @@ SHARED = ("postgres", "redis", "driver")
 
 
 @contextmanager
-def started(peer: Peer, servers: Servers, folder: Path) -> Iterator[Started]:
+def started(peer: Peer, servers: Servers, folder: Path, *, log_statements: bool = False) -> Iterator[Started]:
     """On a database of its own, on servers that nobody else is using."""
     folder.mkdir(parents=True, exist_ok=True)
     servers.level_ground()
     with ExitStack() as exits:
         url = servers.database(peer.name, migrated=peer.needs_schema)
         exits.callback(servers.postgres.drop_database, peer.name)
+        if log_statements:
+            servers.execute(f"ALTER DATABASE {peer.name} SET log_statement = 'all'")
         supervisor = exits.enter_context(Supervisor(folder))
         setting = Setting(url, servers.redis.url, folder, supervisor.port)
         processes = peer.arrange(setting)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 from dbos import DBOS, DBOSClient, DBOSConfig
 
-from benchmarks.peers.environment import PLAIN_URL, STEPS, say_ready
+from benchmarks.peers.environment import PLAIN_URL, STEPS, UNLOGGED, say_ready
 
 QUEUE, WORKFLOW, VERSION, NAME = "orders", "dbos_order", "bench", "bench"
 AT_ONCE = 32
@@ -36,16 +36,14 @@ def dbos_order(order_id: str) -> str:
 class DbosLoad:
     def __init__(self) -> None:
         self._client = DBOSClient(system_database_url=PLAIN_URL, application_name=NAME)
-        self._watching = psycopg.connect(PLAIN_URL, autocommit=True)
+        self._watching = psycopg.connect(PLAIN_URL, autocommit=True, options=UNLOGGED)
 
     def prepare(self, orders: int) -> None:
         """Nothing to prepare."""
 
     def send(self, orders: int) -> None:
         for _ in range(orders):
-            self._client.enqueue(
-                {"workflow_name": WORKFLOW, "queue_name": QUEUE, "app_version": VERSION}, str(uuid4())
-            )
+            self._client.enqueue({"workflow_name": WORKFLOW, "queue_name": QUEUE, "app_version": VERSION}, str(uuid4()))
 
     def done(self) -> int:
         query = "SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS' AND name = %s"
@@ -68,7 +66,6 @@ def main() -> None:
     )
     say_ready()
     threading.Event().wait()
-
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import redis
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
 PLAIN_URL = DATABASE_URL.replace("+psycopg", "")
 """as libpq wants it"""
+UNLOGGED = "-c log_statement=none"
+"""for the connection that only looks on: where statements are counted, its own are not"""
 BROKER_URL = os.environ.get("BENCH_BROKER_URL", "redis://127.0.0.1:1/0")
 FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 

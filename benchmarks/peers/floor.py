@@ -2,12 +2,11 @@
 
 import json
 import pickle
-import time
 
 import psycopg
 import redis
 
-from benchmarks.peers.environment import BROKER_URL, FOLDER, JOBS, PLAIN_URL, RECORDING, say_ready
+from benchmarks.peers.environment import BROKER_URL, JOBS, PLAIN_URL, RECORDING, say_ready
 from benchmarks.recording import Recording, Retold
 
 

@@ -12,6 +12,7 @@ import psycopg
 from sqlalchemy import text
 
 from benchmarks.customers import Customers, add_catalogue, place
+from benchmarks.peers.environment import UNLOGGED
 from benchmarks.servers import plain
 from tasks.wiring import begin
 from worker import app as application
@@ -29,7 +30,7 @@ class ProrataLoad:
         self._customers = Customers()
         self._waiting = ExitStack()
         url = plain(settings().database_url.get_secret_value())
-        self._watching = psycopg.connect(url, autocommit=True, options="-c log_statement=none")
+        self._watching = psycopg.connect(url, autocommit=True, options=UNLOGGED)
 
     def prepare(self, orders: int) -> None:
         """Placed, but seen by nobody before `send`."""

@@ -1,0 +1,77 @@
+"""`python -m benchmarks`: side by side. `python -m benchmarks scenario NAME`: Prorata under one kind of load."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from benchmarks import chart, figures, report, rounds
+from benchmarks.contestants import PEERS
+from benchmarks.peer import Peer
+from benchmarks.turn import Size
+
+RESULTS = Path(__file__).parent / "results"
+
+LONG = (5, Size(orders=300, alone=30, warm_up=60))
+SHORT = (2, Size(orders=60, alone=10, warm_up=20))
+"""rounds, and the size of a turn"""
+
+Name = StrEnum("Name", {name.upper(): name for name in PEERS})  # type: ignore[misc]
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+
+@app.callback(invoke_without_command=True)
+def side_by_side(
+    context: typer.Context,
+    only: Annotated[list[Name] | None, typer.Option(help="only these; Prorata need not be among them")] = None,
+    number: Annotated[int | None, typer.Option("--rounds", min=1, help="turns of each")] = None,
+    orders: Annotated[int | None, typer.Option(min=10, help="orders in a turn's burst")] = None,
+    short: Annotated[bool, typer.Option("--short", help="two minutes")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the figures as JSON on standard output")] = False,
+    statements: Annotated[bool, typer.Option(help="count SQL statements in a side run")] = True,
+) -> None:
+    """Prorata and what it could have been built on, in rounds, on the same PostgreSQL and Redis."""
+    if context.invoked_subcommand is not None:
+        return
+    usual_rounds, usual = SHORT if short else LONG
+    size = Size(orders or usual.orders, usual.alone, usual.warm_up)
+    peers = [PEERS[name] for name in only] if only else list(PEERS.values())
+    with console.status("starting PostgreSQL and Redis") as status:
+        found = _measured(peers, number or usual_rounds, size, status, statements=statements)
+    if set(found["peers"]) == set(PEERS):
+        _keep(found)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        Console(width=max(console.width, 160)).print(report.side_by_side(found))
+
+
+def _measured(peers: list[Peer], number: int, size: Size, status: Status, *, statements: bool) -> figures.Figures:
+    with rounds.venue() as (running, scratch):
+        here = figures.surroundings(running.versions())
+        turns = rounds.measure(peers, running, scratch, rounds=number, size=size, say=status.update)
+        asked = rounds.count_statements(peers, running, scratch, say=status.update) if statements else {}
+    each = {peer.name: figures.of_peer(peer, turns[peer.name], asked.get(peer.name)) for peer in peers}
+    return {
+        "surroundings": here,
+        "rounds": number,
+        "orders_in_a_turn": size.orders,
+        "peers": each,
+        "ratios": figures.ratios(each),
+    }
+
+
+def _keep(found: figures.Figures) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "latest.json").write_text(json.dumps(found, indent=2) + "\n")
+    chart.draw(found, RESULTS / "latest.png")
+
+
+if __name__ == "__main__":
+    app()

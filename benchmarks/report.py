@@ -1,0 +1,84 @@
+"""The figures as a table for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.figures import OURS, Figures
+
+WORDS = {
+    "bare_chain": "a bare Celery chain's",
+    "naive": "the naive chain's",
+    "dbos": "DBOS's",
+    "dramatiq": "Dramatiq's",
+    "floor": "the floor's",
+}
+
+
+def side_by_side(figures: Figures) -> Group:
+    return Group(_overview(figures), Text(), *_where_time_goes(figures), Text(), *_ratios(figures), _machine(figures))
+
+
+def _overview(figures: Figures) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, title="Six steps per order", title_justify="left", title_style="bold")
+    table.add_column("")
+    heads = (
+        "orders/s",
+        "min",
+        "max",
+        "CPU ms/order",
+        "alone p50 ms",
+        "p99",
+        "SQL",
+        "commits",
+        "round trips",
+        "MB/worker",
+    )
+    for head in heads:
+        table.add_column(head, justify="right")
+    for name, peer in figures["peers"].items():
+        table.add_row(peer["title"], *_row(peer), style="bold" if name == OURS else None)
+    return table
+
+
+def _row(peer: dict[str, Any]) -> Iterator[str]:
+    rate, alone, sql = peer["orders_per_second"], peer["alone_ms"], peer["sql_per_order"]
+    yield from (f"{rate[which]:.1f}" for which in ("median", "min", "max"))
+    yield f"{peer['cpu_ms_per_order']['total']:.1f}"
+    yield from (f"{alone[which]:.1f}" for which in ("p50", "p99"))
+    yield from (f"{sql[which]:.1f}" if sql else "-" for which in ("statements", "transactions", "round_trips"))
+    yield " ".join(f"{megabytes:.0f}" for name, megabytes in peer["memory_mb"].items() if name.startswith("worker"))
+
+
+def _where_time_goes(figures: Figures) -> Iterator[Text]:
+    yield Text("Processor time per order, milliseconds", style="bold")
+    for name, peer in figures["peers"].items():
+        spent = {process: ms for process, ms in peer["cpu_ms_per_order"].items() if process != "total"}
+        line = "  ".join(f"{process} {ms:.1f}" for process, ms in spent.items())
+        apart = "  ".join(f"{process} {ms:.1f}" for process, ms in peer["stand_ins_cpu_ms_per_order"].items())
+        yield Text(f"  {name:11} {line}" + (f"   apart: {apart}" if name == OURS else ""))
+
+
+def _ratios(figures: Figures) -> Iterator[Text]:
+    for name, ratio in figures["ratios"].items():
+        if name in WORDS:
+            yield Text(f"Prorata's orders/s are {ratio:.2f} x {WORDS[name]}", style="bold")
+        elif name == "latency_over_bare_chain":
+            yield Text(f"One order alone takes {ratio:.2f} x as long as through a bare chain (p50)", style="bold")
+
+
+def _machine(figures: Figures) -> Text:
+    here = figures["surroundings"]
+    versions = {**here["versions"]}
+    for peer in figures["peers"].values():
+        versions |= peer["versions"]
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return Text(
+        f"\n{here['processors']} processors, load {here['load_before']:.1f} before, "
+        f"{here['disk_sync_ms']:.1f} ms to the disk and back. {told}",
+        style="dim",
+    )

@@ -1,0 +1,50 @@
+"""Everybody in turn, again and again, so that a machine's moods fall on all alike."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import servers, statements
+from benchmarks.peer import Peer
+from benchmarks.servers import Servers
+from benchmarks.statements import Asked
+from benchmarks.turn import Size, Turn, take
+
+Say = Callable[[str], None]
+
+
+def measure(
+    peers: Sequence[Peer], running: Servers, scratch: Path, *, rounds: int, size: Size, say: Say
+) -> dict[str, list[Turn]]:
+    """Turns by peer's name. Each round begins with another peer."""
+    turns: dict[str, list[Turn]] = {peer.name: [] for peer in peers}
+    for number in range(rounds):
+        shift = number % len(peers)
+        for peer in [*peers[shift:], *peers[:shift]]:
+            say(f"round {number + 1} of {rounds}: {peer.title}")
+            folder = scratch / f"{peer.name}-{number}"
+            turns[peer.name].append(take(peer, running, folder, size))
+            shutil.rmtree(folder)
+    return turns
+
+
+def count_statements(peers: Sequence[Peer], running: Servers, scratch: Path, *, say: Say) -> dict[str, Asked]:
+    asked = {}
+    for peer in peers:
+        say(f"statements: {peer.title}")
+        asked[peer.name] = statements.count(peer, running, scratch / f"{peer.name}-statements")
+    return asked
+
+
+@contextmanager
+def venue() -> Iterator[tuple[Servers, Path]]:
+    """The servers, their data on disk, and a folder in memory for what is not theirs, where the machine has such a place."""
+    memory = Path("/dev/shm")
+    with (
+        tempfile.TemporaryDirectory(prefix="prorata-bench-") as disk,
+        tempfile.TemporaryDirectory(prefix="prorata-bench-", dir=memory if memory.is_dir() else None) as scratch,
+        servers.running(Path(disk)) as running,
+    ):
+        yield running, Path(scratch)
