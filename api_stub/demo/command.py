@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from api_stub import sample as sample_files
 from api_stub.demo import display, running
+from api_stub.demo.backstage import Here
 from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_orders import SampleOrder, read
 from worker import stack as stacks
@@ -40,7 +41,7 @@ def demo(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _scratch(folder, console) as place, _started(place, console, flower=keep) as stack:
         console.print(f"up after {time.monotonic() - began:.1f} s; {len(samples)} sample orders", highlight=False)
-        prepared = running.prepare(stack.settings, stack.addresses)
+        prepared = running.prepare(Here(stack.settings), stack.addresses)
         with display.Screen(console, len(samples)) as screen:
             results = running.run(prepared, stack.addresses, samples, screen)
         stack.check()
@@ -65,6 +66,7 @@ def _scratch(folder: Path | None, console: Console) -> Iterator[Path]:
         yield place
     except BaseException as error:
         if folder is None and isinstance(error, KeyboardInterrupt):
+            console.print("Stopped.")
             shutil.rmtree(place, ignore_errors=True)
         else:
             console.print(f"Data and logs are in {escape(str(place))}", highlight=False)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from api_stub.demo.sample_orders import Event, SampleOrder
 from api_stub.demo.upstream import Json, Refusal
-from api_stub.demo.world import Seen, StillWaiting, World, quote_of_long_ago
+from api_stub.demo.world import Seen, StillWaiting, World
 
 Buyer = Callable[[SampleOrder], tuple[UUID, UUID]]
 """the ids of a sample order's account and contact"""
@@ -63,6 +63,8 @@ def _play(played: Played, world: World, buyer: Buyer, seen: Seen) -> None:
 def _quote(played: Played, world: World, account_id: UUID, contact_id: UUID) -> str:
     sample = played.sample
     if sample.quoted:
-        return quote_of_long_ago(account_id=account_id, contact_id=contact_id, lines=sample.cart, age=sample.quoted)
+        return world.backstage.quote_of_long_ago(
+            account_id=account_id, contact_id=contact_id, lines=sample.cart, age=sample.quoted
+        )
     played.quote = world.upstream.quote(account_id=account_id, contact_id=contact_id, lines=sample.cart)
     return str(played.quote["id"])

@@ -1,33 +1,25 @@
 """All sample orders through a running stack: what they need is loaded, each is played and judged, the books are reconciled."""
 
-import secrets
-import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
 from api_stub import sample as sample_files
 from api_stub.demo import judging
+from api_stub.demo.backstage import Backstage
 from api_stub.demo.books import Post, Reconciliation, reconcile, reconcile_letters
 from api_stub.demo.playing import Played, play
-from api_stub.demo.sample_orders import SampleOrder, with_price
+from api_stub.demo.sample_orders import SampleOrder
 from api_stub.demo.upstream import Upstream
 from api_stub.demo.world import World
 from models.states import OrderStatus
-from tasks import api_keys, wiring
-from tasks.api_keys import Scope
-from tasks.wiring import begin, now, policy
-from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
+from worker import accounts_file
 from worker.accounts_file import AccountsFile, account_id, contact_id
-from worker.database import engine
-from worker.settings import Settings
 from worker.stack import Addresses
-from worker.wiring import wired
 
 AT_ONCE = 8
 """accounts whose orders are under way at the same time"""
@@ -46,13 +38,12 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is loaded before the first sample order."""
+    """What is there before the first sample order."""
 
     accounts: AccountsFile
     upstream: Upstream
     key: str
-    had_before: Mapping[str, Sequence[UUID]]
-    """orders for what accounts have already, by account"""
+    backstage: Backstage
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +59,18 @@ class Results:
         return not any(self.complaints.values()) and not self.books.differences and not self.letters.differences
 
 
-def prepare(settings: Settings, addresses: Addresses) -> Prepared:
+def prepare(backstage: Backstage, addresses: Addresses) -> Prepared:
     """Load catalogue and accounts, and issue an API key that is bound to them."""
-    wiring.plug_in(wired(settings, engine(settings)))
-    load_catalogue(sample_files.CATALOGUE)
+    backstage.load_catalogue(sample_files.CATALOGUE.read_text(encoding="utf-8"))
+    backstage.load_accounts(sample_files.ACCOUNTS.read_text(encoding="utf-8"))
     accounts = accounts_file.read(sample_files.ACCOUNTS)
-    loaded = accounts_loading.load(accounts)
-    ids = [account_id(account.code) for account in accounts.accounts]
-    with begin() as session:
-        name = f"demo {secrets.token_hex(4)}"
-        key = api_keys.issue(session, name=name, scopes=list(Scope), account_ids=ids)
-    return Prepared(accounts, Upstream(addresses.api, key), key, loaded.orders)
-
-
-def load_catalogue(file: Path) -> None:
-    parsed = catalogue_file.read(file)
-    with begin() as session:
-        catalogue_loading.load(session, parsed, now=now())
-
-
-def raise_price(change: dict[str, Any]) -> None:
-    """The sample catalogue anew, with one price changed."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "catalogue.yaml"
-        file.write_text(with_price(sample_files.CATALOGUE, **change), encoding="utf-8")
-        load_catalogue(file)
+    key = backstage.issue_key([account.code for account in accounts.accounts])
+    return Prepared(accounts, Upstream(addresses.api, key), key, backstage)
 
 
 def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder], watcher: Watcher) -> Results:
     """Play `samples`: those of one account in order, accounts side by side."""
-    world = World(prepared.upstream, vies=addresses.vies, raise_price=raise_price)
+    world = World(prepared.upstream, prepared.backstage, vies=addresses.vies)
     by_account: dict[str, list[SampleOrder]] = defaultdict(list)
     for sample in samples:
         by_account[sample.account].append(sample)
@@ -113,7 +86,7 @@ def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder]
             raise
     played = [course.played[sample.name] for sample in samples]
     orders = [prepared.upstream.order(order["id"]) for order in prepared.upstream.orders()]
-    letters = reconcile_letters(orders, addresses.mailbox, policy().seller.mail_domain)
+    letters = reconcile_letters(orders, addresses.mailbox, prepared.backstage.mail_domain)
     return Results(played, course.complaints, reconcile(orders, addresses.stripe), letters)
 
 
@@ -126,9 +99,11 @@ class _Course:
         self.complaints: dict[str, list[str]] = {}
 
     def play_account(self, account: str, samples: Sequence[SampleOrder]) -> None:
-        for order in self._prepared.had_before.get(account, ()):
-            self._world.wait_for(str(order), (OrderStatus.COMPLETED,), lambda _: None)
+        for bought_before in self._prepared.upstream.orders(account_id(account)):
+            self._world.wait_for(bought_before["id"], (OrderStatus.COMPLETED,), lambda _: None)
         for sample in samples:
+            if self._world.stopped:
+                return
             self._watcher.begins(sample)
             played = play(sample, self._world, self._buyer, partial(self._watcher.moves, sample))
             self.played[sample.name] = played

@@ -45,11 +45,12 @@ class Upstream:
     def order(self, order_id: str) -> Json:
         return self._json("GET", f"/v1/orders/{order_id}")
 
-    def orders(self) -> Iterator[Json]:
-        """All of them, newest first."""
+    def orders(self, account_id: UUID | None = None) -> Iterator[Json]:
+        """All of them, or an account's; newest first."""
+        only: dict[str, Any] = {"account_id": str(account_id)} if account_id else {}
         before: dict[str, int] = {}
         while True:
-            page = self._json("GET", "/v1/orders", params={"limit": 100, **before})
+            page = self._json("GET", "/v1/orders", params={"limit": 100, **only, **before})
             yield from page["orders"]
             if page["next_before"] is None:
                 return

@@ -2,21 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import httpx
 
-from api_stub.demo.sample_orders import WAITS_FOR, Happening
+from api_stub import sample as sample_files
+from api_stub.demo.backstage import Backstage
+from api_stub.demo.sample_orders import WAITS_FOR, Happening, with_price
 from api_stub.demo.sample_orders import Event as Do
 from api_stub.demo.upstream import Json, Upstream
-from models.rules.cart import Action, CartLine
-from models.rules.period import Interval
 from models.states import FINAL, OrderStatus
-from tasks import placement
-from tasks.wiring import begin, now, policy
 
 PATIENCE = 120.0
 """seconds that an order may take to get where it is waited for"""
@@ -30,15 +26,18 @@ class StillWaiting(Exception):
 
 
 class World:
-    def __init__(self, upstream: Upstream, *, vies: str, raise_price: Callable[[dict[str, Any]], None]) -> None:
-        self.upstream = upstream
+    def __init__(self, upstream: Upstream, backstage: Backstage, *, vies: str) -> None:
+        self.upstream, self.backstage = upstream, backstage
         self._vies = vies
-        self._raise_price = raise_price
         self._stopped = threading.Event()
 
     def stop(self) -> None:
         """Whoever waits, waits no longer."""
         self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def happen(self, happening: Happening, account_id: UUID) -> None:
         """Before the quote, or between quote and order."""
@@ -49,7 +48,7 @@ class World:
                 fault = {"kind": "MS_UNAVAILABLE", "country": happening.with_}
                 httpx.post(f"{self._vies}/_control/faults", json=fault, trust_env=False).raise_for_status()
             case Do.RAISE_PRICE:
-                self._raise_price(happening.with_)
+                self.backstage.load_catalogue(with_price(sample_files.CATALOGUE, **happening.with_))
             case event:
                 raise ValueError(f"{event} is for a customer whose order waits")
 
@@ -87,7 +86,7 @@ class World:
     def _follow(self, order: Json, wanted: Collection[str], give_up_at: float, seen: Seen) -> None:
         """Listen until the timeline says one of `wanted`, or the stream ends."""
         for entry in self.upstream.events(order["id"], after=order["timeline"][-1]["id"]):
-            if self._stopped.is_set():
+            if self.stopped:
                 raise StillWaiting("stopped")
             if time.monotonic() > give_up_at:
                 raise StillWaiting(f"still {order['status']} after {PATIENCE:g} s")
@@ -95,23 +94,3 @@ class World:
                 seen(entry)
                 if entry["kind"] in wanted:
                     return
-
-
-def quote_of_long_ago(*, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta) -> str:
-    """A quote asked for some time ago, which only our own clock can give; everything else goes over HTTP."""
-    asked_at: datetime = now() - age
-    cart = [
-        CartLine(
-            Action(line["action"]),
-            line["product"],
-            line.get("tier"),
-            line.get("seats"),
-            Interval(line["interval"]) if "interval" in line else None,
-        )
-        for line in lines
-    ]
-    with begin() as session:
-        quote = placement.quote(
-            session, account_id=account_id, contact_id=contact_id, cart=cart, now=asked_at, policy=policy()
-        )
-        return str(quote.id)

@@ -1,5 +1,5 @@
 """Fixtures for tests through the whole stack."""
 
-from tests.support.stack import stack
+from tests.support.stack import outside, stack
 
-__all__ = ["stack"]
+__all__ = ["outside", "stack"]

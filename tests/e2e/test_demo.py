@@ -10,8 +10,10 @@ from api_stub.demo import running as demo
 from api_stub.demo.playing import Played
 from api_stub.demo.running import Results
 from api_stub.demo.sample_orders import SampleOrder, read
+from tests.support.stack import Outside
 from worker import accounts_file
-from worker.stack import Stack
+
+pytestmark = [pytest.mark.from_outside, pytest.mark.timeout(400)]
 
 SAMPLES = read(sample.ORDERS)
 
@@ -25,14 +27,16 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def results(stack: Stack) -> Results:
-    prepared = demo.prepare(stack.settings, stack.addresses)
-    return demo.run(prepared, stack.addresses, SAMPLES, Silent())
+def results(outside: Outside) -> Results:
+    prepared = demo.prepare(outside.backstage, outside.addresses)
+    samples = [each for each in SAMPLES if outside.has_clock or not each.quoted]
+    return demo.run(prepared, outside.addresses, samples, Silent())
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("sample_order", SAMPLES, ids=lambda sample_order: sample_order.name)
 def test_a_sample_order_ends_as_its_file_says(results: Results, sample_order: SampleOrder) -> None:
+    if sample_order.name not in results.complaints:
+        pytest.skip("a quote of long ago cannot be had from outside")
     assert results.complaints[sample_order.name] == []
 
 

@@ -1,11 +1,28 @@
-"""The whole stack for a pytest process, started when a test first asks: real Celery workers, API, stand-ins."""
+"""The whole stack for a pytest process, started when a test first asks: real Celery workers, API, stand-ins.
 
+Tests marked `from_outside` know it by its addresses only: of a stack of ours, or of the one that the PRORATA_E2E_ variables tell of.
+"""
+
+import os
+import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from api_stub.demo import running as demo
-from worker.stack import Stack, running
+from api_stub.demo.backstage import Backstage, ByCommand, Here
+from worker.stack import Addresses, Stack, running
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A running system, as the world sees it."""
+
+    addresses: Addresses
+    backstage: Backstage
+    has_clock: bool
+    """whether quotes of long ago can be had"""
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +31,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running(tmp_path_factory.mktemp("stack"), chosen=demo.SETTINGS, durable=False) as stack:
         yield stack
         stack.check()
+
+
+@pytest.fixture(scope="session")
+def outside(request: pytest.FixtureRequest) -> Outside:
+    if "PRORATA_E2E_URL" not in os.environ:
+        stack: Stack = request.getfixturevalue("stack")
+        return Outside(stack.addresses, Here(stack.settings), has_clock=True)
+    given = {name: os.environ[f"PRORATA_E2E_{name}"] for name in ("URL", "STRIPE_URL", "VIES_URL", "MAILPIT_URL")}
+    addresses = Addresses(given["URL"], given["STRIPE_URL"], given["VIES_URL"], given["MAILPIT_URL"])
+    return Outside(addresses, ByCommand(shlex.split(os.environ["PRORATA_E2E_PRORATA"])), has_clock=False)

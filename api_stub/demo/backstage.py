@@ -1,0 +1,113 @@
+"""What the sample needs behind the API: catalogue and accounts loaded, a key issued, a quote of long ago.
+
+`Here` has the stack's own settings; `ByCommand` has the `prorata` command only, in a container, say.
+"""
+
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
+from tasks import api_keys, placement, wiring
+from tasks.api_keys import Scope
+from tasks.wiring import begin, now, policy
+from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
+from worker.accounts_file import account_id
+from worker.database import engine
+from worker.settings import Settings
+from worker.wiring import wired
+
+
+class Backstage(Protocol):
+    mail_domain: str
+    """of Message-IDs"""
+
+    def load_catalogue(self, text: str) -> None: ...
+    def load_accounts(self, text: str) -> None: ...
+    def issue_key(self, accounts: Sequence[str]) -> str: ...
+    def quote_of_long_ago(
+        self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
+    ) -> str: ...
+
+
+class Here:
+    """In this process, on the stack's database."""
+
+    def __init__(self, settings: Settings) -> None:
+        wiring.plug_in(wired(settings, engine(settings)))
+        self.mail_domain = policy().seller.mail_domain
+
+    def load_catalogue(self, text: str) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            parsed = catalogue_file.read(Path(file.name))
+        with begin() as session:
+            catalogue_loading.load(session, parsed, now=now())
+
+    def load_accounts(self, text: str) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            accounts_loading.load(accounts_file.read(Path(file.name)))
+
+    def issue_key(self, accounts: Sequence[str]) -> str:
+        with begin() as session:
+            ids = [account_id(code) for code in accounts]
+            return api_keys.issue(session, name=_key_name(), scopes=list(Scope), account_ids=ids)
+
+    def quote_of_long_ago(
+        self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
+    ) -> str:
+        """One that only a clock set back can give; everything else goes over HTTP."""
+        asked_at = now() - age
+        cart = [_cart_line(line) for line in lines]
+        with begin() as session:
+            quote = placement.quote(
+                session, account_id=account_id, contact_id=contact_id, cart=cart, now=asked_at, policy=policy()
+            )
+            return str(quote.id)
+
+
+class ByCommand:
+    """prorata: how to run the command, word by word."""
+
+    mail_domain = "prorata.example"
+
+    def __init__(self, prorata: Sequence[str]) -> None:
+        self._prorata = tuple(prorata)
+
+    def load_catalogue(self, text: str) -> None:
+        self._run("catalogue", "load", "/dev/stdin", given=text)
+
+    def load_accounts(self, text: str) -> None:
+        self._run("accounts", "load", "/dev/stdin", given=text)
+
+    def issue_key(self, accounts: Sequence[str]) -> str:
+        return self._run("keys", "issue", _key_name(), *(f"--account={code}" for code in accounts)).strip()
+
+    def quote_of_long_ago(
+        self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
+    ) -> str:
+        raise NotImplementedError("no command sets the clock back; leave out the sample orders that need it")
+
+    def _run(self, *words: str, given: str = "") -> str:
+        """Raises CalledProcessError; what the command complained of is on standard error."""
+        command = [*self._prorata, *words]
+        ended = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=True, timeout=120)  # noqa: S603
+        return ended.stdout
+
+
+def _key_name() -> str:
+    return f"demo {secrets.token_hex(4)}"
+
+
+def _cart_line(line: Mapping[str, Any]) -> CartLine:
+    interval = Interval(line["interval"]) if "interval" in line else None
+    return CartLine(Action(line["action"]), line["product"], line.get("tier"), line.get("seats"), interval)
