@@ -167,6 +167,7 @@ def _seller() -> dict[str, Any]:
         "country": seller.country,
         "vat_number": seller.vat_number,
         "email": seller.support_email,
+        "bank_account": seller.bank_account,
     }
 
 

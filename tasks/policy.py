@@ -30,6 +30,8 @@ class Seller:
     corporate_portal_url: str
     mail_domain: str = "prorata.example"
     """right of the @ in Message-IDs"""
+    bank_account: str | None = None
+    """where customers pay invoices to, as it is to be read: bank, IBAN, BIC"""
 
 
 @dataclass(frozen=True, slots=True)

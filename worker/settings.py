@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     seller_address: str = "Musterstraße 1, 10115 Berlin"
     seller_vat_number: str | None = None
     """ours; with it the VAT registry gives receipts"""
+    seller_bank_account: str | None = Field(None, max_length=200)
+    """where customers pay invoices to, as invoices show it: bank, IBAN, BIC"""
     support_email: EmailStr = "support@prorata.example"
     public_url: AnyHttpUrl = AnyHttpUrl("http://localhost:8000")
     """where customers reach the Billing Center; links in emails start with it"""
@@ -127,6 +129,7 @@ class Settings(BaseSettings):
                 country=self.seller_country,
                 address=self.seller_address,
                 vat_number=self.seller_vat_number,
+                bank_account=self.seller_bank_account,
                 support_email=self.support_email,
                 public_url=str(self.public_url).rstrip("/"),
                 corporate_portal_url=str(self.corporate_portal_url),

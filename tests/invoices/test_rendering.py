@@ -1,12 +1,13 @@
 """What customers see of a document: the law's contents, their language, the same bytes every time."""
 
+from dataclasses import replace
 from html import unescape
 
 import pytest
 
 from models.accounts import Language
 from tests.invoices.documents import attached, html, one, pdf, text_of
-from tests.support.world import YEAR, World, change, purchase, trial
+from tests.support.world import SELLER, YEAR, World, change, purchase, trial
 
 
 def test_the_confirmation_brings_the_invoice(world: World) -> None:
@@ -57,10 +58,12 @@ def test_reverse_charge_is_said_in_the_words_of_each_language(
 
 
 def test_an_invoice_to_be_paid_says_by_when_and_under_which_number(world: World) -> None:
-    world.policy(invoice_on_vat=True)
+    bank = "Musterbank, IBAN DE02 1203 0000 0000 2020 51"
+    world.policy(invoice_on_vat=True, seller=replace(SELLER, bank_account=bank))
     eva = world.customer(card=None, country="AT", vat_number="ATU13585627")
     said = text_of(pdf(world, one(world, world.buy(eva, purchase()).id)))
     assert "Please pay €100.00 by 1 December 2026 by bank transfer and name INV-2026-000001." in said
+    assert f"Our bank account: {bank}." in said
 
 
 def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World) -> None:

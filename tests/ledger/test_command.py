@@ -1,0 +1,54 @@
+"""`prorata ledger`: what a person sees, what a program reads, and the exit status."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from tests.support.world import World, change, purchase
+from worker.commands import ledger
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_verify_ends_well_where_everything_agrees(world: World) -> None:
+    world.buy(world.customer(), purchase())
+    answer = CliRunner().invoke(ledger.ledger, ["verify"])
+    assert (answer.exit_code, answer.stdout) == (0, "Everything agrees.\n")
+
+
+def test_verify_names_each_difference_and_fails(world: World) -> None:
+    order = world.buy(world.customer(), purchase("desk", seats=10))
+    with world.begin() as session:
+        session.execute(text("update charge_attempts set amount_minor = 11899"))
+    said = CliRunner().invoke(ledger.ledger, ["verify"])
+    assert said.exit_code == 1
+    assert f"order {order.number}" in said.stdout
+    read = CliRunner().invoke(ledger.ledger, ["verify", "--json"])
+    assert read.exit_code == 1
+    assert json.loads(read.stdout) == [
+        {
+            "check": "charge",
+            "where": f"order {order.number}",
+            "what": "what its card was charged",
+            "expected": "11900",
+            "found": "11899",
+        }
+    ]
+
+
+def test_show_lists_every_movement_of_an_account(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    order = world.buy(ada, change("desk", seats=1))
+    answer = CliRunner().invoke(ledger.ledger, ["show", str(ada.account_id), "--json"])
+    (movement,) = json.loads(answer.stdout)
+    assert (movement["amount_minor"], movement["balance_minor"]) == (47_60, 47_60)
+    assert movement["cause"] == f"order:{order.id}:credit"
+    assert "47.60" in CliRunner().invoke(ledger.ledger, ["show", str(ada.account_id)]).stdout
