@@ -38,6 +38,7 @@ from tests.support.vies_stand_in import ViesStandIn, running_vies
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.vies import Vies
 from worker.database import Transactions
+from worker.embedded import PostgresServer
 
 TODAY = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 SELLER = Seller(
@@ -386,11 +387,28 @@ def shared_mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox
         yield mailbox
 
 
+@pytest.fixture(scope="session")
+def stocked_database(postgres_server: PostgresServer, template_database: str) -> str:
+    """Name of a database with the catalogue in it, that the worlds' databases are copies of."""
+    engine = create_engine(postgres_server.create_database("stocked", template=template_database))
+    with Transactions(engine)() as session:
+        add_catalogue(session)
+    engine.dispose()
+    return "stocked"
+
+
+@pytest.fixture
+def world_database_url(postgres_server: PostgresServer, stocked_database: str) -> Iterator[str]:
+    name = f"world_{uuid4().hex}"
+    yield postgres_server.create_database(name, template=stocked_database)
+    postgres_server.drop_database(name)
+
+
 @pytest.fixture
 def world(
-    fresh_database_url: str, stripe_server: StripeStandIn, shared_vies: ViesStandIn, shared_mailbox: Mailbox
+    world_database_url: str, stripe_server: StripeStandIn, shared_vies: ViesStandIn, shared_mailbox: Mailbox
 ) -> Iterator[World]:
-    engine = create_engine(fresh_database_url, pool_size=10)
+    engine = create_engine(world_database_url, pool_size=10)
     transactions = Transactions(engine)
     parts = wiring.Wiring(
         begin=transactions,
@@ -410,8 +428,6 @@ def world(
         now=lambda: made.time,
     )
     made = World(transactions, stripe_server, shared_vies, shared_mailbox, parts)
-    with made.begin() as session:
-        add_catalogue(session)
     wiring.plug_in(parts)
     yield made
     shared_vies.forget()
