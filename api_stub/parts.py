@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from api_stub.rate_limit import RateLimit
+from worker.logs import set_up_logging
 from worker.relay import publish_pending
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
@@ -27,6 +28,7 @@ class Parts:
 def from_settings() -> Parts:
     """Plug in database, adapters and policy, and make the rest. Raises SettingsError."""
     chosen = settings()
+    set_up_logging()
     plug_in_from_settings()
     import_module("worker.app")  # becomes the app that messages go out by; it reads the settings while it is imported
     broker = chosen.broker_url.get_secret_value()
