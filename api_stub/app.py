@@ -13,6 +13,7 @@ from api_stub import (
     accounts,
     carts,
     domain_problems,
+    explanations,
     health,
     invoices,
     metrics,
@@ -33,7 +34,19 @@ from api_stub.problems import http_problem
 from api_stub.publisher import Publisher
 from api_stub.validation import invalid_request
 
-WITH_KEY = (quotes, orders, order_actions, order_events, invoices, accounts, account_money, carts, subscriptions, seats)
+WITH_KEY = (
+    quotes,
+    orders,
+    order_actions,
+    order_events,
+    explanations,
+    invoices,
+    accounts,
+    account_money,
+    carts,
+    subscriptions,
+    seats,
+)
 
 
 def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:

@@ -1,0 +1,23 @@
+"""Why an amount is what it is."""
+
+from pydantic import BaseModel, Field
+
+from models.accounts import Language
+
+
+class LineExplanation(BaseModel):
+    position: int = Field(description="the line's in the quote or order")
+    title: str = Field(examples=["Desk Team"])
+    sentences: list[str] = Field(
+        examples=[["You buy Desk Team, 10 seats, for the period from 1 to 30 November 2026: 10 × €10.00 = €100.00."]]
+    )
+
+
+class ExplanationView(BaseModel):
+    """Every figure, in the account's language; whoever works it out again from these sentences gets the same amount to the cent."""
+
+    language: Language
+    lines: list[LineExplanation]
+    settlement: list[str] = Field(
+        description="how the sum of the lines is settled", examples=[["Net €100.00 and VAT €19.00 make €119.00."]]
+    )

@@ -1,0 +1,32 @@
+"""Why this amount, over HTTP."""
+
+from tests.api.conftest import Api
+from tests.support.world import Customer, World, change, purchase
+
+
+def test_a_change_is_explained_to_the_cent(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=10)
+    quote = world.quote(ada, change("desk", seats=12))
+    told = api.get(f"/v1/quotes/{quote.id}/explanation").json()
+    assert told["language"] == "en"
+    (line,) = told["lines"]
+    text = " ".join(line["sentences"])
+    for figure in ("€100.00", "€66.67", "12 × €10.00 = €120.00", "€120.00 − €66.67 = €53.33"):
+        assert figure in text
+    assert told["settlement"][-1] == "€63.46 is due."
+
+
+def test_an_order_is_explained_in_the_customers_language(world: World, api: Api, ada: Customer) -> None:
+    world.change_account(ada, language="de")
+    order = world.buy(ada, purchase("desk", "team", seats=10))
+    told = api.get(f"/v1/orders/{order.id}/explanation").json()
+    assert told["language"] == "de"
+    assert "119,00\xa0€" in told["settlement"][-1]
+
+
+def test_what_belongs_to_another_account_is_not_explained(world: World, api: Api, ada: Customer) -> None:
+    bob = world.customer()
+    order = world.buy(bob, purchase("desk"))
+    assert api.get(f"/v1/orders/{order.id}/explanation").status_code == 404
+    assert api.get(f"/v1/quotes/{order.quote_id}/explanation").status_code == 404
