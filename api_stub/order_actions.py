@@ -10,7 +10,6 @@ from api_stub.auth import OrdersWriter
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
 from models.states import OrderStatus
 from tasks import payment_details, placement
-from tasks.cancellation import REASON
 from tasks.placement import PlacementRefused
 from tasks.wiring import begin, now
 
@@ -53,7 +52,7 @@ def cancel(order_id: UUID, caller: OrdersWriter, request: Request) -> OrderView:
     """Nothing is charged, or what was charged goes back. While a payment is under way the order stays open until that is undone."""
     with begin() as session:
         order_of(session, caller, order_id)
-        placement.cancel(session, order_id=order_id, by=REASON, now=now())
+        placement.cancel(session, order_id=order_id, by="customer", now=now())
         answer = order_view.view(session, caller, order_id)
     request.app.state.publisher.nudge()
     return answer

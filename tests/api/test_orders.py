@@ -144,6 +144,19 @@ def test_a_refused_token_is_told_and_changes_nothing(world: World, api: Api) -> 
     assert api.get(f"/v1/orders/{order_id}").json()["status"] == "awaiting_payment_details"
 
 
+def test_once_the_vat_number_is_mended_the_order_goes_on_without_another_card(world: World, api: Api) -> None:
+    customer = world.customer(country="FR")
+    api.use(customer)
+    order_id = api.order(customer, purchase(seats=10))
+    world.change_account(customer, vat_number="FR00123456789")
+    world.run(world.rows(Order)[0].id)
+    assert api.get(f"/v1/orders/{order_id}").json()["next"]["action"] == "correct_vat_number"
+    api("PATCH", f"/v1/accounts/{customer.account_id}", json={"vat_number": None})
+    assert api.post(f"/v1/orders/{order_id}/payment-method", {}).json()["status"] == "open"
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(customer) == [120_00]
+
+
 def test_a_payment_method_that_nobody_waits_for_is_not_taken(world: World, api: Api, ada: Customer) -> None:
     order_id = api.order(ada, purchase())
     before = api.get(f"/v1/accounts/{ada.account_id}/payment-method").json()
