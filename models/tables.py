@@ -10,6 +10,7 @@ from models import (
     messages,
     orders,
     payments,
+    rejected_messages,
     subscriptions,
     vat_follow_ups,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "metadata",
     "orders",
     "payments",
+    "rejected_messages",
     "subscriptions",
     "vat_follow_ups",
 ]

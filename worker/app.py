@@ -1,16 +1,18 @@
 """The Celery application: `celery -A worker.app worker`. Its settings are in `worker.celery_config`, read when first needed."""
 
+from importlib import import_module
 from typing import Any
 
 from celery import Celery, signals
 
 from tasks import pipeline, sweep, webhooks
-from worker import relay
+from worker import canary, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
 
 app = Celery("prorata", set_as_current=True)
 app.config_from_object("worker.celery_config")
+app.Task.Request = "worker.rejected:Request"
 app.finalize()
 
 
@@ -23,6 +25,7 @@ def _log(**_: Any) -> None:
 def _plug_in(**_: Any) -> None:
     """Before the pool forks: nothing connects yet, and children drop what they inherit."""
     plug_in_from_settings()
+    import_module("worker.rejected")  # connects to Celery's signals; only a worker has its modules loaded
 
 
-__all__ = ["app", "pipeline", "relay", "sweep", "webhooks"]
+__all__ = ["app", "canary", "pipeline", "relay", "sweep", "webhooks"]

@@ -10,14 +10,18 @@ _chosen = _settings()
 broker_url = _chosen.broker_url.get_secret_value()
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # a worker waits for its broker however long it is away
+broker_channel_error_retry = True
 broker_transport_options = {
-    # Longer than the longest Celery retry (72 s, tasks.retry_policy), or Redis would hand a waiting message out twice.
+    # How long a message that a killed worker held stays away; the sweep restarts its order long before. Longer than the longest
+    # Celery retry (72 s, tasks.retry_policy), or Redis would hand a waiting message out twice.
     "visibility_timeout": 900,
-    "socket_timeout": 30,
+    # A connection that is cut without a word (failover, a firewall's timeout) is noticed within 10 s: a call by the first, waiting
+    # for messages by the last (kombu 5.7 gives up on a BRPOP after brpop_timeout 1 s + 2 x this).
+    "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
-    "health_check_interval": 10,
-    "retry_on_timeout": True,
+    "health_check_interval": 4,
+    "retry_on_timeout": True,  # may publish twice, which is harmless; not to publish would wait for the sweep
 }
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
@@ -25,7 +29,7 @@ result_backend = None  # the database is the truth; Flower reads events
 task_ignore_result = True
 
 task_acks_late = True  # a killed worker's message comes back; every step may be delivered twice
-task_reject_on_worker_lost = True
+task_reject_on_worker_lost = True  # at once, once: worker.rejected.Request keeps a message that kills a second process
 worker_prefetch_multiplier = 1  # a slow payment must not sit on others' messages
 worker_cancel_long_running_tasks_on_connection_loss = (
     False  # a step in flight ends by itself; its second delivery is guarded
@@ -37,10 +41,13 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
+_QUEUE_NAMES = ("orders", "payments", "mail", "upkeep")
 task_default_queue = "orders"
 task_routes = {str(name): {"queue": queue} for name, queue in QUEUES.items()}
-task_queues = [Queue(name) for name in ("orders", "payments", "mail", "upkeep")]
+task_queues = [Queue(name) for name in _QUEUE_NAMES]
 task_create_missing_queues = False
+worker_direct = True  # each worker has a queue of its own, for its canary
+worker_consumer = "worker.rejected:Consumer"
 
 worker_send_task_events = True  # what Flower shows
 task_send_sent_event = True
@@ -49,6 +56,15 @@ worker_enable_remote_control = True
 timezone = "UTC"
 
 beat_schedule = {
+    **{
+        f"heartbeat of {queue}": {
+            "task": "heartbeat",
+            "schedule": 15.0,
+            "args": (queue,),
+            "options": {"queue": queue, "expires": 15},
+        }
+        for queue in _QUEUE_NAMES
+    },
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": 10}},
     "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": 25}},

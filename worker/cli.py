@@ -8,6 +8,7 @@ import typer
 from worker.commands import drill, failures, ledger, loading, orders, process
 from worker.commands.shown_settings import show_settings
 from worker.commands.up import up
+from worker.commands.worker_health import worker_health
 
 app = typer.Typer(
     name="prorata",
@@ -21,6 +22,7 @@ app.command()(up)
 app.command()(process.api)
 app.command()(process.worker)
 app.command()(process.beat)
+app.command()(worker_health)
 app.add_typer(orders.orders, name="orders")
 app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(loading.catalogue, name="catalogue")

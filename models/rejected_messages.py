@@ -1,0 +1,32 @@
+"""Messages that no worker could make anything of, kept for a person to look at."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, CreatedAt, text_enum
+
+
+class RejectedBecause(StrEnum):
+    UNKNOWN_TASK = "unknown_task"
+    """another version's, or somebody else's"""
+    MALFORMED = "malformed"
+    """headers or body are not a task's"""
+    KILLED_ITS_WORKER = "killed_its_worker"
+    """twice: it was not given a third one. Its order is restarted by the sweep, so often and no more"""
+
+
+class RejectedMessage(Base):
+    __tablename__ = "rejected_messages"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    because: Mapped[RejectedBecause] = mapped_column(text_enum(RejectedBecause))
+    queue: Mapped[str] = mapped_column(String(60))
+    task: Mapped[str] = mapped_column(String(200))
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """its beginning, where it is very long"""
+    error: Mapped[str] = mapped_column(String(500))
+    received_at: Mapped[CreatedAt]

@@ -1,0 +1,45 @@
+"""Is a worker still taking messages? A process that lives, and even answers a ping, may have stopped to.
+
+`canary`: sent to the one worker's own queue, on the connection by which it takes all its messages; it sings into Redis.
+`heartbeat`: sent to each queue by beat; the age of its row says that somebody takes from that queue.
+"""
+
+from uuid import uuid4
+
+from celery import current_app, shared_task
+from celery.utils.nodenames import worker_direct
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from models.messages import Heartbeat
+from tasks.wiring import begin
+
+HEARD_FOR = 60
+"""seconds that a song stays in Redis"""
+
+
+@shared_task(name="canary", ignore_result=True)
+def canary(song: str) -> None:
+    with current_app.connection_for_write() as connection:
+        client = connection.default_channel.client
+        client.lpush(song, 1)
+        client.expire(song, HEARD_FOR)
+
+
+def sings(worker: str, *, within: float) -> bool:
+    """Whether `worker` (its Celery name, payments@host) takes a message and works on it in so many seconds.
+
+    Raises kombu's OperationalError where the broker is away.
+    """
+    song = f"prorata:canary:{uuid4()}"
+    canary.apply_async((song,), queue=worker_direct(worker), expires=within)
+    with current_app.connection_for_read() as connection:
+        return connection.default_channel.client.brpop(song, timeout=within) is not None
+
+
+@shared_task(name="heartbeat", ignore_result=True)
+def heartbeat(queue: str) -> None:
+    at = func.clock_timestamp()
+    with begin() as session:
+        row = upsert(Heartbeat).values(name=f"queue {queue}", at=at)
+        session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": at}))

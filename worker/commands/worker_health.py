@@ -1,0 +1,34 @@
+"""`prorata worker-health NAME`: for a container's or a service's health check."""
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+from celery.utils.nodenames import gethostname
+from kombu.exceptions import OperationalError
+
+from worker.canary import sings
+from worker.commands.process import Worker
+
+
+def worker_health(
+    name: Annotated[Worker, typer.Argument(help="which of the three")],
+    within: Annotated[
+        float, typer.Option(min=0.1, max=300, help="seconds that it may take; a busy one takes longer")
+    ] = 10.0,
+    host: Annotated[str | None, typer.Option(help="where it runs; here, unless told")] = None,
+) -> None:
+    """Exit with 0 if that worker takes a message and works on it, with 1 if it does not although it may be running."""
+    import_module(
+        "worker.app"
+    )  # becomes the app that the canary goes out by; it reads the settings while it is imported
+    worker = f"{name}@{host or gethostname()}"
+    try:
+        healthy = sings(worker, within=within)
+    except OperationalError as error:
+        typer.echo(f"{worker}: the broker does not answer: {error}", err=True)
+        sys.exit(1)
+    typer.echo(f"{worker} {'takes messages' if healthy else f'took no message in {within:g} s'}", err=not healthy)
+    if not healthy:
+        sys.exit(1)
