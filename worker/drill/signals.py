@@ -1,18 +1,25 @@
 """Processes of a stack that are stopped for a while, with all they have started, and continued."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
+from worker.processes import Child
 from worker.stack import Stack
 
 
 @contextmanager
 def frozen(stack: Stack, name: str) -> Iterator[int]:
     """SIGSTOP, and SIGCONT at the end; gives how many processes."""
-    family = _family(stack, name)
+    with frozen_child(stack.processes.children[name]) as stopped:
+        yield stopped
+
+
+@contextmanager
+def frozen_child(child: Child) -> Iterator[int]:
+    family = _family(child.pid)
     _send(family, signal.SIGSTOP)
     try:
         yield len(family)
@@ -20,8 +27,7 @@ def frozen(stack: Stack, name: str) -> Iterator[int]:
         _send(reversed(family), signal.SIGCONT)
 
 
-def _family(stack: Stack, name: str) -> list[psutil.Process]:
-    pid = stack.processes.children[name].pid
+def _family(pid: int | None) -> list[psutil.Process]:
     if pid is None:
         return []
     try:
@@ -31,7 +37,7 @@ def _family(stack: Stack, name: str) -> list[psutil.Process]:
         return []
 
 
-def _send(processes: "Iterator[psutil.Process] | list[psutil.Process]", number: signal.Signals) -> None:
+def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
