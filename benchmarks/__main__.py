@@ -1,6 +1,10 @@
-"""`python -m benchmarks`: side by side. `python -m benchmarks scenario NAME`: Prorata under one kind of load."""
+"""`python -m benchmarks`: side by side. `python -m benchmarks scenario NAME`: Prorata under one kind of load.
+
+`python -m benchmarks profile`: where its processor time goes.
+"""
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +13,11 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from benchmarks import chart, figures, report, rounds
+from benchmarks import chart, figures, profiling, profiling_report, report, rounds
 from benchmarks.contestants import PEERS
 from benchmarks.peer import Peer
+from benchmarks.scenarios import mixed_day, old_orders, placing, processes, sale, slow_payments
+from benchmarks.scenarios.scenario import Place
 from benchmarks.turn import Size
 
 RESULTS = Path(__file__).parent / "results"
@@ -21,6 +27,15 @@ SHORT = (2, Size(orders=60, alone=10, warm_up=20))
 """rounds, and the size of a turn"""
 
 Name = StrEnum("Name", {name.upper(): name for name in PEERS})  # type: ignore[misc]
+SCENARIOS = {
+    "placing": placing.SCENARIO,
+    "sale": sale.SCENARIO,
+    "slow-payments": slow_payments.SCENARIO,
+    "old-orders": old_orders.SCENARIO,
+    "processes": processes.SCENARIO,
+    "mixed-day": mixed_day.SCENARIO,
+}
+ScenarioName = StrEnum("ScenarioName", {name: name for name in SCENARIOS})  # type: ignore[misc]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True)
@@ -50,6 +65,32 @@ def side_by_side(
         typer.echo(json.dumps(found, indent=2))
     else:
         Console(width=max(console.width, 160)).print(report.side_by_side(found))
+
+
+@app.command("profile")
+def profile(orders: Annotated[int, typer.Option(min=10, help="in the burst that is looked at")] = 200) -> None:
+    """Where Prorata's processor time goes: by step and by library."""
+    with console.status("profiling a burst of orders"), rounds.venue() as (running, scratch):
+        found = profiling.take(running, scratch, orders=orders)
+    Console(width=max(console.width, 160)).print(profiling_report.table(found))
+    for function, seen in found.functions.most_common(25):
+        typer.echo(f"{seen:6}  {function}")
+
+
+@app.command("scenario")
+def scenario(
+    name: Annotated[ScenarioName, typer.Argument(show_default=False)],
+    orders: Annotated[int | None, typer.Option(min=10, help="as many as it sends")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the figures as JSON on standard output")] = False,
+) -> None:
+    """Prorata under one kind of load."""
+    chosen = SCENARIOS[name]
+    with console.status(name) as status, rounds.venue() as (running, scratch):
+        findings = chosen.run(Place(running, scratch, status.update), orders or chosen.orders)
+    if as_json:
+        typer.echo(json.dumps(asdict(findings), indent=2))
+    else:
+        Console().print(report.of_scenario(chosen.question, findings))
 
 
 def _measured(peers: list[Peer], number: int, size: Size, status: Status, *, statements: bool) -> figures.Figures:

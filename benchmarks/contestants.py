@@ -1,6 +1,7 @@
 """How each of those measured is started. What runs in them, and why that is fair, is in `benchmarks.peers`."""
 
 import sys
+from collections.abc import Mapping
 
 from benchmarks.peer import Peer, Processes, Setting
 from benchmarks.surroundings import Surroundings
@@ -10,9 +11,24 @@ from worker.stack.processes import Process
 READY = log_says(" ready.")
 
 
-def _prorata(setting: Setting) -> Processes:
-    here = Surroundings.of(setting)
-    return Processes(here.own(), here.world(), here.variables)
+def prorata(
+    *,
+    load: str = "benchmarks.peers.prorata:ProrataLoad",
+    workers: Mapping[str, list[str]] | None = None,
+    chosen: Mapping[str, str] | None = None,
+) -> Peer:
+    """workers: command lines by name, in place of its usual three. chosen: PRORATA_ variables to set otherwise than usual."""
+
+    def arrange(setting: Setting) -> Processes:
+        here = Surroundings.of(setting, chosen)
+        own = here.own()
+        if workers is not None:
+            others = [process for process in own if not process.name.startswith("worker-")]
+            own = [*others, *(Process(name, line, READY, here.variables) for name, line in workers.items())]
+        return Processes(own, here.world(), {**here.variables, "BENCH_FOLDER": str(setting.folder)})
+
+    packages = ("celery", "sqlalchemy", "psycopg", "stripe")
+    return Peer("prorata", "Prorata, everything on", packages, arrange, load, needs_schema=True)
 
 
 def _celery(module: str, setting: Setting) -> Processes:
@@ -54,14 +70,7 @@ def _floor(setting: Setting) -> Processes:
 
 
 _ALL = (
-    Peer(
-        "prorata",
-        "Prorata, everything on",
-        ("celery", "sqlalchemy", "psycopg", "stripe"),
-        _prorata,
-        "benchmarks.peers.prorata:ProrataLoad",
-        needs_schema=True,
-    ),
+    prorata(),
     Peer(
         "bare_chain",
         "bare Celery chain of no-ops, prefork -c 2",

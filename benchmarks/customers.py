@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.accounts import Account, AccountKind, Contact, Language, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.catalogue import CatalogueVersion, Price, Product, Tier
+from models.orders import Quote
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.vat import BuyerType
@@ -86,14 +87,21 @@ def _known_to_the_provider() -> tuple[str, StoredPaymentMethod]:
 
 def place(session: Session, customer: Customer, cart: Sequence[CartLine] = CART) -> UUID:
     """Quote and order, as the API does."""
-    account = customer.account_id
-    quote = placement.quote(
-        session, account_id=account, contact_id=customer.contact_id, cart=cart, now=now(), policy=policy()
-    )
+    offered = quote(session, customer, cart)
     placed = placement.place(
-        session, quote_id=quote.id, account_id=account, idempotency_key=str(quote.id), api_key_id=None, now=now()
+        session,
+        quote_id=offered.id,
+        account_id=customer.account_id,
+        idempotency_key=str(offered.id),
+        api_key_id=None,
+        now=now(),
     )
     return placed.order.id
+
+
+def quote(session: Session, customer: Customer, cart: Sequence[CartLine] = CART) -> Quote:
+    account, contact = customer.account_id, customer.contact_id
+    return placement.quote(session, account_id=account, contact_id=contact, cart=cart, now=now(), policy=policy())
 
 
 def add_catalogue(session: Session) -> None:

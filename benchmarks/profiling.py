@@ -1,14 +1,14 @@
 """Where Prorata's processor time goes, step by step: py-spy looks at the three workers a hundred times a second during a burst.
 
-Only what runs is counted, never what waits. A sample belongs to the step on its stack (none: Celery itself) and to the library
+Only who holds the interpreter's lock is seen, so what waits is not. A sample belongs to the step on its stack (none: Celery itself) and to the library
 of its innermost known frame; milliseconds are the worker's processor time per order, shared out by samples.
 """
 
 import re
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +24,22 @@ BETWEEN = "between steps"
 RATE = 100
 
 LIBRARIES = {
-    "PDF": r"reportlab|tasks/documents|invoice_pdf",
-    "Stripe SDK": r"/(stripe|requests|urllib3)/|adapters/stripe|http/client",
-    "letters": r"/(jinja2|babel)/|tasks/(letters|locales)|gettext",
-    "SMTP and MIME": r"smtplib|/email/|adapters/(smtp|mime)|email_validator|/idna/|base64|quopri",
-    "psycopg": r"/psycopg",
-    "SQLAlchemy": r"/sqlalchemy/",
-    "logging": r"/structlog/|/logging/|/rich/",
-    "Celery": r"/(celery|kombu|billiard|vine|amqp)/",
-    "Redis client": r"/redis/",
-    "retries": r"/tenacity/",
-    "our own code": r"/(models|tasks|worker)/|^(models|tasks|worker)/",
+    "PDF": "reportlab|tasks/documents|.*invoice_pdf",
+    "Stripe SDK": "stripe|requests|urllib3|worker/adapters/stripe|http/client",
+    "letters": "jinja2|babel|tasks/letters|tasks/locales|gettext|<template>|tasks/letters/letter",
+    "SMTP and MIME": "smtplib|email/|email_validator|idna|base64|quopri|worker/adapters/(smtp|mime)",
+    "psycopg": "psycopg",
+    "SQLAlchemy": "sqlalchemy",
+    "logging": "structlog|logging|rich",
+    "Celery": "celery|kombu|billiard|vine|amqp",
+    "Redis client": "redis",
+    "retries": "tenacity",
+    "our own code": "models|tasks|worker",
 }
-"""by a pattern in the frame's file; the innermost frame that matches any decides"""
+"""by the beginning of the frame's file; the innermost frame that matches any decides"""
+
+Sample = tuple[list[str], int]
+"""a stack, outermost frame first, and how often it was seen"""
 
 _FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(:\d+)?\)$")
 
@@ -46,7 +49,7 @@ class Profile:
     milliseconds: dict[tuple[str, str], float]
     """per order, by step and library"""
     functions: Counter[str]
-    """samples by innermost function of ours or of a library"""
+    """the innermost ones, by how often they were seen"""
 
 
 def take(servers: Servers, scratch: Path, *, orders: int) -> Profile:
@@ -60,20 +63,23 @@ def take(servers: Servers, scratch: Path, *, orders: int) -> Profile:
             files = {name: exits.enter_context(_watching(pid, scratch / f"{name}.raw")) for name, pid in pids.items()}
             it.driver.burst(orders)
         spent = usage.processor(pids).since(before)
-    milliseconds: Counter[tuple[str, str]] = Counter()
+    return _summed({name: list(_samples(file)) for name, file in files.items()}, spent, orders)
+
+
+def _summed(seen: Mapping[str, list[Sample]], spent: Mapping[str, float], orders: int) -> Profile:
+    milliseconds: defaultdict[tuple[str, str], float] = defaultdict(float)
     functions: Counter[str] = Counter()
-    for name, file in files.items():
-        samples = list(_samples(file))
+    for name, samples in seen.items():
         total = sum(number for _, number in samples) or 1
         for stack, number in samples:
             milliseconds[_step(stack), _library(stack)] += spent[name] * 1000 / orders * number / total
-            functions[_innermost(stack)] += number
+            functions[stack[-1]] += number
     return Profile(dict(milliseconds), functions)
 
 
 @contextmanager
 def _watching(pid: int, file: Path) -> Iterator[Path]:
-    spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--format=raw"]
+    spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--gil", "--format=raw"]
     with file.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(
             [*spy, f"--rate={RATE}", f"--pid={pid}", f"--output={file}", "--duration=unlimited"], stdout=log, stderr=log
@@ -85,8 +91,7 @@ def _watching(pid: int, file: Path) -> Iterator[Path]:
         process.wait(timeout=60)
 
 
-def _samples(file: Path) -> Iterator[tuple[list[str], int]]:
-    """Stacks, outermost frame first, each with how often it was seen."""
+def _samples(file: Path) -> Iterator[Sample]:
     for line in file.read_text().splitlines():
         stack, _, number = line.rpartition(" ")
         yield stack.split(";"), int(number)
@@ -101,11 +106,8 @@ def _step(stack: list[str]) -> str:
 
 def _library(stack: list[str]) -> str:
     for frame in reversed(stack):
+        match = _FRAME.match(frame)
         for name, pattern in LIBRARIES.items():
-            if re.search(pattern, frame):
+            if match and re.match(pattern, match["file"].rpartition("site-packages/")[2]):
                 return name
     return "Python itself"
-
-
-def _innermost(stack: list[str]) -> str:
-    return stack[-1]

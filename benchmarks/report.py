@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.figures import OURS, Figures
+from benchmarks.scenarios.scenario import Findings
 
 WORDS = {
     "bare_chain": "a bare Celery chain's",
@@ -82,3 +83,11 @@ def _machine(figures: Figures) -> Text:
         f"{here['disk_sync_ms']:.1f} ms to the disk and back. {told}",
         style="dim",
     )
+
+
+def of_scenario(question: str, findings: Findings) -> Group:
+    rows = [Text(question, style="bold")]
+    for case, figures in findings.rows.items():
+        rows.append(Text(f"  {case:26}" + "   ".join(f"{name} {value:,.1f}" for name, value in figures.items())))
+    rows += [Text(f"  {name}: {ratio:.2f} x", style="bold") for name, ratio in findings.ratios.items()]
+    return Group(*rows)

@@ -1,7 +1,7 @@
 """One peer's turn: started, warmed up, measured in a burst and with one order alone, stopped."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +44,21 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A peer at work. own, world: process ids by name."""
+    """A peer at work. own, world: process ids by name; variables: what its driver was told."""
 
     driver: RemoteDriver
     own: dict[str, int]
     world: dict[str, int]
+    variables: Mapping[str, str]
+    database_url: str
 
 
-def take(peer: Peer, servers: Servers, folder: Path, size: Size) -> Turn:
+def take(
+    peer: Peer, servers: Servers, folder: Path, size: Size, *, first: Callable[[Started], None] = lambda _: None
+) -> Turn:
+    """first: what to do once everything runs, before the first order."""
     with started(peer, servers, folder) as it:
+        first(it)
         it.driver.prepare(size.warm_up)
         it.driver.burst(size.warm_up)
         it.driver.prepare(size.orders)
@@ -86,7 +92,7 @@ def started(peer: Peer, servers: Servers, folder: Path, *, log_statements: bool 
         own = {process.name: supervisor.children[process.name].pid for process in processes.own}
         world = {process.name: supervisor.children[process.name].pid for process in processes.world}
         try:
-            yield Started(at_work, _known(own | shared), _known(world))
+            yield Started(at_work, _known(own | shared), _known(world), processes.variables, url)
         except DriverFailed as error:
             for name in supervisor.failures():
                 raise ChildFailed(supervisor.children[name].obituary("ended by itself")) from error

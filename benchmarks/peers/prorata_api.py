@@ -1,0 +1,60 @@
+"""Prorata as its customers meet it: orders come in at the API, as many at once as there are connections."""
+
+import json
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from benchmarks.customers import quote
+from benchmarks.peers.environment import FOLDER
+from benchmarks.peers.prorata import ProrataLoad
+from tasks import api_keys
+from tasks.api_keys import Scope
+from tasks.wiring import begin
+from worker.settings import settings
+
+CONNECTIONS = 8
+ANSWERS = "answers.jsonl"
+"""in the turn's folder: how each order of the last burst was answered"""
+
+
+class ApiLoad(ProrataLoad):
+    """Quotes are asked for beforehand; what is sent is `POST /v1/orders`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._requests: list[str] = []
+        self._keys = 0
+
+    def prepare(self, orders: int) -> None:
+        with begin() as session:
+            customers = self._customers.add(session, orders)
+        with begin() as session:
+            self._keys += 1
+            accounts = [customer.account_id for customer in customers]
+            key = api_keys.issue(session, name=f"bench {self._keys}", scopes=list(Scope), account_ids=accounts)
+            for customer in customers:
+                quote_id = str(quote(session, customer).id)
+                request = {
+                    "path": "/v1/orders",
+                    "headers": {"Authorization": f"Bearer {key}", "Idempotency-Key": quote_id},
+                    "body": {"account_id": str(customer.account_id), "quote_id": quote_id},
+                }
+                self._requests.append(json.dumps(request))
+
+    def send(self, orders: int) -> None:
+        going, self._requests = self._requests[:orders], self._requests[orders:]
+        address = urlsplit(str(settings().public_url))
+        command = [sys.executable, "-m", "benchmarks.http_load", str(address.hostname), str(address.port)]
+        answered = subprocess.run(
+            [*command, str(CONNECTIONS)], input="\n".join(going), text=True, check=True, stdout=subprocess.PIPE
+        )
+        (FOLDER / ANSWERS).write_text(answered.stdout)
+
+
+class PlacingOnly(ApiLoad):
+    """Where no worker runs: an order is done once it is there."""
+
+    def done(self) -> int:
+        row = self._watching.execute("SELECT count(*) FROM orders").fetchone()
+        return int(row[0]) if row else 0

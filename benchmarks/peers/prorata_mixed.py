@@ -1,0 +1,60 @@
+"""Orders of all kinds: of ten, five purchases, two trials, two changes of seats, one with a card that is declined."""
+
+from itertools import cycle
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlalchemy.orm import Session
+
+from benchmarks.customers import CART, PRODUCT, Customer, place
+from benchmarks.peers.prorata import ProrataLoad
+from models.accounts import PaymentMethod
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
+from tasks import payment_details
+from tasks.wiring import begin
+
+TRIAL = [CartLine(Action.TRIAL, PRODUCT, "team", 5)]
+MORE_SEATS = [CartLine(Action.CHANGE, PRODUCT, "business", 12, Interval.MONTH)]
+KINDS = ("purchase", "trial", "purchase", "change", "purchase", "declined", "purchase", "trial", "purchase", "change")
+
+
+class MixedLoad(ProrataLoad):
+    """A change is ordered by whoever has bought before; the first round therefore only buys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._declined = self._refused_card()
+        self._bought: list[Customer] = []
+
+    def prepare(self, orders: int) -> None:
+        session = self._waiting.enter_context(begin())
+        kinds = cycle(KINDS if len(self._bought) >= orders else ("purchase", "trial", "purchase"))
+        placed, bought = [], []
+        for customer, kind in zip(self._customers.add(session, orders), kinds, strict=False):
+            if kind == "change":
+                customer = self._bought.pop()
+            placed.append(self._place(session, customer, kind))
+            if kind == "purchase":
+                bought.append(customer)
+        self._bought += bought
+        session.execute(
+            text("UPDATE orders SET wake_at = clock_timestamp() + interval '8 seconds' WHERE id = ANY(:placed)"),
+            {"placed": placed},
+        )
+
+    def _place(self, session: Session, customer: Customer, kind: str) -> UUID:
+        if kind == "declined":
+            method = update(PaymentMethod).where(PaymentMethod.account_id == customer.account_id)
+            session.execute(method.values(ref=self._declined))
+        return place(session, customer, {"trial": TRIAL, "change": MORE_SEATS}.get(kind, CART))
+
+    def _refused_card(self) -> str:
+        """Attaches well, and is declined when charged."""
+        with begin() as session:
+            (customer,) = self._customers.add(session, 1)
+        return payment_details.attach(customer.account_id, "pm_card_chargeCustomerFail").ref
+
+    def done(self) -> int:
+        row = self._watching.execute("SELECT count(*) FROM orders WHERE status <> 'open'").fetchone()
+        return int(row[0]) if row else 0

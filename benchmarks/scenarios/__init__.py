@@ -1,0 +1,1 @@
+"""Prorata under one kind of load each: `python -m benchmarks scenario NAME`."""

@@ -1,0 +1,74 @@
+"""A million old orders in the tables: whatever grows with the past must not slow the present."""
+
+import os
+
+import psycopg
+
+from benchmarks import turn
+from benchmarks.contestants import PEERS
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, rates
+from benchmarks.servers import plain
+from benchmarks.turn import Size, Started
+
+OLD = int(os.environ.get("BENCH_OLD_ORDERS", "1000000"))
+
+COPIED = ("quotes", "quote_lines", "orders", "order_lines", "order_events", "order_steps", "charge_attempts")
+"""in this order; `number` and `sequence`-like columns are given by the database, or left to it"""
+
+
+def run(place: Place, orders: int) -> Findings:
+    measured = {}
+    for case, number in {"empty": 0, f"{OLD:,} old orders": OLD}.items():
+        place.say(f"{case}: filling tables and measuring")
+
+        def fill(it: Started, number: int = number) -> None:
+            it.driver.prepare(1)
+            it.driver.burst(1)
+            multiply(it.database_url, number)
+
+        measured[case] = turn.take(
+            PEERS["prorata"], place.servers, place.scratch / case, Size(orders, 20, 40), first=fill
+        ).rate
+    old, empty = list(measured)[1], list(measured)[0]
+    return rates(measured, of=old, over=empty, called="with a million old orders over empty")
+
+
+def multiply(url: str, number: int) -> None:
+    """Copies of the one order there is, a month and more old, with ids of their own that sort before any new one."""
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # no foreign keys checked, no triggers
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(
+            "CREATE UNLOGGED TABLE copies AS SELECT gen_random_uuid() AS order_id, gen_random_uuid() AS quote_id"
+            " FROM generate_series(1, %d)" % number
+        )
+        for table in COPIED:
+            connection.execute(_copy(connection, table).encode())
+        connection.execute("DROP TABLE copies")
+        connection.execute("ANALYZE")
+
+
+def _copy(connection: psycopg.Connection, table: str) -> str:
+    """INSERT ... SELECT of every row of `table` once for each copy."""
+    columns = connection.execute(
+        "SELECT column_name, is_identity FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position",
+        [table],
+    ).fetchall()
+    kept = [str(name) for name, identity in columns if identity == "NO"]
+    values = ", ".join(_value(table, name) for name in kept)
+    return f"INSERT INTO {table} ({', '.join(kept)}) SELECT {values} FROM {table}, copies"
+
+
+def _value(table: str, column: str) -> str:
+    if column == "quote_id" or (table, column) == ("quotes", "id"):
+        return "copies.quote_id"
+    if column == "order_id" or (table, column) == ("orders", "id"):
+        return "copies.order_id"
+    if column in ("key", "idempotency_key"):
+        return "'copy:' || copies.order_id"
+    if column in ("created_at", "finished_at", "at", "updated_at"):
+        return f"{table}.{column} - interval '40 days'"
+    return f"{table}.{column}"
+
+
+SCENARIO = Scenario("Does a million old orders slow new ones?", 300, run)

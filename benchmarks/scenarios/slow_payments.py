@@ -1,0 +1,27 @@
+"""Payments that take 300 ms each: they wait on many threads, so they should hold nobody up."""
+
+import httpx
+
+from benchmarks import turn
+from benchmarks.contestants import PEERS
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, rates
+from benchmarks.turn import Size, Started
+
+LATENCY = 0.3
+
+
+def run(place: Place, orders: int) -> Findings:
+    measured = {}
+    for case, seconds in {"at once": 0.0, "300 ms": LATENCY}.items():
+        place.say(f"payments answered {case}")
+
+        def slow_down(it: Started, seconds: float = seconds) -> None:
+            url = f"{it.variables['PRORATA_STRIPE_API_BASE']}/_control/latency"
+            httpx.post(url, json={"seconds": seconds}, trust_env=False).raise_for_status()
+
+        size = Size(orders, 5, min(orders, 40))
+        measured[case] = turn.take(PEERS["prorata"], place.servers, place.scratch / case, size, first=slow_down).rate
+    return rates(measured, of="300 ms", over="at once", called="300 ms over none")
+
+
+SCENARIO = Scenario("Do payments that take 300 ms slow everything down?", 300, run)
