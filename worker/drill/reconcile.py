@@ -44,7 +44,7 @@ def reconcile(session: Session, books: Mapping[str, list[dict[str, Any]]], mails
     """Hold all orders against the books; call it once everything is quiet."""
     stripe, result = Books.read(books), Reconciled()
     orders = {order.id: order for order in session.scalars(select(Order).options(selectinload(Order.lines)))}
-    quoted = dict(session.execute(select(Quote.id, Quote.due_minor)).tuples().all())
+    quoted = {row[0]: row[1] for row in session.execute(select(Quote.id, Quote.due_minor))}
     known = _Known.read(session)
     result.orders = len(orders)
     result.charges = sum(map(len, stripe.paid.values()))
