@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from api_stub import quotes
 from api_stub.access import order_of
 from api_stub.amounts import Money, money
-from api_stub.reasons import next_step, reason_of
+from api_stub.reasons import next_step, reason_of, told
 from api_stub.schemas.lines import line_view
 from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
@@ -24,6 +24,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     """Raises Problem 404."""
     order = order_of(session, caller, order_id, selectinload(Order.lines))
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id))
+    text = told(session, order)
     return OrderView(
         id=order.id,
         number=order.number,
@@ -32,8 +33,9 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
         quote_id=order.quote_id,
         status=order.status,
         final=order.status in FINAL,
-        reason=reason_of(order),
-        next=next_step(order, _fresh_quote(session, order)),
+        status_text=text,
+        reason=reason_of(order, text),
+        next=next_step(order, text, _fresh_quote(session, order)),
         lines=[line_view(line, order.currency, order.language) for line in order.lines],
         totals=totals_view(order, order.language),
         payment=_payment(session, order),

@@ -1,6 +1,6 @@
 """What customers know things by: products and tiers by their names in the catalogue, a card by its brand and last digits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,7 +16,11 @@ from tasks.letters.names import ProductNames
 
 def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
     """The products and tiers of these lines."""
-    codes = {line.product_code for line in lines}
+    return named(session, {line.product_code for line in lines})
+
+
+def named(session: Session, codes: Collection[str]) -> ProductNames:
+    """Products by these codes, with all their tiers."""
     products = session.execute(select(Product.code, Product.name).where(Product.code.in_(codes)))
     tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name).where(Tier.product_code.in_(codes)))
     return ProductNames(

@@ -18,6 +18,7 @@ def engine(settings: Settings) -> Engine:
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # an SQL error in a log must not carry addresses
         connect_args={"connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))

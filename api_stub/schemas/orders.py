@@ -125,6 +125,7 @@ class OrderView(BaseModel):
     quote_id: UUID
     status: OrderStatus
     final: bool = Field(description="nothing will change any more")
+    status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None
     next: NextStep | None
     lines: list[LineView]

@@ -68,6 +68,10 @@ def refusal_text(refusal: Refusal, *, language: Language, seller: Seller, names:
             return _not_for_sale(w, facts, names)
         case RefusalCode.SEATS_BELOW_ASSIGNED:
             return _seats_below_assigned(w, facts)
+        case RefusalCode.LOWER_TIER if "support_case" in facts:
+            opened = w.say(_TEXTS[RefusalCode.LOWER_TIER], **_named(w, facts, seller, names))
+            number = w.say("Number of the support case: %(case)s.", case=str(facts["support_case"]))
+            return f"{opened} {number}"
         case code:
             return w.say(_TEXTS[code], **_named(w, facts, seller, names))
 

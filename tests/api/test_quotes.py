@@ -119,7 +119,7 @@ def test_fewer_seats_than_assigned_names_whom_to_unassign(world: World, api: Api
     refusal = answer.json()["refusals"][0]
     assert refusal["pointer"] == "/lines/0/seats"
     assert refusal["most_recent"] == ["c@x.example", "b@x.example"]
-    assert "at least 2 first; the last ones assigned were c@x.example, b@x.example" in refusal["detail"]
+    assert "unassign 2 users first; the most recently assigned are c@x.example and b@x.example" in refusal["detail"]
 
 
 def test_every_refusal_is_told_at_once(api: Api, ada: Customer) -> None:
