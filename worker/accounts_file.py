@@ -185,6 +185,8 @@ def _timezone(node: Node) -> str:
 
 def _email(node: Node) -> str:
     try:
-        return validate_email(text(node, longest=254), check_deliverability=False, test_environment=True).normalized.lower()
+        return validate_email(
+            text(node, longest=254), check_deliverability=False, test_environment=True
+        ).normalized.lower()
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None

@@ -76,7 +76,7 @@ def cancel(which: Which, by: By = None) -> None:
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        status = placement.cancel(session, order_id=order_id, by=f"cancelled by {by or _operator()}"[:60], now=now())
+        status = placement.cancel(session, order_id=order_id, by=by or _operator(), now=now())
     ended = status is OrderStatus.CANCELLED
     typer.echo("Cancelled." if ended else "It will be cancelled; what is charged, or being charged, goes back.")
 
