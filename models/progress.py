@@ -257,6 +257,15 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
     return called
 
 
+def waited_for_customer(session: Session, order: Order) -> bool:
+    """Whether a step of this revision stopped for payment details, or for another card."""
+    waiting = (OrderStatus.AWAITING_PAYMENT_DETAILS.value, OrderStatus.PAYMENT_DECLINED.value)
+    stopped = select(OrderStep.step).where(
+        OrderStep.order_id == order.id, OrderStep.revision == order.revision, OrderStep.outcome.in_(waiting)
+    )
+    return session.scalar(stopped.limit(1)) is not None
+
+
 def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
     """Keep the fresh quote that a waiting order may be confirmed with."""
     session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))

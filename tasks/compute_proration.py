@@ -42,6 +42,8 @@ def _compute(session: Session, order: Order) -> Outcome:
     lines = order_lines.of(session, order.id)
     try:
         differs = quoting.differences(order, lines, recompute(session, order, lines))
+        if _customer_came_back_late(session, order):
+            differs.append("period")
     except CartRefused as refused:
         if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
             quoting.reject(session, order, THIS, refused)
@@ -69,6 +71,16 @@ def _compute(session: Session, order: Order) -> Outcome:
         session, order, THIS, Outcome.DONE, facts={"net_minor": order.net_minor, "due_minor": order.due_minor}
     )
     return Outcome.DONE
+
+
+def _customer_came_back_late(session: Session, order: Order) -> bool:
+    """It waited for payment details until its quote had expired: a period from then would have begun long before it is paid.
+
+    An order that we kept waiting goes on as quoted.
+    """
+    if order.as_of + policy().quote_lifetime > now():
+        return False
+    return progress.waited_for_customer(session, order)
 
 
 def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.Draft:

@@ -236,6 +236,20 @@ def test_paying_again_finds_a_changed_price_before_any_charge(world: World) -> N
     assert world.charged(ada) == []
 
 
+def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world: World) -> None:
+    ada = world.customer(card=None)
+    order_id = world.buy(ada, purchase()).id
+    world.pass_time(days=2)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    order = world.run(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").period_start == world.time
+    assert world.charged(ada) == [119_00]
+
+
 def test_a_vat_number_that_turned_invalid_is_asked_for_and_its_correction_is_priced_anew(world: World) -> None:
     ada = world.customer(country="FR")
     world.grant(ada, 20_00)
