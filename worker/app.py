@@ -25,7 +25,11 @@ def _log(**_: Any) -> None:
 def _plug_in(**_: Any) -> None:
     """Before the pool forks: nothing connects yet, and children drop what they inherit."""
     plug_in_from_settings()
-    import_module("worker.rejected")  # connects to Celery's signals; only a worker has its modules loaded
+    for module in (
+        "worker.rejected",
+        "worker.watchdog",
+    ):  # connect to Celery's signals; only workers have its modules loaded
+        import_module(module)
 
 
 __all__ = ["app", "canary", "pipeline", "relay", "sweep", "webhooks"]

@@ -19,7 +19,10 @@ HEARD_FOR = 60
 
 
 @shared_task(name="canary", ignore_result=True)
-def canary(song: str) -> None:
+def canary(song: str | None) -> None:
+    """song: what to leave in Redis as a sign; None where being taken is sign enough."""
+    if song is None:
+        return
     with current_app.connection_for_write() as connection:
         client = connection.default_channel.client
         client.lpush(song, 1)

@@ -52,7 +52,9 @@ worker_consumer = "worker.rejected:Consumer"
 worker_send_task_events = True  # what Flower shows
 task_send_sent_event = True
 worker_hijack_root_logger = False
-worker_enable_remote_control = True
+# No `celery inspect` and no control in Flower: it costs a second connection, to PUBLISH/SUBSCRIBE, on which kombu 5.7 with redis 8
+# reads without a time limit. After Redis was killed and restarted, workers were found waiting there for ever, taking no orders.
+worker_enable_remote_control = False
 timezone = "UTC"
 
 beat_schedule = {
