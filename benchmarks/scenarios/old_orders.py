@@ -12,13 +12,15 @@ from benchmarks.turn import Size, Started
 
 OLD = int(os.environ.get("BENCH_OLD_ORDERS", "1000000"))
 
+EMPTY, FULL = "empty tables", f"{OLD:,} old orders"
+
 COPIED = ("quotes", "quote_lines", "orders", "order_lines", "order_events", "order_steps", "charge_attempts")
 """in this order; `number` and `sequence`-like columns are given by the database, or left to it"""
 
 
 def run(place: Place, orders: int) -> Findings:
     measured = {}
-    for case, number in {"empty": 0, f"{OLD:,} old orders": OLD}.items():
+    for case, number in {EMPTY: 0, FULL: OLD}.items():
         place.say(f"{case}: filling tables and measuring")
 
         def fill(it: Started, number: int = number) -> None:
@@ -26,11 +28,9 @@ def run(place: Place, orders: int) -> Findings:
             it.driver.burst(1)
             multiply(it.database_url, number)
 
-        measured[case] = turn.take(
-            PEERS["prorata"], place.servers, place.scratch / case, Size(orders, 20, 40), first=fill
-        ).rate
-    old, empty = list(measured)[1], list(measured)[0]
-    return rates(measured, of=old, over=empty, called="with a million old orders over empty")
+        size = Size(orders, 20, 40)
+        measured[case] = turn.take(PEERS["prorata"], place.servers, place.scratch / case, size, first=fill).rate
+    return rates(measured, of=FULL, over=EMPTY, called="with old orders over without")
 
 
 def multiply(url: str, number: int) -> None:
@@ -38,10 +38,10 @@ def multiply(url: str, number: int) -> None:
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # no foreign keys checked, no triggers
         connection.execute("SET synchronous_commit = off")
-        connection.execute(
-            "CREATE UNLOGGED TABLE copies AS SELECT gen_random_uuid() AS order_id, gen_random_uuid() AS quote_id"
-            " FROM generate_series(1, %d)" % number
+        copies = (
+            f"SELECT gen_random_uuid() AS order_id, gen_random_uuid() AS quote_id FROM generate_series(1, {number:d})"
         )
+        connection.execute(f"CREATE UNLOGGED TABLE copies AS {copies}".encode())
         for table in COPIED:
             connection.execute(_copy(connection, table).encode())
         connection.execute("DROP TABLE copies")
