@@ -13,6 +13,11 @@ from typing import Any
 
 Answer = dict[str, Any]
 
+CONNECTIONS = 8
+"""at once, as the scenarios use it"""
+ANSWERS = "answers.jsonl"
+"""in a turn's folder: how each request of the last burst was answered"""
+
 
 async def send(requests: list[dict[str, Any]], host: str, port: int, concurrency: int) -> list[Answer]:
     answers: list[Answer] = [{} for _ in requests]

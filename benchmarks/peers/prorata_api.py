@@ -6,16 +6,13 @@ import sys
 from urllib.parse import urlsplit
 
 from benchmarks.customers import quote
+from benchmarks.http_load import ANSWERS, CONNECTIONS
 from benchmarks.peers.environment import FOLDER
 from benchmarks.peers.prorata import ProrataLoad
 from tasks import api_keys
 from tasks.api_keys import Scope
 from tasks.wiring import begin
 from worker.settings import settings
-
-CONNECTIONS = 8
-ANSWERS = "answers.jsonl"
-"""in the turn's folder: how each order of the last burst was answered"""
 
 
 class ApiLoad(ProrataLoad):

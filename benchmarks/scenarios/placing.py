@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
-from benchmarks.peers.prorata_api import ANSWERS, CONNECTIONS
+from benchmarks.http_load import ANSWERS, CONNECTIONS
 from benchmarks.scenarios.sale import read
 from benchmarks.scenarios.scenario import Findings, Place, Scenario
 from benchmarks.turn import start_all, started

@@ -8,7 +8,7 @@ import psycopg
 
 from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
-from benchmarks.peers.prorata_api import ANSWERS
+from benchmarks.http_load import ANSWERS
 from benchmarks.scenarios.scenario import Findings, Place, Scenario
 from benchmarks.servers import plain
 from benchmarks.turn import started
