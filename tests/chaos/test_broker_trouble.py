@@ -131,6 +131,21 @@ def test_a_worker_takes_messages_again_after_its_connections_were_left_half_open
     assert eventually(running.is_healthy, within=40)
 
 
+def test_a_worker_takes_messages_again_after_redis_was_killed_and_lost_everything(
+    running: Running, redis_server: RedisServer
+) -> None:
+    for _ in range(3):
+        redis_server.kill()
+        redis_server.restart()
+        assert eventually(running.is_healthy)
+
+
+def test_a_worker_waits_nowhere_without_a_time_limit(running: Running) -> None:
+    """No connection of it subscribes to anything: see worker_enable_remote_control."""
+    assert running.broker.pubsub_numpat() == 0
+    assert running.broker.pubsub_channels() == []
+
+
 def test_a_worker_that_takes_no_messages_fails_its_health_check_though_it_runs(running: Running) -> None:
     with frozen_child(running.child):
         assert not running.is_healthy(within=1)
