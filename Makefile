@@ -52,8 +52,8 @@ bench: .venv-bench/.complete  ## measurements, side by side (ARGS=--short for tw
 	@.venv-bench/bin/python -m pip install -qq --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 
-drill: setup  ## kill and cut off parts of the running stack, and see that no order is lost
-	@.venv/bin/prorata drill $(ARGS)
+drill: setup  ## kill at every place of every step, then a storm of faults over 10,000 orders (ARGS="storm --seed 7" for one of them)
+	@$(if $(ARGS),.venv/bin/prorata drill $(ARGS),.venv/bin/prorata drill && .venv/bin/prorata drill storm --orders 10000 --minutes 20)
 
 compose-test: setup  ## docker-compose.yml up, the end-to-end tests against it from outside, and down again
 	@$(IN_VENV) tests.e2e.run_against_compose $(ARGS)

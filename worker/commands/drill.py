@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -43,9 +44,10 @@ def crashes(
     """Kill a process with -9 at every named place of every step, and check every order. Exit status 1 if anything is wrong."""
     if context.invoked_subcommand is not None:
         return
-    with _folder(folder) as place, ground(place, say=_say) as prepared:
-        report = crash.run(prepared, planned=waves(rounds), progress=_waves)
-    _end(showing.crash_as_json(report), report.passed, as_json, lambda console: showing.show_crash(report, console))
+    with _folder(folder) as place:
+        with ground(place, say=_say) as prepared:
+            report = crash.run(prepared, planned=waves(rounds), progress=_waves)
+        _end(showing.crash_as_json(report), report.passed, as_json, lambda console: showing.show_crash(report, console))
 
 
 @drill.command()
@@ -59,13 +61,10 @@ def storm(
     """Every kind of fault while orders are placed; then every order is held against Stripe's books and the mailbox."""
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     _say(f"seed {chosen}")
-    with (
-        _folder(folder) as place,
-        proxies(place) as between,
-        ground(place, detour=between.detour, say=_say) as prepared,
-    ):
-        report = run_storm(prepared, between, orders=orders, seed=chosen, seconds=minutes * 60, progress=_happening)
-    _end(showing.storm_as_json(report), report.passed, as_json, lambda console: showing.show_storm(report, console))
+    with _folder(folder) as place:
+        with proxies(place) as between, ground(place, detour=between.detour, say=_say) as prepared:
+            report = run_storm(prepared, between, orders=orders, seed=chosen, seconds=minutes * 60, progress=_happening)
+        _end(showing.storm_as_json(report), report.passed, as_json, lambda console: showing.show_storm(report, console))
 
 
 def _end(said: dict[str, Any], passed: bool, as_json: bool, show: "showing.Show") -> None:
@@ -91,8 +90,14 @@ def _waves(done: int, of: int, what: str) -> None:
 
 @contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
+    """A scratch folder stays where the drill failed: its logs say why."""
     if given is not None:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="prorata-drill-") as scratch:
-        yield Path(scratch)
+    scratch = Path(tempfile.mkdtemp(prefix="prorata-drill-"))
+    try:
+        yield scratch
+    except BaseException:
+        _say(f"logs and data: {scratch}")
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)

@@ -18,8 +18,8 @@ from worker.drill.journeys import Journey, for_orders
 from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.watch import Watch
 
-QUIET_WITHIN = 300.0
-"""seconds after the storm in which every order has to end"""
+QUIET_WITHIN, PER_ORDER = 300.0, 0.1
+"""seconds after the storm in which every order has to end, and more of them for each"""
 LASTING_SHARE, LONGEST = 0.1, 60.0
 """what lasts a while lasts a tenth of the storm, a minute at most"""
 
@@ -42,9 +42,14 @@ class StormReport:
     seconds: float = 0.0
 
     @property
+    def patience(self) -> float:
+        """Seconds after the storm in which all has to be quiet."""
+        return QUIET_WITHIN + PER_ORDER * self.wanted
+
+    @property
     def troubles(self) -> list[str]:
         lost = [f"{each.key}: {each.trouble}" for each in self.bought if each.trouble]
-        quiet = [] if self.quiet_after is not None else [f"not quiet {QUIET_WITHIN:g} s after the storm"]
+        quiet = [] if self.quiet_after is not None else [f"not quiet {self.patience:g} s after the storm"]
         never = [
             f"{fault.name} never struck: {self.missed.get(fault.name)}"
             for fault in FAULTS
@@ -99,7 +104,7 @@ class _Storm:
             ) as http,
         ):
             self.began = time.monotonic()
-            shop = Shop(http, watch, deadline=self.began + self.seconds + QUIET_WITHIN)
+            shop = Shop(http, watch, deadline=self.began + self.seconds + self.report.patience)
             buying = [
                 asyncio.create_task(self._customer(shop, *each, after=0.7 * self.seconds * number / len(everybody)))
                 for number, each in enumerate(everybody)
@@ -153,12 +158,12 @@ class _Storm:
     async def _quiet(self, watch: Watch, buying: "Sequence[asyncio.Task[None]]") -> None:
         ended = time.monotonic()
         left: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]] = buying
-        while left and time.monotonic() < ended + QUIET_WITHIN + 10:
+        while left and time.monotonic() < ended + self.report.patience + 10:
             _, left = await asyncio.wait(left, timeout=5)
             self.say(f"{len(left)} customers still buy")
         await asyncio.gather(*buying)
         try:
-            await watch.quiet(within=max(5.0, ended + QUIET_WITHIN - time.monotonic()))
+            await watch.quiet(within=max(5.0, ended + self.report.patience - time.monotonic()))
         except TimeoutError as error:
             self.say(str(error))
         else:
