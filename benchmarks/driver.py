@@ -1,4 +1,4 @@
-"""`python -m benchmarks.driver PEER`: sends orders to a peer and sees them done, told how by lines on its standard input.
+"""`python -m benchmarks.driver MODULE:LOAD`: sends orders to a peer and sees them done, told how by lines on its standard input.
 
 prepare N · burst N (seconds from the first sent to the last done) · alone N (seconds of each, one after the other).
 Each line is answered by a line of JSON.
@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.contestants import PEERS
 from benchmarks.peer import Load, wait_for
 
 ALONE_PAUSE, BURST_PAUSE = 0.001, 0.02
@@ -47,7 +46,7 @@ class Driver:
 
 def main() -> None:
     say = answering()
-    driver = Driver(pkgutil.resolve_name(PEERS[sys.argv[1]].load)())
+    driver = Driver(pkgutil.resolve_name(sys.argv[1])())
     commands: dict[str, Callable[[int], object]] = {
         "prepare": driver.prepare,
         "burst": driver.burst,

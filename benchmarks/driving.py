@@ -49,11 +49,11 @@ class RemoteDriver:
 
 
 @contextmanager
-def driver(peer: str, variables: Mapping[str, str], folder: Path) -> Iterator[RemoteDriver]:
+def driver(load: str, variables: Mapping[str, str], folder: Path) -> Iterator[RemoteDriver]:
     log = folder / "driver.log"
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.driver", peer],
+            [sys.executable, "-m", "benchmarks.driver", load],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=written,

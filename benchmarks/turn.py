@@ -87,7 +87,7 @@ def started(peer: Peer, servers: Servers, folder: Path, *, log_statements: bool 
         setting = Setting(url, servers.redis.url, folder, supervisor.port)
         processes = peer.arrange(setting)
         start_all(supervisor, [*processes.world, *processes.own])
-        at_work = exits.enter_context(driver(peer.name, processes.variables, folder))
+        at_work = exits.enter_context(driver(peer.load, processes.variables, folder))
         shared = {"postgres": servers.postgres.child.pid, "redis": servers.redis.child.pid, "driver": at_work.pid}
         own = {process.name: supervisor.children[process.name].pid for process in processes.own}
         world = {process.name: supervisor.children[process.name].pid for process in processes.world}
