@@ -6,6 +6,7 @@ a growing delay (beyond the last retry the sweep goes on); anything unexpected i
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import wraps
@@ -46,8 +47,16 @@ class Outcome(StrEnum):
     """not now; the sweep takes it up again"""
 
 
-_claimed: ContextVar[Order | None] = ContextVar("claimed", default=None)
-"""the order this thread's step has taken, with its lease"""
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a failing step needs to know of the order it took; the order itself is unreadable after a rollback."""
+
+    token: UUID | None = None
+    restarts: int = 0
+
+
+_claimed: ContextVar[_Claim] = ContextVar("claimed", default=_Claim())  # noqa: B039 - frozen
+"""what this thread's step has taken"""
 
 _GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 
@@ -72,7 +81,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
 
 def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
-    _claimed.set(None)
+    _claimed.set(_Claim())
     try:
         return function(order_id)
     except LeaseLost:
@@ -86,7 +95,7 @@ def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, th
             raise _retry(task, error, retry_policy.delay(task.request.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:
-            progress.park(session, order_id, error=f"{this}: {error}", token=_token())
+            progress.park(session, order_id, error=f"{this}: {error}", token=_claimed.get().token)
         raise
     except Exception as error:
         _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
@@ -96,8 +105,8 @@ def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, th
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
     """Claim the order for a step; None where the step has nothing to do (see `why_not`)."""
     order = progress.claim(session, order_id, this, lease=policy().lease)
-    _claimed.set(order)
     if order is not None and order.lease_token is not None:
+        _claimed.set(_Claim(order.lease_token, order.restarts))
         leases.keeper.hold(order.id, order.lease_token)
     return order
 
@@ -136,13 +145,8 @@ def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -
             session,
             order_id,
             this,
-            _token(),
+            claimed.token,
             delay=delay,
-            grace=retry_policy.restart_delay(claimed.restarts if claimed else 0),
+            grace=retry_policy.restart_delay(claimed.restarts),
             error=f"{this}: {type(error).__name__}: {error}",
         )
-
-
-def _token() -> UUID | None:
-    claimed = _claimed.get()
-    return claimed.lease_token if claimed else None

@@ -13,6 +13,7 @@ from worker.wiring import plug_in_from_settings
 app = Celery("prorata", set_as_current=True)
 app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"
+app.set_default()  # for every thread: the API publishes from one of its own
 app.finalize()
 
 

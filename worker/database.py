@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
 from worker.settings import Settings
 
 

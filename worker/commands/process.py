@@ -45,7 +45,6 @@ def worker_command(
         f"--pool={pool or own_pool}",
         f"--concurrency={concurrency or own_concurrency}",
         "--loglevel=INFO",
-        "--include=models.tables",  # a foreign key to a table that nobody imported would fail at the first flush
         "--without-mingle",
         "--without-gossip",
     ]

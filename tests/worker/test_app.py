@@ -1,0 +1,42 @@
+"""What every process of ours can count on once it has imported the application."""
+
+import os
+import subprocess
+import sys
+
+SETTINGS = {
+    "PRORATA_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none",
+    "PRORATA_BROKER_URL": "redis://:secret@127.0.0.1:1/7",
+    "PRORATA_STRIPE_API_KEY": "sk_test_none",
+    "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_none",
+    "PRORATA_SMTP_HOST": "127.0.0.1",
+}
+
+
+def output_of(program: str) -> list[str]:
+    """In a process of its own: the application reads its settings while it is imported."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(
+        command, env={**os.environ, **SETTINGS}, check=True, capture_output=True, text=True
+    ).stdout.split()
+
+
+def test_every_thread_publishes_to_the_broker_of_the_settings() -> None:
+    program = """
+import threading
+import worker.app
+from tasks.validate_cart import validate_cart
+def say(): print(validate_cart.app.main, validate_cart.app.conf.broker_url)
+say()
+thread = threading.Thread(target=say); thread.start(); thread.join()
+"""
+    assert output_of(program) == ["prorata", "redis://:secret@127.0.0.1:1/7"] * 2
+
+
+def test_a_process_with_a_database_knows_every_table() -> None:
+    program = """
+import worker.database
+from models.base import Base
+print(len([key for table in Base.metadata.sorted_tables for key in table.foreign_keys if key.column is not None]) > 20)
+"""
+    assert output_of(program) == ["True"]
