@@ -29,7 +29,15 @@ def set_up_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "stripe", "urllib3", "celery.app.trace", "celery.worker.strategy", "celery.beat"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "stripe",
+        "urllib3",
+        "celery.app.trace",
+        "celery.worker.strategy",
+        "celery.beat",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
