@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.rules.proration import Granularity
+from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -38,7 +39,9 @@ class SmtpTls(StrEnum):
 class Settings(BaseSettings):
     """Names, defaults and meaning of the PRORATA_* variables. Where there is no default, the variable must be set."""
 
-    model_config = SettingsConfigDict(env_prefix="PRORATA_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PRORATA_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     environment: str = Field("development", pattern="^(development|test|production)$")
 
@@ -93,6 +96,14 @@ class Settings(BaseSettings):
     log_folder: Path | None = None
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
+
+    @field_validator("seller_country")
+    @classmethod
+    def _taxes_are_known(cls, value: str) -> str:
+        known = sorted({*STATES, *HOME})
+        if value not in known:
+            raise ValueError(f"must be a country whose VAT is known: {', '.join(known)}")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from api_stub.demo import running as demo
 from worker.processes import PortReservation, reserve_port
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ def environment(project: str, ports: Mapping[str, PortReservation]) -> dict[str,
         "PRORATA_POSTGRES_PASSWORD": secrets.token_hex(16),
         "PRORATA_REDIS_PASSWORD": secrets.token_hex(16),
         "PRORATA_STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
+        **demo.SETTINGS,
         "PRORATA_FLOWER_LOGIN": f"test:{secrets.token_hex(8)}",
         **{f"PRORATA_{name.upper()}_PORT": str(reservation.port) for name, reservation in ports.items()},
     }

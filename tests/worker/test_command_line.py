@@ -78,6 +78,16 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -
     assert "secret" not in ended.err
 
 
+def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": "US"})
+    assert ended.status == 2
+    assert "PRORATA_SELLER_COUNTRY: Value error, must be a country whose VAT is known: AT, BE" in ended.err
+
+
+def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
+    assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": ""}).status == 0
+
+
 def test_settings_shows_every_variable_and_no_secret(prorata: Command) -> None:
     ended = prorata("settings", **SETTINGS)
     assert ended.status == 0
