@@ -29,7 +29,8 @@ class MixedLoad(ProrataLoad):
 
     def prepare(self, orders: int) -> None:
         session = self._waiting.enter_context(begin())
-        kinds = cycle(KINDS if len(self._bought) >= orders else ("purchase", "trial", "purchase"))
+        enough = len(self._bought) > orders * KINDS.count("change") / len(KINDS)
+        kinds = cycle(KINDS if enough else ("purchase", "trial", "purchase"))
         placed, bought = [], []
         for customer, kind in zip(self._customers.add(session, orders), kinds, strict=False):
             if kind == "change":

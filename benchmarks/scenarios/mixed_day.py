@@ -22,8 +22,10 @@ FAULTS = ("rate_limit", "unavailable", "connection_reset", "server_error_after_e
 
 def run(place: Place, orders: int) -> Findings:
     with started(MIXED, place.servers, place.scratch / "day") as it:
-        it.driver.prepare(20)
-        it.driver.burst(20)
+        place.say("the evening before: those who will change what they have, buy it")
+        before = orders // 2
+        it.driver.prepare(before)
+        it.driver.burst(before)
         place.say(f"{orders} mixed orders, one request in twenty to the payment provider fails")
         it.driver.prepare(orders)
         _trouble(it)
