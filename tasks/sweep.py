@@ -32,8 +32,9 @@ BACKLOG = 50
 @shared_task(name="sweep", ignore_result=True)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
-    busy = queues_are_busy()
-    touched = sum(_visit(order_id, busy=busy) for order_id in _standing_still())
+    if queues_are_busy():
+        _leave_in_queue()
+    touched = sum(_visit(order_id) for order_id in _standing_still())
     with begin() as session:
         _end_trials(session)
         _beat(session, "sweep")
@@ -54,19 +55,34 @@ def queues_are_busy() -> bool:
             return False
 
 
+def _leave_in_queue() -> None:
+    """Orders that nobody has begun wait in a queue. All in one statement: to look at each would make the queue longer still."""
+    never_begun = (Order.restarts == 0, Order.lease_token.is_(None), Order.next_attempt_at.is_(None))
+    due = select(Order.id).where(
+        Order.status == OrderStatus.OPEN, Order.wake_at <= func.clock_timestamp(), *never_begun
+    )
+    with begin() as session:
+        session.execute(
+            update(Order)
+            .where(Order.id.in_(due.with_for_update(skip_locked=True)))
+            .values(wake_at=func.clock_timestamp() + progress.GRACE)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def _standing_still() -> list[UUID]:
     with begin() as session:
         query = select(Order.id).where(Order.wake_at <= func.clock_timestamp()).order_by(Order.wake_at).limit(BATCH)
         return list(session.scalars(query))
 
 
-def _visit(order_id: UUID, *, busy: bool) -> bool:
+def _visit(order_id: UUID) -> bool:
     """Each order in a transaction of its own: none waits for another, and trouble with one is not the others'."""
     query = select(Order).where(Order.id == order_id, Order.wake_at <= func.clock_timestamp())
     try:
         with begin() as session:
             order = session.scalar(query.with_for_update(skip_locked=True))
-            return order is not None and _look_after(session, order, busy=busy)
+            return order is not None and _look_after(session, order)
     except OperationalError:
         raise
     except Exception:
@@ -74,10 +90,10 @@ def _visit(order_id: UUID, *, busy: bool) -> bool:
         return False
 
 
-def _look_after(session: Session, order: Order, *, busy: bool) -> bool:
+def _look_after(session: Session, order: Order) -> bool:
     match order.status:
         case OrderStatus.OPEN:
-            return _restart(session, order, busy=busy)
+            return _restart(session, order)
         case OrderStatus.AWAITING_AUTHENTICATION:
             return _ask_about_authentication(session, order)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
@@ -92,13 +108,12 @@ def _look_after(session: Session, order: Order, *, busy: bool) -> bool:
     return False
 
 
-def _restart(session: Session, order: Order, *, busy: bool) -> bool:
+def _restart(session: Session, order: Order) -> bool:
     """Publish what is left of its chain; an order restarted too often without progress is parked for a person.
 
-    One that still lies in the outbox, or may lie in a long queue, is not lost and only looked at again later.
+    One that still lies in the outbox is not lost and only looked at again later.
     """
-    never_started = order.restarts == 0 and order.lease_token is None and order.next_attempt_at is None
-    if (busy and never_started) or _lies_in_outbox(session, order):
+    if _lies_in_outbox(session, order):
         _sleep(session, order.id, progress.GRACE)
         return False
     if order.restarts >= policy().max_restarts:
