@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models import progress
 from models.messages import Heartbeat, OutboxMessage
-from models.orders import Order, OrderedProduct
+from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
 from tasks import retry_policy
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 BATCH = 200
 BACKLOG = 50
 """messages in a queue beyond which orders are taken to be waiting in it, not lost"""
+LONGEST_QUEUE = timedelta(minutes=2)
+"""how long an order is taken to be waiting in it; publishing it again is harmless, and makes the queue longer"""
 
 
 @shared_task(name="sweep", ignore_result=True)
@@ -56,10 +58,15 @@ def queues_are_busy() -> bool:
 
 
 def _leave_in_queue() -> None:
-    """Orders that nobody has begun wait in a queue. All in one statement: to look at each would make the queue longer still."""
+    """Orders that nobody has begun wait in a queue. All in one statement: to look at each would make the queue longer still.
+
+    Not for ever: one that has not moved for `LONGEST_QUEUE` may have been lost with the queue it was in.
+    """
     never_begun = (Order.restarts == 0, Order.lease_token.is_(None), Order.next_attempt_at.is_(None))
+    lately = OrderEvent.at > func.clock_timestamp() - LONGEST_QUEUE
+    moved = select(OrderEvent.id).where(OrderEvent.order_id == Order.id, lately).exists()
     due = select(Order.id).where(
-        Order.status == OrderStatus.OPEN, Order.wake_at <= func.clock_timestamp(), *never_begun
+        Order.status == OrderStatus.OPEN, Order.wake_at <= func.clock_timestamp(), *never_begun, moved
     )
     with begin() as session:
         session.execute(
