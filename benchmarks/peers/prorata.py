@@ -7,9 +7,11 @@ scenario of its own.
 """
 
 from contextlib import ExitStack
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from benchmarks.customers import Customers, add_catalogue, place
 from benchmarks.peers.environment import UNLOGGED
@@ -22,6 +24,9 @@ from worker.wiring import plug_in_from_settings
 
 
 class ProrataLoad:
+    known_by, over = "id", "status = 'completed'"
+    """the column that the orders on their way are found by, and when one has gone all the way"""
+
     def __init__(self) -> None:
         self.app = application.app
         plug_in_from_settings()
@@ -29,17 +34,22 @@ class ProrataLoad:
             add_catalogue(session)
         self._customers = Customers()
         self._waiting = ExitStack()
+        self._under_way: set[UUID] = set()
+        self._done = 0
         url = plain(settings().database_url.get_secret_value())
         self._watching = psycopg.connect(url, autocommit=True, options=UNLOGGED)
 
     def prepare(self, orders: int) -> None:
         """Placed, but seen by nobody before `send`."""
         session = self._waiting.enter_context(begin())
-        placed = [place(session, customer) for customer in self._customers.add(session, orders)]
+        self._placed(session, [place(session, customer) for customer in self._customers.add(session, orders)])
+
+    def _placed(self, session: Session, ids: list[UUID]) -> None:
         session.execute(
-            text("UPDATE orders SET wake_at = clock_timestamp() + interval '8 seconds' WHERE id = ANY(:placed)"),
-            {"placed": placed},
+            text("UPDATE orders SET wake_at = clock_timestamp() + interval '8 seconds' WHERE id = ANY(:ids)"),
+            {"ids": ids},
         )
+        self._under_way.update(ids)
 
     def send(self, orders: int) -> None:
         """All that were prepared."""
@@ -48,5 +58,9 @@ class ProrataLoad:
         relay.publish_pending()
 
     def done(self) -> int:
-        row = self._watching.execute("SELECT count(*) FROM orders WHERE status = 'completed'").fetchone()
-        return int(row[0]) if row else 0
+        """Looks at those under way only, however many old orders there are."""
+        query = f"SELECT {self.known_by} FROM orders WHERE {self.known_by} = ANY(%s) AND {self.over}"
+        arrived = {row[0] for row in self._watching.execute(query.encode(), [list(self._under_way)])}
+        self._under_way -= arrived
+        self._done += len(arrived)
+        return self._done

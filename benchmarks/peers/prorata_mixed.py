@@ -3,7 +3,7 @@
 from itertools import cycle
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from benchmarks.customers import CART, PRODUCT, Customer, place
@@ -22,6 +22,8 @@ KINDS = ("purchase", "trial", "purchase", "change", "purchase", "declined", "pur
 class MixedLoad(ProrataLoad):
     """A change is ordered by whoever has bought before; the first round therefore only buys."""
 
+    over = "status <> 'open'"
+
     def __init__(self) -> None:
         super().__init__()
         self._declined = self._refused_card()
@@ -39,10 +41,7 @@ class MixedLoad(ProrataLoad):
             if kind == "purchase":
                 bought.append(customer)
         self._bought += bought
-        session.execute(
-            text("UPDATE orders SET wake_at = clock_timestamp() + interval '8 seconds' WHERE id = ANY(:placed)"),
-            {"placed": placed},
-        )
+        self._placed(session, placed)
 
     def _place(self, session: Session, customer: Customer, kind: str) -> UUID:
         if kind == "declined":
@@ -55,7 +54,3 @@ class MixedLoad(ProrataLoad):
         with begin() as session:
             (customer,) = self._customers.add(session, 1)
         return payment_details.attach(customer.account_id, "pm_card_chargeCustomerFail").ref
-
-    def done(self) -> int:
-        row = self._watching.execute("SELECT count(*) FROM orders WHERE status <> 'open'").fetchone()
-        return int(row[0]) if row else 0

@@ -15,7 +15,7 @@ OLD = int(os.environ.get("BENCH_OLD_ORDERS", "1000000"))
 EMPTY, FULL = "empty tables", f"{OLD:,} old orders"
 
 COPIED = ("quotes", "quote_lines", "orders", "order_lines", "order_events", "order_steps", "charge_attempts")
-"""in this order; `number` and `sequence`-like columns are given by the database, or left to it"""
+"""in this order; what the database numbers itself, it numbers"""
 
 
 def run(place: Place, orders: int) -> Findings:
@@ -66,6 +66,8 @@ def _value(table: str, column: str) -> str:
         return "copies.order_id"
     if column in ("key", "idempotency_key"):
         return "'copy:' || copies.order_id"
+    if (table, column) == ("charge_attempts", "ref"):
+        return "'copy_' || copies.order_id"
     if column in ("created_at", "finished_at", "at", "updated_at"):
         return f"{table}.{column} - interval '40 days'"
     return f"{table}.{column}"
