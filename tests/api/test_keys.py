@@ -24,6 +24,8 @@ ROUTES = [
     ("POST", "/v1/orders/{order}/payment-method", "orders:write"),
     ("POST", "/v1/orders/{order}/confirm", "orders:write"),
     ("POST", "/v1/orders/{order}/cancel", "orders:write"),
+    ("GET", "/v1/quotes/{quote}/explanation", "orders:read"),
+    ("GET", "/v1/orders/{order}/explanation", "orders:read"),
     ("GET", "/v1/orders/{order}/invoices", "orders:read"),
     ("GET", "/v1/orders/{order}/invoice.pdf", "orders:read"),
     ("GET", "/v1/orders/{order}/invoice.html", "orders:read"),

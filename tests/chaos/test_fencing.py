@@ -39,7 +39,7 @@ async def charged_by_two_workers(prepared: Ground) -> Bought:
         Watch(prepared.begin) as watch,
         httpx.AsyncClient(base_url=stack.addresses.api, headers=headers, timeout=30, trust_env=False) as http,
     ):
-        shop = Shop(http, watch, deadline=time.monotonic() + 120)
+        shop = Shop(http, watch, deadline=time.monotonic() + 300)
         order_id = await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
         await watch.happens(order_id, "charge.attempted", within=60)
         with frozen(stack, "worker-payments"):
@@ -48,7 +48,7 @@ async def charged_by_two_workers(prepared: Ground) -> Bought:
             )
             await watch.happens(order_id, "collect_payment.done", within=90)
             assert STALE not in stack.processes.children["worker-payments"].output()
-        await asyncio.wait_for(asyncio.to_thread(said, prepared), 60)
+        await asyncio.wait_for(asyncio.to_thread(said, prepared), 120)
         await shop.follow(bought)
     return bought
 
@@ -59,7 +59,7 @@ def another() -> list[str]:
 
 def said(prepared: Ground) -> None:
     """Returns once the first worker has said that the order is another's."""
-    give_up_at = time.monotonic() + 50
+    give_up_at = time.monotonic() + 110
     while STALE not in prepared.stack.processes.children["worker-payments"].output():
         assert time.monotonic() < give_up_at, "the stale worker never said that the order is another's"
         time.sleep(0.1)

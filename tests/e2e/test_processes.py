@@ -24,9 +24,12 @@ print("grandchildren", *pids, flush=True)
 time.sleep(600)
 """
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from worker.processes import Supervisor, log_says
+# Whoever runs the tests may have them ignored (nohup, a shell's &), and what is ignored stays so in a child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with Supervisor(Path(sys.argv[1]), grace=1) as processes:
     child = processes.start("child", [sys.executable, "-c", sys.argv[2]], ready=log_says("grandchildren"))
     print(child.pid, *child.output().split()[1:], flush=True)
