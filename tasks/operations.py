@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import progress
+from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.cart import Action
@@ -67,6 +68,11 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     )
     if session.scalar(charge) is None:
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to give back to one")
+    if credited := _credited(session, order_id):
+        raise NotPossible(
+            f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
+            "already; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+        )
     for line in order.lines:
         _end_purchase(session, order, line.action, line.subscription_id, now)
     progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
@@ -74,6 +80,14 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))
+
+
+def _credited(session: Session, order_id: UUID) -> int:
+    """What the order itself has put on the balance: VAT that was not due after all, a charge that had to be rounded up."""
+    query = select(func.sum(LedgerMovement.amount_minor)).where(
+        LedgerMovement.order_id == order_id, LedgerMovement.kind == MovementKind.CREDITED
+    )
+    return int(session.scalar(query) or 0)
 
 
 def _end_purchase(session: Session, order: Order, action: Action, subscription_id: UUID | None, now: datetime) -> None:

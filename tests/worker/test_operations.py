@@ -8,7 +8,7 @@ from models.states import FORWARD, OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import operations, order_story
 from tasks.operations import NotPossible
-from tests.support.world import World, change, purchase, trial
+from tests.support.world import MONTH, World, change, purchase, trial
 
 
 def parked_before(world: World, step: Step, **account: str | None) -> UUID:
@@ -116,6 +116,17 @@ def test_balance_that_paid_goes_back_with_the_refund(world: World) -> None:
     refund(world, order_id)
     world.run(order_id)
     assert (world.given_back(ada), world.balance(ada)) == ([100_00], 19_00)
+
+
+def test_what_the_order_put_on_the_balance_is_not_given_a_second_time(world: World) -> None:
+    noor = world.customer(country="KW", currency="KWD")
+    world.reprice("desk", "team", MONTH, 10_001)
+    order = world.buy(noor, purchase(seats=1))
+    assert (order.due_minor, world.balance(noor)) == (10_010, 9)
+    with pytest.raises(NotPossible, match=r"^9 KWD \(minor units\) of what order"):
+        refund(world, order.id)
+    assert world.given_back(noor) == []
+    assert world.subscription(noor, "desk").status is SubscriptionStatus.ACTIVE
 
 
 def test_a_change_is_not_refunded_and_nothing_is_touched(world: World) -> None:
