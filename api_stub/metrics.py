@@ -11,9 +11,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.messages import Heartbeat, OutboxMessage, WebhookReceived
+from models.messages import Heartbeat, OutboxMessage, SentLetter, WebhookReceived
 from models.orders import Order
-from models.states import OrderStatus
+from models.rejected_messages import RejectedMessage
+from models.states import LetterStatus, OrderStatus
 from tasks.wiring import begin
 
 router = APIRouter(tags=["operations"])
@@ -35,6 +36,8 @@ class _Books(Collector):
             yield _by_status(session)
             yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
             yield _gauge("prorata_webhooks_waiting", "Notifications not acted on yet", _webhooks(session))
+            yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
+            yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
             yield _gauge("prorata_oldest_open_order_seconds", "Age of the oldest open order", _oldest(session))
             yield _heartbeats(session)
 
@@ -58,8 +61,13 @@ def _by_status(session: Session) -> Metric:
     return family
 
 
-def _count(session: Session, table: type[OutboxMessage]) -> float:
+def _count(session: Session, table: type[OutboxMessage | RejectedMessage]) -> float:
     return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _undeliverable(session: Session) -> float:
+    refused = select(func.count()).select_from(SentLetter).where(SentLetter.status == LetterStatus.UNDELIVERABLE)
+    return session.scalar(refused) or 0
 
 
 def _webhooks(session: Session) -> float:

@@ -16,6 +16,7 @@ from api_stub.rate_limit import RateLimit
 from models.messages import Heartbeat, WebhookReceived
 from tasks import placement, wiring
 from tests.api.conftest import Api, problem, purchase
+from tests.support import world as worlds
 from tests.support.stripe_stand_in import WEBHOOK_SECRET
 from tests.support.world import Customer, World
 from worker.database import Transactions
@@ -160,6 +161,18 @@ def test_metrics_count_orders_backlog_and_requests(world: World, api: Api, ada: 
     assert 'prorata_orders{status="open"} 1.0' in lines
     assert 'prorata_orders{status="needs_attention"} 0.0' in lines
     assert "prorata_outbox_backlog 1.0" in lines
+    assert "prorata_rejected_messages 0.0" in lines
+
+
+def test_metrics_count_letters_that_nobody_takes(world: World, api: Api, ada: Customer) -> None:
+    world.mailbox.fail("address_refused", recipient=ada.email)
+    world.buy(ada, worlds.purchase())
+    assert "prorata_letters_undeliverable 2.0" in api.get("/metrics").text.splitlines()
+
+
+def test_metrics_count_requests(world: World, api: Api, ada: Customer) -> None:
+    api.order(ada, purchase())
+    lines = api.get("/metrics").text.splitlines()
     assert any(
         line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
     )
