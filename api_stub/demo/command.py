@@ -100,7 +100,7 @@ def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, 
     for name, complaints in results.complaints.items():
         for complaint in complaints:
             console.print(f"[red]{escape(name)}: {escape(complaint)}[/]", highlight=False)
-    for difference in (*results.books.differences, *results.letters.differences):
+    for difference in (*results.books.differences, *results.letters.differences, *results.ledger):
         console.print(f"[red]{escape(difference)}[/]", highlight=False)
     wrong = sum(bool(complaints) for complaints in results.complaints.values())
     books, letters = results.books, results.letters
@@ -109,6 +109,7 @@ def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, 
         f"Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders "
         f"{'DO NOT agree' if books.differences else 'agree'}.",
         f"{letters.sent} emails sent, {letters.arrived} arrived.",
+        f"prorata ledger verify: {len(results.ledger) or 'no'} differences.",
     ):
         console.print(line, highlight=False, style="bold")
 

@@ -53,10 +53,13 @@ class Results:
     """by the sample order's name; empty lists where all is as it must be"""
     books: Reconciliation
     letters: Post
+    ledger: tuple[str, ...]
+    """what `prorata ledger verify` finds; nothing, where every amount works out again"""
 
     @property
     def as_expected(self) -> bool:
-        return not any(self.complaints.values()) and not self.books.differences and not self.letters.differences
+        wrong = (*self.complaints.values(), self.books.differences, self.letters.differences, self.ledger)
+        return not any(wrong)
 
 
 def prepare(backstage: Backstage, addresses: Addresses) -> Prepared:
@@ -87,7 +90,8 @@ def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder]
     played = [course.played[sample.name] for sample in samples]
     orders = [prepared.upstream.order(order["id"]) for order in prepared.upstream.orders()]
     letters = reconcile_letters(orders, addresses.mailbox, prepared.backstage.mail_domain)
-    return Results(played, course.complaints, reconcile(orders, addresses.stripe), letters)
+    books, ledger = reconcile(orders, addresses.stripe), prepared.backstage.ledger_differences()
+    return Results(played, course.complaints, books, letters, ledger)
 
 
 class _Course:

@@ -13,6 +13,12 @@ from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.payments import check_payments
 
 
+def of_one_moment(session: Session) -> Session:
+    """Orders may be at work meanwhile: all that is read is as it was when reading began. Before the session's first statement."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session
+
+
 def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
     """Reads only. Where orders are at work meanwhile, give it a session of isolation REPEATABLE READ: one moment for all it reads."""
     found = [difference for books in read(session, account_id) for difference in _check(books)]

@@ -50,6 +50,10 @@ def test_every_letter_that_an_order_tells_of_arrived_once(results: Results) -> N
     assert results.letters.arrived >= results.letters.sent > 0
 
 
+def test_everything_about_money_works_out_again(results: Results) -> None:
+    assert results.ledger == ()
+
+
 def test_the_sample_covers_five_languages_and_six_currencies(results: Results) -> None:
     accounts = accounts_file.read(sample.ACCOUNTS).accounts
     ordering = [account.columns for account in accounts if account.code in {each.account for each in SAMPLES}]

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.orm import Session
 
 from models import ledger as movements
 from models.accounts import Account
 from models.ledger import LedgerMovement
 from tasks.ledger_check.differences import Difference
-from tasks.ledger_check.verify import verify
+from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.wiring import begin
 from worker.accounts_file import account_called
 from worker.commands.order_views import major
@@ -53,19 +52,13 @@ def check(
     """Work everything about money out again from what happened; each difference is named, and the exit status is 1 if there is one."""
     plug_in_from_settings()
     with begin() as session:
-        found = verify(_of_one_moment(session), account_called(account) if account else None)
+        found = verify(of_one_moment(session), account_called(account) if account else None)
     if as_json:
         typer.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
     else:
         Console().print(_differences(found) if found else "[green]Everything agrees.[/]")
     if found:
         raise typer.Exit(1)
-
-
-def _of_one_moment(session: Session) -> Session:
-    """Orders may be at work meanwhile: all that is read is as it was when reading began."""
-    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    return session
 
 
 def _table(rows: Sequence[LedgerMovement]) -> Table:
