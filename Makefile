@@ -31,7 +31,7 @@ demo: setup  ## sample orders through the whole stack, from real processes to a 
 	@.venv/bin/prorata demo $(if $(KEEP),--keep)
 
 test: setup  ## all tests, on real PostgreSQL and Redis (ARGS="-k vat" for pytest, JOBS=1 for one process)
-	@$(IN_VENV) pytest -n $(JOBS) --dist loadfile -q $(ARGS)
+	@$(IN_VENV) pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 test-money: setup  ## the laws of money with many more examples
 	@PRORATA_LONG=1 $(IN_VENV) pytest -n $(JOBS) -q tests/rules tests/ledger $(ARGS)
