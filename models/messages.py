@@ -22,7 +22,7 @@ class OutboxMessage(Base):
 
 
 class SentLetter(Base):
-    """An email of an order, at most one of each kind and revision. The text itself is not kept."""
+    """An email of an order, at most one of each kind. The text itself is not kept."""
 
     __tablename__ = "sent_letters"
 
@@ -48,6 +48,9 @@ class WebhookReceived(Base):
     charge_ref: Mapped[str | None] = mapped_column(String(255))
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[CreatedAt]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    """tries to act on it that failed; it is tried again, ever more slowly, until it is handled"""
+    next_attempt_at: Mapped[datetime | None]
     handled_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(200))
 

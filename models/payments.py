@@ -36,6 +36,8 @@ class ChargeAttempt(Base):
     decline_code: Mapped[str | None] = mapped_column(String(60))
     action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[CreatedAt]
+    asked_at: Mapped[datetime | None]
+    """when the provider was last about to be asked to make it; committed before it is"""
     settled_at: Mapped[datetime | None]
 
 
