@@ -1,8 +1,10 @@
 """Every setting, read once at start from the environment (prefix PRORATA_); nobody else reads the environment."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr
     """postgresql+psycopg://user:password@host/database"""
-    database_pool_size: int = Field(5, ge=1, le=100)
+    database_pool_size: int = Field(10, ge=1, le=100)
     broker_url: SecretStr
     """redis:// or rediss:// with password and database number"""
 
@@ -55,7 +57,7 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr
     stripe_api_base: AnyHttpUrl | None = None
     """None is Stripe itself"""
-    stripe_timeout_seconds: float = Field(8.0, gt=0, le=80)
+    stripe_timeout_seconds: float = Field(8.0, gt=0, le=45)
     vies_base_url: AnyHttpUrl | None = None
     """None is the European Commission's service"""
     vies_timeout_seconds: float = Field(5.0, gt=0, le=60)
@@ -93,7 +95,6 @@ class Settings(BaseSettings):
 
     max_restarts: int = Field(10, ge=1)
     sweep_seconds: float = Field(2.0, gt=0, le=60)
-    log_folder: Path | None = None
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
 
@@ -156,6 +157,28 @@ class Settings(BaseSettings):
         )
 
 
+def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
+    """Which settings belong to development, and what each must be instead; before any invoice or letter bears them."""
+    for name in ("seller_name", "seller_address", "mail_from", "support_email"):
+        if getattr(chosen, name) == Settings.model_fields[name].default:
+            yield name, "in production must be yours, not the example"
+    if "seller_country" not in chosen.model_fields_set:
+        yield "seller_country", "in production must be given"
+    if chosen.public_url.scheme != "https":
+        yield "public_url", "in production must start with https://"
+    if chosen.stripe_api_key.get_secret_value().startswith("sk_test_"):
+        yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
+    if chosen.smtp_tls is SmtpTls.NONE and not _is_loopback(chosen.smtp_host):
+        yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process. Raises SettingsError that names what to set."""
@@ -164,11 +187,18 @@ def settings() -> Settings:
 
 def read() -> Settings:
     try:
-        return Settings()  # type: ignore[call-arg]
+        chosen = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        wrong = "\n".join(f"  {_variable(e['loc'])}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"These settings are missing or wrong; set them in the environment:\n{wrong}") from None
+        raise _refused([(_name(e["loc"]), e["msg"]) for e in error.errors()]) from None
+    if chosen.environment == "production" and (unfit := list(unfit_for_production(chosen))):
+        raise _refused(unfit)
+    return chosen
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    return "PRORATA_" + "_".join(str(part) for part in location).upper()
+def _refused(wrong: list[tuple[str, str]]) -> SettingsError:
+    lines = "\n".join(f"  PRORATA_{name.upper()}: {why}" for name, why in wrong)
+    return SettingsError(f"These settings are missing or wrong; set them in the environment:\n{lines}")
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return "_".join(str(part) for part in location)

@@ -20,6 +20,17 @@ SETTINGS = {
     "PRORATA_SMTP_HOST": "127.0.0.1",
 }
 
+PRODUCTION = SETTINGS | {
+    "PRORATA_ENVIRONMENT": "production",
+    "PRORATA_STRIPE_API_KEY": "sk_live_secret",
+    "PRORATA_SELLER_NAME": "Kanban SAS",
+    "PRORATA_SELLER_COUNTRY": "FR",
+    "PRORATA_SELLER_ADDRESS": "1 rue de la Paix, 75002 Paris",
+    "PRORATA_MAIL_FROM": "billing@kanban.example",
+    "PRORATA_SUPPORT_EMAIL": "help@kanban.example",
+    "PRORATA_PUBLIC_URL": "https://billing.kanban.example",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -86,6 +97,57 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
 
 def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
     assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": ""}).status == 0
+
+
+def test_production_refuses_what_belongs_to_development_and_names_all_of_it(prorata: Command) -> None:
+    ended = prorata(
+        "settings",
+        **SETTINGS | {"PRORATA_ENVIRONMENT": "production", "PRORATA_SMTP_HOST": "mail", "PRORATA_SMTP_TLS": "none"},
+    )
+    assert ended.status == 2
+    assert [line.strip().partition(":")[0] for line in ended.err.splitlines()[1:]] == [
+        "PRORATA_SELLER_NAME",
+        "PRORATA_SELLER_ADDRESS",
+        "PRORATA_MAIL_FROM",
+        "PRORATA_SUPPORT_EMAIL",
+        "PRORATA_SELLER_COUNTRY",
+        "PRORATA_PUBLIC_URL",
+        "PRORATA_STRIPE_API_KEY",
+        "PRORATA_SMTP_TLS",
+    ]
+    assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({"PRORATA_SELLER_NAME": "Prorata GmbH"}, "PRORATA_SELLER_NAME"),
+        ({"PRORATA_SELLER_COUNTRY": ""}, "PRORATA_SELLER_COUNTRY"),
+        ({"PRORATA_PUBLIC_URL": "http://billing.kanban.example"}, "PRORATA_PUBLIC_URL"),
+        ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
+        ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
+        ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
+    ],
+)
+def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str, str], named: str) -> None:
+    ended = prorata("settings", **PRODUCTION | chosen)
+    assert ended.status == 2
+    assert [line.strip().partition(":")[0] for line in ended.err.splitlines()[1:]] == [named]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"PRORATA_SELLER_COUNTRY": "DE"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "localhost"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "::1"},
+        {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
+    ],
+)
+def test_production_takes_what_a_seller_chose(prorata: Command, chosen: dict[str, str]) -> None:
+    assert prorata("settings", **PRODUCTION | chosen).status == 0
 
 
 def test_settings_shows_every_variable_and_no_secret(prorata: Command) -> None:
