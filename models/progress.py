@@ -18,12 +18,15 @@ from models import ledger
 from models.base import uuid7
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
-from models.states import FINAL, OrderStatus, PaymentKind, Step, steps_from
+from models.states import BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
 
 GRACE = timedelta(seconds=8)
 """How long an order may stand between two steps before the sweep looks after it."""
 
 _GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
+
+
+_NEEDS_ATTENTION = "needs-attention"
 
 
 class LeaseLost(Exception):
@@ -170,7 +173,7 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
         )
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
-            reason="needs-attention",
+            reason=func.coalesce(Order.reason, _NEEDS_ATTENTION),  # why it turned back is still to be told
             last_error=error[:2000],
             lease_token=None,
             lease_until=None,
@@ -194,7 +197,7 @@ def reopen(session: Session, order_id: UUID, *, waiting_in: tuple[OrderStatus, .
         .values(
             status=OrderStatus.OPEN,
             next_step=step,
-            reason=None,
+            reason=func.nullif(Order.reason, _NEEDS_ATTENTION) if step in BACK else None,
             reason_facts=None,
             attempts=0,
             restarts=0,
@@ -243,7 +246,7 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
         .where(Order.id == order_id, Order.status == ended_as)
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
-            reason="needs-attention",
+            reason=func.coalesce(Order.reason, _NEEDS_ATTENTION),  # why it turned back is still to be told
             next_step=step,
             last_error=error[:2000],
             finished_at=None,

@@ -57,6 +57,10 @@ FORWARD = (
 BACK = (Step.REFUND_PAYMENT, Step.SEND_REFUND_NOTICE)
 
 
+AFTER_ACTIVATION = FORWARD[FORWARD.index(Step.ACTIVATE_SUBSCRIPTION) + 1 :]
+"""what was bought is active: too late to cancel"""
+
+
 def steps_from(step: Step) -> tuple[Step, ...]:
     """What is left of the way that `step` lies on, `step` included."""
     way = FORWARD if step in FORWARD else BACK
@@ -81,6 +85,10 @@ class AttemptStatus(StrEnum):
     CANCELED = "canceled"
     VOID = "void"
     """the provider swears it never charged under this key, and the key is spent"""
+
+
+ATTEMPT_OVER = frozenset({AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID})
+"""the attempt took no money, and takes none any more"""
 
 
 class RefundState(StrEnum):

@@ -16,7 +16,7 @@ from models import progress
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import AttemptStatus, OrderStatus, Step
+from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, Step
 from tasks import cancellation
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
@@ -48,10 +48,9 @@ class Plan:
 
 def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
     """The attempt that has taken, or may yet take, the money."""
-    over = (AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID)
     return session.scalar(
         select(ChargeAttempt)
-        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status.not_in(over))
+        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status.not_in(ATTEMPT_OVER))
         .execution_options(populate_existing=True)
     )
 
@@ -63,8 +62,11 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
         return Plan(Move.RETRIEVE, attempt, request)
-    key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
-    return Plan(Move.FIND if key_may_be_forgotten else Move.CHARGE, attempt, request)
+    if attempt.created_at < now() - policy().charge_key_lifetime:
+        return Plan(Move.FIND, attempt, request)
+    attempt.asked_at = now()
+    session.flush()
+    return Plan(Move.CHARGE, attempt, request)
 
 
 def new_attempt(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
@@ -87,7 +89,10 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
 
 
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
-    """The provider has no charge of this attempt and its key can make none any more. Raises LeaseLost."""
+    """The provider has no charge of this attempt, and no request for it is under way any more. Raises LeaseLost.
+
+    Should money arrive on it all the same, the webhook finds it and gives it back.
+    """
     progress.still_ours(session, order)
     _settle(session, attempt, AttemptStatus.VOID)
 

@@ -21,7 +21,7 @@ from tasks.wiring import begin, now, payments, policy, vat_registry
 THIS = Step.COLLECT_PAYMENT
 
 UNDER_WAY = timedelta(seconds=60)
-"""how long a request that nobody waits for any more may still reach the provider"""
+"""how long a request that nobody waits for any more may still reach the provider; longer than any time limit of a call"""
 
 
 @step
@@ -124,6 +124,14 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
             return payments().cancel_charge(ref, key=f"{request.key}:cancel")
         case Move.FIND:
             return _find(order, planned) or _never_made(order, planned)
+        case Move.CHARGE:
+            return _make(order, planned)
+    raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
+
+
+def _make(order: Order, planned: Plan) -> Charge:
+    """Create and confirm; the same key again gives the same charge. A doubtful answer is looked up."""
+    request = planned.request
     try:
         return payments().charge(request)
     except PaymentMethodRefused as refused:
@@ -145,8 +153,8 @@ def _find(order: Order, planned: Plan) -> Charge | None:
 
 def _never_made(order: Order, planned: Plan) -> Charge:
     """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way."""
-    young = planned.attempt.created_at > now() - UNDER_WAY
-    if planned.move is Move.FIND and young:
+    asked_at = planned.attempt.asked_at or planned.attempt.created_at
+    if planned.move is Move.FIND and asked_at > now() - UNDER_WAY:
         raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=30)
     with begin() as session:
         charging.void(session, order, planned.attempt)

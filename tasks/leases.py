@@ -6,13 +6,13 @@ free again one lease later.
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from models import progress
 from tasks.wiring import begin, policy
@@ -26,7 +26,6 @@ class Keeper:
     def __init__(self) -> None:
         self._held: dict[UUID, UUID] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         os.register_at_fork(after_in_child=self._forget)
 
@@ -45,7 +44,7 @@ class Keeper:
     def hold(self, order_id: UUID, token: UUID) -> None:
         with self._lock:
             self._held[order_id] = token
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
         self._mine.order_id = order_id
@@ -57,7 +56,7 @@ class Keeper:
     def _renew_for_ever(self) -> None:
         while True:
             lease: timedelta = policy().lease
-            self._wake.wait(lease.total_seconds() / 3)
+            time.sleep(lease.total_seconds() / 3)
             with self._lock:
                 held = dict(self._held)
             if held:
@@ -67,7 +66,7 @@ class Keeper:
         try:
             with begin() as session:
                 progress.renew(session, held, lease=lease)
-        except DBAPIError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do better; without rounds every lease runs out
             log.warning("leases not renewed", orders=len(held), error=type(error).__name__)
 
     def _forget(self) -> None:

@@ -12,12 +12,19 @@ from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.cart import Action
-from models.states import BACK, FORWARD, AttemptStatus, OrderStatus, Step, SubscriptionStatus, steps_from
+from models.states import (
+    AFTER_ACTIVATION,
+    ATTEMPT_OVER,
+    BACK,
+    FORWARD,
+    AttemptStatus,
+    OrderStatus,
+    Step,
+    SubscriptionStatus,
+    steps_from,
+)
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
 from tasks.order_story import Story, UnknownOrder
-
-_OVER = (AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID)
-_AFTER_ACTIVATION = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
 
 
 class NotPossible(Exception):
@@ -114,12 +121,12 @@ def _end_purchase(session: Session, order: Order, action: Action, subscription_i
 
 
 def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
-    charged = any(charge.status not in _OVER for charge in story.charges)
+    charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
     if first is stands_at or (first in BACK and stands_at in BACK):
         return
     if first in FORWARD and stands_at in BACK:
         raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
-    if first in BACK and stands_at in _AFTER_ACTIVATION:
+    if first in BACK and stands_at in AFTER_ACTIVATION:
         raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
     if first in BACK and first is not Step.REFUND_PAYMENT:
         raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
@@ -127,7 +134,7 @@ def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
         return
     if FORWARD.index(first) > FORWARD.index(stands_at):
         raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that")
-    if stands_at in _AFTER_ACTIVATION and first not in _AFTER_ACTIVATION:
+    if stands_at in AFTER_ACTIVATION and first not in AFTER_ACTIVATION:
         raise NotPossible(f"what it bought is active; begin with {stands_at}")
     if charged and FORWARD.index(first) < FORWARD.index(Step.COLLECT_PAYMENT):
         raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")

@@ -20,7 +20,7 @@ from models.base import uuid7
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderLine, PricedLine, Quote
 from models.rules.cart import CartLine
-from models.states import BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
 from tasks.cancellation import REASON
 from tasks.policy import Policy
@@ -165,8 +165,12 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime) -> Order
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=REASON, by=by
         )
         return OrderStatus.CANCELLED
-    if order.status in FINAL or order.next_step in _PAST_RECALL:
+    if order.status in FINAL or order.next_step in AFTER_ACTIVATION:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+    if order.next_step in BACK and order.status is OrderStatus.NEEDS_ATTENTION:
+        raise PlacementRefused(
+            "too-late", "The order is being undone already, and our team is looking after its refund."
+        )
     if order.cancel_requested_at is None and order.next_step not in BACK:
         session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now))
         progress.note(session, order_id, "order.cancel_requested", {"by": by})
@@ -180,8 +184,6 @@ SETTLEMENT = (
     "currency", "net_minor", "tax_minor", "total_minor", "balance_used_minor", "due_minor", "to_balance_minor",
     "digest", "as_of", "vat_number", "vat_set_aside",
 )  # fmt: skip
-
-_PAST_RECALL = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
 
 
 def priced(line: PricedLine) -> dict[str, object]:

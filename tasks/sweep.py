@@ -19,7 +19,7 @@ from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
-from tasks import retry_policy
+from tasks import charging, retry_policy
 from tasks.wiring import begin, now, policy
 
 log = structlog.get_logger()
@@ -141,7 +141,9 @@ def _lies_in_outbox(session: Session, order: Order) -> bool:
 
 def _ask_about_authentication(session: Session, order: Order) -> bool:
     """No webhook came: let the payment step ask the provider; past its time the order is cancelled on the same way."""
-    if order.created_at < now() - policy().waiting_lifetime and order.cancel_requested_at is None:
+    attempt = charging.live_attempt(session, order.id)
+    waits_since = attempt.created_at if attempt is not None else order.created_at
+    if waits_since < now() - policy().waiting_lifetime and order.cancel_requested_at is None:
         session.execute(update(Order).where(Order.id == order.id).values(cancel_requested_at=now()))
         progress.note(session, order.id, "order.cancel_requested", {"by": "sweep"})
     return progress.reopen(

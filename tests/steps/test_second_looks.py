@@ -1,0 +1,59 @@
+"""What a second look at the pipeline's corners found: long waits, parked ways back, late cancellations."""
+
+from datetime import timedelta
+
+import pytest
+
+from models import progress
+from models.states import OrderStatus, Step
+from tasks import leases, sweep
+from tasks.placement import PlacementRefused
+from tests.support.world import World, purchase
+
+ASKS_BANK, DECLINES = "pm_card_authenticationRequired", "pm_card_chargeCustomerFail"
+
+
+def test_an_authentication_has_its_whole_time_however_long_the_cards_before_it_took(world: World) -> None:
+    world.policy(quote_lifetime=timedelta(days=365))
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.time = world.order(order_id).created_at.replace(microsecond=0) + timedelta(days=8)
+    world.give_card(ada, ASKS_BANK)
+    world.pay_again(order_id)
+    world.run(order_id)
+    world.let_waits_run_out(order_id)
+    sweep.sweep()
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert "order.cancel_requested" not in world.timeline(order_id)
+
+
+def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.cancel(order_id)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    world.park(order_id)
+    with world.begin() as session:
+        waiting = (OrderStatus.NEEDS_ATTENTION,)
+        assert progress.reopen(session, order_id, waiting_in=waiting, step=Step.REFUND_PAYMENT, why="resumed")
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
+
+
+def test_an_order_parked_on_its_way_back_is_not_cancelled_a_second_time(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.cancel(order_id)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    world.park(order_id)
+    with pytest.raises(PlacementRefused, match="being undone already"):
+        world.cancel(order_id)
+
+
+def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_connections() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(leases, "begin", out_of_connections)
+    keeper = leases.Keeper()
+    keeper._renew({}, timedelta(seconds=8))  # says so in the log, and comes back
