@@ -23,3 +23,8 @@ def delay(tries: int, *, asked: float | None, spread: float | None = None) -> ti
 def restart_delay(restarts: int) -> timedelta:
     """How long the sweep leaves an order alone after its n-th restart: 8, 16, 32 ... s, at most 10 minutes."""
     return timedelta(seconds=min(8.0 * 2 ** min(restarts, 10), 600.0))
+
+
+def event_delay(failures: int) -> timedelta:
+    """How long a webhook that failed `failures` times before waits after failing again: 10, 20, 40 ... s, at most an hour."""
+    return timedelta(seconds=min(10.0 * 2 ** min(failures, 10), 3600.0))

@@ -1,10 +1,11 @@
 """The provider's notifications: stored raw, once, before anything is made of them; then the object itself is asked for."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from celery import shared_task
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from models.messages import WebhookReceived
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, OrderStatus, RefundState, Step
-from tasks import refunding
+from tasks import refunding, retry_policy
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
@@ -36,35 +37,48 @@ def receive(payload: bytes, signature: str) -> str:
 
 @shared_task(name="handle_webhooks", ignore_result=True)
 def handle_webhooks() -> int:
-    """Act on what is stored and not handled yet; returns how many. What must wait stays and is tried again by the next run."""
+    """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly."""
     handled = 0
-    for event_id, kind, charge_ref in _waiting():
+    for event_id, kind, charge_ref, attempts in _due():
+        values: dict[str, Any]
         try:
             outcome = _handle(kind, charge_ref) if charge_ref is not None else "not about a charge"
-        except TemporarilyUnavailable as error:
-            log.warning("webhook waits", event_id=event_id, error=str(error))
-            break
         except OperationalError:
             raise
+        except TemporarilyUnavailable as error:
+            log.warning("webhook waits", event_id=event_id, error=str(error))
+            values = _again(attempts, error)
         except Exception as error:  # one event that cannot be handled must not stop those behind it
             log.exception("webhook cannot be handled", event_id=event_id)
-            outcome = f"failed: {type(error).__name__}: {error}"[:200]
-        with begin() as session:
+            values = _again(attempts, error)
+        else:
             values = {"handled_at": now(), "outcome": outcome}
+            handled += 1
+        with begin() as session:
             session.execute(update(WebhookReceived).where(WebhookReceived.id == event_id).values(**values))
-        handled += 1
     return handled
 
 
-def _waiting(limit: int = 100) -> list[tuple[str, str, str | None]]:
+def _due(limit: int = 100) -> list[tuple[str, str, str | None, int]]:
     with begin() as session:
         query = (
-            select(WebhookReceived.id, WebhookReceived.type, WebhookReceived.charge_ref)
-            .where(WebhookReceived.handled_at.is_(None))
+            select(WebhookReceived.id, WebhookReceived.type, WebhookReceived.charge_ref, WebhookReceived.attempts)
+            .where(
+                WebhookReceived.handled_at.is_(None),
+                or_(WebhookReceived.next_attempt_at.is_(None), WebhookReceived.next_attempt_at <= now()),
+            )
             .order_by(WebhookReceived.received_at)
             .limit(limit)
         )
-        return [(row[0], row[1], row[2]) for row in session.execute(query)]
+        return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
+
+
+def _again(attempts: int, error: Exception) -> dict[str, Any]:
+    return {
+        "attempts": attempts + 1,
+        "next_attempt_at": now() + retry_policy.event_delay(attempts),
+        "outcome": f"failed: {type(error).__name__}: {error}"[:200],
+    }
 
 
 def _handle(kind: str, charge_ref: str) -> str:

@@ -346,6 +346,7 @@ def test_unexpected_money_goes_back_although_the_first_answer_is_lost(world: Wor
     world.notify(late)
     assert world.refunds(order_id) == [("pending", 119_00)]
     world.stripe.calm()
+    world.pass_time(seconds=10)
     webhooks.handle_webhooks()
     assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
 
@@ -364,11 +365,48 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
     assert world.refunds(order_id) == [("succeeded", 119_00), ("succeeded", 119_00)]
 
 
-def test_one_event_that_cannot_be_handled_does_not_stop_the_next(world: World) -> None:
+def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
+    """Event -> failed tries, and seconds until the next, of those that are not handled."""
+    rows = world.rows(WebhookReceived, handled_at=None)
+    return {
+        row.id: (row.attempts, row.next_attempt_at and (row.next_attempt_at - world.time).total_seconds())
+        for row in rows
+    }
+
+
+def test_one_event_that_cannot_be_handled_does_not_stop_the_next_and_is_not_forgotten(world: World) -> None:
     ada = world.customer(card=ASKS_BANK)
     order = world.buy(ada, purchase())
     world.authenticate(order.id)
-    world.receive("pi_unknown", "payment_intent.succeeded")
+    unknown = world.receive("pi_unknown", "payment_intent.succeeded")
     world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
     assert world.run(order.id).status is OrderStatus.COMPLETED
-    assert [row.handled_at is not None for row in world.rows(WebhookReceived)] == [True, True]
+    assert waiting_events(world) == {unknown: (1, 10.0)}
+    assert world.rows(WebhookReceived, id=unknown)[0].outcome.startswith("failed: Misconfigured: ")
+
+
+def test_an_event_that_fails_again_and_again_is_tried_ever_more_slowly(world: World) -> None:
+    unknown = world.receive("pi_unknown", "payment_intent.succeeded")
+    waits = []
+    for _ in range(11):
+        webhooks.handle_webhooks()
+        attempts, wait = waiting_events(world)[unknown]
+        webhooks.handle_webhooks()
+        assert waiting_events(world)[unknown] == (attempts, wait)
+        assert wait is not None
+        waits.append(wait)
+        world.pass_time(seconds=wait)
+    assert waits == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+
+
+def test_an_event_during_an_outage_is_handled_after_it(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.authenticate(order.id)
+    world.stripe.fail("unavailable", "payment_intents.retrieve")
+    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    assert world.order(order.id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.stripe.calm()
+    world.pass_time(seconds=10)
+    assert webhooks.handle_webhooks() == 1
+    assert (waiting_events(world), world.run(order.id).status) == ({}, OrderStatus.COMPLETED)
