@@ -5,10 +5,11 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -39,8 +40,20 @@ class Caller:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """What may be said of a key to whoever asks."""
+
+    name: str
+    scopes: tuple[str, ...]
+    accounts: int
+    """how many it may act for"""
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 class KeyRefused(Exception):
-    """No key can be issued like this; the message says why."""
+    """No key can be issued or revoked like this; the message says why."""
 
 
 def issue(
@@ -48,7 +61,8 @@ def issue(
 ) -> str:
     """Make a key and return it; afterwards only its hash is known.
 
-    key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it gets these scopes and accounts.
+    key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it has these scopes and
+    accounts and no others.
     Raises KeyRefused where a scope is unknown, the key too short, or the name taken by another key.
     """
     if unknown := sorted(set(scopes) - set(Scope)):
@@ -66,7 +80,11 @@ def issue(
         statement.on_conflict_do_update(index_elements=["digest"], set_=row).returning(ApiKey.id),
         execution_options={"populate_existing": True},
     )
-    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
+    bound = sorted(set(account_ids))
+    session.execute(
+        delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.not_in(bound))
+    )
+    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in bound]
     if rows:
         session.execute(upsert(ApiKeyAccount).on_conflict_do_nothing(), rows)
     return plain
@@ -76,6 +94,15 @@ def revoke(session: Session, *, name: str) -> bool:
     """From now on the key is refused. False where no such key was valid."""
     statement = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     return session.scalar(statement.returning(ApiKey.id)) is not None
+
+
+def issued(session: Session) -> list[IssuedKey]:
+    """Every key there is or was, by name."""
+    accounts = select(func.count()).where(ApiKeyAccount.api_key_id == ApiKey.id).scalar_subquery()
+    return [
+        IssuedKey(key.name, tuple(key.scopes), bound, key.created_at, key.revoked_at)
+        for key, bound in session.execute(select(ApiKey, accounts).order_by(ApiKey.name))
+    ]
 
 
 def caller_with(session: Session, plain: str) -> Caller | None:

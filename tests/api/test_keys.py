@@ -155,15 +155,20 @@ def test_of_a_key_only_its_hash_is_kept(world: World, api: Api, ada: Customer) -
     assert (api.key[:4], len(api.key)) == ("prk_", 47)
 
 
-def test_a_key_issued_again_reaches_the_added_accounts(world: World, api: Api) -> None:
+def test_a_key_issued_again_reaches_the_accounts_it_is_given_now_and_no_others(world: World, api: Api) -> None:
     plain = "prk_" + "0123456789abcdef" * 2
-    first, second = world.customer(), world.customer()
-    with world.begin() as session:
-        for customer in (first, second):
-            scopes, bound = ["accounts:read"], [customer.account_id]
-            assert api_keys.issue(session, name="sample", scopes=scopes, account_ids=bound, key=plain) == plain
+    first, second, third = world.customer(), world.customer(), world.customer()
+    other = api.key_for(first)
+    for bound in ([first, second], [second, third]):
+        with world.begin() as session:
+            ids = [customer.account_id for customer in bound]
+            scopes = ["accounts:read"]
+            assert api_keys.issue(session, name="sample", scopes=scopes, account_ids=ids, key=plain) == plain
     api.key = plain
-    assert [api.get(f"/v1/accounts/{each.account_id}").status_code for each in (first, second)] == [200, 200]
+    answers = [api.get(f"/v1/accounts/{each.account_id}").status_code for each in (first, second, third)]
+    assert answers == [404, 200, 200]
+    api.key = other
+    assert api.get(f"/v1/accounts/{first.account_id}").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
-"""`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade`, `prorata keys issue`: what is there before the first order."""
+"""`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade`: what is there before the first order."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 
 from models import migrations
-from models.accounts import Account
-from tasks import api_keys
-from tasks.api_keys import KeyRefused, Scope
 from tasks.wiring import begin, now
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
 from worker.settings import settings
@@ -18,7 +14,6 @@ from worker.wiring import plug_in_from_settings
 catalogue = typer.Typer(help="What is sold.", no_args_is_help=True)
 accounts = typer.Typer(help="Who buys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
-keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin reads it from there", show_default=False)]
 
@@ -57,24 +52,3 @@ def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "h
     """Bring the database to what this version needs; doing it again changes nothing."""
     migrations.upgrade(settings().database_url.get_secret_value(), revision)
     typer.echo("The database is up to date.")
-
-
-@keys.command("issue")
-def issue_key(
-    name: Annotated[str, typer.Argument(help="who will use it", show_default=False)],
-    account: Annotated[
-        list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are")
-    ] = None,
-    scope: Annotated[list[Scope] | None, typer.Option(help="what it may do; none: everything")] = None,
-    key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,
-) -> None:
-    """Make an API key for an upstream. It is shown once: only its hash is kept."""
-    plug_in_from_settings()
-    with begin() as session:
-        there = set(session.scalars(select(Account.id)))
-        wanted = {each: accounts_file.account_called(each) for each in account or ()}
-        if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
-            raise KeyRefused(f"there is no account {', '.join(unknown)}")
-        ids = sorted(set(wanted.values()) or there)
-        issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
-    typer.echo(issued)

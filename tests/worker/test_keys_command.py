@@ -1,0 +1,73 @@
+"""`prorata keys`: who is let in, what is said of it, and who is shut out."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from tasks import api_keys
+from tasks.api_keys import KeyRefused
+from tests.support.world import World
+from worker.commands import keys
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "170")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(keys.keys, list(words))
+
+
+def issue(world: World, name: str, *, accounts: int = 1) -> str:
+    chosen = [f"--account={world.customer().account_id}" for _ in range(accounts)]
+    return run("issue", name, *chosen, "--scope=orders:read", "--scope=orders:write").stdout.strip()
+
+
+def test_a_key_is_listed_by_what_it_may_do_and_never_itself(world: World) -> None:
+    shop, desk = issue(world, "shop", accounts=2), issue(world, "desk")
+    run("revoke", "desk")
+    with world.begin() as session:
+        session.execute(text("update api_keys set created_at = '2026-11-01 09:00+00'"))
+        session.execute(text("update api_keys set revoked_at = '2026-11-02 10:30+00' where revoked_at is not null"))
+    read, seen = run("list", "--json").stdout, run("list").stdout
+    scopes = ["orders:read", "orders:write"]
+    created, revoked = "2026-11-01 09:00:00+00:00", "2026-11-02 10:30:00+00:00"
+    assert json.loads(read) == [
+        {"name": "desk", "scopes": scopes, "accounts": 1, "created_at": created, "revoked_at": revoked},
+        {"name": "shop", "scopes": scopes, "accounts": 2, "created_at": created, "revoked_at": None},
+    ]
+    assert [line.split() for line in seen.splitlines()] == [
+        ["name", "scopes", "accounts", "created", "revoked"],
+        ["desk", *scopes, "1", "2026-11-01", "09:00:00", "2026-11-02", "10:30:00"],
+        ["shop", *scopes, "2", "2026-11-01", "09:00:00"],
+    ]
+    for plain in (shop, desk):
+        assert plain not in read + seen
+        assert api_keys.digest_of(plain) not in read + seen
+
+
+def test_where_there_is_no_key_that_is_said(world: World) -> None:
+    assert run("list").stdout == "No keys: nobody can come in.\n"
+    assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_a_revoked_key_lets_nobody_in_and_the_others_stay(world: World) -> None:
+    shop, desk = issue(world, "shop"), issue(world, "desk")
+    answer = run("revoke", "shop")
+    assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' is refused from now on.\n")
+    with world.begin() as session:
+        assert api_keys.caller_with(session, shop) is None
+        assert api_keys.caller_with(session, desk) is not None
+
+
+@pytest.mark.parametrize("name", ["shop", "nobody"])
+def test_what_is_not_good_any_more_cannot_be_revoked(world: World, name: str) -> None:
+    issue(world, "shop")
+    run("revoke", "shop")
+    answer = run("revoke", name)
+    assert isinstance(answer.exception, KeyRefused)
+    assert str(answer.exception) == f"there is no key called {name!r} that is still good"

@@ -1,0 +1,78 @@
+"""`prorata keys`: let upstreams in, see who may come in, and shut them out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from sqlalchemy import select
+
+from models.accounts import Account
+from tasks import api_keys
+from tasks.api_keys import IssuedKey, KeyRefused, Scope
+from tasks.wiring import begin
+from worker.accounts_file import account_called
+from worker.commands.screen import console
+from worker.wiring import plug_in_from_settings
+
+keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
+
+
+@keys.command("issue")
+def issue_key(
+    name: Annotated[str, typer.Argument(help="who will use it", show_default=False)],
+    account: Annotated[
+        list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are")
+    ] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="what it may do; none: everything")] = None,
+    key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,
+) -> None:
+    """Make an API key for an upstream. It is shown once: only its hash is kept."""
+    plug_in_from_settings()
+    with begin() as session:
+        there = set(session.scalars(select(Account.id)))
+        wanted = {each: account_called(each) for each in account or ()}
+        if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
+            raise KeyRefused(f"there is no account {', '.join(unknown)}")
+        ids = sorted(set(wanted.values()) or there)
+        issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
+    typer.echo(issued)
+
+
+@keys.command("list")
+def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Every key by its name: what it may do, for how many accounts, since when, and until when. Never the key."""
+    plug_in_from_settings()
+    with begin() as session:
+        rows = api_keys.issued(session)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False, default=str))
+    else:
+        console().print(_table(rows) if rows else "No keys: nobody can come in.")
+
+
+@keys.command("revoke")
+def revoke_key(
+    name: Annotated[str, typer.Argument(help="as it was issued; see `prorata keys list`", show_default=False)],
+) -> None:
+    """Refuse this key from the next request on. It cannot be undone; issue another under another name."""
+    plug_in_from_settings()
+    with begin() as session:
+        revoked = api_keys.revoke(session, name=name)
+    if not revoked:
+        raise KeyRefused(f"there is no key called {name!r} that is still good")
+    typer.echo(f"The key {name!r} is refused from now on.")
+
+
+def _table(rows: Sequence[IssuedKey]) -> Table:
+    made = Table("name", "scopes", box=None, pad_edge=False)
+    made.add_column("accounts", justify="right")
+    for name in ("created", "revoked"):
+        made.add_column(name)
+    for row in rows:
+        revoked = f"{row.revoked_at:%Y-%m-%d %H:%M:%S}" if row.revoked_at else ""
+        created = f"{row.created_at:%Y-%m-%d %H:%M:%S}"
+        made.add_row(row.name, " ".join(row.scopes), str(row.accounts), created, revoked)
+    return made
