@@ -50,7 +50,7 @@ class Charge:
     action_url: str | None = field(default=None, repr=False)
     """for the customer's eyes only: whoever has it can authenticate the payment"""
     order_id: UUID | None = None
-    """from the provider's metadata, as are `attempt` and `key`; None where the provider has none"""
+    """from the provider's metadata, as is `attempt`; None where the provider has none"""
     attempt: int | None = None
 
 

@@ -1,6 +1,7 @@
 """May this account order this cart? Every reason against it, as data that an answer can be made from.
 
-Source: DESIGN.md section 3, rules 1, 2, 3, 5, 6 and 7.
+Only a billing contact orders, and for no corporate account; one line a product, of what the catalogue sells; one trial a product; what is
+active is changed, not bought again: never to a lower tier, never to fewer seats than are assigned. Amounts are docs/money.md's.
 """
 
 from collections.abc import Mapping, Sequence

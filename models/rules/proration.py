@@ -103,7 +103,7 @@ def reset_period(
     period. unused = charged x remaining / whole, half rounded up, once; see `share_left` for remaining and whole.
     anchor_day: day of the month, 1 to 31, on which the new plan is to renew; None: the day of the change in `timezone`.
     Raises what `share_left` and `period_end` raise, NegativeAmount, and WrongType for floats and bools.
-    Source: DESIGN section 4; the seconds are those of Stripe's "prorated to the second".
+    Source: docs/money.md section 4; the seconds are those of Stripe's "prorated to the second".
     """
     charged, new_charge = amount("charged_minor", charged_minor), amount("new_charge_minor", new_charge_minor)
     share = share_left(period=period, changed_at=changed_at, granularity=granularity, timezone=timezone)

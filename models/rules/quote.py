@@ -1,6 +1,6 @@
 """What a cart costs: every line with its arithmetic, their sum, and how the sum is settled. Pure; equal inputs, equal quote.
 
-Source: DESIGN.md sections 3 (rules 3, 4, 6 to 9) and 4.
+The rules, with worked examples: docs/money.md, sections 2 to 5.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Which VAT an order bears: decided from where seller and buyer are, what the buyer is, and the number it gives.
 
 For services supplied electronically, which subscriptions are. Whether a number exists is for VIES to say, not for this rule.
-Sources: Directive 2006/112/EC, articles 44, 58 and 196 (place of supply, reverse charge); DESIGN section 4.
+Sources: Directive 2006/112/EC, articles 44, 58 and 196 (place of supply, reverse charge);
+docs/money.md section 6 has them in the order in which they decide.
 """
 
 from datetime import date, datetime

@@ -160,7 +160,7 @@ def launch(options: argparse.Namespace) -> int:
 def become(name: str) -> None:
     """Another user, for servers that refuse to run as root.
 
-    On Linux it keeps the right to pass folders closed to it (a clone or scratch folder below /root, say), and no other right.
+    On Linux it keeps the right to pass folders closed to it (a clone or scratch folder below a closed home folder, say), and no other right.
     """
     user = pwd.getpwnam(name)
     os.setgroups([])
