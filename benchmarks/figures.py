@@ -67,9 +67,14 @@ def surroundings(servers: Mapping[str, str]) -> Figures:
         "processors": os.cpu_count(),
         "load_before": os.getloadavg()[0],
         "disk_sync_ms": _disk_sync_ms(),
-        "system": platform.platform(terse=True),
+        "system": _system(),
         "versions": {"Python": platform.python_version(), **servers},
     }
+
+
+def _system() -> str:
+    """`Linux 6.18`: what a kernel is called after its numbers says who built it, not how fast it is."""
+    return f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
 
 
 def _round_by_round(ours: Figures, theirs: Figures) -> list[float]:
