@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from worker.commands import drill, failures, keys, ledger, loading, orders, process
+from worker.commands import drill, failures, invoices, keys, ledger, loading, orders, process
 from worker.commands.shown_settings import show_settings
 from worker.commands.up import up
 from worker.commands.worker_health import worker_health
@@ -25,6 +25,7 @@ app.command()(process.beat)
 app.command()(worker_health)
 app.add_typer(orders.orders, name="orders")
 app.add_typer(ledger.ledger, name="ledger")
+app.add_typer(invoices.invoices, name="invoices")
 app.add_typer(loading.catalogue, name="catalogue")
 app.add_typer(loading.accounts, name="accounts")
 app.add_typer(keys.keys, name="keys")

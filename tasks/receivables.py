@@ -1,0 +1,41 @@
+"""What customers owe on invoices and pay by transfer: a person says when the money is in the bank."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.accounts import Account
+from models.invoices import Invoice, Receivable, ReceivableStatus
+
+
+class NothingOwed(Exception):
+    """There is no open sum on the document; the message says what there is."""
+
+
+def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
+    """What is owed, with its invoice and the account's name, by due date."""
+    query = (
+        select(Receivable, Invoice, Account.name)
+        .join(Invoice, Invoice.id == Receivable.invoice_id)
+        .join(Account, Account.id == Invoice.account_id)
+        .where(Receivable.status == ReceivableStatus.OPEN)
+        .order_by(Receivable.due_at, Invoice.number)
+    )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
+    """The whole sum owed on invoice `number` came in. Raises NothingOwed."""
+    query = select(Receivable, Invoice.order_id).join(Invoice, Invoice.id == Receivable.invoice_id)
+    row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
+    if row is None:
+        raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
+    owed: Receivable = row[0]
+    if owed.status is not ReceivableStatus.OPEN:
+        raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}")
+    owed.status, owed.settled_at = ReceivableStatus.PAID, on
+    progress.note(session, row[1], "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by})
+    return owed

@@ -1,0 +1,63 @@
+"""`prorata invoices`: what customers owe by transfer, and that it came in."""
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from tasks import receivables
+from tasks.wiring import begin, now
+from worker.commands.order_views import major
+from worker.commands.screen import console
+from worker.wiring import plug_in_from_settings
+
+invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
+
+
+@invoices.command("open")
+def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Invoices that are to be paid by transfer and are not paid yet, by due date."""
+    plug_in_from_settings()
+    with begin() as session:
+        owed = receivables.open_sums(session)
+    if as_json:
+        rows = [
+            {
+                "number": invoice.number,
+                "account": name,
+                "amount_minor": sum_.amount_minor,
+                "currency": sum_.currency,
+                "due_at": sum_.due_at.isoformat(),
+            }
+            for sum_, invoice, name in owed
+        ]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("invoice", "account", "owed", "due")
+    for sum_, invoice, name in owed:
+        table.add_row(invoice.number, name, major(sum_.amount_minor, sum_.currency), f"{sum_.due_at:%Y-%m-%d}")
+    console().print(table if owed else "Nothing is owed.")
+
+
+@invoices.command("paid")
+def paid(
+    number: Annotated[str, typer.Argument(help="the invoice's, e.g. INV-2026-000001", show_default=False)],
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; today unless told")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="who says so; you unless told")] = None,
+) -> None:
+    """The whole sum owed on an invoice came in."""
+    plug_in_from_settings()
+    try:
+        with begin() as session:
+            owed = receivables.mark_paid(
+                session, number, on=on.replace(tzinfo=UTC) if on else now(), by=by or getpass.getuser()
+            )
+    except receivables.NothingOwed as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{number}: {major(owed.amount_minor, owed.currency)} paid.")
