@@ -33,7 +33,8 @@ class Story:
 
 def find(session: Session, which: str) -> UUID:
     """The id of the order that a person calls `which`: its number, or its id. Raises UnknownOrder."""
-    condition = Order.number == int(which) if which.isascii() and which.isdigit() else Order.id == _id(which)
+    is_number = which.isascii() and which.isdigit() and len(which) < 19  # what fits a bigint
+    condition = Order.number == int(which) if is_number else Order.id == _id(which)
     order_id = session.scalar(select(Order.id).where(condition))
     if order_id is None:
         raise UnknownOrder(f"there is no order {which}")

@@ -83,6 +83,7 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
             chosen=running.SETTINGS,
             flower=flower,
             durable=False,
+            restart=flower,
             say=lambda what: status.update(f"starting: {what}"),
         )
         stack = starting.__enter__()

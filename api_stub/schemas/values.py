@@ -7,12 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 PRINTABLE = r"^[^\x00-\x1F\x7F]*$"
+READABLE = r"^[^\x00-\x1F\x7F]*\w[^\x00-\x1F\x7F]*$"
+"""printable, and not blank: it will stand on invoices"""
 
 Instant = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """RFC 3339, UTC"""
 Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=PRINTABLE)]
 """of a product or tier, as the catalogue has it"""
-Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=PRINTABLE)]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE)]
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 """of the payment provider"""
 Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]

@@ -6,6 +6,10 @@ from zoneinfo import ZoneInfo
 from models.rules.errors import RuleError, WrongType
 
 
+_THE_MACHINES_OWN = frozenset({"localtime", "posixrules", "Factory"})
+"""names that mean something else on every machine"""
+
+
 class UnknownTimezone(RuleError):
     """Not a name of the IANA time zone database."""
 
@@ -19,6 +23,8 @@ def zone(name: str) -> ZoneInfo:
     if not isinstance(name, str):
         raise WrongType(f"timezone must be an IANA name such as 'Europe/Berlin', got {type(name).__name__} {name!r}")
     try:
+        if name in _THE_MACHINES_OWN:
+            raise KeyError(name)
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError):  # KeyError: unknown; ValueError: a path; OSError: a folder such as "Europe"
         raise UnknownTimezone(

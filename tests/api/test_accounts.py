@@ -39,6 +39,9 @@ def test_a_vat_number_is_checked_for_its_form_and_can_be_removed(world: World, a
         ({"name": ""}, "/name"),
         ({"name": None}, "/name"),
         ({"name": "a\nBcc: b"}, "/name"),
+        ({"name": " "}, "/name"),
+        ({"name": "\u202e\u200b"}, "/name"),
+        ({"timezone": "localtime"}, "/timezone"),
         ({"address": "\x00"}, "/address"),
     ],
 )

@@ -199,7 +199,7 @@ def test_a_wrong_word_is_named(prorata: Command, words: list[str], said: str) ->
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("which", ["99", "nothing"])
+@pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])
 def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: str) -> None:
     ended = prorata_of_its_own("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert ended.status == 1
