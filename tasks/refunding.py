@@ -28,9 +28,9 @@ def given_back(session: Session, charge: ChargeAttempt) -> bool:
     return any(refund.status is RefundState.SUCCEEDED for refund in _refunds_of(session, charge))
 
 
-def answered(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the provider has taken a refund of the charge in hand, be it that it failed in the end."""
-    return any(refund.ref is not None for refund in _refunds_of(session, charge))
+def failed(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge that came to nothing."""
+    return [refund for refund in _refunds_of(session, charge) if refund.status is RefundState.FAILED]
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
@@ -93,7 +93,7 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
         .values(status=state, ref=answer.ref, settled_at=func.clock_timestamp())
     )
     if state is RefundState.FAILED:
-        progress.note(session, refund.order_id, "refund.failed", {"reason": answer.failure_reason})
+        progress.note(session, refund.order_id, "refund.failed", {"error": answer.failure_reason})
     return state
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import progress
 from models.messages import WebhookReceived
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
@@ -21,6 +21,10 @@ from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger()
+
+
+class RefundFailed(Exception):
+    """Unexpected money is not back yet: the event that tells of it stays, and is tried again."""
 
 
 def receive(payload: bytes, signature: str) -> str:
@@ -92,17 +96,11 @@ def _handle(kind: str, charge_ref: str) -> str:
         attempt = session.get(ChargeAttempt, (charge.order_id, charge.attempt))
         if order is None or attempt is None:
             return "unknown order"
-        if _note_failed_refunds(session, order, attempt, refunds):
-            return "refund failed"
+        _note_failed_refunds(session, order, attempt, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in _OVER:
             return _go_on(session, order, attempt, charge)
-        refund = _unexpected(session, order, attempt, charge)
-    if refund is None:
-        return "unexpected charge, refunded before"
-    answer = refunding.ask(refund, charge_ref=charge_ref)
-    with begin() as session:
-        state = refunding.record(session, refund, answer)
-    return f"unexpected charge, refund {state}"
+        _note_unexpected(session, order, attempt, charge)
+    return _give_back(order, attempt, charge)
 
 
 _OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
@@ -121,19 +119,52 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     return "nothing to do"
 
 
-def _unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> RefundAttempt | None:
-    """Money arrived on an attempt we had given up: it goes back, whatever became of the order. None where that was done."""
-    if refunding.answered(session, attempt):
-        return None
-    attempt.ref, attempt.settled_at = charge.ref, now()
+def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
+    """Money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    progress.note(session, order.id, "charge.unexpected", facts)
-    log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
-    return refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason="unexpected-charge")
+    if _note_once(session, order, "charge.unexpected", facts):
+        attempt.ref, attempt.settled_at = charge.ref, now()
+        log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 
-def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> bool:
-    """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look."""
+def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+    """Unexpected money goes back, whatever became of the order. Raises RefundFailed until it has."""
+    with begin() as session:
+        session.execute(select(Order.id).where(Order.id == order.id).with_for_update())
+        if refunding.given_back(session, attempt):
+            return "unexpected charge, refunded before"
+        _space_out(session, attempt)
+        reason = "unexpected-charge"
+        refund = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
+    answer = refunding.ask(refund, charge_ref=charge.ref)
+    with begin() as session:
+        state = refunding.record(session, refund, answer)
+    if state is RefundState.FAILED:
+        raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
+    return f"unexpected charge, refund {state}"
+
+
+def _space_out(session: Session, attempt: ChargeAttempt) -> None:
+    """Several events tell of one failed refund, and each new refund makes new events: they must not drive each other on."""
+    failed = refunding.failed(session, attempt)
+    if failed and now() < max(refund.created_at for refund in failed) + retry_policy.event_delay(len(failed) - 1):
+        raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
+
+
+def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any]) -> bool:
+    """Whether it was news; the order's row is locked, so that two events do not both find it to be."""
+    same = (OrderEvent.order_id == order.id, OrderEvent.kind == kind, OrderEvent.facts == facts)
+    if session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None:
+        return False
+    progress.note(session, order.id, kind, facts)
+    return True
+
+
+def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
+    """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look.
+
+    Not where the money was unexpected: that is given back again.
+    """
     refs = [refund.ref for refund in refunds if refund.status is RefundStatus.FAILED]
     failed = session.scalars(
         update(RefundAttempt)
@@ -145,7 +176,6 @@ def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt,
     for ref in failed:
         error = f"refund {ref} failed after the provider had accepted it"
         log.error("refund failed", order_id=str(order.id), refund=ref)
-        progress.note(session, order.id, "refund.failed", {"reason": error})
+        progress.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
             progress.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)
-    return bool(failed)

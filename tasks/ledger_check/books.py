@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
-from models.orders import Order, OrderLine
+from models.orders import Order, OrderEvent, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.subscriptions import Subscription, SubscriptionPeriod
 
@@ -25,6 +25,8 @@ class OrderBook:
     lines: list[OrderLine] = field(default_factory=list)
     charges: list[ChargeAttempt] = field(default_factory=list)
     refunds: list[RefundAttempt] = field(default_factory=list)
+    unexpected: list[OrderEvent] = field(default_factory=list)
+    """that money came on an attempt that was given up"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -87,6 +89,9 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
+    unexpected = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind == "charge.unexpected")
+    for event in session.scalars(unexpected):
+        orders[event.order_id].unexpected.append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(issued)).order_by(InvoiceLine.position)
     for line in session.scalars(query):

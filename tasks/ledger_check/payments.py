@@ -5,6 +5,8 @@ from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
+_OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
+
 
 def check_payments(book: OrderBook) -> Found:
     order = book.order
@@ -27,7 +29,20 @@ def check_payments(book: OrderBook) -> Found:
             yield from differs(
                 Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
             )
+    yield from _check_unexpected(book)
     yield from _check_receivables(book)
+
+
+def _check_unexpected(book: OrderBook) -> Found:
+    """Money that came on an attempt that was given up belongs to the customer."""
+    amounts = {event.facts["attempt"]: event.facts["amount_minor"] for event in book.unexpected}
+    for charge in book.charges:
+        if charge.status not in _OVER or charge.ref is None or charge.attempt not in amounts:
+            continue
+        refunds = [r for r in book.refunds if r.charge_attempt == charge.attempt and r.status is RefundState.SUCCEEDED]
+        what = f"what went back of the unexpected charge {charge.ref}"
+        expected = amounts[charge.attempt]
+        yield from differs(Check.REFUND, book.where, what, expected, sum(r.amount_minor for r in refunds))
 
 
 def _check_kind(book: OrderBook) -> Found:

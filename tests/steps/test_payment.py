@@ -13,6 +13,8 @@ from models.states import AttemptStatus, OrderStatus, Step
 from models.subscriptions import Subscription, Trial
 from tasks import sweep, webhooks
 from tasks.errors import Misconfigured
+from tasks.ledger_check.differences import Check
+from tasks.ledger_check.verify import verify
 from tests.support.world import Customer, World, purchase, trial
 
 CREATE, REFUND = "payment_intents.create", "refunds.create"
@@ -363,6 +365,54 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert world.given_back(ada) == [119_00, 119_00]
     assert world.refunds(order_id) == [("succeeded", 119_00), ("succeeded", 119_00)]
+
+
+def money_twice(world: World, card: str) -> tuple[UUID, str]:
+    """An order that is completed and paid by another card, and the charge of an attempt with `card` that had been given up."""
+    ada = world.customer(card=card)
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    return order_id, late
+
+
+def wrong_refunds(world: World) -> list[str]:
+    with world.begin() as session:
+        return [difference.found for difference in verify(session) if difference.check is Check.REFUND]
+
+
+def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_ever_more_slowly(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    world.notify(late)
+    for refunds in (1, 2):
+        assert world.stripe.eventually(lambda n=refunds: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
+        world.notify(late, "refund.failed")
+        world.notify(late, "charge.refund.updated")
+        assert world.refunds(order_id) == [("failed", 119_00)] * refunds
+        assert wrong_refunds(world) == ["0"]
+        assert len(waiting_events(world)) == 2
+        world.pass_time(seconds=3600)
+        webhooks.handle_webhooks()
+        assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * refunds + [("succeeded", 119_00)]
+        world.pass_time(seconds=1)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.timeline(order_id).count("charge.unexpected") == 1
+    assert world.timeline(order_id).count("refund.failed") == 2
+
+
+def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_visa")
+    client = world.stripe.client().v1
+    client.refunds.create({"payment_intent": late, "amount": 19_00})
+    world.notify(late)
+    assert (wrong_refunds(world), len(waiting_events(world))) == (["0"], 1)
+    client.refunds.create({"payment_intent": late, "amount": 100_00})
+    world.pass_time(seconds=10)
+    assert webhooks.handle_webhooks() == 1
+    assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == ([("succeeded", 119_00)], [], {})
 
 
 def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
