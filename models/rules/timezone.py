@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from models.rules.errors import RuleError, WrongType
 
-
 _THE_MACHINES_OWN = frozenset({"localtime", "posixrules", "Factory"})
 """names that mean something else on every machine"""
 
