@@ -97,6 +97,7 @@ def _handle(kind: str, charge_ref: str) -> str:
         if order is None or attempt is None:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
+        _note_what_others_did(session, order, attempt, kind, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in _OVER:
             return _go_on(session, order, attempt, charge)
         _note_unexpected(session, order, attempt, charge)
@@ -117,6 +118,24 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     ):
         return "reopened"
     return "nothing to do"
+
+
+def _note_what_others_did(
+    session: Session, order: Order, attempt: ChargeAttempt, kind: str, refunds: Sequence[Refund]
+) -> None:
+    """A dispute, or a refund made in the provider's Dashboard: said once, for a person; the order stays as it is."""
+    if kind == "charge.dispute.created":
+        facts = {"attempt": attempt.attempt}
+        if _note_once(session, order, "charge.disputed", facts):
+            log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)
+    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order.id)).all()
+    refs, attempts = {refund.ref for refund in ours}, {refund.attempt for refund in ours}
+    for refund in refunds:
+        if refund.status is not RefundStatus.SUCCEEDED or refund.ref in refs or refund.attempt in attempts:
+            continue
+        elsewhere = {"attempt": attempt.attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
+        if _note_once(session, order, "refund.elsewhere", elsewhere):
+            log.error("refund that is none of ours", order_id=str(order.id), refund=refund.ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

@@ -415,6 +415,44 @@ def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten
     assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == ([("succeeded", 119_00)], [], {})
 
 
+# What others did
+
+
+def test_a_dispute_is_noted_once_and_the_order_stays_as_it_is(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    for _ in range(2):
+        world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, "charge.dispute.created")
+    assert world.timeline(order_id).count("charge.disputed") == 1
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def test_a_refund_in_the_dashboard_is_noted_once_and_the_order_stays_as_it_is(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    refund_by_hand(world, order_id, 19_00)
+    for kind in ("refund.created", "charge.refunded"):
+        world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, kind)
+    [facts] = [row.facts for row in world.rows(OrderEvent, order_id=order_id, kind="refund.elsewhere")]
+    assert (facts["attempt"], facts["amount_minor"]) == (1, 19_00)
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def test_our_own_refund_is_not_taken_for_somebody_elses(world: World) -> None:
+    _, order_id = refundable(world)
+    world.run(order_id)
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, "charge.refunded")
+    assert "refund.elsewhere" not in world.timeline(order_id)
+
+
+def test_what_the_provider_says_of_a_failed_refund_is_not_shown_to_the_customer(world: World) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.run(order_id)
+    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+    [event] = world.rows(OrderEvent, order_id=order_id, kind="refund.failed")
+    assert list(event.facts) == ["error"]
+
+
 def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
     """Event -> failed tries, and seconds until the next, of those that are not handled."""
     rows = world.rows(WebhookReceived, handled_at=None)
