@@ -1,4 +1,4 @@
-"""What a person may do to an order that the pipeline cannot help by itself: put it back on its way, or give its money back."""
+"""What a person may do to an order that the pipeline cannot help by itself: put it back on its way, give its money back, or say that it is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from models.states import (
     steps_from,
 )
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
+from tasks import refunding
 from tasks.order_story import Story, UnknownOrder
 
 
@@ -87,6 +88,30 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))
+
+
+def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
+    """The whole charge was given back in a way the provider does not know of; the order goes on from `refund_payment`.
+
+    Raises NotPossible where the order is not parked there, or there is nothing left to give back.
+    """
+    order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    if order.status is not OrderStatus.NEEDS_ATTENTION:
+        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+    if order.next_step is not Step.REFUND_PAYMENT:
+        raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
+    charge = refunding.charged(session, order)
+    if charge is None:
+        raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
+    if refunding.given_back(session, charge):
+        raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
+    refund = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+    refunding.settle_outside(session, refund)
+    facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
+    progress.note(session, order_id, "refund.settled_outside", facts)
+    resume(session, order_id, first=Step.REFUND_PAYMENT, by=by)
 
 
 def _credited(session: Session, order_id: UUID) -> int:

@@ -97,6 +97,19 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
     return state
 
 
+def settle_outside(session: Session, refund: RefundAttempt) -> None:
+    """A person says that the money went back in another way: the provider is not asked (any more)."""
+    session.execute(
+        update(RefundAttempt)
+        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
+        .values(
+            status=RefundState.SUCCEEDED,
+            ref=f"outside:{refund.order_id}:{refund.attempt}",
+            settled_at=func.clock_timestamp(),
+        )
+    )
+
+
 def _refunds_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     query = select(RefundAttempt).where(
         RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt

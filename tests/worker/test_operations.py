@@ -4,11 +4,16 @@ from uuid import UUID
 
 import pytest
 
-from models.states import FORWARD, OrderStatus, Step, SubscriptionStatus
+from models.invoices import Invoice
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import FORWARD, OrderStatus, RefundState, Step, SubscriptionStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import operations, order_story
+from tasks.errors import Misconfigured
+from tasks.ledger_check.verify import verify
 from tasks.operations import NotPossible
-from tests.support.world import MONTH, World, change, purchase, trial
+from tests.support.world import MONTH, Customer, World, change, purchase, trial
 
 
 def parked_before(world: World, step: Step, **account: str | None) -> UUID:
@@ -154,3 +159,61 @@ def test_what_charged_no_card_is_not_refunded(world: World) -> None:
     order_id = world.buy(world.customer(), trial()).id
     with pytest.raises(NotPossible, match="charged no card"):
         refund(world, order_id)
+
+
+def settle(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        operations.settle_refund(session, order_id, by="ops", why="bank transfer")
+
+
+def unrefundable(world: World) -> tuple[Customer, UUID]:
+    """A charged order parked at a refund that the provider refuses: a part of it went back by hand."""
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    [charge] = world.rows(ChargeAttempt, order_id=order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": str(charge.ref), "amount": 19_00})
+    refund(world, order_id)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    return ada, order_id
+
+
+def test_a_refund_made_outside_ends_the_order_and_the_provider_is_not_asked_for_it(world: World) -> None:
+    ada, order_id = unrefundable(world)
+    settle(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.given_back(ada) == [19_00]
+    [row] = world.rows(RefundAttempt, order_id=order_id)
+    assert (row.status, row.amount_minor, row.ref) == (RefundState.SUCCEEDED, 119_00, f"outside:{order_id}:1")
+    [event] = world.rows(OrderEvent, order_id=order_id, kind="refund.settled_outside")
+    assert event.facts == {"attempt": 1, "amount_minor": 119_00, "by": "ops", "why": "bank transfer"}
+    assert "refund_notice" in world.letters(order_id)
+    assert [document.kind for document in world.rows(Invoice, order_id=order_id, sign=-1)] == ["credit_note"]
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_a_refund_made_outside_is_settled_once(world: World) -> None:
+    _, order_id = unrefundable(world)
+    settle(world, order_id)
+    with pytest.raises(NotPossible, match="does not need attention: it is open"):
+        settle(world, order_id)
+    world.park(order_id)
+    with pytest.raises(NotPossible, match="is back already; resume it instead"):
+        settle(world, order_id)
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_only_an_order_parked_at_its_refund_is_settled(world: World) -> None:
+    order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
+    with pytest.raises(NotPossible, match="stands at activate_subscription, where no refund is to be settled"):
+        settle(world, order_id)
+    assert (world.refunds(order_id), world.order(order_id).status) == ([], OrderStatus.NEEDS_ATTENTION)
+
+
+def test_an_order_that_charged_nothing_has_no_refund_to_settle(world: World) -> None:
+    order_id = parked_before(world, Step.COLLECT_PAYMENT)
+    resume(world, order_id, Step.REFUND_PAYMENT)
+    world.park(order_id)
+    with pytest.raises(NotPossible, match="charged no card, so there is nothing to settle"):
+        settle(world, order_id)

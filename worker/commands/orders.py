@@ -95,6 +95,26 @@ def refund(
     typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
 
 
+@orders.command("settle")
+def settle(
+    which: Which,
+    why: Annotated[str, typer.Option(help="how it went back, for the order's timeline", show_default=False)],
+    refunded_outside: Annotated[
+        bool,
+        typer.Option("--refunded-outside", help="the whole charge was given back in another way (bank transfer, say)"),
+    ] = False,
+    by: By = None,
+) -> None:
+    """Say that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
+    if not refunded_outside:
+        raise typer.BadParameter("say that the money went back: --refunded-outside")
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+        operations.settle_refund(session, order_id, by=by or _operator(), why=why)
+    typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
+
+
 def _operator() -> str:
     try:
         return getpass.getuser()
