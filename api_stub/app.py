@@ -31,7 +31,7 @@ from api_stub.event_watch import EventWatch
 from api_stub.observing import Observing
 from api_stub.parts import Parts, from_settings
 from api_stub.problems import http_problem
-from api_stub.publisher import Publisher
+from api_stub.relay_thread import Publisher
 from api_stub.validation import invalid_request
 
 WITH_KEY = (

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api_stub.problems import BASE, Problem
-from models.rules.cart import Refusal, RefusalCode
+from models.rules.refusals import Refusal, RefusalCode
 from models.subscriptions import SupportCase
 from tasks import known_as
 from tasks.letters.refusal_texts import refusal_text

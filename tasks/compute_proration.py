@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from models import order_lines, progress
 from models.ledger import BalanceTooLow
 from models.orders import Order
-from models.rules.cart import RefusalCode
 from models.rules.errors import RuleError
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from tasks import fresh_quote, quoting
 from tasks.cancellation import stop_if_cancelled

@@ -15,8 +15,9 @@ from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.rules import cart as cart_rules
 from models.rules import quote as quote_rules
 from models.rules import vat
-from models.rules.cart import CartLine, Refusal, RefusalCode
+from models.rules.cart import CartLine
 from models.rules.quote import Quoted
+from models.rules.refusals import Refusal, RefusalCode
 from models.states import OrderStatus, Step
 from tasks.policy import Policy
 from tasks.wiring import payments

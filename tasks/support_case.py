@@ -4,7 +4,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models.base import uuid7
-from models.rules.cart import RefusalCode
+from models.rules.refusals import RefusalCode
 from models.subscriptions import SupportCase
 from tasks.quoting import CartRefused
 

@@ -18,7 +18,7 @@ from api_stub import sample as sample_files
 from api_stub.demo import display, running
 from api_stub.demo.backstage import Here
 from api_stub.demo.running import Prepared, Results
-from api_stub.demo.sample_orders import SampleOrder, read
+from api_stub.demo.sample_file import SampleOrder, read
 from worker import stack as stacks
 from worker.commands.screen import WIDE
 from worker.commands.screen import console as screen_console

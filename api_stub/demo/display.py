@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from api_stub.demo.playing import Played
-from api_stub.demo.sample_orders import SampleOrder
+from api_stub.demo.sample_file import SampleOrder
 from api_stub.demo.upstream import Json
 
 

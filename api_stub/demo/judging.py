@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from api_stub.demo.playing import Played
-from api_stub.demo.sample_orders import Expected
+from api_stub.demo.sample_file import Expected
 from api_stub.demo.upstream import Json
 from models.rules.currency import exponent
 from models.states import LetterKind, PaymentKind

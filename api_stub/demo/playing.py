@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from api_stub.demo.sample_orders import Event, SampleOrder
+from api_stub.demo.sample_file import Event, SampleOrder
 from api_stub.demo.upstream import Json, Refusal
 from api_stub.demo.world import Seen, StillWaiting, World
 

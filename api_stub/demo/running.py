@@ -13,7 +13,7 @@ from api_stub.demo import judging
 from api_stub.demo.backstage import Backstage
 from api_stub.demo.books import Post, Reconciliation, reconcile, reconcile_letters
 from api_stub.demo.playing import Played, play
-from api_stub.demo.sample_orders import SampleOrder
+from api_stub.demo.sample_file import SampleOrder
 from api_stub.demo.upstream import Upstream
 from api_stub.demo.world import World
 from models.states import OrderStatus

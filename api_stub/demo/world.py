@@ -9,8 +9,8 @@ import httpx
 
 from api_stub import sample as sample_files
 from api_stub.demo.backstage import Backstage
-from api_stub.demo.sample_orders import WAITS_FOR, Happening, with_price
-from api_stub.demo.sample_orders import Event as Do
+from api_stub.demo.sample_file import WAITS_FOR, Happening, with_price
+from api_stub.demo.sample_file import Event as Do
 from api_stub.demo.upstream import Json, Upstream
 from models.states import FINAL, OrderStatus
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from models.rules.period import Interval
+from models.rules.refusals import Refusal, RefusalCode
+from models.rules.who_may_order import against_buyer
 
 MAX_SEATS = 1_000_000
 MAX_LINES = 50
@@ -66,49 +68,18 @@ class Buyer:
     trials_used: frozenset[str] = frozenset()
 
 
-class RefusalCode(StrEnum):
-    NOT_A_BILLING_CONTACT = "not-a-billing-contact"
-    CORPORATE_ACCOUNT = "corporate-account"
-    EMPTY_CART = "empty-cart"
-    TOO_MANY_LINES = "too-many-lines"
-    PRODUCT_TWICE = "product-twice"
-    UNKNOWN_PRODUCT = "unknown-product"
-    UNKNOWN_TIER = "unknown-tier"
-    NOT_FOR_SALE = "not-for-sale"
-    SEATS_OUT_OF_RANGE = "seats-out-of-range"
-    INTERVAL_MISSING = "interval-missing"
-    INTERVAL_ON_TRIAL = "interval-on-trial"
-    ALREADY_SUBSCRIBED = "already-subscribed"
-    NO_TRIAL_OFFERED = "no-trial-offered"
-    TRIAL_USED = "trial-used"
-    NOT_SUBSCRIBED = "not-subscribed"
-    TRIAL_ENDED = "trial-ended"
-    PERIOD_OVER = "period-over"
-    NOTHING_CHANGES = "nothing-changes"
-    LOWER_TIER = "lower-tier"
-    SEATS_BELOW_ASSIGNED = "seats-below-assigned"
-    VAT_NUMBER_INVALID = "vat-number-invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One reason against the cart; `line` is its index in the cart, None where the whole cart is meant."""
-
-    code: RefusalCode
-    line: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """what the answer needs to name: contacts, seats, tiers"""
-
-
 def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]) -> list[Refusal]:
     """Every reason against the cart; empty means it may be ordered.
 
     Who may not order at all learns only that: the cart is then not looked at.
     """
-    if not buyer.is_billing_contact:
-        return [Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": list(buyer.billing_contacts)})]
-    if buyer.corporate:
-        return [Refusal(RefusalCode.CORPORATE_ACCOUNT)]
+    refused = against_buyer(
+        is_billing_contact=buyer.is_billing_contact,
+        corporate=buyer.corporate,
+        billing_contacts=buyer.billing_contacts,
+    )
+    if refused is not None:
+        return [refused]
     if not cart:
         return [Refusal(RefusalCode.EMPTY_CART)]
     if len(cart) > MAX_LINES:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from models.accounts import Language
-from models.rules.cart import Refusal, RefusalCode
 from models.rules.period import Interval
+from models.rules.refusals import Refusal, RefusalCode
 from tasks.letters.names import ProductNames
 from tasks.letters.wording import Wording, mark
 from tasks.policy import Seller

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from models.accounts import Language
-from models.rules.cart import Refusal, RefusalCode
+from models.rules.refusals import Refusal, RefusalCode
 from models.states import OrderStatus
 from tasks.letters import reasons
 from tasks.letters.names import ProductNames

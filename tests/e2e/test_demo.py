@@ -9,7 +9,7 @@ from api_stub import sample
 from api_stub.demo import running as demo
 from api_stub.demo.playing import Played
 from api_stub.demo.running import Results
-from api_stub.demo.sample_orders import SampleOrder, read
+from api_stub.demo.sample_file import SampleOrder, read
 from tests.support.stack import Outside
 from worker import accounts_file
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.accounts import Language
-from models.rules.cart import Refusal, RefusalCode
+from models.rules.refusals import Refusal, RefusalCode
 from tasks.letters.refusal_texts import refusal_text
 from tests.letters.orders import NAMES, SELLER
 

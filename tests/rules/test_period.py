@@ -145,7 +145,18 @@ def test_an_unknown_interval_is_refused(interval: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Mars/Olympus", "Europe", "../etc/passwd", "/etc/localtime", "UTC\0", "Europe/Béziers", "localtime", "posixrules"]
+    "name",
+    [
+        "",
+        "Mars/Olympus",
+        "Europe",
+        "../etc/passwd",
+        "/etc/localtime",
+        "UTC\0",
+        "Europe/Béziers",
+        "localtime",
+        "posixrules",
+    ],
 )
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(UnknownTimezone, match="is not a time zone of the IANA database"):

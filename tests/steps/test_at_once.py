@@ -10,7 +10,7 @@ import pytest
 
 from models.catalogue import Price
 from models.orders import Order
-from models.rules.cart import RefusalCode
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from tasks import placement, seats, wiring
 from tasks.placement import PlacementRefused

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.catalogue import Tier
-from models.rules.cart import RefusalCode
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription, SubscriptionPeriod, Trial
 from tasks.placement import PlacementRefused

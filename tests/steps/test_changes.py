@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.rules.cart import CartLine, RefusalCode
+from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 

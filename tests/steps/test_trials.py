@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from models.rules.cart import RefusalCode
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, SubscriptionStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import sweep

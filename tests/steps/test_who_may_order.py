@@ -4,7 +4,8 @@ import pytest
 
 from models.accounts import AccountKind, Contact
 from models.catalogue import Product, Tier
-from models.rules.cart import MAX_LINES, CartLine, RefusalCode
+from models.rules.cart import MAX_LINES, CartLine
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 

@@ -25,8 +25,9 @@ from models.catalogue import CatalogueVersion, Price, Product, Tier
 from models.messages import OutboxMessage, SentLetter
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
-from models.rules.cart import Action, CartLine, Refusal
+from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
+from models.rules.refusals import Refusal
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment, Subscription, SupportCase
 from tasks import payment_details, pipeline, placement, webhooks, wiring

@@ -1,0 +1,13 @@
+"""Who may order at all: billing contacts, of accounts that serve themselves.
+
+Only a billing contact of the account orders; corporate accounts are refused here and pointed to the Corporate Billing Portal.
+"""
+
+from models.rules.refusals import Refusal, RefusalCode
+
+
+def against_buyer(*, is_billing_contact: bool, corporate: bool, billing_contacts: tuple[str, ...]) -> Refusal | None:
+    """The reason why this person, or this account, may not order here; None where they may."""
+    if not is_billing_contact:
+        return Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": list(billing_contacts)})
+    return Refusal(RefusalCode.CORPORATE_ACCOUNT) if corporate else None
