@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from tasks import pipeline, sweep, webhooks
+from tasks import housekeeping, pipeline, sweep, webhooks
 from worker import canary, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
@@ -33,4 +33,4 @@ def _plug_in(**_: Any) -> None:
         import_module(module)
 
 
-__all__ = ["app", "canary", "pipeline", "relay", "sweep", "webhooks"]
+__all__ = ["app", "canary", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]

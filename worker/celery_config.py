@@ -67,6 +67,7 @@ beat_schedule = {
         }
         for queue in _QUEUE_NAMES
     },
+    "housekeeping": {"task": "housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": 5}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": 10}},
     "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": 25}},
