@@ -1,7 +1,9 @@
-"""Every sample order of `prorata demo`, through the real stack, ends as its file says; and all books agree.
+"""Every sample order of `prorata demo`, through the real stack, ends as its file says; all books agree, and the logs keep quiet.
 
 All are placed when the first test asks, side by side as in the demo; each test then looks at one.
 """
+
+import os
 
 import pytest
 
@@ -10,8 +12,10 @@ from api_stub.demo import running as demo
 from api_stub.demo.playing import Played
 from api_stub.demo.running import Results
 from api_stub.demo.sample_file import SampleOrder, read
+from models.states import FORWARD
 from tests.support.stack import Outside
 from worker import accounts_file
+from worker.stack import Stack
 
 pytestmark = [pytest.mark.from_outside, pytest.mark.timeout(400)]
 
@@ -60,3 +64,43 @@ def test_the_sample_covers_five_languages_and_six_currencies(results: Results) -
     assert {str(columns["language"]) for columns in ordering} == {"en", "es", "de", "fr", "it"}
     assert {columns["currency"] for columns in ordering} == {"EUR", "USD", "JPY", "KWD", "GBP", "CHF"}
     assert len(SAMPLES) >= 20
+
+
+@pytest.fixture(scope="module")
+def logs(request: pytest.FixtureRequest, results: Results) -> str:
+    """Everything that every process of the stack has logged over the sample orders."""
+    if "PRORATA_E2E_URL" in os.environ:
+        pytest.skip("the logs of a stack elsewhere cannot be read")
+    stack: Stack = request.getfixturevalue("stack")
+    return "\n".join(path.read_text(errors="replace") for path in sorted(stack.folder.rglob("*.log")))
+
+
+def test_the_logs_tell_of_every_step(logs: str) -> None:
+    for step in FORWARD:
+        assert f'"step": "{step}", "outcome": "done"' in logs
+
+
+def test_no_address_of_a_customer_is_logged(logs: str) -> None:
+    accounts = accounts_file.read(sample.ACCOUNTS).accounts
+    addresses = {contact.email for account in accounts for contact in account.contacts}
+    assert addresses
+    assert [address for address in sorted(addresses) if address in logs] == []
+
+
+def test_no_secret_is_logged(request: pytest.FixtureRequest, logs: str) -> None:
+    stack: Stack = request.getfixturevalue("stack")
+    chosen = stack.settings
+    secrets = {
+        "an API key": "prk_",
+        "Stripe's key": chosen.stripe_api_key.get_secret_value(),
+        "the webhook secret": chosen.stripe_webhook_secret.get_secret_value(),
+        "the database's password": stack.postgres.password,
+        "the broker's password": stack.redis.password or "",
+        "a client secret": "_secret_",
+        "a test card's token": "pm_card_",
+    }
+    assert [name for name, secret in secrets.items() if not secret or secret in logs] == []
+
+
+def test_nothing_of_an_email_or_a_card_is_logged(logs: str) -> None:
+    assert [words for words in ("Dear ", "Guten Tag", "4242", "Content-Type: text/html") if words in logs] == []
