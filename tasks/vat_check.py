@@ -37,9 +37,8 @@ def question(session: Session, order: Order, policy: Policy) -> str | None:
     return order.vat_number
 
 
-def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
-    """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
-    progress.still_ours(session, order)
+def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
+    """The registry's answer as evidence, outages too."""
     check = VatCheck(
         account_id=order.account_id,
         number=answer.number,
@@ -52,6 +51,13 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
     )
     session.add(check)
     session.flush()
+    return check
+
+
+def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
+    """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
+    progress.still_ours(session, order)
+    check = keep(session, order, answer)
     progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
     if order.cancel_requested_at is not None:
         return None

@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models import order_lines, progress
-from models.accounts import Account, VatCheck, VatCheckStatus
+from models.accounts import Account
 from models.messages import SentLetter
 from models.orders import Order, OrderedProduct
 from models.rules import vat
 from models.states import LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
-from tasks import order_periods, posting, vat_correction
+from tasks import order_periods, posting, vat_check, vat_correction
 from tasks.errors import TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import VatAnswer, VatStatus
@@ -106,7 +106,7 @@ def _settle(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     order = session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
     if row is None:
         return
-    check = _keep(session, order, answer)
+    check = vat_check.keep(session, order, answer)
     order_periods.lock_account(session, order.account_id)
     if order.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED, OrderStatus.CANCELLED, OrderStatus.REJECTED):
         return
@@ -135,22 +135,6 @@ def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -
         credited = vat_correction.credit_vat(session, order, row.number) is not None
         return FollowUpOutcome.VAT_CREDITED if credited else FollowUpOutcome.CONFIRMED
     return FollowUpOutcome.CONFIRMED
-
-
-def _keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
-    check = VatCheck(
-        account_id=order.account_id,
-        number=answer.number,
-        status=VatCheckStatus(answer.status.value),
-        asked_at=answer.asked_at,
-        consultation_number=answer.consultation_number,
-        registered_name=answer.name,
-        registered_address=answer.address,
-        reason=answer.reason,
-    )
-    session.add(check)
-    session.flush()
-    return check
 
 
 def _hold_products(session: Session, order: Order) -> bool:
