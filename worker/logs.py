@@ -5,12 +5,23 @@ import sys
 
 import structlog
 
+from worker import certificates
+
+
+def _advise(_: object, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Libraries try again and again where a certificate is not trusted, and do not say what to do about it."""
+    if advice := certificates.what_to_do(f"{entry.get('event')} {entry.get('exception', '')}"):
+        entry["advice"] = advice
+    return entry
+
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    _advise,
 ]
 
 

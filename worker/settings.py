@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
+from worker import certificates
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
@@ -48,10 +49,10 @@ class Settings(BaseSettings):
     environment: str = Field("development", pattern="^(development|test|production)$")
 
     database_url: SecretStr
-    """postgresql+psycopg://user:password@host/database"""
+    """postgresql+psycopg://user:password@host/database, with TLS ?sslmode=verify-full&sslrootcert=FILE"""
     database_pool_size: int = Field(10, ge=1, le=100)
     broker_url: SecretStr
-    """redis:// or rediss:// with password and database number"""
+    """redis:// or, with TLS, rediss:// with password and database number; the certificate is checked"""
 
     stripe_api_key: SecretStr
     stripe_webhook_secret: SecretStr
@@ -118,7 +119,7 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
-        return value
+        return SecretStr(certificates.checked(value.get_secret_value()))
 
     @field_validator("drill_folder")
     @classmethod
@@ -170,6 +171,11 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
     if chosen.smtp_tls is SmtpTls.NONE and not _is_loopback(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
+    if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
+        yield (
+            "broker_url",
+            "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -127,6 +127,7 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
+        ({"PRORATA_BROKER_URL": "rediss://:secret@broker/0?ssl_cert_reqs=none"}, "PRORATA_BROKER_URL"),
     ],
 )
 def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str, str], named: str) -> None:

@@ -11,6 +11,7 @@ from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.operations import NotPossible
 from tasks.order_story import UnknownOrder
 from tasks.placement import PlacementRefused
+from worker import certificates
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
 from worker.readable_file import FileRefused
@@ -40,6 +41,8 @@ def run(command: Callable[[], object]) -> int:
     except TemporarilyUnavailable as error:
         return _say(f"{error}; try again later")
     except OperationalError as error:
+        if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
+            return _say(f"No connection to the database at {_database()}: {advice} ({_first_line(error)})")
         return _say(f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}")
     except ProgrammingError as error:
         if "does not exist" not in str(error.orig):

@@ -8,6 +8,7 @@ import typer
 from celery.utils.nodenames import gethostname
 from kombu.exceptions import OperationalError
 
+from worker import certificates
 from worker.canary import sings
 from worker.commands.process import Worker
 
@@ -27,7 +28,9 @@ def worker_health(
     try:
         healthy = sings(worker, within=within)
     except OperationalError as error:
-        typer.echo(f"{worker}: the broker does not answer: {error}", err=True)
+        advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
+        said = f"no connection to the broker: {advice} ({error})" if advice else f"the broker does not answer: {error}"
+        typer.echo(f"{worker}: {said}", err=True)
         sys.exit(1)
     typer.echo(f"{worker} {'takes messages' if healthy else f'took no message in {within:g} s'}", err=not healthy)
     if not healthy:

@@ -1,0 +1,46 @@
+"""TLS to Redis and PostgreSQL: certificates are checked unless the setting says in words that they shall not be, and an error about one
+says what to do."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+HOW_TO_TRUST = {
+    "PRORATA_BROKER_URL": "rediss://...?ssl_ca_certs=FILE",
+    "PRORATA_DATABASE_URL": "...?sslmode=verify-full&sslrootcert=FILE",
+}
+_SIGNS = ("certificate verify failed", "certificate_verify_failed", "does not match host name", "root certificate file")
+
+
+def checked(redis_url: str) -> str:
+    """The same address, with the certificate check spelled out for rediss://. Raises ValueError that says what is wrong.
+
+    Each library has its own default and its own spelling: without this, workers would take any certificate, and `CERT_REQUIRED`
+    would be right for workers and an error in the API.
+    """
+    parts = urlsplit(redis_url)
+    if parts.scheme != "rediss":
+        return redis_url
+    query = dict(parse_qsl(parts.query))
+    query["ssl_cert_reqs"] = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
+    if query["ssl_cert_reqs"] not in ("required", "none"):
+        raise ValueError("ssl_cert_reqs must be required (the default) or none")
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if name in query and not Path(query[name]).is_file():
+            raise ValueError(f"{name}: there is no file {query[name]}")
+    return urlunsplit(parts._replace(query=urlencode(query, safe="/")))
+
+
+def checks_nothing(redis_url: str) -> bool:
+    parts = urlsplit(redis_url)
+    return parts.scheme == "rediss" and dict(parse_qsl(parts.query)).get("ssl_cert_reqs") == "none"
+
+
+def what_to_do(said: str, *settings: str) -> str | None:
+    """What an operator can do where `said`, an error's text, is about a certificate; None where it is not."""
+    if not any(sign in said.lower() for sign in _SIGNS):
+        return None
+    ways = " or ".join(f"{name} ({HOW_TO_TRUST[name]})" for name in settings or HOW_TO_TRUST)
+    return (
+        "the server's certificate is not trusted: it must be made for the host that the setting names, by an authority known here; "
+        f"name your own authority's certificate in {ways}"
+    )
