@@ -1,148 +1,128 @@
 """A document as PDF on A4, as many pages as it takes; no date of printing, no random id, so always the same bytes."""
 
-from functools import partial
-from io import BytesIO
-from threading import Lock
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Final
 
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import BaseDocTemplate, Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer, Table
-
+from tasks.invoices import pdf_style as style
+from tasks.invoices.items import Item
 from tasks.invoices.page import Page, Part
-from tasks.invoices.pdf_style import BOLD, FONT, INK, ITEMS, LINE, NOTES, PLAIN_TABLE, SOFT, STYLES, SUMS, escaped
+from tasks.invoices.pdf_file import About, Mark, Rule, Style, Text, written
+from tasks.invoices.pdf_layout import Block, Box, below, beside, moved, on_sheets, padded, ruled, text, washed
 from tasks.invoices.settlement import Row
 
-_MARGIN: Final = 18 * mm
-_WIDTH: Final = A4[0] - 2 * _MARGIN
-_COLUMNS: Final = [_WIDTH - 111 * mm, 15 * mm, 26 * mm, 27 * mm, 16 * mm, 27 * mm]
-_one_at_a_time: Final = Lock()
-"""reportlab keeps the fonts' state in the process; the workers for mail and the API have threads"""
+_MM: Final = 72 / 25.4
+_A4: Final = (210 * _MM, 297 * _MM)
+_MARGIN: Final = 18 * _MM
+_FOOT: Final = 22 * _MM
+_WIDTH: Final = _A4[0] - 2 * _MARGIN
+_HALF: Final = _WIDTH / 2
+_COLUMNS: Final = [_WIDTH - 111 * _MM, 15 * _MM, 26 * _MM, 27 * _MM, 16 * _MM, 27 * _MM]
+_BETWEEN: Final = 5
+"""points left of each column with figures"""
 
 
 def as_pdf(page: Page) -> bytes:
-    file = BytesIO()
-    template = BaseDocTemplate(
-        file,
-        pagesize=A4,
-        title=f"{page.title} {page.number}",
-        author=page.seller.title,
-        creator="Prorata",
-        lang=page.language,
-        invariant=1,
+    sheets = on_sheets(_blocks(page), _A4[1] - _MARGIN - _FOOT)
+    drawn = [
+        [*(mark._replace(x=mark.x + _MARGIN, y=mark.y + _MARGIN) for mark in sheet.marks), *_foot(page, number, len(sheets))]
+        for number, sheet in enumerate(sheets, 1)
+    ]  # fmt: skip
+    about = About(f"{page.title} {page.number}", page.seller.title, page.language)
+    return written(drawn, width=_A4[0], height=_A4[1], about=about)
+
+
+def _blocks(page: Page) -> Iterable[Block]:
+    yield Block(_head(page))
+    yield Block(_parties(page), 10 * _MM)
+    gap = 8 * _MM
+    if page.about:
+        yield Block(_boxed([page.about]), gap)
+        gap = 6 * _MM
+    yield from _items(page, gap)
+    yield Block(_sums(page.totals), 4 * _MM)
+    if page.notes:
+        yield Block(_boxed(page.notes), 6 * _MM)
+    gap = 8 * _MM
+    for part in page.arithmetic:
+        first = part is page.arithmetic[0]
+        title = [padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)] if first else []
+        yield Block(below([*title, _explained(part)]), 8 * _MM if first else 2.5 * _MM)
+
+
+def _head(page: Page) -> Box:
+    title = below([text(page.title, style.TITLE, _HALF), text(page.number, style.SOFT_TEXT, _HALF)])
+    seller = below([text(page.seller.title, style.SELLER, _HALF), *_texts(page.seller.lines, style.SELLER_LINE, _HALF)])
+    return beside((0, title), (_HALF, seller))
+
+
+def _parties(page: Page) -> Box:
+    buyer = below([text(page.buyer.title, style.LABEL, _HALF), *_texts(page.buyer.lines, style.TEXT, _HALF)])
+    label = 38 * _MM
+    facts = below(
+        beside((0, text(row.label, style.SOFT_TEXT, label)), (label, text(row.value, style.TEXT, _HALF - label)))
+        for row in page.facts
     )
-    body = Frame(_MARGIN, 22 * mm, _WIDTH, A4[1] - 22 * mm - _MARGIN, 0, 0, 0, 0)
-    template.addPageTemplates(PageTemplate(frames=[body]))
-    with _one_at_a_time:
-        template.build(_story(page), canvasmaker=partial(_Numbered, page=page))
-    return file.getvalue()
+    return beside((0, buyer), (_HALF, facts))
 
 
-def _story(page: Page) -> list[Flowable]:
+def _items(page: Page, gap: float) -> Iterable[Block]:
+    name, *others = page.columns
+    cells = [text(name, style.HEAD, _COLUMNS[0]), *_figures(others, style.HEAD_RIGHT)]
+    head = ruled(padded(_in_columns(cells, bottom=True), top=5, bottom=6), _WIDTH, 1, style.INK)
+    for item in page.items:
+        row = _item(item)
+        yield Block(below([head, row]), gap) if item is page.items[0] else Block(row, head=head)
+
+
+def _item(item: Item) -> Box:
+    name = below([text(item.title, style.TEXT, _COLUMNS[0]), *_texts(item.details, style.DETAIL, _COLUMNS[0])])
+    figures = _figures([item.seats, item.unit, item.net, item.rate, item.tax], style.NUMBER)
+    return ruled(padded(_in_columns([name, *figures]), top=5, bottom=6), _WIDTH, 0.5, style.LINE)
+
+
+def _figures(values: Sequence[str], how: Style) -> list[Box]:
+    widths = [width - _BETWEEN for width in _COLUMNS[1:]]
+    return [moved(text(value, how, width), _BETWEEN) for value, width in zip(values, widths, strict=True)]
+
+
+def _in_columns(cells: Sequence[Box], *, bottom: bool = False) -> Box:
+    return beside(*zip(accumulate(_COLUMNS[:-1], initial=0.0), cells, strict=True), bottom=bottom)
+
+
+def _sums(rows: tuple[Row, ...]) -> Box:
+    label, value = 82 * _MM, 32 * _MM
+    return moved(below(_sum(row, label, value) for row in rows), _WIDTH - label - value)
+
+
+def _sum(row: Row, label: float, value: float) -> Box:
+    said = text(row.label, style.STRONG if row.strong else style.SOFT_TEXT, label)
+    amount = text(row.value, style.SUM if row.strong else style.NUMBER, value)
+    box = padded(beside((0, said), (label, amount)), top=2.5, bottom=2.5)
+    return ruled(box, label + value, 0.5, style.LINE, above=True) if row.strong else box
+
+
+def _boxed(texts: Sequence[str]) -> Box:
+    inner = moved(below(_texts(texts, style.NOTE, _WIDTH - 18), gap=2), 9)
+    return washed(padded(inner, top=7, bottom=6), _WIDTH, style.WASH)
+
+
+def _explained(part: Part) -> Box:
+    return below([text(part.title, style.DETAIL_TITLE, _WIDTH), *_texts(part.lines, style.DETAIL, _WIDTH)])
+
+
+def _texts(lines: Iterable[str], how: Style, width: float) -> list[Box]:
+    return [text(line, how, width) for line in lines]
+
+
+def _foot(page: Page, number: int, pages: int) -> list[Mark]:
+    y = _A4[1] - 12.5 * _MM
+    told = page.page_of.replace("{page}", str(number)).replace("{pages}", str(pages))
+    centred = (_A4[0] - style.FOOT.face.width(page.number, style.FOOT.size)) / 2
+    right = _A4[0] - _MARGIN - style.FOOT.face.width(told, style.FOOT.size)
     return [
-        _head(page),
-        Spacer(0, 10 * mm),
-        _parties(page),
-        Spacer(0, 8 * mm),
-        *_about(page),
-        _items(page),
-        Spacer(0, 4 * mm),
-        KeepTogether(_sums(page.totals)),
-        *_notes(page),
-        *_arithmetic(page),
+        Rule(_MARGIN, _A4[1] - 17 * _MM, _WIDTH, 0.5, style.LINE),
+        Text(_MARGIN, y, page.seller.title, style.FOOT_STRONG),
+        Text(centred, y, page.number, style.FOOT),
+        Text(right, y, told, style.FOOT),
     ]
-
-
-def _head(page: Page) -> Table:
-    title = [_p(page.title, "title"), _p(page.number, "soft")]
-    seller = [_p(page.seller.title, "seller"), *(_p(line, "seller_line") for line in page.seller.lines)]
-    return Table([[title, seller]], colWidths=[_WIDTH / 2] * 2, style=PLAIN_TABLE)
-
-
-def _parties(page: Page) -> Table:
-    buyer = [_p(page.buyer.title, "label"), *(_p(line, "text") for line in page.buyer.lines)]
-    facts = Table(
-        [[_p(row.label, "soft"), _p(row.value, "text")] for row in page.facts],
-        colWidths=[38 * mm, _WIDTH / 2 - 38 * mm],
-        style=PLAIN_TABLE,
-    )
-    return Table([[buyer, facts]], colWidths=[_WIDTH / 2] * 2, style=PLAIN_TABLE)
-
-
-def _about(page: Page) -> list[Flowable]:
-    return [_boxed([page.about]), Spacer(0, 6 * mm)] if page.about else []
-
-
-def _items(page: Page) -> Table:
-    head = [_p(name, "head" if i == 0 else "head_right") for i, name in enumerate(page.columns)]
-    rows = [
-        [
-            [_p(item.title, "text"), *(_p(detail, "detail") for detail in item.details)],
-            *(_p(value, "number") for value in (item.seats, item.unit, item.net, item.rate, item.tax)),
-        ]
-        for item in page.items
-    ]
-    return Table([head, *rows], colWidths=_COLUMNS, repeatRows=1, style=ITEMS)
-
-
-def _sums(rows: tuple[Row, ...]) -> Table:
-    cells = [[_p(row.label, "strong" if row.strong else "soft"), _p(row.value, "sum" if row.strong else "number")]
-             for row in rows]  # fmt: skip
-    ruled = [("LINEABOVE", (0, i), (-1, i), 0.5, LINE) for i, row in enumerate(rows) if row.strong]
-    return Table(cells, colWidths=[82 * mm, 32 * mm], hAlign="RIGHT", style=[*SUMS, *ruled])
-
-
-def _notes(page: Page) -> list[Flowable]:
-    return [Spacer(0, 6 * mm), _boxed(list(page.notes))] if page.notes else []
-
-
-def _boxed(texts: list[str]) -> Table:
-    return Table([[[_p(text, "note") for text in texts]]], colWidths=[_WIDTH], style=NOTES)
-
-
-def _arithmetic(page: Page) -> list[Flowable]:
-    if not page.arithmetic:
-        return []
-    first, *others = (_explained(part) for part in page.arithmetic)
-    title = [Spacer(0, 8 * mm), _p(page.arithmetic_title, "heading")]
-    return [KeepTogether([*title, *first]), *(KeepTogether(other) for other in others)]
-
-
-def _explained(part: Part) -> list[Flowable]:
-    return [_p(part.title, "detail_title"), *(_p(line, "detail") for line in part.lines), Spacer(0, 2.5 * mm)]
-
-
-def _p(text: str, style: str) -> Paragraph:
-    return Paragraph(escaped(text), STYLES[style])
-
-
-class _Numbered(Canvas):  # type: ignore[misc]
-    """Writes the foot of every page at the end, when it is known how many there are."""
-
-    def __init__(self, *args: Any, page: Page, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._page, self._states = page, list[dict[str, Any]]()
-
-    def showPage(self) -> None:  # noqa: N802 - reportlab's name
-        self._states.append(dict(self.__dict__))
-        self._startPage()
-
-    def save(self) -> None:
-        for number, state in enumerate(self._states, 1):
-            self.__dict__.update(state)
-            self._foot(number, len(self._states))
-            super().showPage()
-        super().save()
-
-    def _foot(self, number: int, pages: int) -> None:
-        self.setStrokeColor(LINE)
-        self.line(_MARGIN, 17 * mm, A4[0] - _MARGIN, 17 * mm)
-        self.setFillColor(INK)
-        self.setFont(BOLD, 7.5)
-        self.drawString(_MARGIN, 12.5 * mm, f"{self._page.seller.title}  ")
-        self.setFillColor(SOFT)
-        self.setFont(FONT, 7.5)
-        self.drawCentredString(A4[0] / 2, 12.5 * mm, self._page.number)
-        told = self._page.page_of.replace("{page}", str(number)).replace("{pages}", str(pages))
-        self.drawRightString(A4[0] - _MARGIN, 12.5 * mm, told)

@@ -1,0 +1,87 @@
+"""The PDF as a file: what a strict reader makes of it, what it does with too much text, and with many threads."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from pypdf import PdfReader
+
+from tasks.invoices.as_pdf import as_pdf
+from tasks.invoices.items import Item
+from tasks.invoices.page import Page, Part
+from tasks.invoices.settlement import Row
+from tests.invoices.documents import text_of
+
+ITEM = Item("Desk Team", ("billed monthly",), "10", "€10.00", "€100.00", "19%", "€19.00")
+PAGE = Page(
+    language="en",
+    title="Invoice",
+    number="INV-2026-000001",
+    seller=Part("Prorata GmbH", ("Musterstraße 1", "10115 Berlin")),
+    buyer=Part("Customer", ("Ada Byron",)),
+    facts=(Row("Number", "INV-2026-000001"),),
+    about="",
+    columns=("Description", "Seats", "Price per seat", "Net", "VAT rate", "VAT"),
+    items=(ITEM,),
+    totals=(Row("Total", "€119.00", strong=True),),
+    notes=(),
+    arithmetic=(Part("Desk Team", ("10 × €10.00 = €100.00, 3 ÷ 2 − 1.",)),),
+    arithmetic_title="How the amounts come about",
+    page_of="Page {page} of {pages}",
+)
+
+
+def read(page: Page) -> PdfReader:
+    return PdfReader(BytesIO(as_pdf(page)), strict=True)
+
+
+def test_a_strict_reader_reads_it_with_its_title_and_language(caplog: pytest.LogCaptureFixture) -> None:
+    reader = read(PAGE)
+    assert reader.metadata is not None
+    assert (reader.metadata.title, reader.metadata.author) == ("Invoice INV-2026-000001", "Prorata GmbH")
+    assert str(reader.root_object["/Lang"]) == "en"
+    assert "10 × €10.00 = €100.00, 3 ÷ 2 − 1." in reader.pages[0].extract_text()
+    assert caplog.text == ""
+
+
+def test_its_typeface_is_embedded_in_two_weights() -> None:
+    embedded = re.findall(rb"/FontName/AAAAAA\+([A-Za-z-]+)/.*/FontFile2 \d+ 0 R", as_pdf(PAGE))
+    assert embedded == [b"DejaVuSansCondensed", b"DejaVuSansCondensed-Bold"]
+
+
+@pytest.mark.parametrize("name", ["Ελλάς & Żółć", "Юг Ёж", "ŐŰ ğış ĀĒ", "寿司 株式会社", "a\N{NO-BREAK SPACE}b"])
+def test_any_name_can_be_copied_out_of_it(name: str) -> None:
+    assert name in read(replace(PAGE, buyer=Part("Customer", (name,)))).pages[0].extract_text()
+
+
+def test_a_word_longer_than_its_column_is_broken_and_nothing_of_it_is_lost() -> None:
+    word = "".join(chr(ord("a") + number % 26) for number in range(300))
+    said = text_of(as_pdf(replace(PAGE, buyer=Part("Customer", (word,)))))
+    assert word in said.replace(" ", "")
+
+
+def test_a_table_over_several_pages_repeats_its_head() -> None:
+    items = tuple(replace(ITEM, title=f"Desk {number}") for number in range(60))
+    texts = [page.extract_text() for page in read(replace(PAGE, items=items)).pages]
+    assert len(texts) == 4
+    assert [text.count("Price per seat") for text in texts] == [1, 1, 1, 1]
+    assert all(f"Page {number} of 4" in text for number, text in enumerate(texts, 1))
+    assert [sum(f"Desk {number}\n" in text for text in texts) for number in range(60)] == [1] * 60
+
+
+@pytest.mark.parametrize("place", ["notes", "buyer"])
+def test_a_text_longer_than_a_page_goes_on_overleaf_line_for_line(place: str) -> None:
+    lines = tuple(f"Line {number}." for number in range(200))
+    filled = replace(PAGE, notes=lines) if place == "notes" else replace(PAGE, buyer=Part("Customer", lines))
+    texts = [page.extract_text() for page in read(filled).pages]
+    assert len(texts) > 3
+    assert [sum(line in text.split("\n") for text in texts) for line in lines] == [1] * 200
+
+
+def test_threads_get_the_bytes_that_one_gets() -> None:
+    pages = [replace(PAGE, buyer=Part("Customer", (f"Имя {chr(0x410 + number)}",))) for number in range(24)]
+    alone = [as_pdf(page) for page in pages]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(as_pdf, pages * 3)) == alone * 3
