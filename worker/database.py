@@ -1,11 +1,16 @@
 """The database engine of this process, and transactions on it."""
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from select import POLLIN, poll
+from time import monotonic
+from types import TracebackType
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session, sessionmaker
+from psycopg import OperationalError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
 from worker.settings import Settings
@@ -15,13 +20,14 @@ def engine(settings: Settings) -> Engine:
     """Connections are pooled, checked when they come from the pool, and never shared with a forked child."""
     made = create_engine(
         settings.database_url.get_secret_value(),
-        pool_size=settings.database_pool_size,
-        max_overflow=settings.database_pool_size,
-        pool_pre_ping=True,
+        pool_size=2 * settings.database_pool_size,
+        max_overflow=0,  # one that overflows is closed after use, and opened again for the next: 5 ms each time
+        pool_use_lifo=True,
         pool_recycle=1800,
         hide_parameters=True,  # an SQL error in a log must not carry addresses
         connect_args={"connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
+    check_before_use(made)
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))
     return made
 
@@ -29,17 +35,68 @@ def engine(settings: Settings) -> Engine:
 _KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """a half-open connection is noticed in half a minute"""
 
+UNASKED = 2.0
+"""seconds a connection may rest before PostgreSQL is asked whether it is still there"""
+
+
+def check_before_use(engine: Engine) -> None:
+    """Replace a connection that broke in the pool, and with it all others there, before anybody works on it.
+
+    Asking PostgreSQL each time, as `pool_pre_ping` does, is a fifth of a short transaction. A server that stopped has closed its
+    sockets, which the kernel says for nothing; only where it says something, or a network may have failed meanwhile, is asked.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rests(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
+        rests_since = entry.info.get("rests_since")
+        if rests_since is None:
+            return
+        if _has_something_to_say(connection) or monotonic() - rests_since > UNASKED:
+            try:
+                engine.dialect.do_ping(connection)
+            except OperationalError as gone:
+                raise InvalidatePoolError from gone
+
+
+def _has_something_to_say(connection: DBAPIConnection) -> bool:
+    """Unasked: that it is closed, mostly."""
+    if connection.closed:
+        return True
+    watch = poll()
+    watch.register(connection.fileno(), POLLIN)
+    return bool(watch.poll(0))
+
 
 class Transactions:
     """`with transactions() as session:` one transaction; its objects stay readable after it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._engine = engine
 
-    def __call__(self) -> AbstractContextManager[Session]:
-        return self._begin()
+    def __call__(self) -> "Transaction":
+        return Transaction(Session(self._engine, expire_on_commit=False))
 
-    @contextmanager
-    def _begin(self) -> Iterator[Session]:
-        with self._sessions.begin() as session:
-            yield session
+
+class Transaction:
+    """A session's: committed at the end, rolled back on an exception."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Session:
+        return self._session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._session.commit()
+        finally:
+            self._session.close()  # what is not committed is rolled back

@@ -1,0 +1,85 @@
+"""Connections are looked at before use, for next to nothing; transactions end as their block does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from worker import database
+from worker.database import Transactions, check_before_use
+
+
+@pytest.fixture
+def engine(fresh_database_url: str) -> Iterator[Engine]:
+    made = create_engine(fresh_database_url, pool_size=2, max_overflow=0)
+    check_before_use(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def begin(engine: Engine) -> Transactions:
+    return Transactions(engine)
+
+
+def backend(session: Session) -> Any:
+    return session.scalar(text("select pg_backend_pid()"))
+
+
+def cut(url: str, *backends: Any) -> None:
+    """As a server does that stops."""
+    other = create_engine(url)
+    with other.begin() as connection:
+        for pid in backends:
+            assert connection.scalar(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    other.dispose()
+
+
+def test_a_connection_is_used_again(begin: Transactions) -> None:
+    with begin() as session:
+        first = backend(session)
+    with begin() as session:
+        assert backend(session) == first
+
+
+def test_those_that_broke_while_they_rested_are_replaced_before_use(
+    begin: Transactions, fresh_database_url: str
+) -> None:
+    with begin() as one, begin() as other:
+        before = {backend(one), backend(other)}
+    cut(fresh_database_url, *before)
+    with begin() as one, begin() as other:
+        assert before & {backend(one), backend(other)} == set()
+
+
+@pytest.mark.parametrize(("unasked", "pings"), [(60.0, 0), (-1.0, 1)])
+def test_postgresql_is_asked_only_after_a_rest(
+    begin: Transactions, engine: Engine, monkeypatch: pytest.MonkeyPatch, unasked: float, pings: int
+) -> None:
+    monkeypatch.setattr(database, "UNASKED", unasked)
+    with begin() as session:
+        backend(session)
+    counted: list[object] = []
+    ping = engine.dialect.do_ping
+
+    def counting(connection: DBAPIConnection) -> bool:
+        counted.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(engine.dialect, "do_ping", counting)
+    with begin() as session:
+        backend(session)
+    assert len(counted) == pings
+
+
+def test_what_raises_leaves_nothing_behind(begin: Transactions) -> None:
+    with begin() as session:
+        session.execute(text("create table kept (id int primary key)"))
+    with pytest.raises(IntegrityError), begin() as session:
+        session.execute(text("insert into kept values (1), (2), (2)"))
+    with begin() as session:
+        assert session.scalars(text("select id from kept")).all() == []
