@@ -1,11 +1,14 @@
 """A letter's content as plain text: at most 76 characters wide, figures aligned at the right edge."""
 
+import re
 import textwrap
 from typing import Final
 
 from tasks.letters.content import Block, Content, Link, Paragraph, Row, Table, Weight
 
 WIDTH: Final = 76
+_SPACED: Final = re.compile(r"[\t-\r]|^ *$| $")
+"""what wrapping would change in a line that is short enough"""
 
 
 def as_text(content: Content) -> str:
@@ -43,4 +46,6 @@ def _row(row: Row) -> list[str]:
 
 
 def _wrapped(text: str, *, indent: str = "") -> str:
+    if len(indent) + len(text) <= WIDTH and not _SPACED.search(text):
+        return indent + text
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)

@@ -5,7 +5,7 @@ import re
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from babel import Locale
@@ -64,18 +64,15 @@ class Wording:
 
     def money(self, minor: int) -> str:
         """Minor units as money: 1190 is '11,90 €' in German, with as many decimals as ISO 4217 gives the currency."""
-        amount = Decimal(minor).scaleb(-exponent(self.currency))
-        pattern = _money_pattern(self.language, self.currency)
-        return str(pattern.apply(amount, self.locale, currency=self.currency, currency_digits=False))
+        return _money(self.language, self.currency, minor)
 
     def number(self, value: int | Decimal) -> str:
         """A count, or a decimal number with all the digits it has."""
-        return format_decimal(value, locale=self.locale, decimal_quantization=False)
+        return _number(self.language, str(value))
 
     def percent(self, rate: Decimal) -> str:
         """A tax rate: 19 is '19 %' in German, 25.5 is '25.5%' in English."""
-        pattern = self.locale.percent_formats[None]
-        return str(pattern.apply(rate / 100, self.locale, decimal_quantization=False))
+        return _percent(self.language, str(rate))
 
     def date(self, moment: dt.datetime) -> str:
         """The day, written out, in the time zone."""
@@ -83,9 +80,7 @@ class Wording:
 
     def day(self, day: dt.date) -> str:
         """A calendar day, written out."""
-        text = format_date(day, "long", locale=self.locale)
-        # CLDR has no ordinal for the first of the month, which French always writes.
-        return re.sub(r"^1 ", "1er ", text) if self.language is Language.FR else text
+        return _day(self.language, day)
 
     def moment(self, moment: dt.datetime) -> str:
         """Day and time to the second, with the name of the zone's time: '1 November 2026, 09:30:00 CET'."""
@@ -111,6 +106,35 @@ class Wording:
 @cache
 def _locale(language: Language) -> Locale:
     return Locale.parse(LOCALES[language])
+
+
+# A document and its letters say the same few amounts and days again and again. Decimals are remembered by their digits:
+# 5 and 5.00 are equal, and written differently.
+
+
+@lru_cache(maxsize=1024)
+def _money(language: Language, currency: str, minor: int) -> str:
+    amount = Decimal(minor).scaleb(-exponent(currency))
+    pattern = _money_pattern(language, currency)
+    return str(pattern.apply(amount, _locale(language), currency=currency, currency_digits=False))
+
+
+@lru_cache(maxsize=1024)
+def _number(language: Language, digits: str) -> str:
+    return format_decimal(Decimal(digits), locale=_locale(language), decimal_quantization=False)
+
+
+@lru_cache(maxsize=256)
+def _percent(language: Language, digits: str) -> str:
+    locale = _locale(language)
+    return str(locale.percent_formats[None].apply(Decimal(digits) / 100, locale, decimal_quantization=False))
+
+
+@lru_cache(maxsize=1024)
+def _day(language: Language, day: dt.date) -> str:
+    text = format_date(day, "long", locale=_locale(language))
+    # CLDR has no ordinal for the first of the month, which French always writes.
+    return re.sub(r"^1 ", "1er ", text) if language is Language.FR else text
 
 
 @cache

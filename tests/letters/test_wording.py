@@ -90,3 +90,13 @@ def test_french_counts_none_as_one(number: int, form: str) -> None:
 
 def test_one_line_leaves_ordinary_names_alone() -> None:
     assert one_line("Société Générale – Zürich 株式会社") == "Société Générale – Zürich 株式会社"
+
+
+def test_equal_numbers_with_other_digits_are_not_taken_for_each_other() -> None:
+    told = [w(Language.EN).number(number) for number in (5, Decimal("5.25"), Decimal("5.250"), Decimal(5))]
+    assert told == ["5", "5.25", "5.25", "5"]
+    assert [w(Language.DE).percent(Decimal(rate)) for rate in ("19", "19.00", "25.5")] == [
+        "19\xa0%",
+        "19\xa0%",
+        "25,5\xa0%",
+    ]
