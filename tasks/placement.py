@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import progress
-from models.accounts import Account
-from models.base import uuid7
-from models.messages import OutboxMessage
-from models.orders import Order, OrderedProduct, OrderLine, PricedLine, Quote
+from models import placing, progress
+from models.orders import Order, OrderLine, PricedLine, Quote
+from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
@@ -38,7 +35,7 @@ class PlacementRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    order: Order
+    order: PlacedOrder
     is_new: bool
     """False where the same request was placed before: the answer is the same, nothing was done twice"""
 
@@ -80,31 +77,29 @@ def place(
     open-order (another order on one of the products is still open), idempotency-key-reused (other request).
     """
     digest = hashlib.sha256(json.dumps([str(account_id), str(quote_id)]).encode()).hexdigest()
+    try:
+        order = placing.insert_order(
+            session,
+            quote_id=quote_id,
+            account_id=account_id,
+            now=now,
+            idempotency_key=idempotency_key,
+            request_digest=digest,
+            api_key_id=api_key_id,
+            wake_in=progress.GRACE,
+        )
+    except ProductsTaken as taken:
+        raise PlacementRefused(
+            "open-order",
+            f"Another order for {taken} is still open; wait for it, or cancel it first.",
+            products=taken.products,
+        ) from None
+    if order is not None:
+        return Placed(order, is_new=True)
     before = _placed_before(session, api_key_id, idempotency_key)
     if before is not None:
-        return _same_request(before, digest)
-    offered = session.scalar(
-        select(Quote).where(Quote.id == quote_id, Quote.account_id == account_id).options(selectinload(Quote.lines))
-    )
-    if offered is None:
-        raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
-    if offered.expires_at <= now:
-        raise PlacementRefused(
-            "quote-expired", "The quote has expired; ask for a new one.", expired_at=offered.expires_at.isoformat()
-        )
-    with session.begin_nested():  # what is refused leaves nothing behind, whatever the caller commits beside it
-        order_id = _insert_order(session, offered, digest, idempotency_key, api_key_id)
-        if order_id is not None:
-            _hold_products(session, order_id, offered)
-    if order_id is None:
-        winner = _placed_before(session, api_key_id, idempotency_key)
-        if winner is not None:
-            return _same_request(winner, digest)
-        raise PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
-    session.execute(insert(OrderLine), [{**priced(line), "order_id": order_id} for line in offered.lines])
-    session.execute(insert(OutboxMessage).values(order_id=order_id, step=Step.VALIDATE_CART))
-    progress.note(session, order_id, "order.placed", {"quote_id": str(quote_id), "due_minor": offered.due_minor})
-    return Placed(session.get_one(Order, order_id), is_new=True)
+        return Placed(_same_request(before, digest), is_new=False)
+    raise _why_not(session, quote_id, account_id, now)
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
@@ -196,52 +191,25 @@ def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: s
     return session.scalar(select(Order).where(same_caller, Order.idempotency_key == idempotency_key))
 
 
-def _same_request(before: Order, digest: str) -> Placed:
+def _same_request(before: Order, digest: str) -> PlacedOrder:
     if before.request_digest != digest:
         raise PlacementRefused(
             "idempotency-key-reused",
             "This Idempotency-Key was used for another order; use a new one.",
             order_id=str(before.id),
         )
-    return Placed(before, is_new=False)
+    return PlacedOrder(before.id, before.number, before.account_id, before.created_at)
 
 
-def _insert_order(session: Session, offered: Quote, digest: str, key: str, api_key_id: UUID | None) -> UUID | None:
-    """None where the quote, or the key, has an order already."""
-    language = select(Account.language).where(Account.id == offered.account_id).scalar_subquery()
-    return session.scalar(
-        upsert(Order)
-        .values(
-            id=uuid7(),
-            account_id=offered.account_id,
-            contact_id=offered.contact_id,
-            quote_id=offered.id,
-            language=language,
-            api_key_id=api_key_id,
-            idempotency_key=key,
-            request_digest=digest,
-            status=OrderStatus.OPEN,
-            next_step=Step.VALIDATE_CART,
-            wake_at=func.clock_timestamp() + progress.GRACE,
-            **{name: getattr(offered, name) for name in SETTLEMENT},
+def _why_not(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
+    expires_at = session.scalar(select(Quote.expires_at).where(Quote.id == quote_id, Quote.account_id == account_id))
+    if expires_at is None:
+        return PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+    if expires_at <= now:
+        return PlacementRefused(
+            "quote-expired", "The quote has expired; ask for a new one.", expired_at=expires_at.isoformat()
         )
-        .on_conflict_do_nothing()
-        .returning(Order.id)
-    )
-
-
-def _hold_products(session: Session, order_id: UUID, offered: Quote) -> None:
-    codes = sorted(line.product_code for line in offered.lines)
-    rows = [{"account_id": offered.account_id, "product_code": code, "order_id": order_id} for code in codes]
-    held = session.scalars(
-        upsert(OrderedProduct).on_conflict_do_nothing().returning(OrderedProduct.product_code), rows
-    ).all()
-    if taken := sorted(set(codes) - set(held)):
-        raise PlacementRefused(
-            "open-order",
-            f"Another order for {', '.join(taken)} is still open; wait for it, or cancel it first.",
-            products=taken,
-        )
+    return PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
 
 
 def _locked(session: Session, order_id: UUID) -> Order:
