@@ -1,4 +1,4 @@
-"""Where Prorata's processor time goes, step by step: py-spy looks at the three workers a hundred times a second during a burst.
+"""Where Prorata's processor time goes, step by step: py-spy looks at the workers a hundred times a second during a burst.
 
 Only who holds the interpreter's lock is seen, so what waits is not. A sample belongs to the step on its stack (none: Celery itself) and to the library
 of its innermost known frame; milliseconds are the worker's processor time per order, shared out by samples.
@@ -18,8 +18,8 @@ from benchmarks.contestants import PEERS
 from benchmarks.servers import Servers
 from benchmarks.turn import started
 from models.states import FORWARD
+from worker.stack.processes import WORKERS
 
-WORKERS = ("worker-orders", "worker-payments", "worker-mail")
 BETWEEN = "between steps"
 RATE = 100
 

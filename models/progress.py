@@ -1,71 +1,27 @@
-"""An order's guarded transitions. Each is one conditional update: whoever comes second changes nothing and is told so.
-
-A step *claims* the order (its turn, nobody else's lease) and gets a token; what it writes later holds only while the order
-still carries that token. A worker that was stopped past its lease and wakes up finds another's token: LeaseLost, rolled back.
-Time in leases is the database's, so that machines need not agree on it.
-"""
+"""An order's guarded transitions. Each is one conditional update: whoever comes second changes nothing and is told so."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import ledger
-from models.base import uuid7
+from models import ledger, recording
+from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.states import BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
 
-GRACE = timedelta(seconds=8)
-"""How long an order may stand between two steps before the sweep looks after it."""
-
 _GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
+_NEEDS_ATTENTION: Final = "needs-attention"
 
-
-_NEEDS_ATTENTION = "needs-attention"
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the order over; nothing of this one's may be written any more."""
-
-
-def _db_now(later: timedelta = timedelta()) -> ColumnElement[datetime]:
-    return func.clock_timestamp() + later
-
-
-def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> Order | None:
-    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `standing`)."""
-    free = or_(Order.lease_until.is_(None), Order.lease_until < _db_now())
-    due = or_(Order.next_attempt_at.is_(None), Order.next_attempt_at <= _db_now())
-    statement = (
-        update(Order)
-        .where(Order.id == order_id, Order.status == OrderStatus.OPEN, Order.next_step == step, free, due)
-        .values(
-            lease_token=uuid7(),
-            lease_until=_db_now(lease),
-            wake_at=_db_now(lease),
-            attempts=Order.attempts + 1,
-            next_attempt_at=None,
-        )
-        .returning(Order)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return session.scalars(statement).one_or_none()
-
-
-def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
-    """Prolong the leases that are still ours (order -> token), in one statement."""
-    ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
-    session.execute(
-        update(Order)
-        .where(ours)
-        .values(lease_until=_db_now(lease), wake_at=_db_now(lease))
-        .execution_options(synchronize_session=False)
-    )
+# Asked in every order's way, so built once.
+_NOTE = insert(OrderEvent)
+_SET_ASIDE = select(ledger.LedgerMovement.amount_minor).where(
+    ledger.LedgerMovement.cause.in_([bindparam("reserve"), bindparam("release")])
+)
 
 
 def advance(
@@ -75,13 +31,14 @@ def advance(
     outcome: str,
     *,
     to: Step | None = None,
+    keep: timedelta | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost."""
-    next_step = to or steps_from(step)[1]
-    _write(session, order, next_step=next_step, attempts=0, restarts=0, wake_at=_db_now(GRACE), last_error=None)
-    _record_step(session, order, step, outcome)
-    note(session, order.id, f"{step}.{outcome}", facts)
+    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost.
+
+    keep: how long our lease stays on the order, where the same worker goes on with the next step; None: it is given back.
+    """
+    recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], keep=keep, facts=facts or {})
 
 
 def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
@@ -109,12 +66,8 @@ def stop(
     """
     told = {**({"reason": reason} if reason else {}), **(facts or {})}
     kept = {**(facts or {}), **(for_customer_only or {})}
-    values: dict[str, Any] = {"status": status, "reason": reason, "reason_facts": kept or None}
-    wake_at = _db_now(wake_in) if wake_in else None
-    _write(session, order, next_step=None, attempts=0, wake_at=wake_at, last_error=None, **values)
-    _record_step(session, order, step, status.value)
-    _settle(session, order, status, step)
-    note(session, order.id, f"order.{status}", told)
+    recording.stop(session, order, step, status, reason=reason, kept=kept, told=told, wake_in=wake_in)
+    _give_balance_back(session, order, status, step)
 
 
 def postpone(
@@ -145,8 +98,8 @@ def postpone(
         .values(
             lease_token=None,
             lease_until=None,
-            next_attempt_at=_db_now(delay),
-            wake_at=_db_now(delay + grace),
+            next_attempt_at=db_now(delay),
+            wake_at=db_now(delay + grace),
             last_error=error[:2000],
             **({"restarts": 0} if waits else {}),
         )
@@ -203,7 +156,7 @@ def reopen(session: Session, order_id: UUID, *, waiting_in: tuple[OrderStatus, .
             restarts=0,
             next_attempt_at=None,
             last_error=None,
-            wake_at=_db_now(GRACE),
+            wake_at=db_now(GRACE),
         )
         .returning(Order.id)
         .execution_options(synchronize_session=False)
@@ -234,7 +187,10 @@ def end_waiting(
     )
     if session.scalar(statement) is None:
         return False
-    _settle(session, order, status, None)
+    _give_balance_back(session, order, status, None)
+    if status in FINAL:
+        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+        session.execute(update(Order).where(Order.id == order.id).values(finished_at=func.clock_timestamp()))
     note(session, order.id, f"order.{status}", {"reason": reason, **({"by": by} if by else {})})
     return True
 
@@ -274,16 +230,6 @@ def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
     session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))
 
 
-def still_ours(session: Session, order: Order) -> None:
-    """Lock the order and make sure that our lease is still on it; reads what has been asked of it since. Raises LeaseLost."""
-    row = session.execute(
-        select(Order.lease_token, Order.cancel_requested_at).where(Order.id == order.id).with_for_update()
-    ).one_or_none()
-    if row is None or row[0] != order.lease_token:
-        raise LeaseLost(f"order {order.id} was taken over by another worker")
-    order.cancel_requested_at = row[1]
-
-
 def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: datetime | None = None) -> None:
     """How the order is paid; `due_at` where it is invoiced."""
     session.execute(update(Order).where(Order.id == order.id).values(payment_kind=kind, payment_due_at=due_at))
@@ -297,7 +243,7 @@ def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None
 
 def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
     """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
-    session.execute(insert(OrderEvent).values(order_id=order_id, kind=kind, facts=dict(facts or {})))
+    session.execute(_NOTE, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
 
 
 def reserve_balance(session: Session, order: Order, step: Step) -> None:
@@ -317,13 +263,12 @@ def reserve_balance(session: Session, order: Order, step: Step) -> None:
 
 def reserved(session: Session, order: Order) -> int:
     """What this revision of the order has set aside and not given back, minor units."""
-    causes = [f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")]
-    amounts = session.scalars(select(ledger.LedgerMovement.amount_minor).where(ledger.LedgerMovement.cause.in_(causes)))
-    return -sum(amounts)
+    causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
+    return -sum(session.scalars(_SET_ASIDE, causes))
 
 
-def _settle(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
-    """What ends with the order: its hold on balance and products."""
+def _give_balance_back(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
+    """An order that ends otherwise than completed, or is quoted anew, lets go of the balance that it had set aside."""
     if status in _GIVES_BALANCE_BACK and (aside := reserved(session, order)):
         ledger.post(
             session,
@@ -335,24 +280,3 @@ def _settle(session: Session, order: Order, status: OrderStatus, step: Step | No
             order_id=order.id,
             step=step or "placement",
         )
-    if status in FINAL:
-        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-        session.execute(update(Order).where(Order.id == order.id).values(finished_at=_db_now()))
-
-
-def _write(session: Session, order: Order, **values: Any) -> None:
-    statement = (
-        update(Order)
-        .where(Order.id == order.id, Order.lease_token == order.lease_token)
-        .values(lease_token=None, lease_until=None, **values)
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(statement) is None:
-        raise LeaseLost(f"order {order.id} was taken over by another worker")
-
-
-def _record_step(session: Session, order: Order, step: Step, outcome: str) -> None:
-    row = {"attempts": order.attempts, "outcome": outcome, "updated_at": _db_now()}
-    statement = upsert(OrderStep).values(order_id=order.id, revision=order.revision, step=step, **row)
-    session.execute(statement.on_conflict_do_update(index_elements=["order_id", "revision", "step"], set_=row))

@@ -10,7 +10,7 @@ from models.orders import Order
 from models.states import Step
 from tasks import cancellation, charging, invoicing, vat_follow_up
 from tasks.failure_points import reach
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin
 
 THIS = Step.ACTIVATE_SUBSCRIPTION
@@ -52,5 +52,4 @@ def _activate(session: Session, order: Order) -> Outcome:
         )
     invoicing.issue(session, order, order_lines.of(session, order.id))
     vat_follow_up.watch(session, order)
-    progress.advance(session, order, THIS, Outcome.DONE)
-    return Outcome.DONE
+    return done(session, order, THIS)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import lease, progress
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -20,7 +20,7 @@ from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, Step
 from tasks import cancellation
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
-from tasks.step import Outcome
+from tasks.step import Outcome, done
 from tasks.wiring import now, policy
 
 POLL_AUTHENTICATION = timedelta(seconds=20)
@@ -93,7 +93,7 @@ def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
 
     Should money arrive on it all the same, the webhook finds it and gives it back.
     """
-    progress.still_ours(session, order)
+    lease.still_ours(session, order)
     _settle(session, attempt, AttemptStatus.VOID)
 
 
@@ -106,7 +106,7 @@ def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, t
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
     """Write down what the provider says of an attempt, with all that follows for the order. Raises LeaseLost, Misconfigured."""
-    progress.still_ours(session, order)
+    lease.still_ours(session, order)
     cancelled = order.cancel_requested_at is not None
     if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
         attempt.amount_minor,
@@ -121,8 +121,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, this, cancellation.REASON)
         case ChargeStatus.SUCCEEDED:
-            progress.advance(session, order, this, Outcome.DONE, facts={"charged_minor": charge.amount_minor})
-            return Outcome.DONE
+            return done(session, order, this, facts={"charged_minor": charge.amount_minor})
         case ChargeStatus.REQUIRES_ACTION:
             return _await_authentication(session, order, attempt, charge, this, cancelled=cancelled)
         case ChargeStatus.PROCESSING:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import order_lines, progress
+from models import lease, order_lines, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.quote import needs_payment_details
@@ -15,7 +15,7 @@ from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin, now, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
@@ -65,7 +65,7 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
 
 def _plan(session: Session, order: Order) -> Plan | Outcome:
     """The next thing to ask the provider, or what becomes of the order without asking."""
-    progress.still_ours(session, order)
+    lease.still_ours(session, order)
     attempt = charging.live_attempt(session, order.id)
     if attempt is None:
         if order.cancel_requested_at is not None:
@@ -89,13 +89,11 @@ def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
     actions = [line.action for line in order_lines.of(session, order.id)]
     if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
-        progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": 0})
-        return Outcome.DONE
+        return done(session, order, THIS, facts={"charged_minor": 0})
     if order.due_minor > 0 and policy().invoice_on_vat and vat_check.accepted(order):
         due_at = now() + policy().payment_terms
         progress.set_payment(session, order, PaymentKind.INVOICE, due_at=due_at)
-        progress.advance(session, order, THIS, Outcome.DONE, facts={"invoiced_minor": order.due_minor})
-        return Outcome.DONE
+        return done(session, order, THIS, facts={"invoiced_minor": order.due_minor})
     progress.stop(
         session,
         order,
@@ -110,8 +108,7 @@ def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
 def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
         return charging.turn_back(session, order, THIS, cancellation.REASON)
-    progress.advance(session, order, THIS, Outcome.DONE, facts={"charged_minor": order.due_minor})
-    return Outcome.DONE
+    return done(session, order, THIS, facts={"charged_minor": order.due_minor})
 
 
 def _ask_provider(order: Order, planned: Plan) -> Charge:

@@ -17,7 +17,7 @@ from tasks import fresh_quote, quoting
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin, now, policy
 
 THIS = Step.COMPUTE_PRORATION
@@ -67,10 +67,7 @@ def _compute(session: Session, order: Order) -> Outcome:
     except BalanceTooLow:
         fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
         return Outcome.STOPPED
-    progress.advance(
-        session, order, THIS, Outcome.DONE, facts={"net_minor": order.net_minor, "due_minor": order.due_minor}
-    )
-    return Outcome.DONE
+    return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
 
 
 def _customer_came_back_late(session: Session, order: Order) -> bool:

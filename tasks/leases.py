@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from models import progress
+from models import lease as leasing
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class Keeper:
     def _renew(self, held: dict[UUID, UUID], lease: timedelta) -> None:
         try:
             with begin() as session:
-                progress.renew(session, held, lease=lease)
+                leasing.renew(session, held, lease=lease)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do better; without rounds every lease runs out
             log.warning("leases not renewed", orders=len(held), error=type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""The business process. An order goes this way, from top to bottom, as a Celery chain; only its id travels.
+"""The business process. An order goes this way, from top to bottom, as a chain of Celery tasks; only its id travels.
 
     validate_cart            may this account order this?
     compute_proration        is the amount still what the customer confirmed?
@@ -12,9 +12,9 @@ What was charged and cannot be given goes back: refund_payment, then send_refund
 
 from uuid import UUID
 
-from celery import Task, chain
+from celery import Task
 
-from models.states import Step, steps_from
+from models.states import Step
 from tasks.activate_subscription import activate_subscription
 from tasks.collect_payment import collect_payment
 from tasks.compute_proration import compute_proration
@@ -45,5 +45,8 @@ QUEUES: dict[str, str] = {
 
 
 def publish(order_id: UUID, step: Step) -> None:
-    """Send the order on its way from `step`. Publishing twice is harmless: every step looks whether it is its turn."""
-    chain(*(TASKS[each].si(str(order_id)) for each in steps_from(step))).apply_async()
+    """Send the order on its way from `step`; each step leads to the next (`tasks.step`).
+
+    Publishing twice is harmless: every step looks whether it is its turn.
+    """
+    TASKS[step].apply_async((str(order_id),))

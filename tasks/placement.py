@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import placing, progress
+from models import lease, placing, progress
 from models.orders import Order, OrderLine, PricedLine, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
@@ -86,7 +86,7 @@ def place(
             idempotency_key=idempotency_key,
             request_digest=digest,
             api_key_id=api_key_id,
-            wake_in=progress.GRACE,
+            wake_in=lease.GRACE,
         )
     except ProductsTaken as taken:
         raise PlacementRefused(

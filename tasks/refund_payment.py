@@ -4,13 +4,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import lease, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import RefundState, Step
 from tasks import invoicing, refunding
 from tasks.failure_points import reach
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin
 
 THIS = Step.REFUND_PAYMENT
@@ -31,20 +31,18 @@ def refund_payment(order_id: UUID) -> Outcome:
     if charge is None or charge.ref is None:
         with begin() as session:
             invoicing.issue_credit_note(session, order)
-            progress.advance(session, order, THIS, Outcome.DONE, facts={"refunded_minor": 0})
-        return Outcome.DONE
+            return done(session, order, THIS, facts={"refunded_minor": 0})
     reach("refund_payment.calling")
     answer = refunding.ask(refund, charge_ref=charge.ref)
     reach("refund_payment.called")
     with begin() as session:
-        progress.still_ours(session, order)
+        lease.still_ours(session, order)
         if refunding.record(session, refund, answer) is RefundState.FAILED:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
             progress.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
         invoicing.issue_credit_note(session, order)
-        progress.advance(session, order, THIS, Outcome.DONE, facts={"refunded_minor": refund.amount_minor})
-    return Outcome.DONE
+        return done(session, order, THIS, facts={"refunded_minor": refund.amount_minor})
 
 
 def _outstanding(session: Session, order: Order) -> ChargeAttempt | None:

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from models import order_lines, progress
+from models import order_lines
 from models.rules.cart import Action
 from models.states import LetterKind, Step
 from tasks import posting
 from tasks.failure_points import reach
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin
 
 THIS = Step.SEND_CONFIRMATION_EMAIL
@@ -25,8 +25,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     posting.deliver(order, letters_for(actions))
     reach("send_confirmation_email.called")
     with begin() as session:
-        progress.advance(session, order, THIS, Outcome.DONE)
-    return Outcome.DONE
+        return done(session, order, THIS)
 
 
 def letters_for(actions: set[Action]) -> list[LetterKind]:

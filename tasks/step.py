@@ -1,27 +1,30 @@
-"""What every step of the pipeline shares: a named Celery task whose chain ends cleanly where the business says so.
+"""What every step of the pipeline shares: a named Celery task that hands the order on, or ends its chain where the business says so.
 
 A step is a plain function from an order's id to an Outcome. Around it: temporary trouble gives the order back and retries with
 a growing delay (beyond the last retry the sweep goes on); anything unexpected is written to the order and shown red in Flower.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import wraps
+from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import Task, shared_task
+from celery import Task, current_app, shared_task
+from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import lease, progress
+from models.lease import LeaseLost
 from models.orders import Order
-from models.progress import LeaseLost
-from models.states import OrderStatus, Step
-from tasks import leases, retry_policy
+from models.states import OrderStatus, Step, steps_from
+from tasks import hand_over, leases, retry_policy
+from tasks.delivery import Delivery
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
 from tasks.wiring import begin, policy
@@ -47,68 +50,60 @@ class Outcome(StrEnum):
     """not now; the sweep takes it up again"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What a failing step needs to know of the order it took; the order itself is unreadable after a rollback."""
+_GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 
+
+@dataclass(slots=True)
+class _Hand:
+    """What this thread's step holds.
+
+    order: the step before has handed it over, our lease on it. handed_on: so does this step, to the next in this process.
+    token, restarts: of the order that was taken, for a step that fails: the order itself is unreadable after a rollback.
+    """
+
+    order: Order | None = None
+    next_stays_here: bool = False
+    handed_on: Order | None = None
     token: UUID | None = None
     restarts: int = 0
 
 
-_claimed: ContextVar[_Claim] = ContextVar("claimed", default=_Claim())  # noqa: B039 - frozen
-"""what this thread's step has taken"""
+_hand: ContextVar[_Hand] = ContextVar("hand")
 
-_GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
+_STEPS: dict[Step, Callable[[UUID], Outcome]] = {}
 
 
 def step(function: Callable[[UUID], Outcome]) -> Task:
     """Make a Celery task of a step; its name is the function's, its Step of the same name."""
     this = Step(function.__name__)
+    _STEPS[this] = function
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
-        working_on(order_id)
-        reach(f"{this}.delivered")
         with leases.keeper.working():
-            outcome = _guarded(task, function, UUID(str(order_id)), this)
-        if outcome not in _GOES_ON:
-            task.request.chain = None
-        reach(f"{this}.recorded")
-        log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
-        return outcome.value
+            return _walk(Delivery.by_message(task), UUID(str(order_id)), this).value
 
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)
 
 
-def _guarded(task: Task, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
-    _claimed.set(_Claim())
-    try:
-        return function(order_id)
-    except LeaseLost:
-        return Outcome.HELD_BY_ANOTHER
-    except TemporarilyUnavailable as error:
-        return _try_later(task, order_id, this, error, asked=error.retry_after)
-    except OperationalError as error:
-        try:
-            return _try_later(task, order_id, this, error)
-        except OperationalError:  # the database is away altogether: the lease runs out by itself
-            raise _retry(task, error, retry_policy.delay(task.request.retries, asked=None)) from error
-    except Misconfigured as error:
-        with begin() as session:
-            progress.park(session, order_id, error=f"{this}: {error}", token=_claimed.get().token)
-        raise
-    except Exception as error:
-        _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
-        raise
-
-
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
-    """Claim the order for a step; None where the step has nothing to do (see `why_not`)."""
-    order = progress.claim(session, order_id, this, lease=policy().lease)
+    """The order, ours for this step; None where the step has nothing to do (see `why_not`)."""
+    hand = _hand.get()
+    order = hand.order or lease.claim(session, order_id, this, lease=policy().lease)
     if order is not None and order.lease_token is not None:
-        _claimed.set(_Claim(order.lease_token, order.restarts))
+        hand.token, hand.restarts = order.lease_token, order.restarts
         leases.keeper.hold(order.id, order.lease_token)
     return order
+
+
+def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
+    """The step has done its part: the next one's turn. Raises LeaseLost."""
+    hand = _hand.get()
+    keep = policy().lease if hand.next_stays_here else None
+    progress.advance(session, order, this, Outcome.DONE, facts=facts, keep=keep)
+    if keep is not None:
+        hand.handed_on = order
+    return Outcome.DONE
 
 
 def why_not(order_id: UUID, this: Step) -> Outcome:
@@ -120,33 +115,97 @@ def why_not(order_id: UUID, this: Step) -> Outcome:
     return Outcome.HELD_BY_ANOTHER if standing[1] is this else Outcome.ALREADY_DONE
 
 
-def _try_later(task: Task, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None) -> Outcome:
-    delay = retry_policy.delay(task.request.retries, asked=asked)
+def _walk(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
+    """The step that was delivered, and after it those that stay in this process. Returns what came of the first."""
+    way = [] if delivery.is_call else list(steps_from(first)[1:])
+    outcome = _deliver(delivery, order_id, first, None, next_stays_here=_begins_here(way))
+    came_of_it: Outcome | None = outcome
+    while way and came_of_it in _GOES_ON:
+        this = way.pop(0)
+        if not hand_over.stays_here(this):
+            _publish(order_id, this)
+            break
+        came_of_it = _hand_over(delivery, order_id, this, next_stays_here=_begins_here(way))
+    return outcome
+
+
+def _begins_here(way: Sequence[Step]) -> bool:
+    return bool(way) and hand_over.stays_here(way[0])
+
+
+def _hand_over(delivery: Delivery, order_id: UUID, this: Step, *, next_stays_here: bool) -> Outcome | None:
+    """A delivery of `this` without a message. None: it failed, or is retried by message."""
+    request, task = delivery.task.request, current_app.tasks[this.value]
+    outcome = None
+    with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
+        inner = Delivery(task, retries=0, handed_over_as=shown.id)
+        outcome = _deliver(inner, order_id, this, _hand.get().handed_on, next_stays_here=next_stays_here)
+        shown.result = outcome.value
+    return outcome
+
+
+def _deliver(
+    delivery: Delivery, order_id: UUID, this: Step, in_hand: Order | None, *, next_stays_here: bool
+) -> Outcome:
+    working_on(order_id)
+    _hand.set(_Hand(order=in_hand, next_stays_here=next_stays_here))
+    reach(f"{this}.delivered")
+    outcome = _guarded(delivery, _STEPS[this], order_id, this)
+    reach(f"{this}.recorded")
+    log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
+    return outcome
+
+
+def _guarded(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
+    try:
+        return function(order_id)
+    except LeaseLost:
+        return Outcome.HELD_BY_ANOTHER
+    except TemporarilyUnavailable as error:
+        return _try_later(delivery, order_id, this, error, asked=error.retry_after)
+    except OperationalError as error:
+        try:
+            return _try_later(delivery, order_id, this, error)
+        except OperationalError:  # the database is away altogether: the lease runs out by itself
+            raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
+    except Misconfigured as error:
+        with begin() as session:
+            progress.park(session, order_id, error=f"{this}: {error}", token=_hand.get().token)
+        raise
+    except Exception as error:
+        _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
+        raise
+
+
+def _try_later(
+    delivery: Delivery, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None
+) -> Outcome:
+    delay = retry_policy.delay(delivery.retries, asked=asked)
     if not _give_back(order_id, this, delay, error):
         return why_not(order_id, this)
-    if task.request.called_directly or task.request.retries >= retry_policy.RETRIES:
+    if delivery.is_last:
         return Outcome.POSTPONED
-    raise _retry(task, error, delay)
-
-
-def _retry(task: Task, error: Exception, delay: timedelta) -> Exception:
-    """Celery's own signal to deliver again; the error itself where there is no delivery to repeat, or no try left."""
-    if task.request.called_directly or task.request.retries >= retry_policy.RETRIES:
-        return error
-    again: Exception = task.retry(exc=error, countdown=delay.total_seconds() + 0.1, throw=False)
-    return again
+    raise delivery.again(order_id, error, delay)
 
 
 def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
     """Leave the order to a later try, the error written on it. False where it has moved on without us."""
-    claimed = _claimed.get()
+    hand = _hand.get()
     with begin() as session:
         return progress.postpone(
             session,
             order_id,
             this,
-            claimed.token,
+            hand.token,
             delay=delay,
-            grace=retry_policy.restart_delay(claimed.restarts),
+            grace=retry_policy.restart_delay(hand.restarts),
             error=f"{this}: {type(error).__name__}: {error}",
         )
+
+
+def _publish(order_id: UUID, this: Step) -> None:
+    """By message to whoever does that step; where the broker is away, the sweep goes on with the order."""
+    try:
+        current_app.tasks[this.value].apply_async((str(order_id),))
+    except BrokerAway as error:
+        log.warning("the broker is away", order_id=str(order_id), step=this.value, error=type(error).__name__)

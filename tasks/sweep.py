@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import progress
+from models.lease import GRACE
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import OrderStatus, Step, SubscriptionStatus
@@ -72,7 +73,7 @@ def _leave_in_queue() -> None:
         session.execute(
             update(Order)
             .where(Order.id.in_(due.with_for_update(skip_locked=True)))
-            .values(wake_at=func.clock_timestamp() + progress.GRACE)
+            .values(wake_at=func.clock_timestamp() + GRACE)
             .execution_options(synchronize_session=False)
         )
 
@@ -121,7 +122,7 @@ def _restart(session: Session, order: Order) -> bool:
     One that still lies in the outbox is not lost and only looked at again later.
     """
     if _lies_in_outbox(session, order):
-        _sleep(session, order.id, progress.GRACE)
+        _sleep(session, order.id, GRACE)
         return False
     if order.restarts >= policy().max_restarts:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"

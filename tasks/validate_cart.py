@@ -4,14 +4,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import order_lines, progress
+from models import order_lines
 from models.orders import Order
 from models.states import Step
 from tasks import quoting, support_case
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
-from tasks.step import Outcome, step, take, why_not
+from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin, now
 
 THIS = Step.VALIDATE_CART
@@ -47,5 +47,4 @@ def _validate(session: Session, order: Order) -> Outcome:
         support_case.open_cases(session, refused)
         quoting.reject(session, order, THIS, refused)
         return Outcome.STOPPED
-    progress.advance(session, order, THIS, Outcome.DONE)
-    return Outcome.DONE
+    return done(session, order, THIS)

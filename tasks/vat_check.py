@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import order_lines, progress
+from models import lease, order_lines, progress
 from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order
 from models.rules.vat import Treatment
@@ -56,7 +56,7 @@ def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
 
 def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
     """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
-    progress.still_ours(session, order)
+    lease.still_ours(session, order)
     check = keep(session, order, answer)
     progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
     if order.cancel_requested_at is not None:

@@ -10,7 +10,7 @@ from worker import canary, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
 
-app = Celery("prorata", set_as_current=True)
+app = Celery("prorata", set_as_current=True, events="worker.events:Events")
 app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"
 app.set_default()  # for every thread: the API publishes from one of its own
@@ -27,6 +27,7 @@ def _plug_in(**_: Any) -> None:
     """Before the pool forks: nothing connects yet, and children drop what they inherit."""
     plug_in_from_settings()
     for module in (
+        "worker.handing_over",
         "worker.rejected",
         "worker.watchdog",
     ):  # connect to Celery's signals; only workers have its modules loaded

@@ -50,7 +50,9 @@ worker_direct = True  # each worker has a queue of its own, for its canary
 worker_consumer = "worker.rejected:Consumer"
 
 worker_send_task_events = True  # what Flower shows
-task_send_sent_event = True
+task_send_sent_event = (
+    False  # that an order was placed is told elsewhere; at the API it would cost as much as publishing it
+)
 worker_hijack_root_logger = False
 # No `celery inspect` and no control in Flower: it costs a second connection, to PUBLISH/SUBSCRIBE, on which kombu 5.7 with redis 8
 # reads without a time limit. After Redis was killed and restarted, workers were found waiting there for ever, taking no orders.

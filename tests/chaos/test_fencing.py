@@ -16,6 +16,7 @@ from worker.drill.reconcile import reconcile
 from worker.drill.signals import frozen
 from worker.drill.watch import Watch
 from worker.processes import log_says
+from worker.stack.processes import WORKERS
 
 STALE = '"step": "collect_payment", "outcome": "held_by_another"'
 
@@ -42,24 +43,25 @@ async def charged_by_two_workers(prepared: Ground) -> Bought:
         shop = Shop(http, watch, deadline=time.monotonic() + 300)
         order_id = await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
         await watch.happens(order_id, "charge.attempted", within=60)
-        with frozen(stack, "worker-payments"):
+        with frozen(stack, *WORKERS):
+            another = worker_command(Worker.ALL, number=len(WORKERS) + 1)
             stack.processes.start(
-                "another-worker", another(), env=stack.variables, ready=log_says(" ready."), deadline=90
+                "another-worker", another, env=stack.variables, ready=log_says(" ready."), deadline=90
             )
             await watch.happens(order_id, "collect_payment.done", within=90)
-            assert STALE not in stack.processes.children["worker-payments"].output()
+            assert STALE not in told(prepared)
         await asyncio.wait_for(asyncio.to_thread(said, prepared), 120)
         await shop.follow(bought)
     return bought
 
 
-def another() -> list[str]:
-    return [word.replace("payments@%h", "another@%h") for word in worker_command(Worker.PAYMENTS)]
+def told(prepared: Ground) -> str:
+    return "".join(prepared.stack.processes.children[name].output() for name in WORKERS)
 
 
 def said(prepared: Ground) -> None:
     """Returns once the first worker has said that the order is another's."""
     give_up_at = time.monotonic() + 110
-    while STALE not in prepared.stack.processes.children["worker-payments"].output():
+    while STALE not in told(prepared):
         assert time.monotonic() < give_up_at, "the stale worker never said that the order is another's"
         time.sleep(0.1)

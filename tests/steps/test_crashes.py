@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from models import progress
-from models.progress import LeaseLost
+from models import lease, progress
+from models.lease import LeaseLost
 from models.states import BACK, FORWARD, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import charging, failure_points, wiring
@@ -120,7 +120,7 @@ def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: Worl
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     with world.begin() as session:
-        stalled = progress.claim(session, order_id, Step.COLLECT_PAYMENT, lease=timedelta(seconds=8))
+        stalled = lease.claim(session, order_id, Step.COLLECT_PAYMENT, lease=timedelta(seconds=8))
     assert stalled is not None
     world.go_on(order_id)
     with world.begin() as session:
@@ -135,7 +135,7 @@ def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: Worl
 def test_a_stale_worker_cannot_park_the_order_of_another(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:
-        progress.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
+        lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
     with world.begin() as session:
         assert progress.park(session, order_id, error="stale", token=order_id) is False
     assert world.order(order_id).status is OrderStatus.OPEN

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from models import progress
+from models import lease
 from models.orders import Order
 from models.states import Step
 from tests.support.world import World, purchase
@@ -24,20 +24,20 @@ def lease_left(world: World, order_id: UUID) -> timedelta:
 def test_renewing_prolongs_the_lease_that_is_still_ours(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:
-        order = progress.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+        order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
     assert order is not None
     assert order.lease_token is not None
     with world.begin() as session:
-        progress.renew(session, {order_id: order.lease_token}, lease=LEASE * 10)
+        lease.renew(session, {order_id: order.lease_token}, lease=LEASE * 10)
     assert lease_left(world, order_id) > LEASE * 9
 
 
 def test_renewing_leaves_anothers_lease_alone(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:
-        progress.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+        lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
     with world.begin() as session:
-        progress.renew(session, {order_id: order_id}, lease=LEASE * 10)
+        lease.renew(session, {order_id: order_id}, lease=LEASE * 10)
     assert lease_left(world, order_id) <= LEASE
 
 

@@ -10,11 +10,12 @@ from kombu.exceptions import OperationalError
 
 from worker import certificates
 from worker.canary import sings
-from worker.commands.process import Worker
+from worker.commands.process import Worker, worker_name
 
 
 def worker_health(
-    name: Annotated[Worker, typer.Argument(help="which of the three")],
+    name: Annotated[Worker, typer.Argument(help="which one")] = Worker.ALL,
+    number: Annotated[int | None, typer.Option(min=1, help="which of several of that name")] = None,
     within: Annotated[
         float, typer.Option(min=0.1, max=300, help="seconds that it may take; a busy one takes longer")
     ] = 10.0,
@@ -24,7 +25,7 @@ def worker_health(
     import_module(
         "worker.app"
     )  # becomes the app that the canary goes out by; it reads the settings while it is imported
-    worker = f"{name}@{host or gethostname()}"
+    worker = f"{worker_name(name, number)}@{host or gethostname()}"
     try:
         healthy = sings(worker, within=within)
     except OperationalError as error:

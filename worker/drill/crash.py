@@ -18,6 +18,7 @@ from worker.drill.ground import Customer, Ground
 from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.signals import frozen
 from worker.drill.watch import Watch
+from worker.stack.processes import WORKERS
 
 PROMISED = 15.0
 """seconds within which an order goes on after a single kill"""
@@ -109,7 +110,7 @@ async def _run(
 
 async def _wave(ground: Ground, shop: Shop, wave: Sequence[Killed]) -> None:
     quotes = await asyncio.gather(*(shop.quote(killed.bought, killed.cell.kind.cart) for killed in wave))
-    with frozen(ground.stack, "worker-orders"):  # nobody begins before everybody's end is arranged
+    with frozen(ground.stack, *WORKERS):  # nobody begins before everybody's end is arranged
         for killed in wave:
             if not killed.cell.is_step:
                 drill_points.order_death(ground.deaths, killed.cell.place, _subject(killed))

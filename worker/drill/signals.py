@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import psutil
 
@@ -11,10 +11,10 @@ from worker.stack import Stack
 
 
 @contextmanager
-def frozen(stack: Stack, name: str) -> Iterator[int]:
+def frozen(stack: Stack, *names: str) -> Iterator[int]:
     """SIGSTOP, and SIGCONT at the end; gives how many processes."""
-    with frozen_child(stack.processes.children[name]) as stopped:
-        yield stopped
+    with ExitStack() as exits:
+        yield sum(exits.enter_context(frozen_child(stack.processes.children[name])) for name in names)
 
 
 @contextmanager

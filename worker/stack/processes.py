@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.commands.process import WORKERS, api_command, beat_command, flower_command, worker_command
+from worker.commands.process import Worker, api_command, beat_command, flower_command, worker_command
 from worker.processes import Child, http_ok, log_says
 from worker.processes.child import Ready
 from worker.stack.addresses import LOOPBACK, Ports
+
+WORKERS = ("worker-1", "worker-2")
+"""Two, so that one of them may be killed while the other goes on; each takes all queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,10 @@ def stand_ins(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[
 
 def own(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[Process]:
     """Workers, beat and API; need the database migrated and the broker there."""
-    workers = [Process(f"worker-{name}", worker_command(name), log_says(" ready."), variables) for name in WORKERS]
+    workers = [
+        Process(name, worker_command(Worker.ALL, number=number), log_says(" ready."), variables)
+        for number, name in enumerate(WORKERS, start=1)
+    ]
     api = api_command(host=LOOPBACK, port=ports.api)
     return [
         *workers,

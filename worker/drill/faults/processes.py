@@ -4,10 +4,10 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from worker.commands.process import WORKERS
 from worker.drill.faults.kind import Fault, Strike
 from worker.drill.signals import frozen
 from worker.processes import ChildFailed
+from worker.stack.processes import WORKERS
 
 PAST_THE_LEASE = 11.0
 """seconds; a lease is 8"""
@@ -28,18 +28,16 @@ def _signals(number: signal.Signals, *names: str) -> Callable[[Strike], Awaitabl
 
 async def _stopped(on: Strike) -> int:
     """A worker that was stopped and wakes up finds that its lease is another's: what it would write is refused."""
-    name = on.luck.choice(_WORKERS)
+    name = on.luck.choice(WORKERS)
     async with on.turn(name):
         with frozen(on.ground.stack, name) as processes:
             await asyncio.sleep(PAST_THE_LEASE)
         return processes
 
 
-_WORKERS = tuple(f"worker-{name}" for name in WORKERS)
-
 PROCESSES = (
-    Fault("worker: kill -9", _signals(signal.SIGKILL, *_WORKERS)),
-    Fault("worker: TERM", _signals(signal.SIGTERM, *_WORKERS)),
+    Fault("worker: kill -9", _signals(signal.SIGKILL, *WORKERS)),
+    Fault("worker: TERM", _signals(signal.SIGTERM, *WORKERS)),
     Fault("worker: stopped past its lease, continued", _stopped),
     Fault("beat, and with it relay and sweep: kill -9", _signals(signal.SIGKILL, "beat")),
     Fault("API: kill -9", _signals(signal.SIGKILL, "api")),

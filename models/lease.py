@@ -1,0 +1,88 @@
+"""Whose an order is while a step works on it. A step claims the order (its turn, nobody else's lease) and gets a token.
+
+What it writes later holds only while the order still carries that token: a worker that was stopped past its lease and wakes up
+finds another's, LeaseLost, rolled back. Time in leases is the database's, so that machines need not agree on it.
+
+Every delivery of every step comes through here: statements are built once, which halves what they cost.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from models.base import uuid7
+from models.orders import Order
+from models.states import OrderStatus, Step
+
+GRACE = timedelta(seconds=8)
+"""How long an order may stand between two steps before the sweep looks after it."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the order over; nothing of this one's may be written any more."""
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(f"order {order_id} was taken over by another worker")
+
+
+def db_now(later: timedelta) -> ColumnElement[datetime]:
+    """The database's clock, so much later."""
+    return func.clock_timestamp() + later
+
+
+_LEASE_ENDS: ColumnElement[datetime] = func.clock_timestamp() + bindparam("lease", type_=Interval)
+
+_CLAIM = (
+    update(Order)
+    .where(
+        Order.id == bindparam("order_id"),
+        Order.status == OrderStatus.OPEN,
+        Order.next_step == bindparam("turn_of", type_=Order.next_step.type),
+        or_(Order.lease_until.is_(None), Order.lease_until < func.clock_timestamp()),
+        or_(Order.next_attempt_at.is_(None), Order.next_attempt_at <= func.clock_timestamp()),
+    )
+    .values(
+        lease_token=bindparam("token", type_=Uuid),
+        lease_until=_LEASE_ENDS,
+        wake_at=_LEASE_ENDS,
+        attempts=Order.attempts + 1,
+        next_attempt_at=None,
+    )
+    .returning(Order)
+    .execution_options(synchronize_session=False, populate_existing=True)
+)
+
+_LOCK_IF_OURS = (
+    select(Order.cancel_requested_at)
+    .where(Order.id == bindparam("order_id"), Order.lease_token == bindparam("token", type_=Uuid))
+    .with_for_update()
+)
+
+
+def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> Order | None:
+    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`)."""
+    asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease}
+    return session.scalars(_CLAIM, asked).one_or_none()
+
+
+def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
+    """Prolong the leases that are still ours (order -> token), in one statement."""
+    ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
+    session.execute(
+        update(Order)
+        .where(ours)
+        .values(lease_until=db_now(lease), wake_at=db_now(lease))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def still_ours(session: Session, order: Order) -> None:
+    """Lock the order and make sure that our lease is still on it; reads what has been asked of it since. Raises LeaseLost."""
+    row = session.execute(_LOCK_IF_OURS, {"order_id": order.id, "token": order.lease_token}).one_or_none()
+    if row is None:
+        raise LeaseLost(order.id)
+    set_committed_value(order, "cancel_requested_at", row[0])

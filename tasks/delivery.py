@@ -1,0 +1,52 @@
+"""How a step came to be worked on: by a message, handed over by the step before it in the same process, or called as a function.
+
+Only a delivery can be repeated, so it knows how: temporary trouble puts it back on its queue with a growing delay.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from celery import Task
+from celery.exceptions import Retry
+
+from tasks import retry_policy
+
+_TO_BE_SURE = 0.1
+"""seconds that a message comes after the time the order waits for"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    task: Task
+    retries: int
+    handed_over_as: str | None = None
+    """the id it is known by in Flower, where no message of its own brought it"""
+
+    @classmethod
+    def by_message(cls, task: Task) -> "Delivery":
+        """What Celery called `task` with."""
+        return cls(task, task.request.retries)
+
+    @property
+    def is_call(self) -> bool:
+        """A function call, by a test or by a person: nobody waits to go on."""
+        return self.handed_over_as is None and bool(self.task.request.called_directly)
+
+    @property
+    def is_last(self) -> bool:
+        return self.is_call or self.retries >= retry_policy.RETRIES
+
+    def again(self, order_id: UUID, error: Exception, delay: timedelta) -> Exception:
+        """Deliver it again after `delay`. Returns what is to be raised: Celery's signal for that, or `error` where no try is left."""
+        if self.is_last:
+            return error
+        countdown = delay.total_seconds() + _TO_BE_SURE
+        signal: Exception
+        if self.handed_over_as is None:
+            signal = self.task.retry(exc=error, countdown=countdown, throw=False)
+            return signal
+        options = {"countdown": countdown, "retries": self.retries + 1, "task_id": self.handed_over_as}
+        self.task.apply_async((str(order_id),), **options)
+        signal = Retry(exc=error, when=countdown)
+        return signal

@@ -1,0 +1,32 @@
+"""In a worker whose pool is threads, an order goes from step to step without a message, as far as this worker takes their queues.
+
+Celery's own events for those steps are sent in its place, so that Flower shows six tasks an order. In a prefork pool nothing is
+handed over: its processes have no line of their own to Flower.
+"""
+
+from typing import Any
+
+from celery import signals
+
+from models.states import Step
+from tasks import hand_over
+from tasks.pipeline import QUEUES
+
+_IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
+
+
+@signals.worker_ready.connect
+def _set_up(sender: Any, **_: Any) -> None:
+    """sender: Celery's consumer; its line to Flower is another one after each reconnect."""
+    if sender.controller.pool_cls.__module__ not in _IN_ONE_PROCESS:
+        return
+    taken = set(sender.app.amqp.queues.consume_from)
+
+    def show(event: str, **fields: Any) -> None:
+        if sender.event_dispatcher is not None:
+            sender.event_dispatcher.send(event, **fields)
+
+    def here(step: Step) -> bool:
+        return QUEUES[step] in taken
+
+    hand_over.set_up(here=here, show=show)
