@@ -1,9 +1,9 @@
 """Emails over SMTP: plain, STARTTLS or implicit TLS with the certificate checked, login where configured.
 
-Covered: one connection for each email; short retries of what cannot deliver twice; the answer that got lost told apart
-from the one that said no. A lost answer may mean a delivered email: sending it again gives the customer two with the same
-Message-ID, which mail programs show as one.
-Not covered: keeping connections open between emails, several recipients, bounces that come back later by email.
+Covered: a connection for each thread, kept open for the next email that comes soon; short retries of what cannot deliver
+twice; the answer that got lost told apart from the one that said no. A lost answer may mean a delivered email: sending it
+again gives the customer two with the same Message-ID, which mail programs show as one.
+Not covered: several recipients, bounces that come back later by email.
 Addresses, subjects and bodies never reach a log or an error's text.
 """
 
@@ -18,16 +18,18 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tasks.errors import Misconfigured
 from tasks.ports import Letter
 from worker.adapters.mime import MailAddress, Sender, as_bytes, recipient
+from worker.adapters.smtp_connections import IDLE_SECONDS, Connections
 from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, Tls, deliver
 
 log = logging.getLogger(__name__)
 
 
 class SmtpMailer:
-    """A `tasks.ports.Mailer`. It keeps nothing between emails, so one instance serves many threads.
+    """A `tasks.ports.Mailer`. One instance serves many threads.
 
     sender, reply_to: addresses; sender_name: shown beside the sender's. ca_file: PEM of certificate authorities to trust
-    instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself.
+    instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
+    idle_seconds: how long a connection waits for its thread's next email.
     attempts: tries of what failed before the email was handed over.
     Raises Misconfigured where a password would travel unencrypted beyond this machine, or an address is none.
     """
@@ -46,6 +48,7 @@ class SmtpMailer:
         ca_file: str | None = None,
         timeout: float = 10.0,
         answer_timeout: float = 60.0,
+        idle_seconds: float = IDLE_SECONDS,
         attempts: int = 3,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -63,6 +66,7 @@ class SmtpMailer:
             name=self._sender.address.address.rpartition("@")[2],
             trust=ssl.create_default_context(cafile=ca_file),
         )
+        self._connections = Connections(idle_seconds=idle_seconds)
         self._attempts, self._now = attempts, now
 
     def send(self, letter: Letter) -> None:
@@ -74,7 +78,7 @@ class SmtpMailer:
             international=to.international or self._sender.address.international,
             content=as_bytes(letter, sender=self._sender, to=to, date=self._now()),
         )
-        self._retrying(letter.message_id)(deliver, self._server, envelope)
+        self._retrying(letter.message_id)(deliver, self._server, self._connections, envelope)
         log.info("email handed over message_id=%s", letter.message_id)
 
     def _retrying(self, message_id: str) -> Retrying:

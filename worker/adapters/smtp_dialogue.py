@@ -1,4 +1,4 @@
-"""One email over one SMTP connection, step by step, so that each failure says what is certain.
+"""One email over SMTP, step by step, so that each failure says what is certain.
 
 Until the last line of the email is sent, nothing was delivered; from then until the server's answer, nobody knows.
 Server texts may repeat the address or the subject, so only their codes go on.
@@ -8,15 +8,13 @@ import re
 import smtplib
 import socket
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from worker.adapters.smtp_connections import Connections, Open
 
 Tls = Literal["none", "starttls", "tls"]
-
-GOODBYE_SECONDS = 2.0
 
 OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""
@@ -52,23 +50,49 @@ class Envelope:
     content: bytes = field(repr=False)
 
 
-def deliver(server: Server, envelope: Envelope) -> None:
+def deliver(server: Server, connections: Connections, envelope: Envelope) -> None:
     """Raises NotHandedOver, TemporarilyUnavailable, OutcomeUnknown, Refused (AddressRefused) or Misconfigured."""
+    opened = _with_sender(server, connections, envelope)
+    try:
+        _recipient(opened.connection, envelope)
+        _hand_over(opened.connection, envelope.content, server.answer_timeout)
+    except BaseException:
+        opened.connection.close()
+        raise
+    connections.keep(opened)
+
+
+def _with_sender(server: Server, connections: Connections, envelope: Envelope) -> Open:
+    """A connection whose server has accepted our sender: the one that was kept, or where that has ended a new one.
+
+    Whatever a kept one answers or fails to answer here, nothing was handed over on it, so a new one has the last word.
+    """
+    kept = connections.take()
+    if kept is not None:
+        if _takes_another(kept.connection, server, envelope):
+            return kept
+        kept.connection.close()
     connection = _connect(server)
     try:
-        _address(connection, envelope)
-        _hand_over(connection, envelope.content, server.answer_timeout)
-        _say_goodbye(connection)
-    finally:
+        code, text = _sender(connection, envelope)
+        if code != 250:
+            _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
+    except OSError as error:
         connection.close()
+        _failed_before_handing_over(error, "addressing")
+    except BaseException:
+        connection.close()
+        raise
+    return Open(connection)
 
 
-def _say_goodbye(connection: smtplib.SMTP) -> None:
-    """Out of courtesy: the email is the server's already, so nothing here can fail or take long."""
-    with suppress(OSError):
+def _takes_another(connection: smtplib.SMTP, server: Server, envelope: Envelope) -> bool:
+    try:
         if connection.sock is not None:
-            connection.sock.settimeout(GOODBYE_SECONDS)
-        connection.quit()
+            connection.sock.settimeout(server.timeout)
+        return _sender(connection, envelope)[0] == 250
+    except (OSError, AddressRefused):
+        return False
 
 
 def _connect(server: Server) -> smtplib.SMTP:
@@ -109,24 +133,26 @@ def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
     raise NotHandedOver(f"the mail server is not available while {doing}: {code}") from None
 
 
-def _address(connection: smtplib.SMTP, envelope: Envelope) -> None:
+def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
     options = [f"SIZE={len(envelope.content)}"] if connection.has_extn("size") else []
+    connection.command_encoding = "ascii"
     if envelope.international:
         if not connection.has_extn("smtputf8"):
             raise AddressRefused("the mail server cannot deliver to addresses outside ASCII", code="5.6.7")
         options += ["SMTPUTF8", "BODY=8BITMIME"]
         connection.command_encoding = "utf-8"
+    return connection.mail(envelope.sender, options)
+
+
+def _recipient(connection: smtplib.SMTP, envelope: Envelope) -> None:
     try:
-        code, text = connection.mail(envelope.sender, options)
-        if code != 250:
-            _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
         code, text = connection.rcpt(envelope.recipient)
-        if code not in {250, 251}:
-            _not_accepted(
-                code, text, AddressRefused(f"the mail server refuses the recipient: {code}", code=_code(code, text))
-            )
     except OSError as error:
         _failed_before_handing_over(error, "addressing")
+    if code not in {250, 251}:
+        _not_accepted(
+            code, text, AddressRefused(f"the mail server refuses the recipient: {code}", code=_code(code, text))
+        )
 
 
 def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) -> None:

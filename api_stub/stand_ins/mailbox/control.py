@@ -7,8 +7,11 @@ from fastapi import APIRouter, HTTPException
 from pydantic import Field
 
 from api_stub.stand_ins.fault_book import FaultBook, FaultOrder
-from api_stub.stand_ins.mailbox.faults import KINDS
+from api_stub.stand_ins.mailbox.faults import KINDS, Stage
 from api_stub.stand_ins.mailbox.receiving import Listener
+
+BEFORE_EMAILS = frozenset({Stage.GREETING, Stage.LOGIN})
+"""who keeps a connection open between emails would not come by these"""
 
 
 class MailFault(FaultOrder):
@@ -27,6 +30,8 @@ def control(faults: FaultBook, listener: Listener) -> APIRouter:
             if fault.times or fault.recipient or fault.sender:
                 raise HTTPException(422, "down is for everybody, until the faults are cleared")
             await listener.close()
+        if KINDS[fault.kind].stage in BEFORE_EMAILS:
+            listener.end_idle()
         faults.add(fault, {"recipient": fault.recipient, "sender": fault.sender})
         return await switched_on()
 

@@ -31,6 +31,8 @@ class Dialogue:
 class MailSession(SMTP):
     """One connection; faults at the greeting happen here, where the library offers no hook."""
 
+    has_taken_one = False
+
     def __init__(self, inbox: "Inbox", loop: asyncio.AbstractEventLoop, dialogue: Dialogue) -> None:
         super().__init__(
             inbox,
@@ -54,12 +56,26 @@ class MailSession(SMTP):
             await self.push(answer)
             self.transport.close()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._inbox.sessions.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._inbox.sessions.discard(self)
+        super().connection_lost(error)
+
+    def end_if_idle(self) -> None:
+        """Between two emails only: who has not sent one yet, or is sending one, goes on."""
+        if self.has_taken_one and self.transport is not None and not (self.envelope and self.envelope.mail_from):
+            self.transport.close()
+
 
 class Inbox:
     """The library's hooks: each returns the line to answer with."""
 
     def __init__(self, store: Store, faults: FaultBook) -> None:
         self._store, self._faults = store, faults
+        self.sessions: set[MailSession] = set()
 
     def authenticator(self, login: tuple[str, str] | None) -> Callable[..., AuthResult]:
         def check(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
@@ -88,8 +104,9 @@ class Inbox:
         return answer or "250 2.1.5 Ok"
 
     async def handle_DATA(  # noqa: N802 the library's name for it
-        self, server: SMTP, session: Session, envelope: Envelope
+        self, server: MailSession, session: Session, envelope: Envelope
     ) -> str:
+        server.has_taken_one = True
         recipients = list(envelope.rcpt_tos)
         facts = {"sender": envelope.mail_from or "", "recipient": recipients[0]}
         answer = await self.go_wrong(Stage.BEFORE_STORING, server, **facts)
@@ -139,7 +156,13 @@ class Listener:
             lambda: MailSession(self._inbox, loop, self._dialogue), sock=listening, ssl=self._dialogue.implicit_tls
         )
 
+    def end_idle(self) -> None:
+        """As a server does that is restarted: whoever comes next is greeted anew."""
+        for session in list(self._inbox.sessions):
+            session.end_if_idle()
+
     async def close(self) -> None:
+        self.end_idle()
         if self._socket is not None:
             self._socket.close()
             self._socket = None

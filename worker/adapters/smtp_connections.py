@@ -1,0 +1,120 @@
+"""Connections that stay open between emails: each thread has its own, for a few seconds, for a number of emails.
+
+A connection in use is nobody else's; one that waits is closed when its time is over, when the mailer is gone or the process
+ends. A forked child drops those of its parent without a word on them.
+"""
+
+import os
+import select
+import smtplib
+import threading
+import time
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+IDLE_SECONDS: Final = 10.0
+MOST_EMAILS: Final = 100
+"""servers end a connection after so many, or fewer, and say so then"""
+GOODBYE_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class Open:
+    """A connection with its dialogue begun, logged in where that was asked for."""
+
+    connection: smtplib.SMTP
+    emails: int = 0
+    """handed over on it so far"""
+    idle_since: float = 0.0
+
+
+class Connections:
+    def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Open] = {}
+        self._closing_later = False
+        weakref.finalize(self, _close_all, self._waiting)
+        _everywhere.add(self)
+
+    def take(self) -> Open | None:
+        """This thread's own, if it looks alive: a server that has spoken unasked has ended it."""
+        with self._lock:
+            found = self._waiting.pop(threading.get_ident(), None)
+        if found is None:
+            return None
+        if found.emails >= MOST_EMAILS or self._is_over(found) or _has_spoken(found.connection):
+            goodbye(found.connection)
+            return None
+        return found
+
+    def keep(self, used: Open) -> None:
+        """For this thread's next email; the server must wait for a command."""
+        used.emails += 1
+        used.idle_since = time.monotonic()
+        with self._lock:
+            self._waiting[threading.get_ident()] = used
+            first, self._closing_later = not self._closing_later, True
+        if first:
+            self._close_later()
+
+    def forget(self) -> None:
+        """In a forked child: the connections are the parent's, only our copies of their sockets are closed."""
+        self._lock, self._closing_later = threading.Lock(), False
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        for each in waiting:
+            each.connection.close()
+
+    def _close_later(self) -> None:
+        timer = threading.Timer(self._idle_seconds, self._close_what_is_over)
+        timer.daemon = True
+        timer.start()
+
+    def _close_what_is_over(self) -> None:
+        with self._lock:
+            over = {thread: each for thread, each in self._waiting.items() if self._is_over(each)}
+            for thread in over:
+                del self._waiting[thread]
+            self._closing_later = again = bool(self._waiting)
+        _close_all(over)
+        if again:
+            self._close_later()
+
+    def _is_over(self, waiting: Open) -> bool:
+        return time.monotonic() - waiting.idle_since >= self._idle_seconds
+
+
+def goodbye(connection: smtplib.SMTP) -> None:
+    """Out of courtesy: every email is the server's already, so nothing here can fail or take long."""
+    with suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.settimeout(GOODBYE_SECONDS)
+            connection.quit()
+    connection.close()
+
+
+def _close_all(waiting: dict[int, Open]) -> None:
+    while waiting:
+        goodbye(waiting.popitem()[1].connection)
+
+
+def _has_spoken(connection: smtplib.SMTP) -> bool:
+    if connection.sock is None:
+        return True
+    asked = select.poll()
+    asked.register(connection.sock, select.POLLIN)
+    return bool(asked.poll(0))
+
+
+_everywhere: "weakref.WeakSet[Connections]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for connections in list(_everywhere):
+        connections.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
