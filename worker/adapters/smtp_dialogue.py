@@ -19,7 +19,6 @@ Tls = Literal["none", "starttls", "tls"]
 OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""
 
-_LINE_STARTS_WITH_DOT = re.compile(rb"(?m)^\.")
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -160,7 +159,7 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         code, text = connection.docmd("DATA")
         if code != 354:
             _not_accepted(code, text, Refused("the mail server refuses the email", code=_code(code, text)))
-        connection.send(_LINE_STARTS_WITH_DOT.sub(b"..", content))
+        connection.send(_dots_doubled(content))
     except OSError as error:
         _failed_before_handing_over(error, "sending")
     try:
@@ -176,6 +175,11 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         raise Refused("the mail server refuses the email", code=_code(code, text))
     if code != 250:
         raise OutcomeUnknown("the mail server's answer to the email makes no sense")
+
+
+def _dots_doubled(content: bytes) -> bytes:
+    """At the start of a line, where one alone would end the email (RFC 5321, 4.5.2)."""
+    return (b"." if content.startswith(b".") else b"") + content.replace(b"\n.", b"\n..")
 
 
 def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
