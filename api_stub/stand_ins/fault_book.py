@@ -41,24 +41,26 @@ class Fault:
 
 
 class FaultBook:
+    """The only one who reads and writes the faults of its file, so it also knows them by heart."""
+
     def __init__(self, state: sqlite3.Connection) -> None:
         self._state = state
         state.executescript(SCHEMA)
+        self._known = self._read()
 
     def add(self, order: FaultOrder, match: Mapping[str, str | None]) -> None:
         """`match`: facts the request must have, `*` and `?` allowed; None means any."""
         wanted = {name: value for name, value in match.items() if value is not None}
-        self._state.execute(
+        self._write(
             "INSERT INTO faults (kind, match, times_left, seconds, code) VALUES (?, ?, ?, ?, ?)",
             (order.kind, json.dumps(wanted), order.times, order.seconds, order.code),
         )
 
     def strike(self, facts: Mapping[str, str], kinds: frozenset[str] | None = None) -> Fault | None:
         """The oldest fault that concerns this request (of these kinds), counted as used; None: all is well."""
-        for row in self._state.execute("SELECT * FROM faults ORDER BY id").fetchall():
-            fault = _fault(row)
+        for row_id, fault in self._known:
             if (kinds is None or fault.kind in kinds) and fault.concerns(facts):
-                self._use_up(row["id"], fault)
+                self._use_up(row_id, fault)
                 return fault
         return None
 
@@ -66,15 +68,22 @@ class FaultBook:
         if fault.times_left is None:
             return
         if fault.times_left == 1:
-            self._state.execute("DELETE FROM faults WHERE id = ?", (row_id,))
+            self._write("DELETE FROM faults WHERE id = ?", (row_id,))
         else:
-            self._state.execute("UPDATE faults SET times_left = times_left - 1 WHERE id = ?", (row_id,))
+            self._write("UPDATE faults SET times_left = times_left - 1 WHERE id = ?", (row_id,))
 
     def all(self) -> list[Fault]:
-        return [_fault(row) for row in self._state.execute("SELECT * FROM faults ORDER BY id")]
+        return [fault for _, fault in self._known]
 
     def clear(self) -> None:
-        self._state.execute("DELETE FROM faults")
+        self._write("DELETE FROM faults")
+
+    def _write(self, statement: str, values: tuple[Any, ...] = ()) -> None:
+        self._state.execute(statement, values)
+        self._known = self._read()
+
+    def _read(self) -> list[tuple[int, Fault]]:
+        return [(row["id"], _fault(row)) for row in self._state.execute("SELECT * FROM faults ORDER BY id")]
 
 
 def _fault(row: Mapping[str, Any] | sqlite3.Row) -> Fault:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from api_stub.stand_ins.mailbox import letters
+from api_stub.stand_ins.mailbox.store import Store
+from api_stub.stand_ins.state import open_state
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stand_in_process import ROOT
 
@@ -167,6 +170,25 @@ def test_malformed_emails_are_kept_and_shown_too(mailbox: Mailbox, raw: bytes) -
     email_id = mailbox.listed()[0]["ID"]
     assert mailbox.http.get(f"/view/{email_id}").status_code == 200
     assert mailbox.http.get(f"/api/v1/message/{email_id}").status_code == 200
+
+
+def test_an_email_that_breaks_its_reader_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(raw: bytes) -> EmailMessage:
+        if raw == b"broken":
+            raise ValueError
+        return reading(raw)
+
+    reading = letters.read
+    monkeypatch.setattr(letters, "read", read)
+    store = Store(open_state(tmp_path / "mailbox.sqlite3", ""))
+    for raw in (b"Subject: whole\r\n\r\n", b"broken"):
+        store.add(raw, sender="a@b.example", recipients=["anna@customer.example"], username="")
+    assert [(each.summary["Subject"], each.summary["Size"]) for each in store.newest_first()] == [
+        ("", 6),
+        ("whole", 18),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from typing import Any
 
 from api_stub.stand_ins.mailbox import letters
@@ -44,42 +45,33 @@ class Store:
         state.executescript(SCHEMA)
 
     def add(self, raw: bytes, *, sender: str, recipients: list[str], username: str) -> str:
-        """Keep an email and return its id; it is on disk when this returns."""
-        message, email_id, now = letters.read(raw), secrets.token_hex(11), datetime.now(UTC)
-        summary = {
-            "MessageID": letters.message_id(message),
-            **letters.people(message, recipients),
-            "Subject": letters.header(message, "Subject"),
-            "Created": _as_text(now),
-            "Username": username,
-            "Tags": [],
-            "Size": len(raw),
-            "Attachments": len(letters.parts(message)),
-            "Snippet": letters.snippet(message),
-        }
-        words = f"{json.dumps(summary, ensure_ascii=False)} {letters.body(message, 'plain')} {letters.body(message, 'html')}"
+        """Keep an email and return its id; it is on disk when this returns. What it says is read when somebody asks."""
+        email_id = secrets.token_hex(11)
         self._state.execute(
             "INSERT INTO emails (id, received_at, sender, recipients, username, raw, summary, words)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                email_id,
-                _as_text(now),
-                sender,
-                json.dumps(recipients),
-                username,
-                raw,
-                json.dumps(summary),
-                words.lower(),
-            ),
+            " VALUES (?, ?, ?, ?, ?, ?, '', '')",
+            (email_id, _as_text(datetime.now(UTC)), sender, json.dumps(recipients), username, raw),
         )
         return email_id
 
     def newest_first(self) -> list[Listed]:
+        self._read_new()
         rows = self._state.execute("SELECT id, seen, summary, words FROM emails ORDER BY position DESC")
         return [
             Listed({"ID": row["id"], "Read": bool(row["seen"]), **json.loads(row["summary"])}, row["words"])
             for row in rows
         ]
+
+    def _read_new(self) -> None:
+        """What lists and searches need of each email is worked out once, and kept."""
+        new = self._state.execute("SELECT * FROM emails WHERE summary = ''").fetchall()
+        if not new:
+            return
+        self._state.execute("BEGIN")
+        for row in new:
+            summary, words = _told_by(row)
+            self._state.execute("UPDATE emails SET summary = ?, words = ? WHERE id = ?", (summary, words, row["id"]))
+        self._state.execute("COMMIT")
 
     def counts(self) -> tuple[int, int]:
         """All, and those not read yet."""
@@ -111,6 +103,33 @@ class Store:
 
     def delete_all(self) -> None:
         self._state.execute("DELETE FROM emails")
+
+
+def _told_by(row: sqlite3.Row) -> tuple[str, str]:
+    try:
+        message = letters.read(row["raw"])
+        return _summed_up(message, row)
+    except Exception:  # noqa: BLE001 - one email that nobody can read must not hide the others
+        return _summed_up(letters.read(b""), row)
+
+
+def _summed_up(message: EmailMessage, row: sqlite3.Row) -> tuple[str, str]:
+    """Mailpit's summary as JSON, and the words that a search may look for."""
+    summary = {
+        "MessageID": letters.message_id(message),
+        **letters.people(message, json.loads(row["recipients"])),
+        "Subject": letters.header(message, "Subject"),
+        "Created": row["received_at"],
+        "Username": row["username"],
+        "Tags": [],
+        "Size": len(row["raw"]),
+        "Attachments": len(letters.parts(message)),
+        "Snippet": letters.snippet(message),
+    }
+    words = (
+        f"{json.dumps(summary, ensure_ascii=False)} {letters.body(message, 'plain')} {letters.body(message, 'html')}"
+    )
+    return json.dumps(summary), words.lower()
 
 
 def _as_text(when: datetime) -> str:
