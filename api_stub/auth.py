@@ -1,12 +1,15 @@
 """Who asks, and whether they may: an API key in the Authorization header, with the scope that the route needs."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
 
 from api_stub.problems import Problem
 from api_stub.rate_limit import RateLimit
+from api_stub.threads import in_thread
 from tasks import api_keys
 from tasks.api_keys import Caller, Scope
 from tasks.wiring import begin
@@ -17,23 +20,24 @@ _bearer = HTTPBearer(
     bearerFormat="prk_…",
     description="An API key: `Authorization: Bearer prk_…`",
 )
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-class Requires:
-    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise."""
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A key as it was presented, for endpoints that look it up in their own transaction: asked often, they are to be cheap.
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    A request that is not even well formed never gets there: `api_stub.validation` looks it up before it says so.
+    """
 
-    def __call__(
-        self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-    ) -> Caller:
-        if credentials is None:
-            raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
-        limit: RateLimit = request.app.state.rate_limit
-        limit.count(api_keys.digest_of(credentials.credentials)[:32])
-        with begin() as session:
-            caller = api_keys.caller_with(session, credentials.credentials)
+    key: str
+    scope: Scope
+    limit: RateLimit
+
+    def let_in(self, session: Session) -> Caller:
+        """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429."""
+        self.limit.count(api_keys.digest_of(self.key)[:32])
+        caller = api_keys.caller_with(session, self.key)
         if caller is None:
             raise _unauthorized("This API key is unknown or was revoked.")
         if self.scope not in caller.scopes:
@@ -42,6 +46,38 @@ class Requires:
             )
         return caller
 
+    def caller(self) -> Caller:
+        """The same, in a transaction of its own."""
+        with begin() as session:
+            return self.let_in(session)
+
+
+@dataclass(frozen=True, slots=True)
+class Knocks:
+    """Dependency: the key, not looked up yet; 401 where there is none."""
+
+    scope: Scope
+
+    async def __call__(self, request: Request, credentials: _Credentials) -> Knock:
+        request.state.knock = knock = _knock(request, credentials, self.scope)
+        return knock
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise."""
+
+    scope: Scope
+
+    async def __call__(self, request: Request, credentials: _Credentials) -> Caller:
+        return await in_thread(_knock(request, credentials, self.scope).caller)
+
+
+def _knock(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> Knock:
+    if credentials is None:
+        raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
+    return Knock(credentials.credentials, scope, request.app.state.rate_limit)
+
 
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
@@ -49,6 +85,7 @@ def _unauthorized(detail: str) -> Problem:
 
 OrdersReader = Annotated[Caller, Depends(Requires(Scope.ORDERS_READ))]
 OrdersWriter = Annotated[Caller, Depends(Requires(Scope.ORDERS_WRITE))]
+OrdersWriterKnocks = Annotated[Knock, Depends(Knocks(Scope.ORDERS_WRITE))]
 AccountsReader = Annotated[Caller, Depends(Requires(Scope.ACCOUNTS_READ))]
 AccountsWriter = Annotated[Caller, Depends(Requires(Scope.ACCOUNTS_WRITE))]
 SeatsWriter = Annotated[Caller, Depends(Requires(Scope.SEATS_WRITE))]

@@ -8,12 +8,14 @@ from sqlalchemy import select
 
 from api_stub import order_view
 from api_stub.access import require_account, within_reach
-from api_stub.auth import OrdersReader, OrdersWriter
+from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
+from api_stub.threads import in_thread
 from models.orders import Order
 from models.states import OrderStatus
 from tasks import placement
 from tasks.failure_points import reach
+from tasks.placement import Placed
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
@@ -43,11 +45,24 @@ IdempotencyKey = Annotated[
         }
     },
 )
-def place_order(
-    wanted: OrderWanted, key: IdempotencyKey, caller: OrdersWriter, request: Request, response: Response
+async def place_order(
+    wanted: OrderWanted, key: IdempotencyKey, knock: OrdersWriterKnocks, request: Request, response: Response
 ) -> OrderPlaced:
     """The order is on its way when this answers; `links.self` and `links.events` tell how it goes on."""
+    placed = await in_thread(lambda: _place(wanted, key, knock))
+    if placed.is_new:
+        request.app.state.publisher.nudge()
+    else:
+        response.status_code = 200
+        response.headers["Idempotent-Replayed"] = "true"
+    answer = placed_view(placed.order, wanted.quote_id)
+    response.headers["Location"] = answer.links["self"]
+    return answer
+
+
+def _place(wanted: OrderWanted, key: str, knock: Knock) -> Placed:
     with begin() as session:
+        caller = knock.let_in(session)
         require_account(session, caller, wanted.account_id)
         placed = placement.place(
             session,
@@ -57,23 +72,9 @@ def place_order(
             api_key_id=caller.key_id,
             now=now(),
         )
-        order = placed.order
-        answer = placed_view(
-            order_id=order.id,
-            number=order.number,
-            account_id=order.account_id,
-            quote_id=wanted.quote_id,
-            placed_at=order.created_at,
-        )
         reach("placement.inserted", key)
     reach("placement.committed", key)
-    if placed.is_new:
-        request.app.state.publisher.nudge()
-    else:
-        response.status_code = 200
-        response.headers["Idempotent-Replayed"] = "true"
-    response.headers["Location"] = answer.links["self"]
-    return answer
+    return placed
 
 
 @router.get("", summary="List orders, newest first")

@@ -8,25 +8,24 @@ from sqlalchemy.orm import Session, selectinload
 
 from api_stub import refusals
 from api_stub.access import require_account, within_reach
-from api_stub.auth import OrdersReader, OrdersWriter
+from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.quotes import QuoteView, QuoteWanted, quote_view
+from api_stub.threads import in_thread
 from models.accounts import Account
 from models.orders import Quote
 from models.rules.cart import CartLine
 from tasks import carts, placement, quoting
-from tasks.api_keys import Caller
 from tasks.wiring import begin, now, policy
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
 
 
 @router.post("", status_code=201, summary="Ask for a binding quote")
-def ask_for_quote(wanted: QuoteWanted, caller: OrdersWriter, response: Response) -> QuoteView:
+async def ask_for_quote(wanted: QuoteWanted, knock: OrdersWriterKnocks, response: Response) -> QuoteView:
     """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
     where a lower plan was asked for, a support case is opened."""
-    with begin() as session:
-        answer = _quote(session, caller, wanted)
+    answer = await in_thread(lambda: _quote(wanted, knock))
     if isinstance(answer, Problem):  # only now: the support case is committed
         raise answer
     response.headers["Location"] = f"/v1/quotes/{answer.id}"
@@ -48,20 +47,21 @@ def view(session: Session, quote: Quote) -> QuoteView:
     return quote_view(quote, session.get_one(Account, quote.account_id).language)
 
 
-def _quote(session: Session, caller: Caller, wanted: QuoteWanted) -> QuoteView | Problem:
-    require_account(session, caller, wanted.account_id)
-    try:
-        quote = placement.quote(
-            session,
-            account_id=wanted.account_id,
-            contact_id=wanted.contact_id,
-            cart=_cart(session, wanted),
-            now=now(),
-            policy=policy(),
-        )
-    except quoting.CartRefused as refused:
-        return refusals.problem(session, refused)
-    return view(session, quote)
+def _quote(wanted: QuoteWanted, knock: Knock) -> QuoteView | Problem:
+    with begin() as session:
+        require_account(session, knock.let_in(session), wanted.account_id)
+        try:
+            quote = placement.quote(
+                session,
+                account_id=wanted.account_id,
+                contact_id=wanted.contact_id,
+                cart=_cart(session, wanted),
+                now=now(),
+                policy=policy(),
+            )
+        except quoting.CartRefused as refused:
+            return refusals.problem(session, refused)
+        return view(session, quote)
 
 
 def _cart(session: Session, wanted: QuoteWanted) -> list[CartLine]:

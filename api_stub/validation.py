@@ -8,14 +8,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from api_stub.problems import Problem
+from api_stub.threads import in_thread
 
 MOST = 50
 """reported at once; a body can have thousands"""
 
 
-async def invalid_request(_: Request, error: Exception) -> JSONResponse:
+async def invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """Said only to who may ask at all: where the endpoint was to look the key up, that is done here."""
     if not isinstance(error, RequestValidationError):
         raise error
+    if (knock := getattr(request.state, "knock", None)) is not None:
+        await in_thread(knock.caller)
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
         return Problem(400, "malformed-request", "The body is not JSON.").response()

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 
 from api_stub.problems import Problem, documented
+from api_stub.threads import in_thread
 from tasks import webhooks
 from tasks.errors import Refused
 
@@ -31,13 +32,13 @@ async def raw_body(request: Request) -> bytes:
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
     },
 )
-def stripe(
+async def stripe(
     payload: Annotated[bytes, Depends(raw_body)],
     signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)],
 ) -> Received:
     """No API key: the signature says who sends. The same event again is stored once."""
     try:
-        event_id = webhooks.receive(payload, signature)
+        event_id = await in_thread(lambda: webhooks.receive(payload, signature))
     except Refused as refused:
         log.warning("webhook refused", code=refused.code)
         raise Problem(400, "webhook-refused", "The notification's signature does not hold, or is too old.") from None

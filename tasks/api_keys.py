@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -108,11 +108,16 @@ def issued(session: Session) -> list[IssuedKey]:
 def caller_with(session: Session, plain: str) -> Caller | None:
     """Who holds this key; None where it is unknown or revoked. The last comparison takes as long whatever was presented."""
     digest = digest_of(plain)
-    query = select(ApiKey.id, ApiKey.digest, ApiKey.scopes).where(ApiKey.digest == digest, ApiKey.revoked_at.is_(None))
-    row = session.execute(query).one_or_none()
+    row = session.execute(_VALID_KEY, {"digest": digest}).one_or_none()
     if row is None or not hmac.compare_digest(row.digest, digest):
         return None
     return Caller(key_id=row.id, scopes=frozenset(row.scopes))
+
+
+_VALID_KEY = select(ApiKey.__table__.c.id, ApiKey.__table__.c.digest, ApiKey.__table__.c.scopes).where(
+    ApiKey.__table__.c.digest == bindparam("digest"), ApiKey.__table__.c.revoked_at.is_(None)
+)
+"""asked with each request, so built once"""
 
 
 def digest_of(plain: str) -> str:

@@ -1,6 +1,5 @@
 """Orders: what is asked for, and where one stands."""
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from api_stub.amounts import Money
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import Instant, Token, Wanted
+from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 
 
@@ -139,13 +139,13 @@ class OrderView(BaseModel):
     finished_at: Instant | None
 
 
-def placed_view(*, order_id: UUID, number: int, account_id: UUID, quote_id: UUID, placed_at: datetime) -> OrderPlaced:
-    own = f"/v1/orders/{order_id}"
+def placed_view(order: PlacedOrder, quote_id: UUID) -> OrderPlaced:
+    own = f"/v1/orders/{order.id}"
     return OrderPlaced(
-        id=order_id,
-        number=number,
-        account_id=account_id,
+        id=order.id,
+        number=order.number,
+        account_id=order.account_id,
         quote_id=quote_id,
-        placed_at=placed_at,
+        placed_at=order.created_at,
         links={"self": own, "events": f"{own}/events"},
     )

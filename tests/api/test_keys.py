@@ -5,12 +5,14 @@ from uuid import uuid4
 
 import pytest
 
+from api_stub.rate_limit import RateLimit
 from models.api_keys import ApiKey
 from tasks import api_keys
 from tasks.api_keys import KeyRefused, Scope
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
+from worker.embedded import RedisServer
 
 NOBODY = str(uuid4())
 
@@ -185,3 +187,22 @@ def test_a_key_that_cannot_be_is_not_issued(world: World, api: Api, wrong: dict[
     values = {"name": "new", "scopes": ["orders:read"], "account_ids": []} | wrong
     with world.begin() as session, pytest.raises(KeyRefused, match=says):
         api_keys.issue(session, **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/quotes"])
+def test_a_request_that_makes_no_sense_is_explained_to_callers_only(
+    world: World, api: Api, ada: Customer, path: str
+) -> None:
+    assert problem(api.post(path, {})) == (422, "invalid-request")
+    api.key = api.key_for(ada, scopes=["orders:read"])
+    assert problem(api.post(path, {})) == (403, "missing-scope")
+    api.key = "prk_unknown"
+    assert problem(api.post(path, {})) == (401, "unauthorized")
+
+
+def test_a_request_that_makes_no_sense_counts_too(
+    world: World, api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
+    statuses = [api.post("/v1/orders", {}).status_code for _ in range(4)]
+    assert statuses == [422, 422, 422, 429]
