@@ -1,12 +1,15 @@
-"""One order line becomes a subscription, under a lock on it; what speaks against that now is CannotActivate."""
+"""An order's lines become subscriptions, under a lock on each; what speaks against that now is CannotActivate."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from models import in_hand
 from models.accounts import Account
+from models.base import uuid7
 from models.orders import Order, OrderLine
 from models.rules.cart import Action
 from models.states import SubscriptionStatus
@@ -21,9 +24,25 @@ class CannotActivate(Exception):
         self.code = code
 
 
-def activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
-    """Give what the line says, from the order's instant on. Returns the subscription's id. Raises CannotActivate."""
-    session.execute(select(Account.id).where(Account.id == order.account_id).with_for_update())
+def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
+    """Give what the order's lines say, from its instant on, under a lock on the account. Raises CannotActivate: roll back."""
+    session.execute(_LOCK, {"account": order.account_id})
+    for line in sorted(lines, key=lambda line: line.product_code):
+        subscription_id = _activate_line(session, order, line)
+        if subscription_id != line.subscription_id:
+            in_hand.activated(session, line, subscription_id)
+
+
+_LOCK = select(Account.id).where(Account.id == bindparam("account")).with_for_update()
+_HELD_ONE = (
+    select(Subscription)
+    .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
+def _activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
     subscription = _locked(session, order.account_id, line.product_code)
     running = _running_period(session, subscription) if subscription else None
     match line.action:
@@ -44,8 +63,7 @@ def activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
-    query = select(Subscription).where(Subscription.account_id == account_id, Subscription.product_code == product)
-    return session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    return session.scalar(_HELD_ONE, {"account": account_id, "product": product})
 
 
 def _running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
@@ -105,7 +123,7 @@ def _write_subscription(
     session: Session, subscription: Subscription | None, order: Order, line: OrderLine
 ) -> Subscription:
     if subscription is None:
-        subscription = Subscription(account_id=order.account_id, product_code=line.product_code)
+        subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
         session.add(subscription)
     subscription.tier_code = line.tier_code
     subscription.seats = line.seats
@@ -115,7 +133,6 @@ def _write_subscription(
     subscription.anchor_day = line.anchor_day
     subscription.period_start = line.period_start
     subscription.period_end = line.period_end
-    session.flush()
     return subscription
 
 

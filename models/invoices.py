@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, SmallInteger, String, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, Date, ForeignKey, SmallInteger, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.accounts import Language
@@ -154,8 +154,10 @@ class Receivable(Base):
 
 def lines_of(session: Session, invoice: Invoice) -> list[InvoiceLine]:
     """The lines of a document, by position."""
-    query = select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id).order_by(InvoiceLine.position)
-    return list(session.scalars(query))
+    return list(session.scalars(_LINES, {"of": invoice.id}))
+
+
+_LINES = select(InvoiceLine).where(InvoiceLine.invoice_id == bindparam("of")).order_by(InvoiceLine.position)
 
 
 never_changed(Invoice.__table__, InvoiceLine.__table__)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models import ledger, recording
 from models.lease import GRACE, db_now
@@ -19,6 +20,12 @@ _NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
 _NOTE = insert(OrderEvent)
+_PAID = (
+    update(Order)
+    .where(Order.id == bindparam("order"))
+    .values(payment_kind=bindparam("kind"), payment_due_at=bindparam("due_at"))
+    .execution_options(synchronize_session=False)
+)
 _SET_ASIDE = select(ledger.LedgerMovement.amount_minor).where(
     ledger.LedgerMovement.cause.in_([bindparam("reserve"), bindparam("release")])
 )
@@ -232,7 +239,9 @@ def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
 
 def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: datetime | None = None) -> None:
     """How the order is paid; `due_at` where it is invoiced."""
-    session.execute(update(Order).where(Order.id == order.id).values(payment_kind=kind, payment_due_at=due_at))
+    session.execute(_PAID, {"order": order.id, "kind": kind, "due_at": due_at})
+    set_committed_value(order, "payment_kind", kind)
+    set_committed_value(order, "payment_due_at", due_at)
 
 
 def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:

@@ -1,11 +1,12 @@
 """Step 4: give what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import ledger, order_lines, progress
-from models.activation import CannotActivate, activate_line
+from models import in_hand, ledger, progress
+from models.activation import CannotActivate, activate
 from models.orders import Order
 from models.states import Step
 from tasks import cancellation, charging, invoicing, vat_follow_up
@@ -32,10 +33,11 @@ def activate_subscription(order_id: UUID) -> Outcome:
 def _activate(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
         return charging.turn_back(session, order, THIS, cancellation.REASON)
+    lines = in_hand.lines(session, order)
     try:
-        with session.begin_nested():
-            for line in sorted(order_lines.of(session, order.id), key=lambda line: line.product_code):
-                line.subscription_id = activate_line(session, order, line)
+        # A single line has written nothing yet where it cannot be activated.
+        with session.begin_nested() if len(lines) > 1 else nullcontext():
+            activate(session, order, lines)
     except CannotActivate as error:
         progress.note(session, order.id, "activation.failed", {"reason": error.code})
         return charging.turn_back(session, order, THIS, error.code)
@@ -50,6 +52,6 @@ def _activate(session: Session, order: Order) -> Outcome:
             order_id=order.id,
             step=THIS,
         )
-    invoicing.issue(session, order, order_lines.of(session, order.id))
+    invoicing.issue(session, order, lines)
     vat_follow_up.watch(session, order)
     return done(session, order, THIS)

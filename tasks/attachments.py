@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import invoices
@@ -22,14 +22,21 @@ GOES_WITH: Final[Mapping[LetterKind, tuple[InvoiceReason, ...]]] = {
 }
 
 
+_DOCUMENTS = (
+    select(Invoice)
+    .where(Invoice.order_id == bindparam("of"), Invoice.reason.in_(bindparam("reasons", expanding=True)))
+    .order_by(Invoice.id)
+)
+
+
 def of(session: Session, order_id: UUID, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents that a letter of `kind` brings, in the order of their issue."""
     return tuple(_attached(session, document) for document in documents(session, order_id, kind))
 
 
 def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[Invoice]:
-    query = select(Invoice).where(Invoice.order_id == order_id, Invoice.reason.in_(GOES_WITH.get(kind, ())))
-    return session.scalars(query.order_by(Invoice.id)).all()
+    reasons = GOES_WITH.get(kind)
+    return session.scalars(_DOCUMENTS, {"of": order_id, "reasons": reasons}).all() if reasons else ()
 
 
 def correction(session: Session, order_id: UUID) -> VatCorrection | None:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from enum import Enum, auto
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from models import lease, progress
-from models.accounts import Account, PaymentMethod, PaymentMethodStatus
+from models import in_hand, lease, progress
+from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, Step
@@ -46,13 +46,18 @@ class Plan:
     request: ChargeRequest
 
 
+_LIVE = (
+    select(ChargeAttempt)
+    .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.status.not_in(ATTEMPT_OVER))
+    .execution_options(populate_existing=True)
+)
+_LAST = select(func.max(ChargeAttempt.attempt)).where(ChargeAttempt.order_id == bindparam("of"))
+_METHOD = select(PaymentMethod).where(PaymentMethod.id == bindparam("method"))
+
+
 def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
     """The attempt that has taken, or may yet take, the money."""
-    return session.scalar(
-        select(ChargeAttempt)
-        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status.not_in(ATTEMPT_OVER))
-        .execution_options(populate_existing=True)
-    )
+    return session.scalar(_LIVE, {"of": order_id})
 
 
 def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
@@ -64,14 +69,15 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
         return Plan(Move.RETRIEVE, attempt, request)
     if attempt.created_at < now() - policy().charge_key_lifetime:
         return Plan(Move.FIND, attempt, request)
-    attempt.asked_at = now()
-    session.flush()
+    if attempt.asked_at != now():
+        attempt.asked_at = now()
+        session.flush()
     return Plan(Move.CHARGE, attempt, request)
 
 
 def new_attempt(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
     """Commit this, then ask the provider."""
-    last = session.scalar(select(func.max(ChargeAttempt.attempt)).where(ChargeAttempt.order_id == order.id)) or 0
+    last = session.scalar(_LAST, {"of": order.id}) or 0
     attempt = ChargeAttempt(
         order_id=order.id,
         attempt=last + 1,
@@ -81,6 +87,7 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
         payment_method_id=method.id,
         status=AttemptStatus.PENDING,
         created_at=now(),
+        asked_at=now(),
     )
     session.add(attempt)
     session.flush()
@@ -198,8 +205,8 @@ def _settle(session: Session, attempt: ChargeAttempt, status: AttemptStatus, cha
 
 
 def _request(session: Session, order: Order, attempt: ChargeAttempt) -> ChargeRequest:
-    method = session.get_one(PaymentMethod, attempt.payment_method_id)
-    account = session.get_one(Account, order.account_id)
+    method = session.scalars(_METHOD, {"method": attempt.payment_method_id}).one()
+    account = in_hand.account(session, order)
     return ChargeRequest(
         order_id=order.id,
         attempt=attempt.attempt,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import lease, order_lines, progress
+from models import in_hand, lease, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.quote import needs_payment_details
@@ -52,9 +52,11 @@ def collect_payment(order_id: UUID) -> Outcome:
 
 def _question(session: Session, order: Order) -> str | None:
     """The VAT number to ask about first; none once there is a charge to look after, or the order is to end."""
-    if order.cancel_requested_at is not None or charging.live_attempt(session, order.id) is not None:
+    if order.vat_number is None or order.cancel_requested_at is not None:
         return None
-    return vat_check.question(session, order, policy())
+    return (
+        None if charging.live_attempt(session, order.id) is not None else vat_check.question(session, order, policy())
+    )
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -86,7 +88,7 @@ def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
         progress.set_payment(session, order, PaymentKind.CARD)
         return charging.new_attempt(session, order, method)
     vouched = method is not None or vat_check.accepted(order)
-    actions = [line.action for line in order_lines.of(session, order.id)]
+    actions = [line.action for line in in_hand.lines(session, order)]
     if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
         return done(session, order, THIS, facts={"charged_minor": 0})

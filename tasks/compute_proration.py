@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import order_lines, progress
+from models import in_hand, progress
 from models.ledger import BalanceTooLow
 from models.orders import Order
 from models.rules.errors import RuleError
@@ -39,7 +39,7 @@ def compute_proration(order_id: UUID) -> Outcome:
 def _compute(session: Session, order: Order) -> Outcome:
     if stop_if_cancelled(session, order, THIS):
         return Outcome.STOPPED
-    lines = order_lines.of(session, order.id)
+    lines = in_hand.lines(session, order)
     try:
         differs = quoting.differences(order, lines, recompute(session, order, lines))
         if _customer_came_back_late(session, order):

@@ -7,18 +7,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
-from models.orders import OrderLine, PricedLine
+from models.orders import Order, OrderLine, PricedLine
 from models.subscriptions import SubscriptionPeriod
 from tasks import known_as
 
+_OWN = tuple(PricedLine.__annotations__)
 
-def frozen(session: Session, lines: Sequence[OrderLine]) -> list[InvoiceLine]:
+
+def frozen(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[InvoiceLine]:
     """What the order's lines say, for its own document."""
-    names = known_as.names(session, lines)
-    own = list(PricedLine.__annotations__)
+    names = known_as.names_on(session, order)
     return [
         InvoiceLine(
-            **{name: getattr(line, name) for name in own},
+            **{name: getattr(line, name) for name in _OWN},
             product_name=names.product(line.product_code),
             tier_name=names.tier(line.product_code, line.tier_code),
             from_tier_name=names.tier(line.product_code, line.from_tier) if line.from_tier else None,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from models import invoices
-from models.accounts import Account, Contact
+from models import in_hand, invoices
+from models.base import uuid7
 from models.invoice_numbers import next_number
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
@@ -58,7 +58,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
         to_balance_minor=order.to_balance_minor,
         payment_due_at=order.payment_due_at,
     )
-    draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, lines), settlement)
+    draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, order, lines), settlement)
     document = write(session, draft)
     if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
         owe(session, document, order.due_minor)
@@ -92,14 +92,17 @@ def standing(session: Session, order: Order) -> Invoice | None:
     return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
 
 
+_WRITTEN = select(Invoice).where(Invoice.cause == bindparam("because"))
+
+
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
-    written = session.scalar(select(Invoice).where(Invoice.cause == draft.cause))
+    written = session.scalar(_WRITTEN, {"because": draft.cause})
     if written is not None:
         return written
     net, tax = (draft.sign * sum(getattr(line, name) for line in draft.lines) for name in ("net_minor", "tax_minor"))
     order, at = draft.order, now()
-    account = session.get_one(Account, order.account_id)
+    account = in_hand.account(session, order)
     values = {
         **_settled(session, draft),
         "reason": draft.reason,
@@ -116,7 +119,7 @@ def write(session: Session, draft: Draft) -> Invoice:
         "language": order.language,
         "timezone": account.timezone,
         "seller": _seller(),
-        "buyer": draft.buyer or buyer(session, order, account),
+        "buyer": draft.buyer or buyer(session, order),
         "currency": order.currency,
         "net_minor": net,
         "tax_minor": tax,
@@ -124,9 +127,8 @@ def write(session: Session, draft: Draft) -> Invoice:
     }
     kind = _kind(net + tax, draft.sign)
     number = next_number(session, kind, at.date())
-    document = Invoice(**values, **number._asdict(), number=str(number), kind=kind)
+    document = Invoice(**values, **number._asdict(), id=uuid7(), number=str(number), kind=kind)
     session.add(document)
-    session.flush()
     for line in draft.lines:
         line.invoice_id = document.id
     session.add_all(draft.lines)
@@ -143,10 +145,11 @@ def owe(session: Session, document: Invoice, minor: int) -> None:
     session.flush()
 
 
-def buyer(session: Session, order: Order, account: Account) -> dict[str, Any]:
+def buyer(session: Session, order: Order) -> dict[str, Any]:
+    account = in_hand.account(session, order)
     return {
         "name": account.name,
-        "contact": session.get_one(Contact, order.contact_id).name,
+        "contact": in_hand.contact(session, order).name,
         "address": account.address,
         "postcode": account.postcode,
         "country": account.country,
@@ -180,7 +183,7 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "to_balance_minor": settlement.to_balance_minor,
         "payment_kind": order.payment_kind,
         "payment_due_at": settlement.payment_due_at,
-        "card": known_as.card(session, order.id),
+        "card": known_as.card(session, order),
     }
 
 

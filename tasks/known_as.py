@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from models import in_hand
 from models.accounts import PaymentMethod
 from models.catalogue import Product, Tier
-from models.orders import PricedLine
+from models.orders import Order, PricedLine
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus
 from tasks.letters.names import ProductNames
@@ -28,11 +29,23 @@ def named(session: Session, codes: Collection[str]) -> ProductNames:
     )
 
 
-def card(session: Session, order_id: UUID) -> str | None:
-    """The card that was charged, e.g. `Visa •••• 4242`."""
-    method = session.scalar(
-        select(PaymentMethod)
-        .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
-        .where(ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
-    )
-    return f"{method.brand.capitalize()} •••• {method.last4}" if method else None
+def names_on(session: Session, order: Order) -> ProductNames:
+    """The products and tiers of an order's lines."""
+    return in_hand.once(order, "names", lambda: names(session, in_hand.lines(session, order)))
+
+
+def card(session: Session, order: Order) -> str | None:
+    """The card that was charged, once it was, e.g. `Visa •••• 4242`."""
+    return in_hand.once(order, "card", lambda: _card(session, order.id)) if order.payment_kind else None
+
+
+def _card(session: Session, order_id: UUID) -> str | None:
+    found = session.execute(_CHARGED, {"order_id": order_id}).one_or_none()
+    return f"{found[0].capitalize()} •••• {found[1]}" if found else None
+
+
+_CHARGED = (
+    select(PaymentMethod.brand, PaymentMethod.last4)
+    .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
+    .where(ChargeAttempt.order_id == bindparam("order_id"), ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+)

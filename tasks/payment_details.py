@@ -3,7 +3,7 @@
 import hashlib
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
@@ -12,14 +12,14 @@ from models.base import uuid7
 from models.facts import UnknownAccount
 from tasks.wiring import begin, payments
 
+_USABLE = select(PaymentMethod).where(
+    PaymentMethod.account_id == bindparam("of"), PaymentMethod.status == PaymentMethodStatus.USABLE
+)
+
 
 def usable(session: Session, account_id: UUID) -> PaymentMethod | None:
     """The method a charge would go to."""
-    return session.scalar(
-        select(PaymentMethod).where(
-            PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE
-        )
-    )
+    return session.scalar(_USABLE, {"of": account_id})
 
 
 def attach(account_id: UUID, token: str) -> PaymentMethod:

@@ -7,12 +7,11 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import facts, order_lines, progress
-from models.accounts import Account, Contact
+from models import facts, in_hand, progress
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.states import LetterKind, LetterStatus
@@ -46,42 +45,54 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
 def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
     """The letter to send, its row written; None where it was sent before."""
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
-    row = {"order_id": order.id, "kind": kind, "message_id": mail_id, "contact_id": order.contact_id, "attempts": 1}
-    written = session.scalar(
-        upsert(SentLetter)
-        .values(**row)
-        .on_conflict_do_update(
-            index_elements=["order_id", "kind"],
-            set_={"attempts": SentLetter.attempts + 1},
-            where=SentLetter.status == LetterStatus.SENDING,
-        )
-        .returning(SentLetter.message_id)
-    )
-    if written is None:
+    row = {"order_id": order.id, "kind": kind, "message_id": mail_id, "contact_id": order.contact_id}
+    if session.scalar(_BEGIN, row) is None:
         return None
-    account = session.get_one(Account, order.account_id)
-    lines = order_lines.of(session, order.id)
+    lines = in_hand.lines(session, order)
     letter = compose(
         kind=kind,
         order=order,
         lines=lines,
-        account=account,
-        contact=session.get_one(Contact, order.contact_id),
+        account=in_hand.account(session, order),
+        contact=in_hand.contact(session, order),
         seller=policy().seller,
-        names=known_as.names(session, lines),
-        card=known_as.card(session, order.id),
+        names=known_as.names_on(session, order),
+        card=known_as.card(session, order),
         reason=order.reason,
-        unassigned=_unassigned(session, lines),
-        correction=attachments.correction(session, order.id),
+        unassigned=_unassigned(session, lines) if kind is LetterKind.SEAT_PROMPT else None,
+        correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )
     return replace(letter, attachments=attachments.of(session, order.id, kind))
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
     with begin() as session:
-        where = (SentLetter.order_id == order.id, SentLetter.kind == kind)
-        session.execute(update(SentLetter).where(*where).values(status=status, sent_at=func.clock_timestamp()))
+        session.execute(_END, {"of": order.id, "a": kind, "became": status})
         progress.note(session, order.id, f"letter.{status}", {"kind": kind.value})
+
+
+_BEGIN = (
+    upsert(SentLetter)
+    .values(
+        order_id=bindparam("order_id"),
+        kind=bindparam("kind"),
+        message_id=bindparam("message_id"),
+        contact_id=bindparam("contact_id"),
+        attempts=1,
+    )
+    .on_conflict_do_update(
+        index_elements=["order_id", "kind"],
+        set_={"attempts": SentLetter.attempts + 1},
+        where=SentLetter.status == LetterStatus.SENDING,
+    )
+    .returning(SentLetter.message_id)
+)
+_END = (
+    update(SentLetter)
+    .where(SentLetter.order_id == bindparam("of"), SentLetter.kind == bindparam("a", type_=SentLetter.kind.type))
+    .values(status=bindparam("became"), sent_at=func.clock_timestamp())
+    .execution_options(synchronize_session=False)
+)
 
 
 def _unassigned(session: Session, lines: Sequence[OrderLine]) -> dict[str, int]:

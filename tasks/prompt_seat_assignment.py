@@ -5,7 +5,7 @@ Seats that nobody assigns stay on the subscription, are billed with it and can b
 
 from uuid import UUID
 
-from models import facts, order_lines, progress
+from models import facts, in_hand, progress
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
 from tasks import posting
@@ -21,7 +21,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     """The last step: the prompt, if there is anything to assign, and the order is completed."""
     with begin() as session:
         order = take(session, order_id, THIS)
-        lines = order_lines.of(session, order_id) if order is not None else []
+        lines = in_hand.lines(session, order) if order is not None else []
         assigned = facts.assigned_users(session, [line.subscription_id for line in lines if line.subscription_id])
     if order is None:
         return why_not(order_id, THIS)

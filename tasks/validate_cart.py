@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import order_lines
+from models import in_hand
 from models.orders import Order
 from models.states import Step
 from tasks import quoting, support_case
@@ -33,7 +33,7 @@ def validate_cart(order_id: UUID) -> Outcome:
 def _validate(session: Session, order: Order) -> Outcome:
     if stop_if_cancelled(session, order, THIS):
         return Outcome.STOPPED
-    cart = quoting.wishes(order_lines.of(session, order.id))
+    cart = quoting.wishes(in_hand.lines(session, order))
     try:
         quoting.check(
             session,

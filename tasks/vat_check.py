@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import lease, order_lines, progress
+from models import in_hand, lease, progress
 from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order
 from models.rules.vat import Treatment
@@ -65,7 +65,7 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
         case VatStatus.VALID:
             _rest_on(session, order, check, provisional=False)
         case VatStatus.INVALID if _decides_tax(session, order):
-            fresh_quote.propose(session, order, this, lines=order_lines.of(session, order.id), differs=["vat_number"])
+            fresh_quote.propose(session, order, this, lines=in_hand.lines(session, order), differs=["vat_number"])
             return Outcome.STOPPED
         case VatStatus.UNAVAILABLE:
             return _during_outage(session, order, check, policy, this)
@@ -83,7 +83,7 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
             _rest_on(session, order, check, provisional=True)
             return None
         case VatOutage.CHARGE_VAT if _decides_tax(session, order):
-            lines = order_lines.of(session, order.id)
+            lines = in_hand.lines(session, order)
             fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
             return Outcome.STOPPED
         case VatOutage.CHARGE_VAT:
@@ -102,7 +102,7 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
 
 
 def _decides_tax(session: Session, order: Order) -> bool:
-    return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in order_lines.of(session, order.id))
+    return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in in_hand.lines(session, order))
 
 
 def _would_be_invoiced(session: Session, order: Order, policy: Policy) -> bool:

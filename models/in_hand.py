@@ -1,0 +1,71 @@
+"""What a worker has read of the order in its hands: once, however many steps ask for it on the order's way.
+
+Kept beside the `Order` object and gone with it: whoever takes the order next, a second later or after a crash, reads anew. Only
+what nobody changes while an order is open belongs here, and names and addresses, which may be a second old on a letter.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from models.accounts import Account, Contact
+from models.orders import Order, OrderLine
+
+T = TypeVar("T")
+
+_known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
+
+_LINES = select(OrderLine).where(OrderLine.order_id == bindparam("order_id")).order_by(OrderLine.position)
+_CUSTOMER = (
+    select(Account, Contact)
+    .join(Contact, Contact.account_id == Account.id)
+    .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id"))
+)
+_ACTIVATED = (
+    update(OrderLine)
+    .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
+    .values(subscription_id=bindparam("subscription"))
+    .execution_options(synchronize_session=False)
+)
+
+
+def once(order: Order, what: str, read: Callable[[], T]) -> T:
+    """`read` it, unless it was read before."""
+    known = _known.setdefault(order, {})
+    if what not in known:
+        known[what] = read()
+    found: T = known[what]
+    return found
+
+
+def lines(session: Session, order: Order) -> Sequence[OrderLine]:
+    """The lines of an order, by position."""
+    return once(order, "lines", lambda: session.scalars(_LINES, {"order_id": order.id}).all())
+
+
+def account(session: Session, order: Order) -> Account:
+    return _customer(session, order)[0]
+
+
+def contact(session: Session, order: Order) -> Contact:
+    return _customer(session, order)[1]
+
+
+def activated(session: Session, line: OrderLine, subscription_id: UUID) -> None:
+    """The line's subscription is known from now on."""
+    asked = {"order": line.order_id, "at": line.position, "subscription": subscription_id}
+    session.execute(_ACTIVATED, asked)
+    set_committed_value(line, "subscription_id", subscription_id)
+
+
+def _customer(session: Session, order: Order) -> tuple[Account, Contact]:
+    def read() -> tuple[Account, Contact]:
+        found = session.execute(_CUSTOMER, {"account_id": order.account_id, "contact_id": order.contact_id}).one()
+        return found[0], found[1]
+
+    return once(order, "customer", read)
