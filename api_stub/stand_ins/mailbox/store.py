@@ -45,7 +45,7 @@ class Store:
         state.executescript(SCHEMA)
 
     def add(self, raw: bytes, *, sender: str, recipients: list[str], username: str) -> str:
-        """Keep an email and return its id; it is on disk when this returns. What it says is read when somebody asks."""
+        """Keep an email and return its id; it outlives the process from then on. What it says is read when somebody asks."""
         email_id = secrets.token_hex(11)
         self._state.execute(
             "INSERT INTO emails (id, received_at, sender, recipients, username, raw, summary, words)"
