@@ -108,5 +108,5 @@ def _webhook(ledger: Ledger) -> JsonObject:
 def _resend(ledger: Ledger, event: str) -> bool:
     if ledger.find("event", event) is None:
         return False
-    ledger.connection.execute("INSERT INTO deliveries (event, due) VALUES (?, 0)", [event])
+    ledger.deliver(event, 0.0)
     return True

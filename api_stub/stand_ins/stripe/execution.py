@@ -27,6 +27,9 @@ class Work:
     def recall(self, ledger: Ledger) -> Answer | None:
         return idempotency.recall(ledger, self.scope, self.key or "", self.path, self.params)
 
+    def recall_or_run(self, ledger: Ledger) -> Answer:
+        return self.recall(ledger) or self.run(ledger)
+
     def run(self, ledger: Ledger) -> Answer:
         answer, executed = self._effect(ledger)
         if self.key is not None and executed:

@@ -77,12 +77,18 @@ class Gate:
             raise idempotency.in_flight(work.key)
         self.in_flight.add(holder)
         try:
+            if not self._is_slow(work):
+                return await self.store.run(work.recall_or_run)
             if (kept := await self.store.run(work.recall)) is not None:
                 return kept
             await self._wait(work)
             return await self.store.run(work.run)
         finally:
             self.in_flight.discard(holder)
+
+    def _is_slow(self, work: Work) -> bool:
+        hangs = work.fault is not None and work.fault.kind is Kind.HANG
+        return hangs or bool(self.latency and work.operation.name in SLOW)
 
     async def _wait(self, work: Work) -> None:
         if work.fault is not None and work.fault.kind is Kind.HANG:

@@ -17,12 +17,16 @@ _LINKS = ("customer", "payment_intent", "charge", "type")
 
 
 def new_id(prefix: str) -> str:
-    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+    return f"{prefix}_" + "".join(_ALPHABET[number % len(_ALPHABET)] for number in secrets.token_bytes(24))
 
 
 class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.next_due = 0.0
+        """nothing is to be delivered or done before; may be too early, never too late"""
+        self._settings: dict[str, str] = {}
+        """those that were asked for since something was last undone"""
 
     @contextmanager
     def savepoint(self, name: str) -> Iterator[None]:
@@ -32,8 +36,14 @@ class Ledger:
         except BaseException:
             self.connection.execute(f"ROLLBACK TO {name}")
             self.connection.execute(f"RELEASE {name}")
+            self.undone()
             raise
         self.connection.execute(f"RELEASE {name}")
+
+    def undone(self) -> None:
+        """What was set may not be so any more."""
+        self._settings.clear()
+        self.next_due = 0.0
 
     def add(self, body: JsonObject, *, token: str | None = None) -> JsonObject:
         """A new object; it must have `id` and `object`, `created` is set where it is missing."""
@@ -82,29 +92,37 @@ class Ledger:
 
     def emit(self, type_: str, subject: JsonObject, *, idempotency_key: str | None = None) -> None:
         """An event about `subject` as it is now, and its delivery, where the endpoint listens to this type."""
+        listening = bool(self.setting("webhook_url")) and listens(self.setting("webhook_events"), type_)
         event = self.add({
             "id": new_id("evt"), "object": "event", "api_version": API_VERSION, "type": type_, "livemode": False,
-            "data": {"object": subject}, "pending_webhooks": 0, "request": {"id": None, "idempotency_key": idempotency_key},
+            "data": {"object": subject}, "pending_webhooks": int(listening), "request": {"id": None, "idempotency_key": idempotency_key},
         })  # fmt: skip
-        if self.setting("webhook_url") and listens(self.setting("webhook_events"), type_):
-            event["pending_webhooks"] = 1
-            self.save(event)
+        if listening:
             copies = int(self.setting("webhook_copies") or "1")
             due = time.time() + float(self.setting("webhook_delay") or "0")
             for _ in range(copies):
-                self.connection.execute("INSERT INTO deliveries (event, due) VALUES (?, ?)", [event["id"], due])
+                self.deliver(event["id"], due)
+
+    def deliver(self, event: str, due: float) -> None:
+        self.connection.execute("INSERT INTO deliveries (event, due) VALUES (?, ?)", [event, due])
+        self.next_due = min(self.next_due, due)
 
     def plan(self, what: str, identifier: str) -> None:
         """Something that the bank does later, e.g. settling a refund."""
         due = time.time() + float(self.setting("settle_seconds") or "1")
         self.connection.execute("INSERT INTO later (due, what, id) VALUES (?, ?, ?)", [due, what, identifier])
+        self.next_due = min(self.next_due, due)
 
     def setting(self, name: str) -> str:
-        row = self.connection.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
-        return "" if row is None else str(row["value"])
+        if name not in self._settings:
+            row = self.connection.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
+            self._settings[name] = "" if row is None else str(row["value"])
+        return self._settings[name]
 
     def set(self, name: str, value: str) -> None:
         self.connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", [name, value])
+        self._settings[name] = value
+        self.next_due = 0.0
 
 
 def listens(patterns: str, type_: str) -> bool:

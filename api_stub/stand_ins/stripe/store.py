@@ -1,7 +1,10 @@
-"""Everything the stand-in knows, in one SQLite file that survives `kill -9`: WAL, synchronous=FULL, one writer thread.
+"""Everything the stand-in knows, in one SQLite file that survives `kill -9`: WAL, one writer thread.
+
+What was committed is the operating system's, so it outlives the process; syncing the disk would only help against the end
+of the machine, and would take its turn on the disk from the database that is tried out beside.
 
 What arrives together is committed together: each operation runs in a savepoint of its own, the answers leave after the
-one COMMIT. An effect and the idempotency record that answers for it are therefore on disk together or not at all.
+one COMMIT. An effect and the idempotency record that answers for it are therefore kept together or not at all.
 """
 
 import asyncio
@@ -44,15 +47,21 @@ class Store:
         self._path = path
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="stripe-stand-in-store", daemon=True)
-        self._connect().close()  # a file that cannot be used fails here, at start
+        self._connection = self._connect()  # a file that cannot be used fails here, at start
+        self._ledger = Ledger(self._connection)
         self._thread.start()
 
     async def run(self, operation: Callable[[Ledger], T]) -> T:
-        """Run in a transaction; returns once it is on disk. What the operation raises is raised here and undone there."""
+        """Run in a transaction; returns once it is committed. What the operation raises is raised here and undone there."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put((operation, loop, future))
         return await future
+
+    @property
+    def next_due(self) -> float:
+        """When the first delivery or other later thing may be due, by the clock; infinity: none is waiting."""
+        return self._ledger.next_due
 
     def close(self) -> None:
         self._queue.put(None)
@@ -62,13 +71,11 @@ class Store:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(SCHEMA)
         return connection
 
     def _work(self) -> None:
-        connection = self._connect()
-        ledger = Ledger(connection)
         while (first := self._queue.get()) is not None:
             batch = [first]
             while len(batch) < BATCH and not self._queue.empty():
@@ -76,10 +83,11 @@ class Store:
                     self._queue.put(None)
                     break
                 batch.append(following)
-            self._commit(connection, ledger, batch)
-        connection.close()
+            self._commit(batch)
+        self._connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, ledger: Ledger, batch: list[_Queued]) -> None:
+    def _commit(self, batch: list[_Queued]) -> None:
+        connection, ledger = self._connection, self._ledger
         try:
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_attempt(ledger, operation) for operation, _, _ in batch]
@@ -87,6 +95,7 @@ class Store:
         except Exception as error:  # noqa: BLE001 - whatever it was, each waiting request must hear of it
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            ledger.undone()
             outcomes = [(None, error)] * len(batch)
         for (_, loop, future), (result, failure) in zip(batch, outcomes, strict=True):
             loop.call_soon_threadsafe(_settle, future, result, failure)

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import json
+import math
 import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import httpx
 from stripe import WebhookSignature
 
 from api_stub.stand_ins.stripe import refunds
+from api_stub.stand_ins.stripe.endpoint import Endpoint, Failed
 from api_stub.stand_ins.stripe.ledger import Ledger
 from api_stub.stand_ins.stripe.store import Store
 
@@ -41,15 +42,18 @@ class Postman:
 
     async def run(self) -> None:
         limit = asyncio.Semaphore(AT_ONCE)
-        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client, asyncio.TaskGroup() as tasks:
-            while True:
-                for delivery in await self.store.run(self._due):
-                    self.under_way.add(delivery.seq)
-                    tasks.create_task(self._deliver(client, limit, delivery))
-                await asyncio.sleep(TICK)
+        with contextlib.closing(Endpoint()) as endpoint:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    if self.store.next_due <= time.time():
+                        for delivery in await self.store.run(self._due):
+                            self.under_way.add(delivery.seq)
+                            tasks.create_task(self._deliver(endpoint, limit, delivery))
+                    await asyncio.sleep(TICK)
 
     def _due(self, ledger: Ledger) -> list[Delivery]:
         do_what_is_due(ledger)
+        ledger.next_due = _next_due(ledger)
         url, secret = ledger.setting("webhook_url"), ledger.setting("webhook_secret")
         if not url:
             return []
@@ -64,14 +68,14 @@ class Postman:
             if row["seq"] not in self.under_way
         ]
 
-    async def _deliver(self, client: httpx.AsyncClient, limit: asyncio.Semaphore, delivery: Delivery) -> None:
+    async def _deliver(self, endpoint: Endpoint, limit: asyncio.Semaphore, delivery: Delivery) -> None:
         async with limit:
-            error = await _post(client, delivery)
+            error = await _post(endpoint, delivery)
         await self.store.run(lambda ledger: _record(ledger, delivery, error))
         self.under_way.discard(delivery.seq)
 
 
-async def _post(client: httpx.AsyncClient, delivery: Delivery) -> str | None:
+async def _post(endpoint: Endpoint, delivery: Delivery) -> str | None:
     """None if the endpoint took it, else why it did not."""
     signature = WebhookSignature.generate_signature_header(delivery.payload, delivery.secret)
     headers = {
@@ -80,10 +84,10 @@ async def _post(client: httpx.AsyncClient, delivery: Delivery) -> str | None:
         "User-Agent": "Stripe/1.0",
     }
     try:
-        response = await client.post(delivery.url, content=delivery.payload.encode(), headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        status = await endpoint.post(delivery.url, delivery.payload.encode(), headers)
+    except Failed as error:
         return type(error).__name__
-    return None if response.is_success else f"status {response.status_code}"
+    return None if 200 <= status < 300 else f"status {status}"
 
 
 def _record(ledger: Ledger, delivery: Delivery, error: str | None) -> None:
@@ -104,6 +108,14 @@ def _record(ledger: Ledger, delivery: Delivery, error: str | None) -> None:
         "UPDATE deliveries SET attempts = attempts + 1, due = ?, last_error = ? WHERE seq = ?",
         [now + pause, error, delivery.seq],
     )
+
+
+def _next_due(ledger: Ledger) -> float:
+    """Of what is left: deliveries, those under way too, and what the bank does later."""
+    (due,) = ledger.connection.execute(
+        "SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM deliveries WHERE delivered IS NULL UNION SELECT MIN(due) FROM later)"
+    ).fetchone()
+    return math.inf if due is None else float(due)
 
 
 def do_what_is_due(ledger: Ledger) -> None:
