@@ -3,32 +3,67 @@
 Connected to Celery's signals where it has them; `Consumer` and `Request` where it has none. In a worker's main process only.
 """
 
+from collections.abc import Callable
+from math import isfinite
 from typing import Any
+from uuid import UUID
 
 import structlog
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[import-untyped]
 from celery import signals
-from celery.exceptions import WorkerLostError
+from celery.exceptions import InvalidTaskError, WorkerLostError
 from celery.worker import consumer, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.rejected_messages import RejectedBecause, RejectedMessage
+from models.states import Step
 from tasks.wiring import begin
+from worker import broker
 
 log = structlog.get_logger()
 LONGEST_BODY = 64 * 1024
+_STEPS = frozenset(step.value for step in Step)
+"""their one argument is an order's id"""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """Celery's, which only logs a message that it cannot decode."""
+    """Celery's, which only logs a message that it cannot decode, and restarts over one whose headers are of no shape it thought of."""
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         keep(RejectedBecause.MALFORMED, message, exc)
         super().on_decode_error(message, exc)
 
+    def create_task_handler(self, *options: Any, **named: Any) -> Callable[[Any], None]:
+        receive = super().create_task_handler(*options, **named)
+
+        def on_task_received(message: Any) -> None:
+            try:
+                receive(message)
+            except broker.UNREADABLE as error:
+                keep(RejectedBecause.MALFORMED, message, error)
+                if not message.acknowledged:
+                    message.reject()
+
+        return on_task_received
+
 
 class Request(request.Request):  # type: ignore[misc]
-    """Celery's, which would hand a message to one process after the other although it kills each: this one stops at the second."""
+    """Celery's, which would run a task with arguments that are not its own, and would hand a message to one process after the other
+    although it kills each: this one stops at the second."""
+
+    def __init__(self, message: Any, **named: Any) -> None:
+        super().__init__(message, **named)
+        try:
+            self._task.__header__(*self._args, **self._kwargs)
+            if self._type in _STEPS:
+                UUID(str([*self._args, *self._kwargs.values()][0]))
+            hard, soft = self.time_limits  # wrong ones would keep a place in the pool for ever
+            if not all(isinstance(limit, int | float | None) for limit in (hard, soft)):
+                raise TypeError("time limits must be numbers")
+            if isinstance(message.payload, list) and not isinstance(message.payload[2], dict | None):
+                raise TypeError("what follows the arguments must be an object")
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InvalidTaskError(f"not what {self._type} takes: {error}") from error
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         error = exc_info.exception
@@ -52,37 +87,55 @@ def _malformed(message: Any, exc: Exception | None, **_: Any) -> None:
 
 def keep(because: RejectedBecause, message: Any, error: BaseException | None) -> None:
     """Write it down; where the database is away, the log has at least that it was there."""
-    queue = str((message.delivery_info or {}).get("routing_key", ""))[:60]
     headers = _as_json(message.headers if isinstance(message.headers, dict) else {})
-    task = str(headers.get("task", ""))[:200]
+    queue = (message.delivery_info or {}).get("routing_key", "")
+    _keep(because, error, queue=queue, headers=headers, body=_as_bytes(message.body))
+
+
+def keep_unread(queue: str, item: bytes, error: Exception) -> None:
+    """The same of a queue's entry that is no message at all."""
+    _keep(RejectedBecause.MALFORMED, error, queue=queue, headers={}, body=item)
+
+
+def _keep(
+    because: RejectedBecause, error: BaseException | None, *, queue: str, headers: dict[str, Any], body: bytes
+) -> None:
+    queue, task = str(queue)[:60], str(headers.get("task", ""))[:200]
     log.error("message rejected", because=because.value, queue=queue, task=task, error=type(error).__name__)
     try:
         with begin() as session:
             session.add(
                 RejectedMessage(
                     because=because,
-                    queue=queue,
+                    queue=_as_json(queue),
                     task=task,
                     headers=headers,
-                    body=_as_bytes(message.body)[:LONGEST_BODY],
-                    error=f"{type(error).__name__}: {error}"[:500],
+                    body=body[:LONGEST_BODY],
+                    error=_as_json(f"{type(error).__name__}: {error}"[:500]),
                 )
             )
     except SQLAlchemyError as trouble:
         log.error("rejected message not kept", error=type(trouble).__name__)
 
 
+broker.install(keep_unread)
+
+
 def _as_bytes(body: Any) -> bytes:
-    return body if isinstance(body, bytes) else str(body).encode(errors="replace")
+    return body if isinstance(body, bytes) else b"" if body is None else str(body).encode(errors="replace")
 
 
-def _as_json(value: Any) -> Any:
-    """What JSONB can hold of it; text without the NUL that PostgreSQL refuses."""
+def _as_json(value: Any, depth: int = 20) -> Any:
+    """What JSONB can hold of it; text without the NUL and the half characters that PostgreSQL refuses."""
+    if depth == 0:
+        return "..."
     match value:
+        case float() if not isfinite(value):
+            return str(value)
         case None | bool() | int() | float():
             return value
         case dict():
-            return {_as_json(str(name)): _as_json(each) for name, each in value.items()}
+            return {_as_json(str(name)): _as_json(each, depth - 1) for name, each in value.items()}
         case list() | tuple():
-            return [_as_json(each) for each in value]
-    return str(value).replace("\0", "�")
+            return [_as_json(each, depth - 1) for each in value]
+    return str(value).replace("\0", "�").encode(errors="replace").decode()

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import redis
 
 from models import migrations
+from tests.support.messages import a_task, eventually
 from worker import drill_points
 from worker.commands.process import Worker, worker_command
 from worker.drill.detour import Proxies, proxies
@@ -91,34 +91,6 @@ def running(one_worker: Running) -> Running:
     with psycopg.connect(one_worker.database.replace("+psycopg", "")) as connection:
         connection.execute("DELETE FROM rejected_messages")
     return one_worker
-
-
-def eventually(holds: Callable[[], bool], *, within: float = 60.0) -> bool:
-    give_up_at = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > give_up_at:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def a_task(name: str, order_id: str) -> dict[str, Any]:
-    """A message as Celery puts it into Redis."""
-    body = [[order_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
-    return {
-        "body": json.dumps(body),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {"lang": "py", "task": name, "id": str(uuid4()), "root_id": None, "parent_id": None, "group": None},
-        "properties": {
-            "correlation_id": str(uuid4()),
-            "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": "orders"},
-            "priority": 0,
-            "body_encoding": None,
-            "delivery_tag": str(uuid4()),
-        },
-    }
 
 
 def test_a_worker_takes_messages_again_after_its_connections_were_cut(running: Running) -> None:
