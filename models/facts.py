@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ARRAY, String, Uuid, and_, any_, bindparam, exists, func, select
+from sqlalchemy.orm import Session
 
 from models.accounts import Account, AccountKind, Contact
-from models.catalogue import CatalogueVersion, Price, Product, Tier
+from models.offers import AS_OF, Edition, offers
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quote import RunningPeriod
@@ -43,109 +43,104 @@ def load(
     priced_at: datetime | None = None,
 ) -> Facts:
     """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
-    account = session.get(Account, account_id, options=[selectinload(Account.contacts)])
-    if account is None:
-        raise UnknownAccount(f"there is no account {account_id}")
     codes = sorted(set(products))
-    subscriptions = _subscriptions(session, account_id, codes)
-    contact = next((c for c in account.contacts if c.id == contact_id), None)
-    offers = _offers(session, codes, account.currency, priced_at or as_of)
+    asked = {"account_id": account_id, "priced_at": priced_at or as_of}
+    rows = session.execute(_ACCOUNT, asked).all()
+    if not rows:
+        raise UnknownAccount(f"there is no account {account_id}")
+    account, _, has_subscriptions, trials, *edition = rows[0]
+    contacts: list[Contact] = [row[1] for row in rows if row[1] is not None]
+    contact = next((c for c in contacts if c.id == contact_id), None)
+    sold = offers(session, Edition(*edition), account.currency)
+    held = session.execute(_HELD, {"account_id": account_id, "products": codes}).all() if has_subscriptions else []
     return Facts(
         account=account,
         contact=contact,
         buyer=Buyer(
             corporate=account.kind is AccountKind.CORPORATE,
             is_billing_contact=contact is not None and contact.is_billing_contact,
-            billing_contacts=tuple(f"{c.name} <{c.email}>" for c in account.contacts if c.is_billing_contact),
-            held=_held(session, subscriptions, offers, as_of),
-            trials_used=_trials_used(session, account_id, codes),
+            billing_contacts=tuple(f"{c.name} <{c.email}>" for c in contacts if c.is_billing_contact),
+            held={s.product_code: _held(s, assigned, sold[s.product_code], as_of) for s, _, assigned in held},
+            trials_used=frozenset(trials).intersection(codes),
         ),
-        offers=offers,
-        running=_running(session, subscriptions),
-        subscriptions=subscriptions,
+        offers={code: sold[code] for code in codes if code in sold},
+        running={s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in _RUNS},
+        subscriptions={s.product_code: s for s, _, _ in held},
     )
 
 
-def _subscriptions(session: Session, account_id: UUID, codes: list[str]) -> dict[str, Subscription]:
-    query = select(Subscription).where(Subscription.account_id == account_id, Subscription.product_code.in_(codes))
-    return {subscription.product_code: subscription for subscription in session.scalars(query)}
+_RUNS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
-
-def _offers(session: Session, codes: list[str], currency: str, as_of: datetime) -> dict[str, Offer]:
-    version = (
-        select(CatalogueVersion.id)
-        .where(CatalogueVersion.effective_from <= as_of)
-        .order_by(CatalogueVersion.effective_from.desc(), CatalogueVersion.id.desc())
-        .limit(1)
-        .scalar_subquery()
+# Asked for every quote and twice on every order's way, so built once.
+_ACCOUNT = (
+    select(
+        Account,
+        Contact,
+        exists().where(Subscription.account_id == Account.id),
+        func.array(select(Trial.product_code).where(Trial.account_id == Account.id).scalar_subquery()),
+        *AS_OF,
     )
-    products = session.scalars(select(Product).where(Product.code.in_(codes))).all()
-    tiers = session.scalars(select(Tier).where(Tier.product_code.in_(codes))).all()
-    prices = session.scalars(
-        select(Price).where(Price.product_code.in_(codes), Price.currency == currency, Price.version_id == version)
-    ).all()
-    return {
-        product.code: Offer(
-            tier_ranks={t.code: t.rank for t in tiers if t.product_code == product.code},
-            prices={(p.tier_code, p.interval): p.unit_minor for p in prices if p.product_code == product.code},
-            trial_days=product.trial_days,
-        )
-        for product in products
-    }
+    .outerjoin(Contact, Contact.account_id == Account.id)
+    .where(Account.id == bindparam("account_id"))
+    .order_by(Contact.name)
+)
+_SITS = SeatAssignment.unassigned_at.is_(None)
+_LATEST_FIRST = (SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
+_HELD = (
+    select(
+        Subscription,
+        SubscriptionPeriod,
+        func.array(
+            select(SeatAssignment.user_email)
+            .where(SeatAssignment.subscription_id == Subscription.id, _SITS)
+            .order_by(*_LATEST_FIRST)
+            .scalar_subquery()
+        ),
+    )
+    .outerjoin(
+        SubscriptionPeriod,
+        and_(SubscriptionPeriod.subscription_id == Subscription.id, SubscriptionPeriod.closed_at.is_(None)),
+    )
+    .where(
+        Subscription.account_id == bindparam("account_id"),
+        Subscription.product_code == any_(bindparam("products", type_=ARRAY(String))),
+    )
+)
+_ASSIGNED = (
+    select(SeatAssignment.subscription_id, SeatAssignment.user_email)
+    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), _SITS)
+    .order_by(*_LATEST_FIRST)
+)
 
 
 def assigned_users(session: Session, subscription_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
     """Who sits on the seats of each subscription, the most recently assigned first."""
-    query = (
-        select(SeatAssignment.subscription_id, SeatAssignment.user_email)
-        .where(SeatAssignment.subscription_id.in_(list(subscription_ids)), SeatAssignment.unassigned_at.is_(None))
-        .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
-    )
     found: dict[UUID, list[str]] = {}
-    for subscription_id, email in session.execute(query):
+    for subscription_id, email in session.execute(_ASSIGNED, {"subscriptions": list(subscription_ids)}):
         found.setdefault(subscription_id, []).append(email)
     return found
 
 
-def _held(
-    session: Session, subscriptions: Mapping[str, Subscription], offers: Mapping[str, Offer], as_of: datetime
-) -> dict[str, HeldSubscription]:
-    assigned = assigned_users(session, (s.id for s in subscriptions.values()))
-    return {
-        product: HeldSubscription(
-            status=s.status.value,
-            tier=s.tier_code,
-            tier_rank=offers[product].tier_ranks[s.tier_code],
-            seats=s.seats,
-            interval=s.interval,
-            assigned=tuple(assigned.get(s.id, ())),
-            period_over=s.period_end <= as_of,
-        )
-        for product, s in subscriptions.items()
-    }
-
-
-def _running(session: Session, subscriptions: Mapping[str, Subscription]) -> dict[str, RunningPeriod]:
-    by_id = {s.id: s for s in subscriptions.values()}
-    query = select(SubscriptionPeriod).where(
-        SubscriptionPeriod.subscription_id.in_(by_id), SubscriptionPeriod.closed_at.is_(None)
+def _held(subscription: Subscription, assigned: list[str], offer: Offer, as_of: datetime) -> HeldSubscription:
+    return HeldSubscription(
+        status=subscription.status.value,
+        tier=subscription.tier_code,
+        tier_rank=offer.tier_ranks[subscription.tier_code],
+        seats=subscription.seats,
+        interval=subscription.interval,
+        assigned=tuple(assigned),
+        period_over=subscription.period_end <= as_of,
     )
-    return {
-        by_id[p.subscription_id].product_code: RunningPeriod(
-            id=p.id,
-            tier=p.tier_code,
-            seats=p.seats,
-            interval=p.interval,
-            period=Period(p.starts_at, p.ends_at),
-            charged_minor=p.charged_minor,
-            tax_minor=p.tax_minor,
-            tax_rate=p.tax_rate,
-        )
-        for p in session.scalars(query)
-        if by_id[p.subscription_id].status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
-    }
 
 
-def _trials_used(session: Session, account_id: UUID, codes: list[str]) -> frozenset[str]:
-    query = select(Trial.product_code).where(Trial.account_id == account_id, Trial.product_code.in_(codes))
-    return frozenset(session.scalars(query))
+def _running(period: SubscriptionPeriod) -> RunningPeriod:
+    return RunningPeriod(
+        id=period.id,
+        tier=period.tier_code,
+        seats=period.seats,
+        interval=period.interval,
+        period=Period(period.starts_at, period.ends_at),
+        charged_minor=period.charged_minor,
+        tax_minor=period.tax_minor,
+        tax_rate=period.tax_rate,
+    )

@@ -1,9 +1,11 @@
 """Rules 1 and 2, and every refusal of a cart: when a quote is asked for, and in the steps where the world has changed since."""
 
+from datetime import timedelta
+
 import pytest
 
 from models.accounts import AccountKind, Contact
-from models.catalogue import Product, Tier
+from models.catalogue import CatalogueVersion, Product, Tier
 from models.rules.cart import MAX_LINES, CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
@@ -140,6 +142,7 @@ def test_a_tier_that_fell_below_the_held_one_is_rejected_and_support_gets_one_ca
     order_id = world.place(ada, change(tier="business"))
     with world.begin() as session:
         session.get_one(Tier, ("desk", "business")).rank = -1
+        session.add(CatalogueVersion(effective_from=world.time + timedelta(days=365), checksum="ranks"))
     order = world.run(order_id)
     assert (order.status, order.reason) == (OrderStatus.REJECTED, "lower-tier")
     assert world.support_cases(ada) == [("team", "business")]
@@ -151,6 +154,7 @@ def test_a_trial_that_is_not_offered_any_more_is_rejected(world: World) -> None:
     order_id = world.place(ada, trial())
     with world.begin() as session:
         session.get_one(Product, "desk").trial_days = None
+        session.add(CatalogueVersion(effective_from=world.time + timedelta(days=365), checksum="no trial"))
     assert rejected(world, ada, order_id) == [C.NO_TRIAL_OFFERED]
 
 

@@ -1,0 +1,64 @@
+"""What the catalogue sells, read once a version: every process keeps what it has read, and asks only which version that is."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
+
+from models.catalogue import CatalogueVersion, Price, Product, Tier
+from models.rules.cart import Offer
+from models.rules.period import Interval
+
+
+class Edition(NamedTuple):
+    """Tells one state of the catalogue from all others. `AS_OF` selects its fields."""
+
+    in_force: int | None
+    """the version whose prices count"""
+    newest: int | None
+    newest_loaded_at: datetime | None
+    """products and tiers are those of the newest version, in force or not; the id alone would not tell databases apart"""
+
+
+AS_OF = (
+    select(CatalogueVersion.id)
+    .where(CatalogueVersion.effective_from <= bindparam("priced_at"))
+    .order_by(CatalogueVersion.effective_from.desc(), CatalogueVersion.id.desc())
+    .limit(1)
+    .scalar_subquery(),
+    select(func.max(CatalogueVersion.id)).scalar_subquery(),
+    select(func.max(CatalogueVersion.loaded_at)).scalar_subquery(),
+)
+"""columns to add to a statement that is sent anyway; `priced_at`: the instant whose prices count"""
+
+_MOST = 100
+"""editions times currencies kept: the prices of orders that wait are those of earlier versions"""
+
+_read: dict[tuple[Edition, str], Mapping[str, Offer]] = {}
+
+
+def offers(session: Session, edition: Edition, currency: str) -> Mapping[str, Offer]:
+    """By product."""
+    found = _read.get((edition, currency))
+    if found is None:
+        found = _ask(session, edition, currency)
+        if len(_read) >= _MOST:
+            _read.clear()
+        _read[edition, currency] = found
+    return found
+
+
+def _ask(session: Session, edition: Edition, currency: str) -> dict[str, Offer]:
+    products = session.execute(select(Product.code, Product.trial_days)).all()
+    ranks: dict[str, dict[str, int]] = {code: {} for code, _ in products}
+    prices: dict[str, dict[tuple[str, Interval], int]] = {code: {} for code, _ in products}
+    for product, tier, rank in session.execute(select(Tier.product_code, Tier.code, Tier.rank)):
+        ranks[product][tier] = rank
+    counted = select(Price.product_code, Price.tier_code, Price.interval, Price.unit_minor).where(
+        Price.version_id == edition.in_force, Price.currency == currency
+    )
+    for product, tier, interval, unit_minor in session.execute(counted):
+        prices[product][tier, interval] = unit_minor
+    return {code: Offer(ranks[code], prices[code], trial_days) for code, trial_days in products}
