@@ -8,6 +8,7 @@ decline. Not used: SetupIntents, manual capture, Checkout, Stripe's own retries 
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -31,7 +32,7 @@ class StripePayments:
     api_base: another server than Stripe's, e.g. `http://127.0.0.1:12111`
     connect_timeout, read_timeout: seconds for one try
     patience: seconds after which no further try begins
-    webhook_tolerance: seconds a webhook's signature may be old
+    webhook_tolerance: seconds that a webhook's signature may be old, or ahead of our clock
     """
 
     def __init__(
@@ -157,6 +158,8 @@ class StripePayments:
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         try:
             event = self._client.construct_event(payload, signature, self._webhook_secret, self._webhook_tolerance)
+            if _signed_at(signature) > time.time() + self._webhook_tolerance:  # the library looks at the past alone
+                raise Refused("the webhook was signed in the future", code="signature")
             return WebhookEvent(id=event.id, type=event.type, charge_ref=reading.intent_of(event))
         except stripe.SignatureVerificationError:
             raise Refused("the webhook's signature does not hold", code="signature") from None
@@ -166,3 +169,8 @@ class StripePayments:
 
 def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
     return {"order_id": str(request.order_id), "attempt": str(request.attempt), "key": request.key}
+
+
+def _signed_at(signature: str) -> int:
+    """Of a header that the library has read, in seconds since 1970."""
+    return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
