@@ -19,6 +19,10 @@ class UnknownOrder(LookupError):
     """There is no such order."""
 
 
+class UnknownAccount(LookupError):
+    """There is no such account."""
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     order: Order

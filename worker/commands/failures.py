@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from tasks.api_keys import KeyRefused
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.operations import NotPossible
-from tasks.order_story import UnknownOrder
+from tasks.order_story import UnknownAccount, UnknownOrder
 from tasks.placement import PlacementRefused
 from worker import certificates
 from worker.embedded import ServerMissing
@@ -26,6 +26,7 @@ _SAID_ALREADY = (
     NotPossible,
     PlacementRefused,
     ServerMissing,
+    UnknownAccount,
     UnknownOrder,
 )
 

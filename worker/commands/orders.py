@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from models.accounts import Account
 from models.states import OrderStatus, Step
 from tasks import operations, order_story, placement
 from tasks.wiring import begin, now
 from worker.accounts_file import account_called
-from worker.commands import order_views
+from worker.commands import order_views, resuming
 from worker.commands.screen import console
 from worker.wiring import plug_in_from_settings
 
@@ -31,9 +32,10 @@ def list_orders(
     """The newest orders and where they stand."""
     plug_in_from_settings()
     with begin() as session:
-        rows = order_story.listing(
-            session, statuses=status or (), account_id=account_called(account) if account else None, limit=limit
-        )
+        account_id = account_called(account) if account else None
+        if account_id is not None and session.get(Account, account_id) is None:
+            raise order_story.UnknownAccount(f"there is no account {account}")
+        rows = order_story.listing(session, statuses=status or (), account_id=account_id, limit=limit)
     if as_json:
         _print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
@@ -54,13 +56,29 @@ def show_order(which: Which, as_json: AsJson = False) -> None:
 
 @orders.command("resume")
 def resume(
-    which: Which,
+    which: Annotated[
+        str | None, typer.Argument(metavar="[ORDER]", help="its number, or its id", show_default=False)
+    ] = None,
     from_step: Annotated[Step | None, typer.Option("--from", help="another step than the one it stands at")] = None,
     dry_run: Annotated[bool, typer.Option(help="say what happened already and what would; do nothing")] = False,
+    all_parked: Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")] = False,
+    error_contains: Annotated[
+        str | None, typer.Option(help="with --all-parked: only where this stands in the last error", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --all-parked: for programs")] = False,
     by: By = None,
 ) -> None:
-    """Put an order that needs attention back on its way; nothing that happened happens again."""
+    """Put an order that needs attention back on its way, or all of them; nothing that happened happens again."""
+    if all_parked is (which is not None):
+        raise typer.BadParameter("name an order, or say --all-parked")
+    if all_parked and from_step is not None:
+        raise typer.BadParameter("--from is for a single order")
+    if which is not None and (error_contains or as_json):
+        raise typer.BadParameter("--error-contains and --json go with --all-parked")
     plug_in_from_settings()
+    if which is None:
+        resuming.resume_all(error_contains=error_contains, dry_run=dry_run, by=by or _operator(), as_json=as_json)
+        return
     with begin() as session:
         order_id = order_story.find(session, which)
         planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)

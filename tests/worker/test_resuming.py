@@ -1,0 +1,86 @@
+"""`prorata orders resume --all-parked`: one cause mended, every order that it parked goes on, and only those."""
+
+import json
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models import progress
+from models.orders import OrderEvent
+from models.states import OrderStatus, Step
+from tests.support.world import World, purchase
+from worker.commands import orders
+
+WRONG_KEY, BUG = "collect_payment: Invalid API Key provided", "activate_subscription: KeyError: [lost]"
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "170")
+
+
+def resume_all(*words: str) -> Result:
+    return CliRunner().invoke(orders.orders, ["resume", "--all-parked", "--by", "ops", *words])
+
+
+def parked(world: World, error: str, *, before: Step = Step.COLLECT_PAYMENT) -> UUID:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=before)
+    with world.begin() as session:
+        assert progress.park(session, order_id, error=error)
+    return order_id
+
+
+def statuses(world: World, *order_ids: UUID) -> list[OrderStatus]:
+    return [world.order(order_id).status for order_id in order_ids]
+
+
+def test_every_parked_order_goes_on_and_each_is_charged_once(world: World) -> None:
+    first, second = parked(world, WRONG_KEY), parked(world, BUG, before=Step.ACTIVATE_SUBSCRIPTION)
+    done = resume_all()
+    assert done.exit_code == 0
+    numbers = [str(world.order(order_id).number) for order_id in (first, second)]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["order", *numbers]
+    assert BUG in done.stdout
+    for order_id in (first, second):
+        assert world.run(order_id).status is OrderStatus.COMPLETED
+        assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+        assert "resumed by ops" in str([event.facts for event in world.rows(OrderEvent, order_id=order_id)])
+
+
+def test_only_those_that_one_error_parked_go_on(world: World) -> None:
+    first, second = parked(world, WRONG_KEY), parked(world, BUG)
+    done = resume_all("--error-contains", "invalid api key", "--json")
+    assert [(each["number"], each["step"], each["why_not"]) for each in json.loads(done.stdout)] == [
+        (world.order(first).number, "collect_payment", None)
+    ]
+    assert statuses(world, first, second) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
+
+
+def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:
+    order_id = parked(world, WRONG_KEY)
+    done = resume_all("--dry-run")
+    assert (done.exit_code, "would go on with" in done.stdout, WRONG_KEY in done.stdout) == (0, True, True)
+    assert statuses(world, order_id) == [OrderStatus.NEEDS_ATTENTION]
+
+
+def test_where_nothing_is_parked_that_is_said(world: World) -> None:
+    order_id = parked(world, BUG)
+    assert resume_all("--error-contains", "API key").stdout == "No order that needs attention has such an error.\n"
+    resume_all()
+    assert resume_all().stdout == "No order that needs attention.\n"
+    assert json.loads(resume_all("--json").stdout) == []
+    assert statuses(world, order_id) == [OrderStatus.OPEN]
+
+
+def test_one_that_stays_parked_is_said_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stays, goes = parked(world, WRONG_KEY), parked(world, WRONG_KEY)
+    real = progress.reopen
+    monkeypatch.setattr(
+        progress, "reopen", lambda session, order_id, **to: order_id != stays and real(session, order_id, **to)
+    )
+    done = resume_all()
+    assert (done.exit_code, "stays: the order does not need attention any more" in done.stdout) == (1, True)
+    assert statuses(world, stays, goes) == [OrderStatus.NEEDS_ATTENTION, OrderStatus.OPEN]

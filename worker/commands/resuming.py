@@ -1,0 +1,71 @@
+"""`prorata orders resume --all-parked`: after one cause (a wrong credential, say) parked many orders, put each of them back."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from models.states import OrderStatus
+from tasks import operations, order_story
+from tasks.operations import NotPossible
+from tasks.wiring import begin
+from worker.commands.screen import console
+
+ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What came of one parked order; `why_not` where it stays parked."""
+
+    number: int
+    account: str
+    step: str | None
+    last_error: str
+    why_not: str | None
+
+
+def resume_all(*, error_contains: str | None, dry_run: bool, by: str, as_json: bool) -> None:
+    """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
+    resumed = list(_resumed(error_contains or "", dry_run=dry_run, by=by))
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in resumed], indent=2, ensure_ascii=False))
+    elif not resumed:
+        typer.echo("No order that needs attention" + (" has such an error." if error_contains else "."))
+    else:
+        console().print(_table(resumed, dry_run=dry_run))
+    if any(each.why_not for each in resumed):
+        raise typer.Exit(1)
+
+
+def _resumed(error_contains: str, *, dry_run: bool, by: str) -> Iterator[Resumed]:
+    with begin() as session:
+        parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
+    for order, account in reversed(parked):
+        error = order.last_error or ""
+        if error_contains.lower() in error.lower():
+            step, why_not = _resume(order.id, dry_run=dry_run, by=by)
+            yield Resumed(order.number, account, step, error, why_not)
+
+
+def _resume(order_id: UUID, *, dry_run: bool, by: str) -> tuple[str | None, str | None]:
+    try:
+        with begin() as session:
+            planned = operations.plan_resumption(order_story.tell(session, order_id))
+            if not dry_run:
+                operations.resume(session, order_id, first=planned.first, by=by)
+    except NotPossible as refused:
+        return None, str(refused)
+    return planned.first.value, None
+
+
+def _table(resumed: Sequence[Resumed], *, dry_run: bool) -> Table:
+    made = Table("order", "account", "would go on with" if dry_run else "goes on with", "last error", box=None)
+    for each in resumed:
+        goes_on = each.step or f"[red]stays: {escape(each.why_not or '')}[/]"
+        made.add_row(str(each.number), escape(each.account), goes_on, escape(each.last_error))
+    return made
