@@ -1,7 +1,9 @@
 """Every setting, read once at start from the environment (prefix PRORATA_); nobody else reads the environment."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from ipaddress import ip_address
@@ -158,11 +160,37 @@ class Settings(BaseSettings):
         )
 
 
+PREFIX = "PRORATA_"
+FOR_OTHERS = frozenset(
+    {
+        *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_LOGIN", "IMAGE_TAG"),  # docker-compose.yml, from .env
+        *("API_PORT", "FLOWER_PORT", "MAILPIT_PORT", "STRIPE_PORT", "VIES_PORT"),
+        *("LONG", "E2E_URL", "E2E_STRIPE_URL", "E2E_VIES_URL", "E2E_MAILPIT_URL", "E2E_PRORATA"),  # the tests
+    }
+)
+"""names that begin like settings and are read by somebody else; see docs/operations.md"""
+
+
+def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Names of variables that look like settings and are none, each with the setting that may be meant."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper().startswith(PREFIX) and name not in FOR_OTHERS and name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.8)
+            yield variable, PREFIX + close[0] if close else None
+
+
 def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
     """Which settings belong to development, and what each must be instead; before any invoice or letter bears them."""
     for name in ("seller_name", "seller_address", "mail_from", "support_email"):
         if getattr(chosen, name) == Settings.model_fields[name].default:
             yield name, "in production must be yours, not the example"
+    if chosen.invoice_on_vat and not chosen.seller_bank_account:
+        yield (
+            "seller_bank_account",
+            "in production must be given where PRORATA_INVOICE_ON_VAT is on: invoices say where to pay",
+        )
     if "seller_country" not in chosen.model_fields_set:
         yield "seller_country", "in production must be given"
     if chosen.public_url.scheme != "https":
@@ -192,17 +220,24 @@ def settings() -> Settings:
 
 
 def read() -> Settings:
+    misspelt = [
+        (variable.upper().removeprefix(PREFIX), f"is no setting; {meant} is")
+        for variable, meant in ignored(os.environ)
+        if meant
+    ]
     try:
         chosen = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        raise _refused([(_name(e["loc"]), e["msg"]) for e in error.errors()]) from None
+        raise _refused([(_name(e["loc"]), e["msg"]) for e in error.errors()] + misspelt) from None
+    if misspelt:
+        raise _refused(misspelt)
     if chosen.environment == "production" and (unfit := list(unfit_for_production(chosen))):
         raise _refused(unfit)
     return chosen
 
 
 def _refused(wrong: list[tuple[str, str]]) -> SettingsError:
-    lines = "\n".join(f"  PRORATA_{name.upper()}: {why}" for name, why in wrong)
+    lines = "\n".join(f"  {PREFIX}{name.upper()}: {why}" for name, why in wrong)
     return SettingsError(f"These settings are missing or wrong; set them in the environment:\n{lines}")
 
 

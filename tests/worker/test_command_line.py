@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli import main
-from worker.settings import settings
+from worker.settings import FOR_OTHERS, ignored, settings
 
 SETTINGS = {
     "PRORATA_DATABASE_URL": "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing",
@@ -99,6 +99,48 @@ def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
     assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": ""}).status == 0
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("PRORATA_WAITING_DAY", "PRORATA_WAITING_DAYS"),
+        ("PRORATA_INVOICE_VAT", "PRORATA_INVOICE_ON_VAT"),
+        ("PRORATA_SMTP_USER_NAME", "PRORATA_SMTP_USERNAME"),
+        ("prorata_smtp_hosts", "PRORATA_SMTP_HOST"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_and_the_right_one_named(prorata: Command, misspelt: str, meant: str) -> None:
+    ended = prorata("settings", **SETTINGS | {misspelt: "secret"})
+    assert ended.status == 2
+    assert f"  {misspelt.upper()}: is no setting; {meant} is\n" in ended.err
+    assert "secret" not in ended.err
+
+
+def test_a_misspelt_setting_is_named_beside_the_one_that_is_missing_for_it(prorata: Command) -> None:
+    host = SETTINGS["PRORATA_SMTP_HOST"]
+    ended = prorata(
+        "settings", **{n: v for n, v in SETTINGS.items() if n != "PRORATA_SMTP_HOST"}, PRORATA_SMTPHOST=host
+    )
+    assert [line.strip() for line in ended.err.splitlines()[1:]] == [
+        "PRORATA_SMTP_HOST: Field required",
+        "PRORATA_SMTPHOST: is no setting; PRORATA_SMTP_HOST is",
+    ]
+
+
+def test_what_others_read_is_no_misspelling_and_what_nobody_reads_is_shown_as_ignored(prorata: Command) -> None:
+    others = {f"PRORATA_{name}": "x" for name in FOR_OTHERS}
+    ended = prorata("settings", **SETTINGS | others | {"PRORATA_SERVICE_HOST": "10.0.0.1"})
+    assert ended.status == 0
+    assert [line.split() for line in ended.out.splitlines() if "ignored" in line] == [
+        ["PRORATA_SERVICE_HOST", "no", "setting:", "ignored"]
+    ]
+
+
+def test_every_variable_of_the_example_file_is_read_by_somebody() -> None:
+    lines = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
+    names = [line.removeprefix("# ").partition("=")[0] for line in lines]
+    assert list(ignored(name for name in names if name.startswith("PRORATA_") and " " not in name)) == []
+
+
 def test_production_refuses_what_belongs_to_development_and_names_all_of_it(prorata: Command) -> None:
     ended = prorata(
         "settings",
@@ -127,6 +169,7 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
+        ({"PRORATA_INVOICE_ON_VAT": "true"}, "PRORATA_SELLER_BANK_ACCOUNT"),
         ({"PRORATA_BROKER_URL": "rediss://:secret@broker/0?ssl_cert_reqs=none"}, "PRORATA_BROKER_URL"),
     ],
 )
@@ -145,6 +188,7 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "::1"},
         {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
+        {"PRORATA_INVOICE_ON_VAT": "true", "PRORATA_SELLER_BANK_ACCOUNT": "FR76 3000 6000 0112 3456 7890 189"},
     ],
 )
 def test_production_takes_what_a_seller_chose(prorata: Command, chosen: dict[str, str]) -> None:
@@ -191,6 +235,10 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
         (["orders", "settle", "1001", "--refunded-outside"], "--why"),
         (["orders", "settle", "1001", "--why", "transfer"], "--refunded-outside"),
         (["orders", "show"], "ORDER"),
+        (["orders", "resume"], "--all-parked"),
+        (["orders", "resume", "1001", "--all-parked"], "--all-parked"),
+        (["orders", "resume", "--all-parked", "--from", "validate_cart"], "--from"),
+        (["orders", "resume", "1001", "--error-contains", "key"], "--error-contains"),
         (["api", "--port", "eighty"], "--port"),
         (["nonsense"], "nonsense"),
     ],
@@ -208,3 +256,9 @@ def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: 
     assert ended.status == 1
     assert which in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_an_unknown_account_has_no_empty_list_of_orders(fresh_database_url: str) -> None:
+    chosen = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
+    ended = prorata_of_its_own("orders", "list", "--account", "nobody", **chosen)
+    assert (ended.status, ended.out, ended.err) == (1, "", "there is no account nobody\n")

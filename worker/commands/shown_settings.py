@@ -1,10 +1,12 @@
 """`prorata settings`: every variable with what it is now; secrets stay secret."""
 
+import os
+
 from pydantic import SecretStr
 from rich.table import Table
 
 from worker.commands.screen import console
-from worker.settings import Settings, settings
+from worker.settings import Settings, ignored, settings
 
 
 def show_settings() -> None:
@@ -15,4 +17,6 @@ def show_settings() -> None:
         value = getattr(chosen, name)
         shown = "(secret)" if isinstance(value, SecretStr) else str(value)
         table.add_row(f"PRORATA_{name.upper()}", shown, "default" if name not in chosen.model_fields_set else "")
+    for variable, _ in ignored(os.environ):
+        table.add_row(variable, "", "no setting: ignored")
     console().print(table)
