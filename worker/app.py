@@ -6,10 +6,11 @@ from typing import Any
 from celery import Celery, signals
 
 from tasks import housekeeping, pipeline, sweep, webhooks
-from worker import canary, relay
+from worker import broker, canary, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
 
+broker.install()
 app = Celery("prorata", set_as_current=True, events="worker.events:Events")
 app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"

@@ -1,7 +1,8 @@
-"""Kombu's way to a Redis queue, where one list entry that it cannot read ends the worker: this one hands it aside and goes on.
+"""Kombu's way to a Redis queue, mended in two places; each channel is put in the place of kombu's.
 
-What lies in a queue's list is anybody's who may write to Redis. `install` puts this channel in the place of kombu's; only workers'
-main processes need it.
+`SwiftChannel`, for whoever publishes: kombu makes a new client for each command, which takes ten times as long as the command.
+`Channel`, for workers' main processes: there, one list entry that kombu cannot read ends the worker; this one hands it aside and
+goes on. What lies in a queue's list is anybody's who may write to Redis.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,13 @@ UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError
 _hand_aside: HandAside
 
 
-def install(hand_aside: HandAside) -> None:
-    """Before the first connection. hand_aside must not raise."""
+def install(hand_aside: HandAside | None = None) -> None:
+    """Before the first connection. hand_aside, for a worker: must not raise."""
     global _hand_aside
-    _hand_aside = hand_aside
-    redis.Transport.Channel = Channel  # by name it could be too late: kombu keeps the transports it has looked up
+    if hand_aside is not None:
+        _hand_aside = hand_aside
+    # By name it could be too late: kombu keeps the transports it has looked up.
+    redis.Transport.Channel = SwiftChannel if hand_aside is None else Channel
 
 
 class Client(Redis):
@@ -47,7 +50,20 @@ class Client(Redis):
         return received
 
 
-class Channel(redis.Channel):
+class SwiftChannel(redis.Channel):
+    """One client for all commands; it takes a connection of the pool for each, so threads may share it."""
+
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._kept
+
+
+class Channel(SwiftChannel):
     def _get_client(self) -> Any:
         return partial(Client, read=self._read)
 
