@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_stub.stand_ins.stripe import control
 from api_stub.stand_ins.stripe.authentication_page import AuthenticationPage
@@ -36,7 +37,22 @@ class Settings:
             ledger.set("webhook_events", EVENTS)
 
 
-def create_app(settings: Settings) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Stripe's own paths go straight to the gate, which reads them itself; the rest is the application's."""
+
+    gate: Gate
+    rest: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            answer = await self.gate.handle(Request(scope, receive, send))
+            await answer(scope, receive, send)
+        else:
+            await self.rest(scope, receive, send)
+
+
+def create_app(settings: Settings) -> ASGIApp:
     store = Store(settings.data)
     gate = Gate(store, settings.api_keys, public_url=settings.public_url, latency=settings.latency)
     page = AuthenticationPage(store)
@@ -50,7 +66,6 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Stripe stand-in", lifespan=lifespan)
     app.include_router(control.router(gate))
-    app.add_route("/v1/{path:path}", gate.handle, methods=["GET", "POST", "DELETE"])
     app.add_route("/authenticate/{intent}", page.show, methods=["GET"])
     app.add_route("/authenticate/{intent}", page.answer, methods=["POST"])
 
@@ -62,4 +77,4 @@ def create_app(settings: Settings) -> FastAPI:
             return {"status": "webhooks are no longer delivered"}
         return {"status": "ok"}
 
-    return app
+    return Entrance(gate, app)
