@@ -31,6 +31,8 @@ _BOUND = select(_BINDINGS.account_id).where(
 
 def require_account(session: Session, caller: Caller, account_id: UUID) -> None:
     """Raises Problem 404."""
+    if caller.bound_to == account_id:
+        return
     if session.execute(_BOUND, {"key_id": caller.key_id, "wanted": account_id}).first() is None:
         raise not_found("account")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -34,10 +35,13 @@ class Knock:
     scope: Scope
     limit: RateLimit
 
-    def let_in(self, session: Session) -> Caller:
-        """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429."""
+    def let_in(self, session: Session, account_id: UUID | None = None) -> Caller:
+        """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429.
+
+        account_id: the account that it will be asked about (`access.require_account`).
+        """
         self.limit.count(api_keys.digest_of(self.key)[:32])
-        caller = api_keys.caller_with(session, self.key)
+        caller = api_keys.caller_with(session, self.key, account_id=account_id)
         if caller is None:
             raise _unauthorized("This API key is unknown or was revoked.")
         if self.scope not in caller.scopes:

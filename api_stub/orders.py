@@ -62,7 +62,7 @@ async def place_order(
 
 def _place(wanted: OrderWanted, key: str, knock: Knock) -> Placed:
     with begin() as session:
-        caller = knock.let_in(session)
+        caller = knock.let_in(session, wanted.account_id)
         require_account(session, caller, wanted.account_id)
         placed = placement.place(
             session,

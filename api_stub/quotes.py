@@ -49,7 +49,7 @@ def view(session: Session, quote: Quote) -> QuoteView:
 
 def _quote(wanted: QuoteWanted, knock: Knock) -> QuoteView | Problem:
     with begin() as session:
-        require_account(session, knock.let_in(session), wanted.account_id)
+        require_account(session, knock.let_in(session, wanted.account_id), wanted.account_id)
         try:
             quote = placement.quote(
                 session,

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,8 @@ class Caller:
 
     key_id: UUID
     scopes: frozenset[str]
+    bound_to: UUID | None = None
+    """the account it was asked for, if the key may act for that one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +107,20 @@ def issued(session: Session) -> list[IssuedKey]:
     ]
 
 
-def caller_with(session: Session, plain: str) -> Caller | None:
+def caller_with(session: Session, plain: str, *, account_id: UUID | None = None) -> Caller | None:
     """Who holds this key; None where it is unknown or revoked. The last comparison takes as long whatever was presented."""
     digest = digest_of(plain)
-    row = session.execute(_VALID_KEY, {"digest": digest}).one_or_none()
+    row = session.execute(_VALID_KEY, {"digest": digest, "account_id": account_id}).one_or_none()
     if row is None or not hmac.compare_digest(row.digest, digest):
         return None
-    return Caller(key_id=row.id, scopes=frozenset(row.scopes))
+    return Caller(key_id=row.id, scopes=frozenset(row.scopes), bound_to=account_id if row.is_bound else None)
 
 
-_VALID_KEY = select(ApiKey.__table__.c.id, ApiKey.__table__.c.digest, ApiKey.__table__.c.scopes).where(
-    ApiKey.__table__.c.digest == bindparam("digest"), ApiKey.__table__.c.revoked_at.is_(None)
-)
+_keys, _bindings = ApiKey.__table__.c, ApiKeyAccount.__table__.c
+_VALID_KEY = select(
+    *(_keys.id, _keys.digest, _keys.scopes),
+    exists().where(_bindings.api_key_id == _keys.id, _bindings.account_id == bindparam("account_id")).label("is_bound"),
+).where(_keys.digest == bindparam("digest"), _keys.revoked_at.is_(None))
 """asked with each request, so built once"""
 
 
