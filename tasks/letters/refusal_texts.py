@@ -101,7 +101,7 @@ def _not_a_billing_contact(w: Wording, contacts: list[str], seller: Seller) -> s
 
 
 def _unknown_tier(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
-    tiers = w.listed([names.tier_of_any(code) for code in facts.get("tiers", ())])
+    tiers = w.one_of([names.tier_of_any(code) for code in facts.get("tiers", ())])
     if facts.get("tier") is None:
         return w.say("Please choose a plan: %(tiers)s.", tiers=tiers)
     return w.say("There is no plan called %(tier)s. Please choose from: %(tiers)s.", tier=facts["tier"], tiers=tiers)

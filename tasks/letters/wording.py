@@ -93,6 +93,10 @@ class Wording:
         """'Ann, Bob and Eve'."""
         return format_list([one_line(item) for item in items], locale=self.locale)
 
+    def one_of(self, items: list[str]) -> str:
+        """'Ann, Bob or Eve'."""
+        return format_list([one_line(item) for item in items], style="or", locale=self.locale)
+
     def country(self, code: str) -> str:
         """A country by its ISO 3166 code: 'ES' is 'Spanien' in German."""
         return str(self.locale.territories.get(code, code))

@@ -80,9 +80,11 @@ def test_of_many_users_only_the_first_are_named() -> None:
 
 def test_an_unknown_tier_names_the_ones_there_are() -> None:
     assert (
-        text(RefusalCode.UNKNOWN_TIER) == "There is no plan called gold. Please choose from: basic, Team and Business."
+        text(RefusalCode.UNKNOWN_TIER) == "There is no plan called gold. Please choose from: basic, Team or Business."
     )
     assert text(RefusalCode.UNKNOWN_TIER, tier=None, tiers=["team"]) == "Please choose a plan: Team."
+    choice = text(RefusalCode.UNKNOWN_TIER, Language.DE, tier=None, tiers=["team", "business"])
+    assert choice == "Bitte wählen Sie einen Tarif: Team oder Business."
 
 
 def test_a_number_is_written_as_the_language_writes_it() -> None:
