@@ -15,7 +15,7 @@ from models import facts, in_hand, progress
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.states import LetterKind, LetterStatus
-from tasks import attachments, known_as
+from tasks import attachments, known_as, refunding
 from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
@@ -59,6 +59,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         names=known_as.names_on(session, order),
         card=known_as.card(session, order),
         reason=order.reason,
+        refunded_outside=kind is LetterKind.REFUND_NOTICE and refunding.was_settled_outside(session, order.id),
         unassigned=_unassigned(session, lines) if kind is LetterKind.SEAT_PROMPT else None,
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )

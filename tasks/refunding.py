@@ -4,6 +4,8 @@ A refund is committed with its key before the provider hears of it, and a charge
 index sees to it), so that nothing goes back twice. Two ask: the way back of an order, and money that came unexpected.
 """
 
+from uuid import UUID
+
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -108,6 +110,15 @@ def settle_outside(session: Session, refund: RefundAttempt) -> None:
             settled_at=func.clock_timestamp(),
         )
     )
+
+
+def was_settled_outside(session: Session, order_id: UUID) -> bool:
+    made = select(RefundAttempt.key).where(
+        RefundAttempt.order_id == order_id,
+        RefundAttempt.status == RefundState.SUCCEEDED,
+        RefundAttempt.ref.startswith("outside:"),
+    )
+    return session.scalar(made) is not None
 
 
 def _refunds_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:

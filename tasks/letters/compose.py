@@ -33,6 +33,7 @@ def compose(
     card: str | None,
     reason: str | None = None,
     refunded_minor: int | None = None,
+    refunded_outside: bool = False,
     unassigned: Mapping[str, int] | None = None,
     correction: VatCorrection | None = None,
 ) -> Letter:
@@ -40,6 +41,7 @@ def compose(
 
     card: what the customer knows it by, 'Visa •••• 4242'. reason: for a refund notice, the code of why.
     refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
+    refunded_outside: for a refund notice, whether that went back in another way than to the card.
     unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
     correction: for a VAT correction, what it comes to.
     """
@@ -54,6 +56,7 @@ def compose(
         card=card,
         reason=reason,
         refunded_minor=refunded_minor,
+        refunded_outside=refunded_outside,
         unassigned=unassigned,
     )
     content = _content(kind, occasion, correction)

@@ -25,6 +25,8 @@ class Occasion:
     """why money went back: a stable code"""
     refunded_minor: int | None
     """what went back to the card; None: all that was charged"""
+    refunded_outside: bool
+    """whether it went back in another way than to the card"""
     unassigned: Mapping[str, int] | None
     """seats without a user, by product code; None: as many as the order added"""
 

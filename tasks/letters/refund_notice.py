@@ -43,15 +43,29 @@ def _ordered(o: Occasion) -> list[Row]:
 def _given_back(o: Occasion) -> tuple[Table | Paragraph, ...]:
     w, rows, card_minor = o.w, [], _to_card(o)
     if card_minor:
-        target = w.say("Refunded to %(card)s", card=o.card) if o.card else w.say("Refunded to your card")
-        rows.append(Row(target, w.money(card_minor)))
+        rows.append(Row(_where_to(o), w.money(card_minor)))
     if o.order.balance_used_minor:
         rows.append(Row(w.say("Returned to your balance"), w.money(o.order.balance_used_minor)))
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
     rows.append(Row(w.say("Total given back"), w.money(card_minor + o.order.balance_used_minor), Weight.TOTAL))
-    notes = (w.say("Depending on your bank, a refund takes 5 to 10 business days to appear."),) if card_minor else ()
+    notes = (_how_it_comes(o),) if card_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
+
+
+def _where_to(o: Occasion) -> str:
+    if o.refunded_outside:
+        return o.w.say("Given back in another way, not to your card")
+    return o.w.say("Refunded to %(card)s", card=o.card) if o.card else o.w.say("Refunded to your card")
+
+
+def _how_it_comes(o: Occasion) -> str:
+    if o.refunded_outside:
+        return o.w.say(
+            "This amount could not be refunded to your card, so we gave it back in another way. "
+            "Please write to us if it has not reached you."
+        )
+    return o.w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")
 
 
 def _to_card(o: Occasion) -> int:

@@ -64,6 +64,14 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
     assert "5 to 10 business days" in text
 
 
+def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
+    text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded_outside=True)
+    assert "Given back in another way, not to your card €317.34" in text
+    assert "Please write to us if it has not reached you." in text
+    assert "4242" not in text
+    assert "business days" not in text
+
+
 def test_an_invoiced_order_is_undone_without_a_refund() -> None:
     text = said(LetterKind.REFUND_NOTICE, UPGRADE, order={"payment_kind": PaymentKind.INVOICE})
     assert "Nothing was charged, so there is nothing to refund." in text
