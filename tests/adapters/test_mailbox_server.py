@@ -1,5 +1,6 @@
 """The mailbox itself: what it keeps, how it answers where Mailpit would, and that its pages are safe to look at."""
 
+import asyncio
 import smtplib
 import subprocess
 import sys
@@ -185,7 +186,7 @@ def test_an_email_that_breaks_its_reader_does_not_hide_the_others(
     store = Store(open_state(tmp_path / "mailbox.sqlite3", ""))
     for raw in (b"Subject: whole\r\n\r\n", b"broken"):
         store.add(raw, sender="a@b.example", recipients=["anna@customer.example"], username="")
-    assert [(each.summary["Subject"], each.summary["Size"]) for each in store.newest_first()] == [
+    assert [(each.summary["Subject"], each.summary["Size"]) for each in asyncio.run(store.newest_first())] == [
         ("", 6),
         ("whole", 18),
     ]

@@ -19,7 +19,7 @@ def api(store: Store) -> APIRouter:
 
     @router.get("/messages")
     async def messages(start: int = 0, limit: int = 50) -> dict[str, Any]:
-        return _page(store, store.newest_first(), start, limit)
+        return _page(store, await store.newest_first(), start, limit)
 
     @router.delete("/messages")
     async def delete(request: Request) -> Response:
@@ -31,11 +31,11 @@ def api(store: Store) -> APIRouter:
     async def search(query: str, start: int = 0, limit: int = 50) -> Any:
         if not query.strip():
             return JSONResponse({"Error": "no search query"}, status_code=400)
-        return _page(store, [listed for listed in store.newest_first() if matches(listed, query)], start, limit)
+        return _page(store, [listed for listed in await store.newest_first() if matches(listed, query)], start, limit)
 
     @router.delete("/search")
     async def delete_found(query: str) -> Response:
-        store.delete(listed.summary["ID"] for listed in store.newest_first() if matches(listed, query))
+        store.delete(listed.summary["ID"] for listed in await store.newest_first() if matches(listed, query))
         return PlainTextResponse("ok")
 
     @router.get("/message/{email_id}")

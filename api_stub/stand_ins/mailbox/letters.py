@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import lru_cache
 from html import unescape
 from typing import Any
 
@@ -32,8 +33,24 @@ class Part:
         }
 
 
+class _Remembering(policy.EmailPolicy):
+    """A message reads its headers anew each time it is asked for one; most are the same in every email."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return _header(name, value)
+
+
+@lru_cache(maxsize=1024)
+def _header(name: str, value: str) -> Any:
+    return policy.default.header_fetch_parse(name, value)
+
+
+_POLICY: Any = _Remembering()
+
+
 def read(raw: bytes) -> EmailMessage:
-    return message_from_bytes(raw, policy=policy.default)
+    message: EmailMessage = message_from_bytes(raw, policy=_POLICY)
+    return message
 
 
 def header(message: EmailMessage, name: str) -> str:

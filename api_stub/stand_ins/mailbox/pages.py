@@ -48,7 +48,7 @@ def pages(store: Store) -> APIRouter:
 
     @router.get("/")
     async def listing(request: Request, query: str = "") -> Response:
-        listed = [one.summary for one in store.newest_first() if matches(one, query)]
+        listed = [one.summary for one in await store.newest_first() if matches(one, query)]
         return page(request, "list.html", emails=listed[:SHOWN], found=len(listed), query=query)
 
     @router.get("/view/{email_id}")

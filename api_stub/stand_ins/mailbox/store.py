@@ -1,5 +1,6 @@
 """The mailbox's memory: emails as they came, beside what lists and searches need of them."""
 
+import asyncio
 import json
 import secrets
 import sqlite3
@@ -17,7 +18,10 @@ CREATE TABLE IF NOT EXISTS emails (
     sender TEXT NOT NULL, recipients TEXT NOT NULL, username TEXT NOT NULL, raw BLOB NOT NULL,
     summary TEXT NOT NULL, words TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS emails_not_read ON emails (position) WHERE summary = '';
 """
+AT_ONCE = 20
+"""emails read before others get a turn"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +58,28 @@ class Store:
         )
         return email_id
 
-    def newest_first(self) -> list[Listed]:
-        self._read_new()
-        rows = self._state.execute("SELECT id, seen, summary, words FROM emails ORDER BY position DESC")
+    async def newest_first(self) -> list[Listed]:
+        while self._read_some_new():
+            await asyncio.sleep(0)  # emails go on coming in
+        rows = self._state.execute(
+            "SELECT id, seen, summary, words FROM emails WHERE summary != '' ORDER BY position DESC"
+        )
         return [
             Listed({"ID": row["id"], "Read": bool(row["seen"]), **json.loads(row["summary"])}, row["words"])
             for row in rows
         ]
 
-    def _read_new(self) -> None:
-        """What lists and searches need of each email is worked out once, and kept."""
-        new = self._state.execute("SELECT * FROM emails WHERE summary = ''").fetchall()
+    def _read_some_new(self) -> bool:
+        """What lists and searches need of each email is worked out once, and kept; False: there are no more."""
+        new = self._state.execute("SELECT * FROM emails WHERE summary = '' LIMIT ?", (AT_ONCE,)).fetchall()
         if not new:
-            return
+            return False
         self._state.execute("BEGIN")
         for row in new:
             summary, words = _told_by(row)
             self._state.execute("UPDATE emails SET summary = ?, words = ? WHERE id = ?", (summary, words, row["id"]))
         self._state.execute("COMMIT")
+        return True
 
     def counts(self) -> tuple[int, int]:
         """All, and those not read yet."""
