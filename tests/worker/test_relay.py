@@ -1,0 +1,75 @@
+"""The relay: each message of the outbox goes out, once where nothing dies, whoever else is relaying; without a broker it waits."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+from celery import Celery, current_app
+from kombu.exceptions import OperationalError
+
+from models.messages import OutboxMessage
+from models.states import Step
+from tests.support.world import World, purchase
+from worker import relay
+from worker.embedded import RedisServer
+
+
+class Broker:
+    """Redis, and the application whose messages go there."""
+
+    def __init__(self, url: str) -> None:
+        self.app = Celery("relay", broker=url, set_as_current=False)
+        self.app.conf.task_publish_retry_policy = {"max_retries": 0}
+        self.redis = redis.Redis.from_url(url)
+
+    def orders(self) -> list[str]:
+        """Ids of the messages in the queue, oldest first."""
+        return [json.loads(raw)["headers"]["id"] for raw in reversed(self.redis.lrange("orders", 0, -1))]
+
+
+@pytest.fixture
+def broker(redis_server: RedisServer) -> Iterator[Broker]:
+    before, made = current_app._get_current_object(), Broker(redis_server.database(47))
+    made.redis.flushdb()
+    made.app.set_current()
+    yield made
+    before.set_current()
+    made.app.close()
+    made.redis.close()
+
+
+def fill_outbox(world: World, count: int) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        session.add_all(OutboxMessage(order_id=order_id, step=Step.VALIDATE_CART) for _ in range(count - 1))
+
+
+def test_several_relays_at_once_publish_each_message_once(world: World, broker: Broker) -> None:
+    fill_outbox(world, 5 * relay.BATCH)
+    with ThreadPoolExecutor(4, initializer=broker.app.set_current) as pool:
+        published = sum(pool.map(lambda _: relay.publish_pending(), range(8)))
+    assert (published, len(broker.orders()), world.outbox()) == (5 * relay.BATCH, 5 * relay.BATCH, [])
+
+
+def test_without_a_broker_messages_wait_and_go_out_when_it_is_back(world: World, broker: Broker) -> None:
+    fill_outbox(world, 3)
+    Broker("redis://127.0.0.1:9/0").app.set_current()
+    with pytest.raises(OperationalError):
+        relay.publish_pending()
+    assert (len(broker.orders()), len(world.outbox())) == (0, 3)
+    broker.app.set_current()
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 3, [])
+
+
+def test_a_relay_that_dies_between_publishing_and_deleting_publishes_again(
+    world: World, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_outbox(world, 3)
+    with monkeypatch.context() as dying:
+        dying.setattr(relay, "reach", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            relay.publish_pending()
+    assert (len(broker.orders()), len(world.outbox())) == (1, 3)
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 4, [])
