@@ -31,7 +31,7 @@ def control(faults: FaultBook, listener: Listener) -> APIRouter:
                 raise HTTPException(422, "down is for everybody, until the faults are cleared")
             await listener.close()
         if KINDS[fault.kind].stage in BEFORE_EMAILS:
-            listener.end_idle()
+            listener.end_kept()
         faults.add(fault, {"recipient": fault.recipient, "sender": fault.sender})
         return await switched_on()
 

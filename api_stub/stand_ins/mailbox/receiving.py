@@ -32,6 +32,7 @@ class MailSession(SMTP):
     """One connection; faults at the greeting happen here, where the library offers no hook."""
 
     has_taken_one = False
+    """an email; so whoever sends another on it has kept the connection"""
 
     def __init__(self, inbox: "Inbox", loop: asyncio.AbstractEventLoop, dialogue: Dialogue) -> None:
         super().__init__(
@@ -46,7 +47,7 @@ class MailSession(SMTP):
             auth_require_tls=False,
             authenticator=inbox.authenticator(dialogue.login),
         )
-        self._inbox = inbox
+        self._inbox, self.began_after = inbox, inbox.restarts
 
     async def _handle_client(self) -> None:
         answer = await self._inbox.go_wrong(Stage.GREETING, self)
@@ -56,26 +57,13 @@ class MailSession(SMTP):
             await self.push(answer)
             self.transport.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._inbox.sessions.add(self)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._inbox.sessions.discard(self)
-        super().connection_lost(error)
-
-    def end_if_idle(self) -> None:
-        """Between two emails only: who has not sent one yet, or is sending one, goes on."""
-        if self.has_taken_one and self.transport is not None and not (self.envelope and self.envelope.mail_from):
-            self.transport.close()
-
 
 class Inbox:
     """The library's hooks: each returns the line to answer with."""
 
     def __init__(self, store: Store, faults: FaultBook) -> None:
         self._store, self._faults = store, faults
-        self.sessions: set[MailSession] = set()
+        self.restarts = 0
 
     def authenticator(self, login: tuple[str, str] | None) -> Callable[..., AuthResult]:
         def check(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
@@ -88,8 +76,10 @@ class Inbox:
         return check
 
     async def handle_MAIL(  # noqa: N802 the library's name for it
-        self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self, server: MailSession, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if server.has_taken_one and server.began_after != self.restarts:
+            return "421 4.3.2 Restarted, come again"
         answer = await self.go_wrong(Stage.SENDER, server, sender=address)
         if answer is None:
             envelope.mail_from, envelope.mail_options = address, options
@@ -156,13 +146,12 @@ class Listener:
             lambda: MailSession(self._inbox, loop, self._dialogue), sock=listening, ssl=self._dialogue.implicit_tls
         )
 
-    def end_idle(self) -> None:
-        """As a server does that is restarted: whoever comes next is greeted anew."""
-        for session in list(self._inbox.sessions):
-            session.end_if_idle()
+    def end_kept(self) -> None:
+        """As a server does that is restarted: whoever kept a connection must come anew."""
+        self._inbox.restarts += 1
 
     async def close(self) -> None:
-        self.end_idle()
+        self.end_kept()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
