@@ -5,8 +5,7 @@ from typing import Any
 
 import structlog
 from celery import shared_task
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -28,21 +27,51 @@ class RefundFailed(Exception):
 
 
 def receive(payload: bytes, signature: str) -> str:
-    """Check, store, deduplicate. Returns the event's id. Raises Refused where it is forged, stale or malformed."""
+    """Check, store, deduplicate. Returns the event's id. Raises Refused where it is forged, stale or malformed.
+
+    What tells us nothing new is stored as handled: most events are about a charge whose answer we have recorded already.
+    """
     event = payments().read_webhook(payload=payload, signature=signature)
+    asked = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
     with begin() as session:
-        session.execute(
-            upsert(WebhookReceived)
-            .values(id=event.id, type=event.type, charge_ref=event.charge_ref, payload=payload)
-            .on_conflict_do_nothing()
-        )
+        session.execute(_STORE, asked)
     return event.id
+
+
+_OF_SUCCESS = ["charge.succeeded", "charge.updated", "payment_intent.created", "payment_intent.succeeded"]
+"""of a charge that is recorded as taken they tell nothing new; its refunds and disputes come as other types"""
+
+_KNOWN = """
+    ({event}.type = ANY(:of_success) AND EXISTS (
+        SELECT FROM charge_attempts JOIN orders ON orders.id = order_id
+        WHERE ref = {event}.charge_ref AND charge_attempts.status = 'succeeded' AND orders.status <> 'awaiting_authentication'
+    ))
+"""
+_STORE = text(f"""
+    INSERT INTO webhooks_received (id, type, charge_ref, payload, handled_at, outcome)
+    SELECT id, type, charge_ref, :payload, CASE WHEN known THEN :now END, CASE WHEN known THEN :outcome END
+    FROM (VALUES (:id, :type, :charge_ref)) AS event (id, type, charge_ref), LATERAL (SELECT {_KNOWN.format(event="event")}) AS it (known)
+    ON CONFLICT DO NOTHING
+""")  # noqa: S608 - put together from constants
+_CLOSE_KNOWN = text(f"""
+    UPDATE webhooks_received AS event SET handled_at = :now, outcome = :outcome
+    WHERE handled_at IS NULL AND {_KNOWN.format(event="event")}
+    RETURNING id
+""")  # noqa: S608
+
+
+def _nothing_new() -> dict[str, object]:
+    return {"of_success": _OF_SUCCESS, "now": now(), "outcome": "nothing to do"}
 
 
 @shared_task(name="handle_webhooks", ignore_result=True)
 def handle_webhooks() -> int:
-    """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly."""
-    handled = 0
+    """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly.
+
+    First, at once, what came before we had recorded the provider's own answer and now tells nothing new.
+    """
+    with begin() as session:
+        handled = len(session.execute(_CLOSE_KNOWN, _nothing_new()).all())
     for event_id, kind, charge_ref, attempts in _due():
         values: dict[str, Any]
         try:
