@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import ARRAY, String, Uuid, and_, any_, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
+from models import in_hand
 from models.accounts import Account, AccountKind, Contact
 from models.offers import AS_OF, Edition, offers
+from models.orders import Order
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quote import RunningPeriod
@@ -119,6 +121,12 @@ def assigned_users(session: Session, subscription_ids: Iterable[UUID]) -> dict[U
     for subscription_id, email in session.execute(_ASSIGNED, {"subscriptions": list(subscription_ids)}):
         found.setdefault(subscription_id, []).append(email)
     return found
+
+
+def assigned_on(session: Session, order: Order) -> dict[UUID, list[str]]:
+    """Who sits on the seats of each subscription of an order."""
+    ids = [line.subscription_id for line in in_hand.lines(session, order) if line.subscription_id is not None]
+    return in_hand.once(order, "assigned", lambda: assigned_users(session, ids))
 
 
 def _held(subscription: Subscription, assigned: list[str], offer: Offer, as_of: datetime) -> HeldSubscription:

@@ -18,6 +18,8 @@ from models.orders import Order, OrderLine
 
 T = TypeVar("T")
 
+_CUSTOMERS = "account and contact"
+
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
 
 _LINES = select(OrderLine).where(OrderLine.order_id == bindparam("order_id")).order_by(OrderLine.position)
@@ -41,6 +43,16 @@ def once(order: Order, what: str, read: Callable[[], T]) -> T:
         known[what] = read()
     found: T = known[what]
     return found
+
+
+def keep(order: Order, what: str, value: object) -> None:
+    """`value` was read of the order, or written for it, in passing."""
+    _known.setdefault(order, {})[what] = value
+
+
+def met(order: Order, account: Account, contact: Contact) -> None:
+    """Whose order it is was read in passing."""
+    keep(order, _CUSTOMERS, (account, contact))
 
 
 def lines(session: Session, order: Order) -> Sequence[OrderLine]:
@@ -68,4 +80,4 @@ def _customer(session: Session, order: Order) -> tuple[Account, Contact]:
         found = session.execute(_CUSTOMER, {"account_id": order.account_id, "contact_id": order.contact_id}).one()
         return found[0], found[1]
 
-    return once(order, "customer", read)
+    return once(order, _CUSTOMERS, read)

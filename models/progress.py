@@ -19,7 +19,7 @@ _GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CO
 _NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
-_NOTE = insert(OrderEvent)
+_NOTE = insert(OrderEvent.metadata.tables[OrderEvent.__tablename__]).inline()
 _PAID = (
     update(Order)
     .where(Order.id == bindparam("order"))

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import invoices
-from models.invoices import Invoice, InvoiceReason
+from models import in_hand, invoices
+from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.orders import Order
 from models.states import LetterKind
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
@@ -22,6 +23,8 @@ GOES_WITH: Final[Mapping[LetterKind, tuple[InvoiceReason, ...]]] = {
 }
 
 
+WithLines = tuple[Invoice, Sequence[InvoiceLine]]
+
 _DOCUMENTS = (
     select(Invoice)
     .where(Invoice.order_id == bindparam("of"), Invoice.reason.in_(bindparam("reasons", expanding=True)))
@@ -29,9 +32,18 @@ _DOCUMENTS = (
 )
 
 
-def of(session: Session, order_id: UUID, kind: LetterKind) -> tuple[Attachment, ...]:
+def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents that a letter of `kind` brings, in the order of their issue."""
-    return tuple(_attached(session, document) for document in documents(session, order_id, kind))
+
+    def read() -> list[WithLines]:
+        return [(document, invoices.lines_of(session, document)) for document in documents(session, order.id, kind)]
+
+    return tuple(_attached(*each) for each in in_hand.once(order, f"documents with {kind}", read))
+
+
+def issued(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
+    """The order's own document has just been written: its confirmation brings it."""
+    in_hand.keep(order, f"documents with {LetterKind.CONFIRMATION}", [(document, lines)])
 
 
 def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[Invoice]:
@@ -51,6 +63,6 @@ def correction(session: Session, order_id: UUID) -> VatCorrection | None:
     )
 
 
-def _attached(session: Session, document: Invoice) -> Attachment:
-    content = as_pdf(page(document, invoices.lines_of(session, document)))
+def _attached(document: Invoice, lines: Sequence[InvoiceLine]) -> Attachment:
+    content = as_pdf(page(document, lines))
     return Attachment(f"{document.number}.pdf", "application/pdf", content)

@@ -85,7 +85,6 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
 def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
     method = payment_details.usable(session, order.account_id)
     if method is not None and order.due_minor > 0:
-        progress.set_payment(session, order, PaymentKind.CARD)
         return charging.new_attempt(session, order, method)
     vouched = method is not None or vat_check.accepted(order)
     actions = [line.action for line in in_hand.lines(session, order)]

@@ -17,7 +17,7 @@ from models.invoice_numbers import next_number
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
 from models.states import PaymentKind
-from tasks import known_as
+from tasks import attachments, known_as
 from tasks.invoice_lines import copy_of, frozen
 from tasks.wiring import now, policy
 
@@ -60,6 +60,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
     )
     draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, order, lines), settlement)
     document = write(session, draft)
+    attachments.issued(order, document, draft.lines)
     if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
         owe(session, document, order.due_minor)
     return document

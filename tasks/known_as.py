@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, String, any_, bindparam, select
 from sqlalchemy.orm import Session
 
 from models import in_hand
@@ -22,11 +22,18 @@ def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
 
 def named(session: Session, codes: Collection[str]) -> ProductNames:
     """Products by these codes, with all their tiers."""
-    products = session.execute(select(Product.code, Product.name).where(Product.code.in_(codes)))
-    tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name).where(Tier.product_code.in_(codes)))
+    rows = session.execute(_NAMED, {"codes": list(codes)}).all()
     return ProductNames(
-        products={row[0]: row[1] for row in products}, tiers={(product, code): name for product, code, name in tiers}
+        products={code: name for code, name, _, _ in rows},
+        tiers={(product, tier): name for product, _, tier, name in rows if tier is not None},
     )
+
+
+_NAMED = (
+    select(Product.code, Product.name, Tier.code, Tier.name)
+    .outerjoin(Tier, Tier.product_code == Product.code)
+    .where(Product.code == any_(bindparam("codes", type_=ARRAY(String))))
+)
 
 
 def names_on(session: Session, order: Order) -> ProductNames:

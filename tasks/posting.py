@@ -7,11 +7,11 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import facts, in_hand, progress
+from models import facts, in_hand
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.states import LetterKind, LetterStatus
@@ -60,16 +60,17 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
         card=known_as.card(session, order),
         reason=order.reason,
         refunded_outside=kind is LetterKind.REFUND_NOTICE and refunding.was_settled_outside(session, order.id),
-        unassigned=_unassigned(session, lines) if kind is LetterKind.SEAT_PROMPT else None,
+        unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )
-    return replace(letter, attachments=attachments.of(session, order.id, kind))
+    return replace(letter, attachments=attachments.of(session, order, kind))
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
     with begin() as session:
-        session.execute(_END, {"of": order.id, "a": kind, "became": status})
-        progress.note(session, order.id, f"letter.{status}", {"kind": kind.value})
+        session.execute(
+            _END, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
+        )
 
 
 _BEGIN = (
@@ -88,18 +89,18 @@ _BEGIN = (
     )
     .returning(SentLetter.message_id)
 )
-_END = (
-    update(SentLetter)
-    .where(SentLetter.order_id == bindparam("of"), SentLetter.kind == bindparam("a", type_=SentLetter.kind.type))
-    .values(status=bindparam("became"), sent_at=func.clock_timestamp())
-    .execution_options(synchronize_session=False)
-)
+_END = text("""
+    WITH marked AS (
+        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp() WHERE order_id = :order_id AND kind = :kind
+    )
+    INSERT INTO order_events (order_id, kind, facts)
+    VALUES (:order_id, :event, jsonb_build_object('kind', CAST(:kind AS text)))
+""").bindparams(bindparam("order_id", type_=Uuid))
 
 
-def _unassigned(session: Session, lines: Sequence[OrderLine]) -> dict[str, int]:
+def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:
     """Seats without a user, by product."""
-    ids = [line.subscription_id for line in lines if line.subscription_id is not None]
-    assigned = facts.assigned_users(session, ids)
+    assigned = facts.assigned_on(session, order)
     return {
         line.product_code: line.seats - len(assigned.get(line.subscription_id, ()))
         for line in lines

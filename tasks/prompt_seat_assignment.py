@@ -22,7 +22,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     with begin() as session:
         order = take(session, order_id, THIS)
         lines = in_hand.lines(session, order) if order is not None else []
-        assigned = facts.assigned_users(session, [line.subscription_id for line in lines if line.subscription_id])
+        assigned = facts.assigned_on(session, order) if order is not None else {}
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")

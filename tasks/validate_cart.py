@@ -35,7 +35,7 @@ def _validate(session: Session, order: Order) -> Outcome:
         return Outcome.STOPPED
     cart = quoting.wishes(in_hand.lines(session, order))
     try:
-        quoting.check(
+        found = quoting.check(
             session,
             account_id=order.account_id,
             contact_id=order.contact_id,
@@ -47,4 +47,6 @@ def _validate(session: Session, order: Order) -> Outcome:
         support_case.open_cases(session, refused)
         quoting.reject(session, order, THIS, refused)
         return Outcome.STOPPED
+    if found.contact is not None:
+        in_hand.met(order, found.account, found.contact)
     return done(session, order, THIS)

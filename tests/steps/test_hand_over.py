@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from models.messages import SentLetter
 from models.orders import OrderEvent, OrderLine, OrderStep
 from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
-from models.states import BACK, FORWARD, OrderStatus, Step
+from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import failure_points, hand_over
+from tasks import attachments, failure_points, hand_over, wiring
 from tasks.pipeline import TASKS
+from tasks.ports import Letter
 from tests.steps.test_crashes import Died, die_once_at, places
 from tests.support.world import World, purchase, trial
 
@@ -233,3 +235,27 @@ def plain(row: Any) -> dict[str, Any]:
     values = {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
     values |= {f"facts.{name}": value for name, value in values.pop("facts", {}).items()}
     return {name: value for name, value in values.items() if not name.endswith(APART)}
+
+
+def test_the_invoice_that_goes_with_the_letter_is_the_one_in_the_tables(world: World, events: Events) -> None:
+    """It is drawn from what was in hand, not read again."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    sent: list[Letter] = []
+    wiring.plug_in(replace(world.wiring, mailer=Remembers(sent)))
+    delivered(order_id, Step.VALIDATE_CART)
+    wiring.plug_in(world.wiring)
+    with world.begin() as session:
+        from_the_tables = attachments.of(session, world.order(order_id), LetterKind.CONFIRMATION)
+    assert [letter.attachments for letter in sent] == [from_the_tables, ()]
+    assert from_the_tables[0].content.startswith(b"%PDF")
+
+
+@dataclass
+class Remembers:
+    """A mailer that hands nothing over."""
+
+    sent: list[Letter]
+
+    def send(self, letter: Letter) -> None:
+        self.sent.append(letter)
