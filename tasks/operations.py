@@ -51,11 +51,15 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
     return Resumption(first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first)))
 
 
-def resume(session: Session, order_id: UUID, *, first: Step, by: str) -> None:
-    """Put it back on its way, as planned. Raises NotPossible where somebody else was faster."""
+def resume(session: Session, order_id: UUID, *, first: Step, by: str, why: str | None = None) -> None:
+    """Put it back on its way, as planned; by whom and why is kept. Raises NotPossible where somebody else was faster."""
     waiting = (OrderStatus.NEEDS_ATTENTION,)
-    if not progress.reopen(session, order_id, waiting_in=waiting, step=first, why=f"resumed by {by}"):
+    if not progress.reopen(session, order_id, waiting_in=waiting, step=first, why=_resumed_by(by, why)):
         raise NotPossible("the order does not need attention any more")
+
+
+def _resumed_by(by: str, why: str | None) -> str:
+    return f"resumed by {by}: {why}" if why else f"resumed by {by}"
 
 
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:

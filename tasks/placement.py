@@ -147,15 +147,18 @@ def pay_again(session: Session, *, order_id: UUID) -> None:
         raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
 
 
-def cancel(session: Session, *, order_id: UUID, by: str, now: datetime) -> OrderStatus:
+def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status: cancelled, or open while a payment in flight is undone.
 
-    by: who asked, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
+    by, why: who asked and what for, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
     """
     order = _locked(session, order_id)
+    asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:
         return order.status
     if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
+        if why:
+            progress.note(session, order_id, "order.cancel_requested", asked)
         progress.end_waiting(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=REASON, by=by
         )
@@ -168,7 +171,7 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime) -> Order
         )
     if order.cancel_requested_at is None and order.next_step not in BACK:
         session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now))
-        progress.note(session, order_id, "order.cancel_requested", {"by": by})
+        progress.note(session, order_id, "order.cancel_requested", asked)
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
         step = order.next_step or Step.COLLECT_PAYMENT
         progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")

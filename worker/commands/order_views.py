@@ -1,6 +1,7 @@
 """Orders as tables for people and as JSON for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
 from models.states import OrderStatus
+from tasks.at_provider import AtProvider
 from tasks.order_story import Story
 
 _COLORS = {
@@ -65,7 +67,8 @@ def table(rows: Sequence[tuple[Order, str]]) -> Table:
     return made
 
 
-def story(told: Story) -> Iterator[RenderableType]:
+def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[RenderableType]:
+    """at_provider: what the payment provider says now, or why it could not be asked."""
     order = told.order
     yield f"[bold]Order {order.number}[/]  {order.id}"
     yield f"{escape(told.account.name)}, placed {_when(order.created_at)}, [bold]{standing(order)}[/]"
@@ -79,6 +82,7 @@ def story(told: Story) -> Iterator[RenderableType]:
         *((f"balance {m.kind}", major(m.amount_minor, m.currency), m.currency, "", m.cause, "") for m in told.movements),
     ]  # fmt: skip
     yield _titled("Money", "what", "amount", "", "status", "key", "provider's id", rows=attempts)
+    yield _provider(at_provider)
     letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
     yield _titled("Letters", "letter", "status", "tries", "Message-ID", rows=letters)
     yield _titled("Timeline", "at", "what", "", rows=[(_when(e.at), e.kind, _facts(e.facts)) for e in told.events])
@@ -88,10 +92,31 @@ def order_as_json(order: Order, account: str) -> dict[str, Any]:
     return {**_columns(order), "account": account, "lines": [_columns(line) for line in order.lines]}
 
 
-def story_as_json(told: Story) -> dict[str, Any]:
+def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[str, Any]:
     parts = ("steps", "charges", "refunds", "letters", "movements", "events")
     listed = {name: [_columns(row) for row in getattr(told, name)] for name in parts}
-    return {**order_as_json(told.order, told.account.name), **listed}
+    asked: dict[str, Any] = (
+        {"at_provider": None, "at_provider_error": at_provider}
+        if isinstance(at_provider, str)
+        else {"at_provider": [asdict(each) for each in at_provider], "at_provider_error": None}
+    )
+    return {**order_as_json(told.order, told.account.name), **listed, **asked}
+
+
+def _provider(at_provider: Sequence[AtProvider] | str) -> RenderableType:
+    if isinstance(at_provider, str):
+        return f"The payment provider could not be asked: {escape(at_provider)}"
+    rows = [
+        (
+            f"{each.what} {each.attempt or ''}",
+            major(each.amount_minor, each.currency),
+            each.currency,
+            each.status,
+            each.ref,
+        )
+        for each in at_provider
+    ]
+    return _titled("At the payment provider now", "what", "amount", "", "status", "provider's id", rows=rows)
 
 
 def _line(line: OrderLine, currency: str) -> tuple[str, ...]:

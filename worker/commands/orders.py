@@ -2,13 +2,16 @@
 
 import getpass
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from models.accounts import Account
 from models.states import OrderStatus, Step
-from tasks import operations, order_story, placement
+from tasks import at_provider, operations, order_story, placement
+from tasks.at_provider import AtProvider
+from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
 from worker.accounts_file import account_called
 from worker.commands import order_views, resuming
@@ -20,6 +23,7 @@ orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 By = Annotated[str | None, typer.Option(help="who does it, for the order's timeline; you unless told")]
+Why = Annotated[str | None, typer.Option(help="for the order's timeline", show_default=False)]
 
 
 @orders.command("list")
@@ -44,14 +48,23 @@ def list_orders(
 
 @orders.command("show")
 def show_order(which: Which, as_json: AsJson = False) -> None:
-    """One order's whole story: amounts, tries with their keys, letters, timeline."""
+    """One order's whole story: amounts, tries with their keys, what the payment provider says now, letters, timeline."""
     plug_in_from_settings()
     with begin() as session:
         story = order_story.tell(session, order_story.find(session, which))
+    asked = _at_provider(story)
     if as_json:
-        _print_json(order_views.story_as_json(story))
+        _print_json(order_views.story_as_json(story, asked))
     else:
-        console().print(*order_views.story(story), sep="\n")
+        console().print(*order_views.story(story, asked), sep="\n")
+
+
+def _at_provider(story: order_story.Story) -> Sequence[AtProvider] | str:
+    """What the provider says now, or why it could not be asked: the rest of the story is told all the same."""
+    try:
+        return at_provider.now_of(story)
+    except (TemporarilyUnavailable, Misconfigured, Refused) as error:
+        return str(error)
 
 
 @orders.command("resume")
@@ -67,6 +80,7 @@ def resume(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --all-parked: for programs")] = False,
     by: By = None,
+    why: Why = None,
 ) -> None:
     """Put an order that needs attention back on its way, or all of them; nothing that happened happens again."""
     if all_parked is (which is not None):
@@ -77,24 +91,26 @@ def resume(
         raise typer.BadParameter("--error-contains and --json go with --all-parked")
     plug_in_from_settings()
     if which is None:
-        resuming.resume_all(error_contains=error_contains, dry_run=dry_run, by=by or _operator(), as_json=as_json)
+        resuming.resume_all(
+            error_contains=error_contains, dry_run=dry_run, by=by or _operator(), why=why, as_json=as_json
+        )
         return
     with begin() as session:
         order_id = order_story.find(session, which)
         planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
         if not dry_run:
-            operations.resume(session, order_id, first=planned.first, by=by or _operator())
+            operations.resume(session, order_id, first=planned.first, by=by or _operator(), why=why)
     _print_list("Happened already:", planned.happened or ("nothing",))
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
 
 
 @orders.command("cancel")
-def cancel(which: Which, by: By = None) -> None:
+def cancel(which: Which, by: By = None, why: Why = None) -> None:
     """Stop an order; what was charged for it goes back."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        status = placement.cancel(session, order_id=order_id, by=by or _operator(), now=now())
+        status = placement.cancel(session, order_id=order_id, by=by or _operator(), why=why, now=now())
     ended = status is OrderStatus.CANCELLED
     typer.echo("Cancelled." if ended else "It will be cancelled; what is charged, or being charged, goes back.")
 

@@ -29,9 +29,9 @@ class Resumed:
     why_not: str | None
 
 
-def resume_all(*, error_contains: str | None, dry_run: bool, by: str, as_json: bool) -> None:
+def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str | None, as_json: bool) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
-    resumed = list(_resumed(error_contains or "", dry_run=dry_run, by=by))
+    resumed = list(_resumed(error_contains or "", dry_run=dry_run, by=by, why=why))
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in resumed], indent=2, ensure_ascii=False))
     elif not resumed:
@@ -42,22 +42,22 @@ def resume_all(*, error_contains: str | None, dry_run: bool, by: str, as_json: b
         raise typer.Exit(1)
 
 
-def _resumed(error_contains: str, *, dry_run: bool, by: str) -> Iterator[Resumed]:
+def _resumed(error_contains: str, *, dry_run: bool, by: str, why: str | None) -> Iterator[Resumed]:
     with begin() as session:
         parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
     for order, account in reversed(parked):
         error = order.last_error or ""
         if error_contains.lower() in error.lower():
-            step, why_not = _resume(order.id, dry_run=dry_run, by=by)
+            step, why_not = _resume(order.id, dry_run=dry_run, by=by, why=why)
             yield Resumed(order.number, account, step, error, why_not)
 
 
-def _resume(order_id: UUID, *, dry_run: bool, by: str) -> tuple[str | None, str | None]:
+def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple[str | None, str | None]:
     try:
         with begin() as session:
             planned = operations.plan_resumption(order_story.tell(session, order_id))
             if not dry_run:
-                operations.resume(session, order_id, first=planned.first, by=by)
+                operations.resume(session, order_id, first=planned.first, by=by, why=why)
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None

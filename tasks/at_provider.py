@@ -1,0 +1,45 @@
+"""What the payment provider itself says of an order now, beside what we have written down of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.order_story import Story
+from tasks.ports import Charge, Refund
+from tasks.wiring import payments
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    what: str
+    """charge or refund"""
+    attempt: int | None
+    ref: str
+    status: str
+    amount_minor: int
+    currency: str
+
+
+def now_of(story: Story) -> list[AtProvider]:
+    """Every charge and refund of the order that the provider has. Call it outside a transaction.
+
+    Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
+    """
+    return [found for charge in _charges(story) for found in _with_refunds(charge)]
+
+
+def _charges(story: Story) -> list[Charge]:
+    found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
+    if len(found) < len(story.charges) and story.account.customer_ref:
+        listed = payments().find_charges(customer_ref=story.account.customer_ref, order_id=story.order.id)
+        found = {charge.ref: charge for charge in listed} | found
+    return sorted(found.values(), key=lambda charge: charge.attempt or 0)
+
+
+def _with_refunds(charge: Charge) -> Iterator[AtProvider]:
+    yield _told("charge", charge)
+    for refund in payments().find_refunds(charge_ref=charge.ref):
+        yield _told("refund", refund)
+
+
+def _told(what: str, told: Charge | Refund) -> AtProvider:
+    return AtProvider(what, told.attempt, told.ref, told.status.value, told.amount_minor, told.currency)

@@ -1,0 +1,101 @@
+"""`prorata orders`: the whole story with what the provider says now, and who did what and why."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt
+from models.states import OrderStatus, Step
+from tasks.errors import TemporarilyUnavailable
+from tasks.wiring import payments
+from tests.support.world import World, purchase
+from worker.commands import orders
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(orders.orders, [str(word) for word in words])
+
+
+def facts(world: World, order_id: UUID, kind: str) -> list[dict[str, Any]]:
+    return [event.facts for event in world.rows(OrderEvent, order_id=order_id, kind=kind)]
+
+
+def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    [charge] = world.rows(ChargeAttempt, order_id=order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": str(charge.ref), "amount": 19_00})
+    told = json.loads(run("show", order_id, "--json").stdout)
+    [taken, back] = told["at_provider"]
+    assert (taken["what"], taken["attempt"], taken["ref"]) == ("charge", 1, charge.ref)
+    assert (taken["status"], taken["amount_minor"]) == ("succeeded", 119_00)
+    assert (back["what"], back["status"], back["amount_minor"], told["refunds"]) == ("refund", "succeeded", 19_00, [])
+    seen = run("show", order_id).stdout
+    assert "At the payment provider now" in seen
+    assert "119.00" in seen.partition("At the payment provider now")[2].partition("Letters")[0]
+
+
+def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
+    world.stripe.fail("answer_lost", "payment_intents.create")
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(world.customer(), purchase())).id
+    world.stripe.calm()
+    [charge] = world.rows(ChargeAttempt, order_id=order_id)
+    told = json.loads(run("show", order_id, "--json").stdout)
+    assert (charge.ref, [each["amount_minor"] for each in told["at_provider"]]) == (None, [119_00])
+
+
+def test_a_provider_that_is_away_does_not_keep_the_story_from_being_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(ref: str) -> None:
+        raise TemporarilyUnavailable("no answer")
+
+    order = world.buy(world.customer(), purchase())
+    monkeypatch.setattr(payments(), "retrieve_charge", away, raising=False)
+    told = json.loads(run("show", order.number, "--json").stdout)
+    assert (told["at_provider"], told["at_provider_error"], len(told["charges"])) == (None, "no answer", 1)
+    seen = run("show", order.number)
+    assert (seen.exit_code, "could not be asked: no answer" in seen.stdout, "Timeline" in seen.stdout) == (
+        0,
+        True,
+        True,
+    )
+
+
+def test_who_cancelled_and_why_is_kept(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    run("cancel", order_id, "--by", "ops", "--why", "asked by phone")
+    assert facts(world, order_id, "order.cancel_requested") == [{"by": "ops", "why": "asked by phone"}]
+    assert world.run(order_id).status is OrderStatus.CANCELLED
+
+
+def test_who_cancelled_an_order_that_waits_and_why_is_kept(world: World) -> None:
+    order = world.buy(world.customer(card="pm_card_chargeCustomerFail"), purchase())
+    assert order.status is OrderStatus.PAYMENT_DECLINED
+    run("cancel", order.id, "--by", "ops", "--why", "no card left")
+    assert facts(world, order.id, "order.cancel_requested") == [{"by": "ops", "why": "no card left"}]
+    assert [each["by"] for each in facts(world, order.id, "order.cancelled")] == ["ops"]
+
+
+def test_who_resumed_and_why_is_kept(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.park(order_id)
+    assert run("resume", order_id, "--by", "ops", "--why", "key mended").exit_code == 0
+    assert "resumed by ops: key mended" in str(facts(world, order_id, "order.reopened"))
+
+
+def test_who_refunded_and_why_is_kept(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    run("refund", order_id, "--by", "ops", "--why", "goodwill")
+    assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill"}]
