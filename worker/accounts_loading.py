@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from models import ledger
 from models.accounts import Account, Contact, PaymentMethod
-from models.orders import Order
+from models.ledger import LedgerMovement
+from models.orders import Order, OrderLine
 from tasks import payment_details, placement
 from tasks.errors import PaymentMethodRefused
 from tasks.quoting import CartRefused
@@ -28,6 +29,10 @@ from worker.readable_file import FileRefused, Problem
 class Loaded:
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    """of the known, those about whom the file says something else than was there"""
+    left_alone: list[str] = field(default_factory=list)
+    """what the file says otherwise and no loading changes, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
     """placed now, one per listed subscription, by account; workers carry them on"""
 
@@ -54,6 +59,10 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
         yield Problem(listed.line, f"accounts.{listed.code}: its currency is {there.currency} for ever")
         return
     (loaded.known if there else loaded.new).append(listed.code)
+    if there is not None:
+        if _differs(session, there, listed):
+            loaded.changed.append(listed.code)
+        loaded.left_alone.extend(_left_alone(session, listed))
     row = {"id": account_id(listed.code), **listed.columns}
     session.execute(upsert(Account).values(row).on_conflict_do_update(index_elements=["id"], set_=listed.columns))
     for contact in listed.contacts:
@@ -76,6 +85,37 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
             step="accounts load",
             note="granted with the accounts file",
         )
+
+
+def _differs(session: Session, there: Account, listed: AccountListed) -> bool:
+    contacts = {
+        (contact.email, contact.name, contact.is_billing_contact)
+        for contact in session.scalars(select(Contact).where(Contact.account_id == there.id))
+    }
+    wanted = {(contact.email, contact.name, contact.is_billing_contact) for contact in listed.contacts}
+    return not wanted <= contacts or any(getattr(there, name) != value for name, value in listed.columns.items())
+
+
+def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:
+    """Money that was granted, what was ordered and who may have ordered it are history: a file does not rewrite them."""
+    account = account_id(listed.code)
+    granted = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == f"account:{account}:granted")
+    if (session.scalar(granted) or 0) != listed.balance_minor and session.scalar(granted) is not None:
+        yield f"{listed.code}: the balance it was granted"
+    emails = {contact.email for contact in listed.contacts}
+    for email in session.scalars(select(Contact.email).where(Contact.account_id == account).order_by(Contact.email)):
+        if email not in emails:
+            yield f"{listed.code}: contact {email}, whom the file does not name"
+    for subscription in listed.subscriptions:
+        cart = subscription.cart
+        first = (
+            select(OrderLine)
+            .join(Order, Order.id == OrderLine.order_id)
+            .where(Order.api_key_id.is_(None), Order.idempotency_key == f"accounts-file:{account}:{cart.product}")
+        )
+        line = session.scalar(first)
+        if line is not None and (line.tier_code, line.seats, line.interval) != (cart.tier, cart.seats, cart.interval):
+            yield f"{listed.code}: its subscription of {cart.product}, which only an order changes"
 
 
 def _attach(listed: AccountListed) -> Iterator[Problem]:

@@ -41,10 +41,15 @@ def load_accounts(file: File) -> None:
     parsed = accounts_file.read(file)
     plug_in_from_settings()
     loaded = accounts_loading.load(parsed)
+    changed = f" ({len(loaded.changed)} changed: {', '.join(loaded.changed)})" if loaded.changed else ""
     typer.echo(
-        f"{len(loaded.new)} accounts are new, {len(loaded.known)} were there; "
+        f"{len(loaded.new)} accounts are new, {len(loaded.known)} were there{changed}; "
         f"{sum(map(len, loaded.orders.values()))} orders placed for what they have already."
     )
+    if loaded.left_alone:
+        typer.echo("Left as it is, although the file says otherwise:")
+        for what in loaded.left_alone:
+            typer.echo(f"  {what}")
 
 
 @db.command("upgrade")

@@ -1,0 +1,78 @@
+"""Loading an accounts file again: what changed is changed and named, what is history is left alone and named."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from models.accounts import Account, Contact
+from tests.support.world import World
+from worker import accounts_file, accounts_loading
+from worker.accounts_file import account_id
+from worker.accounts_loading import Loaded
+
+FILE = """\
+accounts:
+  nordwind:
+    name: Nordwind GmbH
+    country: DE
+    currency: EUR
+    language: de
+    timezone: Europe/Berlin
+    payment_method: pm_card_visa
+    contacts:
+      - {name: Anna, email: anna@nordwind.example, billing_contact: true}
+      - {name: Bernd, email: bernd@nordwind.example}
+    subscriptions:
+      - {product: desk, tier: team, seats: 10, interval: month, bought: 1 day ago}
+  suedwind:
+    name: Südwind GmbH
+    country: DE
+    currency: EUR
+    language: de
+    timezone: Europe/Berlin
+    balance: '19.00'
+    contacts:
+      - {name: Carla, email: carla@suedwind.example, billing_contact: true}
+"""
+
+
+def load(tmp_path: Path, *changes: tuple[str, str]) -> Loaded:
+    text = FILE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file = tmp_path / "accounts.yaml"
+    file.write_text(text)
+    return accounts_loading.load(accounts_file.read(file))
+
+
+def test_the_same_file_again_changes_nothing_and_says_nothing(world: World, tmp_path: Path) -> None:
+    assert load(tmp_path).new == ["nordwind", "suedwind"]
+    again = load(tmp_path)
+    assert (again.known, again.changed, again.left_alone, again.orders) == (["nordwind", "suedwind"], [], [], {})
+
+
+def test_facts_that_differ_are_taken_over_and_the_account_is_named(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    again = load(tmp_path, ("Nordwind GmbH", "Nordwind AG"), ("name: Bernd", "name: Berta"))
+    assert (again.changed, again.left_alone) == (["nordwind"], [])
+    with world.begin() as session:
+        assert session.get_one(Account, account_id("nordwind")).name == "Nordwind AG"
+        names = select(Contact.name).where(Contact.account_id == account_id("nordwind")).order_by(Contact.name)
+        assert list(session.scalars(names)) == ["Anna", "Berta"]
+
+
+def test_what_no_loading_changes_is_left_alone_and_said(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    again = load(
+        tmp_path,
+        ("'19.00'", "'25.00'"),
+        ("seats: 10", "seats: 12"),
+        ("      - {name: Bernd, email: bernd@nordwind.example}\n", ""),
+    )
+    assert again.left_alone == [
+        "nordwind: contact bernd@nordwind.example, whom the file does not name",
+        "nordwind: its subscription of desk, which only an order changes",
+        "suedwind: the balance it was granted",
+    ]
+    assert (again.changed, again.orders) == ([], {})
