@@ -20,6 +20,7 @@ from api_stub.demo.backstage import Here
 from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
 from worker import stack as stacks
+from worker.commands.place import unused
 from worker.commands.screen import WIDE
 from worker.commands.screen import console as screen_console
 from worker.stack import Stack
@@ -36,6 +37,8 @@ def demo(
     Exit status 0 only if every sample order ended as it must, and the payment provider's books agree.
     """
     began = time.monotonic()
+    if folder is not None:
+        unused(folder)
     console = screen_console()
     samples = read(sample_files.ORDERS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -262,3 +262,19 @@ def test_an_unknown_account_has_no_empty_list_of_orders(fresh_database_url: str)
     chosen = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
     ended = prorata_of_its_own("orders", "list", "--account", "nobody", **chosen)
     assert (ended.status, ended.out, ended.err) == (1, "", "there is no account nobody\n")
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_folder_that_cannot_be_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    ended = prorata_of_its_own(command, "--folder", str(file / "below"))
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == f"{file / 'below'} cannot be made: Not a directory; name another folder with --folder\n"
+
+
+def test_a_demo_in_the_folder_of_an_earlier_one_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    ended = prorata_of_its_own("demo", "--folder", str(tmp_path))
+    said = f"{tmp_path} holds the data of an earlier run: delete it, or name another folder with --folder\n"
+    assert (ended.status, ended.out, ended.err) == (1, "", said)

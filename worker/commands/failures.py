@@ -12,6 +12,7 @@ from tasks.operations import NotPossible
 from tasks.order_story import UnknownAccount, UnknownOrder
 from tasks.placement import PlacementRefused
 from worker import certificates
+from worker.commands.place import PlaceRefused
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
 from worker.readable_file import FileRefused
@@ -24,6 +25,7 @@ _SAID_ALREADY = (
     KeyRefused,
     Misconfigured,
     NotPossible,
+    PlaceRefused,
     PlacementRefused,
     ServerMissing,
     UnknownAccount,

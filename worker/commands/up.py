@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from worker.commands.place import usable
 from worker.processes import ChildFailed
 from worker.stack import Stack, running
 
@@ -59,8 +60,7 @@ def _variables_file(stack: Stack) -> Path:
 
 @contextmanager
 def _only_us(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (usable(folder) / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,0 +1,28 @@
+"""The folder that a command was told to use, looked at before anything is started in it."""
+
+import os
+from pathlib import Path
+
+
+class PlaceRefused(Exception):
+    """A folder cannot be used; the message says why and what to do."""
+
+
+def usable(folder: Path, *, option: str = "--folder") -> Path:
+    """`folder`, made if it was not there. Raises PlaceRefused where nothing can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlaceRefused(f"{folder} cannot be made: {error.strerror}; name another folder with {option}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PlaceRefused(f"{folder} cannot be written to; name another folder with {option}")
+    return folder
+
+
+def unused(folder: Path, *, option: str = "--folder") -> Path:
+    """The same for one that must be new: what an earlier run left in it would be taken for this one's."""
+    if (folder / "postgres").exists():
+        raise PlaceRefused(
+            f"{folder} holds the data of an earlier run: delete it, or name another folder with {option}"
+        )
+    return usable(folder, option=option)
