@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import facts, ledger, progress
@@ -111,13 +111,21 @@ def decide_vat(
 
 def evidence(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> VatCheck | None:
     """The registry's last word on the number since `not_before`, outages left out."""
-    query = select(VatCheck).where(
-        VatCheck.account_id == account_id,
-        VatCheck.number == number,
+    return session.scalar(_LAST_WORD, {"account_id": account_id, "number": number, "not_before": not_before})
+
+
+# Asked up to three times on the way of every order with a number, so built once.
+_LAST_WORD = (
+    select(VatCheck)
+    .where(
+        VatCheck.account_id == bindparam("account_id"),
+        VatCheck.number == bindparam("number"),
         VatCheck.status != VatCheckStatus.UNAVAILABLE,
-        VatCheck.asked_at >= not_before,
+        VatCheck.asked_at >= bindparam("not_before"),
     )
-    return session.scalar(query.order_by(VatCheck.asked_at.desc(), VatCheck.id.desc()).limit(1))
+    .order_by(VatCheck.asked_at.desc(), VatCheck.id.desc())
+    .limit(1)
+)
 
 
 def save_quote(
