@@ -58,7 +58,11 @@ _CLAIM = (
 
 _LOCK_IF_OURS = (
     select(Order.cancel_requested_at)
-    .where(Order.id == bindparam("order_id"), Order.lease_token == bindparam("token", type_=Uuid))
+    .where(
+        Order.id == bindparam("order_id"),
+        Order.lease_token == bindparam("token", type_=Uuid),
+        Order.next_step == bindparam("turn_of", type_=Order.next_step.type),
+    )
     .with_for_update()
 )
 
@@ -81,8 +85,9 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
 
 
 def still_ours(session: Session, order: Order) -> None:
-    """Lock the order and make sure that our lease is still on it; reads what has been asked of it since. Raises LeaseLost."""
-    row = session.execute(_LOCK_IF_OURS, {"order_id": order.id, "token": order.lease_token}).one_or_none()
+    """Lock the order and make sure that our lease is still on it, and at this step; reads what has been asked of it since. Raises LeaseLost."""
+    asked = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}
+    row = session.execute(_LOCK_IF_OURS, asked).one_or_none()
     if row is None:
         raise LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])

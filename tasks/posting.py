@@ -7,12 +7,10 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
 from models import facts, in_hand
-from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.states import LetterKind, LetterStatus
 from tasks import attachments, known_as, refunding
@@ -45,8 +43,9 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
 def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
     """The letter to send, its row written; None where it was sent before."""
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
-    row = {"order_id": order.id, "kind": kind, "message_id": mail_id, "contact_id": order.contact_id}
-    if session.scalar(_BEGIN, row) is None:
+    ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
+    row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
+    if session.scalar(_BEGIN, row | ours) is None:
         return None
     lines = in_hand.lines(session, order)
     letter = compose(
@@ -73,22 +72,16 @@ def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
         )
 
 
-_BEGIN = (
-    upsert(SentLetter)
-    .values(
-        order_id=bindparam("order_id"),
-        kind=bindparam("kind"),
-        message_id=bindparam("message_id"),
-        contact_id=bindparam("contact_id"),
-        attempts=1,
-    )
-    .on_conflict_do_update(
-        index_elements=["order_id", "kind"],
-        set_={"attempts": SentLetter.attempts + 1},
-        where=SentLetter.status == LetterStatus.SENDING,
-    )
-    .returning(SentLetter.message_id)
-)
+_BEGIN = text("""
+    INSERT INTO sent_letters (order_id, kind, message_id, contact_id, status, attempts)
+    SELECT id, :kind, :message_id, contact_id, 'sending', 1 FROM orders
+    WHERE id = :order_id AND (:unleased OR (lease_token = :token AND next_step = :step))
+    FOR UPDATE
+    ON CONFLICT (order_id, kind) DO UPDATE SET attempts = sent_letters.attempts + 1
+    WHERE sent_letters.status = 'sending'
+    RETURNING message_id
+""").bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean))
+"""Nothing where the letter was sent before, or where the order is another's by now."""
 _END = text("""
     WITH marked AS (
         UPDATE sent_letters SET status = :status, sent_at = clock_timestamp() WHERE order_id = :order_id AND kind = :kind

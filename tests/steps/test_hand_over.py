@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 from celery import Task, current_app
+from sqlalchemy import update
 
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.messages import SentLetter
-from models.orders import OrderEvent, OrderLine, OrderStep
+from models.orders import Order, OrderEvent, OrderLine, OrderStep
 from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
@@ -195,6 +196,30 @@ def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothe
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
     assert world.timeline(order_id).count("order.completed") == 1
+
+
+@pytest.mark.parametrize("step", FORWARD[1:])
+def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_it(
+    world: World, events: Events, step: Step
+) -> None:
+    """The end of a step is committed without waiting for the disk: just before `step`, the order stands one step earlier again."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    before = FORWARD[FORWARD.index(step) - 1]
+
+    def forgets(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            with world.begin() as session:
+                session.execute(update(Order).where(Order.id == order_id).values(next_step=before))
+
+    failure_points.arm(forgets)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert (world.order(order_id).status, world.order(order_id).next_step) == (OrderStatus.OPEN, before)
+    assert f"{step}.done" not in world.timeline(order_id)
+    if before is not Step.ACTIVATE_SUBSCRIPTION:  # there all of it would be gone, not only its end
+        assert world.go_on(order_id).status is OrderStatus.COMPLETED
+        assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
 
 
 CARTS = [
