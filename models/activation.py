@@ -14,6 +14,7 @@ from models.orders import Order, OrderLine
 from models.rules.cart import Action
 from models.states import SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
+from models.writing import write
 
 
 class CannotActivate(Exception):
@@ -56,9 +57,14 @@ def _activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
         _take_trial(session, order, line)
     if running is not None:
         _close(running, order, line)
-    subscription = _write_subscription(session, subscription, order, line)
-    session.add(_period(subscription, order, line))
-    session.flush()
+    if subscription is None:
+        subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
+        _set(subscription, order, line)
+        write(session, subscription)
+    else:
+        _set(subscription, order, line)
+        session.flush()
+    write(session, _period(subscription, order, line))
     return subscription.id
 
 
@@ -119,12 +125,7 @@ def _close(running: SubscriptionPeriod, order: Order, line: OrderLine) -> None:
     running.unused_tax_minor = line.unused_tax_minor
 
 
-def _write_subscription(
-    session: Session, subscription: Subscription | None, order: Order, line: OrderLine
-) -> Subscription:
-    if subscription is None:
-        subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
-        session.add(subscription)
+def _set(subscription: Subscription, order: Order, line: OrderLine) -> None:
     subscription.tier_code = line.tier_code
     subscription.seats = line.seats
     subscription.interval = line.interval
@@ -133,11 +134,11 @@ def _write_subscription(
     subscription.anchor_day = line.anchor_day
     subscription.period_start = line.period_start
     subscription.period_end = line.period_end
-    return subscription
 
 
 def _period(subscription: Subscription, order: Order, line: OrderLine) -> SubscriptionPeriod:
     return SubscriptionPeriod(
+        id=uuid7(),
         subscription_id=subscription.id,
         order_id=order.id,
         tier_code=line.tier_code,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.accounts import Account
@@ -56,8 +56,15 @@ class BalanceTooLow(Exception):
 
 def balance(session: Session, account_id: UUID, currency: str) -> int:
     """The account's balance in minor units of `currency`."""
-    last = _last(session, account_id, currency)
-    return last.balance_minor if last else 0
+    return session.scalar(_BALANCE, {"account": account_id, "in": currency}) or 0
+
+
+_BALANCE = (
+    select(LedgerMovement.balance_minor)
+    .where(LedgerMovement.account_id == bindparam("account"), LedgerMovement.currency == bindparam("in"))
+    .order_by(LedgerMovement.sequence.desc())
+    .limit(1)
+)
 
 
 def post(

@@ -137,6 +137,7 @@ class Order(Totals, Base):
         ),
         Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
         Index("ix_orders_account", "account_id", "number"),
+        {"postgresql_with": {"fillfactor": 70}},  # room for the versions of a row that its steps write
     )
 
     id: Mapped[Key]

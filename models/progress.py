@@ -38,12 +38,12 @@ def advance(
     outcome: str,
     *,
     to: Step | None = None,
-    keep: timedelta | None = None,
+    keep: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost.
 
-    keep: how long our lease stays on the order, where the same worker goes on with the next step; None: it is given back.
+    keep: our lease stays on the order, for the same worker goes on with the next step at once.
     """
     recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], keep=keep, facts=facts or {})
 

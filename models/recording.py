@@ -48,8 +48,8 @@ _ADVANCE = _typed(f"""
         UPDATE orders SET
             next_step = :next_step, attempts = :attempts, restarts = 0, last_error = NULL,
             lease_token = CASE WHEN :keep THEN lease_token END,
-            lease_until = CASE WHEN :keep THEN clock_timestamp() + :wake_in END,
-            wake_at = clock_timestamp() + :wake_in
+            lease_until = CASE WHEN :keep THEN lease_until END,
+            wake_at = CASE WHEN :keep THEN wake_at ELSE clock_timestamp() + :wake_in END
         WHERE {_IS_OURS}
         RETURNING id, revision, cancel_requested_at
     ), {_RECORDED}
@@ -78,24 +78,25 @@ def advance(
     outcome: str,
     *,
     next_step: Step,
-    keep: timedelta | None,
+    keep: bool,
     facts: Mapping[str, Any],
 ) -> None:
     """`step` is done, and `next_step`'s turn it is. Raises LeaseLost.
 
-    keep: our lease stays, so long, for the same worker goes on with the next step at once; None: given back.
+    keep: our lease stays as it is, for the same worker goes on with the next step at once (and whoever holds it, renews it). Such
+    an update touches no index, so PostgreSQL writes it beside the row it replaces.
     """
     asked = {
         **_told(order, step, outcome, f"{step}.{outcome}", facts),
         "next_step": next_step.value,
-        "keep": keep is not None,
-        "attempts": 0 if keep is None else 1,
-        "wake_in": keep or GRACE,
+        "keep": keep,
+        "attempts": 1 if keep else 0,
+        "wake_in": GRACE,
     }
     row = session.execute(_ADVANCE, asked).one_or_none()
     if row is None:
         raise LeaseLost(order.id)
-    if keep is not None:
+    if keep:
         now_true = {
             "next_step": next_step,
             "attempts": 1,

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from models import in_hand, invoices
+from models import writing as rows
 from models.base import uuid7
 from models.invoice_numbers import next_number
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
@@ -129,11 +130,10 @@ def write(session: Session, draft: Draft) -> Invoice:
     kind = _kind(net + tax, draft.sign)
     number = next_number(session, kind, at.date())
     document = Invoice(**values, **number._asdict(), id=uuid7(), number=str(number), kind=kind)
-    session.add(document)
+    rows.write(session, document)
     for line in draft.lines:
         line.invoice_id = document.id
-    session.add_all(draft.lines)
-    session.flush()
+        rows.write(session, line)
     return document
 
 

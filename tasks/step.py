@@ -99,9 +99,8 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
 def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
     """The step has done its part: the next one's turn. Raises LeaseLost."""
     hand = _hand.get()
-    keep = policy().lease if hand.next_stays_here else None
-    progress.advance(session, order, this, Outcome.DONE, facts=facts, keep=keep)
-    if keep is not None:
+    progress.advance(session, order, this, Outcome.DONE, facts=facts, keep=hand.next_stays_here)
+    if hand.next_stays_here:
         hand.handed_on = order
     return Outcome.DONE
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import redis
@@ -13,6 +14,7 @@ from models.orders import Order
 from worker.drill.faults.kind import Fault, Strike
 from worker.drill.kinds import STEPS
 from worker.drill.signals import frozen
+from worker.stack.processes import WORKERS
 
 QUEUES = ("orders", "payments", "mail")
 GATHERING = 0.7
@@ -28,18 +30,21 @@ async def _late(on: Strike) -> int:
 
 
 async def _disarrange(on: Strike, *, late: bool) -> int:
-    queue = on.luck.choice(QUEUES)
-    async with on.turn(f"worker-{queue}"), on.turn("redis"):
-        with redis.Redis.from_url(on.ground.stack.redis.url) as client, frozen(on.ground.stack, f"worker-{queue}"):
+    async with AsyncExitStack() as turns:
+        for name in (*WORKERS, "redis"):
+            await turns.enter_async_context(on.turn(name))
+        with redis.Redis.from_url(on.ground.stack.redis.url) as client, frozen(on.ground.stack, *WORKERS):
             await asyncio.sleep(GATHERING)
-            taken = await on.aside(_take, client, queue)
+            taken = {queue: await on.aside(_take, client, queue) for queue in QUEUES}
             if not late:
-                await on.aside(_put, client, queue, shuffled_and_doubled(taken, on.luck))
+                for queue, messages in taken.items():
+                    await on.aside(_put, client, queue, shuffled_and_doubled(messages, on.luck))
         if late:
             await asyncio.sleep(on.lasting)
             with redis.Redis.from_url(on.ground.stack.redis.url) as client:
-                await on.aside(_put, client, queue, taken)
-    return len(taken)
+                for queue, messages in taken.items():
+                    await on.aside(_put, client, queue, messages)
+    return sum(map(len, taken.values()))
 
 
 def _take(client: "redis.Redis", queue: str) -> list[bytes]:
