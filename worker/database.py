@@ -25,7 +25,7 @@ def engine(settings: Settings) -> Engine:
         pool_use_lifo=True,
         pool_recycle=1800,
         hide_parameters=True,  # an SQL error in a log must not carry addresses
-        connect_args={"connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
+        connect_args={"prepare_threshold": 1, "connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
     check_before_use(made)
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))
