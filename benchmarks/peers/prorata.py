@@ -1,4 +1,4 @@
-"""Prorata with everything on: three workers, beat, relay, sweep and webhooks, API, events for Flower, letters and charges.
+"""Prorata with everything on: two workers for all queues, beat, relay, sweep and webhooks, API, events for Flower, letters and charges.
 
 Each order is one purchase by card on an account of its own: a charge at the Stripe stand-in, a webhook about it, two letters
 over SMTP. The stand-ins answer at once, keep their data in memory and are counted apart. Orders are placed beforehand, in a
