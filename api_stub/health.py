@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.messages import Heartbeat
 from tasks.wiring import begin
+from worker import certificates
 
 log = structlog.get_logger()
 router = APIRouter(tags=["operations"])
@@ -56,7 +57,8 @@ def _database_and_beat() -> dict[str, Literal["ok", "failing", "unknown"]]:
         with begin() as session:
             age = session.scalar(select(func.clock_timestamp() - func.max(Heartbeat.at)))
     except SQLAlchemyError as error:
-        log.warning("not ready: database", error=type(error).__name__)
+        advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
+        log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
         return {"database": "failing", "beat": "unknown"}
     if age is None:
         return {"database": "ok", "beat": "unknown"}
