@@ -41,6 +41,8 @@ async def stripe(
         event_id = await in_thread(lambda: webhooks.receive(payload, signature))
     except Refused as refused:
         log.warning("webhook refused", code=refused.code)
-        raise Problem(400, "webhook-refused", "The notification's signature does not hold, or is too old, or from the future.") from None
+        raise Problem(
+            400, "webhook-refused", "The notification's signature does not hold, or is too old, or from the future."
+        ) from None
     log.info("webhook received", event_id=event_id)
     return Received()

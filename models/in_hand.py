@@ -1,7 +1,8 @@
 """What a worker has read of the order in its hands: once, however many steps ask for it on the order's way.
 
 Kept beside the `Order` object and gone with it: whoever takes the order next, a second later or after a crash, reads anew. Only
-what nobody changes while an order is open belongs here, and names and addresses, which may be a second old on a letter.
+what nobody changes while an order is open belongs here, and names and addresses, which may be as old on a letter or an invoice as
+the order's way is long. What decides about money (how an account pays, a cancellation) is read in the transaction that acts on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ def lines(session: Session, order: Order) -> Sequence[OrderLine]:
 
 
 def account(session: Session, order: Order) -> Account:
+    """For its name, address and language only: it may have changed since."""
     return _customer(session, order)[0]
 
 

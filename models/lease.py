@@ -1,9 +1,10 @@
-"""Whose an order is while a step works on it. A step claims the order (its turn, nobody else's lease) and gets a token.
+"""Whose an order is while steps work on it. The first step of a delivery claims the order (its turn, nobody else's lease) and gets a
+token; the steps after it in the same process go on under it.
 
-What it writes later holds only while the order still carries that token: a worker that was stopped past its lease and wakes up
+What a step writes later holds only while the order still carries that token: a worker that was stopped past its lease and wakes up
 finds another's, LeaseLost, rolled back. Time in leases is the database's, so that machines need not agree on it.
 
-Every delivery of every step comes through here: statements are built once, which halves what they cost.
+Every order comes through here several times: statements are built once, which halves what they cost.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from models.orders import Order
 from models.states import OrderStatus, Step
 
 GRACE = timedelta(seconds=8)
-"""How long an order may stand between two steps before the sweep looks after it."""
+"""How long an order that nobody holds may stand before the sweep looks after it."""
 
 
 class LeaseLost(Exception):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand, ledger, progress
+from models import in_hand, lease, ledger, progress
 from models.activation import CannotActivate, activate
 from models.orders import Order
 from models.states import Step
@@ -31,6 +31,9 @@ def activate_subscription(order_id: UUID) -> Outcome:
 
 
 def _activate(session: Session, order: Order) -> Outcome:
+    lease.still_ours(
+        session, order
+    )  # handed over, it was last looked at a step ago: from here on a cancellation comes too late
     if order.cancel_requested_at is not None:
         return charging.turn_back(session, order, THIS, cancellation.REASON)
     lines = in_hand.lines(session, order)

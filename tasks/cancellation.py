@@ -1,4 +1,4 @@
-"""A cancellation asked for while the chain is at work: each step up to the charge looks for it before it does anything."""
+"""A cancellation asked for while the chain is at work: the steps before the charge look for it first, the charge and the activation under the order's lock."""
 
 from sqlalchemy.orm import Session
 

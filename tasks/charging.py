@@ -13,8 +13,8 @@ from sqlalchemy import BigInteger, Uuid, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import in_hand, lease, progress
-from models.accounts import PaymentMethod, PaymentMethodStatus
+from models import lease, progress
+from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, PaymentKind, Step
@@ -58,7 +58,11 @@ _ASKED = (
     .values(asked_at=bindparam("at"))
     .execution_options(synchronize_session=False)
 )
-_METHOD = select(PaymentMethod).where(PaymentMethod.id == bindparam("method"))
+_METHOD = (
+    select(PaymentMethod.ref, Account.customer_ref)
+    .join(Account, Account.id == PaymentMethod.account_id)
+    .where(PaymentMethod.id == bindparam("method"))
+)
 
 
 def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
@@ -227,14 +231,15 @@ def _settle(session: Session, attempt: ChargeAttempt, status: AttemptStatus, cha
 
 
 def _request(session: Session, order: Order, attempt: ChargeAttempt) -> ChargeRequest:
-    method = session.scalars(_METHOD, {"method": attempt.payment_method_id}).one()
-    account = in_hand.account(session, order)
+    method_ref, customer_ref = session.execute(_METHOD, {"method": attempt.payment_method_id}).one()
+    if customer_ref is None:
+        raise Misconfigured(f"payment method {method_ref} belongs to an account that the provider has no customer for")
     return ChargeRequest(
         order_id=order.id,
         attempt=attempt.attempt,
         key=attempt.key,
-        customer_ref=account.customer_ref or "",
-        payment_method_ref=method.ref,
+        customer_ref=customer_ref,
+        payment_method_ref=method_ref,
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
         description=f"Order {order.number}",

@@ -84,10 +84,12 @@ _BEGIN = text("""
 """Nothing where the letter was sent before, or where the order is another's by now."""
 _END = text("""
     WITH marked AS (
-        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp() WHERE order_id = :order_id AND kind = :kind
+        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
+        WHERE order_id = :order_id AND kind = :kind AND status = 'sending'
+        RETURNING kind
     )
     INSERT INTO order_events (order_id, kind, facts)
-    VALUES (:order_id, :event, jsonb_build_object('kind', CAST(:kind AS text)))
+    SELECT :order_id, :event, jsonb_build_object('kind', kind) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from models import lease, progress
 from models.lease import LeaseLost
 from models.orders import Order
-from models.states import OrderStatus, Step, steps_from
+from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
 from tasks import hand_over, leases, retry_policy
 from tasks.delivery import Delivery
 from tasks.errors import Misconfigured, TemporarilyUnavailable
@@ -57,7 +57,8 @@ _GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 class _Hand:
     """What this thread's step holds.
 
-    order: the step before has handed it over, our lease on it. handed_on: so does this step, to the next in this process.
+    order: handed over by the step before, our lease still on it; None where the step has to claim it.
+    next_stays_here: whether this step, once done, is to keep the lease for the next. handed_on: the order, once it has.
     token, restarts: of the order that was taken, for a step that fails: the order itself is unreadable after a rollback.
     """
 
@@ -111,7 +112,8 @@ def why_not(order_id: UUID, this: Step) -> Outcome:
         standing = progress.standing(session, order_id)
     if standing is None or standing[0] is not OrderStatus.OPEN:
         return Outcome.NOT_OPEN
-    return Outcome.HELD_BY_ANOTHER if standing[1] is this else Outcome.ALREADY_DONE
+    went_on = standing[1] in steps_from(this)[1:] or (this in FORWARD and standing[1] in BACK)
+    return Outcome.ALREADY_DONE if went_on else Outcome.HELD_BY_ANOTHER
 
 
 def _walk(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
@@ -147,7 +149,8 @@ def _deliver(
     delivery: Delivery, order_id: UUID, this: Step, in_hand: Order | None, *, next_stays_here: bool
 ) -> Outcome:
     working_on(order_id)
-    _hand.set(_Hand(order=in_hand, next_stays_here=next_stays_here))
+    token, restarts = (in_hand.lease_token, in_hand.restarts) if in_hand else (None, 0)
+    _hand.set(_Hand(in_hand, next_stays_here=next_stays_here, token=token, restarts=restarts))
     reach(f"{this}.delivered")
     outcome = _guarded(delivery, _STEPS[this], order_id, this)
     reach(f"{this}.recorded")

@@ -128,6 +128,7 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
         ("VIES's questions", f"{at.vies}/_control/requests"),
         ("Flower", str(at.flower)),
         ("logs", str(stack.folder)),
+        ("other commands", stack.for_other_commands()),
     ):
         console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
     console.print("Everything runs until Ctrl-C.", style="bold")

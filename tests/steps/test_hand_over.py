@@ -15,9 +15,9 @@ from models.messages import SentLetter
 from models.orders import Order, OrderEvent, OrderLine, OrderStep
 from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
-from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
+from models.states import BACK, FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import attachments, failure_points, hand_over, wiring
+from tasks import attachments, failure_points, hand_over, posting, wiring
 from tasks.pipeline import TASKS
 from tasks.ports import Letter
 from tests.steps.test_crashes import Died, die_once_at, places
@@ -284,3 +284,51 @@ class Remembers:
 
     def send(self, letter: Letter) -> None:
         self.sent.append(letter)
+
+
+@pytest.mark.parametrize("step", FORWARD[1:4])
+def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
+    world: World, events: Events, messages: Messages, step: Step
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+
+    def cancels(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            assert world.cancel(order_id) is OrderStatus.OPEN
+
+    failure_points.arm(cancels)
+    delivered(order_id, Step.VALIDATE_CART)
+    ended = world.run(order_id).status
+    assert ended is (OrderStatus.REFUNDED if step is Step.ACTIVATE_SUBSCRIPTION else OrderStatus.CANCELLED)
+    assert sum(world.charged(ada)) == sum(world.given_back(ada))
+
+
+def test_a_card_given_while_the_order_is_under_way_is_charged_as_the_customer_it_belongs_to(
+    world: World, events: Events
+) -> None:
+    """The provider's customer is made with the first card: after the order's account was read."""
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country="FR", vat_number="FR40303265045")
+    order_id = world.place(ada, purchase())
+
+    def gives_a_card(place: str, _: str) -> None:
+        if place == "collect_payment.claimed":
+            failure_points.arm(None)
+            world.give_card(ada)
+
+    failure_points.arm(gives_a_card)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [world.order(order_id).due_minor]
+
+
+def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events) -> None:
+    """A stale worker's no of the mail server, come late, changes nothing."""
+    order_id = world.place(world.customer(), purchase())
+    delivered(order_id, Step.VALIDATE_CART)
+    posting._end(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
+    assert {row.status for row in world.rows(SentLetter, order_id=order_id)} == {LetterStatus.SENT}
+    assert world.timeline(order_id).count("letter.sent") == 2
+    assert "letter.undeliverable" not in world.timeline(order_id)

@@ -25,7 +25,10 @@ def up(
         bool, typer.Option(help="invoice accounts that have an accepted VAT number only")
     ] = False,
 ) -> None:
-    """Run everything for development: PostgreSQL, Redis, stand-ins, API, workers, beat. Processes that end are started again."""
+    """Run everything for development: PostgreSQL, Redis, stand-ins, API, workers, beat.
+
+    Processes that end are started again; PostgreSQL and Redis are not, and everything waits for them.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = {"PRORATA_INVOICE_ON_VAT": str(invoice_on_vat).lower()}
     with _only_us(folder), running(folder, chosen=chosen, flower=flower, restart=True, say=_say) as stack:
@@ -47,15 +50,8 @@ def described(stack: Stack) -> Iterator[str]:
     if at.flower:
         yield f"Flower   {at.flower}"
     yield f"logs     {stack.folder}"
-    yield f"For other commands: set -a; . {_variables_file(stack)}; set +a; prorata orders list"
+    yield f"For other commands: {stack.for_other_commands()}"
     yield "Everything runs until Ctrl-C."
-
-
-def _variables_file(stack: Stack) -> Path:
-    file = stack.folder / "settings.env"
-    file.touch(mode=0o600)
-    file.write_text("".join(f"{name}='{value}'\n" for name, value in stack.variables.items()))
-    return file
 
 
 @contextmanager

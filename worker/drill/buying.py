@@ -17,6 +17,8 @@ from worker.drill.watch import Watch
 
 SETTLED = FINAL | {OrderStatus.NEEDS_ATTENTION}
 PAUSE = 0.3
+AT_ONCE = 50
+"""requests under way"""
 
 
 class GaveUp(Exception):
@@ -47,6 +49,8 @@ class Shop:
     watch: Watch
     deadline: float
     """`time.monotonic()` after which everybody gives up"""
+    line: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    """Where customers stand in line: the HTTP client's own line takes longer the longer it is, until nothing gets through."""
 
     async def quote(self, bought: Bought, cart: tuple[CartLine, ...]) -> str:
         customer = bought.customer
@@ -108,7 +112,8 @@ class Shop:
 
     async def _authenticate(self, url: str) -> None:
         try:
-            await self.http.post(url, data={"outcome": "succeed"}, follow_redirects=False)
+            async with self.line:
+                await self.http.post(url, data={"outcome": "succeed"}, follow_redirects=False)
         except httpx.HTTPError:
             return  # asked again as long as the order waits
 
@@ -137,7 +142,8 @@ class Shop:
     ) -> dict[str, Any]:
         while True:
             try:
-                answer = await self.http.request(method, path, json=body, headers=headers)
+                async with self.line:
+                    answer = await self.http.request(method, path, json=body, headers=headers)
             except httpx.HTTPError as error:
                 said = type(error).__name__
             else:

@@ -41,6 +41,13 @@ class Stack:
     postgres: PostgresServer
     redis: RedisServer
 
+    def for_other_commands(self) -> str:
+        """What to type so that `prorata` finds this stack; its settings are written to a file that only its owner may read."""
+        file = self.folder / "settings.env"
+        file.touch(mode=0o600)
+        file.write_text("".join(f"{name}='{value}'\n" for name, value in self.variables.items()))
+        return f"set -a; . {file}; set +a; prorata orders list"
+
     def check(self) -> None:
         """Raises ChildFailed where a process has ended by itself."""
         for name in self.processes.failures():
