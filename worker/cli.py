@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from worker.commands import drill, failures, invoices, keys, ledger, loading, orders, process
+from worker.commands import accounts, drill, failures, invoices, keys, ledger, loading, orders, process
 from worker.commands.shown_settings import show_settings
 from worker.commands.up import up
 from worker.commands.worker_health import worker_health
@@ -27,7 +27,7 @@ app.add_typer(orders.orders, name="orders")
 app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(invoices.invoices, name="invoices")
 app.add_typer(loading.catalogue, name="catalogue")
-app.add_typer(loading.accounts, name="accounts")
+app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(loading.db, name="db")
 app.add_typer(drill.drill, name="drill")

@@ -49,6 +49,8 @@ def test_a_signed_event_is_believed(payments: StripePayments, age: int) -> None:
         ("[]", signed("[]")),
         ("{}", signed("{}")),
         ("not json", signed("not json")),
+        (NUL := EVENT.replace("evt_1", "evt_\\u0000"), signed(NUL)),
+        (LONG := EVENT.replace("evt_1", "evt_" + 300 * "1"), signed(LONG)),
     ],
     ids=[
         "forged",
@@ -61,6 +63,8 @@ def test_a_signed_event_is_believed(payments: StripePayments, age: int) -> None:
         "list",
         "no event",
         "no json",
+        "an id with a NUL",
+        "an id without end",
     ],
 )
 def test_anything_else_is_refused(payments: StripePayments, payload: str, signature: str) -> None:

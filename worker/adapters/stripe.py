@@ -23,6 +23,8 @@ from worker.adapters.stripe_calls import Calls, Told
 from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
 
 PAGE = 100
+LONGEST = 100
+"""characters of an id or an event's type"""
 
 
 class StripePayments:
@@ -160,7 +162,10 @@ class StripePayments:
             event = self._client.construct_event(payload, signature, self._webhook_secret, self._webhook_tolerance)
             if _signed_at(signature) > time.time() + self._webhook_tolerance:  # the library looks at the past alone
                 raise Refused("the webhook was signed in the future", code="signature")
-            return WebhookEvent(id=event.id, type=event.type, charge_ref=reading.intent_of(event))
+            told = WebhookEvent(id=event.id, type=event.type, charge_ref=reading.intent_of(event))
+            if any(len(text) > LONGEST or "\0" in text for text in (told.id, told.type, told.charge_ref or "")):
+                raise ValueError("no id or type of an event looks like this")
+            return told
         except stripe.SignatureVerificationError:
             raise Refused("the webhook's signature does not hold", code="signature") from None
         except (ValueError, KeyError, AttributeError, TypeError):

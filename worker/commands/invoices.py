@@ -38,7 +38,12 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
         return
     table = Table("invoice", "account", "owed", "due")
     for sum_, invoice, name in owed:
-        table.add_row(invoice.number, name, major(sum_.amount_minor, sum_.currency), f"{sum_.due_at:%Y-%m-%d}")
+        table.add_row(
+            invoice.number,
+            name,
+            f"{major(sum_.amount_minor, sum_.currency)} {sum_.currency}",
+            f"{sum_.due_at:%Y-%m-%d}",
+        )
     console().print(table if owed else "Nothing is owed.")
 
 

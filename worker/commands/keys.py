@@ -24,7 +24,7 @@ keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
 def issue_key(
     name: Annotated[str, typer.Argument(help="who will use it", show_default=False)],
     account: Annotated[
-        list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are")
+        list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are now")
     ] = None,
     scope: Annotated[list[Scope] | None, typer.Option(help="what it may do; none: everything")] = None,
     key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,

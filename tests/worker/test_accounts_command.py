@@ -1,0 +1,44 @@
+"""`prorata accounts list`: from an account's name to the ids that a quote asks for."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.support.world import World
+from worker.commands import accounts
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "170")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(accounts.accounts, ["list", *words])
+
+
+def test_an_account_is_found_by_part_of_its_name_with_the_ids_to_order_by(world: World) -> None:
+    ada = world.customer(card=None, name="Ada & Söhne 100 %")
+    world.customer(card=None, name="Somebody Else")
+    assert json.loads(run("söhne 100 %", "--json").stdout) == [
+        {
+            "id": str(ada.account_id),
+            "name": "Ada & Söhne 100 %",
+            "country": "DE",
+            "currency": "EUR",
+            "contacts": [
+                {"id": str(ada.contact_id), "name": "Ada Byron", "email": ada.email, "is_billing_contact": True}
+            ],
+        }
+    ]
+    seen = run("Söhne").stdout
+    assert str(ada.account_id) in seen
+    assert str(ada.contact_id) in seen
+    assert "Somebody" not in seen
+
+
+def test_nobody_of_that_name_is_said(world: World) -> None:
+    assert run("nobody").stdout == "There is no such account.\n"
+    assert json.loads(run("nobody", "--json").stdout) == []

@@ -1,0 +1,57 @@
+"""`prorata accounts list`: the ids that an upstream quotes and orders with."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from models.accounts import Account
+from tasks.wiring import begin
+from worker.commands import loading
+from worker.commands.screen import console
+from worker.wiring import plug_in_from_settings
+
+accounts = loading.accounts
+
+
+@accounts.command("list")
+def list_accounts(
+    containing: Annotated[str, typer.Argument(help="part of the name; everybody, unless told")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Accounts by name, with the ids of theirs and of their contacts: a quote asks for both."""
+    plug_in_from_settings()
+    query = (
+        select(Account).where(Account.name.icontains(containing, autoescape=True)).order_by(Account.name, Account.id)
+    )
+    with begin() as session:
+        found = session.scalars(query.options(selectinload(Account.contacts)).limit(limit)).all()
+    if as_json:
+        typer.echo(json.dumps([_as_json(account) for account in found], indent=2, ensure_ascii=False))
+        return
+    table = Table("account_id", "name", "country", "currency", "contact_id", "contact", "may order")
+    for account in found:
+        for number, contact in enumerate(account.contacts or [None]):
+            own = (str(account.id), account.name, account.country, account.currency) if number == 0 else ("",) * 4
+            who = (
+                (str(contact.id), contact.name, "yes" if contact.is_billing_contact else "no") if contact else ("",) * 3
+            )
+            table.add_row(*own, *who)
+    console().print(table if found else "There is no such account.")
+
+
+def _as_json(account: Account) -> dict[str, object]:
+    return {
+        "id": str(account.id),
+        "name": account.name,
+        "country": account.country,
+        "currency": account.currency,
+        "contacts": [
+            {"id": str(each.id), "name": each.name, "email": each.email, "is_billing_contact": each.is_billing_contact}
+            for each in account.contacts
+        ],
+    }
