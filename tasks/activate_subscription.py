@@ -33,7 +33,7 @@ def activate_subscription(order_id: UUID) -> Outcome:
 def _activate(session: Session, order: Order) -> Outcome:
     lease.still_ours(
         session, order
-    )  # handed over, it was last looked at a step ago: from here on a cancellation comes too late
+    )  # a cancellation may have come since the step before; from here on it comes too late
     if order.cancel_requested_at is not None:
         return charging.turn_back(session, order, THIS, cancellation.REASON)
     lines = in_hand.lines(session, order)

@@ -1,4 +1,5 @@
-"""The business process. An order goes this way, from top to bottom, as a chain of Celery tasks; only its id travels.
+"""The business process. An order goes this way, from top to bottom, as a chain of Celery tasks, each leading to the next; only its
+id travels.
 
     validate_cart            may this account order this?
     compute_proration        is the amount still what the customer confirmed?
@@ -9,8 +10,6 @@
 
 What was charged and cannot be given goes back: refund_payment, then send_refund_notice.
 """
-
-from uuid import UUID
 
 from celery import Task
 
@@ -42,11 +41,3 @@ QUEUES: dict[str, str] = {
     **dict.fromkeys(("relay", "sweep", "handle_webhooks", "housekeeping"), "upkeep"),
 }
 """Task name -> queue: what waits for a bank or a mail server must not keep database steps waiting."""
-
-
-def publish(order_id: UUID, step: Step) -> None:
-    """Send the order on its way from `step`; each step leads to the next (`tasks.step`).
-
-    Publishing twice is harmless: every step looks whether it is its turn.
-    """
-    TASKS[step].apply_async((str(order_id),))

@@ -17,6 +17,7 @@ import structlog
 from celery import Task, current_app, shared_task
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from models import lease, progress
@@ -51,6 +52,8 @@ class Outcome(StrEnum):
 
 
 _GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
+_NO_DATABASE = (OperationalError, NoConnectionFree)
+"""it is away, or the pool's connections are all in use and stay so: temporary"""
 
 
 @dataclass(slots=True)
@@ -165,10 +168,10 @@ def _guarded(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: 
         return Outcome.HELD_BY_ANOTHER
     except TemporarilyUnavailable as error:
         return _try_later(delivery, order_id, this, error, asked=error.retry_after)
-    except OperationalError as error:
+    except _NO_DATABASE as error:
         try:
             return _try_later(delivery, order_id, this, error)
-        except OperationalError:  # the database is away altogether: the lease runs out by itself
+        except _NO_DATABASE:  # the database is away altogether: the lease runs out by itself
             raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:

@@ -1,6 +1,6 @@
 """Kombu's way to a Redis queue, mended in two places; each channel is put in the place of kombu's.
 
-`SwiftChannel`, for whoever publishes: kombu makes a new client for each command, which takes ten times as long as the command.
+`SwiftChannel`, for whoever publishes: kombu makes a new client for each command, which takes twice as long as the command.
 `Channel`, for workers' main processes: there, one list entry that kombu cannot read ends the worker; this one hands it aside and
 goes on. What lies in a queue's list is anybody's who may write to Redis.
 """

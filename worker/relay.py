@@ -48,7 +48,10 @@ def _publish_batch() -> int:
 
 
 def _publish(orders: Iterable[tuple[UUID, Step]]) -> None:
-    """The same messages as `tasks.pipeline.publish` sends, for half: what Celery works out for each call is known here."""
+    """The same messages as a task's `apply_async` sends, for half: what Celery works out for each call is known here.
+
+    Publishing twice is harmless: every step looks whether it is its turn.
+    """
     app = current_app
     with app.producer_or_acquire() as producer:
         for order_id, step in orders:

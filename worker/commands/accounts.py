@@ -20,7 +20,7 @@ accounts = loading.accounts
 @accounts.command("list")
 def list_accounts(
     containing: Annotated[str, typer.Argument(help="part of the name; everybody, unless told")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="so many at most")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Accounts by name, with the ids of theirs and of their contacts: a quote asks for both."""
@@ -42,6 +42,8 @@ def list_accounts(
             )
             table.add_row(*own, *who)
     console().print(table if found else "There is no such account.")
+    if len(found) == limit:
+        typer.echo(f"The first {limit}: there may be more, see --limit.")
 
 
 def _as_json(account: Account) -> dict[str, object]:
