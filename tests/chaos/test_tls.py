@@ -1,10 +1,8 @@
 """TLS to Redis and PostgreSQL, by settings alone: orders go through, and a certificate that cannot be trusted ends it with advice."""
 
-import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,13 +12,12 @@ import pytest
 import redis
 
 from models.states import OrderStatus
+from tests.support.shopping import bought
 from tests.support.tls_fronts import SOMEBODY_ELSES, TRUSTED, TlsFronts, tls_fronts
 from worker.commands.process import Worker, worker_command
-from worker.drill.buying import Bought, Shop
 from worker.drill.detour import with_port
-from worker.drill.ground import Ground, ground
+from worker.drill.ground import ground
 from worker.drill.kinds import KINDS
-from worker.drill.watch import Watch
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 
@@ -50,25 +47,12 @@ def test_an_order_goes_through_where_redis_and_postgresql_are_reached_by_tls_onl
 ) -> None:
     with ground(tmp_path, detour=lambda plain: over_tls(fronts, plain), say=print) as prepared:
         assert prepared.stack.variables["PRORATA_BROKER_URL"].startswith("rediss://:")  # with its password
-        assert asyncio.run(bought_by_one(prepared)).status is OrderStatus.COMPLETED
+        [order] = bought(prepared, [KINDS[0]], named="tls")
+        assert order.status is OrderStatus.COMPLETED
         readiness = httpx.get(f"{prepared.stack.addresses.api}/readyz", trust_env=False).json()["checks"]
         assert (readiness["broker"], readiness["database"]) == ("ok", "ok")
         with redis.Redis.from_url(prepared.stack.redis.url) as plain:
             assert list(plain.scan_iter("*prorata:limits*")) != []  # the API counts requests there, over TLS as well
-
-
-async def bought_by_one(prepared: Ground) -> Bought:
-    bought = Bought(prepared.customers([KINDS[0]], named="tls")[0])
-    headers = {"Authorization": f"Bearer {prepared.key_for([bought.customer], named='tls')}"}
-    address = prepared.stack.addresses.api
-    async with (
-        Watch(prepared.begin) as watch,
-        httpx.AsyncClient(base_url=address, headers=headers, timeout=30, trust_env=False) as http,
-    ):
-        shop = Shop(http, watch, deadline=time.monotonic() + 120)
-        await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
-        await shop.follow(bought)
-    return bought
 
 
 @pytest.fixture

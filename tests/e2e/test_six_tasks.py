@@ -3,32 +3,29 @@
 Read off Celery's own picture of a cluster, `celery.events.state.State`, which is what Flower draws.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 from celery import Celery
 from celery.events.receiver import EventReceiver
 from celery.events.state import State, Task
 
 from models.states import FORWARD, OrderStatus
-from worker.drill.buying import Bought, Shop
-from worker.drill.ground import Ground, ground
+from tests.support.shopping import bought
+from worker.drill.ground import ground
 from worker.drill.kinds import KINDS
-from worker.drill.watch import Watch
 
 
 @pytest.mark.timeout(300)
 def test_each_order_is_six_tasks_in_flower(tmp_path: Path) -> None:
     with ground(tmp_path, say=print) as prepared, watched(prepared.stack.redis.url) as cluster:
-        bought = asyncio.run(one_order(prepared))
-        told = eventually_told(cluster, str(bought.order_id))
-    assert bought.status is OrderStatus.COMPLETED
+        [order] = bought(prepared, [KINDS[0]], named="watched")
+        told = eventually_told(cluster, str(order.order_id))
+    assert order.status is OrderStatus.COMPLETED
     assert [task.name for task in told] == [step.value for step in FORWARD]
     assert {(task.state, task.result) for task in told} == {("SUCCESS", "'done'")}
     assert {task.root_id for task in told} == {told[0].uuid}
@@ -75,17 +72,3 @@ def eventually_told(cluster: State, order_id: str) -> list[Task]:
         if sum(task.state == "SUCCESS" for task in mine) >= len(FORWARD) or time.monotonic() > give_up_at:
             return sorted(mine, key=lambda task: task.started or 0)
         threading.Event().wait(0.1)
-
-
-async def one_order(prepared: Ground) -> Bought:
-    bought = Bought(prepared.customers([KINDS[0]], named="watched")[0])
-    headers = {"Authorization": f"Bearer {prepared.key_for([bought.customer], named='watched')}"}
-    address = prepared.stack.addresses.api
-    async with (
-        Watch(prepared.begin) as watch,
-        httpx.AsyncClient(base_url=address, headers=headers, timeout=30, trust_env=False) as http,
-    ):
-        shop = Shop(http, watch, deadline=time.monotonic() + 100)
-        await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
-        await shop.follow(bought)
-    return bought

@@ -1,10 +1,12 @@
-"""A broker for what looks at its queues: the sweep."""
+"""A broker for what looks at its queues, and what a worker with threads sets up."""
 
 from collections.abc import Iterator
 
 import pytest
 from celery import Celery, current_app
 
+from tasks import failure_points, hand_over
+from tests.support.in_one_process import Events, Messages, everything_stays_here
 from worker.embedded import RedisServer
 
 
@@ -14,3 +16,20 @@ def broker(redis_server: RedisServer) -> Iterator[None]:
     Celery("tests", broker=redis_server.url, set_as_current=True)
     yield
     before.set_current()
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    """What is shown, while every step stays in this process."""
+    seen: Events = []
+    everything_stays_here(seen)
+    yield seen
+    hand_over.set_up(here=lambda _: False, show=lambda *_, **__: None)
+    failure_points.arm(None)
+
+
+@pytest.fixture
+def messages() -> Messages:
+    waiting = Messages()
+    waiting.take()
+    return waiting

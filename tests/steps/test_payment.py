@@ -498,19 +498,3 @@ def test_an_event_during_an_outage_is_handled_after_it(world: World) -> None:
     world.pass_time(seconds=10)
     assert webhooks.handle_webhooks() == 1
     assert (waiting_events(world), world.run(order.id).status) == ({}, OrderStatus.COMPLETED)
-
-
-@pytest.mark.parametrize("operation", ["customers.create", "payment_methods.attach"])
-@pytest.mark.parametrize("kind", ["server_error", "server_error_after_effect"])
-def test_a_card_can_be_given_although_the_provider_keeps_a_failure_under_the_first_key(
-    world: World, operation: str, kind: str
-) -> None:
-    """Such a failure is answered for ever under its key; what moves no money goes on under the next."""
-    ada = world.customer(card=None)
-    order_id = world.place(ada, purchase())
-    world.run(order_id)
-    world.stripe.fail(kind, operation, times=1)
-    world.give_card(ada)
-    world.pay_again(order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    assert world.charged(ada) == [119_00]

@@ -1,0 +1,145 @@
+"""Whatever happens between two steps in one process: the same promises as by message."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import create_engine, update
+
+from models.messages import SentLetter
+from models.orders import Order
+from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
+from models.subscriptions import SubscriptionPeriod
+from tasks import failure_points, posting, wiring
+from tests.steps.test_crashes import Died, die_once_at, places
+from tests.support.in_one_process import Events, Messages, delivered, told
+from tests.support.world import World, purchase, trial
+from worker.database import Transactions
+
+
+@pytest.mark.parametrize("place", places(FORWARD))
+def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World, events: Events, place: str) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    die_once_at(place)
+    with pytest.raises(Died):
+        delivered(order_id, Step.VALIDATE_CART)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+    assert len(world.rows(SubscriptionPeriod, order_id=order_id)) == 2
+    assert (world.letters(order_id), len(world.mails(ada))) == (["confirmation", "seat_prompt", "trial_welcome"], 3)
+
+
+@pytest.mark.parametrize("step", FORWARD[1:])
+def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothers(
+    world: World, events: Events, step: Step
+) -> None:
+    """Stopped past its lease just before `step`, which it was about to do; another carries the order to its end."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+
+    def stalls(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            world.go_on(order_id)
+
+    failure_points.arm(stalls)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
+    assert world.timeline(order_id).count("order.completed") == 1
+
+
+@pytest.mark.parametrize("step", FORWARD[1:])
+def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_it(
+    world: World, events: Events, step: Step
+) -> None:
+    """The end of a step is committed without waiting for the disk: just before `step`, the order stands one step earlier again."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    before = FORWARD[FORWARD.index(step) - 1]
+
+    def forgets(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            with world.begin() as session:
+                session.execute(update(Order).where(Order.id == order_id).values(next_step=before))
+
+    failure_points.arm(forgets)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert (world.order(order_id).status, world.order(order_id).next_step) == (OrderStatus.OPEN, before)
+    assert f"{step}.done" not in world.timeline(order_id)
+    if before is not Step.ACTIVATE_SUBSCRIPTION:  # there all of it would be gone, not only its end
+        assert world.go_on(order_id).status is OrderStatus.COMPLETED
+        assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
+
+
+@pytest.mark.parametrize("step", FORWARD[1:4])
+def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
+    world: World, events: Events, messages: Messages, step: Step
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+
+    def cancels(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            assert world.cancel(order_id) is OrderStatus.OPEN
+
+    failure_points.arm(cancels)
+    delivered(order_id, Step.VALIDATE_CART)
+    ended = world.run(order_id).status
+    assert ended is (OrderStatus.REFUNDED if step is Step.ACTIVATE_SUBSCRIPTION else OrderStatus.CANCELLED)
+    assert sum(world.charged(ada)) == sum(world.given_back(ada))
+
+
+def test_a_card_given_while_the_order_is_under_way_is_charged_as_the_customer_it_belongs_to(
+    world: World, events: Events
+) -> None:
+    """The provider's customer is made with the first card: after the order's account was read."""
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country="FR", vat_number="FR40303265045")
+    order_id = world.place(ada, purchase())
+
+    def gives_a_card(place: str, _: str) -> None:
+        if place == "collect_payment.claimed":
+            failure_points.arm(None)
+            world.give_card(ada)
+
+    failure_points.arm(gives_a_card)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [world.order(order_id).due_minor]
+
+
+def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events) -> None:
+    """A stale worker's no of the mail server, come late, changes nothing."""
+    order_id = world.place(world.customer(), purchase())
+    delivered(order_id, Step.VALIDATE_CART)
+    posting._end(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
+    assert {row.status for row in world.rows(SentLetter, order_id=order_id)} == {LetterStatus.SENT}
+    assert world.timeline(order_id).count("letter.sent") == 2
+    assert "letter.undeliverable" not in world.timeline(order_id)
+
+
+def test_a_step_that_gets_no_connection_is_tried_again_by_message(
+    world: World, events: Events, messages: Messages
+) -> None:
+    """All connections of this process are in use, and stay so for longer than anybody waits."""
+    one = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    wiring.plug_in(replace(world.wiring, begin=Transactions(one)))
+    order_id = world.place(world.customer(), purchase())
+    held = ExitStack()
+
+    def takes_the_only_one(place: str, _: str) -> None:
+        if place == "compute_proration.delivered":
+            held.enter_context(one.connect())
+
+    failure_points.arm(takes_the_only_one)
+    with held:
+        assert delivered(order_id, Step.VALIDATE_CART) == "done"
+    wiring.plug_in(world.wiring)
+    one.dispose()
+    assert told(events, "task-retried") == ["compute_proration"]
+    assert messages.take() == [("compute_proration", 1)]
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED

@@ -1,0 +1,41 @@
+"""An order's steps in one process, as a worker with threads does them: what is shown, what is published, what is delivered."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from celery import Task, current_app
+
+from models.states import Step
+from tasks import hand_over
+from tasks.pipeline import TASKS
+
+Events = list[tuple[str, dict[str, Any]]]
+
+
+def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset()) -> None:
+    hand_over.set_up(here=lambda step: step not in but, show=lambda event, **fields: seen.append((event, fields)))
+
+
+class Messages:
+    """What was published to the queue that these tests' broker has."""
+
+    def take(self) -> list[tuple[str, int]]:
+        """Task and retries of each message, taken out."""
+        with current_app.connection_for_read() as connection:
+            queue, client = current_app.conf.task_default_queue, connection.default_channel.client
+            waiting = [json.loads(each)["headers"] for each in client.lrange(queue, 0, -1)]
+            client.delete(queue)
+        return [(headers["task"], headers["retries"]) for headers in waiting]
+
+
+def delivered(order_id: UUID, step: Step) -> str:
+    """As a worker would: not called, but delivered by a message."""
+    task: Task = TASKS[step]
+    outcome: str = task.apply((str(order_id),), throw=True).get()
+    return outcome
+
+
+def told(events: Events, kind: str) -> list[str]:
+    names = {fields["uuid"]: fields["name"] for event, fields in events if event == "task-received"}
+    return [names[fields["uuid"]] for event, fields in events if event == kind]
