@@ -11,6 +11,7 @@ from api_stub.problems import not_found
 from models.accounts import Account
 from models.api_keys import ApiKeyAccount
 from models.orders import Order
+from models.prepared import Prepared
 from models.subscriptions import Subscription
 from tasks.api_keys import Caller
 
@@ -23,8 +24,10 @@ def within_reach(caller: Caller, account_id: InstrumentedAttribute[UUID]) -> Col
 
 
 _BINDINGS = ApiKeyAccount.__table__.c
-_BOUND = select(_BINDINGS.account_id).where(
-    _BINDINGS.api_key_id == bindparam("key_id"), _BINDINGS.account_id == bindparam("wanted")
+_BOUND = Prepared[UUID](
+    select(_BINDINGS.account_id).where(
+        _BINDINGS.api_key_id == bindparam("key_id"), _BINDINGS.account_id == bindparam("wanted")
+    )
 )
 """asked with most requests, so built once"""
 
@@ -33,7 +36,7 @@ def require_account(session: Session, caller: Caller, account_id: UUID) -> None:
     """Raises Problem 404."""
     if caller.bound_to == account_id:
         return
-    if session.execute(_BOUND, {"key_id": caller.key_id, "wanted": account_id}).first() is None:
+    if not _BOUND.all(session, {"key_id": caller.key_id, "wanted": account_id}):
         raise not_found("account")
 
 

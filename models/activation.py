@@ -11,6 +11,7 @@ from models import in_hand
 from models.accounts import Account
 from models.base import uuid7
 from models.orders import Order, OrderLine
+from models.prepared import Prepared
 from models.rules.cart import Action
 from models.states import SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
@@ -27,19 +28,18 @@ class CannotActivate(Exception):
 
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
     """Give what the order's lines say, from its instant on, under a lock on the account. Raises CannotActivate: roll back."""
-    session.execute(_LOCK, {"account": order.account_id})
+    _LOCK.run(session, {"account": order.account_id})
     for line in sorted(lines, key=lambda line: line.product_code):
         subscription_id = _activate_line(session, order, line)
         if subscription_id != line.subscription_id:
             in_hand.activated(session, line, subscription_id)
 
 
-_LOCK = select(Account.id).where(Account.id == bindparam("account")).with_for_update()
-_HELD_ONE = (
-    select(Subscription)
+_LOCK = Prepared[()](select(Account.id).where(Account.id == bindparam("account")).with_for_update())
+_HELD_ONE = Prepared[UUID](
+    select(Subscription.id)
     .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))
     .with_for_update()
-    .execution_options(populate_existing=True)
 )
 
 
@@ -69,7 +69,8 @@ def _activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
-    return session.scalar(_HELD_ONE, {"account": account_id, "product": product})
+    held = _HELD_ONE.scalar(session, {"account": account_id, "product": product})
+    return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
 
 
 def _running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:

@@ -12,6 +12,7 @@ from models import in_hand
 from models.accounts import Account, AccountKind, Contact
 from models.offers import AS_OF, Edition, offers
 from models.orders import Order
+from models.prepared import Prepared
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quote import RunningPeriod
@@ -47,14 +48,14 @@ def load(
     """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
     codes = sorted(set(products))
     asked = {"account_id": account_id, "priced_at": priced_at or as_of}
-    rows = session.execute(_ACCOUNT, asked).all()
+    rows = _ACCOUNT.all(session, asked)
     if not rows:
         raise UnknownAccount(f"there is no account {account_id}")
-    account, _, has_subscriptions, trials, *edition = rows[0]
+    account, _, has_subscriptions, trials, in_force, newest, newest_loaded_at = rows[0]
     contacts: list[Contact] = [row[1] for row in rows if row[1] is not None]
     contact = next((c for c in contacts if c.id == contact_id), None)
-    sold = offers(session, Edition(*edition), account.currency)
-    held = session.execute(_HELD, {"account_id": account_id, "products": codes}).all() if has_subscriptions else []
+    sold = offers(session, Edition(in_force, newest, newest_loaded_at), account.currency)
+    held = _HELD.all(session, {"account_id": account_id, "products": codes}) if has_subscriptions else []
     return Facts(
         account=account,
         contact=contact,
@@ -74,7 +75,7 @@ def load(
 _RUNS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
 # Asked for every quote and twice on every order's way, so built once.
-_ACCOUNT = (
+_ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, datetime | None](
     select(
         Account,
         Contact,
@@ -84,11 +85,13 @@ _ACCOUNT = (
     )
     .outerjoin(Contact, Contact.account_id == Account.id)
     .where(Account.id == bindparam("account_id"))
-    .order_by(Contact.name)
+    .order_by(Contact.name),
+    Account,
+    Contact,
 )
 _SITS = SeatAssignment.unassigned_at.is_(None)
 _LATEST_FIRST = (SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
-_HELD = (
+_HELD = Prepared[Subscription, SubscriptionPeriod | None, list[str]](
     select(
         Subscription,
         SubscriptionPeriod,
@@ -106,9 +109,11 @@ _HELD = (
     .where(
         Subscription.account_id == bindparam("account_id"),
         Subscription.product_code == any_(bindparam("products", type_=ARRAY(String))),
-    )
+    ),
+    Subscription,
+    SubscriptionPeriod,
 )
-_ASSIGNED = (
+_ASSIGNED = Prepared[UUID, str](
     select(SeatAssignment.subscription_id, SeatAssignment.user_email)
     .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), _SITS)
     .order_by(*_LATEST_FIRST)
@@ -118,7 +123,7 @@ _ASSIGNED = (
 def assigned_users(session: Session, subscription_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
     """Who sits on the seats of each subscription, the most recently assigned first."""
     found: dict[UUID, list[str]] = {}
-    for subscription_id, email in session.execute(_ASSIGNED, {"subscriptions": list(subscription_ids)}):
+    for subscription_id, email in _ASSIGNED.all(session, {"subscriptions": list(subscription_ids)}):
         found.setdefault(subscription_id, []).append(email)
     return found
 

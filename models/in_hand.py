@@ -16,6 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
+from models.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -23,17 +24,20 @@ _CUSTOMERS = "account and contact"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
 
-_LINES = select(OrderLine).where(OrderLine.order_id == bindparam("order_id")).order_by(OrderLine.position)
-_CUSTOMER = (
+_LINES = Prepared[OrderLine](
+    select(OrderLine).where(OrderLine.order_id == bindparam("order_id")).order_by(OrderLine.position), OrderLine
+)
+_CUSTOMER = Prepared[Account, Contact](
     select(Account, Contact)
     .join(Contact, Contact.account_id == Account.id)
-    .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id"))
+    .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id")),
+    Account,
+    Contact,
 )
-_ACTIVATED = (
+_ACTIVATED = Prepared[()](
     update(OrderLine)
     .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
     .values(subscription_id=bindparam("subscription"))
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -58,7 +62,7 @@ def met(order: Order, account: Account, contact: Contact) -> None:
 
 def lines(session: Session, order: Order) -> Sequence[OrderLine]:
     """The lines of an order, by position."""
-    return once(order, "lines", lambda: session.scalars(_LINES, {"order_id": order.id}).all())
+    return once(order, "lines", lambda: [line for (line,) in _LINES.all(session, {"order_id": order.id})])
 
 
 def account(session: Session, order: Order) -> Account:
@@ -73,13 +77,12 @@ def contact(session: Session, order: Order) -> Contact:
 def activated(session: Session, line: OrderLine, subscription_id: UUID) -> None:
     """The line's subscription is known from now on."""
     asked = {"order": line.order_id, "at": line.position, "subscription": subscription_id}
-    session.execute(_ACTIVATED, asked)
+    _ACTIVATED.run(session, asked)
     set_committed_value(line, "subscription_id", subscription_id)
 
 
 def _customer(session: Session, order: Order) -> tuple[Account, Contact]:
     def read() -> tuple[Account, Contact]:
-        found = session.execute(_CUSTOMER, {"account_id": order.account_id, "contact_id": order.contact_id}).one()
-        return found[0], found[1]
+        return _CUSTOMER.one(session, {"account_id": order.account_id, "contact_id": order.contact_id})
 
     return once(order, _CUSTOMERS, read)

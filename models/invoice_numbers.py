@@ -8,11 +8,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models.invoices import InvoiceKind, InvoiceSeries
+from models.prepared import Prepared
 
 SERIES = {InvoiceKind.INVOICE: "INV", InvoiceKind.CREDIT_NOTE: "CN"}
 
 
-_NEXT = (
+_NEXT = Prepared[int](
     upsert(InvoiceSeries)
     .values(series=bindparam("series"), year=bindparam("year"), last_sequence=1)
     .on_conflict_do_update(index_elements=["series", "year"], set_={"last_sequence": InvoiceSeries.last_sequence + 1})
@@ -36,7 +37,7 @@ def next_number(session: Session, kind: InvoiceKind, issued_on: date) -> Invoice
     Take it as late as can be, and a credit note's before an invoice's, so that two transactions never wait for each other.
     """
     series, year = SERIES[kind], issued_on.year
-    sequence = session.scalar(_NEXT, {"series": series, "year": year})
+    sequence = _NEXT.scalar(session, {"series": series, "year": year})
     if sequence is None:
         raise AssertionError("an upsert that always writes returns its row")
     return InvoiceNumber(series, year, sequence)

@@ -16,6 +16,7 @@ from models.accounts import Language
 from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
 from models.never_changed import never_changed
 from models.orders import PricedLine
+from models.prepared import Prepared
 from models.states import PaymentKind
 
 
@@ -154,10 +155,12 @@ class Receivable(Base):
 
 def lines_of(session: Session, invoice: Invoice) -> list[InvoiceLine]:
     """The lines of a document, by position."""
-    return list(session.scalars(_LINES, {"of": invoice.id}))
+    return [line for (line,) in _LINES.all(session, {"of": invoice.id})]
 
 
-_LINES = select(InvoiceLine).where(InvoiceLine.invoice_id == bindparam("of")).order_by(InvoiceLine.position)
+_LINES = Prepared[InvoiceLine](
+    select(InvoiceLine).where(InvoiceLine.invoice_id == bindparam("of")).order_by(InvoiceLine.position), InvoiceLine
+)
 
 
 never_changed(Invoice.__table__, InvoiceLine.__table__)

@@ -17,6 +17,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from models.base import uuid7
 from models.orders import Order
+from models.prepared import Prepared
 from models.states import OrderStatus, Step
 
 GRACE = timedelta(seconds=8)
@@ -37,7 +38,7 @@ def db_now(later: timedelta) -> ColumnElement[datetime]:
 
 _LEASE_ENDS: ColumnElement[datetime] = func.clock_timestamp() + bindparam("lease", type_=Interval)
 
-_CLAIM = (
+_CLAIM = Prepared[Order](
     update(Order)
     .where(
         Order.id == bindparam("order_id"),
@@ -53,11 +54,11 @@ _CLAIM = (
         attempts=Order.attempts + 1,
         next_attempt_at=None,
     )
-    .returning(Order)
-    .execution_options(synchronize_session=False, populate_existing=True)
+    .returning(Order),
+    Order,
 )
 
-_LOCK_IF_OURS = (
+_LOCK_IF_OURS = Prepared[datetime | None](
     select(Order.cancel_requested_at)
     .where(
         Order.id == bindparam("order_id"),
@@ -71,7 +72,7 @@ _LOCK_IF_OURS = (
 def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> Order | None:
     """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`)."""
     asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease}
-    return session.scalars(_CLAIM, asked).one_or_none()
+    return _CLAIM.scalar(session, asked)
 
 
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
@@ -88,7 +89,7 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
 def still_ours(session: Session, order: Order) -> None:
     """Lock the order and make sure that our lease is still on it, and at this step; reads what has been asked of it since. Raises LeaseLost."""
     asked = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}
-    row = session.execute(_LOCK_IF_OURS, asked).one_or_none()
+    row = _LOCK_IF_OURS.one_or_none(session, asked)
     if row is None:
         raise LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.accounts import Account
 from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+from models.prepared import Prepared
 
 
 class MovementKind(StrEnum):
@@ -56,10 +57,10 @@ class BalanceTooLow(Exception):
 
 def balance(session: Session, account_id: UUID, currency: str) -> int:
     """The account's balance in minor units of `currency`."""
-    return session.scalar(_BALANCE, {"account": account_id, "in": currency}) or 0
+    return _BALANCE.scalar(session, {"account": account_id, "in": currency}) or 0
 
 
-_BALANCE = (
+_BALANCE = Prepared[int](
     select(LedgerMovement.balance_minor)
     .where(LedgerMovement.account_id == bindparam("account"), LedgerMovement.currency == bindparam("in"))
     .order_by(LedgerMovement.sequence.desc())

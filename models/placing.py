@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from models.base import uuid7
 from models.orders import Order, OrderedProduct, PricedLine, Totals
+from models.prepared import Prepared
 from models.states import OrderStatus, Step
 
 _TOTALS = ", ".join(Totals.__annotations__)
 _LINE = ", ".join(PricedLine.__annotations__)
 
-_PLACE = text(f"""
+_PLACE = Prepared[UUID, int, UUID, datetime, list[str]](
+    text(f"""
     WITH offered AS (
         SELECT * FROM quotes WHERE id = :quote_id AND account_id = :account_id AND expires_at > :now
     ),
@@ -56,6 +58,7 @@ _PLACE = text(f"""
     )
     SELECT id, number, account_id, created_at, ARRAY(SELECT product_code FROM taken ORDER BY 1) FROM placed
 """)  # noqa: S608 - put together from constants
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,11 @@ def insert_order(
         "api_key_id": api_key_id,
         "wake_in": wake_in,
     }
-    row = session.execute(_PLACE, asked).one_or_none()
+    row = _PLACE.one_or_none(session, asked)
     if row is None:
         return None
-    *order, taken = row
-    placed = PlacedOrder(*order)
+    id_, number, of, created_at, taken = row
+    placed = PlacedOrder(id_, number, of, created_at)
     if taken:  # what is refused leaves nothing behind, whatever the caller commits beside it
         session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == placed.id))
         session.execute(delete(Order).where(Order.id == placed.id))

@@ -13,21 +13,27 @@ from models import ledger, recording
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
+from models.prepared import Prepared
 from models.states import BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
 
 _GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
 _NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
-_NOTE = insert(OrderEvent.metadata.tables[OrderEvent.__tablename__]).inline()
-_PAID = (
+_NOTE = Prepared[()](
+    insert(OrderEvent.metadata.tables[OrderEvent.__tablename__])
+    .values({name: bindparam(name) for name in ("order_id", "kind", "facts")})
+    .inline()
+)
+_PAID = Prepared[()](
     update(Order)
     .where(Order.id == bindparam("order"))
     .values(payment_kind=bindparam("kind"), payment_due_at=bindparam("due_at"))
-    .execution_options(synchronize_session=False)
 )
-_SET_ASIDE = select(ledger.LedgerMovement.amount_minor).where(
-    ledger.LedgerMovement.cause.in_([bindparam("reserve"), bindparam("release")])
+_SET_ASIDE = Prepared[int](
+    select(ledger.LedgerMovement.amount_minor).where(
+        or_(ledger.LedgerMovement.cause == bindparam("reserve"), ledger.LedgerMovement.cause == bindparam("release"))
+    )
 )
 
 
@@ -239,7 +245,7 @@ def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
 
 def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: datetime | None = None) -> None:
     """How the order is paid; `due_at` where it is invoiced."""
-    session.execute(_PAID, {"order": order.id, "kind": kind, "due_at": due_at})
+    _PAID.run(session, {"order": order.id, "kind": kind, "due_at": due_at})
     set_committed_value(order, "payment_kind", kind)
     set_committed_value(order, "payment_due_at", due_at)
 
@@ -252,7 +258,7 @@ def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None
 
 def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
     """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
-    session.execute(_NOTE, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
+    _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
 
 
 def reserve_balance(session: Session, order: Order, step: Step) -> None:
@@ -273,7 +279,7 @@ def reserve_balance(session: Session, order: Order, step: Step) -> None:
 def reserved(session: Session, order: Order) -> int:
     """What this revision of the order has set aside and not given back, minor units."""
     causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
-    return -sum(session.scalars(_SET_ASIDE, causes))
+    return -sum(minor for (minor,) in _SET_ASIDE.all(session, causes))
 
 
 def _give_balance_back(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:

@@ -9,8 +9,9 @@ which takes along all that was committed before: an order placed, a charge's key
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Boolean, Interval, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -19,6 +20,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from models.lease import GRACE, LeaseLost
 from models.orders import Order
+from models.prepared import Prepared
 from models.states import FINAL, OrderStatus, Step
 
 _RECORDED = """
@@ -43,7 +45,8 @@ def _typed(sql: str) -> TextClause:
     )
 
 
-_ADVANCE = _typed(f"""
+_ADVANCE = Prepared[datetime | None, str](
+    _typed(f"""
     WITH moved AS (
         UPDATE orders SET
             next_step = :next_step, attempts = :attempts, restarts = 0, last_error = NULL,
@@ -55,8 +58,10 @@ _ADVANCE = _typed(f"""
     ), {_RECORDED}
     SELECT cancel_requested_at, {_NEED_NOT_WAIT} FROM moved
 """).bindparams(bindparam("keep", type_=Boolean))  # noqa: S608 - put together from constants
+)
 
-_STOP = _typed(f"""
+_STOP = Prepared[UUID, str](
+    _typed(f"""
     WITH moved AS (
         UPDATE orders SET
             status = :status, reason = :reason, reason_facts = :kept, next_step = NULL, attempts = 0, last_error = NULL,
@@ -69,6 +74,7 @@ _STOP = _typed(f"""
     released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id), {_RECORDED}
     SELECT id, {_NEED_NOT_WAIT} FROM moved
 """).bindparams(bindparam("kept", type_=JSONB(none_as_null=True)), bindparam("ends", type_=Boolean))  # noqa: S608
+)
 
 
 def advance(
@@ -93,7 +99,7 @@ def advance(
         "attempts": 1 if keep else 0,
         "wake_in": GRACE,
     }
-    row = session.execute(_ADVANCE, asked).one_or_none()
+    row = _ADVANCE.one_or_none(session, asked)
     if row is None:
         raise LeaseLost(order.id)
     if keep:
@@ -128,7 +134,7 @@ def stop(
         "wake_in": wake_in,
         "ends": status in FINAL,
     }
-    if session.execute(_STOP, asked).one_or_none() is None:
+    if _STOP.one_or_none(session, asked) is None:
         raise LeaseLost(order.id)
 
 

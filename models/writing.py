@@ -4,19 +4,20 @@ The session's unit of work, which would find out by itself what to write when an
 statement. Where that is plain to see, this says it.
 """
 
-from sqlalchemy import Insert, insert, inspect
+from sqlalchemy import bindparam, insert
 from sqlalchemy.orm import Session
 
 from models.base import Base
+from models.prepared import Prepared
 
-_INSERTS: dict[type[Base], tuple[Insert, tuple[str, ...]]] = {}
+_INSERTS: dict[tuple[type[Base], tuple[str, ...]], Prepared[()]] = {}
 
 
 def write(session: Session, row: Base) -> None:
     """Insert `row` with the values it was made with. It does not join the session: what is set on it later stays unwritten."""
-    kind = type(row)
+    given = {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
+    kind = (type(row), tuple(given))
     if kind not in _INSERTS:
-        names = tuple(attribute.key for attribute in inspect(kind).column_attrs)
-        _INSERTS[kind] = (insert(kind.metadata.tables[kind.__tablename__]).inline(), names)
-    statement, names = _INSERTS[kind]
-    session.execute(statement, {name: row.__dict__[name] for name in names if name in row.__dict__})
+        table = type(row).metadata.tables[row.__tablename__]
+        _INSERTS[kind] = Prepared(insert(table).values({name: bindparam(name) for name in given}).inline())
+    _INSERTS[kind].run(session, given)

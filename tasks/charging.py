@@ -17,6 +17,7 @@ from models import lease, progress
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.prepared import Prepared
 from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation
 from tasks.errors import Misconfigured
@@ -47,18 +48,18 @@ class Plan:
     request: ChargeRequest
 
 
-_LIVE = (
-    select(ChargeAttempt)
-    .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.status.not_in(ATTEMPT_OVER))
-    .execution_options(populate_existing=True)
+_LIVE = Prepared[ChargeAttempt](
+    select(ChargeAttempt).where(
+        ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER)
+    ),
+    ChargeAttempt,
 )
-_ASKED = (
+_ASKED = Prepared[()](
     update(ChargeAttempt)
     .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.attempt == bindparam("number"))
     .values(asked_at=bindparam("at"))
-    .execution_options(synchronize_session=False)
 )
-_METHOD = (
+_METHOD = Prepared[str, str | None](
     select(PaymentMethod.ref, Account.customer_ref)
     .join(Account, Account.id == PaymentMethod.account_id)
     .where(PaymentMethod.id == bindparam("method"))
@@ -67,7 +68,7 @@ _METHOD = (
 
 def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
     """The attempt that has taken, or may yet take, the money."""
-    return session.scalar(_LIVE, {"of": order_id})
+    return _LIVE.scalar(session, {"of": order_id})
 
 
 def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
@@ -80,7 +81,7 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
     if attempt.created_at < now() - policy().charge_key_lifetime:
         return Plan(Move.FIND, attempt, request)
     if attempt.asked_at != (at := now()):
-        session.execute(_ASKED, {"of": attempt.order_id, "number": attempt.attempt, "at": at})
+        _ASKED.run(session, {"of": attempt.order_id, "number": attempt.attempt, "at": at})
         set_committed_value(attempt, "asked_at", at)
     return Plan(Move.CHARGE, attempt, request)
 
@@ -89,7 +90,7 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
     """The order's next try, by card; its number makes its key. Commit this, then ask the provider."""
     at = now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
-    attempt, key = session.execute(_BEGIN, {"order_id": order.id, **values, "at": at}).one()
+    attempt, key = _BEGIN.one(session, {"order_id": order.id, **values, "at": at})
     set_committed_value(order, "payment_kind", PaymentKind.CARD)
     return ChargeAttempt(
         order_id=order.id,
@@ -102,7 +103,8 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
     )
 
 
-_BEGIN = text("""
+_BEGIN = Prepared[int, str](
+    text("""
     WITH begun AS (
         INSERT INTO charge_attempts
             (order_id, attempt, key, amount_minor, currency, payment_method_id, status, created_at, asked_at)
@@ -118,6 +120,7 @@ _BEGIN = text("""
     )
     SELECT attempt, key FROM begun
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("amount_minor", type_=BigInteger))
+)
 """one round trip in place of four, on the way of every order that is charged"""
 
 
@@ -231,7 +234,7 @@ def _settle(session: Session, attempt: ChargeAttempt, status: AttemptStatus, cha
 
 
 def _request(session: Session, order: Order, attempt: ChargeAttempt) -> ChargeRequest:
-    method_ref, customer_ref = session.execute(_METHOD, {"method": attempt.payment_method_id}).one()
+    method_ref, customer_ref = _METHOD.one(session, {"method": attempt.payment_method_id})
     if customer_ref is None:
         raise Misconfigured(f"payment method {method_ref} belongs to an account that the provider has no customer for")
     return ChargeRequest(

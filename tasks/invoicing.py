@@ -17,6 +17,7 @@ from models.base import uuid7
 from models.invoice_numbers import next_number
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
+from models.prepared import Prepared
 from models.states import PaymentKind
 from tasks import attachments, known_as
 from tasks.invoice_lines import copy_of, frozen
@@ -94,12 +95,12 @@ def standing(session: Session, order: Order) -> Invoice | None:
     return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
 
 
-_WRITTEN = select(Invoice).where(Invoice.cause == bindparam("because"))
+_WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("because")), Invoice)
 
 
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
-    written = session.scalar(_WRITTEN, {"because": draft.cause})
+    written = _WRITTEN.scalar(session, {"because": draft.cause})
     if written is not None:
         return written
     net, tax = (draft.sign * sum(getattr(line, name) for line in draft.lines) for name in ("net_minor", "tax_minor"))

@@ -11,6 +11,7 @@ from models.accounts import PaymentMethod
 from models.catalogue import Product, Tier
 from models.orders import Order, PricedLine
 from models.payments import ChargeAttempt
+from models.prepared import Prepared
 from models.states import AttemptStatus
 from tasks.letters.names import ProductNames
 
@@ -22,14 +23,14 @@ def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
 
 def named(session: Session, codes: Collection[str]) -> ProductNames:
     """Products by these codes, with all their tiers."""
-    rows = session.execute(_NAMED, {"codes": list(codes)}).all()
+    rows = _NAMED.all(session, {"codes": list(codes)})
     return ProductNames(
         products={code: name for code, name, _, _ in rows},
         tiers={(product, tier): name for product, _, tier, name in rows if tier is not None},
     )
 
 
-_NAMED = (
+_NAMED = Prepared[str, str, str | None, str](
     select(Product.code, Product.name, Tier.code, Tier.name)
     .outerjoin(Tier, Tier.product_code == Product.code)
     .where(Product.code == any_(bindparam("codes", type_=ARRAY(String))))
@@ -47,11 +48,11 @@ def card(session: Session, order: Order) -> str | None:
 
 
 def _card(session: Session, order_id: UUID) -> str | None:
-    found = session.execute(_CHARGED, {"order_id": order_id}).one_or_none()
+    found = _CHARGED.one_or_none(session, {"order_id": order_id})
     return f"{found[0].capitalize()} •••• {found[1]}" if found else None
 
 
-_CHARGED = (
+_CHARGED = Prepared[str, str](
     select(PaymentMethod.brand, PaymentMethod.last4)
     .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
     .where(ChargeAttempt.order_id == bindparam("order_id"), ChargeAttempt.status == AttemptStatus.SUCCEEDED)

@@ -13,19 +13,23 @@ from sqlalchemy.orm import Session, selectinload
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.facts import UnknownAccount
+from models.prepared import Prepared
 from tasks.errors import KeySpent
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
 
-_USABLE = select(PaymentMethod).where(
-    PaymentMethod.account_id == bindparam("of"), PaymentMethod.status == PaymentMethodStatus.USABLE
+_USABLE = Prepared[PaymentMethod](
+    select(PaymentMethod).where(
+        PaymentMethod.account_id == bindparam("of"), PaymentMethod.status == PaymentMethodStatus.USABLE
+    ),
+    PaymentMethod,
 )
 
 
 def usable(session: Session, account_id: UUID) -> PaymentMethod | None:
     """The method a charge would go to."""
-    return session.scalar(_USABLE, {"of": account_id})
+    return _USABLE.scalar(session, {"of": account_id})
 
 
 def attach(account_id: UUID, token: str) -> PaymentMethod:

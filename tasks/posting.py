@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import facts, in_hand
 from models.orders import Order, OrderLine
+from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus
 from tasks import attachments, known_as, refunding
 from tasks.errors import Refused
@@ -45,7 +46,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
-    if session.scalar(_BEGIN, row | ours) is None:
+    if _BEGIN.scalar(session, row | ours) is None:
         return None
     lines = in_hand.lines(session, order)
     letter = compose(
@@ -67,12 +68,13 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
     with begin() as session:
-        session.execute(
-            _END, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
+        _END.run(
+            session, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
         )
 
 
-_BEGIN = text("""
+_BEGIN = Prepared[str](
+    text("""
     INSERT INTO sent_letters (order_id, kind, message_id, contact_id, status, attempts)
     SELECT id, :kind, :message_id, contact_id, 'sending', 1 FROM orders
     WHERE id = :order_id AND (:unleased OR (lease_token = :token AND next_step = :step))
@@ -81,8 +83,10 @@ _BEGIN = text("""
     WHERE sent_letters.status = 'sending'
     RETURNING message_id
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean))
+)
 """Nothing where the letter was sent before, or where the order is another's by now."""
-_END = text("""
+_END = Prepared[()](
+    text("""
     WITH marked AS (
         UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
         WHERE order_id = :order_id AND kind = :kind AND status = 'sending'
@@ -91,6 +95,7 @@ _END = text("""
     INSERT INTO order_events (order_id, kind, facts)
     SELECT :order_id, :event, jsonb_build_object('kind', kind) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid))
+)
 
 
 def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:

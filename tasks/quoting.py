@@ -12,6 +12,7 @@ from models import facts, ledger, progress
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.facts import Facts
 from models.orders import Order, OrderLine, Quote, QuoteLine
+from models.prepared import Prepared
 from models.rules import cart as cart_rules
 from models.rules import quote as quote_rules
 from models.rules import vat
@@ -111,11 +112,11 @@ def decide_vat(
 
 def evidence(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> VatCheck | None:
     """The registry's last word on the number since `not_before`, outages left out."""
-    return session.scalar(_LAST_WORD, {"account_id": account_id, "number": number, "not_before": not_before})
+    return _LAST_WORD.scalar(session, {"account_id": account_id, "number": number, "not_before": not_before})
 
 
 # Asked up to three times on the way of every order with a number, so built once.
-_LAST_WORD = (
+_LAST_WORD = Prepared[VatCheck](
     select(VatCheck)
     .where(
         VatCheck.account_id == bindparam("account_id"),
@@ -124,7 +125,8 @@ _LAST_WORD = (
         VatCheck.asked_at >= bindparam("not_before"),
     )
     .order_by(VatCheck.asked_at.desc(), VatCheck.id.desc())
-    .limit(1)
+    .limit(1),
+    VatCheck,
 )
 
 

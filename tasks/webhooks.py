@@ -13,6 +13,7 @@ from models import progress
 from models.messages import WebhookReceived
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
+from models.prepared import Prepared
 from models.states import AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
 from tasks.errors import TemporarilyUnavailable
@@ -34,7 +35,7 @@ def receive(payload: bytes, signature: str) -> str:
     event = payments().read_webhook(payload=payload, signature=signature)
     asked = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
     with begin() as session:
-        session.execute(_STORE, asked)
+        _STORE.run(session, asked)
     return event.id
 
 
@@ -47,12 +48,14 @@ _KNOWN = """
         WHERE ref = {event}.charge_ref AND charge_attempts.status = 'succeeded' AND orders.status <> 'awaiting_authentication'
     ))
 """
-_STORE = text(f"""
+_STORE = Prepared[()](
+    text(f"""
     INSERT INTO webhooks_received (id, type, charge_ref, payload, handled_at, outcome)
-    SELECT id, type, charge_ref, :payload, CASE WHEN known THEN :now END, CASE WHEN known THEN :outcome END
+    SELECT id, type, charge_ref, :payload, CASE WHEN known THEN CAST(:now AS timestamptz) END, CASE WHEN known THEN :outcome END
     FROM (VALUES (:id, :type, :charge_ref)) AS event (id, type, charge_ref), LATERAL (SELECT {_KNOWN.format(event="event")}) AS it (known)
     ON CONFLICT DO NOTHING
 """)  # noqa: S608 - put together from constants
+)
 _CLOSE_KNOWN = text(f"""
     UPDATE webhooks_received AS event SET handled_at = :now, outcome = :outcome
     WHERE handled_at IS NULL AND {_KNOWN.format(event="event")}

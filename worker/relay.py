@@ -7,6 +7,7 @@ from celery import current_app, shared_task
 from sqlalchemy import delete, select
 
 from models.messages import OutboxMessage
+from models.prepared import Prepared
 from models.states import Step
 from tasks.failure_points import reach
 from tasks.pipeline import QUEUES
@@ -32,17 +33,16 @@ def publish_pending() -> int:
 # Asked after every order, so built once.
 _OUTBOX = OutboxMessage.__table__
 _OLDEST = select(_OUTBOX.c.id).order_by(_OUTBOX.c.id).limit(BATCH).with_for_update(skip_locked=True)
-_TAKE = (
+_TAKE = Prepared[int, UUID, Step](
     delete(OutboxMessage)
     .where(OutboxMessage.id.in_(_OLDEST.scalar_subquery()))
     .returning(OutboxMessage.id, OutboxMessage.order_id, OutboxMessage.step)
-    .execution_options(synchronize_session=False)
 )
 
 
 def _publish_batch() -> int:
     with begin() as session:
-        rows = session.execute(_TAKE).all()
+        rows = _TAKE.all(session, {})
         _publish((order_id, step) for _, order_id, step in sorted(rows))
     return len(rows)
 

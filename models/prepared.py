@@ -1,0 +1,156 @@
+"""Statements of every order's way: put together by SQLAlchemy once, and sent straight through the driver from then on.
+
+What SQLAlchemy does anew at each execution takes twice as long as sending (docs/performance.md). Here it is done when the module is
+read: the text, who converts which parameter, what becomes of a row. The transaction remains the session's, and an error is the one
+that the session would have raised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, cast
+
+from sqlalchemy import Connection, Executable, inspect
+from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.types import TypeEngine
+
+from models.base import Base
+
+T = TypeVar("T")
+Row = TypeVarTuple("Row")
+
+_Convert = Callable[[Any], Any]
+
+_PSYCOPG: Final = psycopg(dbapi=psycopg.import_dbapi())  # type: ignore[no-untyped-call]
+_DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
+_NUMERIC: Final = 1700
+"""PostgreSQL's number for that type: SQLAlchemy asks for it before it says that nothing is to be converted"""
+
+
+class Prepared(Generic[*Row]):
+    """`Prepared[Order, int](statement, Order)`: each of its rows is an order and a number.
+
+    Parameters are the statement's own `bindparam`s. `entities`: what a row begins with; single columns follow. An object that
+    comes of it is loaded, yet does not join the session: what is set on it later is not written.
+    """
+
+    def __init__(self, statement: Executable, *entities: type[Base]) -> None:
+        self._statement = statement
+        self._entities = entities
+
+    def all(self, session: Session, asked: Mapping[str, Any]) -> list[tuple[*Row]]:
+        rows: list[Any] = self._send(session, asked).fetchall()
+        made = self._translated.made
+        return [made(row) for row in rows] if made else rows
+
+    def one_or_none(self, session: Session, asked: Mapping[str, Any]) -> tuple[*Row] | None:
+        rows = self.all(session, asked)
+        if len(rows) > 1:
+            raise MultipleResultsFound(f"{len(rows)} rows where there is to be one at most")
+        return rows[0] if rows else None
+
+    def one(self, session: Session, asked: Mapping[str, Any]) -> tuple[*Row]:
+        row = self.one_or_none(session, asked)
+        if row is None:
+            raise NoResultFound("no row where there is to be one")
+        return row
+
+    def scalar(self: "Prepared[T]", session: Session, asked: Mapping[str, Any]) -> T | None:
+        """The only value of the only row; None where there is no row."""
+        row = self.one_or_none(session, asked)
+        return row[0] if row else None
+
+    def run(self, session: Session, asked: Mapping[str, Any]) -> None:
+        """For a statement whose rows nobody asks for."""
+        self._send(session, asked)
+
+    def _send(self, session: Session, asked: Mapping[str, Any]) -> Any:
+        this = self._translated
+        parameters = {**this.fixed, **asked}
+        for name, convert in this.binds:
+            parameters[name] = convert(parameters[name])
+        connection = session.connection()
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(this.sql, parameters)
+        except _DRIVERS_ERROR as error:
+            raise _as_the_session_says_it(this.sql, error, connection, cursor) from error
+        return cursor
+
+    @cached_property
+    def _translated(self) -> "_Translated":
+        """At the first use, when every table is known."""
+        return _Translated(self._statement, self._entities)
+
+
+class _Translated:
+    """A statement as the driver takes it.
+
+    fixed: parameters that the statement brings along. binds: who converts which parameter. made: what becomes of a row, None
+    where it stays as the driver gives it.
+    """
+
+    def __init__(self, statement: Executable, entities: Sequence[type[Base]]) -> None:
+        compiled = statement.compile(dialect=_PSYCOPG)  # type: ignore[attr-defined]
+        if compiled.prefetch or compiled.post_compile_params:
+            raise TypeError(f"a default made in Python, or a list after IN, is another statement each time: {compiled}")
+        self.sql = str(compiled)
+        self.fixed: dict[str, Any] = dict(compiled.params)
+        binds = {name: _bind(bound.type) for bound, name in compiled.bind_names.items() if name in self.fixed}
+        self.binds = [(name, convert) for name, convert in binds.items() if convert]
+        self._entities = [_Entity(inspect(entity)) for entity in entities]
+        self._width = sum(entity.width for entity in self._entities)
+        self._columns = [_result(column.type) for column in compiled._result_columns[self._width :]]
+        self.made = self._made if self._entities or any(self._columns) else None
+
+    def _made(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        made, at = [], 0
+        for entity in self._entities:
+            made.append(entity.made(row[at : at + entity.width]))
+            at += entity.width
+        for value, convert in zip(row[at:], self._columns, strict=True):
+            made.append(convert(value) if convert else value)
+        return tuple(made)
+
+
+class _Entity:
+    """Makes an entity's objects as a query would."""
+
+    def __init__(self, mapper: Mapper[Any]) -> None:
+        self._manager = mapper.class_manager
+        self._names = [mapper.get_property_by_column(column).key for column in mapper.columns]
+        converts = [(name, _result(column.type)) for name, column in zip(self._names, mapper.columns, strict=True)]
+        self._converts = [(name, convert) for name, convert in converts if convert]
+        self._key = [self._names.index(mapper.get_property_by_column(column).key) for column in mapper.primary_key]
+        self.width = len(self._names)
+
+    def made(self, values: Sequence[Any]) -> Any:
+        """None where an outer join found nothing."""
+        if values[self._key[0]] is None:
+            return None
+        loaded = self._manager.new_instance()
+        state = loaded.__dict__
+        state.update(zip(self._names, values, strict=True))
+        for name, convert in self._converts:
+            state[name] = convert(state[name])
+        return loaded
+
+
+def _bind(kind: TypeEngine[Any]) -> _Convert | None:
+    return kind.dialect_impl(_PSYCOPG).bind_processor(_PSYCOPG)
+
+
+def _result(kind: TypeEngine[Any]) -> _Convert | None:
+    return kind.dialect_impl(_PSYCOPG).result_processor(_PSYCOPG, _NUMERIC)
+
+
+def _as_the_session_says_it(sql: str, error: Any, connection: Connection, cursor: Any) -> DBAPIError:
+    """In SQLAlchemy's own words; a connection that is lost takes the others in the pool along."""
+    lost = _PSYCOPG.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[no-untyped-call]
+    if lost:
+        connection.invalidate(error)
+    told = DBAPIError.instance(
+        sql, None, error, _DRIVERS_ERROR, hide_parameters=True, connection_invalidated=lost, dialect=_PSYCOPG
+    )
+    return cast(DBAPIError, told)

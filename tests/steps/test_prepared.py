@@ -1,0 +1,175 @@
+"""A prepared statement gives what the session itself would give: the same objects, the same errors, the same transaction."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import bindparam, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound, OperationalError
+from sqlalchemy.orm import Session
+
+import models
+import tasks
+from api_stub import access
+from models.accounts import Account
+from models.base import Base
+from models.catalogue import Product
+from models.invoices import Invoice, InvoiceLine
+from models.messages import SentLetter
+from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt
+from models.prepared import Prepared
+from models.states import LetterKind
+from models.subscriptions import Subscription, SubscriptionPeriod
+from tests.support.world import Customer, World, purchase
+from worker import relay
+
+
+@pytest.fixture
+def ada(world: World) -> Customer:
+    return world.customer()
+
+
+@pytest.fixture
+def session(world: World) -> Iterator[Session]:
+    with world.begin() as session:
+        yield session
+
+
+def everywhere() -> dict[str, Prepared[object]]:
+    """Every prepared statement of the house, by where it stands."""
+    names = [
+        module.name
+        for package in (models, tasks)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+    modules = [importlib.import_module(name) for name in names if ".migrations" not in name]
+    found = [(module, vars(module).items()) for module in (*modules, relay, access)]
+    return {
+        f"{module.__name__}.{name}": value
+        for module, items in found
+        for name, value in items
+        if isinstance(value, Prepared)
+    }
+
+
+def test_every_prepared_statement_is_one_that_postgresql_takes(session: Session) -> None:
+    found = everywhere()
+    assert len(found) > 30
+    refused = {}
+    for name, statement in found.items():
+        sql = statement._translated.sql
+        numbers = {parameter: f"${at}" for at, parameter in enumerate(statement._translated.fixed, start=1)}
+        with session.begin_nested() as attempt:
+            try:
+                session.connection().exec_driver_sql(f"PREPARE trial AS {sql % numbers}")
+                session.connection().exec_driver_sql("DEALLOCATE trial")
+            except DBAPIError as error:
+                refused[name] = str(error.orig)
+                attempt.rollback()
+    assert refused == {}
+
+
+@pytest.mark.parametrize(
+    "entity", [Account, Order, OrderLine, ChargeAttempt, Subscription, SubscriptionPeriod, Invoice, InvoiceLine]
+)
+def test_an_object_is_what_a_query_makes_of_its_row(world: World, ada: Customer, entity: type[Base]) -> None:
+    world.buy(ada, purchase())
+    names = [column.key for column in inspect(entity).column_attrs]
+    with world.begin() as session:
+        queried = session.scalars(select(entity)).all()
+        prepared = [made for (made,) in Prepared[Base](select(entity), entity).all(session, {})]
+
+    def values(of: object) -> list[object]:
+        return [getattr(of, name) for name in names]
+
+    assert sorted(map(repr, map(values, prepared))) == sorted(map(repr, map(values, queried)))
+    assert all(type(a) is type(b) for a, b in zip(values(prepared[0]), values(queried[0]), strict=True))
+
+
+def test_what_an_outer_join_does_not_find_is_none(world: World, ada: Customer, session: Session) -> None:
+    query = select(Account, ChargeAttempt).outerjoin(ChargeAttempt, ChargeAttempt.order_id == bindparam("order"))
+    rows = Prepared[Account, ChargeAttempt | None](query.where(Account.id == ada.account_id), Account, ChargeAttempt)
+    account, attempt = rows.one(session, {"order": uuid4()})
+    assert (account.id, attempt) == (ada.account_id, None)
+
+
+def test_what_is_set_on_an_object_is_not_written(world: World, ada: Customer) -> None:
+    with world.begin() as session:
+        query = select(Account).where(Account.id == bindparam("id"))
+        account = Prepared[Account](query, Account).scalar(session, {"id": ada.account_id})
+        assert account is not None
+        account.name = "Somebody else"
+    with world.begin() as session:
+        assert session.get_one(Account, ada.account_id).name != "Somebody else"
+
+
+_ADD = Prepared[()](insert(Product).values({name: bindparam(name) for name in ("code", "name", "trial_days")}))
+_PEN = {"code": "pen", "name": "Pen", "trial_days": None}
+
+
+def test_it_belongs_to_the_sessions_transaction(world: World) -> None:
+    def add_and_fail() -> None:
+        with world.begin() as session:
+            _ADD.run(session, _PEN)
+            assert session.get(Product, "pen") is not None
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
+    with world.begin() as session:
+        assert session.get(Product, "pen") is None
+
+
+def test_a_constraint_speaks_as_it_does_through_the_session(world: World) -> None:
+    with world.begin() as session:
+        _ADD.run(session, _PEN)
+    with pytest.raises(IntegrityError, match="pk_products") as prepared, world.begin() as session:
+        _ADD.run(session, _PEN)
+    assert "Pen" not in str(prepared.value)  # no parameters: they may be addresses
+
+
+_ANSWER = Prepared[int](text("SELECT 1"))
+
+
+def test_a_connection_that_is_lost_is_not_used_again(world: World) -> None:
+    def lose_it() -> None:
+        with world.begin() as session:
+            backend = session.scalar(text("SELECT pg_backend_pid()"))
+            with world.begin() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
+            _ANSWER.one(session, {})
+
+    with pytest.raises(OperationalError) as lost:
+        lose_it()
+    assert lost.value.connection_invalidated
+    for _ in range(3):
+        with world.begin() as session:
+            assert _ANSWER.scalar(session, {}) == 1
+
+
+def test_rows_are_counted(world: World, session: Session) -> None:
+    some = Prepared[int](text("SELECT * FROM generate_series(1, :number)"))
+    assert some.all(session, {"number": 2}) == [(1,), (2,)]
+    assert some.scalar(session, {"number": 0}) is None
+    assert some.one(session, {"number": 1}) == (1,)
+    with pytest.raises(MultipleResultsFound, match="2 rows"):
+        some.one_or_none(session, {"number": 2})
+    with pytest.raises(NoResultFound):
+        some.one(session, {"number": 0})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        insert(SentLetter).values(order_id=UUID(int=1), kind=LetterKind.CONFIRMATION),
+        insert(Account).values(name="Ada"),
+        select(Order.id).where(Order.number.in_([1, 2])),
+    ],
+    ids=["a default", "a key made in Python", "a list"],
+)
+def test_what_would_be_another_statement_each_time_is_refused(session: Session, statement: object) -> None:
+    with pytest.raises(TypeError, match="another statement each time"):
+        Prepared[()](statement).run(session, {})  # type: ignore[arg-type]
