@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models import in_hand
 from models.accounts import Account, AccountKind, Contact
-from models.offers import AS_OF, Edition, offers
+from models.offers import AS_OF, Edition, Sold, sold
 from models.orders import Order
 from models.prepared import Prepared
 from models.rules.cart import Buyer, HeldSubscription, Offer
@@ -31,7 +31,9 @@ class Facts:
     account: Account
     contact: Contact | None
     buyer: Buyer
+    sold: Sold
     offers: Mapping[str, Offer]
+    """of the cart's products, as far as they are sold"""
     running: Mapping[str, RunningPeriod]
     subscriptions: Mapping[str, Subscription]
 
@@ -54,7 +56,8 @@ def load(
     account, _, has_subscriptions, trials, in_force, newest, newest_loaded_at = rows[0]
     contacts: list[Contact] = [row[1] for row in rows if row[1] is not None]
     contact = next((c for c in contacts if c.id == contact_id), None)
-    sold = offers(session, Edition(in_force, newest, newest_loaded_at), account.currency)
+    catalogue = sold(session, Edition(in_force, newest, newest_loaded_at), account.currency)
+    offers = catalogue.offers
     held = _HELD.all(session, {"account_id": account_id, "products": codes}) if has_subscriptions else []
     return Facts(
         account=account,
@@ -63,10 +66,11 @@ def load(
             corporate=account.kind is AccountKind.CORPORATE,
             is_billing_contact=contact is not None and contact.is_billing_contact,
             billing_contacts=tuple(f"{c.name} <{c.email}>" for c in contacts if c.is_billing_contact),
-            held={s.product_code: _held(s, assigned, sold[s.product_code], as_of) for s, _, assigned in held},
+            held={s.product_code: _held(s, assigned, offers[s.product_code], as_of) for s, _, assigned in held},
             trials_used=frozenset(trials).intersection(codes),
         ),
-        offers={code: sold[code] for code in codes if code in sold},
+        sold=catalogue,
+        offers={code: offers[code] for code in codes if code in offers},
         running={s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in _RUNS},
         subscriptions={s.product_code: s for s, _, _ in held},
     )

@@ -1,6 +1,7 @@
 """What the catalogue sells, read once a version: every process keeps what it has read, and asks only which version that is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -36,11 +37,23 @@ AS_OF = (
 _MOST = 100
 """editions times currencies kept: the prices of orders that wait are those of earlier versions"""
 
-_read: dict[tuple[Edition, str], Mapping[str, Offer]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """Everything that is sold in one currency, with what it is called."""
+
+    offers: Mapping[str, Offer]
+    """by product"""
+    products: Mapping[str, str]
+    """code -> name"""
+    tiers: Mapping[tuple[str, str], str]
+    """(product, tier) -> name"""
 
 
-def offers(session: Session, edition: Edition, currency: str) -> Mapping[str, Offer]:
-    """By product."""
+_read: dict[tuple[Edition, str], Sold] = {}
+
+
+def sold(session: Session, edition: Edition, currency: str) -> Sold:
     found = _read.get((edition, currency))
     if found is None:
         found = _ask(session, edition, currency)
@@ -50,15 +63,20 @@ def offers(session: Session, edition: Edition, currency: str) -> Mapping[str, Of
     return found
 
 
-def _ask(session: Session, edition: Edition, currency: str) -> dict[str, Offer]:
-    products = session.execute(select(Product.code, Product.trial_days)).all()
-    ranks: dict[str, dict[str, int]] = {code: {} for code, _ in products}
-    prices: dict[str, dict[tuple[str, Interval], int]] = {code: {} for code, _ in products}
-    for product, tier, rank in session.execute(select(Tier.product_code, Tier.code, Tier.rank)):
+def _ask(session: Session, edition: Edition, currency: str) -> Sold:
+    products = session.execute(select(Product.code, Product.name, Product.trial_days)).all()
+    tiers = session.execute(select(Tier.product_code, Tier.code, Tier.name, Tier.rank)).all()
+    ranks: dict[str, dict[str, int]] = {code: {} for code, _, _ in products}
+    prices: dict[str, dict[tuple[str, Interval], int]] = {code: {} for code, _, _ in products}
+    for product, tier, _, rank in tiers:
         ranks[product][tier] = rank
     counted = select(Price.product_code, Price.tier_code, Price.interval, Price.unit_minor).where(
         Price.version_id == edition.in_force, Price.currency == currency
     )
     for product, tier, interval, unit_minor in session.execute(counted):
         prices[product][tier, interval] = unit_minor
-    return {code: Offer(ranks[code], prices[code], trial_days) for code, trial_days in products}
+    return Sold(
+        offers={code: Offer(ranks[code], prices[code], trial_days) for code, _, trial_days in products},
+        products={code: name for code, name, _ in products},
+        tiers={(product, tier): name for product, tier, name, _ in tiers},
+    )

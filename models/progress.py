@@ -278,6 +278,8 @@ def reserve_balance(session: Session, order: Order, step: Step) -> None:
 
 def reserved(session: Session, order: Order) -> int:
     """What this revision of the order has set aside and not given back, minor units."""
+    if not order.balance_used_minor:
+        return 0
     causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
     return -sum(minor for (minor,) in _SET_ASIDE.all(session, causes))
 

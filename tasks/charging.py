@@ -5,11 +5,11 @@ sees to it); a declined, cancelled or void one is over, and the next is a new nu
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Uuid, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -48,21 +48,36 @@ class Plan:
     request: ChargeRequest
 
 
-_LIVE = Prepared[ChargeAttempt](
-    select(ChargeAttempt).where(
-        ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER)
-    ),
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an order stands with the provider before it is asked anything."""
+
+    attempt: ChargeAttempt | None
+    """the one that has taken, or may yet take, the money"""
+    method: PaymentMethod | None
+    """the attempt's; where there is none, the one that a new attempt would go to"""
+    customer_ref: str | None
+
+
+_IS_LIVE = (ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER))
+_LIVE = Prepared[ChargeAttempt](select(ChargeAttempt).where(*_IS_LIVE), ChargeAttempt)
+_GOES_TO = case(
+    (ChargeAttempt.order_id.is_not(None), PaymentMethod.id == ChargeAttempt.payment_method_id),
+    else_=PaymentMethod.status == PaymentMethodStatus.USABLE,
+)
+_STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None](
+    select(ChargeAttempt, PaymentMethod, Account.customer_ref)
+    .select_from(Account)
+    .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
+    .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))
+    .where(Account.id == bindparam("account")),
     ChargeAttempt,
+    PaymentMethod,
 )
 _ASKED = Prepared[()](
     update(ChargeAttempt)
     .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.attempt == bindparam("number"))
     .values(asked_at=bindparam("at"))
-)
-_METHOD = Prepared[str, str | None](
-    select(PaymentMethod.ref, Account.customer_ref)
-    .join(Account, Account.id == PaymentMethod.account_id)
-    .where(PaymentMethod.id == bindparam("method"))
 )
 
 
@@ -71,9 +86,13 @@ def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
     return _LIVE.scalar(session, {"of": order_id})
 
 
-def plan(session: Session, order: Order, attempt: ChargeAttempt) -> Plan:
-    """What to do about an attempt that is not settled."""
-    request = _request(session, order, attempt)
+def standing(session: Session, order: Order) -> Standing:
+    return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
+
+
+def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
+    """What to do about an attempt that is not settled. Raises Misconfigured."""
+    request = _request(order, attempt, standing)
     if order.cancel_requested_at is not None:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
@@ -129,8 +148,7 @@ def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
 
     Should money arrive on it all the same, the webhook finds it and gives it back.
     """
-    lease.still_ours(session, order)
-    _settle(session, attempt, AttemptStatus.VOID)
+    _settle(session, order, attempt, AttemptStatus.VOID)
 
 
 def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
@@ -142,8 +160,6 @@ def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, t
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
     """Write down what the provider says of an attempt, with all that follows for the order. Raises LeaseLost, Misconfigured."""
-    lease.still_ours(session, order)
-    cancelled = order.cancel_requested_at is not None
     if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
         attempt.amount_minor,
         attempt.currency,
@@ -152,7 +168,8 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
         )
-    _settle(session, attempt, AttemptStatus(charge.status.value), charge)
+    _settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
+    cancelled = order.cancel_requested_at is not None
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, this, cancellation.REASON)
@@ -219,30 +236,56 @@ def _not_taken(
     return Outcome.STOPPED
 
 
-def _settle(session: Session, attempt: ChargeAttempt, status: AttemptStatus, charge: Charge | None = None) -> None:
-    values: dict[str, object] = {"status": status}
-    if charge is not None:
-        values |= {
-            "ref": charge.ref or attempt.ref,
-            "decline_code": charge.decline_code,
-            "action_url": charge.action_url,
-        }
-    if status not in (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING):
-        values["settled_at"] = func.clock_timestamp()
-    where = (ChargeAttempt.order_id == attempt.order_id, ChargeAttempt.attempt == attempt.attempt)
-    session.execute(update(ChargeAttempt).where(*where).values(**values))
+_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
+_SETTLE = Prepared[datetime | None](
+    text("""
+    WITH ours AS (
+        SELECT id, cancel_requested_at FROM orders
+        WHERE id = :order_id AND lease_token = :token AND next_step = :step FOR UPDATE
+    ),
+    settled AS (
+        UPDATE charge_attempts SET
+            status = :status, ref = :ref, decline_code = :decline_code, action_url = :action_url,
+            settled_at = CASE WHEN :is_over THEN clock_timestamp() ELSE settled_at END
+        FROM ours WHERE order_id = id AND attempt = :attempt
+    )
+    SELECT cancel_requested_at FROM ours
+""").bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("is_over", type_=Boolean))
+)
+"""under the order's lock, while our lease is on it, as `lease.still_ours` would make sure beforehand"""
 
 
-def _request(session: Session, order: Order, attempt: ChargeAttempt) -> ChargeRequest:
-    method_ref, customer_ref = _METHOD.one(session, {"method": attempt.payment_method_id})
-    if customer_ref is None:
-        raise Misconfigured(f"payment method {method_ref} belongs to an account that the provider has no customer for")
+def _settle(
+    session: Session, order: Order, attempt: ChargeAttempt, status: AttemptStatus, charge: Charge | None = None
+) -> None:
+    """Write down how the attempt stands, and read what has been asked of the order since. Raises LeaseLost."""
+    asked = {
+        "order_id": order.id,
+        "token": order.lease_token,
+        "step": order.next_step,
+        "attempt": attempt.attempt,
+        "status": status.value,
+        "ref": (charge and charge.ref) or attempt.ref,
+        "decline_code": charge.decline_code if charge else attempt.decline_code,
+        "action_url": charge.action_url if charge else attempt.action_url,
+        "is_over": status not in _UNDER_WAY,
+    }
+    row = _SETTLE.one_or_none(session, asked)
+    if row is None:
+        raise lease.LeaseLost(order.id)
+    set_committed_value(order, "cancel_requested_at", row[0])
+
+
+def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:
+    method, customer_ref = standing.method, standing.customer_ref
+    if method is None or customer_ref is None:
+        raise Misconfigured(f"attempt {attempt.key} is of an account that the provider has no customer for")
     return ChargeRequest(
         order_id=order.id,
         attempt=attempt.attempt,
         key=attempt.key,
         customer_ref=customer_ref,
-        payment_method_ref=method_ref,
+        payment_method_ref=method.ref,
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
         description=f"Order {order.number}",

@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models import in_hand, lease, progress
+from models.accounts import PaymentMethod
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charging, payment_details, vat_check
+from tasks import cancellation, charging, known_as, vat_check
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
@@ -68,22 +69,23 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
 def _plan(session: Session, order: Order) -> Plan | Outcome:
     """The next thing to ask the provider, or what becomes of the order without asking."""
     lease.still_ours(session, order)
-    attempt = charging.live_attempt(session, order.id)
+    standing = charging.standing(session, order)
+    attempt = standing.attempt
     if attempt is None:
         if order.cancel_requested_at is not None:
             progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.REASON)
             return Outcome.STOPPED
-        begun = _begin_payment(session, order)
+        begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun
         attempt = begun
     if attempt.status is AttemptStatus.SUCCEEDED:
         return _already_taken(session, order)
-    return charging.plan(session, order, attempt)
+    known_as.pays_with(order, standing.method)
+    return charging.plan(session, order, attempt, standing)
 
 
-def _begin_payment(session: Session, order: Order) -> ChargeAttempt | Outcome:
-    method = payment_details.usable(session, order.account_id)
+def _begin_payment(session: Session, order: Order, method: PaymentMethod | None) -> ChargeAttempt | Outcome:
     if method is not None and order.due_minor > 0:
         return charging.new_attempt(session, order, method)
     vouched = method is not None or vat_check.accepted(order)

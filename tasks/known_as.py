@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from models import in_hand
 from models.accounts import PaymentMethod
 from models.catalogue import Product, Tier
+from models.offers import Sold
 from models.orders import Order, PricedLine
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
@@ -42,14 +43,31 @@ def names_on(session: Session, order: Order) -> ProductNames:
     return in_hand.once(order, "names", lambda: names(session, in_hand.lines(session, order)))
 
 
+def sold_as(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
+    """The catalogue was read in passing."""
+    codes = {line.product_code for line in lines}
+    products = {code: name for code, name in sold.products.items() if code in codes}
+    tiers = {tier: name for tier, name in sold.tiers.items() if tier[0] in codes}
+    in_hand.keep(order, "names", ProductNames(products, tiers))
+
+
 def card(session: Session, order: Order) -> str | None:
     """The card that was charged, once it was, e.g. `Visa •••• 4242`."""
     return in_hand.once(order, "card", lambda: _card(session, order.id)) if order.payment_kind else None
 
 
+def pays_with(order: Order, method: PaymentMethod | None) -> None:
+    """What the order's documents will say once the charge that is about to be made has succeeded; before, none is made."""
+    in_hand.keep(order, "card", _shown(method.brand, method.last4) if method else None)
+
+
 def _card(session: Session, order_id: UUID) -> str | None:
     found = _CHARGED.one_or_none(session, {"order_id": order_id})
-    return f"{found[0].capitalize()} •••• {found[1]}" if found else None
+    return _shown(*found) if found else None
+
+
+def _shown(brand: str, last4: str) -> str:
+    return f"{brand.capitalize()} •••• {last4}"
 
 
 _CHARGED = Prepared[str, str](

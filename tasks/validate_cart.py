@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from models import in_hand
 from models.orders import Order
 from models.states import Step
-from tasks import quoting, support_case
+from tasks import known_as, quoting, support_case
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
@@ -33,13 +33,13 @@ def validate_cart(order_id: UUID) -> Outcome:
 def _validate(session: Session, order: Order) -> Outcome:
     if stop_if_cancelled(session, order, THIS):
         return Outcome.STOPPED
-    cart = quoting.wishes(in_hand.lines(session, order))
+    lines = in_hand.lines(session, order)
     try:
         found = quoting.check(
             session,
             account_id=order.account_id,
             contact_id=order.contact_id,
-            cart=cart,
+            cart=quoting.wishes(lines),
             as_of=order.as_of,
             priced_at=now(),
         )
@@ -49,4 +49,5 @@ def _validate(session: Session, order: Order) -> Outcome:
         return Outcome.STOPPED
     if found.contact is not None:
         in_hand.met(order, found.account, found.contact)
+    known_as.sold_as(order, lines, found.sold)
     return done(session, order, THIS)
