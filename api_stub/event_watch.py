@@ -17,7 +17,7 @@ from api_stub.timeline import event_view
 from models.orders import OrderEvent
 from tasks.wiring import begin
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 EVERY = 0.3
 """seconds between two rounds"""

@@ -13,7 +13,7 @@ from models.messages import Heartbeat
 from tasks.wiring import begin
 from worker import certificates
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"])
 
 FRESH = timedelta(seconds=60)

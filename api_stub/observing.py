@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_stub.metrics import count_request
 from api_stub.problems import internal
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

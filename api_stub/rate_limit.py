@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from api_stub.problems import Problem
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 PATIENCE = 0.25
 """seconds to wait for Redis"""

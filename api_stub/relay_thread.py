@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class Publisher:

@@ -11,7 +11,7 @@ from api_stub.threads import in_thread
 from tasks import webhooks
 from tasks.errors import Refused
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 

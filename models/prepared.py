@@ -23,7 +23,7 @@ Row = TypeVarTuple("Row")
 _Convert = Callable[[Any], Any]
 
 _PSYCOPG: Final = psycopg(dbapi=psycopg.import_dbapi())  # type: ignore[no-untyped-call]
-_DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
+DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
 _NUMERIC: Final = 1700
 """PostgreSQL's number for that type: SQLAlchemy asks for it before it says that nothing is to be converted"""
 
@@ -74,8 +74,8 @@ class Prepared(Generic[*Row]):
         cursor = connection.connection.cursor()
         try:
             cursor.execute(this.sql, parameters)
-        except _DRIVERS_ERROR as error:
-            raise _as_the_session_says_it(this.sql, error, connection, cursor) from error
+        except DRIVERS_ERROR as error:
+            raise as_the_session_says_it(this.sql, error, connection, cursor) from error
         return cursor
 
     @cached_property
@@ -145,12 +145,12 @@ def _result(kind: TypeEngine[Any]) -> _Convert | None:
     return kind.dialect_impl(_PSYCOPG).result_processor(_PSYCOPG, _NUMERIC)
 
 
-def _as_the_session_says_it(sql: str, error: Any, connection: Connection, cursor: Any) -> DBAPIError:
-    """In SQLAlchemy's own words; a connection that is lost takes the others in the pool along."""
+def as_the_session_says_it(sql: str, error: Any, connection: Connection, cursor: Any = None) -> DBAPIError:
+    """A driver's error in SQLAlchemy's words; a connection that is lost takes the others in the pool along."""
     lost = _PSYCOPG.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[no-untyped-call]
     if lost:
         connection.invalidate(error)
     told = DBAPIError.instance(
-        sql, None, error, _DRIVERS_ERROR, hide_parameters=True, connection_invalidated=lost, dialect=_PSYCOPG
+        sql, None, error, DRIVERS_ERROR, hide_parameters=True, connection_invalidated=lost, dialect=_PSYCOPG
     )
     return cast(DBAPIError, told)

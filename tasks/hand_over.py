@@ -17,7 +17,7 @@ from celery.exceptions import Retry
 
 from models.states import Step
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class Show(Protocol):

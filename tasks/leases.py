@@ -17,7 +17,7 @@ import structlog
 from models import lease as leasing
 from tasks.wiring import begin, policy
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class Keeper:

@@ -30,7 +30,7 @@ from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
 from tasks.wiring import begin, policy
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class Outcome(StrEnum):

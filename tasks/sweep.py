@@ -23,7 +23,7 @@ from models.subscriptions import Subscription
 from tasks import charging, retry_policy
 from tasks.wiring import begin, now, policy
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 BATCH = 200
 BACKLOG = 50

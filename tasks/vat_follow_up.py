@@ -26,7 +26,7 @@ from tasks.failure_points import reach
 from tasks.ports import VatAnswer, VatStatus
 from tasks.wiring import begin, now, policy, vat_registry
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 BATCH = 50
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))

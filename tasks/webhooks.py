@@ -20,7 +20,7 @@ from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class RefundFailed(Exception):

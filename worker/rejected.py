@@ -20,7 +20,7 @@ from models.states import Step
 from tasks.wiring import begin
 from worker import broker
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 LONGEST_BODY = 64 * 1024
 _STEPS = frozenset(step.value for step in Step)
 """their one argument is an order's id"""

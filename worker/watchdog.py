@@ -18,7 +18,7 @@ from kombu.exceptions import OperationalError
 
 from worker.canary import canary
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 EVERY, PATIENCE = 20.0, 70.0
 """seconds between canaries, and without any message until it is the worker that is at fault; a step takes less"""

@@ -2,12 +2,20 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import bindparam, insert, inspect, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    MultipleResultsFound,
+    NoResultFound,
+    OperationalError,
+    PendingRollbackError,
+)
 from sqlalchemy.orm import Session
 
 import models
@@ -134,20 +142,62 @@ def test_a_constraint_speaks_as_it_does_through_the_session(world: World) -> Non
 _ANSWER = Prepared[int](text("SELECT 1"))
 
 
-def test_a_connection_that_is_lost_is_not_used_again(world: World) -> None:
-    def lose_it() -> None:
-        with world.begin() as session:
-            backend = session.scalar(text("SELECT pg_backend_pid()"))
-            with world.begin() as other:
-                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
-            _ANSWER.one(session, {})
+_BACKEND = Prepared[int](text("SELECT pg_backend_pid()"))
 
+
+def _lost(world: World, then: Callable[[Session], object]) -> None:
+    with world.begin() as session:
+        backend = _BACKEND.scalar(session, {})
+        with world.begin() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
+        then(session)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda session: _ANSWER.one(session, {}),
+        lambda session: session.execute(text("SELECT 1")),
+        lambda _: None,
+    ],
+    ids=["in a prepared statement", "in a query", "in the commit"],
+)
+def test_a_connection_that_is_lost_is_not_used_again(world: World, then: Callable[[Session], object]) -> None:
     with pytest.raises(OperationalError) as lost:
-        lose_it()
+        _lost(world, then)
     assert lost.value.connection_invalidated
     for _ in range(3):
         with world.begin() as session:
             assert _ANSWER.scalar(session, {}) == 1
+
+
+def test_nobody_goes_on_in_a_transaction_whose_connection_is_lost(world: World) -> None:
+    """What it had done is undone; on a new connection the rest alone would be committed."""
+
+    def go_on(session: Session) -> None:
+        with suppress(OperationalError):
+            _ANSWER.one(session, {})
+        _ADD.run(session, _PEN)
+
+    with pytest.raises(PendingRollbackError):
+        _lost(world, go_on)
+    with world.begin() as session:
+        assert session.get(Product, "pen") is None
+
+
+@pytest.mark.parametrize("queried", [False, True], ids=["prepared alone", "after a query"])
+def test_a_savepoint_holds_for_prepared_statements(world: World, *, queried: bool) -> None:
+    with world.begin() as session:
+        if queried:
+            session.execute(text("SELECT 1"))
+        _ANSWER.one(session, {})
+        with suppress(ZeroDivisionError), session.begin_nested():
+            _ADD.run(session, _PEN)
+            raise ZeroDivisionError
+        _ADD.run(session, {**_PEN, "code": "ink"})
+    with world.begin() as session:
+        assert session.get(Product, "pen") is None
+        assert session.get(Product, "ink") is not None
 
 
 def test_rows_are_counted(world: World, session: Session) -> None:
