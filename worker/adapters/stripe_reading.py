@@ -1,5 +1,7 @@
 """Stripe's objects as the pipeline's values."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import stripe
@@ -59,10 +61,10 @@ def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
     )
 
 
-def intent_of(event: stripe.Event) -> str | None:
-    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute."""
-    subject = event.data.object
-    ref = getattr(subject, "id" if getattr(subject, "object", "") == "payment_intent" else "payment_intent", None)
+def intent_of(event: Mapping[str, Any]) -> str | None:
+    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute. Raises KeyError, AttributeError: no event."""
+    subject = event["data"]["object"]
+    ref = subject.get("id" if subject.get("object") == "payment_intent" else "payment_intent")
     return ref if isinstance(ref, str) else None
 
 
