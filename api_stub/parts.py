@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from api_stub.rate_limit import RateLimit
+from worker import heap
 from worker.logs import set_up_logging
 from worker.relay import publish_pending
 from worker.settings import settings
@@ -32,6 +33,7 @@ def from_settings() -> Parts:
     plug_in_from_settings()
     import_module("worker.app")  # becomes the app that messages go out by; it reads the settings while it is imported
     broker = chosen.broker_url.get_secret_value()
+    heap.settle()
     return Parts(
         rate_limit=RateLimit(chosen.api_rate_limit, broker),
         publish=publish_pending,

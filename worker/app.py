@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery, signals
 
 from tasks import housekeeping, pipeline, sweep, webhooks
-from worker import broker, canary, relay
+from worker import broker, canary, heap, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
 
@@ -33,6 +33,7 @@ def _plug_in(**_: Any) -> None:
         "worker.watchdog",
     ):  # connect to Celery's signals; only workers have its modules loaded
         import_module(module)
+    heap.settle()
 
 
 __all__ = ["app", "canary", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]
