@@ -1,12 +1,13 @@
 """What a piece of code says to PostgreSQL, written down with its transactions, to be said again about other rows."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
+from psycopg import Cursor
 from psycopg.types.json import Json, Jsonb
 from sqlalchemy import Engine, event
 
@@ -27,20 +28,43 @@ def record(engine: Engine) -> Iterator[list[Transaction]]:
     transactions: list[Transaction] = []
     current: Transaction = []
 
+    def say(statement: Any, parameters: Any) -> None:
+        current.append((str(statement), {name: _portable(value) for name, value in (parameters or {}).items()}))
+
+    class Overheard(Cursor[Any]):
+        """Prepared statements pass by SQLAlchemy, not by the driver."""
+
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+            say(query, params)
+            return super().execute(query, params, **options)
+
+        def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+            for each in params_seq:
+                say(query, each)
+            super().executemany(query, params_seq, **options)
+
+    def taken(connection: Any, *_: Any) -> None:
+        connection.cursor_factory = Overheard
+
+    def given_back(connection: Any, *_: Any) -> None:
+        if connection is not None:
+            connection.cursor_factory = Cursor
+
     def begun(_: Any) -> None:
         current.clear()
-
-    def said(*arguments: Any) -> None:
-        _, _, statement, parameters, _, executemany = arguments
-        for each in parameters if executemany else [parameters]:
-            current.append((statement, {name: _portable(value) for name, value in each.items()}))
 
     def committed(_: Any) -> None:
         if current:
             transactions.append(list(current))
         current.clear()
 
-    listeners = {"begin": begun, "before_cursor_execute": said, "commit": committed, "rollback": begun}
+    listeners: dict[str, Callable[..., Any]] = {
+        "checkout": taken,
+        "checkin": given_back,
+        "begin": begun,
+        "commit": committed,
+        "rollback": begun,
+    }
     for name, listener in listeners.items():
         event.listen(engine, name, listener)
     try:

@@ -1,8 +1,9 @@
 """Statements of every order's way: put together by SQLAlchemy once, and sent straight through the driver from then on.
 
-What SQLAlchemy does anew at each execution takes twice as long as sending (docs/performance.md). Here it is done when the module is
-read: the text, who converts which parameter, what becomes of a row. The transaction remains the session's, and an error is the one
-that the session would have raised.
+What SQLAlchemy does anew at each execution takes as long as sending does (docs/performance.md). Here it is done at the first use:
+the text, who converts which parameter, what becomes of a row. All else stays as it is with the session: its transaction and
+savepoints, what it has to write is written first, and a driver's error is raised as SQLAlchemy's. Two things differ: objects are
+detached (what is set on them is not written, relationships raise), and an object is new each time it is read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ Row = TypeVarTuple("Row")
 _Convert = Callable[[Any], Any]
 
 _PSYCOPG: Final = psycopg(dbapi=psycopg.import_dbapi())  # type: ignore[no-untyped-call]
-DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
+_DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
 _NUMERIC: Final = 1700
 """PostgreSQL's number for that type: SQLAlchemy asks for it before it says that nothing is to be converted"""
 
@@ -31,8 +32,8 @@ _NUMERIC: Final = 1700
 class Prepared(Generic[*Row]):
     """`Prepared[Order, int](statement, Order)`: each of its rows is an order and a number.
 
-    Parameters are the statement's own `bindparam`s. `entities`: what a row begins with; single columns follow. An object that
-    comes of it is loaded, yet does not join the session: what is set on it later is not written.
+    Parameters are the statement's own `bindparam`s, all of which must be given. `entities`: what a row begins with; single columns
+    follow.
     """
 
     def __init__(self, statement: Executable, *entities: type[Base]) -> None:
@@ -40,7 +41,7 @@ class Prepared(Generic[*Row]):
         self._entities = entities
 
     def all(self, session: Session, asked: Mapping[str, Any]) -> list[tuple[*Row]]:
-        rows: list[Any] = self._send(session, asked).fetchall()
+        rows: list[Any] = self._send(session, asked, lambda cursor: cursor.fetchall())
         made = self._translated.made
         return [made(row) for row in rows] if made else rows
 
@@ -63,20 +64,21 @@ class Prepared(Generic[*Row]):
 
     def run(self, session: Session, asked: Mapping[str, Any]) -> None:
         """For a statement whose rows nobody asks for."""
-        self._send(session, asked)
+        self._send(session, asked, lambda _: None)
 
-    def _send(self, session: Session, asked: Mapping[str, Any]) -> Any:
+    def _send(self, session: Session, asked: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
         this = self._translated
         parameters = {**this.fixed, **asked}
         for name, convert in this.binds:
             parameters[name] = convert(parameters[name])
+        session.flush()
         connection = session.connection()
-        cursor = connection.connection.cursor()
         try:
+            cursor = connection.connection.cursor()
             cursor.execute(this.sql, parameters)
-        except DRIVERS_ERROR as error:
-            raise as_the_session_says_it(this.sql, error, connection, cursor) from error
-        return cursor
+            return fetch(cursor)
+        except _DRIVERS_ERROR as error:
+            raise _as_sqlalchemy_says_it(this.sql, error, connection) from error
 
     @cached_property
     def _translated(self) -> "_Translated":
@@ -87,7 +89,7 @@ class Prepared(Generic[*Row]):
 class _Translated:
     """A statement as the driver takes it.
 
-    fixed: parameters that the statement brings along. binds: who converts which parameter. made: what becomes of a row, None
+    fixed: parameters that the statement brings along itself. binds: who converts which parameter. made: what becomes of a row, None
     where it stays as the driver gives it.
     """
 
@@ -96,8 +98,8 @@ class _Translated:
         if compiled.prefetch or compiled.post_compile_params:
             raise TypeError(f"a default made in Python, or a list after IN, is another statement each time: {compiled}")
         self.sql = str(compiled)
-        self.fixed: dict[str, Any] = dict(compiled.params)
-        binds = {name: _bind(bound.type) for bound, name in compiled.bind_names.items() if name in self.fixed}
+        self.fixed = {name: bound.value for bound, name in compiled.bind_names.items() if not bound.required}
+        binds = {name: _bind(bound.type) for bound, name in compiled.bind_names.items()}
         self.binds = [(name, convert) for name, convert in binds.items() if convert]
         self._entities = [_Entity(inspect(entity)) for entity in entities]
         self._width = sum(entity.width for entity in self._entities)
@@ -115,10 +117,10 @@ class _Translated:
 
 
 class _Entity:
-    """Makes an entity's objects as a query would."""
+    """Makes an entity's objects as a query would that then lets go of them."""
 
     def __init__(self, mapper: Mapper[Any]) -> None:
-        self._manager = mapper.class_manager
+        self._mapper, self._manager = mapper, mapper.class_manager
         self._names = [mapper.get_property_by_column(column).key for column in mapper.columns]
         converts = [(name, _result(column.type)) for name, column in zip(self._names, mapper.columns, strict=True)]
         self._converts = [(name, convert) for name, convert in converts if convert]
@@ -134,6 +136,7 @@ class _Entity:
         state.update(zip(self._names, values, strict=True))
         for name, convert in self._converts:
             state[name] = convert(state[name])
+        inspect(loaded).key = self._mapper.identity_key_from_primary_key(tuple(values[at] for at in self._key))
         return loaded
 
 
@@ -145,12 +148,12 @@ def _result(kind: TypeEngine[Any]) -> _Convert | None:
     return kind.dialect_impl(_PSYCOPG).result_processor(_PSYCOPG, _NUMERIC)
 
 
-def as_the_session_says_it(sql: str, error: Any, connection: Connection, cursor: Any = None) -> DBAPIError:
-    """A driver's error in SQLAlchemy's words; a connection that is lost takes the others in the pool along."""
-    lost = _PSYCOPG.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[no-untyped-call]
-    if lost:
-        connection.invalidate(error)
-    told = DBAPIError.instance(
-        sql, None, error, DRIVERS_ERROR, hide_parameters=True, connection_invalidated=lost, dialect=_PSYCOPG
-    )
+def _as_sqlalchemy_says_it(sql: str, error: Any, connection: Connection) -> DBAPIError:
+    """A driver's error as SQLAlchemy's. A lost connection it finds out by itself, and drops it from the pool with all others there."""
+    if _PSYCOPG.is_disconnect(error, connection.connection.dbapi_connection, None):  # type: ignore[no-untyped-call]
+        try:
+            connection.exec_driver_sql("SELECT 1")
+        except DBAPIError as lost:
+            return lost
+    told = DBAPIError.instance(sql, None, error, _DRIVERS_ERROR, hide_parameters=True, dialect=_PSYCOPG)
     return cast(DBAPIError, told)

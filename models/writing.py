@@ -1,4 +1,4 @@
-"""A row written at once, by an INSERT that is built once for its table.
+"""A row written at once, by an INSERT that is built once for its table and the columns that are given.
 
 The session's unit of work, which would find out by itself what to write when and in which order, takes as long again as the
 statement. Where that is plain to see, this says it.

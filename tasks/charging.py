@@ -87,6 +87,7 @@ def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
 
 
 def standing(session: Session, order: Order) -> Standing:
+    """Read it; under the order's lock, or it may be another a moment later."""
     return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
 
 

@@ -57,7 +57,7 @@ def card(session: Session, order: Order) -> str | None:
 
 
 def pays_with(order: Order, method: PaymentMethod | None) -> None:
-    """What the order's documents will say once the charge that is about to be made has succeeded; before, none is made."""
+    """The card of the order's live attempt, read in passing; documents name it once the charge has succeeded, before there are none."""
     in_hand.keep(order, "card", _shown(method.brand, method.last4) if method else None)
 
 

@@ -32,18 +32,11 @@ def install(hand_aside: HandAside | None = None) -> None:
 
 
 class Client(Redis):
-    """A client that waits at the queues: what cannot be read counts as nothing received.
-
-    Kombu notes in two commands that a message is held, and in two that it is not. They are sent together, yet not in MULTI and
-    EXEC, whose answers take as long again: should a connection break between the two, the sweep finds the message's order.
-    """
+    """A client that waits at the queues: what cannot be read counts as nothing received."""
 
     def __init__(self, *, read: Callable[[bytes], None], **options: Any) -> None:
         super().__init__(**options)
         self._read = read
-
-    def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> Any:
-        return super().pipeline(transaction, shard_hint)
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         received = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]

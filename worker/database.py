@@ -4,17 +4,15 @@ import os
 from select import POLLIN, poll
 from time import monotonic
 from types import TracebackType
-from typing import Any
 
 from psycopg import OperationalError
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter, DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError, PendingRollbackError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
-from models.prepared import DRIVERS_ERROR, as_the_session_says_it
 from worker.settings import Settings
 
 
@@ -80,51 +78,7 @@ class Transactions:
         self._engine = engine
 
     def __call__(self) -> "Transaction":
-        return Transaction(_Session(self._engine))
-
-
-class _Session(Session):
-    """A session that gives its connection away without keeping a transaction of its own on it, until a query asks for one.
-
-    Most transactions of an order's way are prepared statements only; what SQLAlchemy keeps of a transaction takes as long as one.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(expire_on_commit=False)
-        self._engine = engine
-        self._connection: Connection | None = None
-
-    def get_bind(self, *_: object, **__: object) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        if self._connection.invalidated:
-            raise PendingRollbackError("the connection was lost, and with it what this transaction had done")
-        return self._connection
-
-    def connection(
-        self, bind_arguments: Any = None, execution_options: CoreExecuteOptionsParameter | None = None
-    ) -> Connection:
-        if self.in_transaction():
-            return super().connection(bind_arguments, execution_options)
-        return self.get_bind()
-
-    def commit(self) -> None:
-        if self.in_transaction():
-            super().commit()
-        elif self._connection is not None:
-            connection = self.get_bind()
-            try:
-                connection.connection.commit()
-            except DRIVERS_ERROR as error:
-                raise as_the_session_says_it("COMMIT", error, connection) from error
-
-    def close(self) -> None:
-        """What is not committed is rolled back."""
-        try:
-            super().close()
-        finally:
-            if self._connection is not None:
-                self._connection.close()
+        return Transaction(Session(self._engine, expire_on_commit=False))
 
 
 class Transaction:
@@ -145,4 +99,4 @@ class Transaction:
             if kind is None:
                 self._session.commit()
         finally:
-            self._session.close()
+            self._session.close()  # what is not committed is rolled back

@@ -1,7 +1,7 @@
 """What a process has made by the time it is set up is there to stay: the garbage collector need not look through it again.
 
 A full collection stops every thread of a process while it goes through all that was ever loaded, with our libraries a tenth of a
-second, and more while others want the processor. The slowest answers of a sale came a sixth sooner without (docs/performance.md).
+second, and more while others want the processor. The slowest answers of a sale came a sixth sooner without.
 """
 
 import gc

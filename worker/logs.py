@@ -15,39 +15,26 @@ def _advise(_: object, __: str, entry: structlog.typing.EventDict) -> structlog.
     return entry
 
 
-_TOLD: list[structlog.typing.Processor] = [
+_SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
-    structlog.processors.add_log_level,
+    structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     _advise,
 ]
-_AS_JSON = structlog.processors.JSONRenderer()
-
-
-class _Writer(structlog.WriteLogger):
-    def __init__(self, name: str) -> None:
-        super().__init__(sys.stderr)
-        self.name = name
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """For our own lines, which structlog writes by itself, and for libraries that use `logging`: both look the same.
-
-    By way of `logging` a line of ours would take three times as long, and an order writes eight.
-    """
-    structlog.configure(
-        processors=[*_TOLD, _AS_JSON],
-        logger_factory=_Writer,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
+    """For structlog and for libraries that use `logging`; both end in the same lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_TOLD,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _AS_JSON],
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
         )
     )
     root = logging.getLogger()
@@ -63,3 +50,9 @@ def set_up_logging(level: int = logging.INFO) -> None:
         "celery.beat",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

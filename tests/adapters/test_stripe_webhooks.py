@@ -50,6 +50,7 @@ def test_a_signed_event_is_believed(payments: StripePayments, age: int) -> None:
         ("{}", signed("{}")),
         ("not json", signed("not json")),
         (NUL := EVENT.replace("evt_1", "evt_\\u0000"), signed(NUL)),
+        (THIN := EVENT.replace('"object": "event"', '"object": "v2.core.event"'), signed(THIN)),
         (LONG := EVENT.replace("evt_1", "evt_" + 300 * "1"), signed(LONG)),
     ],
     ids=[
@@ -64,12 +65,20 @@ def test_a_signed_event_is_believed(payments: StripePayments, age: int) -> None:
         "no event",
         "no json",
         "an id with a NUL",
+        "thin",
         "an id without end",
     ],
 )
 def test_anything_else_is_refused(payments: StripePayments, payload: str, signature: str) -> None:
     with pytest.raises(Refused):
         payments.read_webhook(payload=payload.encode(), signature=signature)
+
+
+@pytest.mark.parametrize("subject", ["null", "[]", '"pi_1"'])
+def test_an_event_about_nothing_we_know_is_believed(payments: StripePayments, subject: str) -> None:
+    payload = json.dumps({**json.loads(EVENT), "data": {"object": json.loads(subject)}})
+    event = payments.read_webhook(payload=payload.encode(), signature=signed(payload))
+    assert (event.id, event.charge_ref) == ("evt_1", None)
 
 
 def test_bytes_that_are_no_text_are_refused(payments: StripePayments) -> None:

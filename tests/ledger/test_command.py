@@ -1,11 +1,13 @@
 """`prorata ledger`: what a person sees, what a program reads, and the exit status."""
 
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from tasks.ledger_check import books
 from tests.support.world import World, change, purchase
 from worker.commands import ledger
 
@@ -52,3 +54,16 @@ def test_show_lists_every_movement_of_an_account(world: World) -> None:
     assert (movement["amount_minor"], movement["balance_minor"]) == (47_60, 47_60)
     assert movement["cause"] == f"order:{order.id}:credit"
     assert "47.60" in CliRunner().invoke(ledger.ledger, ["show", str(ada.account_id)]).stdout
+
+
+def test_books_are_read_as_of_one_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that is bought between two of its queries is not half there."""
+    ada, read = world.customer(), books._read_orders
+
+    def meanwhile(*arguments: Any) -> Any:
+        world.buy(ada, purchase("desk", seats=10))
+        return read(*arguments)
+
+    monkeypatch.setattr(books, "_read_orders", meanwhile)
+    said = CliRunner().invoke(ledger.ledger, ["verify"])
+    assert (said.exit_code, said.exception) == (0, None)

@@ -1,22 +1,28 @@
-"""A prepared statement gives what the session itself would give: the same objects, the same errors, the same transaction."""
+"""A prepared statement does what the session itself would: the same values, the same errors, the same transaction."""
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import bindparam, insert, inspect, select, text
+from sqlalchemy import bindparam, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import (
+    DataError,
     DBAPIError,
     IntegrityError,
+    InvalidRequestError,
     MultipleResultsFound,
     NoResultFound,
     OperationalError,
     PendingRollbackError,
+    ProgrammingError,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 import models
 import tasks
@@ -46,6 +52,9 @@ def session(world: World) -> Iterator[Session]:
         yield session
 
 
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
+
 def everywhere() -> dict[str, Prepared[object]]:
     """Every prepared statement of the house, by where it stands."""
     names = [
@@ -69,7 +78,7 @@ def test_every_prepared_statement_is_one_that_postgresql_takes(session: Session)
     refused = {}
     for name, statement in found.items():
         sql = statement._translated.sql
-        numbers = {parameter: f"${at}" for at, parameter in enumerate(statement._translated.fixed, start=1)}
+        numbers = {parameter: f"${at}" for at, parameter in enumerate(dict.fromkeys(_PARAMETER.findall(sql)), start=1)}
         with session.begin_nested() as attempt:
             try:
                 session.connection().exec_driver_sql(f"PREPARE trial AS {sql % numbers}")
@@ -102,6 +111,34 @@ def test_what_an_outer_join_does_not_find_is_none(world: World, ada: Customer, s
     rows = Prepared[Account, ChargeAttempt | None](query.where(Account.id == ada.account_id), Account, ChargeAttempt)
     account, attempt = rows.one(session, {"order": uuid4()})
     assert (account.id, attempt) == (ada.account_id, None)
+
+
+def test_an_object_does_not_pretend_to_know_its_relations(world: World, ada: Customer, session: Session) -> None:
+    order_id = world.place(ada, purchase())
+    query = select(Order).where(Order.id == bindparam("id"))
+    order = Prepared[Order](query, Order).scalar(session, {"id": order_id})
+    assert order is not None
+    assert inspect(order).detached
+    with pytest.raises((InvalidRequestError, DetachedInstanceError)):
+        len(order.lines)
+
+
+def test_what_the_session_has_to_write_is_written_first(world: World, session: Session) -> None:
+    session.add(Product(**_PEN))
+    name = Prepared[str](select(Product.name).where(Product.code == bindparam("code")))
+    assert name.scalar(session, {"code": "pen"}) == "Pen"
+
+
+@pytest.mark.parametrize("given", [{"code": "pen", "name": "Pen"}, {"code": "pen", "name": "Pen", "trail_days": 14}])
+def test_every_parameter_must_be_given(session: Session, given: dict[str, object]) -> None:
+    with pytest.raises(ProgrammingError, match="parameter missing"):
+        _ADD.run(session, given)
+
+
+def test_an_answer_that_cannot_be_read_is_sqlalchemys_error(session: Session) -> None:
+    """Beyond the years that Python knows."""
+    with pytest.raises(DataError):
+        Prepared[datetime](text("SELECT 'infinity'::timestamptz")).all(session, {})
 
 
 def test_what_is_set_on_an_object_is_not_written(world: World, ada: Customer) -> None:
@@ -169,6 +206,26 @@ def test_a_connection_that_is_lost_is_not_used_again(world: World, then: Callabl
     for _ in range(3):
         with world.begin() as session:
             assert _ANSWER.scalar(session, {}) == 1
+
+
+def test_with_one_connection_lost_the_pool_is_done_with_all(world: World, world_database_url: str) -> None:
+    """Or each of them would fail somebody, after a network failure by a time limit each."""
+    engine = create_engine(world_database_url, pool_size=4)
+    sessions = [Session(engine) for _ in range(4)]
+    backends = [_BACKEND.one(session, {})[0] for session in sessions]
+    for session in sessions:
+        session.close()
+    with world.begin() as session:
+        session.execute(text("SELECT pg_terminate_backend(pid) FROM unnest(:pids) AS pid"), {"pids": backends})
+    failures = 0
+    for _ in range(6):
+        try:
+            with Session(engine) as session:
+                _ANSWER.one(session, {})
+        except OperationalError:
+            failures += 1
+    engine.dispose()
+    assert failures == 1
 
 
 def test_nobody_goes_on_in_a_transaction_whose_connection_is_lost(world: World) -> None:

@@ -167,6 +167,8 @@ class StripePayments:
                 payload
             )  # three fields are needed of it: objects of the library's would cost as much again
             told = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
+            if event.get("object") == "v2.core.event":
+                raise ValueError("a thin event, which is for another kind of endpoint")
             if not all(_is_name(text) for text in (told.id, told.type, told.charge_ref or "")):
                 raise ValueError("no id or type of an event looks like this")
             return told

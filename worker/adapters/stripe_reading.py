@@ -62,8 +62,10 @@ def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
 
 
 def intent_of(event: Mapping[str, Any]) -> str | None:
-    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute. Raises KeyError, AttributeError: no event."""
+    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute. Raises KeyError, TypeError: it is no event."""
     subject = event["data"]["object"]
+    if not isinstance(subject, Mapping):
+        return None
     ref = subject.get("id" if subject.get("object") == "payment_intent" else "payment_intent")
     return ref if isinstance(ref, str) else None
 
