@@ -27,7 +27,7 @@ class Pool(StrEnum):
 
 
 WORKERS = {
-    Worker.ALL: ("orders,payments,mail,upkeep", Pool.THREADS, 16),
+    Worker.ALL: ("orders,payments,mail,upkeep", Pool.THREADS, 24),
     Worker.ORDERS: ("orders,upkeep", Pool.PREFORK, 2),
     Worker.PAYMENTS: ("payments", Pool.THREADS, 16),
     Worker.MAIL: ("mail", Pool.THREADS, 8),
