@@ -32,7 +32,7 @@ def record(engine: Engine) -> Iterator[list[Transaction]]:
         current.append((str(statement), {name: _portable(value) for name, value in (parameters or {}).items()}))
 
     class Overheard(Cursor[Any]):
-        """Prepared statements pass by SQLAlchemy, not by the driver."""
+        """Here everything comes by: prepared statements do not go through SQLAlchemy (`models.prepared`)."""
 
         def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
             say(query, params)

@@ -31,9 +31,8 @@ def activate_subscription(order_id: UUID) -> Outcome:
 
 
 def _activate(session: Session, order: Order) -> Outcome:
-    lease.still_ours(
-        session, order
-    )  # a cancellation may have come since the step before; from here on it comes too late
+    # A cancellation may have come since the step before; from here on it comes too late.
+    lease.still_ours(session, order)
     if order.cancel_requested_at is not None:
         return charging.turn_back(session, order, THIS, cancellation.REASON)
     lines = in_hand.lines(session, order)

@@ -11,15 +11,17 @@ from benchmarks.contestants import prorata
 from benchmarks.scenarios.scenario import Findings, Place, Scenario
 from benchmarks.scenarios.slow_payments import LATENCY, bank_takes
 from benchmarks.turn import Size
-from worker.commands.process import Worker, worker_command
+from worker.commands.process import WORKERS, Worker, worker_command
 
+*_, USUAL = WORKERS[Worker.ALL]
+"""threads"""
 FEW = 3
-"""threads: with banks that slow, orders wait for a thread long before anything waits for a processor"""
+"""with banks that slow, orders wait for a thread long before anything waits for a processor"""
 
 
 def run(place: Place, orders: int) -> Findings:
     rows, ratios = {}, {}
-    for limit, (threads, seconds) in {"processors": (16, 0.0), "bank": (FEW, LATENCY)}.items():
+    for limit, (threads, seconds) in {"processors": (USUAL, 0.0), "bank": (FEW, LATENCY)}.items():
         measured = {}
         for number in (1, 2):
             case = f"{number} x {threads} threads, {limit}"

@@ -12,7 +12,7 @@ from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import failure_points, posting, wiring
 from tests.steps.test_crashes import Died, die_once_at, places
-from tests.support.in_one_process import Events, Messages, delivered, told
+from tests.support.in_one_process import Events, Messages, delivered, just_before, told
 from tests.support.world import World, purchase, trial
 from worker.database import Transactions
 
@@ -38,12 +38,7 @@ def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothe
     ada = world.customer()
     order_id = world.place(ada, purchase())
 
-    def stalls(place: str, _: str) -> None:
-        if place == f"{step}.delivered":
-            failure_points.arm(None)
-            world.go_on(order_id)
-
-    failure_points.arm(stalls)
+    just_before(step, lambda: world.go_on(order_id))
     delivered(order_id, Step.VALIDATE_CART)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
@@ -59,13 +54,11 @@ def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_
     order_id = world.place(ada, purchase())
     before = FORWARD[FORWARD.index(step) - 1]
 
-    def forgets(place: str, _: str) -> None:
-        if place == f"{step}.delivered":
-            failure_points.arm(None)
-            with world.begin() as session:
-                session.execute(update(Order).where(Order.id == order_id).values(next_step=before))
+    def forget() -> None:
+        with world.begin() as session:
+            session.execute(update(Order).where(Order.id == order_id).values(next_step=before))
 
-    failure_points.arm(forgets)
+    just_before(step, forget)
     delivered(order_id, Step.VALIDATE_CART)
     assert (world.order(order_id).status, world.order(order_id).next_step) == (OrderStatus.OPEN, before)
     assert f"{step}.done" not in world.timeline(order_id)
@@ -81,13 +74,10 @@ def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
     ada = world.customer()
     order_id = world.place(ada, purchase())
 
-    def cancels(place: str, _: str) -> None:
-        if place == f"{step}.delivered":
-            failure_points.arm(None)
-            assert world.cancel(order_id) is OrderStatus.OPEN
-
-    failure_points.arm(cancels)
+    found: list[OrderStatus] = []
+    just_before(step, lambda: found.append(world.cancel(order_id)))
     delivered(order_id, Step.VALIDATE_CART)
+    assert found == [OrderStatus.OPEN]
     ended = world.run(order_id).status
     assert ended is (OrderStatus.REFUNDED if step is Step.ACTIVATE_SUBSCRIPTION else OrderStatus.CANCELLED)
     assert sum(world.charged(ada)) == sum(world.given_back(ada))

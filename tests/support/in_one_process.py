@@ -1,13 +1,14 @@
 """An order's steps in one process, as a worker with threads does them: what is shown, what is published, what is delivered."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from celery import Task, current_app
 
 from models.states import Step
-from tasks import hand_over
+from tasks import failure_points, hand_over
 from tasks.pipeline import TASKS
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -39,3 +40,14 @@ def delivered(order_id: UUID, step: Step) -> str:
 def told(events: Events, kind: str) -> list[str]:
     names = {fields["uuid"]: fields["name"] for event, fields in events if event == "task-received"}
     return [names[fields["uuid"]] for event, fields in events if event == kind]
+
+
+def just_before(step: Step, happens: Callable[[], object]) -> None:
+    """Once, when the process is about to do `step`."""
+
+    def watch(place: str, _: str) -> None:
+        if place == f"{step}.delivered":
+            failure_points.arm(None)
+            happens()
+
+    failure_points.arm(watch)
