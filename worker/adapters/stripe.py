@@ -163,9 +163,7 @@ class StripePayments:
             stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, self._webhook_tolerance)
             if _signed_at(signature) > time.time() + self._webhook_tolerance:  # the library looks at the past alone
                 raise Refused("the webhook was signed in the future", code="signature")
-            event = json.loads(
-                payload
-            )  # three fields are needed of it: objects of the library's would cost as much again
+            event = json.loads(payload)  # three fields of it are needed, the library's objects cost as much again
             told = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
             if event.get("object") == "v2.core.event":
                 raise ValueError("a thin event, which is for another kind of endpoint")
