@@ -44,7 +44,11 @@ _CLAIM = Prepared[Order](
         Order.id == bindparam("order_id"),
         Order.status == OrderStatus.OPEN,
         Order.next_step == bindparam("turn_of", type_=Order.next_step.type),
-        or_(Order.lease_until.is_(None), Order.lease_until < func.clock_timestamp()),
+        or_(
+            Order.lease_until.is_(None),
+            Order.lease_until < func.clock_timestamp(),
+            Order.lease_token == bindparam("held", type_=Uuid),
+        ),
         or_(Order.next_attempt_at.is_(None), Order.next_attempt_at <= func.clock_timestamp()),
     )
     .values(
@@ -69,9 +73,14 @@ _LOCK_IF_OURS = Prepared[datetime | None](
 )
 
 
-def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta) -> Order | None:
-    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`)."""
-    asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease}
+def claim(
+    session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None
+) -> Order | None:
+    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`).
+
+    held: the token of a lease of our own.
+    """
+    asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
     return _CLAIM.scalar(session, asked)
 
 

@@ -3,7 +3,7 @@
 Each of an order's six steps ends here, hence one round trip in place of three to five, and SQL that is built once
 (docs/performance.md has what that is worth). Nothing is written unless it is still the step's turn and our lease is on the order.
 
-The transaction that this ends is committed without waiting for the disk. Should PostgreSQL crash in the next half second, the order
+The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should PostgreSQL crash in the next half second, the order
 stands where it stood before, and the step is done again, as every step may be. What must not be lost is committed the usual way,
 which takes along all that was committed before: an order placed, a charge's key, a letter's beginning and its end, a notification.
 """
@@ -34,7 +34,10 @@ _RECORDED = """
 """
 
 _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_step = :step"
-_NEED_NOT_WAIT = "set_config('synchronous_commit', 'off', true)"
+_NEED_NOT_WAIT = "CASE WHEN :need_not_wait THEN set_config('synchronous_commit', 'off', true) END"
+
+MUST_WAIT = "models.recording.must_wait"
+"""in a session's `info`: true where what must not be lost is written in the same transaction"""
 
 
 def _typed(sql: str) -> TextClause:
@@ -42,10 +45,11 @@ def _typed(sql: str) -> TextClause:
         bindparam("token", type_=Uuid),
         bindparam("wake_in", type_=Interval),
         bindparam("facts", type_=JSONB),
+        bindparam("need_not_wait", type_=Boolean),
     )
 
 
-_ADVANCE = Prepared[datetime | None, str](
+_ADVANCE = Prepared[datetime | None, str | None](
     _typed(f"""
     WITH moved AS (
         UPDATE orders SET
@@ -60,7 +64,7 @@ _ADVANCE = Prepared[datetime | None, str](
 """).bindparams(bindparam("keep", type_=Boolean))  # noqa: S608 - put together from constants
 )
 
-_STOP = Prepared[UUID, str](
+_STOP = Prepared[UUID, str | None](
     _typed(f"""
     WITH moved AS (
         UPDATE orders SET
@@ -93,7 +97,7 @@ def advance(
     an update touches no index, so PostgreSQL writes it beside the row it replaces.
     """
     asked = {
-        **_told(order, step, outcome, f"{step}.{outcome}", facts),
+        **_told(session, order, step, outcome, f"{step}.{outcome}", facts),
         "next_step": next_step.value,
         "keep": keep,
         "attempts": 1 if keep else 0,
@@ -127,7 +131,7 @@ def stop(
 ) -> None:
     """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost."""
     asked = {
-        **_told(order, step, status.value, f"order.{status}", told),
+        **_told(session, order, step, status.value, f"order.{status}", told),
         "status": status.value,
         "reason": reason,
         "kept": dict(kept) or None,
@@ -138,8 +142,11 @@ def stop(
         raise LeaseLost(order.id)
 
 
-def _told(order: Order, step: Step, outcome: str, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _told(
+    session: Session, order: Order, step: Step, outcome: str, kind: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
+        "need_not_wait": not session.info.get(MUST_WAIT),
         "order_id": order.id,
         "token": order.lease_token,
         "step": step.value,

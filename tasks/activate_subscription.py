@@ -12,7 +12,7 @@ from models.states import Step
 from tasks import cancellation, charging, invoicing, vat_follow_up
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin
+from tasks.wiring import carry
 
 THIS = Step.ACTIVATE_SUBSCRIPTION
 
@@ -20,7 +20,7 @@ THIS = Step.ACTIVATE_SUBSCRIPTION
 @step
 def activate_subscription(order_id: UUID) -> Outcome:
     """Instant access and a new billing period from the quote's instant; what can no longer be given is refunded."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         if order is not None:
             reach("activate_subscription.claimed")

@@ -17,7 +17,7 @@ from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin, now, payments, policy, vat_registry
+from tasks.wiring import begin, carry, now, payments, policy, settle, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
 
@@ -28,7 +28,7 @@ UNDER_WAY = timedelta(seconds=60)
 @step
 def collect_payment(order_id: UUID) -> Outcome:
     """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         question = _question(session, order) if order is not None else None
     if order is None:
@@ -36,10 +36,11 @@ def collect_payment(order_id: UUID) -> Outcome:
     reach("collect_payment.claimed")
     if question is not None and (ended := _ask_registry(order, question)) is not None:
         return ended
-    with begin() as session:
+    with carry() as session:
         planned = _plan(session, order)
     if isinstance(planned, Outcome):
         return planned
+    settle()
     reach("collect_payment.calling")
     try:
         charge = _ask_provider(order, planned)
@@ -47,7 +48,7 @@ def collect_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             return charging.refused(session, order, planned.attempt, refusal.code, THIS)
     reach("collect_payment.called")
-    with begin() as session:
+    with carry() as session:
         return charging.record(session, order, planned.attempt, charge, THIS)
 
 
@@ -61,6 +62,7 @@ def _question(session: Session, order: Order) -> str | None:
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
+    settle()
     answer = vat_registry().check(number, requester=policy().seller.vat_number)
     with begin() as session:
         return vat_check.record(session, order, answer, policy(), THIS)

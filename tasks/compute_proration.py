@@ -18,7 +18,7 @@ from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin, now, policy
+from tasks.wiring import carry, now, policy
 
 THIS = Step.COMPUTE_PRORATION
 
@@ -26,7 +26,7 @@ THIS = Step.COMPUTE_PRORATION
 @step
 def compute_proration(order_id: UUID) -> Outcome:
     """Recompute what the customer confirmed; go on only where every figure is the same."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         if order is not None:
             reach("compute_proration.claimed")

@@ -16,6 +16,7 @@ import structlog
 from celery.exceptions import Retry
 
 from models.states import Step
+from tasks.carrying import StepsUndone
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +32,21 @@ def _nowhere(event: str, **fields: Any) -> None:
 
 _here: Callable[[Step], bool] = lambda _: False  # noqa: E731 - a default in the shape of what replaces it
 _show: Show = _nowhere
+_carries = True
 
 
-def set_up(*, here: Callable[[Step], bool], show: Show) -> None:
-    """here: whether this process does a step that another has just led to."""
-    global _here, _show
-    _here, _show = here, show
+def set_up(*, here: Callable[[Step], bool], show: Show, carries: bool = True) -> None:
+    """here: whether this process does a step that another has just led to. carries: within one transaction, where that can be."""
+    global _here, _show, _carries
+    _here, _show, _carries = here, show, carries
 
 
 def stays_here(step: Step) -> bool:
     return _here(step)
+
+
+def carries() -> bool:
+    return _carries
 
 
 @dataclass(slots=True)
@@ -60,6 +66,9 @@ def shown(step: Step, order_id: UUID, *, parent: str, root: str) -> Iterator[Sho
     _show("task-started", uuid=this.id)
     try:
         yield this
+    except StepsUndone as undone:
+        _show("task-retried", uuid=this.id, exception=repr(undone.__cause__), traceback="")
+        raise
     except Retry as again:
         _show("task-retried", uuid=this.id, exception=repr(again.exc), traceback="")
     except Exception as error:

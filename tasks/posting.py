@@ -29,9 +29,11 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
     """
     for kind in kinds:
         with begin() as session:
-            letter = _begin(session, order, kind)
-        if letter is None:
+            is_ours = _begin(session, order, kind)
+        if not is_ours:
             continue
+        with begin() as session:
+            letter = _written(session, order, kind)
         reach(f"{order.next_step}.calling")
         try:
             mailer().send(letter)
@@ -41,13 +43,16 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
             _end(order, kind, LetterStatus.SENT)
 
 
-def _begin(session: Session, order: Order, kind: LetterKind) -> Letter | None:
-    """The letter to send, its row written; None where it was sent before."""
+def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
+    """Whether the letter is to be sent, its row written; not where it was sent before, or the order is another's."""
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
-    if _BEGIN.scalar(session, row | ours) is None:
-        return None
+    return _BEGIN.scalar(session, row | ours) is not None
+
+
+def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
+    """Composed with nothing locked: an invoice's number is not to wait for the letters of others."""
     lines = in_hand.lines(session, order)
     letter = compose(
         kind=kind,

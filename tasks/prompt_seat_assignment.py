@@ -11,7 +11,7 @@ from models.states import LetterKind, OrderStatus, Step
 from tasks import posting
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
-from tasks.wiring import begin
+from tasks.wiring import carry
 
 THIS = Step.PROMPT_SEAT_ASSIGNMENT
 
@@ -19,7 +19,7 @@ THIS = Step.PROMPT_SEAT_ASSIGNMENT
 @step
 def prompt_seat_assignment(order_id: UUID) -> Outcome:
     """The last step: the prompt, if there is anything to assign, and the order is completed."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         lines = in_hand.lines(session, order) if order is not None else []
         assigned = facts.assigned_on(session, order) if order is not None else {}
@@ -29,7 +29,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines):
         posting.deliver(order, [LetterKind.SEAT_PROMPT])
     reach("prompt_seat_assignment.called")
-    with begin() as session:
+    with carry() as session:
         progress.stop(session, order, THIS, OrderStatus.COMPLETED)
     return Outcome.DONE
 

@@ -8,7 +8,7 @@ from models.states import LetterKind, Step
 from tasks import posting
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin
+from tasks.wiring import carry
 
 THIS = Step.SEND_CONFIRMATION_EMAIL
 
@@ -16,7 +16,7 @@ THIS = Step.SEND_CONFIRMATION_EMAIL
 @step
 def send_confirmation_email(order_id: UUID) -> Outcome:
     """One confirmation for what was bought or changed, one welcome for what is tried; each once."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         actions = {line.action for line in in_hand.lines(session, order)} if order is not None else set()
     if order is None:
@@ -24,7 +24,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     reach("send_confirmation_email.claimed")
     posting.deliver(order, letters_for(actions))
     reach("send_confirmation_email.called")
-    with begin() as session:
+    with carry() as session:
         return done(session, order, THIS)
 
 

@@ -4,7 +4,8 @@ A step is a plain function from an order's id to an Outcome. Around it: temporar
 a growing delay (beyond the last retry the sweep goes on); anything unexpected is written to the order and shown red in Flower.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,11 +25,12 @@ from models import lease, progress
 from models.lease import LeaseLost
 from models.orders import Order
 from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
-from tasks import hand_over, leases, retry_policy
+from tasks import carrying, hand_over, leases, retry_policy
+from tasks.carrying import StepsUndone
 from tasks.delivery import Delivery
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
-from tasks.wiring import begin, policy
+from tasks.wiring import begin, policy, wired
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,7 @@ class _Hand:
     order: handed over by the step before, our lease still on it; None where the step has to claim it.
     next_stays_here: whether this step, once done, is to keep the lease for the next. handed_on: the order, once it has.
     token, restarts: of the order that was taken, for a step that fails: the order itself is unreadable after a rollback.
+    The token is also what a step claims by that is done again under our own lease.
     """
 
     order: Order | None = None
@@ -93,7 +96,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
     """The order, ours for this step; None where the step has nothing to do (see `why_not`)."""
     hand = _hand.get()
-    order = hand.order or lease.claim(session, order_id, this, lease=policy().lease)
+    order = hand.order or lease.claim(session, order_id, this, lease=policy().lease, held=hand.token)
     if order is not None and order.lease_token is not None:
         hand.token, hand.restarts = order.lease_token, order.restarts
         leases.keeper.hold(order.id, order.lease_token)
@@ -121,39 +124,51 @@ def why_not(order_id: UUID, this: Step) -> Outcome:
 
 def _walk(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
     """The step that was delivered, and after it those that stay in this process. Returns what came of the first."""
-    way = [] if delivery.is_call else list(steps_from(first)[1:])
-    outcome = _deliver(delivery, order_id, first, None, next_stays_here=_begins_here(way))
-    came_of_it: Outcome | None = outcome
-    while way and came_of_it in _GOES_ON:
-        this = way.pop(0)
-        if not hand_over.stays_here(this):
-            _publish(order_id, this)
-            break
-        came_of_it = _hand_over(delivery, order_id, this, next_stays_here=_begins_here(way))
+    if delivery.is_call:
+        return _deliver(delivery, order_id, first, _Hand())
+    try:
+        return _go(delivery, order_id, first, first, _Hand(), carries=hand_over.carries())
+    except StepsUndone as undone:
+        told = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
+        log.warning("done again, step by step", **told)
+        again = _Hand(token=_hand.get().token, restarts=_hand.get().restarts)
+        return _go(delivery, order_id, first, undone.since, again, carries=False)
+
+
+def _go(delivery: Delivery, order_id: UUID, first: Step, start: Step, hand: _Hand, *, carries: bool) -> Outcome:
+    """From `start` on; `first` came with the delivery, and is done where it lies before. carries: see `tasks.carrying`."""
+    outcome = came_of_it = Outcome.DONE
+    way = deque(steps_from(start))
+    with carrying.walking(wired().begin, carries=carries):
+        while way and came_of_it in _GOES_ON and (way[0] is first or hand_over.stays_here(way[0])):
+            this = way.popleft()
+            hand.next_stays_here = bool(way) and hand_over.stays_here(way[0])
+            carrying.at(this)
+            if this is first:
+                outcome = came_of_it = _deliver(delivery, order_id, this, hand)
+            else:
+                came_of_it = _hand_over(delivery, order_id, this, hand)
+            hand = _Hand(_hand.get().handed_on)
+    if way and came_of_it in _GOES_ON:
+        _publish(order_id, way[0])
     return outcome
 
 
-def _begins_here(way: Sequence[Step]) -> bool:
-    return bool(way) and hand_over.stays_here(way[0])
-
-
-def _hand_over(delivery: Delivery, order_id: UUID, this: Step, *, next_stays_here: bool) -> Outcome | None:
-    """A delivery of `this` without a message. None: it failed, or is retried by message."""
+def _hand_over(delivery: Delivery, order_id: UUID, this: Step, hand: _Hand) -> Outcome:
+    """A delivery of `this` without a message. POSTPONED where it failed, or is retried by message."""
     request, task = delivery.task.request, current_app.tasks[this.value]
-    outcome = None
+    outcome = Outcome.POSTPONED
     with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
-        inner = Delivery(task, retries=0, handed_over_as=shown.id)
-        outcome = _deliver(inner, order_id, this, _hand.get().handed_on, next_stays_here=next_stays_here)
+        outcome = _deliver(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, hand)
         shown.result = outcome.value
     return outcome
 
 
-def _deliver(
-    delivery: Delivery, order_id: UUID, this: Step, in_hand: Order | None, *, next_stays_here: bool
-) -> Outcome:
+def _deliver(delivery: Delivery, order_id: UUID, this: Step, hand: _Hand) -> Outcome:
     working_on(order_id)
-    token, restarts = (in_hand.lease_token, in_hand.restarts) if in_hand else (None, 0)
-    _hand.set(_Hand(in_hand, next_stays_here=next_stays_here, token=token, restarts=restarts))
+    if hand.order is not None:
+        hand.token, hand.restarts = hand.order.lease_token, hand.order.restarts
+    _hand.set(hand)
     reach(f"{this}.delivered")
     outcome = _guarded(delivery, _STEPS[this], order_id, this)
     reach(f"{this}.recorded")
@@ -164,6 +179,8 @@ def _deliver(
 def _guarded(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
     try:
         return function(order_id)
+    except StepsUndone:
+        raise
     except LeaseLost:
         return Outcome.HELD_BY_ANOTHER
     except TemporarilyUnavailable as error:

@@ -12,7 +12,7 @@ from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin, now
+from tasks.wiring import carry, now
 
 THIS = Step.VALIDATE_CART
 
@@ -20,7 +20,7 @@ THIS = Step.VALIDATE_CART
 @step
 def validate_cart(order_id: UUID) -> Outcome:
     """Check the cart against the account as it is now; an order that may not be ends as rejected, with the reasons."""
-    with begin() as session:
+    with carry() as session:
         order = take(session, order_id, THIS)
         if order is not None:
             reach("validate_cart.claimed")

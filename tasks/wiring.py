@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from tasks import carrying
 from tasks.policy import Policy
 from tasks.ports import Mailer, PaymentProvider, VatRegistry
 
@@ -46,7 +47,18 @@ def wired() -> Wiring:
 
 
 def begin() -> AbstractContextManager[Session]:
-    return wired().begin()
+    """A transaction, committed at the end with all that was carried to it; rolled back on an exception."""
+    return carrying.Joint(wired().begin)
+
+
+def carry() -> AbstractContextManager[Session]:
+    """The same, but for what need not be committed before the next thing that is done in this thread (see `tasks.carrying`)."""
+    return carrying.Joint(wired().begin, leave_open=True)
+
+
+def settle() -> None:
+    """Commit what was carried so far: before anything outside is asked for."""
+    carrying.settle(wired().begin)
 
 
 def payments() -> PaymentProvider:

@@ -19,10 +19,16 @@ def broker(redis_server: RedisServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def events() -> Iterator[Events]:
+def carries() -> bool:
+    """Whether steps share a transaction; not where something is to happen between two of them."""
+    return True
+
+
+@pytest.fixture
+def events(carries: bool) -> Iterator[Events]:
     """What is shown, while every step stays in this process."""
     seen: Events = []
-    everything_stays_here(seen)
+    everything_stays_here(seen, carries=carries)
     yield seen
     hand_over.set_up(here=lambda _: False, show=lambda *_, **__: None)
     failure_points.arm(None)

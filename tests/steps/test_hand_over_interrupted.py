@@ -1,4 +1,7 @@
-"""Whatever happens between two steps in one process: the same promises as by message."""
+"""Whatever happens between two steps in one process: the same promises as by message.
+
+Steps that share a transaction leave no room between them; where something is to happen there, they do not.
+"""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +20,7 @@ from tests.support.world import World, purchase, trial
 from worker.database import Transactions
 
 
+@pytest.mark.parametrize("carries", [True, False])
 @pytest.mark.parametrize("place", places(FORWARD))
 def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World, events: Events, place: str) -> None:
     ada = world.customer()
@@ -30,6 +34,7 @@ def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World
     assert (world.letters(order_id), len(world.mails(ada))) == (["confirmation", "seat_prompt", "trial_welcome"], 3)
 
 
+@pytest.mark.parametrize("carries", [False])
 @pytest.mark.parametrize("step", FORWARD[1:])
 def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothers(
     world: World, events: Events, step: Step
@@ -45,6 +50,7 @@ def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothe
     assert world.timeline(order_id).count("order.completed") == 1
 
 
+@pytest.mark.parametrize("carries", [False])
 @pytest.mark.parametrize("step", FORWARD[1:])
 def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_it(
     world: World, events: Events, step: Step
@@ -67,6 +73,7 @@ def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_
         assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
 
 
+@pytest.mark.parametrize("carries", [False])
 @pytest.mark.parametrize("step", FORWARD[1:4])
 def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
     world: World, events: Events, messages: Messages, step: Step
@@ -83,6 +90,7 @@ def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
     assert sum(world.charged(ada)) == sum(world.given_back(ada))
 
 
+@pytest.mark.parametrize("carries", [False])
 def test_a_card_given_while_the_order_is_under_way_is_charged_as_the_customer_it_belongs_to(
     world: World, events: Events
 ) -> None:
@@ -112,6 +120,7 @@ def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events)
     assert "letter.undeliverable" not in world.timeline(order_id)
 
 
+@pytest.mark.parametrize("carries", [False])
 def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     world: World, events: Events, messages: Messages
 ) -> None:

@@ -14,8 +14,13 @@ from tasks.pipeline import TASKS
 Events = list[tuple[str, dict[str, Any]]]
 
 
-def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset()) -> None:
-    hand_over.set_up(here=lambda step: step not in but, show=lambda event, **fields: seen.append((event, fields)))
+def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset(), carries: bool = True) -> None:
+    """carries: whether steps share a transaction (`tasks.carrying`)."""
+
+    def show(event: str, **fields: Any) -> None:
+        seen.append((event, fields))
+
+    hand_over.set_up(here=lambda step: step not in but, show=show, carries=carries)
 
 
 class Messages:

@@ -1,0 +1,119 @@
+"""One transaction for what follows each other in one process, as long as nothing outside is asked for in between.
+
+A transaction costs as much as the statements in it (docs/performance.md). `wiring.carry()` leaves its transaction open for the
+next one of this thread, in its step or in the one after; `wiring.begin()` goes on with it, and commits all of it. Before anything
+outside is asked for there is always a `begin()`, or `wiring.settle()`. Until then nothing has happened: a crash leaves the order where it stood.
+
+An error rolls back what was carried to it as well. Where that was another step's, `StepsUndone` says from which one on each is to
+be done again, by itself.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+from sqlalchemy.orm import Session
+
+from models.recording import MUST_WAIT
+from models.states import Step
+
+Begin = Callable[[], AbstractContextManager[Session]]
+"""a session in a transaction of its own"""
+
+
+class StepsUndone(Exception):
+    """An error took steps along that were done, but not yet committed. `since`: the first of them."""
+
+    def __init__(self, since: Step) -> None:
+        super().__init__(f"rolled back since {since}")
+        self.since = since
+
+
+@dataclass(slots=True)
+class _Open:
+    """since: the step that began it."""
+
+    transaction: AbstractContextManager[Session]
+    session: Session
+    since: Step | None
+
+
+class _Thread(threading.local):
+    """step: what it is at. carries: whether anything may be left open. left: open, and nobody at work in it."""
+
+    step: Step | None = None
+    carries: bool = False
+    left: _Open | None = None
+
+
+_here = _Thread()
+
+
+@contextmanager
+def walking(begin: Begin, *, carries: bool) -> Iterator[None]:
+    """Around the steps of a delivery: what is open at their end is committed. Raises StepsUndone.
+
+    carries: whether anything may be left open between them; else each `carry()` is a `begin()`.
+    """
+    _here.carries = carries
+    try:
+        yield
+        _here.step = None  # should this fail, no step is at work that could be tried later
+        settle(begin)
+    finally:
+        left, _here.left = _here.left, None
+        _here.step, _here.carries = None, False
+        if left is not None:
+            left.session.close()
+
+
+def at(step: Step) -> None:
+    """This thread begins with `step`."""
+    _here.step = step
+
+
+def settle(begin: Begin) -> None:
+    """Commit what is left open, if anything is. Raises StepsUndone."""
+    if _here.left is not None:
+        with Joint(begin):
+            pass
+
+
+class Joint:
+    """`with` it: the transaction that was left open in this thread, or a new one. leave_open: for the next one."""
+
+    __slots__ = ("_begin", "_leave_open", "_open")
+
+    def __init__(self, begin: Begin, *, leave_open: bool = False) -> None:
+        self._begin, self._leave_open = begin, leave_open
+
+    def __enter__(self) -> Session:
+        left, _here.left = _here.left, None
+        if left is None:
+            transaction = self._begin()
+            left = _Open(transaction, transaction.__enter__(), _here.step)
+            left.session.info[MUST_WAIT] = _here.carries
+        self._open = left
+        return left.session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        this = self._open
+        if kind is None and self._leave_open and _here.carries:
+            _here.left = this
+            return
+        try:
+            this.transaction.__exit__(kind, error, where)
+        except Exception as failed:
+            self._rolled_back(failed)
+            raise
+        if isinstance(error, Exception):
+            self._rolled_back(error)
+
+    def _rolled_back(self, error: Exception) -> None:
+        this = self._open
+        if this.since is not None and this.since is not _here.step:
+            raise StepsUndone(this.since) from error

@@ -1,0 +1,123 @@
+"""Steps that follow each other in one process share a transaction, up to whatever is asked of the outside."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from models.messages import SentLetter
+from models.states import LetterStatus, OrderStatus, Step
+from tasks import wiring
+from tests.support.in_one_process import Events, Messages, delivered, told
+from tests.support.world import World, purchase
+
+
+def commits(world: World, during: Callable[[], object]) -> int:
+    seen: Counter[str] = Counter()
+    engine: Engine = world.transactions._engine
+
+    def committed(_: object) -> None:
+        seen["commits"] += 1
+
+    event.listen(engine, "commit", committed)
+    during()
+    event.remove(engine, "commit", committed)
+    return seen["commits"]
+
+
+def test_an_order_is_six_transactions(world: World, events: Events) -> None:
+    """Up to the charge, up to the first letter, up to the second, each letter's mark, and the end."""
+    order_id = world.place(world.customer(), purchase())
+    assert commits(world, lambda: delivered(order_id, Step.VALIDATE_CART)) == 6
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+@dataclass
+class Watched:
+    """A part of the world outside, and how many transactions are open when it is asked."""
+
+    part: Any
+    engine: Engine
+    open: list[int]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("charge", "send", "check"):
+            self.open.append(self.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return getattr(self.part, name)
+
+
+def test_no_transaction_is_open_while_the_outside_is_asked(world: World, events: Events) -> None:
+    seen: list[int] = []
+    engine = world.transactions._engine
+    names = ("payments", "vat_registry", "mailer")
+    wiring.plug_in(replace(world.wiring, **{name: Watched(getattr(world.wiring, name), engine, seen) for name in names}))
+    ada = world.customer(country="FR", vat_number="FR40303265045")
+    order_id = world.place(ada, purchase())
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert seen == [0, 0, 0, 0]  # the registry, the charge, two letters
+
+
+def broken(*_: object) -> None:
+    raise ZeroDivisionError("a mistake of ours")
+
+
+def test_an_error_takes_the_steps_before_it_along_and_they_are_done_again_by_themselves(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.compute_proration.recompute", broken)
+    order_id = world.place(world.customer(), purchase())
+    assert delivered(order_id, Step.VALIDATE_CART) == "done"
+    order = world.order(order_id)
+    assert (order.next_step, order.lease_token) == (Step.COMPUTE_PRORATION, None)
+    assert "a mistake of ours" in (order.last_error or "")
+    assert world.timeline(order_id).count("validate_cart.done") == 1
+    assert (told(events, "task-retried"), told(events, "task-failed")) == (["compute_proration"], ["compute_proration"])
+
+
+def test_a_charge_stays_taken_where_what_follows_fails(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.invoicing.issue", broken)
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).next_step is Step.ACTIVATE_SUBSCRIPTION
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_a_letter_that_is_out_stays_out_where_what_follows_fails(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.prompt_seat_assignment.rose", broken)
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).next_step is Step.PROMPT_SEAT_ASSIGNMENT
+    assert [row.status for row in world.rows(SentLetter, order_id=order_id)] == [LetterStatus.SENT]
+    monkeypatch.undo()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.letters(order_id), len(world.mails(ada))) == (["confirmation", "seat_prompt"], 2)
+
+
+def test_a_commit_that_fails_is_taken_as_undone(world: World, events: Events, messages: Messages) -> None:
+    """The first commit finds its connection gone; everything before it is done again, on another."""
+    engine = world.transactions._engine
+    lost: list[object] = []
+
+    def lose(connection: Any) -> None:
+        if not lost:
+            lost.append(connection)
+            connection.connection.dbapi_connection.close()
+
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    event.listen(engine, "commit", lose)
+    delivered(order_id, Step.VALIDATE_CART)
+    event.remove(engine, "commit", lose)
+    assert lost
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
