@@ -73,6 +73,14 @@ _LOCK_IF_OURS = Prepared[datetime | None](
 )
 
 
+_LOCKED = "models.lease.locked"
+
+
+def locked(session: Session, order_id: UUID) -> None:
+    """`session` has locked the order's row while our lease was on it: nobody changes that until its transaction ends."""
+    session.info.setdefault(_LOCKED, set()).add(order_id)
+
+
 def claim(
     session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None
 ) -> Order | None:
@@ -81,7 +89,10 @@ def claim(
     held: the token of a lease of our own.
     """
     asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
-    return _CLAIM.scalar(session, asked)
+    claimed = _CLAIM.scalar(session, asked)
+    if claimed is not None:
+        locked(session, order_id)
+    return claimed
 
 
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
@@ -97,8 +108,11 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
 
 def still_ours(session: Session, order: Order) -> None:
     """Lock the order and make sure that our lease is still on it, and at this step; reads what has been asked of it since. Raises LeaseLost."""
+    if order.id in session.info.get(_LOCKED, ()):
+        return
     asked = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}
     row = _LOCK_IF_OURS.one_or_none(session, asked)
     if row is None:
         raise LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])
+    locked(session, order.id)

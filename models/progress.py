@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import ledger, recording
+from models import ledger, recording, step_ends
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
@@ -100,6 +100,7 @@ def postpone(
     waits: nothing is wrong, there is just nothing to do yet; such waits never count towards parking.
     grace: how long after the delay the sweep leaves the order to Celery's own retry.
     """
+    step_ends.write(session)
     statement = (
         update(Order)
         .where(
@@ -130,6 +131,7 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
 
     token: our lease; None where we hold none.
     """
+    step_ends.write(session)
     statement = (
         update(Order)
         .where(
@@ -258,6 +260,7 @@ def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None
 
 def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
     """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
+    step_ends.write(session)
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from models import step_ends
 from models.lease import GRACE, LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
@@ -36,8 +37,9 @@ _RECORDED = """
 _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_step = :step"
 _NEED_NOT_WAIT = "CASE WHEN :need_not_wait THEN set_config('synchronous_commit', 'off', true) END"
 
-MUST_WAIT = "models.recording.must_wait"
-"""in a session's `info`: true where what must not be lost is written in the same transaction"""
+CARRIED = "models.recording.carried"
+"""In a session's `info`: true where several steps share its transaction (`tasks.carrying`). What must not be lost is then among the
+rest, and ends of steps are written together (`models.step_ends`)."""
 
 
 def _typed(sql: str) -> TextClause:
@@ -96,6 +98,10 @@ def advance(
     keep: our lease stays as it is, for the same worker goes on with the next step at once (and whoever holds it, renews it). Such
     an update touches no index, so PostgreSQL writes it beside the row it replaces.
     """
+    if keep and session.info.get(CARRIED):
+        step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
+        return
+    step_ends.write(session)
     asked = {
         **_told(session, order, step, outcome, f"{step}.{outcome}", facts),
         "next_step": next_step.value,
@@ -130,6 +136,7 @@ def stop(
     wake_in: timedelta | None,
 ) -> None:
     """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost."""
+    step_ends.write(session)
     asked = {
         **_told(session, order, step, status.value, f"order.{status}", told),
         "status": status.value,
@@ -146,7 +153,7 @@ def _told(
     session: Session, order: Order, step: Step, outcome: str, kind: str, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
-        "need_not_wait": not session.info.get(MUST_WAIT),
+        "need_not_wait": not session.info.get(CARRIED),
         "order_id": order.id,
         "token": order.lease_token,
         "step": step.value,

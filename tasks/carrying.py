@@ -10,13 +10,14 @@ be done again, by itself.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
 from sqlalchemy.orm import Session
 
-from models.recording import MUST_WAIT
+from models import step_ends
+from models.recording import CARRIED
 from models.states import Step
 
 Begin = Callable[[], AbstractContextManager[Session]]
@@ -35,7 +36,7 @@ class StepsUndone(Exception):
 class _Open:
     """since: the step that began it."""
 
-    transaction: AbstractContextManager[Session]
+    transaction: ExitStack
     session: Session
     since: Step | None
 
@@ -92,9 +93,9 @@ class Joint:
     def __enter__(self) -> Session:
         left, _here.left = _here.left, None
         if left is None:
-            transaction = self._begin()
-            left = _Open(transaction, transaction.__enter__(), _here.step)
-            left.session.info[MUST_WAIT] = _here.carries
+            transaction = ExitStack()
+            left = _Open(transaction, transaction.enter_context(self._begin()), _here.step)
+            left.session.info[CARRIED] = _here.carries
         self._open = left
         return left.session
 
@@ -106,14 +107,12 @@ class Joint:
             _here.left = this
             return
         try:
-            this.transaction.__exit__(kind, error, where)
+            with this.transaction:
+                if error is not None:
+                    raise error
+                step_ends.write(this.session)
         except Exception as failed:
-            self._rolled_back(failed)
-            raise
-        if isinstance(error, Exception):
-            self._rolled_back(error)
-
-    def _rolled_back(self, error: Exception) -> None:
-        this = self._open
-        if this.since is not None and this.since is not _here.step:
-            raise StepsUndone(this.since) from error
+            if this.since is not None and this.since is not _here.step:
+                raise StepsUndone(this.since) from failed
+            if failed is not error:
+                raise

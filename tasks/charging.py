@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, select,
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import lease, progress
+from models import lease, progress, step_ends
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -110,7 +110,14 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
     """The order's next try, by card; its number makes its key. Commit this, then ask the provider."""
     at = now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
-    attempt, key = _BEGIN.one(session, {"order_id": order.id, **values, "at": at})
+    asked = {"order_id": order.id, **values, "at": at}
+    if (ends := step_ends.of(session, order.id)) is None:
+        begun = _BEGIN.one_or_none(session, asked)
+    else:
+        begun = _END_AND_BEGIN.one_or_none(session, asked | ends)
+    if begun is None:
+        raise lease.LeaseLost(order.id)
+    attempt, key = begun
     set_committed_value(order, "payment_kind", PaymentKind.CARD)
     return ChargeAttempt(
         order_id=order.id,
@@ -123,25 +130,37 @@ def new_attempt(session: Session, order: Order, method: PaymentMethod) -> Charge
     )
 
 
-_BEGIN = Prepared[int, str](
-    text("""
-    WITH begun AS (
+_BEGUN = """
+    begun AS (
         INSERT INTO charge_attempts
             (order_id, attempt, key, amount_minor, currency, payment_method_id, status, created_at, asked_at)
-        SELECT :order_id, number, 'order:' || CAST(:order_id AS text) || ':charge:' || number,
+        SELECT id, number, 'order:' || CAST(id AS text) || ':charge:' || number,
             :amount_minor, :currency, :payment_method_id, 'pending', :at, :at
-        FROM (SELECT coalesce(max(attempt), 0) + 1 AS number FROM charge_attempts WHERE order_id = :order_id) AS next
-        RETURNING attempt, key
-    ),
-    paid AS (UPDATE orders SET payment_kind = 'card', payment_due_at = NULL WHERE id = :order_id),
-    noted AS (
-        INSERT INTO order_events (order_id, kind, facts)
-        SELECT :order_id, 'charge.attempted', jsonb_build_object('attempt', attempt, 'amount_minor', :amount_minor) FROM begun
+        FROM moved, (SELECT coalesce(max(attempt), 0) + 1 AS number FROM charge_attempts WHERE order_id = :order_id) AS next
+        RETURNING order_id, attempt, key
     )
+"""
+_BY_CARD = "payment_kind = 'card', payment_due_at = NULL"
+_ATTEMPTED = """
+    SELECT order_id, 'charge.attempted', jsonb_build_object('attempt', attempt, 'amount_minor', :amount_minor) FROM begun
+"""
+_AMOUNT = bindparam("amount_minor", type_=BigInteger)
+_BEGIN = Prepared[int, str](
+    text(f"""
+    WITH moved AS (UPDATE orders SET {_BY_CARD} WHERE id = :order_id RETURNING id),
+    {_BEGUN},
+    noted AS (INSERT INTO order_events (order_id, kind, facts) {_ATTEMPTED})
     SELECT attempt, key FROM begun
-""").bindparams(bindparam("order_id", type_=Uuid), bindparam("amount_minor", type_=BigInteger))
+""").bindparams(bindparam("order_id", type_=Uuid), _AMOUNT)  # noqa: S608 - put together from constants
 )
 """one round trip in place of four, on the way of every order that is charged"""
+_END_AND_BEGIN = Prepared[int, str](
+    step_ends.typed(f"""
+    WITH {step_ends.moved(also=f", {_BY_CARD}", begun=_BEGUN, then_noted=_ATTEMPTED)}
+    SELECT attempt, key FROM begun
+""").bindparams(_AMOUNT)  # noqa: S608
+)
+"""the same, with the ends of the steps before it"""
 
 
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
@@ -275,6 +294,7 @@ def _settle(
     if row is None:
         raise lease.LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])
+    lease.locked(session, order.id)
 
 
 def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:

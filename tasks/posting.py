@@ -6,11 +6,13 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
-from models import facts, in_hand
+from models import facts, in_hand, step_ends
+from models.lease import LeaseLost
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus
@@ -48,7 +50,13 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
-    return _BEGIN.scalar(session, row | ours) is not None
+    ends = step_ends.of(session, order.id)
+    if ends is None:
+        return _BEGIN.scalar(session, row | ours) is not None
+    found = _END_AND_BEGIN.one_or_none(session, row | ends)
+    if found is None:
+        raise LeaseLost(order.id)
+    return found[1] is not None
 
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
@@ -78,18 +86,29 @@ def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
         )
 
 
-_BEGIN = Prepared[str](
-    text("""
+_BEGUN = """
     INSERT INTO sent_letters (order_id, kind, message_id, contact_id, status, attempts)
-    SELECT id, :kind, :message_id, contact_id, 'sending', 1 FROM orders
-    WHERE id = :order_id AND (:unleased OR (lease_token = :token AND next_step = :step))
-    FOR UPDATE
+    SELECT id, :kind, :message_id, contact_id, 'sending', 1 FROM {orders}
     ON CONFLICT (order_id, kind) DO UPDATE SET attempts = sent_letters.attempts + 1
     WHERE sent_letters.status = 'sending'
     RETURNING message_id
-""").bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean))
+"""
+_OURS = """orders
+    WHERE id = :order_id AND (:unleased OR (lease_token = :token AND next_step = :step))
+    FOR UPDATE"""
+_BEGIN = Prepared[str](
+    text(_BEGUN.format(orders=_OURS)).bindparams(
+        bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean)
+    )
 )
 """Nothing where the letter was sent before, or where the order is another's by now."""
+_END_AND_BEGIN = Prepared[UUID, str | None](
+    step_ends.typed(f"""
+    WITH {step_ends.moved()}, begun AS ({_BEGUN.format(orders="moved")})
+    SELECT id, message_id FROM moved LEFT JOIN begun ON true
+""")  # noqa: S608 - put together from constants
+)
+"""The same, with the ends of the steps before it. No message id where the letter was sent before; nothing where the order is another's."""
 _END = Prepared[()](
     text("""
     WITH marked AS (
