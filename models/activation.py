@@ -29,10 +29,15 @@ class CannotActivate(Exception):
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
     """Give what the order's lines say, from its instant on, under a lock on the account. Raises CannotActivate: roll back."""
     _LOCK.run(session, {"account": order.account_id})
+    all_new = True
     for line in sorted(lines, key=lambda line: line.product_code):
-        subscription_id = _activate_line(session, order, line)
+        held = _locked(session, order.account_id, line.product_code)
+        all_new &= held is None
+        subscription_id = _activate_line(session, order, line, held)
         if subscription_id != line.subscription_id:
             in_hand.activated(session, line, subscription_id)
+    if all_new:
+        in_hand.just_subscribed(order)
 
 
 _LOCK = Prepared[()](select(Account.id).where(Account.id == bindparam("account")).with_for_update())
@@ -43,8 +48,8 @@ _HELD_ONE = Prepared[UUID](
 )
 
 
-def _activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
-    subscription = _locked(session, order.account_id, line.product_code)
+def _activate_line(session: Session, order: Order, line: OrderLine, subscription: Subscription | None) -> UUID:
+    """subscription: what the account has of the product so far, locked."""
     running = _running_period(session, subscription) if subscription else None
     match line.action:
         case Action.CHANGE:
@@ -60,11 +65,11 @@ def _activate_line(session: Session, order: Order, line: OrderLine) -> UUID:
     if subscription is None:
         subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
         _set(subscription, order, line)
-        write(session, subscription)
+        write(session, subscription, _period(subscription, order, line))
     else:
         _set(subscription, order, line)
         session.flush()
-    write(session, _period(subscription, order, line))
+        write(session, _period(subscription, order, line))
     return subscription.id
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models import in_hand
 from models.accounts import Account, AccountKind, Contact
+from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
 from models.orders import Order
 from models.prepared import Prepared
@@ -36,6 +37,8 @@ class Facts:
     """of the cart's products, as far as they are sold"""
     running: Mapping[str, RunningPeriod]
     subscriptions: Mapping[str, Subscription]
+    balance_minor: int
+    """in the account's currency"""
 
 
 def load(
@@ -53,7 +56,7 @@ def load(
     rows = _ACCOUNT.all(session, asked)
     if not rows:
         raise UnknownAccount(f"there is no account {account_id}")
-    account, _, has_subscriptions, trials, in_force, newest, newest_loaded_at = rows[0]
+    account, _, has_subscriptions, trials, balance, in_force, newest, newest_loaded_at = rows[0]
     contacts: list[Contact] = [row[1] for row in rows if row[1] is not None]
     contact = next((c for c in contacts if c.id == contact_id), None)
     catalogue = sold(session, Edition(in_force, newest, newest_loaded_at), account.currency)
@@ -73,18 +76,24 @@ def load(
         offers={code: offers[code] for code in codes if code in offers},
         running={s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in _RUNS},
         subscriptions={s.product_code: s for s, _, _ in held},
+        balance_minor=balance or 0,
     )
 
 
 _RUNS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
 # Asked for every quote and twice on every order's way, so built once.
-_ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, datetime | None](
+_ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, int | None, datetime | None](
     select(
         Account,
         Contact,
         exists().where(Subscription.account_id == Account.id),
         func.array(select(Trial.product_code).where(Trial.account_id == Account.id).scalar_subquery()),
+        select(LedgerMovement.balance_minor)
+        .where(LedgerMovement.account_id == Account.id, LedgerMovement.currency == Account.currency)
+        .order_by(LedgerMovement.sequence.desc())
+        .limit(1)
+        .scalar_subquery(),
         *AS_OF,
     )
     .outerjoin(Contact, Contact.account_id == Account.id)
@@ -135,7 +144,7 @@ def assigned_users(session: Session, subscription_ids: Iterable[UUID]) -> dict[U
 def assigned_on(session: Session, order: Order) -> dict[UUID, list[str]]:
     """Who sits on the seats of each subscription of an order."""
     ids = [line.subscription_id for line in in_hand.lines(session, order) if line.subscription_id is not None]
-    return in_hand.once(order, "assigned", lambda: assigned_users(session, ids))
+    return in_hand.once(order, in_hand.ASSIGNED, lambda: assigned_users(session, ids))
 
 
 def _held(subscription: Subscription, assigned: list[str], offer: Offer, as_of: datetime) -> HeldSubscription:

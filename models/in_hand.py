@@ -20,6 +20,7 @@ from models.prepared import Prepared
 
 T = TypeVar("T")
 
+LINES, ASSIGNED = "lines", "assigned users"
 _CUSTOMERS = "account and contact"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
@@ -55,6 +56,17 @@ def keep(order: Order, what: str, value: object) -> None:
     _known.setdefault(order, {})[what] = value
 
 
+def read_in(session: Session, order: Order, what: str) -> Any | None:
+    """What `keep_in` kept of this very transaction; None in any other."""
+    within, value = _known.get(order, {}).get(what, (None, None))
+    return value if within is session else None
+
+
+def keep_in(session: Session, order: Order, what: str, value: object) -> None:
+    """`value` was read in this transaction, and holds no longer than it."""
+    keep(order, what, (session, value))
+
+
 def met(order: Order, account: Account, contact: Contact) -> None:
     """Whose order it is was read in passing."""
     keep(order, _CUSTOMERS, (account, contact))
@@ -62,7 +74,12 @@ def met(order: Order, account: Account, contact: Contact) -> None:
 
 def lines(session: Session, order: Order) -> Sequence[OrderLine]:
     """The lines of an order, by position."""
-    return once(order, "lines", lambda: [line for (line,) in _LINES.all(session, {"order_id": order.id})])
+    return once(order, LINES, lambda: [line for (line,) in _LINES.all(session, {"order_id": order.id})])
+
+
+def just_subscribed(order: Order) -> None:
+    """All that the order is for is new: nobody can have been assigned to it yet."""
+    keep(order, ASSIGNED, {})
 
 
 def account(session: Session, order: Order) -> Account:

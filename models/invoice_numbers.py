@@ -3,11 +3,11 @@
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models.invoices import InvoiceKind, InvoiceSeries
+from models.invoices import Invoice, InvoiceKind, InvoiceSeries
 from models.prepared import Prepared
 
 SERIES = {InvoiceKind.INVOICE: "INV", InvoiceKind.CREDIT_NOTE: "CN"}
@@ -15,7 +15,14 @@ SERIES = {InvoiceKind.INVOICE: "INV", InvoiceKind.CREDIT_NOTE: "CN"}
 
 _NEXT = Prepared[int](
     upsert(InvoiceSeries)
-    .values(series=bindparam("series"), year=bindparam("year"), last_sequence=1)
+    .from_select(
+        ["series", "year", "last_sequence"],
+        select(
+            bindparam("series", type_=InvoiceSeries.series.type),
+            bindparam("year", type_=InvoiceSeries.year.type),
+            literal(1),
+        ).where(~exists().where(Invoice.cause == bindparam("cause"))),
+    )
     .on_conflict_do_update(index_elements=["series", "year"], set_={"last_sequence": InvoiceSeries.last_sequence + 1})
     .returning(InvoiceSeries.last_sequence)
 )
@@ -30,14 +37,12 @@ class InvoiceNumber(NamedTuple):
         return f"{self.series}-{self.year}-{self.sequence:06d}"
 
 
-def next_number(session: Session, kind: InvoiceKind, issued_on: date) -> InvoiceNumber:
-    """Take the next number of the kind's series and the day's year.
+def next_number(session: Session, kind: InvoiceKind, issued_on: date, *, cause: str) -> InvoiceNumber | None:
+    """Take the next number of the kind's series and the day's year; None where `cause` has its document already.
 
     Whoever else issues in that series waits until this transaction ends; if it is rolled back, the next one gets the number.
     Take it as late as can be, and a credit note's before an invoice's, so that two transactions never wait for each other.
     """
     series, year = SERIES[kind], issued_on.year
-    sequence = _NEXT.scalar(session, {"series": series, "year": year})
-    if sequence is None:
-        raise AssertionError("an upsert that always writes returns its row")
-    return InvoiceNumber(series, year, sequence)
+    sequence = _NEXT.scalar(session, {"series": series, "year": year, "cause": cause})
+    return None if sequence is None else InvoiceNumber(series, year, sequence)

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models.base import uuid7
-from models.orders import Order
+from models import in_hand
+from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.states import OrderStatus, Step
 
@@ -38,7 +39,7 @@ def db_now(later: timedelta) -> ColumnElement[datetime]:
 
 _LEASE_ENDS: ColumnElement[datetime] = func.clock_timestamp() + bindparam("lease", type_=Interval)
 
-_CLAIM = Prepared[Order](
+_CLAIMED = (
     update(Order)
     .where(
         Order.id == bindparam("order_id"),
@@ -58,8 +59,16 @@ _CLAIM = Prepared[Order](
         attempts=Order.attempts + 1,
         next_attempt_at=None,
     )
-    .returning(Order),
+    .returning(*Order.__table__.c)
+    .cte("claimed")
+)
+_AS_CLAIMED = aliased(Order, _CLAIMED)
+_CLAIM = Prepared[Order, OrderLine | None](
+    select(_AS_CLAIMED, OrderLine)
+    .outerjoin(OrderLine, OrderLine.order_id == _AS_CLAIMED.id)
+    .order_by(OrderLine.position),
     Order,
+    OrderLine,
 )
 
 _LOCK_IF_OURS = Prepared[datetime | None](
@@ -89,9 +98,12 @@ def claim(
     held: the token of a lease of our own.
     """
     asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
-    claimed = _CLAIM.scalar(session, asked)
-    if claimed is not None:
-        locked(session, order_id)
+    rows = _CLAIM.all(session, asked)
+    if not rows:
+        return None
+    claimed = rows[0][0]
+    in_hand.keep(claimed, in_hand.LINES, [line for _, line in rows if line is not None])
+    locked(session, order_id)
     return claimed
 
 

@@ -29,6 +29,15 @@ _NUMERIC: Final = 1700
 """PostgreSQL's number for that type: SQLAlchemy asks for it before it says that nothing is to be converted"""
 
 
+_ALONE: Final = "models.prepared.alone"
+
+
+def one_statement_only(session: Session) -> None:
+    """Before anything is said in `session`: one prepared statement will be, which PostgreSQL commits by itself."""
+    session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    session.info[_ALONE] = True
+
+
 class Prepared(Generic[*Row]):
     """`Prepared[Order, int](statement, Order)`: each of its rows is an order and a number.
 
@@ -72,6 +81,10 @@ class Prepared(Generic[*Row]):
         for name, convert in this.binds:
             parameters[name] = convert(parameters[name])
         session.flush()
+        if (alone := session.info.get(_ALONE)) is not None:
+            if not alone:
+                raise RuntimeError("a second statement where one was to be a transaction by itself")
+            session.info[_ALONE] = False
         connection = session.connection()
         try:
             cursor = connection.connection.cursor()

@@ -1,8 +1,10 @@
-"""A row written at once, by an INSERT that is built once for its table and the columns that are given.
+"""Rows written at once, by an INSERT that is built once for their tables and the columns that are given.
 
 The session's unit of work, which would find out by itself what to write when and in which order, takes as long again as the
-statement. Where that is plain to see, this says it.
+statement. Where that is plain to see, this says it; rows that belong together are one statement.
 """
+
+from collections.abc import Sequence
 
 from sqlalchemy import bindparam, insert
 from sqlalchemy.orm import Session
@@ -10,14 +12,39 @@ from sqlalchemy.orm import Session
 from models.base import Base
 from models.prepared import Prepared
 
-_INSERTS: dict[tuple[type[Base], tuple[str, ...]], Prepared[()]] = {}
+_Kind = tuple[type[Base], tuple[str, ...]]
+"""a table and the columns that are given"""
+
+_INSERTS: dict[tuple[_Kind, ...], Prepared[()]] = {}
+_MOST = 4
+"""rows in one statement: a long cart needs no statement of its own length"""
 
 
-def write(session: Session, row: Base) -> None:
-    """Insert `row` with the values it was made with. It does not join the session: what is set on it later stays unwritten."""
-    given = {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
-    kind = (type(row), tuple(given))
-    if kind not in _INSERTS:
-        table = type(row).metadata.tables[row.__tablename__]
-        _INSERTS[kind] = Prepared(insert(table).values({name: bindparam(name) for name in given}).inline())
-    _INSERTS[kind].run(session, given)
+def write(session: Session, *rows: Base) -> None:
+    """Insert `rows` with the values they were made with. They do not join the session: what is set on them later stays unwritten."""
+    for first in range(0, len(rows), _MOST):
+        _write(session, rows[first : first + _MOST])
+
+
+def _write(session: Session, rows: Sequence[Base]) -> None:
+    given = [_given(row) for row in rows]
+    kinds = tuple((type(row), tuple(values)) for row, values in zip(rows, given, strict=True))
+    if kinds not in _INSERTS:
+        _INSERTS[kinds] = _built(kinds)
+    asked = {f"{name}_{at}": value for at, values in enumerate(given) for name, value in values.items()}
+    _INSERTS[kinds].run(session, asked)
+
+
+def _given(row: Base) -> dict[str, object]:
+    return {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
+
+
+def _built(kinds: Sequence[_Kind]) -> Prepared[()]:
+    inserts = [
+        insert(kind.metadata.tables[kind.__tablename__])
+        .values({name: bindparam(f"{name}_{at}") for name in names})
+        .inline()
+        for at, (kind, names) in enumerate(kinds)
+    ]
+    *others, last = inserts
+    return Prepared(last.add_cte(*(each.cte(f"row_{at}") for at, each in enumerate(others))))

@@ -17,6 +17,7 @@ from types import TracebackType
 from sqlalchemy.orm import Session
 
 from models import step_ends
+from models.prepared import one_statement_only
 from models.recording import CARRIED
 from models.states import Step
 
@@ -83,12 +84,15 @@ def settle(begin: Begin) -> None:
 
 
 class Joint:
-    """`with` it: the transaction that was left open in this thread, or a new one. leave_open: for the next one."""
+    """`with` it: the transaction that was left open in this thread, or a new one.
 
-    __slots__ = ("_begin", "_leave_open", "_open")
+    leave_open: for the next one. alone: one statement is all that is said in it, its own transaction where nothing was carried.
+    """
 
-    def __init__(self, begin: Begin, *, leave_open: bool = False) -> None:
-        self._begin, self._leave_open = begin, leave_open
+    __slots__ = ("_alone", "_begin", "_leave_open", "_open")
+
+    def __init__(self, begin: Begin, *, leave_open: bool = False, alone: bool = False) -> None:
+        self._begin, self._leave_open, self._alone = begin, leave_open, alone
 
     def __enter__(self) -> Session:
         left, _here.left = _here.left, None
@@ -96,6 +100,8 @@ class Joint:
             transaction = ExitStack()
             left = _Open(transaction, transaction.enter_context(self._begin()), _here.step)
             left.session.info[CARRIED] = _here.carries
+        if self._alone and not left.session.in_transaction():
+            one_statement_only(left.session)
         self._open = left
         return left.session
 

@@ -93,4 +93,5 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
         vat_set_aside=order.vat_set_aside,
         reserved_minor=progress.reserved(session, order),
         most_balance_minor=order.balance_used_minor,
+        known=in_hand.read_in(session, order, quoting.FOUND),
     )

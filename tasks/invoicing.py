@@ -100,11 +100,8 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
-    written = _WRITTEN.scalar(session, {"because": draft.cause})
-    if written is not None:
-        return written
     net, tax = (draft.sign * sum(getattr(line, name) for line in draft.lines) for name in ("net_minor", "tax_minor"))
-    order, at = draft.order, now()
+    order, at, kind = draft.order, now(), _kind(net + tax, draft.sign)
     account = in_hand.account(session, order)
     values = {
         **_settled(session, draft),
@@ -128,13 +125,13 @@ def write(session: Session, draft: Draft) -> Invoice:
         "tax_minor": tax,
         "total_minor": net + tax,
     }
-    kind = _kind(net + tax, draft.sign)
-    number = next_number(session, kind, at.date())
+    number = next_number(session, kind, at.date(), cause=draft.cause)
+    if number is None:
+        return _WRITTEN.one(session, {"because": draft.cause})[0]
     document = Invoice(**values, **number._asdict(), id=uuid7(), number=str(number), kind=kind)
-    rows.write(session, document)
     for line in draft.lines:
         line.invoice_id = document.id
-        rows.write(session, line)
+    rows.write(session, document, *draft.lines)
     return document
 
 

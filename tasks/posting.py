@@ -21,7 +21,7 @@ from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.ports import Letter
-from tasks.wiring import begin, mailer, policy
+from tasks.wiring import begin, begin_alone, mailer, policy
 
 
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
@@ -30,7 +30,7 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
     Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent.
     """
     for kind in kinds:
-        with begin() as session:
+        with begin_alone() as session:
             is_ours = _begin(session, order, kind)
         if not is_ours:
             continue
@@ -80,7 +80,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
-    with begin() as session:
+    with begin_alone() as session:
         _END.run(
             session, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
         )

@@ -11,7 +11,7 @@ from models.states import LetterKind, OrderStatus, Step
 from tasks import posting
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
-from tasks.wiring import carry
+from tasks.wiring import begin_alone, carry
 
 THIS = Step.PROMPT_SEAT_ASSIGNMENT
 
@@ -29,7 +29,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines):
         posting.deliver(order, [LetterKind.SEAT_PROMPT])
     reach("prompt_seat_assignment.called")
-    with carry() as session:
+    with begin_alone() as session:
         progress.stop(session, order, THIS, OrderStatus.COMPLETED)
     return Outcome.DONE
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import facts, ledger, progress
+from models import facts, progress
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.facts import Facts
 from models.orders import Order, OrderLine, Quote, QuoteLine
@@ -23,6 +23,7 @@ from models.states import OrderStatus, Step
 from tasks.policy import Policy
 from tasks.wiring import payments
 
+FOUND = "what decides about the cart"
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -56,18 +57,20 @@ def draft(
     priced_at: datetime | None = None,
     reserved_minor: int = 0,
     most_balance_minor: int | None = None,
+    known: Facts | None = None,
 ) -> Draft:
     """Price `cart` with its effect at `as_of`. Raises CartRefused, UnknownAccount.
 
     priced_at: when prices count, `as_of` unless told. vat_set_aside: charge VAT although there is a number.
     reserved_minor: balance already set aside for this very order, which it may spend too.
     most_balance_minor: how much of the balance it may spend, None for all: what a quote offered is not changed by more.
+    known: what `check` found in this very transaction.
     """
-    found = check(session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at)
+    found = known or check(session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at)
     decision = decide_vat(session, found.account, policy, tax_point=as_of, set_aside=vat_set_aside)
     if decision.treatment is vat.Treatment.INVALID_NUMBER:
         raise CartRefused([Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": found.account.country})], found)
-    balance = ledger.balance(session, account_id, found.account.currency) + reserved_minor
+    balance = found.balance_minor + reserved_minor
     quoted = quote_rules.compute(
         cart,
         offers=found.offers,

@@ -47,6 +47,7 @@ def _validate(session: Session, order: Order) -> Outcome:
         support_case.open_cases(session, refused)
         quoting.reject(session, order, THIS, refused)
         return Outcome.STOPPED
+    in_hand.keep_in(session, order, quoting.FOUND, found)
     if found.contact is not None:
         in_hand.met(order, found.account, found.contact)
     known_as.sold_as(order, lines, found.sold)

@@ -51,6 +51,11 @@ def begin() -> AbstractContextManager[Session]:
     return carrying.Joint(wired().begin)
 
 
+def begin_alone() -> AbstractContextManager[Session]:
+    """The same, for a single statement (`models.prepared`): without a BEGIN and a COMMIT to wait for, where nothing was carried."""
+    return carrying.Joint(wired().begin, alone=True)
+
+
 def carry() -> AbstractContextManager[Session]:
     """The same, but for what need not be committed before the next thing that is done in this thread (see `tasks.carrying`)."""
     return carrying.Joint(wired().begin, leave_open=True)
