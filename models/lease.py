@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, sele
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models.base import uuid7
 from models import in_hand
+from models.base import uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.states import OrderStatus, Step
@@ -90,9 +90,7 @@ def locked(session: Session, order_id: UUID) -> None:
     session.info.setdefault(_LOCKED, set()).add(order_id)
 
 
-def claim(
-    session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None
-) -> Order | None:
+def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None) -> Order | None:
     """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`).
 
     held: the token of a lease of our own.

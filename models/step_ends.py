@@ -63,7 +63,9 @@ def later(session: Session, order: Order, outcome: str, *, next_step: Step, fact
     """The step that it is the turn of has ended so; our lease stays on the order. It is written with what follows."""
     this = order.next_step
     noted = session.info.setdefault(_NOTED, {})
-    first = noted.setdefault(order.id, {"order_id": order.id, "token": order.lease_token, "stood_at": this, "ended": []})
+    first = noted.setdefault(
+        order.id, {"order_id": order.id, "token": order.lease_token, "stood_at": this, "ended": []}
+    )
     end = {"step": this, "tries": order.attempts, "outcome": outcome, "kind": f"{this}.{outcome}", "facts": dict(facts)}
     first["ended"].append(end)
     first["next_step"] = next_step

@@ -2,7 +2,7 @@
 
 A transaction costs as much as the statements in it (docs/performance.md). `wiring.carry()` leaves its transaction open for the
 next one of this thread, in its step or in the one after; `wiring.begin()` goes on with it, and commits all of it. Before anything
-outside is asked for there is always a `begin()`, or `wiring.settle()`. Until then nothing has happened: a crash leaves the order where it stood.
+outside is asked for there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it stood.
 
 An error rolls back what was carried to it as well. Where that was another step's, `StepsUndone` says from which one on each is to
 be done again, by itself.

@@ -17,7 +17,7 @@ from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin, carry, now, payments, policy, settle, vat_registry
+from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
 
@@ -40,10 +40,10 @@ def collect_payment(order_id: UUID) -> Outcome:
         planned = _plan(session, order)
     if isinstance(planned, Outcome):
         return planned
-    settle()
-    reach("collect_payment.calling")
     try:
-        charge = _ask_provider(order, planned)
+        with outside():
+            reach("collect_payment.calling")
+            charge = _ask_provider(order, planned)
     except Refused as refusal:
         with begin() as session:
             return charging.refused(session, order, planned.attempt, refusal.code, THIS)
@@ -62,8 +62,8 @@ def _question(session: Session, order: Order) -> str | None:
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
-    settle()
-    answer = vat_registry().check(number, requester=policy().seller.vat_number)
+    with outside():
+        answer = vat_registry().check(number, requester=policy().seller.vat_number)
     with begin() as session:
         return vat_check.record(session, order, answer, policy(), THIS)
 

@@ -21,7 +21,7 @@ from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.ports import Letter
-from tasks.wiring import begin, begin_alone, mailer, policy
+from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
 
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
@@ -38,7 +38,8 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
             letter = _written(session, order, kind)
         reach(f"{order.next_step}.calling")
         try:
-            mailer().send(letter)
+            with outside():
+                mailer().send(letter)
         except Refused:
             _end(order, kind, LetterStatus.UNDELIVERABLE)
         else:

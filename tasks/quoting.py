@@ -66,7 +66,9 @@ def draft(
     most_balance_minor: how much of the balance it may spend, None for all: what a quote offered is not changed by more.
     known: what `check` found in this very transaction.
     """
-    found = known or check(session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at)
+    found = known or check(
+        session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at
+    )
     decision = decide_vat(session, found.account, policy, tax_point=as_of, set_aside=vat_set_aside)
     if decision.treatment is vat.Treatment.INVALID_NUMBER:
         raise CartRefused([Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": found.account.country})], found)

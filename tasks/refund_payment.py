@@ -11,7 +11,7 @@ from models.states import RefundState, Step
 from tasks import invoicing, refunding
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
-from tasks.wiring import begin
+from tasks.wiring import begin, outside
 
 THIS = Step.REFUND_PAYMENT
 
@@ -32,8 +32,9 @@ def refund_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             invoicing.issue_credit_note(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
-    reach("refund_payment.calling")
-    answer = refunding.ask(refund, charge_ref=charge.ref)
+    with outside():
+        reach("refund_payment.calling")
+        answer = refunding.ask(refund, charge_ref=charge.ref)
     reach("refund_payment.called")
     with begin() as session:
         lease.still_ours(session, order)

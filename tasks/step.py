@@ -25,7 +25,7 @@ from models import lease, progress
 from models.lease import LeaseLost
 from models.orders import Order
 from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
-from tasks import carrying, hand_over, leases, retry_policy
+from tasks import carrying, hand_over, leases, retry_policy, turns
 from tasks.carrying import StepsUndone
 from tasks.delivery import Delivery
 from tasks.errors import Misconfigured, TemporarilyUnavailable
@@ -87,7 +87,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
-        with leases.keeper.working():
+        with turns.turn(), leases.keeper.working():
             return _walk(Delivery.by_message(task), UUID(str(order_id)), this).value
 
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)

@@ -1,13 +1,13 @@
 """Where the steps find database, adapters, policy and clock. `worker` (and tests) plug them in once, before the first step."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from tasks import carrying
+from tasks import carrying, turns
 from tasks.policy import Policy
 from tasks.ports import Mailer, PaymentProvider, VatRegistry
 
@@ -61,9 +61,12 @@ def carry() -> AbstractContextManager[Session]:
     return carrying.Joint(wired().begin, leave_open=True)
 
 
-def settle() -> None:
-    """Commit what was carried so far: before anything outside is asked for."""
+@contextmanager
+def outside() -> Iterator[None]:
+    """Around whatever is asked of the world outside: what was carried is committed before, and others work while this waits."""
     carrying.settle(wired().begin)
+    with turns.given_up():
+        yield
 
 
 def payments() -> PaymentProvider:

@@ -52,8 +52,15 @@ class Watched:
 def test_no_transaction_is_open_while_the_outside_is_asked(world: World, events: Events) -> None:
     seen: list[int] = []
     engine = world.transactions._engine
-    names = ("payments", "vat_registry", "mailer")
-    wiring.plug_in(replace(world.wiring, **{name: Watched(getattr(world.wiring, name), engine, seen) for name in names}))
+    parts = world.wiring
+    wiring.plug_in(
+        replace(
+            parts,
+            payments=Watched(parts.payments, engine, seen),
+            vat_registry=Watched(parts.vat_registry, engine, seen),
+            mailer=Watched(parts.mailer, engine, seen),
+        )
+    )
     ada = world.customer(country="FR", vat_number="FR40303265045")
     order_id = world.place(ada, purchase())
     delivered(order_id, Step.VALIDATE_CART)

@@ -1,0 +1,87 @@
+"""Two steps of a process work at once; others go on while they wait for the world outside."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tasks import turns
+
+
+def in_a_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+class Meeting:
+    """Threads with a turn, and how many there were at once at most."""
+
+    def __init__(self) -> None:
+        self.here, self.most = 0, 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.here += 1
+            self.most = max(self.most, self.here)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.here -= 1
+
+
+def test_no_more_than_two_work_at_once() -> None:
+    meeting = Meeting()
+
+    def work() -> None:
+        for _ in range(50):
+            with turns.turn(), meeting:
+                threading.Event().wait(0.0001)
+
+    threads = [in_a_thread(work) for _ in range(8)]
+    for thread in threads:
+        thread.join(10)
+    assert meeting.most == turns.AT_ONCE == 2
+
+
+def test_all_may_wait_outside_at_once() -> None:
+    outside = threading.Barrier(6)
+
+    def work() -> None:
+        with turns.turn(), turns.given_up():
+            outside.wait(10)
+
+    threads = [in_a_thread(work) for _ in range(6)]
+    for thread in threads:
+        thread.join(10)
+    assert not outside.broken
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_an_error_outside_leaves_no_turn_behind() -> None:
+    for _ in range(3 * turns.AT_ONCE):
+        with pytest.raises(ZeroDivisionError), turns.turn(), turns.given_up():
+            raise ZeroDivisionError
+    meeting = Meeting()
+    threads = [in_a_thread(lambda: enter(meeting)) for _ in range(4)]
+    for thread in threads:
+        thread.join(10)
+    assert meeting.most >= 1
+
+
+def enter(meeting: Meeting) -> None:
+    with turns.turn(), meeting:
+        pass
+
+
+def test_a_step_within_a_step_needs_no_second_turn() -> None:
+    with turns.turn(), turns.turn(), turns.turn():
+        pass
+    with turns.turn(), turns.turn(), turns.given_up():
+        pass
+
+
+def test_who_has_no_turn_gives_none_up() -> None:
+    with turns.given_up(), turns.turn():
+        pass
