@@ -32,6 +32,11 @@ class LeaseLost(Exception):
         super().__init__(f"order {order_id} was taken over by another worker")
 
 
+def is_over() -> ColumnElement[bool]:
+    """Nobody holds the order, or nobody who is alive."""
+    return or_(Order.lease_until.is_(None), Order.lease_until < func.clock_timestamp())
+
+
 def db_now(later: timedelta) -> ColumnElement[datetime]:
     """The database's clock, so much later."""
     return func.clock_timestamp() + later
@@ -45,17 +50,13 @@ _CLAIMED = (
         Order.id == bindparam("order_id"),
         Order.status == OrderStatus.OPEN,
         Order.next_step == bindparam("turn_of", type_=Order.next_step.type),
-        or_(
-            Order.lease_until.is_(None),
-            Order.lease_until < func.clock_timestamp(),
-            Order.lease_token == bindparam("held", type_=Uuid),
-        ),
+        or_(is_over(), Order.lease_token == bindparam("held", type_=Uuid)),
         or_(Order.next_attempt_at.is_(None), Order.next_attempt_at <= func.clock_timestamp()),
     )
     .values(
         lease_token=bindparam("token", type_=Uuid),
         lease_until=_LEASE_ENDS,
-        wake_at=_LEASE_ENDS,
+        wake_at=func.coalesce(Order.wake_at, _LEASE_ENDS),  # as it was, so no index of the row is touched
         attempts=Order.attempts + 1,
         next_attempt_at=None,
     )

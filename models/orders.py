@@ -173,7 +173,7 @@ class Order(Totals, Base):
     """tries of `next_step` so far"""
     next_attempt_at: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
-    """if nothing has moved by then, the sweep looks after it"""
+    """if nothing has moved by then, and nobody holds it, the sweep looks after it"""
     restarts: Mapped[int] = mapped_column(default=0)
     """how often the sweep restarted it since its last progress"""
     last_error: Mapped[str | None] = mapped_column(String(2000))

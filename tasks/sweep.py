@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import lease, progress
 from models.lease import GRACE
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
@@ -80,13 +80,15 @@ def _leave_in_queue() -> None:
 
 def _standing_still() -> list[UUID]:
     with begin() as session:
-        query = select(Order.id).where(Order.wake_at <= func.clock_timestamp()).order_by(Order.wake_at).limit(BATCH)
-        return list(session.scalars(query))
+        return list(session.scalars(select(Order.id).where(*_DUE).order_by(Order.wake_at).limit(BATCH)))
+
+
+_DUE = (Order.wake_at <= func.clock_timestamp(), lease.is_over())
 
 
 def _visit(order_id: UUID) -> bool:
     """Each order in a transaction of its own: none waits for another, and trouble with one is not the others'."""
-    query = select(Order).where(Order.id == order_id, Order.wake_at <= func.clock_timestamp())
+    query = select(Order).where(Order.id == order_id, *_DUE)
     try:
         with begin() as session:
             order = session.scalar(query.with_for_update(skip_locked=True))
