@@ -2,12 +2,14 @@
 
 Threads that wait for a bank cost nothing, hence many. Threads that compute share one interpreter: beyond two, each only makes the
 others slower (a tenth of an order's processor time, docs/performance.md) and holds its locks in PostgreSQL for longer. So a
-delivery has a turn while it works, and gives it up while it waits outside.
+delivery has a turn while it works, and gives it up while it waits outside. Who comes back with an answer goes first: what a bank
+did is written down before the next order begins.
 
 Nobody waits for a turn with a transaction open: those with a turn may be waiting for its locks.
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,7 +17,36 @@ from typing import Final
 AT_ONCE: Final = 2
 """in one process: one computes while the other waits for PostgreSQL"""
 
-_turns = threading.BoundedSemaphore(AT_ONCE)
+
+class Turns:
+    """A semaphore that hands a turn straight to whoever has waited longest, those who come back before those who begin."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._lock = threading.Lock()
+        self._back: deque[threading.Lock] = deque()
+        self._new: deque[threading.Lock] = deque()
+
+    def take(self, *, back: bool = False) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            (self._back if back else self._new).append(mine)
+        mine.acquire()  # until a turn is handed over
+
+    def give(self) -> None:
+        with self._lock:
+            waiting = self._back or self._new
+            if waiting:
+                waiting.popleft().release()
+            else:
+                self._free += 1
+
+
+_turns = Turns(AT_ONCE)
 
 
 class _Mine(threading.local):
@@ -31,12 +62,13 @@ def turn() -> Iterator[None]:
     if _mine.held:
         yield
         return
-    with _turns:
-        _mine.held = True
-        try:
-            yield
-        finally:
-            _mine.held = False
+    _turns.take()
+    _mine.held = True
+    try:
+        yield
+    finally:
+        _mine.held = False
+        _turns.give()
 
 
 @contextmanager
@@ -46,9 +78,9 @@ def given_up() -> Iterator[None]:
         yield
         return
     _mine.held = False
-    _turns.release()
+    _turns.give()
     try:
         yield
     finally:
-        _turns.acquire()
+        _turns.take(back=True)
         _mine.held = True

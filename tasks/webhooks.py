@@ -1,11 +1,12 @@
 """The provider's notifications: stored raw, once, before anything is made of them; then the object itself is asked for."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from celery import shared_task
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import exists, func, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -95,12 +96,20 @@ def handle_webhooks() -> int:
     return handled
 
 
+OWN_ANSWER = timedelta(seconds=3)
+"""an event about a charge that nothing is recorded of is mostly one whose own answer is being recorded: that long it has for it"""
+_of_known_charge = or_(
+    WebhookReceived.charge_ref.is_(None), exists().where(ChargeAttempt.ref == WebhookReceived.charge_ref)
+)
+
+
 def _due(limit: int = 100) -> list[tuple[str, str, str | None, int]]:
     with begin() as session:
         query = (
             select(WebhookReceived.id, WebhookReceived.type, WebhookReceived.charge_ref, WebhookReceived.attempts)
             .where(
                 WebhookReceived.handled_at.is_(None),
+                or_(WebhookReceived.received_at <= func.clock_timestamp() - OWN_ANSWER, _of_known_charge),
                 or_(WebhookReceived.next_attempt_at.is_(None), WebhookReceived.next_attempt_at <= now()),
             )
             .order_by(WebhookReceived.received_at)

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tasks import turns
+from tests.support.messages import eventually
 
 
 def in_a_thread(work: Callable[[], object]) -> threading.Thread:
@@ -85,3 +87,24 @@ def test_a_step_within_a_step_needs_no_second_turn() -> None:
 def test_who_has_no_turn_gives_none_up() -> None:
     with turns.given_up(), turns.turn():
         pass
+
+
+def test_who_comes_back_goes_before_who_begins() -> None:
+    """While the only turn is held: two who begin queue up, then one who comes back; that one is first."""
+    alone = turns.Turns(1)
+    alone.take()
+    order: list[str] = []
+
+    def wait(name: str, *, back: bool) -> None:
+        alone.take(back=back)
+        order.append(name)
+        alone.give()
+
+    threads = []
+    for name, back in (("first", False), ("second", False), ("back", True)):
+        threads.append(in_a_thread(partial(wait, name, back=back)))
+        assert eventually(lambda: len(alone._back) + len(alone._new) == len(threads))
+    alone.give()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["back", "first", "second"]

@@ -1,5 +1,6 @@
 """The provider sends its events twice, late and in any order: an event only says where to look, and what is true now is looked up."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -51,3 +52,13 @@ def test_an_event_is_kept_as_it_came_before_anything_is_done_about_it(
     [row] = world.rows(WebhookReceived, id=event_id)
     assert row.handled_at is None
     assert f'"id": "{event_id}"'.encode() in row.payload
+
+
+def test_an_event_about_a_charge_that_is_not_recorded_yet_waits_for_the_providers_own_answer(world: World) -> None:
+    world.receive("pi_under_way", "payment_intent.succeeded", ago=timedelta(0))
+    assert webhooks.handle_webhooks() == 0
+    (event,) = world.rows(WebhookReceived, charge_ref="pi_under_way")
+    assert (event.attempts, event.handled_at) == (0, None)
+    world.receive("pi_of_long_ago", "payment_intent.succeeded", ago=webhooks.OWN_ANSWER)
+    webhooks.handle_webhooks()
+    assert world.rows(WebhookReceived, charge_ref="pi_of_long_ago")[0].attempts == 1
