@@ -13,11 +13,11 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import uvicorn
 from fastapi import FastAPI, Request
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class Flags:
@@ -113,7 +113,7 @@ def announce(line: str) -> None:
     sys.stdout.flush()
 
 
-class _ConnectionInScope(H11Protocol):
+class _ConnectionInScope(HttpToolsProtocol):
     """Lets the application break a connection, which HTTP servers rightly do not offer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -130,8 +130,7 @@ def reset_transport(transport: asyncio.BaseTransport) -> None:
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+    cast(asyncio.Transport, transport).abort()
 
 
 def serve(app: FastAPI, listening: socket.socket) -> None:
