@@ -24,7 +24,7 @@ BETWEEN = "between steps"
 RATE = 100
 
 LIBRARIES = {
-    "PDF": "reportlab|tasks/documents|.*invoice_pdf",
+    "PDF": "fontTools|tasks/invoices",
     "Stripe SDK": "stripe|requests|urllib3|worker/adapters/stripe|http/client",
     "letters": "jinja2|babel|tasks/letters|tasks/locales|gettext|<template>|tasks/letters/letter",
     "SMTP and MIME": "smtplib|email/|email_validator|idna|base64|quopri|worker/adapters/(smtp|mime)",

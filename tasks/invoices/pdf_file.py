@@ -1,6 +1,6 @@
 """A PDF, written: sheets with texts, lines and areas at their places (ISO 32000-1). No date, no random id.
 
-Written here because an invoice needs so little of it: reportlab's canvas took five milliseconds for what takes a half.
+Written here because an invoice needs so little of it: the canvas of a library took five milliseconds for what takes a half.
 """
 
 from collections.abc import Sequence

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,38 +65,36 @@ class MailSession(SMTP):
         """In place of the library's, which goes line by line: a letter with its invoice is hundreds of them."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
-        if not self.envelope.rcpt_tos:
+        if self.envelope is None or not self.envelope.rcpt_tos:
             await self.push("503 Error: need RCPT command")
         elif arg:
             await self.push("501 Syntax: DATA")
         else:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            await self.push(await self._taken_in(await self._content()))
-            self._set_post_data_state()
+            await self.push(await self._taken_in(await self._content(), self.envelope))
+            self._set_post_data_state()  # type: ignore[no-untyped-call]
 
     async def _content(self) -> bytes | None:
         """Everything up to the line that is a dot; None where it is larger than what is taken."""
-        came, looked_at, fits = bytearray(b"\r\n"), 0, True
+        came, looked_at, fits, most = bytearray(b"\r\n"), 0, True, self.data_size_limit or sys.maxsize
         while (end := came.find(_END, looked_at)) < 0:
             looked_at = max(len(came) - len(_END) + 1, 0)
-            if len(came) > self.data_size_limit:
+            if len(came) > most:
                 fits, looked_at = False, 0
                 del came[: -len(_END)]
             came += await self._reader.read(_AT_ONCE)  # the library ends this where the connection is lost
         if after := bytes(came[end + len(_END) :]):
-            self._reader.feed_data(
-                after
-            )  # the next command, sent without waiting; nothing else can have come meanwhile
-        return bytes(came[2 : end + 2]) if fits and end <= self.data_size_limit else None
+            self._reader.feed_data(after)  # the next command, sent without waiting: nothing else has come meanwhile
+        return bytes(came[2 : end + 2]) if fits and end <= most else None
 
-    async def _taken_in(self, content: bytes | None) -> str:
-        if content is None:
+    async def _taken_in(self, content: bytes | None, envelope: Envelope) -> str:
+        if content is None or self.session is None:
             return "552 Error: Too much mail data"
         if max(map(len, content.split(b"\r\n"))) + 2 > self.line_length_limit:
             return "500 Line too long (see RFC5321 4.5.3.1.6)"
         whole = (b"\r\n" + content).replace(b"\r\n.", b"\r\n")[2:] if b"." in content else content
-        self.envelope.content = self.envelope.original_content = whole
-        return await self._inbox.handle_DATA(self, self.session, self.envelope)
+        envelope.content = envelope.original_content = whole
+        return await self._inbox.handle_DATA(self, self.session, envelope)
 
 
 class Inbox:
