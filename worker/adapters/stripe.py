@@ -22,6 +22,7 @@ from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import charge_unit, to_stripe
 from worker.adapters.stripe_calls import Calls, Told
 from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
+from worker.adapters.stripe_http import http_client
 
 PAGE = 100
 LONGEST = 100
@@ -58,7 +59,9 @@ class StripePayments:
             api_key,
             base_addresses={"api": api_base.rstrip("/")} if api_base else None,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=(connect_timeout, read_timeout)),
+            http_client=http_client(
+                api_base or stripe.DEFAULT_API_BASE, connect_timeout=connect_timeout, read_timeout=read_timeout
+            ),
         )
         self._calls = Calls(patience=patience)
         self._return_url = return_url

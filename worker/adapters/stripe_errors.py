@@ -61,7 +61,8 @@ def is_kept(error: stripe.StripeError) -> bool:
 
 
 def _never_sent(cause: BaseException | None) -> bool:
-    if isinstance(cause, requests_errors.ConnectTimeout):
+    nowhere = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    if isinstance(cause, (*nowhere, requests_errors.ConnectTimeout)):
         return True
     reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
     return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -1,0 +1,60 @@
+"""How the Stripe SDK speaks HTTP: by urllib3 itself, in place of `requests`, which is built on it and takes as long again.
+
+`requests` works out proxies, cookies and passwords anew for each request. Where the environment names a proxy for the provider's
+host, the SDK's own client, and so `requests`, stays.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import stripe
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+_KEPT_OPEN = 32
+"""connections to one host; more are opened for those who need them, and closed after use"""
+
+
+def http_client(base: str, *, connect_timeout: float, read_timeout: float) -> stripe.HTTPClient:
+    """For requests to `base`; seconds for one try."""
+    address = urlsplit(base)
+    if address.scheme in getproxies() and not proxy_bypass(address.hostname or ""):
+        return stripe.RequestsClient(timeout=(connect_timeout, read_timeout))
+    return DirectClient(connect_timeout=connect_timeout, read_timeout=read_timeout)
+
+
+class DirectClient(stripe.HTTPClient):
+    """Shared by threads. Never tries again by itself, follows no redirect, and trusts whom the SDK trusts."""
+
+    name = "urllib3"
+
+    def __init__(self, *, connect_timeout: float, read_timeout: float) -> None:
+        super().__init__()
+        self._pools = urllib3.PoolManager(
+            maxsize=_KEPT_OPEN,
+            timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout),
+            retries=False,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=stripe.ca_bundle_path,
+        )
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
+    ) -> tuple[Any, int, Mapping[str, str]]:
+        try:
+            answer = self._pools.urlopen(method.upper(), url, body=post_data, headers=headers, redirect=False)
+        except HTTPError as error:
+            _tell(error)
+        return answer.data, answer.status, answer.headers
+
+    def close(self) -> None:
+        self._pools.clear()
+
+
+def _tell(error: HTTPError) -> NoReturn:
+    """Only a certificate that does not hold is the same the next time."""
+    told = f"{type(error).__name__} while asking Stripe"
+    should_retry = not isinstance(error, SSLError)
+    raise stripe.APIConnectionError(told, should_retry=should_retry) from error  # type: ignore[no-untyped-call]
