@@ -6,7 +6,8 @@ savepoints, what it has to write is written first, and a driver's error is raise
 detached (what is set on them is not written, relationships raise), and an object is new each time it is read.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple, cast
 
@@ -34,8 +35,25 @@ _ALONE: Final = "models.prepared.alone"
 
 def one_statement_only(session: Session) -> None:
     """Before anything is said in `session`: one prepared statement will be, which PostgreSQL commits by itself."""
-    session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
     session.info[_ALONE] = True
+
+
+@contextmanager
+def _by_itself(connection: Connection) -> Iterator[None]:
+    """The driver's autocommit, for the one statement in the block; SQLAlchemy's way there and back takes as long as it."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
+def _sent(connection: Connection, sql: str, parameters: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
+    cursor = connection.connection.cursor()
+    cursor.execute(sql, parameters)
+    return fetch(cursor)
 
 
 class Prepared(Generic[*Row]):
@@ -81,15 +99,16 @@ class Prepared(Generic[*Row]):
         for name, convert in this.binds:
             parameters[name] = convert(parameters[name])
         session.flush()
-        if (alone := session.info.get(_ALONE)) is not None:
+        alone = session.info.get(_ALONE)
+        connection = session.connection()
+        try:
+            if alone is None:
+                return _sent(connection, this.sql, parameters, fetch)
             if not alone:
                 raise RuntimeError("a second statement where one was to be a transaction by itself")
             session.info[_ALONE] = False
-        connection = session.connection()
-        try:
-            cursor = connection.connection.cursor()
-            cursor.execute(this.sql, parameters)
-            return fetch(cursor)
+            with _by_itself(connection):
+                return _sent(connection, this.sql, parameters, fetch)
         except _DRIVERS_ERROR as error:
             raise _as_sqlalchemy_says_it(this.sql, error, connection) from error
 

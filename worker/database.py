@@ -95,6 +95,8 @@ class Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if not self._session.in_transaction():
+            return  # nothing was said in it
         try:
             if kind is None:
                 self._session.commit()

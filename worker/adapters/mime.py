@@ -40,11 +40,17 @@ class MailAddress:
     @classmethod
     def read(cls, text: str) -> "MailAddress":
         """Raises ValueError, without the address in it, where this is none. A domain in other scripts becomes IDNA."""
-        try:
-            found = validate_email(text, check_deliverability=False, test_environment=True)
-        except EmailNotValidError:
-            raise ValueError("not an email address") from None
-        return cls(found.ascii_email or f"{found.local_part}@{found.ascii_domain}", found.ascii_email is None)
+        return _read(text)
+
+
+@lru_cache(maxsize=1000)
+def _read(text: str) -> MailAddress:
+    """Kept for the next letter of the same order."""
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError("not an email address") from None
+    return MailAddress(found.ascii_email or f"{found.local_part}@{found.ascii_domain}", found.ascii_email is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ def one_line(text: str) -> str:
     return CONTROL.sub(" ", text).strip()
 
 
+@lru_cache(maxsize=1000)
 def _shown(address: MailAddress, name: str = "") -> str:
     username, _, domain = address.address.rpartition("@")
     return str(Address(display_name=one_line(name), username=username, domain=domain))
