@@ -1,8 +1,11 @@
 """The SDK speaks by urllib3 itself, and by its own client where the environment names a proxy."""
 
+from pathlib import Path
+
 import pytest
 import stripe
 
+from tests.support.mailbox import TLS_FLAGS, running_mailbox
 from worker.adapters.stripe_http import DirectClient, http_client
 
 
@@ -39,8 +42,18 @@ def test_certificates_are_checked_against_the_sdks_own() -> None:
     assert (told["cert_reqs"], told["ca_certs"]) == ("CERT_REQUIRED", stripe.ca_bundle_path)
 
 
-def test_a_server_that_is_not_the_provider_is_not_asked_again(tls_server: int) -> None:
+def test_a_server_whose_certificate_does_not_hold_is_not_asked_again(tmp_path: Path) -> None:
+    client = DirectClient(connect_timeout=3.0, read_timeout=20.0)
+    with (
+        running_mailbox(tmp_path, "--tls", "implicit", *TLS_FLAGS) as stranger,
+        pytest.raises(stripe.APIConnectionError) as refused,
+    ):
+        client.request("get", f"https://127.0.0.1:{stranger.port}/", None)
+    assert refused.value.should_retry is False
+
+
+def test_a_server_that_is_not_there_may_be_asked_again(unused_tcp_port: int) -> None:
     client = DirectClient(connect_timeout=3.0, read_timeout=20.0)
     with pytest.raises(stripe.APIConnectionError) as refused:
-        client.request("get", f"https://127.0.0.1:{tls_server}/", None)
-    assert refused.value.should_retry is False
+        client.request("get", f"http://127.0.0.1:{unused_tcp_port}/", None)
+    assert refused.value.should_retry is True
