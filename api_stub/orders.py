@@ -107,4 +107,6 @@ def list_orders(
 def show_order(order_id: UUID, caller: OrdersReader) -> OrderView:
     """Status with its reason, what the customer must do next, lines, amounts, payment and timeline."""
     with begin() as session:
+        # One moment for all it tells: who sees the order ended sees in its timeline all that happened before.
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return order_view.view(session, caller, order_id)
