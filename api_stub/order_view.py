@@ -22,7 +22,7 @@ from tasks.api_keys import Caller
 
 def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     """Raises Problem 404."""
-    # The timeline first: a status newer than it is caught up with by following; a timeline newer than the status never is.
+    # The timeline first, for callers without one moment for all they read: a newer status is caught up with by following, a newer timeline never.
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
     order = order_of(session, caller, order_id, selectinload(Order.lines))
     text = told(session, order)
