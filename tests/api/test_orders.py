@@ -2,8 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import pytest
+
+from api_stub import order_view
+from api_stub.access import order_of
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tests.api.conftest import Api, Published, change, problem, purchase, trial
@@ -106,6 +111,23 @@ def test_a_completed_order_shows_lines_amounts_payment_and_timeline(world: World
     kinds = [event["kind"] for event in order["timeline"]]
     assert kinds == world.timeline(world.rows(Order)[0].id)
     assert (kinds[0], kinds[-1]) == ("order.placed", "order.completed")
+
+
+def test_an_order_that_ends_while_it_is_read_is_shown_as_of_one_moment(
+    world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = api.order(ada, purchase(seats=10))
+    read = order_of
+
+    def ends_meanwhile(*asked: Any) -> Order:
+        world.run(UUID(order_id))
+        return read(*asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(order_view, "order_of", ends_meanwhile)
+        meanwhile = api.get(f"/v1/orders/{order_id}").json()
+    assert (meanwhile["status"], [event["kind"] for event in meanwhile["timeline"]]) == ("open", ["order.placed"])
+    assert api.get(f"/v1/orders/{order_id}").json()["status"] == "completed"
 
 
 def test_a_timeline_tells_no_addresses_and_no_errors(world: World, api: Api, ada: Customer) -> None:
