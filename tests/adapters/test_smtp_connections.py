@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 import pytest
 
@@ -30,6 +31,8 @@ class Scripted:
     port: int
     answer: Callable[[int, str, int], str | None] = lambda _connection, _command, _emails: ""
     """(number of the connection, command, emails taken on it so far) -> line; "" is the usual one"""
+    pipelining: bool = False
+    """whether it lets itself be asked ahead"""
     emails: list[tuple[int, str]] = field(default_factory=list)
     """(connection, recipient)"""
     commands: list[str] = field(default_factory=list)
@@ -46,41 +49,52 @@ class Scripted:
             threading.Thread(target=self._talk, args=(taken, self.connections), daemon=True).start()
 
     def _talk(self, taken: socket.socket, number: int) -> None:
-        emails, recipient = 0, ""
-        with taken, taken.makefile("rb") as lines:
+        with (
+            taken,
+            taken.makefile("rb") as lines,
+            suppress(ConnectionError),
+        ):  # whoever is refused may leave without a word
             taken.sendall(b"220 hello\r\n")
-            for line in lines:
-                command = line.split()[0].decode().upper()
-                self.commands.append(command)
-                given = self.answer(number, command, emails)
-                if given is None:
-                    break
-                if given:
-                    taken.sendall(given.encode() + b"\r\n")
-                    continue
-                if command == "RCPT":
-                    recipient = line.decode().partition("<")[2].partition(">")[0]
-                if command == "DATA":
-                    taken.sendall(b"354 go on\r\n")
-                    while next(lines) != b".\r\n":
-                        pass
-                    emails += 1
-                    self.emails.append((number, recipient))
-                    given = self.answer(number, "END", emails)
-                    if given is None:
-                        break
-                    taken.sendall((given or "250 kept").encode() + b"\r\n")
-                    continue
-                taken.sendall(b"221 bye\r\n" if command == "QUIT" else b"250 ok\r\n")
-                if command == "QUIT":
-                    break
+            self._answer_all(taken, number, lines)
         self.ended.append(number)
 
+    def _answer_all(self, taken: socket.socket, number: int, lines: BinaryIO) -> None:
+        emails, sender, recipient = 0, False, ""
+        for line in lines:
+            command = line.split()[0].decode().upper()
+            self.commands.append(command)
+            given = self.answer(number, command, emails)
+            if given is None:
+                return
+            usual = "221 bye" if command == "QUIT" else "250 ok"
+            if command == "EHLO" and self.pipelining:
+                usual = "250-ok\r\n250 PIPELINING"
+            elif command == "MAIL":
+                sender, recipient = not given, ""
+            elif (command == "RCPT" and not sender) or (command == "DATA" and not recipient):
+                usual = "503 nobody"
+            elif command == "RCPT" and not given:
+                recipient = line.decode().partition("<")[2].partition(">")[0]
+            elif command == "DATA" and not given:
+                taken.sendall(b"354 go on\r\n")
+                while (content := lines.readline()) != b".\r\n":
+                    if not content:
+                        return
+                emails += 1
+                self.emails.append((number, recipient))
+                given = self.answer(number, "END", emails)
+                if given is None:
+                    return
+                usual = "250 kept"
+            taken.sendall((given or usual).encode() + b"\r\n")
+            if command == "QUIT":
+                return
 
-@pytest.fixture
-def server() -> Iterator[Scripted]:
+
+@pytest.fixture(params=[False, True], ids=["one by one", "asked ahead"])
+def server(request: pytest.FixtureRequest) -> Iterator[Scripted]:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        scripted = Scripted(listening.getsockname()[1])
+        scripted = Scripted(listening.getsockname()[1], pipelining=request.param)
         threading.Thread(target=scripted.serve, args=(listening,), daemon=True).start()
         yield scripted
 

@@ -140,12 +140,24 @@ def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
             raise AddressRefused("the mail server cannot deliver to addresses outside ASCII", code="5.6.7")
         options += ["SMTPUTF8", "BODY=8BITMIME"]
         connection.command_encoding = "utf-8"
-    return connection.mail(envelope.sender, options)
+    if not _asks_ahead(connection):
+        return connection.mail(envelope.sender, options)
+    sender, recipient = (smtplib.quoteaddr(address) for address in (envelope.sender, envelope.recipient))
+    commands = (" ".join([f"MAIL FROM:{sender}", *options]), f"RCPT TO:{recipient}", "DATA")
+    if any("\r" in command or "\n" in command for command in commands):
+        raise ValueError("an address must not hold a line's end")
+    connection.send("".join(f"{command}\r\n" for command in commands))
+    return connection.getreply()
+
+
+def _asks_ahead(connection: smtplib.SMTP) -> bool:
+    """Where the server lets us (RFC 2920), sender, recipient and the email's beginning are one request; answers come in turn."""
+    return connection.has_extn("pipelining")
 
 
 def _recipient(connection: smtplib.SMTP, envelope: Envelope) -> None:
     try:
-        code, text = connection.rcpt(envelope.recipient)
+        code, text = connection.getreply() if _asks_ahead(connection) else connection.rcpt(envelope.recipient)
     except OSError as error:
         _failed_before_handing_over(error, "addressing")
     if code not in {250, 251}:
@@ -156,7 +168,7 @@ def _recipient(connection: smtplib.SMTP, envelope: Envelope) -> None:
 
 def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) -> None:
     try:
-        code, text = connection.docmd("DATA")
+        code, text = connection.getreply() if _asks_ahead(connection) else connection.docmd("DATA")
         if code != 354:
             _not_accepted(code, text, Refused("the mail server refuses the email", code=_code(code, text)))
         connection.send(_dots_doubled(content))
