@@ -77,7 +77,7 @@ def test_what_was_refused_before_it_began_leaves_the_key_free(
 
 
 def test_a_key_in_flight_is_409(stripe_server: StripeStandIn, buyer: Buyer) -> None:
-    stripe_server.fail("hang", times=1, seconds=0.5)
+    stripe_server.fail("hang", times=1, seconds=2)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: pay(stripe_server, buyer, "k" + buyer.ref), range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
