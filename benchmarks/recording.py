@@ -86,7 +86,10 @@ class Retold:
         self._made = dict(zip(self.recording.ids, self.ids, strict=True))
 
     def parameters(self, recorded: Parameters) -> dict[str, Any]:
-        return {name: self._number if name == "sequence" else self._value(value) for name, value in recorded.items()}
+        return {
+            name: self._number if name.startswith("sequence") else self._value(value)
+            for name, value in recorded.items()
+        }
 
     @property
     def _number(self) -> int:
