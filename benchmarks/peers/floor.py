@@ -27,7 +27,7 @@ def main() -> None:
 def say_again(connection: psycopg.Connection, recording: Recording, ids: list[str]) -> None:
     told = Retold(recording, ids)
     for transaction in recording.transactions:
-        with connection.transaction():
+        with connection.transaction() if len(transaction) > 1 else nullcontext():
             for statement, parameters in transaction:
                 cursor = connection.execute(statement.encode(), told.parameters(parameters))
                 if cursor.description:
