@@ -17,9 +17,9 @@ from kombu.transport import redis
 from kombu.transport.virtual import QoS
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
-from redis import ConnectionError as BrokerAway
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import RedisError
 
 HandAside = Callable[[str, bytes, Exception], None]
 """is told the queue, what lay in it, and what was wrong with that"""
@@ -102,7 +102,7 @@ class Held(redis.QoS):
             loop.call_later(FORGOTTEN_AFTER, self._strike_out)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        with suppress(BrokerAway):  # Redis is away: they come once more
+        with suppress(RedisError):  # it is away, most likely: they come once more
             self._strike_out()
         super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]
 
