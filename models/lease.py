@@ -107,11 +107,15 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
 
 
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
-    """Prolong the leases that are still ours (order -> token), in one statement."""
+    """Prolong the leases that are still ours (order -> token), in one statement.
+
+    Not of an order whose row is locked: whoever has it, a step of ours or another, all other leases would run out behind it.
+    """
     ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
+    free = select(Order.id).where(ours).with_for_update(skip_locked=True)
     session.execute(
         update(Order)
-        .where(ours)
+        .where(Order.id.in_(free))
         .values(lease_until=db_now(lease), wake_at=db_now(lease))
         .execution_options(synchronize_session=False)
     )

@@ -27,9 +27,35 @@ def engine(settings: Settings) -> Engine:
         hide_parameters=True,  # an SQL error in a log must not carry addresses
         connect_args={"prepare_threshold": 1, "connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
+    limit_waits(made)
     check_before_use(made)
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))
     return made
+
+
+BEHIND_A_LOCK = 3.0
+"""seconds a statement waits for another's lock; less than a lease, and a step gives its place to others before it tries again"""
+IDLE_WITH_LOCKS = 8.0
+"""seconds a transaction may say nothing before PostgreSQL ends it: a worker that is frozen in one must not stop all others"""
+
+
+def limit_waits(
+    engine: Engine, *, behind_a_lock: float = BEHIND_A_LOCK, idle_with_locks: float = IDLE_WITH_LOCKS
+) -> None:
+    """Seconds. Behind a lock it ends with an OperationalError, temporary as where PostgreSQL is away; whoever says nothing for too long
+    has lost the connection. PostgreSQL learns within half a minute, too, that the other side of one is gone.
+    """
+    limits = (
+        f"SET lock_timeout = {behind_a_lock * 1000:.0f}; "
+        f"SET idle_in_transaction_session_timeout = {idle_with_locks * 1000:.0f}; "
+        "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(limits)
+        connection.commit()
 
 
 _KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}

@@ -42,6 +42,7 @@ class ProrataLoad:
     def prepare(self, orders: int) -> None:
         """Placed, but seen by nobody before `send`."""
         session = self._waiting.enter_context(begin())
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         self._placed(session, [place(session, customer) for customer in self._customers.add(session, orders)])
 
     def _placed(self, session: Session, ids: list[UUID]) -> None:

@@ -41,6 +41,22 @@ def test_renewing_leaves_anothers_lease_alone(world: World) -> None:
     assert lease_left(world, order_id) <= LEASE
 
 
+def test_a_lease_is_renewed_though_another_orders_row_is_locked(world: World) -> None:
+    locked, free = (world.place(world.customer(), purchase()) for _ in range(2))
+    held = {}
+    for order_id in (locked, free):
+        with world.begin() as session:
+            order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+        assert order is not None
+        assert order.lease_token is not None
+        held[order_id] = order.lease_token
+    with world.transactions() as another, world.transactions() as keeper:
+        another.execute(select(Order.id).where(Order.id == locked).with_for_update())
+        lease.renew(keeper, held, lease=LEASE * 10)
+    assert lease_left(world, free) > LEASE * 9
+    assert lease_left(world, locked) <= LEASE
+
+
 def test_a_mail_server_that_takes_longer_than_a_lease_gets_the_letter_once(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())

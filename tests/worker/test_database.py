@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from worker import database
-from worker.database import Transactions, check_before_use
+from worker.database import Transactions, check_before_use, limit_waits
 
 
 @pytest.fixture
@@ -83,3 +83,29 @@ def test_what_raises_leaves_nothing_behind(begin: Transactions) -> None:
         session.execute(text("insert into kept values (1), (2), (2)"))
     with begin() as session:
         assert session.scalars(text("select id from kept")).all() == []
+
+
+def lock(session: Session) -> None:
+    session.execute(text("select pg_advisory_xact_lock(7)"))
+
+
+def test_nobody_waits_for_anothers_lock_longer_than_the_limit(begin: Transactions, engine: Engine) -> None:
+    limit_waits(engine, behind_a_lock=0.1)
+    with begin() as one, begin() as other:
+        lock(one)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            lock(other)
+
+
+def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transactions, engine: Engine) -> None:
+    limit_waits(engine, behind_a_lock=20, idle_with_locks=0.2)
+    with begin() as frozen:
+        lock(frozen)
+        with begin() as other:
+            lock(other)  # waits until PostgreSQL has ended the first
+        with pytest.raises(DBAPIError, match="idle-in-transaction") as lost:
+            frozen.execute(text("select 1"))
+        frozen.rollback()
+    assert lost.value.connection_invalidated
+    with begin() as session:
+        lock(session)
