@@ -136,6 +136,14 @@ def test_a_refused_sender_needs_a_person(mailbox: Mailbox) -> None:
         mailer(mailbox).send(LETTER)
 
 
+def test_an_email_whose_size_is_too_much_is_refused_for_good(mailbox: Mailbox) -> None:
+    """The size goes with the sender's command."""
+    mailbox.fail("sender_refused", code=552, times=1)
+    with pytest.raises(Refused) as refused:
+        mailer(mailbox).send(LETTER)
+    assert type(refused.value) is Refused
+
+
 @pytest.mark.parametrize(
     ("code", "error"), [(530, Misconfigured), (552, TemporarilyUnavailable), (553, AddressRefused)]
 )

@@ -1,12 +1,22 @@
 """The SDK speaks by urllib3 itself, and by its own client where the environment names a proxy."""
 
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import stripe
 
+from tasks.errors import Misconfigured
+from tasks.ports import ChargeRequest
 from tests.support.mailbox import TLS_FLAGS, running_mailbox
+from worker.adapters.stripe import StripePayments
 from worker.adapters.stripe_http import DirectClient, http_client
+
+REQUEST = ChargeRequest(
+    order_id=UUID(int=7), attempt=1, key="order:7:charge:1", customer_ref="cus_1", payment_method_ref="pm_1",
+    amount_minor=100, currency="eur", description="Order 7",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +40,18 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert kind("http://127.0.0.1:12111") is DirectClient
 
 
-def test_but_not_for_a_host_that_it_is_not_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_is_one_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
+    assert kind() is stripe.RequestsClient
+
+
+@pytest.mark.parametrize(
+    ("not_for", "base"), [("stripe.com", stripe.DEFAULT_API_BASE), ("10.0.0.0/8", "https://10.1.2.3")]
+)
+def test_but_not_for_a_host_that_it_is_not_for(monkeypatch: pytest.MonkeyPatch, not_for: str, base: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", "stripe.com")
-    assert kind() is DirectClient
+    monkeypatch.setenv("NO_PROXY", not_for)
+    assert kind(base) is DirectClient
 
 
 def test_certificates_are_checked_against_the_sdks_own() -> None:
@@ -42,14 +60,30 @@ def test_certificates_are_checked_against_the_sdks_own() -> None:
     assert (told["cert_reqs"], told["ca_certs"]) == ("CERT_REQUIRED", stripe.ca_bundle_path)
 
 
-def test_a_server_whose_certificate_does_not_hold_is_not_asked_again(tmp_path: Path) -> None:
-    client = DirectClient(connect_timeout=3.0, read_timeout=20.0)
-    with (
-        running_mailbox(tmp_path, "--tls", "implicit", *TLS_FLAGS) as stranger,
-        pytest.raises(stripe.APIConnectionError) as refused,
-    ):
-        client.request("get", f"https://127.0.0.1:{stranger.port}/", None)
-    assert refused.value.should_retry is False
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9"])
+def test_a_server_whose_certificate_does_not_hold_is_told_nothing_and_needs_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str | None
+) -> None:
+    """By urllib3, and by the SDK's own client."""
+    if proxy is not None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with running_mailbox(tmp_path, "--tls", "implicit", *TLS_FLAGS) as stranger:
+        base = f"https://127.0.0.1:{stranger.port}"
+        payments = StripePayments(
+            api_key="sk_test_x",
+            webhook_secret="whsec_x",
+            return_url="https://shop.example",
+            api_base=base,
+            patience=0.5,
+        )
+        monkeypatch.delenv("HTTPS_PROXY", raising=False)
+        asks: list[Callable[[], object]] = [
+            lambda: payments.charge(REQUEST),
+            lambda: payments.retrieve_charge("pi_1"),
+        ]
+        for ask in asks:
+            with pytest.raises(Misconfigured, match="certificate is not trusted"):
+                ask()
 
 
 def test_a_server_that_is_not_there_may_be_asked_again(unused_tcp_port: int) -> None:

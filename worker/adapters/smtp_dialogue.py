@@ -74,6 +74,8 @@ def _with_sender(server: Server, connections: Connections, envelope: Envelope) -
     connection = _connect(server)
     try:
         code, text = _sender(connection, envelope)
+        if code == 552:  # of the sender's command, which says the size
+            raise Refused("the mail server takes no email of this size", code=_code(code, text))
         if code != 250:
             _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
     except OSError as error:

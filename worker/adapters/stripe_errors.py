@@ -1,5 +1,6 @@
 """What an error of Stripe's SDK means: ask again, in doubt, our mistake; and how it is told without what we had sent."""
 
+from ssl import SSLCertVerificationError
 from typing import NoReturn
 
 import stripe
@@ -60,7 +61,18 @@ def is_kept(error: stripe.StripeError) -> bool:
     return replayed and (error.http_status or 0) >= 500
 
 
+def is_untrusted(error: object) -> bool:
+    """Somewhere in what the libraries have wrapped it into: whoever answered has no certificate that holds, and was told nothing."""
+    while isinstance(error, BaseException):
+        if isinstance(error, SSLCertVerificationError):
+            return True
+        error = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return False
+
+
 def _never_sent(cause: BaseException | None) -> bool:
+    if is_untrusted(cause):
+        return True
     nowhere = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     if isinstance(cause, (*nowhere, requests_errors.ConnectTimeout)):
         return True
@@ -69,6 +81,8 @@ def _never_sent(cause: BaseException | None) -> bool:
 
 
 def unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
+    if is_untrusted(error.__cause__):
+        return Misconfigured("Stripe's certificate is not trusted: is the address right, and no stranger in between?")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
         return misconfigured(error)
     if in_doubt:

@@ -1,17 +1,18 @@
 """How the Stripe SDK speaks HTTP: by urllib3 itself, in place of `requests`, which is built on it and takes as long again.
 
-`requests` works out proxies, cookies and passwords anew for each request. Where the environment names a proxy for the provider's
-host, the SDK's own client, and so `requests`, stays.
+`requests` works out proxies, cookies and passwords anew for each request. Where `requests` would go by a proxy that the
+environment names, the SDK's own client stays, and so it does.
 """
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import stripe
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError
+
+from worker.adapters.stripe_errors import is_untrusted
 
 _KEPT_OPEN = 32
 """connections to one host; more are opened for those who need them, and closed after use"""
@@ -19,8 +20,7 @@ _KEPT_OPEN = 32
 
 def http_client(base: str, *, connect_timeout: float, read_timeout: float) -> stripe.HTTPClient:
     """For requests to `base`; seconds for one try."""
-    address = urlsplit(base)
-    if address.scheme in getproxies() and not proxy_bypass(address.hostname or ""):
+    if select_proxy(base, get_environ_proxies(base)):
         return stripe.RequestsClient(timeout=(connect_timeout, read_timeout))
     return DirectClient(connect_timeout=connect_timeout, read_timeout=read_timeout)
 
@@ -56,5 +56,5 @@ class DirectClient(stripe.HTTPClient):
 def _tell(error: HTTPError) -> NoReturn:
     """Only a certificate that does not hold is the same the next time."""
     told = f"{type(error).__name__} while asking Stripe"
-    should_retry = not isinstance(error, SSLError)
+    should_retry = not is_untrusted(error)
     raise stripe.APIConnectionError(told, should_retry=should_retry) from error  # type: ignore[no-untyped-call]
