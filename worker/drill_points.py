@@ -1,6 +1,7 @@
 """Where a drill asks this process to die: a file `{place}.{subject}` in its folder is an order to do so at that place, once.
 
-Whoever renames the file has the order; the renamed file's time of change is when the process died.
+Whoever renames the file has the order; the renamed file's time of change is when the process died. What the file says, if anything,
+is another signal than SIGKILL.
 """
 
 import os
@@ -30,6 +31,14 @@ def order_death(folder: Path, place: str, subject: object) -> None:
     (folder / f"{place}.{subject}").touch()
 
 
+def order_freeze(folder: Path, place: str, subject: object) -> None:
+    """The next process that reaches `place` with `subject` stops there, as if its machine did, until it gets SIGCONT."""
+    name = f"{place}.{subject}"
+    (folder / TAKEN).mkdir(parents=True, exist_ok=True)
+    (folder / TAKEN / name).write_text(signal.SIGSTOP.name)
+    (folder / TAKEN / name).rename(folder / name)  # whole, or not there
+
+
 def died_at(folder: Path, place: str, subject: object) -> float | None:
     """When a process died so (seconds since the epoch); None where none has yet."""
     try:
@@ -46,11 +55,12 @@ def _die_if_told(folder: Path, place: str, subject: str) -> None:
         (folder / name).rename(folder / TAKEN / name)
     except FileNotFoundError:
         return
+    wanted = signal.Signals[(folder / TAKEN / name).read_text() or signal.SIGKILL.name]
     if place.endswith(".calling"):
-        threading.Timer(DURING_A_CALL, _die).start()
+        threading.Timer(DURING_A_CALL, _end_by, [wanted]).start()
     else:
-        _die()
+        _end_by(wanted)
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _end_by(wanted: signal.Signals) -> None:
+    os.kill(os.getpid(), wanted)

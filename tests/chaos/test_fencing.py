@@ -1,13 +1,15 @@
-"""A worker that was stopped past its lease wakes up in the middle of a charge: another has finished it, and what it writes is refused."""
+"""A worker that was stopped past its lease: another has finished its order, nobody waits for its locks, and what it writes is refused."""
 
 import asyncio
 import time
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 
 from models.states import OrderStatus
+from worker import drill_points
 from worker.commands.process import Worker, worker_command
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Ground, ground
@@ -53,6 +55,51 @@ async def charged_by_two_workers(prepared: Ground) -> Bought:
         await asyncio.wait_for(asyncio.to_thread(said, prepared), 120)
         await shop.follow(bought)
     return bought
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    """It has the account's row and the series of invoice numbers, which every order needs."""
+    with ground(tmp_path, say=print) as prepared:
+        orders = asyncio.run(bought_while_one_is_frozen(prepared))
+        with prepared.begin() as session:
+            found = reconcile(session, prepared.books(), prepared.mails())
+    assert [order.status for order in orders] == [OrderStatus.COMPLETED] * 2
+    assert found.findings == []
+    assert found.charges == 2
+
+
+async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
+    stack, customers = prepared.stack, [prepared.customers([KINDS[0]], named=name)[0] for name in ("held", "free")]
+    held, free = (Bought(customer) for customer in customers)
+    headers = {"Authorization": f"Bearer {prepared.key_for(customers, named='shop')}"}
+    async with (
+        Watch(prepared.begin) as watch,
+        httpx.AsyncClient(base_url=stack.addresses.api, headers=headers, timeout=30, trust_env=False) as http,
+    ):
+        shop = Shop(http, watch, deadline=time.monotonic() + 120)
+        quotes = [await shop.quote(bought, bought.customer.kind.cart) for bought in (held, free)]
+        prepared.stripe("latency", seconds=3)
+        order_id = await shop.place(held, quotes[0])
+        drill_points.order_freeze(prepared.deaths, ACTIVATED, order_id)
+        await asyncio.wait_for(asyncio.to_thread(frozen_there, prepared, order_id), 60)
+        prepared.stripe("latency", seconds=0)
+        await shop.place(free, quotes[1])
+        for bought in (free, held):
+            await shop.follow(bought)
+        with frozen(stack, *WORKERS):
+            """Both, and at the end both go on: the one that is as well."""
+        await watch.quiet(within=60)
+    return [held, free]
+
+
+ACTIVATED = "activate_subscription.called"
+"""not yet committed"""
+
+
+def frozen_there(prepared: Ground, order_id: UUID) -> None:
+    while drill_points.died_at(prepared.deaths, ACTIVATED, order_id) is None:
+        time.sleep(0.05)
 
 
 def told(prepared: Ground) -> str:
