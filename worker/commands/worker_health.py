@@ -33,6 +33,9 @@ def worker_health(
         said = f"no connection to the broker: {advice} ({error})" if advice else f"the broker does not answer: {error}"
         typer.echo(f"{worker}: {said}", err=True)
         sys.exit(1)
-    typer.echo(f"{worker} {'takes messages' if healthy else f'took no message in {within:g} s'}", err=not healthy)
-    if not healthy:
-        sys.exit(1)
+    if healthy:
+        typer.echo(f"{worker} takes messages")
+        return
+    hint = "" if number else "; was it started with --number?"
+    typer.echo(f"{worker} took no message in {within:g} s{hint}", err=True)
+    sys.exit(1)
