@@ -9,7 +9,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Boolean, Uuid, bindparam, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from models import facts, in_hand, step_ends
 from models.lease import LeaseLost
@@ -80,7 +82,9 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     return replace(letter, attachments=attachments.of(session, order, kind))
 
 
+@retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_attempt(3), wait=wait_fixed(0.2), reraise=True)
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
+    """Tried again at once where PostgreSQL fails: what is not marked now is sent again later."""
     with begin_alone() as session:
         _END.run(
             session, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import Connection, create_engine, event, select, text, update
 
 from models.accounts import Account
 from models.messages import SentLetter
@@ -161,3 +161,32 @@ def test_a_step_behind_anothers_lock_gives_its_place_to_others_and_is_tried_agai
     assert messages.take() == [("activate_subscription", 1)]
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [world.order(order_id).due_minor]
+
+
+def test_a_letter_is_marked_though_the_connection_breaks_after_the_mail_servers_yes(
+    world: World, events: Events, messages: Messages
+) -> None:
+    """Not marked, it would be sent again."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    cut: list[int] = []
+
+    def cuts_every_connection(connection: Connection, *_: object) -> None:
+        if not cut and world.mails(ada):
+            cut.append(1)
+            with world.transactions() as another:
+                backends = (
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+                )
+                another.execute(text(f"{backends} AND pid <> pg_backend_pid()"))
+
+    engine = create_engine(world.transactions._engine.url)
+    event.listen(engine, "begin", cuts_every_connection)
+    wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
+    assert delivered(order_id, Step.VALIDATE_CART) == "done"
+    wiring.plug_in(world.wiring)
+    engine.dispose()
+    assert cut == [1]
+    assert messages.take() == []
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert len(world.mails(ada)) == 2
