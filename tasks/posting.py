@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from models import facts, in_hand, step_ends
 from models.lease import LeaseLost
@@ -82,9 +81,15 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     return replace(letter, attachments=attachments.of(session, order, kind))
 
 
-@retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_attempt(3), wait=wait_fixed(0.2), reraise=True)
 def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
-    """Tried again at once where PostgreSQL fails: what is not marked now is sent again later."""
+    """Tried twice, the second time on another connection: what is not marked now is sent again later."""
+    try:
+        _mark(order, kind, status)
+    except OperationalError:
+        _mark(order, kind, status)
+
+
+def _mark(order: Order, kind: LetterKind, status: LetterStatus) -> None:
     with begin_alone() as session:
         _END.run(
             session, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
