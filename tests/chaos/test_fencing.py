@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -35,14 +37,9 @@ def test_what_a_worker_writes_after_its_lease_is_refused(tmp_path: Path) -> None
 
 
 async def charged_by_two_workers(prepared: Ground) -> Bought:
-    stack, bought = prepared.stack, Bought(prepared.customers([KINDS[0]], named="sleeper")[0])
+    stack = prepared.stack
     prepared.stripe("latency", seconds=3)
-    headers = {"Authorization": f"Bearer {prepared.key_for([bought.customer], named='sleeper')}"}
-    async with (
-        Watch(prepared.begin) as watch,
-        httpx.AsyncClient(base_url=stack.addresses.api, headers=headers, timeout=30, trust_env=False) as http,
-    ):
-        shop = Shop(http, watch, deadline=time.monotonic() + 300)
+    async with shopping(prepared, "sleeper", within=300) as (shop, watch, [bought]):
         order_id = await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
         await watch.happens(order_id, "charge.attempted", within=60)
         with frozen(stack, *WORKERS):
@@ -70,14 +67,7 @@ def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Pat
 
 
 async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
-    stack, customers = prepared.stack, [prepared.customers([KINDS[0]], named=name)[0] for name in ("held", "free")]
-    held, free = (Bought(customer) for customer in customers)
-    headers = {"Authorization": f"Bearer {prepared.key_for(customers, named='shop')}"}
-    async with (
-        Watch(prepared.begin) as watch,
-        httpx.AsyncClient(base_url=stack.addresses.api, headers=headers, timeout=30, trust_env=False) as http,
-    ):
-        shop = Shop(http, watch, deadline=time.monotonic() + 120)
+    async with shopping(prepared, "held", "free", within=120) as (shop, watch, [held, free]):
         quotes = [await shop.quote(bought, bought.customer.kind.cart) for bought in (held, free)]
         prepared.stripe("latency", seconds=3)
         order_id = await shop.place(held, quotes[0])
@@ -87,10 +77,23 @@ async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
         await shop.place(free, quotes[1])
         for bought in (free, held):
             await shop.follow(bought)
-        with frozen(stack, *WORKERS):
+        with frozen(prepared.stack, *WORKERS):
             """Both, and at the end both go on: the one that is as well."""
         await watch.quiet(within=60)
     return [held, free]
+
+
+@asynccontextmanager
+async def shopping(prepared: Ground, *names: str, within: float) -> AsyncIterator[tuple[Shop, Watch, list[Bought]]]:
+    """A purchase for each name, by a customer of its own; within: seconds that all may take."""
+    customers = [prepared.customers([KINDS[0]], named=name)[0] for name in names]
+    headers = {"Authorization": f"Bearer {prepared.key_for(customers, named=names[0])}"}
+    address = prepared.stack.addresses.api
+    async with (
+        Watch(prepared.begin) as watch,
+        httpx.AsyncClient(base_url=address, headers=headers, timeout=30, trust_env=False) as http,
+    ):
+        yield Shop(http, watch, deadline=time.monotonic() + within), watch, [Bought(each) for each in customers]
 
 
 ACTIVATED = "activate_subscription.called"
