@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from worker import database
+from worker.commands import failures
 from worker.database import Transactions, check_before_use, limit_waits
 
 
@@ -95,6 +96,18 @@ def test_nobody_waits_for_anothers_lock_longer_than_the_limit(begin: Transaction
         lock(one)
         with pytest.raises(OperationalError, match="lock timeout"):
             lock(other)
+
+
+def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
+    begin: Transactions, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    limit_waits(engine, behind_a_lock=0.1)
+    with begin() as one, begin() as other:
+        lock(one)
+        assert failures.run(lambda: lock(other)) == 1
+    said = capsys.readouterr().err
+    assert said == "Not finished: others work on the same rows in db:5432/prorata. Try again in a while; what was done stays.\n"
 
 
 def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transactions, engine: Engine) -> None:
