@@ -107,7 +107,10 @@ def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
         lock(one)
         assert failures.run(lambda: lock(other)) == 1
     said = capsys.readouterr().err
-    assert said == "Not finished: others work on the same rows in db:5432/prorata. Try again in a while; what was done stays.\n"
+    assert (
+        said
+        == "Not finished: others work on the same rows in db:5432/prorata. Try again in a while; what was done stays.\n"
+    )
 
 
 def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transactions, engine: Engine) -> None:

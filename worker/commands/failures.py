@@ -47,7 +47,9 @@ def run(command: Callable[[], object]) -> int:
         return _say(f"{error}; try again later")
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == _BEHIND_A_LOCK:
-            return _say(f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays.")
+            return _say(
+                f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays."
+            )
         if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
             return _say(f"No connection to the database at {_database()}: {advice} ({_first_line(error)})")
         return _say(f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}")
