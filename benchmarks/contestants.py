@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from benchmarks.peer import Peer, Processes, Setting
 from benchmarks.surroundings import Surroundings
@@ -10,14 +11,22 @@ from worker.stack.processes import Process
 
 READY = log_says(" ready.")
 
+GIVES_WAY = ["/bin/sh", "-c", 'echo 10 2>/dev/null >/proc/self/autogroup; exec nice -n 10 "$@"', "sh"]
+"""before a command: a ninth of the others' share of the processors while they want them, about as docker-compose.yml's `cpu_shares`.
+Linux shares among sessions first, where it groups by them, and a process's own niceness says nothing there."""
+
 
 def prorata(
     *,
     load: str = "benchmarks.peers.prorata:ProrataLoad",
     workers: Mapping[str, list[str]] | None = None,
     chosen: Mapping[str, str] | None = None,
+    giving_way: bool = False,
 ) -> Peer:
-    """workers: command lines by name, in place of its usual three. chosen: PRORATA_ variables to set otherwise than usual."""
+    """workers: command lines by name, in place of its usual two. chosen: PRORATA_ variables to set otherwise than usual.
+
+    giving_way: whether workers leave the processors to whoever else wants them, as docker-compose.yml has it.
+    """
 
     def arrange(setting: Setting) -> Processes:
         here = Surroundings.of(setting, chosen)
@@ -25,10 +34,16 @@ def prorata(
         if workers is not None:
             others = [process for process in own if not process.name.startswith("worker-")]
             own = [*others, *(Process(name, line, READY, here.variables) for name, line in workers.items())]
+        if giving_way:
+            own = [_giving_way(process) if process.name.startswith("worker-") else process for process in own]
         return Processes(own, here.world(), {**here.variables, "BENCH_FOLDER": str(setting.folder)})
 
     packages = ("celery", "sqlalchemy", "psycopg", "stripe")
     return Peer("prorata", "Prorata, everything on", packages, arrange, load, needs_schema=True)
+
+
+def _giving_way(process: Process) -> Process:
+    return replace(process, command=[*GIVES_WAY, *process.command])
 
 
 def _celery(module: str, setting: Setting) -> Processes:

@@ -3,12 +3,11 @@
 Safe to run twice at once: rows are taken with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from celery import current_app, shared_task
-from kombu.exceptions import KombuError
+from celery import shared_task
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import OperationalError
@@ -20,23 +19,24 @@ from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
-from tasks import charging, retry_policy
+from tasks import charging, queue_heads, retry_policy
+from tasks.pipeline import QUEUES
 from tasks.wiring import begin, now, policy
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
-BACKLOG = 50
-"""messages in a queue beyond which orders are taken to be waiting in it, not lost"""
-LONGEST_QUEUE = timedelta(minutes=2)
-"""how long an order is taken to be waiting in it; publishing it again is harmless, and makes the queue longer"""
+LEFT_AT_ONCE = 1000
+UNSURE = timedelta(seconds=5)
+"""by how much clocks may differ, and relays that publish at once may change the order of messages"""
 
 
 @shared_task(name="sweep", ignore_result=True)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
-    if queues_are_busy():
-        _leave_in_queue()
+    for queue, since in queue_heads.waiting(_STEPS).items():
+        while _leave_in(queue, since - UNSURE) == LEFT_AT_ONCE:
+            pass
     touched = sum(_visit(order_id) for order_id in _standing_still())
     with begin() as session:
         _end_trials(session)
@@ -44,38 +44,31 @@ def sweep() -> int:
     return touched
 
 
-def queues_are_busy() -> bool:
-    """Whether orders may simply be waiting their turn: then restarting them would only make the queue longer.
+_STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in ("orders", "payments", "mail")}
+"""whose message is in which queue"""
 
-    Without a broker nothing waits in it: what is restarted waits in the outbox until it is back.
+
+def _leave_in(queue: str, since: datetime) -> int:
+    """Orders that nobody has begun, and that moved after `since`, lie in the queue behind its next message, and are not lost.
+
+    To publish them again would make the queue longer still. Many in one statement, but not so many that a worker would have to wait for
+    one of them; and before their time is up, so that one that is then in a worker's hands, waiting for its turn, keeps some of it.
+    Returns how many were left.
     """
-    with current_app.connection_for_read() as broker:
-        try:
-            client = broker.channel().client  # its default channel would go on trying to connect for seconds
-            return any(client.llen(name) > BACKLOG for name in ("orders", "payments", "mail"))
-        except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:
-            log.warning("the broker is away", error=type(error).__name__)
-            return False
-
-
-def _leave_in_queue() -> None:
-    """Orders that nobody has begun wait in a queue. All in one statement: to look at each would make the queue longer still.
-
-    Not for ever: one that has not moved for `LONGEST_QUEUE` may have been lost with the queue it was in.
-    """
-    never_begun = (Order.restarts == 0, Order.lease_token.is_(None), Order.next_attempt_at.is_(None))
-    lately = OrderEvent.at > func.clock_timestamp() - LONGEST_QUEUE
-    moved = select(OrderEvent.id).where(OrderEvent.order_id == Order.id, lately).exists()
-    due = select(Order.id).where(
-        Order.status == OrderStatus.OPEN, Order.wake_at <= func.clock_timestamp(), *never_begun, moved
+    moved = select(OrderEvent.id).where(OrderEvent.order_id == Order.id, OrderEvent.at >= since).exists()
+    soon_due = select(Order.id).where(
+        Order.status == OrderStatus.OPEN,
+        Order.next_step.in_(_STEPS[queue]),
+        Order.wake_at <= func.clock_timestamp() + GRACE / 2,
+        Order.lease_token.is_(None),
+        Order.next_attempt_at.is_(None),
+        moved,
     )
+    some = soon_due.order_by(Order.wake_at).limit(LEFT_AT_ONCE).with_for_update(skip_locked=True)
+    later = update(Order).where(Order.id.in_(some)).values(wake_at=func.clock_timestamp() + GRACE)
     with begin() as session:
-        session.execute(
-            update(Order)
-            .where(Order.id.in_(due.with_for_update(skip_locked=True)))
-            .values(wake_at=func.clock_timestamp() + GRACE)
-            .execution_options(synchronize_session=False)
-        )
+        left = session.scalars(later.returning(Order.id).execution_options(synchronize_session=False))
+        return len(left.all())
 
 
 def _standing_still() -> list[UUID]:
@@ -130,10 +123,11 @@ def _restart(session: Session, order: Order) -> bool:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
         return progress.park(session, order.id, error=error, token=order.lease_token)
-    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=order.restarts + 1)
+    restart = order.restarts + 1
+    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
-    progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": order.restarts + 1})
-    log.warning("order restarted", order_id=str(order.id), step=order.next_step, restarts=order.restarts + 1)
+    progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
+    log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)
     return True
 
 

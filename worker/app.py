@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from tasks import housekeeping, pipeline, sweep, webhooks
+from tasks import housekeeping, pipeline, queue_heads, sweep, webhooks
 from worker import broker, canary, heap, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
@@ -16,6 +16,7 @@ app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"
 app.set_default()  # for every thread: the API publishes from one of its own
 app.finalize()
+signals.before_task_publish.connect(queue_heads.stamp)
 
 
 @signals.setup_logging.connect

@@ -1,6 +1,7 @@
 """From the outbox to the broker: right after a commit, and every second for what was left over while the broker was away."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from celery import current_app, shared_task
@@ -9,6 +10,7 @@ from sqlalchemy import delete, select
 from models.messages import OutboxMessage
 from models.prepared import Prepared
 from models.states import Step
+from tasks import queue_heads
 from tasks.failure_points import reach
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin
@@ -33,32 +35,33 @@ def publish_pending() -> int:
 # Asked after every order, so built once.
 _OUTBOX = OutboxMessage.__table__
 _OLDEST = select(_OUTBOX.c.id).order_by(_OUTBOX.c.id).limit(BATCH).with_for_update(skip_locked=True)
-_TAKE = Prepared[int, UUID, Step](
+_TAKE = Prepared[int, UUID, Step, datetime](
     delete(OutboxMessage)
     .where(OutboxMessage.id.in_(_OLDEST.scalar_subquery()))
-    .returning(OutboxMessage.id, OutboxMessage.order_id, OutboxMessage.step)
+    .returning(OutboxMessage.id, OutboxMessage.order_id, OutboxMessage.step, OutboxMessage.created_at)
 )
 
 
 def _publish_batch() -> int:
     with begin() as session:
         rows = _TAKE.all(session, {})
-        _publish((order_id, step) for _, order_id, step in sorted(rows))
+        _publish((order_id, step, put_in_at) for _, order_id, step, put_in_at in sorted(rows))
     return len(rows)
 
 
-def _publish(orders: Iterable[tuple[UUID, Step]]) -> None:
+def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
     """The same messages as a task's `apply_async` sends, for half: what Celery works out for each call is known here.
 
     Publishing twice is harmless: every step looks whether it is its turn.
     """
     app = current_app
     with app.producer_or_acquire() as producer:
-        for order_id, step in orders:
+        for order_id, step, put_in_at in orders:
             message = app.amqp.create_task_message(
                 str(uuid4()), step.value, (str(order_id),), {}, create_sent_event=app.conf.task_send_sent_event
             )
-            app.amqp.send_task_message(producer, step.value, message, queue=QUEUES[step])
+            headers = queue_heads.since(put_in_at)
+            app.amqp.send_task_message(producer, step.value, message, queue=QUEUES[step], headers=headers)
             reach("relay.published", "outbox")
 
 

@@ -13,7 +13,7 @@ from benchmarks.scenarios.scenario import Findings, Place, Scenario
 from benchmarks.servers import plain
 from benchmarks.turn import started
 
-API = prorata(load="benchmarks.peers.prorata_api:ApiLoad")
+API = prorata(load="benchmarks.peers.prorata_api:ApiLoad", giving_way=True)
 
 
 def run(place: Place, orders: int) -> Findings:
