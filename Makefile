@@ -22,7 +22,7 @@ setup: .venv/.complete  ## build .venv from the hashed lock (PYTHON=python3.12 t
 	@test -n "$(PYTHON)" || { echo "Prorata needs Python 3.11 or later and found none. Install one, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11, or does not run." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@.venv/bin/python -c 'import pip' 2>/dev/null || { echo "Building .venv with $$("$(PYTHON)" --version), a minute or two the first time ..."; "$(PYTHON)" -m venv --clear .venv; }
+	@.venv/bin/python -c 'import pip' 2>/dev/null || { echo "Building .venv with $$("$(PYTHON)" --version), a few minutes the first time ..."; "$(PYTHON)" -m venv --clear .venv; }
 	@$(IN_VENV) pip install -qq --no-input --no-deps --require-hashes -r requirements-dev.txt
 	@$(IN_VENV) pip install -qq --no-input --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -49,7 +49,7 @@ def confirm(order_id: UUID, wanted: ConfirmationWanted, caller: OrdersWriter, re
 
 @router.post("/cancel", summary="Cancel an order")
 def cancel(order_id: UUID, caller: OrdersWriter, request: Request) -> OrderView:
-    """Nothing is charged, or what was charged goes back. While a payment is under way the order stays open until that is undone."""
+    """Nothing is charged, or what was charged goes back. An order at work or in a queue stays open until its turn has come, or its payment is undone."""
     with begin() as session:
         order_of(session, caller, order_id)
         placement.cancel(session, order_id=order_id, by="customer", now=now())

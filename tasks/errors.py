@@ -1,5 +1,7 @@
 """What can go wrong at the edges, in the words of the pipeline; adapters translate their libraries' errors into these."""
 
+from sqlalchemy.exc import OperationalError
+
 
 class TemporarilyUnavailable(Exception):
     """The other side did not do it, and asking again later is right.
@@ -47,3 +49,8 @@ class AddressRefused(Refused):
 
 class Misconfigured(Exception):
     """We are wrong, not the customer: bad credentials, unknown parameter, key reused with another body. A person must look."""
+
+
+def behind_a_lock(error: OperationalError) -> bool:
+    """Whether PostgreSQL is there, and only gave up waiting for what others hold (`worker.database.limit_waits`)."""
+    return getattr(error.orig, "sqlstate", None) == "55P03"

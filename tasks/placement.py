@@ -148,7 +148,8 @@ def pay_again(session: Session, *, order_id: UUID) -> None:
 
 
 def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None) -> OrderStatus:
-    """Stop the order; what was charged goes back. Returns its status: cancelled, or open while a payment in flight is undone.
+    """Stop the order; what was charged goes back. Returns its status: cancelled, or open until its
+    chain, at work or in a queue, has come to it.
 
     by, why: who asked and what for, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
     """

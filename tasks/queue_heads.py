@@ -1,11 +1,11 @@
-"""What comes next in each queue, and since when it has waited: whatever began to wait later still lies behind it.
+"""Who is next in each queue, and since when that one has waited: whoever began to wait later still lies behind it.
 
-Redis can say whether a message lies in a list only by reading all of it; the oldest says it for all, however long the list is.
+Redis can say whether a message lies in a list only by reading all of it; its oldest says it for all, however long the list is.
 """
 
 import json
 import time
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,12 +17,17 @@ log = structlog.get_logger(__name__)
 
 SINCE: Final = "waiting_since"
 """a message's header: seconds since the epoch. An order's is the database's time, at which it was put into the outbox."""
+IN_HANDS: Final = 5.0
+"""seconds that a worker may have a message before it begins: it takes more than it can work at once"""
+KEPT_AS: Final = "prorata:heads:"
+"""Redis keys of sorted sets, one a queue: `seen:since`, by when it was seen"""
 _UNREADABLE = (LookupError, OSError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 def stamp(headers: MutableMapping[str, Any], **_: Any) -> None:
-    """For Celery's `before_task_publish`: every message says since when it waits."""
-    headers.setdefault(SINCE, time.time())
+    """For Celery's `before_task_publish`: every message says since when it waits. A retry begins anew."""
+    if SINCE not in headers or headers.get("retries"):
+        headers[SINCE] = time.time()
 
 
 def since(at: datetime) -> Mapping[str, Any]:
@@ -30,22 +35,42 @@ def since(at: datetime) -> Mapping[str, Any]:
     return {SINCE: at.timestamp()}
 
 
-def waiting(queues: Iterable[str]) -> dict[str, datetime]:
-    """Since when the next message of each queue has waited, by queue; where none waits, or a broken one, or no broker is there, it is left out."""
+def waiting(queues: Collection[str]) -> dict[str, datetime]:
+    """Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
+    worker's hands. Who is next in an empty queue comes now.
+
+    A queue is left out where that could not be read; all are, where the broker is away, for nothing waits in it then.
+    """
     with current_app.connection_for_read() as broker:
         try:
             client = broker.channel().client  # its default channel would go on trying to connect for seconds
-            heads = {queue: client.lindex(queue, -1) for queue in queues}
+            seen_at = time.time()
+            heads = {queue: _since(client.lindex(queue, -1), if_none=seen_at) for queue in queues}
+            before = {queue: _before(client, KEPT_AS + queue, seen_at, head) for queue, head in heads.items()}
         except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:
             log.warning("the broker is away", error=type(error).__name__)
             return {}
-    found = {queue: _waiting_since(message) for queue, message in heads.items() if message is not None}
-    return {queue: at for queue, at in found.items() if at is not None}
+    return {queue: datetime.fromtimestamp(at, UTC) for queue, at in before.items() if at is not None}
 
 
-def _waiting_since(message: bytes) -> datetime | None:
+def _since(message: bytes | None, *, if_none: float) -> float | None:
     """None where the message does not say. Whoever takes it out next hands it aside, if it is none (`worker.rejected`)."""
+    if message is None:
+        return if_none
     try:
-        return datetime.fromtimestamp(json.loads(message)["headers"][SINCE], UTC)
+        at = float(json.loads(message)["headers"][SINCE])
     except _UNREADABLE:
         return None
+    return at if 0 < at < if_none + 86400 else None
+
+
+def _before(client: Any, key: str, seen_at: float, head: float | None) -> float | None:
+    """What was seen first in the last `IN_HANDS` seconds; `head` is kept for those who ask later."""
+    with client.pipeline() as pipe:
+        if head is not None:
+            pipe.zadd(key, {f"{seen_at}:{head}": seen_at})
+        pipe.zremrangebyscore(key, "-inf", seen_at - IN_HANDS)
+        pipe.expire(key, 60)
+        pipe.zrange(key, 0, 0)
+        *_, first = pipe.execute()
+    return float(first[0].partition(b":")[2]) if first else None

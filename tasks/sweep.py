@@ -3,12 +3,13 @@
 Safe to run twice at once: rows are taken with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 from celery import shared_task
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -16,31 +17,28 @@ from sqlalchemy.orm import Session
 from models import lease, progress
 from models.lease import GRACE
 from models.messages import Heartbeat, OutboxMessage
-from models.orders import Order, OrderedProduct, OrderEvent
+from models.orders import Order, OrderedProduct
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
 from tasks import charging, queue_heads, retry_policy
+from tasks.errors import behind_a_lock
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin, now, policy
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
-LEFT_AT_ONCE = 1000
-UNSURE = timedelta(seconds=5)
+UNSURE = timedelta(seconds=2)
 """by how much clocks may differ, and relays that publish at once may change the order of messages"""
 
 
 @shared_task(name="sweep", ignore_result=True)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
-    for queue, since in queue_heads.waiting(_STEPS).items():
-        while _leave_in(queue, since - UNSURE) == LEFT_AT_ONCE:
-            pass
-    touched = sum(_visit(order_id) for order_id in _standing_still())
-    with begin() as session:
-        _end_trials(session)
-        _beat(session, "sweep")
+    due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
+    touched = sum(_visit(order_id, due) for order_id in _standing_still(due))
+    _end_trials()
+    _beat("sweep")
     return touched
 
 
@@ -48,46 +46,39 @@ _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in (
 """whose message is in which queue"""
 
 
-def _leave_in(queue: str, since: datetime) -> int:
-    """Orders that nobody has begun, and that moved after `since`, lie in the queue behind its next message, and are not lost.
+def _in_queue() -> ColumnElement[bool]:
+    """Orders whose message waits in a queue, or in the hands of a worker: to publish them again would only make the queue longer.
 
-    To publish them again would make the queue longer still. Many in one statement, but not so many that a worker would have to wait for
-    one of them; and before their time is up, so that one that is then in a worker's hands, waiting for its turn, keeps some of it.
-    Returns how many were left.
+    Whoever publishes an order lets it stand for `GRACE` at least, so that its `wake_at` says when that was at the latest. A token
+    says that a worker had begun.
     """
-    moved = select(OrderEvent.id).where(OrderEvent.order_id == Order.id, OrderEvent.at >= since).exists()
-    soon_due = select(Order.id).where(
-        Order.status == OrderStatus.OPEN,
-        Order.next_step.in_(_STEPS[queue]),
-        Order.wake_at <= func.clock_timestamp() + GRACE / 2,
-        Order.lease_token.is_(None),
-        Order.next_attempt_at.is_(None),
-        moved,
-    )
-    some = soon_due.order_by(Order.wake_at).limit(LEFT_AT_ONCE).with_for_update(skip_locked=True)
-    later = update(Order).where(Order.id.in_(some)).values(wake_at=func.clock_timestamp() + GRACE)
+    waits = [
+        and_(Order.next_step.in_(_STEPS[queue]), Order.wake_at > since + GRACE - UNSURE)
+        for queue, since in queue_heads.waiting(_STEPS).items()
+    ]
+    return and_(Order.status == OrderStatus.OPEN, Order.lease_token.is_(None), or_(false(), *waits))
+
+
+Due = Sequence[ColumnElement[bool]]
+
+
+def _standing_still(due: Due) -> list[UUID]:
     with begin() as session:
-        left = session.scalars(later.returning(Order.id).execution_options(synchronize_session=False))
-        return len(left.all())
+        return list(session.scalars(select(Order.id).where(*due).order_by(Order.wake_at).limit(BATCH)))
 
 
-def _standing_still() -> list[UUID]:
-    with begin() as session:
-        return list(session.scalars(select(Order.id).where(*_DUE).order_by(Order.wake_at).limit(BATCH)))
-
-
-_DUE = (Order.wake_at <= func.clock_timestamp(), lease.is_over())
-
-
-def _visit(order_id: UUID) -> bool:
+def _visit(order_id: UUID, due: Due) -> bool:
     """Each order in a transaction of its own: none waits for another, and trouble with one is not the others'."""
-    query = select(Order).where(Order.id == order_id, *_DUE)
+    query = select(Order).where(Order.id == order_id, *due)
     try:
         with begin() as session:
             order = session.scalar(query.with_for_update(skip_locked=True))
             return order is not None and _look_after(session, order)
-    except OperationalError:
-        raise
+    except OperationalError as error:
+        if not behind_a_lock(error):
+            raise
+        log.warning("somebody holds what an order needs", order_id=str(order_id))
+        return False
     except Exception:
         log.exception("sweep cannot look after an order", order_id=str(order_id))
         return False
@@ -123,8 +114,8 @@ def _restart(session: Session, order: Order) -> bool:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
         return progress.park(session, order.id, error=error, token=order.lease_token)
-    restart = order.restarts + 1
-    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart)
+    restart, nobodys = order.restarts + 1, {"lease_token": None, "lease_until": None, "next_attempt_at": None}
+    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **nobodys)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
     progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)
@@ -152,30 +143,32 @@ def _ask_about_authentication(session: Session, order: Order) -> bool:
     )
 
 
-def _sleep(session: Session, order_id: UUID, delay: timedelta | None, **values: int) -> None:
+def _sleep(session: Session, order_id: UUID, delay: timedelta | None, **values: int | None) -> None:
     wake_at = func.clock_timestamp() + delay if delay else None
     session.execute(update(Order).where(Order.id == order_id).values(wake_at=wake_at, **values))
 
 
-def _end_trials(session: Session) -> None:
+def _end_trials() -> None:
     """A trial ends by itself, without a charge, unless an order on its product is still open."""
     ordered = and_(
         OrderedProduct.account_id == Subscription.account_id, OrderedProduct.product_code == Subscription.product_code
     )
-    session.execute(
-        update(Subscription)
-        .where(
-            Subscription.status == SubscriptionStatus.TRIALING,
-            Subscription.period_end <= now(),
-            ~select(OrderedProduct.order_id).where(ordered).exists(),
+    over = select(Subscription.id).where(
+        Subscription.status == SubscriptionStatus.TRIALING,
+        Subscription.period_end <= now(),
+        ~select(OrderedProduct.order_id).where(ordered).exists(),
+    )
+    with begin() as session:
+        session.execute(
+            update(Subscription)
+            .where(Subscription.id.in_(over.with_for_update(skip_locked=True)))
+            .values(status=SubscriptionStatus.TRIAL_ENDED)
+            .execution_options(synchronize_session=False)
         )
-        .values(status=SubscriptionStatus.TRIAL_ENDED)
-        .execution_options(synchronize_session=False)
-    )
 
 
-def _beat(session: Session, name: str) -> None:
+def _beat(name: str) -> None:
     at = func.clock_timestamp()
-    session.execute(
-        upsert(Heartbeat).values(name=name, at=at).on_conflict_do_update(index_elements=["name"], set_={"at": at})
-    )
+    beat = upsert(Heartbeat).values(name=name, at=at)
+    with begin() as session:
+        session.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"at": at}))

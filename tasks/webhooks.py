@@ -17,7 +17,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.prepared import Prepared
 from models.states import AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import TemporarilyUnavailable, behind_a_lock
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
 
@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 class RefundFailed(Exception):
     """Unexpected money is not back yet: the event that tells of it stays, and is tried again."""
+
+
+class NotRecordedYet(TemporarilyUnavailable):
+    """A step is asking about the same charge, and may have an older answer in its hands: only what it makes of that can tell."""
 
 
 def receive(payload: bytes, signature: str) -> str:
@@ -80,8 +84,11 @@ def handle_webhooks() -> int:
         values: dict[str, Any]
         try:
             outcome = _handle(kind, charge_ref) if charge_ref is not None else "not about a charge"
-        except OperationalError:
-            raise
+        except OperationalError as error:
+            if not behind_a_lock(error):
+                raise
+            log.warning("webhook waits", event_id=event_id, error="behind a lock")
+            values = _again(attempts, error)
         except TemporarilyUnavailable as error:
             log.warning("webhook waits", event_id=event_id, error=str(error))
             values = _again(attempts, error)
@@ -145,19 +152,20 @@ def _handle(kind: str, charge_ref: str) -> str:
     return _give_back(order, attempt, charge)
 
 
+_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
 _OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
-    """An order that waits for this charge goes on; the step does the rest."""
+    """An order that waits for this charge goes on; the step does the rest. Raises NotRecordedYet."""
     settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
+    if not settled or attempt.ref not in (None, charge.ref):
+        return "nothing to do"
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-    if (
-        settled
-        and attempt.ref in (None, charge.ref)
-        and progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook")
-    ):
+    if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook"):
         return "reopened"
+    if order.status is OrderStatus.OPEN and attempt.status in _UNDER_WAY:
+        raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
     return "nothing to do"
 
 

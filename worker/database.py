@@ -6,9 +6,11 @@ from time import monotonic
 from types import TracebackType
 
 from psycopg import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import OperationalError as DatabaseAway
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -42,8 +44,8 @@ IDLE_WITH_LOCKS = 8.0
 def limit_waits(
     engine: Engine, *, behind_a_lock: float = BEHIND_A_LOCK, idle_with_locks: float = IDLE_WITH_LOCKS
 ) -> None:
-    """Seconds. Behind a lock it ends with an OperationalError, temporary as where PostgreSQL is away; whoever says nothing for too long
-    has lost the connection. PostgreSQL learns within half a minute, too, that the other side of one is gone.
+    """Seconds. Both end with an OperationalError, temporary as where PostgreSQL is away: who waits behind a lock for too long, and who
+    says nothing for too long and has lost the connection. PostgreSQL learns within half a minute, too, that the other side of one is gone.
     """
     limits = (
         f"SET lock_timeout = {behind_a_lock * 1000:.0f}; "
@@ -56,6 +58,14 @@ def limit_waits(
         cursor = connection.cursor()
         cursor.execute(limits)
         connection.commit()
+
+    @event.listens_for(engine, "handle_error", retval=True)
+    def idle_for_too_long(context: ExceptionContext) -> DatabaseAway | None:
+        """The driver calls it an internal error, which nobody would try again."""
+        error = context.original_exception
+        if not isinstance(error, IdleInTransactionSessionTimeout):
+            return None
+        return DatabaseAway(context.statement, None, error, hide_parameters=True, connection_invalidated=True)
 
 
 _KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}

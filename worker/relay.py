@@ -22,7 +22,7 @@ def publish_pending() -> int:
     """Publish what waits, oldest first, and delete it; returns how many orders were sent on their way.
 
     Several may run at once (SKIP LOCKED). Killed between publishing and deleting, it publishes again later: harmless.
-    Raises kombu's OperationalError where the broker is away; the rows stay.
+    Raises kombu's OperationalError where the broker is away, SQLAlchemy's where it takes so long that PostgreSQL does not wait; the rows stay.
     """
     published = 0
     while count := _publish_batch():

@@ -18,7 +18,7 @@ from tasks import failure_points, posting, wiring
 from tests.steps.test_crashes import Died, die_once_at, places
 from tests.support.in_one_process import Events, Messages, delivered, just_before, told
 from tests.support.world import World, purchase, trial
-from worker.database import Transactions, limit_waits
+from worker.database import Transactions
 
 
 @pytest.mark.parametrize("carries", [True, False])
@@ -148,16 +148,11 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
 def test_a_step_behind_anothers_lock_gives_its_place_to_others_and_is_tried_again_by_message(
     world: World, events: Events, messages: Messages
 ) -> None:
-    impatient = create_engine(world.transactions._engine.url)
-    limit_waits(impatient, behind_a_lock=0.1)
     ada = world.customer()
     order_id = world.place(ada, purchase())
-    wiring.plug_in(replace(world.wiring, begin=Transactions(impatient)))
-    with world.transactions() as another:
+    with world.impatient(), world.begin() as another:
         another.execute(select(Account.id).where(Account.id == ada.account_id).with_for_update(key_share=True))
         assert delivered(order_id, Step.VALIDATE_CART) == "done"
-    wiring.plug_in(world.wiring)
-    impatient.dispose()
     assert messages.take() == [("activate_subscription", 1)]
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [world.order(order_id).due_minor]

@@ -1,22 +1,25 @@
 """However long a queue is, whose message lies in it is left alone, and whose message is lost is published again at once."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 import pytest
 from celery import current_app
 from redis import Redis
-from sqlalchemy import func, update
+from sqlalchemy import update
 
-from models.lease import GRACE
+from models import lease, progress
 from models.messages import OutboxMessage
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import queue_heads, sweep
 from tests.support.world import World, purchase
 from worker import relay
 
+QUEUES = ("orders", "payments", "mail")
 HEARTBEAT = b'{"headers": {"id": "1", "waiting_since": %d}}'
 
 
@@ -24,44 +27,47 @@ HEARTBEAT = b'{"headers": {"id": "1", "waiting_since": %d}}'
 def redis(broker: None) -> Iterator[Redis]:
     with current_app.connection_for_read() as connection:
         client = connection.channel().client
-        client.delete("orders")
+        ours = [*QUEUES, *(queue_heads.KEPT_AS + queue for queue in QUEUES)]
+        client.delete(*ours)
         yield client
-        client.delete("orders")
+        client.delete(*ours)
 
 
-def published(world: World, *, ago: timedelta = timedelta()) -> UUID:
-    """An order whose message was put into the queue so long ago, and whose patience has run out."""
+def published(world: World, *, ago: timedelta = timedelta(minutes=1)) -> UUID:
+    """An order whose message was put into the queue so long ago."""
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:
         session.execute(update(OutboxMessage).values(created_at=OutboxMessage.created_at - ago))
-        session.execute(update(OrderEvent).where(OrderEvent.order_id == order_id).values(at=OrderEvent.at - ago))
+        session.execute(update(Order).where(Order.id == order_id).values(wake_at=Order.wake_at - ago))
     assert relay.publish_pending() == 1
-    world.let_waits_run_out(order_id)
     return order_id
 
 
-def next_one_is_lost(redis: Redis) -> None:
+def next_one_is_taken(redis: Redis) -> None:
     assert redis.rpop("orders") is not None
 
 
-@pytest.mark.parametrize("at_once", [sweep.LEFT_AT_ONCE, 2])
-def test_orders_in_a_queue_are_not_published_again(
-    world: World, redis: Redis, at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweep, "LEFT_AT_ONCE", at_once)
+def time_passes(redis: Redis) -> None:
+    """So much that what was seen of the queue before says nothing any more."""
+    for queue in QUEUES:
+        for seen in cast("list[bytes]", redis.zrange(queue_heads.KEPT_AS + queue, 0, -1)):
+            redis.zincrby(queue_heads.KEPT_AS + queue, -2 * queue_heads.IN_HANDS, seen)
+
+
+def test_orders_in_a_queue_are_not_published_again(world: World, redis: Redis) -> None:
     orders = [published(world, ago=timedelta(minutes=60 - number)) for number in range(3)]
-    assert sweep.sweep() == 0
+    for _ in range(3):
+        assert sweep.sweep() == 0
+        time_passes(redis)
     assert (redis.llen("orders"), world.outbox()) == (3, [])
-    for order_id in orders:
-        assert (world.order(order_id).restarts, world.timeline(order_id).count("order.restarted")) == (0, 0)
-        assert GRACE.total_seconds() - 5 < world.wakes_in(order_id) <= GRACE.total_seconds()
+    assert [world.order(order_id).restarts for order_id in orders] == [0, 0, 0]
 
 
 def test_one_lost_out_of_the_middle_of_a_long_queue_is_found_when_its_turn_has_passed(
     world: World, redis: Redis
 ) -> None:
     lost = published(world, ago=timedelta(minutes=3))
-    next_one_is_lost(redis)
+    next_one_is_taken(redis)
     behind = published(world, ago=timedelta(minutes=2))
     assert sweep.sweep() == 1
     assert world.outbox() == [(lost, Step.VALIDATE_CART)]
@@ -69,43 +75,72 @@ def test_one_lost_out_of_the_middle_of_a_long_queue_is_found_when_its_turn_has_p
     assert world.run(lost).status is OrderStatus.COMPLETED
 
 
-def test_one_published_again_waits_behind_the_others_and_is_not_published_a_third_time(
-    world: World, redis: Redis
+def test_one_that_a_worker_has_just_taken_has_time_to_begin(world: World, redis: Redis) -> None:
+    order_id = published(world)
+    assert sweep.sweep() == 0
+    next_one_is_taken(redis)
+    assert sweep.sweep() == 0
+    time_passes(redis)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def begun_by_a_worker_that_died(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        claimed = lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
+        assert claimed is not None
+
+
+def postponed(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        claimed = lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
+        assert claimed is not None
+        progress.postpone(
+            session, order_id, Step.VALIDATE_CART, claimed.lease_token, delay=timedelta(seconds=1), error="away"
+        )
+
+
+@pytest.mark.parametrize("before", [begun_by_a_worker_that_died, postponed])
+def test_one_published_again_waits_behind_the_others_whatever_became_of_it_before(
+    world: World, redis: Redis, before: Callable[[World, UUID], None]
 ) -> None:
     order_id = published(world, ago=timedelta(minutes=3))
-    next_one_is_lost(redis)
+    next_one_is_taken(redis)
+    before(world, order_id)
+    world.let_waits_run_out(order_id)
     assert sweep.sweep() == 1
     assert relay.publish_pending() == 1
-    world.let_waits_run_out(order_id)
-    assert sweep.sweep() == 0
-    assert world.order(order_id).restarts == 1
+    redis.rpush("orders", HEARTBEAT % (time.time() - 120))
+    for _ in range(3):
+        world.let_waits_run_out(order_id)
+        time_passes(redis)
+        assert sweep.sweep() == 0
+    assert (world.order(order_id).restarts, redis.llen("orders")) == (1, 2)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
-def test_one_that_is_nearly_due_gets_its_time_before_a_worker_has_it(world: World, redis: Redis) -> None:
-    order_id = published(world, ago=timedelta(minutes=1))
-    with world.begin() as session:
-        session.execute(update(Order).values(wake_at=func.clock_timestamp() + GRACE / 4))
-    sweep.sweep()
-    assert world.wakes_in(order_id) > GRACE.total_seconds() - 5
+def test_one_that_a_dead_worker_had_begun_goes_on_however_long_the_queue_is(world: World, redis: Redis) -> None:
+    begun = published(world, ago=timedelta(minutes=3))
+    next_one_is_taken(redis)
+    begun_by_a_worker_that_died(world, begun)
+    published(world, ago=timedelta(minutes=2))
+    world.let_waits_run_out(begun)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(begun, Step.VALIDATE_CART)]
 
 
 def test_an_order_behind_a_message_that_is_none_of_an_order_waits_too(world: World, redis: Redis) -> None:
-    order_id = published(world)
-    since = world.rows(OrderEvent, order_id=order_id)[0].at.timestamp()
-    redis.rpush("orders", HEARTBEAT % (since - 60))
+    published(world)
+    redis.rpush("orders", HEARTBEAT % (time.time() - 120))
     assert sweep.sweep() == 0
     assert world.outbox() == []
 
 
 def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redis: Redis) -> None:
     order_id = published(world)
-    since = world.rows(OrderEvent, order_id=order_id)[0].at.timestamp()
-    next_one_is_lost(redis)
-    redis.rpush("payments", HEARTBEAT % (since - 60))
-    try:
-        assert sweep.sweep() == 1
-    finally:
-        redis.delete("payments")
+    next_one_is_taken(redis)
+    redis.rpush("payments", HEARTBEAT % (time.time() - 120))
+    assert sweep.sweep() == 1
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
 
@@ -114,6 +149,7 @@ def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redi
     [
         b"", b"\xff", b"[]", b"{}", b'{"headers": 5}', b'{"headers": {"waiting_since": "today"}}', b"[" * 100_000,
         b'{"headers": {"waiting_since": NaN}}', b'{"headers": {"waiting_since": 1e300}}', b'{"headers": {"waiting_since": null}}',
+        b'{"headers": {"waiting_since": -62135596800}}', b'{"headers": {"waiting_since": 1e11}}',
     ],
 )  # fmt: skip
 def test_a_broken_message_at_the_head_stops_nobody(world: World, redis: Redis, garbage: bytes) -> None:
@@ -124,10 +160,20 @@ def test_a_broken_message_at_the_head_stops_nobody(world: World, redis: Redis, g
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
 
-def test_every_message_says_since_when_it_waits() -> None:
-    headers: dict[str, object] = {}
+def test_a_broken_message_among_others_does_not_publish_them_all_again(world: World, redis: Redis) -> None:
+    published(world)
+    assert sweep.sweep() == 0
+    redis.rpush("orders", b"broken")
+    assert sweep.sweep() == 0
+
+
+def test_every_message_says_since_when_it_waits_and_a_retry_begins_anew() -> None:
+    headers: dict[str, object] = {"retries": 0}
     queue_heads.stamp(headers)
     assert isinstance(headers[queue_heads.SINCE], float)
     kept = dict(headers)
     queue_heads.stamp(headers)
     assert headers == kept
+    again: dict[str, object] = {"retries": 1, queue_heads.SINCE: 5.0}
+    queue_heads.stamp(again)
+    assert again[queue_heads.SINCE] != 5.0

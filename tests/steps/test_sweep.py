@@ -6,14 +6,15 @@ from uuid import UUID
 
 import pytest
 from celery import Celery, current_app
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from models import progress
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
-from models.states import OrderStatus, Step
+from models.states import OrderStatus, Step, SubscriptionStatus
+from models.subscriptions import Subscription
 from tasks import sweep
-from tests.support.world import MONTH, World, purchase
+from tests.support.world import MONTH, World, purchase, trial
 
 
 def lose_message(world: World) -> None:
@@ -159,6 +160,24 @@ def test_without_a_broker_orders_are_restarted_all_the_same(world: World) -> Non
     finally:
         with_broker.set_current()
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def test_what_somebody_has_locked_holds_up_no_other_order_no_trial_and_no_heartbeat(world: World) -> None:
+    held, lost = world.place(world.customer(card=None), purchase()), world.place(world.customer(), purchase())
+    assert world.run(held).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    tried = world.buy(world.customer(), trial())
+    world.pass_time(days=60)
+    for order_id in (held, lost):
+        stand_still(world, order_id)
+    with world.impatient(), world.begin() as holder:
+        holder.execute(select(OrderedProduct).where(OrderedProduct.order_id == held).with_for_update())
+        holder.execute(select(Subscription).where(Subscription.account_id == tried.account_id).with_for_update())
+        assert sweep.sweep() == 1
+    assert world.outbox() == [(lost, Step.VALIDATE_CART)]
+    assert [row.name for row in world.rows(Heartbeat)] == ["sweep"]
+    sweep.sweep()
+    assert world.order(held).status is OrderStatus.CANCELLED
+    assert [row.status for row in world.rows(Subscription)] == [SubscriptionStatus.TRIAL_ENDED]
 
 
 def test_each_run_leaves_its_heartbeat(world: World) -> None:

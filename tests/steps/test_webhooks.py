@@ -1,8 +1,11 @@
 """Notifications: stored before anything else; those that tell nothing new are done with at once, all others are looked into."""
 
 import pytest
+from sqlalchemy import select, update
 
+from models import progress
 from models.messages import WebhookReceived
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from tasks import webhooks
@@ -62,6 +65,35 @@ def test_what_an_order_waits_for_is_news(world: World) -> None:
     assert webhooks.handle_webhooks() == 1
     assert outcomes(world) == ["reopened"]
     assert world.order(order.id).status is OrderStatus.OPEN
+
+
+def test_news_that_comes_while_a_step_is_asking_waits_for_what_the_step_makes_of_its_older_answer(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    with world.begin() as session:
+        waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+        assert progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="asking")
+    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    assert (webhooks.handle_webhooks(), outcomes(world)) == (0, [None])
+    with world.begin() as session:  # the step had asked before the customer authenticated
+        session.execute(update(Order).values(status=OrderStatus.AWAITING_AUTHENTICATION, next_step=None))
+    world.pass_time(seconds=11)
+    assert (webhooks.handle_webhooks(), outcomes(world)) == (1, ["reopened"])
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+
+
+def test_an_order_that_somebody_has_locked_holds_up_no_other_news(world: World) -> None:
+    locked, other = (world.buy(world.customer(card=ASKS_BANK), purchase()) for _ in range(2))
+    for order in (locked, other):
+        world.authenticate(order.id)
+        world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    with world.impatient(), world.begin() as holder:
+        holder.execute(select(Order.id).where(Order.id == locked.id).with_for_update())
+        assert webhooks.handle_webhooks() == 1
+    assert [world.order(order.id).status for order in (locked, other)] == [
+        OrderStatus.AWAITING_AUTHENTICATION,
+        OrderStatus.OPEN,
+    ]
 
 
 def test_a_charge_of_nobody_we_know_is_looked_into(world: World) -> None:

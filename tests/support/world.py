@@ -7,7 +7,7 @@ chain would; tests/e2e runs the same on Celery workers.
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.vies import Vies
-from worker.database import Transactions
+from worker.database import Transactions, limit_waits
 from worker.embedded import PostgresServer
 
 TODAY = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -78,6 +78,18 @@ class World:
 
     def begin(self) -> AbstractContextManager[Session]:
         return self.transactions()
+
+    @contextmanager
+    def impatient(self, *, behind_a_lock: float = 0.1) -> Iterator[None]:
+        """Whatever is at work in the block waits only so many seconds for a lock; `begin` of this world waits for ever."""
+        engine = create_engine(self.transactions._engine.url)
+        limit_waits(engine, behind_a_lock=behind_a_lock)
+        wiring.plug_in(replace(self.wiring, begin=Transactions(engine)))
+        try:
+            yield
+        finally:
+            wiring.plug_in(self.wiring)
+            engine.dispose()
 
     def policy(self, **choices: Any) -> None:
         """Change the merchant's choices for the rest of the test."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from worker import database
@@ -119,7 +119,7 @@ def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transa
         lock(frozen)
         with begin() as other:
             lock(other)  # waits until PostgreSQL has ended the first
-        with pytest.raises(DBAPIError, match="idle-in-transaction") as lost:
+        with pytest.raises(OperationalError, match="idle-in-transaction") as lost:
             frozen.execute(text("select 1"))
         frozen.rollback()
     assert lost.value.connection_invalidated

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tasks.api_keys import KeyRefused
-from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.errors import Misconfigured, TemporarilyUnavailable, behind_a_lock
 from tasks.operations import NotPossible
 from tasks.order_story import UnknownAccount, UnknownOrder
 from tasks.placement import PlacementRefused
@@ -18,8 +18,6 @@ from worker.processes import ChildFailed
 from worker.readable_file import FileRefused
 from worker.settings import SettingsError, settings
 
-_BEHIND_A_LOCK = "55P03"
-"""what PostgreSQL calls `lock_not_available`: see `worker.database.limit_waits`"""
 FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
 _SAID_ALREADY = (
     ChildFailed,
@@ -46,7 +44,7 @@ def run(command: Callable[[], object]) -> int:
     except TemporarilyUnavailable as error:
         return _say(f"{error}; try again later")
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == _BEHIND_A_LOCK:
+        if behind_a_lock(error):
             return _say(
                 f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays."
             )

@@ -1,6 +1,8 @@
 """Start everything, as parallel as its needs allow; stop everything, whatever ends us."""
 
 import secrets
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +48,8 @@ class Stack:
         file = self.folder / "settings.env"
         file.touch(mode=0o600)
         file.write_text("".join(f"{name}='{value}'\n" for name, value in self.variables.items()))
-        return f"set -a; . {file}; set +a; prorata orders list"
+        prorata = "prorata" if shutil.which("prorata") else Path(sys.executable).with_name("prorata")
+        return f"set -a; . {file}; set +a; {prorata} orders list"
 
     def check(self) -> None:
         """Raises ChildFailed where a process has ended by itself."""
