@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker import drill_points
+from worker.drill.crash import longest_calm
 from worker.settings import Settings
 
 ORDER = "018f6f6a-0000-7000-8000-000000000001"
@@ -51,6 +52,13 @@ def test_another_place_or_another_order_is_passed_alive(tmp_path: Path, place: s
     drill_points.order_death(tmp_path, "collect_payment.claimed", ORDER)
     assert passes(tmp_path, place, order=order) == (0, "alive\n")
     assert drill_points.died_at(tmp_path, "collect_payment.claimed", ORDER) is None
+
+
+@pytest.mark.parametrize(
+    ("deaths", "seconds"), [([], 20), ([5], 20), ([10, 40, 18], 12), ([25], 15), ([10, 30], 20), ([15, 29], 14)]
+)
+def test_an_order_that_other_kills_hit_again_is_owed_the_time_anew(deaths: list[float], seconds: float) -> None:
+    assert longest_calm(10, 30, deaths) == seconds
 
 
 def test_production_refuses_to_be_drilled() -> None:

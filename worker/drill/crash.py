@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import httpx
 from sqlalchemy import select
@@ -76,8 +77,9 @@ def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress
     progress(len(planned), len(planned), "reconciling")
     with ground.begin() as session:
         report.reconciled = reconcile(session, ground.books(), ground.mails())
+        deaths = [killed.died_at for killed in report.killed if killed.died_at is not None]
         for killed in report.killed:
-            killed.went_on_after = _went_on_after(session, killed)
+            killed.went_on_after = _went_on_after(session, killed, deaths)
     report.seconds = time.monotonic() - began
     return report
 
@@ -143,8 +145,11 @@ async def _follow(shop: Shop, killed: Killed) -> None:
         killed.bought.trouble = str(error) or "the customer's turn never came"
 
 
-def _went_on_after(session: Session, killed: Killed) -> float | None:
-    """From the process's end to the order's next sign of life; none is owed where it had ended by then."""
+def _went_on_after(session: Session, killed: Killed, deaths: Sequence[float]) -> float | None:
+    """Seconds from the process's end to the order's next sign of life; none is owed where it had ended by then.
+
+    Where the wave's other kills came in between, each may have hit whoever had just taken the order up: the longest time without one counts.
+    """
     if killed.died_at is None or killed.bought.order_id is None:
         return None
     then = datetime.fromtimestamp(killed.died_at, UTC)
@@ -153,5 +158,11 @@ def _went_on_after(session: Session, killed: Killed) -> float | None:
     )
     first = session.scalar(events.order_by(OrderEvent.id).limit(1))
     if first is not None:
-        return (first - then).total_seconds()
+        return longest_calm(killed.died_at, first.timestamp(), deaths)
     return 0.0 if killed.bought.status is killed.cell.kind.ends_as else None
+
+
+def longest_calm(begin: float, end: float, deaths: Sequence[float]) -> float:
+    """Seconds between two kills, or from the last one to the end."""
+    between = [begin, *sorted(death for death in deaths if begin < death < end), end]
+    return max(later - earlier for earlier, later in pairwise(between))
