@@ -12,7 +12,7 @@ from worker.stack.processes import Process
 READY = log_says(" ready.")
 
 GIVES_WAY = ["/bin/sh", "-c", 'echo 10 2>/dev/null >/proc/self/autogroup; exec nice -n 10 "$@"', "sh"]
-"""before a command: a ninth of the others' share of the processors while they want them, about as docker-compose.yml's `cpu_shares`.
+"""before a command: a ninth of the others' share of the processors while they want them, in the range of docker-compose.yml's `cpu_shares`.
 Linux shares among sessions first, where it groups by them, and a process's own niceness says nothing there."""
 
 

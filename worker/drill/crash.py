@@ -77,7 +77,7 @@ def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress
     progress(len(planned), len(planned), "reconciling")
     with ground.begin() as session:
         report.reconciled = reconcile(session, ground.books(), ground.mails())
-        deaths = [killed.died_at for killed in report.killed if killed.died_at is not None]
+        deaths = [killed.died_at for killed in report.killed if killed.died_at is not None and killed.cell.is_step]
         for killed in report.killed:
             killed.went_on_after = _went_on_after(session, killed, deaths)
     report.seconds = time.monotonic() - began
@@ -148,7 +148,7 @@ async def _follow(shop: Shop, killed: Killed) -> None:
 def _went_on_after(session: Session, killed: Killed, deaths: Sequence[float]) -> float | None:
     """Seconds from the process's end to the order's next sign of life; none is owed where it had ended by then.
 
-    Where the wave's other kills came in between, each may have hit whoever had just taken the order up: the longest time without one counts.
+    Where other kills of workers came in between, each may have hit whoever had just taken the order up: the longest time without one counts.
     """
     if killed.died_at is None or killed.bought.order_id is None:
         return None
