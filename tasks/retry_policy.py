@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 
 RETRIES = 4
-"""Celery's retries of one delivery: about 1, 4, 16 and 60 s, together far below the broker's visibility timeout"""
+"""Celery's retries of one delivery: about 1, 4, 16 and 60 s. Should the worker that keeps one meanwhile die, the sweep goes on in its place."""
 _LONGEST = 60.0
 
 

@@ -2,24 +2,19 @@
 
 `SwiftChannel`, for whoever publishes: kombu makes a new client for each command, which takes twice as long as the command.
 `Channel`, for workers' main processes: there, one list entry that kombu cannot read ends the worker; this one hands it aside and
-goes on. What lies in a queue's list is anybody's who may write to Redis. Its `Held` keeps the same books as kombu with one command a
-message in place of eight.
+goes on. What lies in a queue's list is anybody's who may write to Redis. Its `Held` leaves out the book that kombu keeps in Redis.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cached_property, partial
-from time import time
-from typing import Any, Final, cast
+from queue import Empty
+from typing import Any
 
-from kombu.asynchronous import get_event_loop
-from kombu.transport import redis
-from kombu.transport.virtual import QoS
+import structlog
+from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import dumps, loads
 from redis import Redis
-from redis.commands.core import Script
-from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
 
 HandAside = Callable[[str, bytes, Exception], None]
 """is told the queue, what lay in it, and what was wrong with that"""
@@ -39,21 +34,15 @@ def install(hand_aside: HandAside | None = None) -> None:
 
 
 class Client(Redis):
-    """A client that waits at the queues: what cannot be read counts as nothing received."""
+    """A client that waits at the queues, and knows what it received there last: the queue's list, and the entry."""
 
-    def __init__(self, *, read: Callable[[bytes], None], **options: Any) -> None:
-        super().__init__(**options)
-        self._read = read
+    received: tuple[bytes, bytes] | None = None
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        self.received = None
         received = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
-        if command_name == "BRPOP" and received:
-            key, item = received
-            try:
-                self._read(item)
-            except UNREADABLE as error:
-                _hand_aside(bytes_to_str(key).partition(redis.Channel.sep)[0], item, error)
-                return None
+        if command_name == "BRPOP":
+            self.received = received
         return received
 
 
@@ -70,74 +59,47 @@ class SwiftChannel(redis.Channel):
         return self._kept
 
 
-FORGOTTEN_AFTER: Final = 0.3
-"""seconds that Redis may still take a message for held when it is done, where no other comes"""
+class Held(virtual.QoS):
+    """What a worker holds is known to the worker alone. One that ends gives it back; of one that dies, the sweep restarts the orders, as it
+    does with whatever else a broker loses. Kombu's book of it in Redis costs eight commands a message, and would be read minutes later.
+    """
+
+    def restore_unacked(self) -> list[Any]:
+        """What cannot be given back is not dumped into a file, as kombu would have it."""
+        for error, message in super().restore_unacked():  # type: ignore[no-untyped-call]
+            log.warning("message not given back", task=message.headers.get("task"), error=type(error).__name__)
+        return []
 
 
-class Held(redis.QoS):
-    """The messages a worker holds, for Redis to hand out again should it die. Those it is done with are struck out with the next one's
-    entry; a worker that dies before leaves them to be delivered twice, which every step bears."""
+class Message(virtual.Message):
+    """Kombu's, with what it takes to put it by. Raises one of UNREADABLE where the envelope is none."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
-        self._done: list[str] = []
-        self._striking_out = False
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        where = message.delivery_info
-        content = dumps([message._raw, where["exchange"], where["routing_key"]])
-        with self.channel.conn_or_acquire() as client:
-            keys = (self.unacked_index_key, self.unacked_key)
-            self._enter(keys, (delivery_tag, time(), content, *self._done), client)
-        self._done.clear()
-        QoS.append(self, message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        self._done.append(delivery_tag)
-        QoS.ack(self, delivery_tag)
-        if (loop := get_event_loop()) is None:
-            self._strike_out()
-        elif not self._striking_out:
-            self._striking_out = True
-            loop.call_later(FORGOTTEN_AFTER, self._strike_out)
-
-    def restore_unacked_once(self, stderr: Any = None) -> None:
-        with suppress(RedisError):  # it is away, most likely: they come once more
-            self._strike_out()
-        super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]
-
-    @cached_property
-    def _enter(self) -> Script:
-        with self.channel.conn_or_acquire() as client:
-            return cast(Script, client.register_script(_ENTER))
-
-    def _strike_out(self) -> None:
-        self._striking_out = False
-        if self._done:
-            with self.pipe_or_acquire() as pipe:
-                pipe.zrem(self.unacked_index_key, *self._done).hdel(self.unacked_key, *self._done).execute()
-            self._done.clear()
-
-
-_ENTER = """
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-if #ARGV > 3 then
-    redis.call('ZREM', KEYS[1], unpack(ARGV, 4))
-    redis.call('HDEL', KEYS[2], unpack(ARGV, 4))
-end
-"""
+    def __init__(self, payload: Any, channel: Any = None, **named: Any) -> None:
+        super().__init__(payload, channel=channel, **named)  # type: ignore[no-untyped-call]
+        names = (self.delivery_tag, self.delivery_info["exchange"], self.delivery_info["routing_key"])
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("delivery tag, exchange and routing key must be text")
 
 
 class Channel(SwiftChannel):
-    QoS = Held
+    Message = Message
+    QoS: Any = Held
 
     def _get_client(self) -> Any:
-        return partial(Client, read=self._read)
+        return Client
 
-    def _read(self, item: bytes) -> None:
-        """Raises one of UNREADABLE where kombu would stumble: over the entry, its envelope, or what it needs to put it by."""
-        message = self.Message(loads(bytes_to_str(item)), channel=self)  # type: ignore[no-untyped-call]
-        names = (message.delivery_tag, message.delivery_info["exchange"], message.delivery_info["routing_key"])
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("delivery tag, exchange and routing key must be text")
+    def _brpop_read(self, **options: Any) -> Any:
+        """What cannot be read counts as nothing received."""
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except UNREADABLE as error:
+            if self.client.received is None:
+                raise
+            queue, entry = self.client.received
+            _hand_aside(bytes_to_str(queue).partition(self.sep)[0], entry, error)
+            raise Empty from error
+
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        where = message.delivery_info
+        with self.conn_or_acquire() as client:
+            self._do_restore_message(message._raw, where["exchange"], where["routing_key"], client, leftmost)  # type: ignore[no-untyped-call]

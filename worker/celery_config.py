@@ -12,9 +12,6 @@ broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # a worker waits for its broker however long it is away
 broker_channel_error_retry = True
 broker_transport_options = {
-    # How long a message that a killed worker held stays away; the sweep restarts its order long before. Longer than the longest
-    # Celery retry (72 s, tasks.retry_policy), or Redis would hand a waiting message out twice.
-    "visibility_timeout": 900,
     # A connection that is cut without a word (failover, a firewall's timeout) is noticed within 10 s: a call by the first, waiting
     # for messages by the last (kombu 5.7 gives up on a BRPOP after brpop_timeout 1 s + 2 x this).
     "socket_timeout": 10,
@@ -29,7 +26,7 @@ task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_st
 result_backend = None  # the database is the truth; Flower reads events
 task_ignore_result = True
 
-task_acks_late = True  # a killed worker's message comes back; every step may be delivered twice
+task_acks_late = True  # the message of a killed child process comes back; every step may be delivered twice
 task_reject_on_worker_lost = True  # at once, once: worker.rejected.Request keeps a message that kills a second process
 worker_prefetch_multiplier = 1  # a slow payment must not sit on others' messages
 worker_cancel_long_running_tasks_on_connection_loss = (

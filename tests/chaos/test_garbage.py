@@ -125,7 +125,7 @@ class Running:
         return int(self._asked(fresh)[0][0]) == len(QUEUES)
 
     def holds_nothing(self) -> bool:
-        return not any(map(self.broker.llen, QUEUES)) and self.broker.hlen("unacked") == 0
+        return not any(map(self.broker.llen, QUEUES))
 
     def _asked(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database.replace("+psycopg", "")) as connection:

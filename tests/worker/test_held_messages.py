@@ -1,18 +1,20 @@
-"""What Redis knows of the messages a worker holds: written as kombu would, so that kombu hands them out again."""
+"""What a worker holds is known to the worker alone; when it ends, it gives back what it has not done."""
 
+import tempfile
 from collections.abc import Iterator
-from time import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from kombu.asynchronous import Hub, get_event_loop, set_event_loop
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.message import Message
 from kombu.messaging import Consumer
+from structlog.testing import capture_logs
 
 from worker import broker as workers_broker
+from worker import embedded
 from worker.embedded import RedisServer
 
 QUEUE = Queue("held", routing_key="held")
@@ -21,99 +23,88 @@ QUEUE = Queue("held", routing_key="held")
 class Worker:
     """One that is handed messages by kombu and holds them."""
 
-    def __init__(self, connection: Connection, books: "redis.Redis") -> None:
-        self.books = books
+    def __init__(self, connection: Connection) -> None:
         self.held: list[Message] = []
         self._connection = connection
         self.channel: Any = workers_broker.Channel(connection.transport)  # type: ignore[no-untyped-call]
         self._consumer = Consumer(self.channel, [QUEUE], on_message=self.held.append)
 
-    def take(self, text: str) -> Message:
+    def take(self, *texts: str) -> None:
+        """Sent, and taken out of the queue."""
+        for text in texts:
+            self.send(text)
+        self._consumer.consume()
+        while len(self.held) < len(texts):
+            self._connection.drain_events(timeout=10)
+        self._consumer.cancel()
+
+    def send(self, text: str) -> None:
         with self._connection.Producer(self.channel) as producer:
             producer.publish(text, routing_key=QUEUE.name, declare=[QUEUE])
-        self._consumer.consume()
-        while not self.held or self.held[-1].payload != text:
-            self._connection.drain_events(timeout=10)
-        return self.held[-1]
 
-    def on_the_books(self) -> set[str]:
-        tags = set(self.books.hkeys("unacked"))
-        assert tags == set(self.books.zrange("unacked_index", 0, -1))
-        return {str(tag) for tag in tags}
+    def next_in_line(self) -> Message:
+        message: Message | None = self.channel.basic_get(QUEUE.name, no_ack=True)
+        assert message is not None
+        return message
 
     def close(self) -> None:
         self.channel.close()
 
 
 @pytest.fixture
-def worker(redis_server: RedisServer) -> Iterator[Worker]:
-    url = redis_server.database(48)
-    with redis.Redis.from_url(url, decode_responses=True) as books, Connection(url) as connection:
-        books.flushdb()
-        made = Worker(connection, books)
-        yield made
-        made.close()
+def queue(redis_server: RedisServer) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_server.database(48)) as client:
+        client.flushdb()
+        yield client
 
 
 @pytest.fixture
-def loop() -> Iterator[Hub]:
-    before = get_event_loop()
-    made = Hub()
-    set_event_loop(made)
-    yield made
-    set_event_loop(before)
+def connection(redis_server: RedisServer) -> Iterator[Connection]:
+    with Connection(redis_server.database(48)) as made:
+        yield made
 
 
-def test_a_message_is_on_the_books_while_it_is_held(worker: Worker) -> None:
-    message = worker.take("one")
-    assert worker.on_the_books() == {message.delivery_tag}
-    since = worker.books.zscore("unacked_index", message.delivery_tag)
-    assert since is not None
-    assert time() - 10 < since <= time()
-
-
-def test_without_a_loop_it_is_struck_out_at_once(worker: Worker) -> None:
-    worker.take("one").ack()
-    assert worker.on_the_books() == set()
-
-
-def test_in_a_loop_it_is_struck_out_with_the_next_entry(worker: Worker, loop: Hub) -> None:
-    first = worker.take("one")
-    first.ack()
-    assert worker.on_the_books() == {first.delivery_tag}
-    second = worker.take("two")
-    assert worker.on_the_books() == {second.delivery_tag}
-
-
-def test_in_a_loop_it_is_struck_out_a_little_later_where_no_other_comes(worker: Worker, loop: Hub) -> None:
-    for text in ("one", "two"):
-        worker.take(text)
-    for message in worker.held:
-        message.ack()
-    (_, _, entry), *others = loop.timer.queue
-    assert others == []
-    entry()
-    assert worker.on_the_books() == set()
-
-
-def test_whoever_ends_strikes_out_what_it_has_done_and_gives_back_the_rest(worker: Worker, loop: Hub) -> None:
+def test_what_is_held_is_nowhere_in_redis(queue: "redis.Redis", connection: Connection) -> None:
+    worker = Worker(connection)
     worker.take("one")
-    worker.take("two").ack()
+    assert queue.llen(QUEUE.name) == 0
+    assert list(queue.scan_iter("unacked*")) == []
+
+
+def test_whoever_ends_gives_back_what_it_has_not_done_and_no_more(queue: "redis.Redis", connection: Connection) -> None:
+    worker = Worker(connection)
+    worker.take("done", "not done")
+    worker.held[0].ack()
     worker.close()
-    assert worker.on_the_books() == set()
-    assert worker.books.llen(QUEUE.name) == 1
+    assert queue.llen(QUEUE.name) == 1
+    assert Worker(connection).next_in_line().payload == "not done"
 
 
-def test_what_a_dead_worker_held_is_handed_out_again(worker: Worker) -> None:
-    message = worker.take("one")
-    worker.books.zadd("unacked_index", {message.delivery_tag: 0})
-    worker.channel.qos.restore_visible()
-    assert worker.on_the_books() == set()
-    assert worker.books.llen(QUEUE.name) == 1
+def test_what_is_given_back_is_next_in_line(queue: "redis.Redis", connection: Connection) -> None:
+    worker = Worker(connection)
+    worker.take("first")
+    worker.send("second")
+    worker.close()
+    assert Worker(connection).next_in_line().payload == "first"
 
 
-def test_redis_may_forget_its_scripts(worker: Worker) -> None:
+def test_a_message_says_that_it_was_handed_out_before(queue: "redis.Redis", connection: Connection) -> None:
+    """By which a message that kills one process after the other is known."""
+    worker = Worker(connection)
     worker.take("one")
-    worker.books.script_flush()
-    worker.take("two")
-    assert len(worker.on_the_books()) == 2
+    assert "redelivered" not in worker.held[0].delivery_info
+    worker.held[0].reject(requeue=True)
+    assert worker.next_in_line().delivery_info["redelivered"] is True
+
+
+def test_what_cannot_be_given_back_is_told_and_dumped_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dumps").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "dumps"))
+    with embedded.redis(tmp_path / "redis") as server, Connection(server.url) as connection:
+        worker = Worker(connection)
+        worker.take("one")
+        server.kill()
+        with capture_logs() as told:
+            worker.channel.qos.restore_unacked_once()
+    assert [(line["event"], line["error"]) for line in told] == [("message not given back", "ConnectionError")]
+    assert list((tmp_path / "dumps").iterdir()) == []

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from models.states import OrderStatus
-from tasks import retry_policy
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "operations.md").read_text()
@@ -25,11 +24,3 @@ def test_every_status_is_explained(status: OrderStatus) -> None:
 def test_every_metric_of_the_books_is_explained_and_no_other() -> None:
     there_are = set(re.findall(r'"(prorata_\w+)"', METRICS)) - {"prorata_requests", "prorata_request_seconds"}
     assert set(re.findall(r"^\| `(prorata_\w+)", section("Alerts"), re.MULTILINE)) == there_are
-
-
-def test_a_broker_hands_no_message_out_again_that_only_waits_for_its_retry() -> None:
-    """The visibility timeout that the settings explain is longer than the longest wait of Celery's own."""
-    longest = max(retry_policy.delay(9, asked=asked, spread=1.0).total_seconds() for asked in (None, 1e9))
-    stated = re.search(r'"visibility_timeout": (\d+)', (DOCS.parent / "worker" / "celery_config.py").read_text())
-    assert stated
-    assert int(stated.group(1)) > 2 * longest
