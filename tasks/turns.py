@@ -2,8 +2,8 @@
 
 Threads that wait for a bank cost nothing, hence many. Threads that compute share one interpreter: beyond two, each only makes the
 others slower (a tenth of an order's processor time, docs/performance.md) and holds its locks in PostgreSQL for longer. So a
-delivery has a turn while it works, and gives it up while it waits outside. Who comes back with an answer goes first: what a bank
-did is written down before the next order begins.
+delivery has a turn while it works, and gives it up while it waits outside. Those who come back with an answer and those who begin take
+turns: were all answers first, a crowd would go to a slow bank together, and nobody would work while it waits there.
 
 Nobody waits for a turn with a transaction open: those with a turn may be waiting for its locks.
 """
@@ -19,13 +19,14 @@ AT_ONCE: Final = 2
 
 
 class Turns:
-    """A semaphore that hands a turn straight to whoever has waited longest, those who come back before those who begin."""
+    """A semaphore that hands a turn straight to who has waited longest: of those who come back, then of those who begin, and so on."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
         self._lock = threading.Lock()
         self._back: deque[threading.Lock] = deque()
         self._new: deque[threading.Lock] = deque()
+        self._next, self._after = self._back, self._new
 
     def take(self, *, back: bool = False) -> None:
         with self._lock:
@@ -39,7 +40,8 @@ class Turns:
 
     def give(self) -> None:
         with self._lock:
-            waiting = self._back or self._new
+            waiting = self._next or self._after
+            self._next, self._after = self._after, self._next
             if waiting:
                 waiting.popleft().release()
             else:

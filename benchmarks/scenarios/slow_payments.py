@@ -1,26 +1,32 @@
 """Payments that take 300 ms each: they wait on many threads, so they should hold nobody up."""
 
-from functools import partial
+from statistics import median
 
 import httpx
 
-from benchmarks import turn
 from benchmarks.contestants import PEERS
-from benchmarks.scenarios.scenario import Findings, Place, Scenario, rates
-from benchmarks.turn import Size, Started
+from benchmarks.scenarios.scenario import Findings, Place, Scenario
+from benchmarks.turn import Started, started
 
 LATENCY = 0.3
+ROUNDS = 5
+"""bursts of each kind, in turns on one stack: what is compared lies seconds apart"""
 
 
 def run(place: Place, orders: int) -> Findings:
-    measured = {}
-    for case, seconds in {"at once": 0.0, "300 ms": LATENCY}.items():
-        place.say(f"payments answered {case}")
-        size = Size(orders, 5, min(orders, 40))
-        measured[case] = turn.take(
-            PEERS["prorata"], place.servers, place.scratch / case, size, first=partial(bank_takes, seconds=seconds)
-        ).rate
-    return rates(measured, of="300 ms", over="at once", called="300 ms over none")
+    rates: dict[float, list[float]] = {0.0: [], LATENCY: []}
+    with started(PEERS["prorata"], place.servers, place.scratch / "slow") as it:
+        it.driver.prepare(40)
+        it.driver.burst(40)
+        for number in range(ROUNDS):
+            for seconds in sorted(rates, reverse=number % 2 == 1):
+                place.say(f"round {number + 1} of {ROUNDS}: payments answered after {seconds * 1000:.0f} ms")
+                bank_takes(it, seconds=seconds)
+                it.driver.prepare(orders)
+                rates[seconds].append(orders / it.driver.burst(orders))
+    cases = {f"{seconds * 1000:.0f} ms": {"orders/s": median(rates[seconds])} for seconds in rates}
+    ratios = [slow / quick for quick, slow in zip(*rates.values(), strict=True)]
+    return Findings(cases, {"300 ms over none": median(ratios), "least": min(ratios), "most": max(ratios)})
 
 
 def bank_takes(it: Started, *, seconds: float) -> None:
@@ -30,4 +36,4 @@ def bank_takes(it: Started, *, seconds: float) -> None:
 
 
 SCENARIO = Scenario("Do payments that take 300 ms slow everything down?", 600, run)
-"""so many that the first and the last, who wait alone, do not count"""
+"""in a burst: so many that the first and the last, who wait alone, count little"""

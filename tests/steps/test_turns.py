@@ -89,8 +89,8 @@ def test_who_has_no_turn_gives_none_up() -> None:
         pass
 
 
-def test_who_comes_back_goes_before_who_begins() -> None:
-    """While the only turn is held: two who begin queue up, then one who comes back; that one is first."""
+def test_who_comes_back_and_who_begins_take_turns_in_the_order_they_came() -> None:
+    """While the only turn is held, two who begin queue up, then two who come back."""
     alone = turns.Turns(1)
     alone.take()
     order: list[str] = []
@@ -101,10 +101,26 @@ def test_who_comes_back_goes_before_who_begins() -> None:
         alone.give()
 
     threads = []
-    for name, back in (("first", False), ("second", False), ("back", True)):
+    for name, back in (("new 1", False), ("new 2", False), ("back 1", True), ("back 2", True)):
         threads.append(in_a_thread(partial(wait, name, back=back)))
         assert eventually(lambda: len(alone._back) + len(alone._new) == len(threads))
     alone.give()
     for thread in threads:
         thread.join(10)
-    assert order == ["back", "first", "second"]
+    assert order == ["back 1", "new 1", "back 2", "new 2"]
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_turn_is_lost_to_nobody_where_all_are_of_one_kind(back: bool) -> None:
+    alone = turns.Turns(1)
+    done: list[int] = []
+
+    def wait(number: int) -> None:
+        alone.take(back=back)
+        done.append(number)
+        alone.give()
+
+    threads = [in_a_thread(partial(wait, number)) for number in range(5)]
+    for thread in threads:
+        thread.join(10)
+    assert sorted(done) == list(range(5))
