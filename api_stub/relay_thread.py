@@ -5,19 +5,23 @@ What cannot be published stays in the outbox, where the relay on beat finds it a
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
+REST: Final = 0.02
+"""seconds between two rounds: in a rush, orders are published by the handful, and requests have the interpreter for themselves meanwhile"""
+
 
 class Publisher:
-    """One thread; orders that are placed while it publishes go out together in its next round."""
+    """One thread; orders that are placed while it publishes, or rests, go out together in its next round."""
 
     def __init__(self, publish: Callable[[], int]) -> None:
         self._publish = publish
         self._wanted = threading.Event()
-        self._ending = False
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -28,7 +32,7 @@ class Publisher:
         self._wanted.set()
 
     def stop(self) -> None:
-        self._ending = True
+        self._ending.set()
         self._wanted.set()
         self._thread.join(timeout=5)
 
@@ -40,5 +44,5 @@ class Publisher:
                 self._publish()
             except Exception as error:  # noqa: BLE001 - whatever it is, the outbox keeps the rows and the next nudge comes
                 log.warning("outbox not published", error=type(error).__name__)
-            if self._ending and not self._wanted.is_set():
+            if self._ending.wait(REST) and not self._wanted.is_set():
                 return

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.base import uuid7
+from models.prepared import Prepared
 
 PREFIX = "prk_"
 """So that a key found where it should not be is recognized as one."""
@@ -110,17 +111,22 @@ def issued(session: Session) -> list[IssuedKey]:
 def caller_with(session: Session, plain: str, *, account_id: UUID | None = None) -> Caller | None:
     """Who holds this key; None where it is unknown or revoked. The last comparison takes as long whatever was presented."""
     digest = digest_of(plain)
-    row = session.execute(_VALID_KEY, {"digest": digest, "account_id": account_id}).one_or_none()
-    if row is None or not hmac.compare_digest(row.digest, digest):
+    row = _VALID_KEY.one_or_none(session, {"digest": digest, "account_id": account_id})
+    if row is None:
         return None
-    return Caller(key_id=row.id, scopes=frozenset(row.scopes), bound_to=account_id if row.is_bound else None)
+    key_id, kept, scopes, is_bound = row
+    if not hmac.compare_digest(kept, digest):
+        return None
+    return Caller(key_id=key_id, scopes=frozenset(scopes), bound_to=account_id if is_bound else None)
 
 
 _keys, _bindings = ApiKey.__table__.c, ApiKeyAccount.__table__.c
-_VALID_KEY = select(
-    *(_keys.id, _keys.digest, _keys.scopes),
-    exists().where(_bindings.api_key_id == _keys.id, _bindings.account_id == bindparam("account_id")).label("is_bound"),
-).where(_keys.digest == bindparam("digest"), _keys.revoked_at.is_(None))
+_VALID_KEY = Prepared[UUID, str, list[str], bool](
+    select(
+        *(_keys.id, _keys.digest, _keys.scopes),
+        exists().where(_bindings.api_key_id == _keys.id, _bindings.account_id == bindparam("account_id")),
+    ).where(_keys.digest == bindparam("digest"), _keys.revoked_at.is_(None))
+)
 """asked with each request, so built once"""
 
 

@@ -31,7 +31,7 @@ class ApiLoad(ProrataLoad):
         with begin() as session:
             self._keys += 1
             accounts = [customer.account_id for customer in customers]
-            self._under_way.update(accounts)
+            self._under_way.update(dict.fromkeys(accounts))
             key = api_keys.issue(session, name=f"bench {self._keys}", scopes=list(Scope), account_ids=accounts)
             for customer in customers:
                 quote_id = str(quote(session, customer).id)
