@@ -9,6 +9,7 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NoReturn
 
 from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
@@ -144,12 +145,15 @@ def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
         connection.command_encoding = "utf-8"
     if not _asks_ahead(connection):
         return connection.mail(envelope.sender, options)
-    sender, recipient = (smtplib.quoteaddr(address) for address in (envelope.sender, envelope.recipient))
+    sender, recipient = _quoted(envelope.sender), _quoted(envelope.recipient)
     commands = (" ".join([f"MAIL FROM:{sender}", *options]), f"RCPT TO:{recipient}", "DATA")
     if any("\r" in command or "\n" in command for command in commands):
         raise ValueError("an address must not hold a line's end")
     connection.send("".join(f"{command}\r\n" for command in commands))
     return connection.getreply()
+
+
+_quoted = lru_cache(maxsize=1000)(smtplib.quoteaddr)
 
 
 def _asks_ahead(connection: smtplib.SMTP) -> bool:
