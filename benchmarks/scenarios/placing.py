@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
 
 from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
@@ -17,46 +18,63 @@ from worker.processes import Supervisor, http_ok
 from worker.stack.processes import Process
 
 NO_WORKERS = prorata(load="benchmarks.peers.prorata_api:PlacingOnly", workers={})
+OURS, EMPTY = "POST /v1/orders", "empty endpoint"
+ROUNDS = 6
+"""bursts at each, in turns: what is compared lies seconds apart"""
+
+Answers = Sequence[dict[str, Any]]
 
 
 def run(place: Place, orders: int) -> Findings:
-    place.say("an empty endpoint")
-    empty = _figures(_empty_endpoint(place, orders))
-    place.say("Prorata's")
-    with started(NO_WORKERS, place.servers, place.scratch / "placing") as it:
-        for number in (50, orders):
-            it.driver.prepare(number)
-            it.driver.burst(number)
-        ours = _figures(read(place.scratch / "placing" / ANSWERS))
-    return Findings(
-        {"POST /v1/orders": ours, "empty endpoint": empty},
-        {"placing over an empty endpoint": ours["orders/s"] / empty["orders/s"]},
-    )
+    with _prorata(place) as ours, _empty_endpoint(place) as empty:
+        burst = {OURS: ours, EMPTY: empty}
+        seen: dict[str, list[dict[str, float]]] = {OURS: [], EMPTY: []}
+        for send in burst.values():
+            send(50)
+        for number in range(ROUNDS):
+            place.say(f"round {number + 1} of {ROUNDS}")
+            for name in sorted(burst, reverse=number % 2 == 1):
+                seen[name].append(_figures(burst[name](orders)))
+    rows = {
+        name: {what: median(each[what] for each in figures) for what in figures[0]} for name, figures in seen.items()
+    }
+    ratios = [a["orders/s"] / b["orders/s"] for a, b in zip(seen[OURS], seen[EMPTY], strict=True)]
+    return Findings(rows, {"placing over an empty endpoint": median(ratios), "least": min(ratios), "most": max(ratios)})
 
 
-def _figures(answers: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _figures(answers: Answers) -> dict[str, float]:
     took = max(answer["when"] for answer in answers) - min(answer["when"] - answer["seconds"] for answer in answers)
     placed = [answer["seconds"] * 1000 for answer in answers]
     return {"orders/s": len(answers) / took, "p50 ms": percentile(placed, 0.5), "p99 ms": percentile(placed, 0.99)}
 
 
-def _empty_endpoint(place: Place, orders: int) -> list[dict[str, Any]]:
-    place.servers.level_ground()
+@contextmanager
+def _prorata(place: Place) -> Iterator[Callable[[int], Answers]]:
+    folder = place.scratch / "placing"
+    with started(NO_WORKERS, place.servers, folder) as it:
+
+        def send(orders: int) -> Answers:
+            it.driver.prepare(orders)
+            it.driver.burst(orders)
+            return read(folder / ANSWERS)
+
+        yield send
+
+
+@contextmanager
+def _empty_endpoint(place: Place) -> Iterator[Callable[[int], Answers]]:
     url = place.servers.database("empty", migrated=False)
     with Supervisor(place.scratch / "empty") as processes:
-        address = f"http://127.0.0.1:{processes.port()}"
-        port = str(urlsplit(address).port)
+        port = str(processes.port())
         command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.empty_endpoint:app", f"--port={port}"]
         options = ["--no-access-log", "--log-level=info"]
-        env = {"BENCH_DATABASE_URL": url}
-        start_all(processes, [Process("empty", [*command, *options], http_ok(f"{address}/healthz"), env)])
+        ready = http_ok(f"http://127.0.0.1:{port}/healthz")
+        start_all(processes, [Process("empty", [*command, *options], ready, {"BENCH_DATABASE_URL": url})])
         request = {"path": "/orders", "headers": {}, "body": {"account_id": "a" * 36, "quote_id": "b" * 36}}
-        for number in (50, orders):
-            answers = _send(port, [request] * number)
-    return answers
+        yield lambda orders: _send(port, [request] * orders)
 
 
-def _send(port: str, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _send(port: str, requests: Sequence[dict[str, Any]]) -> Answers:
     command = [sys.executable, "-m", "benchmarks.http_load", "127.0.0.1", port, str(CONNECTIONS)]
     lines = "\n".join(json.dumps(request) for request in requests)
     answered = subprocess.run(command, input=lines, text=True, check=True, stdout=subprocess.PIPE)
