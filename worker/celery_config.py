@@ -19,7 +19,6 @@ broker_transport_options = {
     "socket_keepalive": True,
     "health_check_interval": 4,
     "priority_steps": [0],  # no message goes before another; each step more is another list to wait at
-    "retry_on_timeout": True,  # may publish twice, which is harmless; not to publish would wait for the sweep
 }
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 

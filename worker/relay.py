@@ -22,7 +22,8 @@ def publish_pending() -> int:
     """Publish what waits, oldest first, and delete it; returns how many orders were sent on their way.
 
     Several may run at once (SKIP LOCKED). Killed between publishing and deleting, it publishes again later: harmless.
-    Raises kombu's OperationalError where the broker is away, SQLAlchemy's where it takes so long that PostgreSQL does not wait; the rows stay.
+    Raises kombu's OperationalError or BatchPublishError where the broker is away, SQLAlchemy's OperationalError where it takes so long
+    that PostgreSQL does not wait; the rows stay.
     """
     published = 0
     while count := _publish_batch():
@@ -45,7 +46,8 @@ _TAKE = Prepared[int, UUID, Step, datetime](
 def _publish_batch() -> int:
     with begin() as session:
         rows = _TAKE.all(session, {})
-        _publish((order_id, step, put_in_at) for _, order_id, step, put_in_at in sorted(rows))
+        if rows:
+            _publish((order_id, step, put_in_at) for _, order_id, step, put_in_at in sorted(rows))
     return len(rows)
 
 
@@ -55,14 +57,14 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
     Publishing twice is harmless: every step looks whether it is its turn.
     """
     app = current_app
-    with app.producer_or_acquire() as producer:
+    with app.producer_or_acquire() as producer, producer.batch():
         for order_id, step, put_in_at in orders:
             message = app.amqp.create_task_message(
                 str(uuid4()), step.value, (str(order_id),), {}, create_sent_event=app.conf.task_send_sent_event
             )
             headers = queue_heads.since(put_in_at)
             app.amqp.send_task_message(producer, step.value, message, queue=QUEUES[step], headers=headers)
-            reach("relay.published", "outbox")
+    reach("relay.published", "outbox")
 
 
 @shared_task(name="relay", ignore_result=True)

@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 import redis
 from celery import Celery, current_app
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from models.messages import OutboxMessage
 from models.states import Step
+from tasks import queue_heads
 from tests.support.world import World, purchase
-from worker import relay
+from worker import embedded, relay
 from worker.embedded import RedisServer
 
 
@@ -71,5 +74,23 @@ def test_a_relay_that_dies_between_publishing_and_deleting_publishes_again(
         dying.setattr(relay, "reach", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             relay.publish_pending()
-    assert (len(broker.orders()), len(world.outbox())) == (1, 3)
-    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 4, [])
+    assert (len(broker.orders()), len(world.outbox())) == (3, 3)
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 6, [])
+
+
+def test_a_broker_that_goes_away_while_it_is_published_to_loses_nothing(
+    world: World, tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_outbox(world, 3)
+    with embedded.redis(tmp_path) as server, monkeypatch.context() as failing:
+
+        def dies(_: datetime) -> dict[str, float]:
+            server.kill()
+            return {}
+
+        Broker(server.url).app.set_current()
+        failing.setattr(queue_heads, "since", dies)
+        with pytest.raises((OperationalError, BatchPublishError)):
+            relay.publish_pending()
+    broker.app.set_current()
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 3, [])
