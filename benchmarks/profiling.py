@@ -54,8 +54,7 @@ class Profile:
 
 def take(servers: Servers, scratch: Path, *, orders: int) -> Profile:
     with started(PEERS["prorata"], servers, scratch / "profile") as it:
-        it.driver.prepare(20)
-        it.driver.burst(20)
+        it.warm_up(20)
         it.driver.prepare(orders)
         pids = {name: it.own[name] for name in WORKERS}
         before = usage.processor(pids)

@@ -36,8 +36,7 @@ def texts(peer: Peer, servers: Servers, folder: Path) -> list[str]:
     """The first line of everything said while `ORDERS` orders went their way."""
     log = servers.postgres.child.log
     with started(peer, servers, folder, log_statements=True) as it:
-        it.driver.prepare(WARM_UP)
-        it.driver.burst(WARM_UP)
+        it.warm_up(WARM_UP)
         it.driver.prepare(ORDERS)
         begin = log.stat().st_size
         it.driver.burst(ORDERS)

@@ -1,7 +1,7 @@
 """One peer's turn: started, warmed up, measured in a burst and with one order alone, stopped."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +52,19 @@ class Started:
     variables: Mapping[str, str]
     database_url: str
 
+    def warm_up(self, orders: int) -> None:
+        self.driver.prepare(orders)
+        self.driver.burst(orders)
 
-def take(
-    peer: Peer, servers: Servers, folder: Path, size: Size, *, first: Callable[[Started], None] = lambda _: None
-) -> Turn:
-    """first: what to do once everything runs, before the first order."""
+    def rate(self, orders: int) -> float:
+        """Of one burst, orders per second."""
+        self.driver.prepare(orders)
+        return orders / self.driver.burst(orders)
+
+
+def take(peer: Peer, servers: Servers, folder: Path, size: Size) -> Turn:
     with started(peer, servers, folder) as it:
-        first(it)
-        it.driver.prepare(size.warm_up)
-        it.driver.burst(size.warm_up)
+        it.warm_up(size.warm_up)
         it.driver.prepare(size.orders)
         servers.execute("CHECKPOINT")
         own, world = usage.processor(it.own), usage.processor(it.world)

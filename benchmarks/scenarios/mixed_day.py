@@ -24,8 +24,7 @@ def run(place: Place, orders: int) -> Findings:
     with started(MIXED, place.servers, place.scratch / "day") as it:
         place.say("the evening before: those who will change what they have, buy it")
         before = orders // 2
-        it.driver.prepare(before)
-        it.driver.burst(before)
+        it.warm_up(before)
         place.say(f"{orders} mixed orders, one request in twenty to the payment provider fails")
         it.driver.prepare(orders)
         _trouble(it)

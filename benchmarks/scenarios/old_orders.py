@@ -4,11 +4,11 @@ import os
 
 import psycopg
 
-from benchmarks import turn
+from benchmarks import servers
 from benchmarks.contestants import PEERS
-from benchmarks.scenarios.scenario import Findings, Place, Scenario, rates
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, compared, in_turns
 from benchmarks.servers import plain
-from benchmarks.turn import Size, Started
+from benchmarks.turn import started
 
 OLD = int(os.environ.get("BENCH_OLD_ORDERS", "1000000"))
 
@@ -19,18 +19,19 @@ COPIED = ("quotes", "quote_lines", "orders", "order_lines", "order_events", "ord
 
 
 def run(place: Place, orders: int) -> Findings:
-    measured = {}
-    for case, number in {EMPTY: 0, FULL: OLD}.items():
-        place.say(f"{case}: filling tables and measuring")
-
-        def fill(it: Started, number: int = number) -> None:
-            it.driver.prepare(1)
-            it.driver.burst(1)
-            multiply(it.database_url, number)
-
-        size = Size(orders, 20, 40)
-        measured[case] = turn.take(PEERS["prorata"], place.servers, place.scratch / case, size, first=fill).rate
-    return rates(measured, of=FULL, over=EMPTY, called="with old orders over without")
+    """Two of everything, PostgreSQL and Redis too, so that bursts can take turns."""
+    with (
+        servers.running(place.scratch / "others") as others,
+        started(PEERS["prorata"], place.servers, place.scratch / "empty") as empty,
+        started(PEERS["prorata"], others, place.scratch / "full") as full,
+    ):
+        full.warm_up(1)
+        place.say(f"copying one order {OLD:,} times")
+        multiply(full.database_url, OLD)
+        for it in (empty, full):
+            it.warm_up(40)
+        seen = in_turns(place, {EMPTY: lambda: empty.rate(orders), FULL: lambda: full.rate(orders)})
+    return compared(seen, of=FULL, over=EMPTY, called="with old orders over without")
 
 
 def multiply(url: str, number: int) -> None:

@@ -12,34 +12,27 @@ from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
 from benchmarks.http_load import ANSWERS, CONNECTIONS
 from benchmarks.scenarios.sale import read
-from benchmarks.scenarios.scenario import Findings, Place, Scenario
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, in_turns, ratios
 from benchmarks.turn import start_all, started
 from worker.processes import Supervisor, http_ok
 from worker.stack.processes import Process
 
 NO_WORKERS = prorata(load="benchmarks.peers.prorata_api:PlacingOnly", workers={})
 OURS, EMPTY = "POST /v1/orders", "empty endpoint"
-ROUNDS = 6
-"""bursts at each, in turns: what is compared lies seconds apart"""
 
 Answers = Sequence[dict[str, Any]]
 
 
 def run(place: Place, orders: int) -> Findings:
     with _prorata(place) as ours, _empty_endpoint(place) as empty:
-        burst = {OURS: ours, EMPTY: empty}
-        seen: dict[str, list[dict[str, float]]] = {OURS: [], EMPTY: []}
-        for send in burst.values():
+        for send in (ours, empty):
             send(50)
-        for number in range(ROUNDS):
-            place.say(f"round {number + 1} of {ROUNDS}")
-            for name in sorted(burst, reverse=number % 2 == 1):
-                seen[name].append(_figures(burst[name](orders)))
+        seen = in_turns(place, {OURS: lambda: _figures(ours(orders)), EMPTY: lambda: _figures(empty(orders))})
     rows = {
         name: {what: median(each[what] for each in figures) for what in figures[0]} for name, figures in seen.items()
     }
-    ratios = [a["orders/s"] / b["orders/s"] for a, b in zip(seen[OURS], seen[EMPTY], strict=True)]
-    return Findings(rows, {"placing over an empty endpoint": median(ratios), "least": min(ratios), "most": max(ratios)})
+    rates = {name: [each["orders/s"] for each in figures] for name, figures in seen.items()}
+    return Findings(rows, ratios(rates[OURS], rates[EMPTY], called="placing over an empty endpoint"))
 
 
 def _figures(answers: Answers) -> dict[str, float]:

@@ -4,13 +4,14 @@ On two processors that PostgreSQL, the API and the stand-ins share, two workers 
 nothing else holds them back, no lock and no common queue, shows where each order waits for its bank and threads are few.
 """
 
-from functools import partial
+from contextlib import ExitStack
 
-from benchmarks import turn
+from benchmarks import servers
 from benchmarks.contestants import prorata
-from benchmarks.scenarios.scenario import Findings, Place, Scenario
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, compared, in_turns
 from benchmarks.scenarios.slow_payments import LATENCY, bank_takes
-from benchmarks.turn import Size
+from benchmarks.servers import Servers
+from benchmarks.turn import Started, started
 from worker.commands.process import WORKERS, Worker, worker_command
 
 *_, USUAL = WORKERS[Worker.ALL]
@@ -20,23 +21,28 @@ FEW = 3
 
 
 def run(place: Place, orders: int) -> Findings:
-    rows, ratios = {}, {}
-    for limit, (threads, seconds) in {"processors": (USUAL, 0.0), "bank": (FEW, LATENCY)}.items():
-        measured = {}
-        for number in (1, 2):
-            case = f"{number} x {threads} threads, {limit}"
-            place.say(case)
+    found = Findings({}, {})
+    with servers.running(place.scratch / "others") as others:
+        for limit, (threads, seconds) in {"processors": (USUAL, 0.0), "bank": (FEW, LATENCY)}.items():
+            each = _limited_by(limit, place, others, orders, threads=threads, seconds=seconds)
+            found = Findings(found.rows | each.rows, found.ratios | each.ratios)
+    return found
+
+
+def _limited_by(limit: str, place: Place, others: Servers, orders: int, *, threads: int, seconds: float) -> Findings:
+    """One worker on its PostgreSQL and Redis, two on others, so that bursts can take turns."""
+    one, two = (f"{number} x {threads} threads, {limit}" for number in (1, 2))
+    with ExitStack() as exits:
+        stacks: dict[str, Started] = {}
+        for number, (case, where) in enumerate({one: place.servers, two: others}.items(), 1):
             lines = {
                 f"worker-{n}": worker_command(Worker.ALL, number=n, concurrency=threads) for n in range(1, number + 1)
             }
-            slower = partial(bank_takes, seconds=seconds)
-            size = Size(orders, 5, 40)
-            measured[number] = turn.take(
-                prorata(workers=lines), place.servers, place.scratch / case, size, first=slower
-            ).rate
-            rows[case] = {"orders/s": measured[number]}
-        ratios[f"2 processes over 1 limited by {limit}"] = measured[2] / measured[1]
-    return Findings(rows, ratios)
+            stacks[case] = exits.enter_context(started(prorata(workers=lines), where, place.scratch / case))
+            bank_takes(stacks[case], seconds=seconds)
+            stacks[case].warm_up(40)
+        seen = in_turns(place, {one: lambda: stacks[one].rate(orders), two: lambda: stacks[two].rate(orders)})
+    return compared(seen, of=two, over=one, called=f"2 processes over 1 limited by {limit}")
 
 
 SCENARIO = Scenario("Is a second worker process worth a processor?", 300, run)

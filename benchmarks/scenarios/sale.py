@@ -18,8 +18,7 @@ API = prorata(load="benchmarks.peers.prorata_api:ApiLoad", giving_way=True)
 
 def run(place: Place, orders: int) -> Findings:
     with started(API, place.servers, place.scratch / "sale") as it:
-        it.driver.prepare(30)
-        it.driver.burst(30)
+        it.warm_up(30)
         place.say(f"asking for {orders} quotes")
         it.driver.prepare(orders)
         place.say(f"placing {orders} orders and waiting for the last")

@@ -3,8 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from typing import TypeVar
 
 from benchmarks.servers import Servers
+
+T = TypeVar("T")
+
+ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,23 @@ class Scenario:
     run: Callable[[Place, int], Findings]
 
 
-def rates(cases: Mapping[str, float], *, of: str, over: str, called: str) -> Findings:
-    """Orders per second of several cases, and one's over another's."""
-    rows = {case: {"orders/s": rate} for case, rate in cases.items()}
-    return Findings(rows, {called: cases[of] / cases[over]})
+def in_turns(place: Place, cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS) -> dict[str, list[T]]:
+    """What each case gave in each round. Every other round goes backwards: what is compared lies seconds apart, and nobody is always first."""
+    seen: dict[str, list[T]] = {name: [] for name in cases}
+    for number in range(rounds):
+        for name in sorted(cases, reverse=number % 2 == 1):
+            place.say(f"round {number + 1} of {rounds}: {name}")
+            seen[name].append(cases[name]())
+    return seen
+
+
+def compared(seen: Mapping[str, list[float]], *, of: str, over: str, called: str) -> Findings:
+    """Orders per second of two cases, medians, and one's over the other's, round by round."""
+    rows = {name: {"orders/s": median(rates)} for name, rates in seen.items()}
+    return Findings(rows, ratios(seen[of], seen[over], called=called))
+
+
+def ratios(these: list[float], over: list[float], *, called: str) -> dict[str, float]:
+    """Of each round: the median, the least and the most."""
+    each = [a / b for a, b in zip(these, over, strict=True)]
+    return {called: median(each), f"{called}, least": min(each), f"{called}, most": max(each)}

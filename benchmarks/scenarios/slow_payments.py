@@ -1,32 +1,31 @@
 """Payments that take 300 ms each: they wait on many threads, so they should hold nobody up."""
 
-from statistics import median
+from functools import partial
 
 import httpx
 
 from benchmarks.contestants import PEERS
-from benchmarks.scenarios.scenario import Findings, Place, Scenario
+from benchmarks.scenarios.scenario import Findings, Place, Scenario, compared, in_turns
 from benchmarks.turn import Started, started
 
 LATENCY = 0.3
-ROUNDS = 5
-"""bursts of each kind, in turns on one stack: what is compared lies seconds apart"""
+AT_ONCE, SLOWLY = "answered at once", f"answered after {LATENCY * 1000:.0f} ms"
 
 
 def run(place: Place, orders: int) -> Findings:
-    rates: dict[float, list[float]] = {0.0: [], LATENCY: []}
     with started(PEERS["prorata"], place.servers, place.scratch / "slow") as it:
-        it.driver.prepare(40)
-        it.driver.burst(40)
-        for number in range(ROUNDS):
-            for seconds in sorted(rates, reverse=number % 2 == 1):
-                place.say(f"round {number + 1} of {ROUNDS}: payments answered after {seconds * 1000:.0f} ms")
-                bank_takes(it, seconds=seconds)
-                it.driver.prepare(orders)
-                rates[seconds].append(orders / it.driver.burst(orders))
-    cases = {f"{seconds * 1000:.0f} ms": {"orders/s": median(rates[seconds])} for seconds in rates}
-    ratios = [slow / quick for quick, slow in zip(*rates.values(), strict=True)]
-    return Findings(cases, {"300 ms over none": median(ratios), "least": min(ratios), "most": max(ratios)})
+        it.warm_up(40)
+        cases = {
+            name: partial(_burst, it, orders, seconds=seconds)
+            for name, seconds in {AT_ONCE: 0.0, SLOWLY: LATENCY}.items()
+        }
+        return compared(in_turns(place, cases), of=SLOWLY, over=AT_ONCE, called=f"{SLOWLY} over at once")
+
+
+def _burst(it: Started, orders: int, *, seconds: float) -> float:
+    """Orders per second."""
+    bank_takes(it, seconds=seconds)
+    return it.rate(orders)
 
 
 def bank_takes(it: Started, *, seconds: float) -> None:
