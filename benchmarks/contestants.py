@@ -75,13 +75,20 @@ def _dramatiq(setting: Setting) -> Processes:
     return Processes([Process("worker", command, ready, setting.variables)], variables=setting.variables)
 
 
-def _floor(setting: Setting) -> Processes:
-    """The stand-ins are there for the one order that is recorded."""
-    here = Surroundings.of(setting)
-    variables = {**setting.variables, "BENCH_FOLDER": str(setting.folder)}
-    command = [sys.executable, "-m", "benchmarks.peers.floor"]
-    workers = [Process(f"worker-{number}", command, READY, variables) for number in "12"]
-    return Processes(workers, here.world(), {**here.variables, **variables})
+def _floor(name: str, title: str, *, statements: bool = False, outside: bool = False) -> Peer:
+    """The stand-ins are always there, for the orders that are recorded; so is the API, which takes webhooks."""
+
+    def arrange(setting: Setting) -> Processes:
+        here = Surroundings.of(setting)
+        parts = {"BENCH_FLOOR_STATEMENTS": f"{statements:d}", "BENCH_FLOOR_OUTSIDE": f"{outside:d}"}
+        variables = {**here.variables, **setting.variables, **parts, "BENCH_THREADS": "4" if outside else "1"}
+        command = [sys.executable, "-m", "benchmarks.peers.floor"]
+        workers = [Process(f"worker-{number}", command, READY, variables) for number in "12"]
+        api = [process for process in here.own() if process.name == "api"]
+        return Processes([*workers, *api], here.world(), variables)
+
+    load = "benchmarks.peers.floor_load:FloorLoad"
+    return Peer(name, title, ("psycopg", "stripe"), arrange, load, needs_schema=True)
 
 
 _ALL = (
@@ -108,13 +115,8 @@ _ALL = (
         _dramatiq,
         "benchmarks.peers.dramatiq_pipeline:DramatiqLoad",
     ),
-    Peer(
-        "floor",
-        "floor: Prorata's statements in plain psycopg",
-        ("psycopg",),
-        _floor,
-        "benchmarks.peers.floor_load:FloorLoad",
-        needs_schema=True,
-    ),
+    _floor("floor", "floor: Prorata's statements in plain psycopg", statements=True),
+    _floor("outside", "floor: its charge, documents and letters", outside=True),
+    _floor("floor_outside", "floor: both, and nothing else", statements=True, outside=True),
 )
 PEERS = {peer.name: peer for peer in _ALL}

@@ -1,35 +1,92 @@
-"""What a piece of code says to PostgreSQL, written down with its transactions, to be said again about other rows."""
+"""What an order's steps say to PostgreSQL and ask of the world outside, written down in order, to be done again for other orders."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 from psycopg import Cursor
-from psycopg.types.json import Json, Jsonb
 from sqlalchemy import Engine, event
 
-Parameters = Mapping[str, Any]
-Transaction = list[tuple[str, Parameters]]
+from tasks import attachments, posting, wiring
+from tasks.invoices.as_pdf import as_pdf
+from tasks.letters.compose import compose
+from tasks.ports import ChargeRequest, Letter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    statement: bytes
+    parameters: Mapping[str, Any]
+
+
+Transaction = list[Said]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Of something outside the database: a charge, a letter sent, a letter or a document written."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     ids: list[str]
     """of the order that was recorded: its own, its account's, its contact's, its quote's, its card's"""
-    transactions: list[Transaction]
+    happened: list[Transaction | Call]
+    varying: dict[Said, list[str]] = field(default_factory=dict)
+    """by statement, the parameters that another order has otherwise"""
 
 
 @contextmanager
-def record(engine: Engine) -> Iterator[list[Transaction]]:
-    """Fills the list with a transaction after the other; what is rolled back is left out."""
-    transactions: list[Transaction] = []
+def record(engine: Engine) -> Iterator[list[Transaction | Call]]:
+    """Fills the list with whatever happens in this process, one after the other; what is rolled back is left out."""
+    happened: list[Transaction | Call] = []
+    with _statements(engine, happened), _calls(happened):
+        yield happened
+
+
+@contextmanager
+def _calls(happened: list[Transaction | Call]) -> Iterator[None]:
+    def overheard(function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **named: Any) -> Any:
+            happened.append(Call(function, arguments, named))
+            return function(*arguments, **named)
+
+        return called
+
+    class Overheard:
+        def __init__(self, adapter: object) -> None:
+            self._adapter = adapter
+
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            return overheard(getattr(self._adapter, name))
+
+    plugged = wiring.wired()
+    here: Any = {"payments": Overheard(plugged.payments), "mailer": Overheard(plugged.mailer)}
+    wiring.plug_in(replace(plugged, **here))
+    try:
+        with (
+            patch.object(posting, "compose", overheard(compose)),
+            patch.object(attachments, "as_pdf", overheard(as_pdf)),
+        ):
+            yield
+    finally:
+        wiring.plug_in(plugged)
+
+
+@contextmanager
+def _statements(engine: Engine, happened: list[Transaction | Call]) -> Iterator[None]:
     current: Transaction = []
 
     def say(statement: Any, parameters: Any) -> None:
-        current.append((str(statement), {name: _portable(value) for name, value in (parameters or {}).items()}))
+        current.append(Said(str(statement).encode(), dict(parameters or {})))
 
     class Overheard(Cursor[Any]):
         """Here everything comes by: prepared statements do not go through SQLAlchemy (`models.prepared`)."""
@@ -55,7 +112,7 @@ def record(engine: Engine) -> Iterator[list[Transaction]]:
 
     def committed(_: Any) -> None:
         if current:
-            transactions.append(list(current))
+            happened.append(list(current))
         current.clear()
 
     listeners: dict[str, Callable[..., Any]] = {
@@ -68,44 +125,56 @@ def record(engine: Engine) -> Iterator[list[Transaction]]:
     for name, listener in listeners.items():
         event.listen(engine, name, listener)
     try:
-        yield transactions
+        yield
     finally:
         for name, listener in listeners.items():
             event.remove(engine, name, listener)
 
 
-@dataclass(slots=True)
 class Retold:
-    """The recorded values, as they are for another order: ids made on the way are new ones, keys made of ids follow."""
+    """What was recorded, as it is for another order: ids made on the way are new ones, keys made of ids follow."""
 
-    recording: Recording
-    ids: list[str]
-    _made: dict[str, str] = field(default_factory=dict)
+    def __init__(self, recording: Recording, ids: list[str]) -> None:
+        self._recording, self._ids = recording, ids
+        self._made = dict(zip(recording.ids, ids, strict=True))
 
-    def __post_init__(self) -> None:
-        self._made = dict(zip(self.recording.ids, self.ids, strict=True))
+    def again(self, call: Call) -> None:
+        call.function(*(self._asked(each) for each in call.arguments), **call.named)
 
-    def parameters(self, recorded: Parameters) -> dict[str, Any]:
-        return {
-            name: self._number if name.startswith("sequence") else self._value(value)
-            for name, value in recorded.items()
-        }
+    def parameters(self, said: Said) -> dict[str, Any]:
+        return {**said.parameters, **{name: self._new(name, said.parameters[name]) for name in self._varying(said)}}
+
+    def _varying(self, said: Said) -> list[str]:
+        """Found out with the first order: looking at each value would cost as much as sending it."""
+        known = self._recording.varying
+        if said not in known:
+            known[said] = [name for name, value in said.parameters.items() if self._new(name, value) != value]
+        return known[said]
+
+    def _new(self, name: str, value: Any) -> Any:
+        return self._number if name.startswith("sequence") else self._value(value)
+
+    def _asked(self, value: Any) -> Any:
+        match value:
+            case ChargeRequest():
+                return replace(value, order_id=self._value(value.order_id), key=self._value(value.key))
+            case Letter():
+                return replace(value, message_id=self._value(value.message_id))
+        return value
 
     @property
     def _number(self) -> int:
         """In place of an invoice's, which no other may have."""
-        return int(self.ids[0][-7:], 16)
+        return int(self._ids[0][-7:], 16)
 
     def _value(self, value: Any) -> Any:
         match value:
             case UUID():
                 return UUID(self._made.setdefault(str(value), str(uuid4())))
-            case _FromJson():
-                return Jsonb(value.content)
             case str() if _GIVEN_ONCE.fullmatch(value):
-                return f"{value}-{self.ids[0][-12:]}"
+                return f"{value}-{self._ids[0][-12:]}"
             case str():
-                for before, after in zip(self.recording.ids, self.ids, strict=True):
+                for before, after in zip(self._recording.ids, self._ids, strict=True):
                     value = value.replace(before, after)
                 return value
             case list():
@@ -115,12 +184,3 @@ class Retold:
 
 _GIVEN_ONCE = re.compile(r"(pi|ch)_\w+|[A-Z]+-\d{4}-\d+")
 """a charge's reference at the provider, an invoice's number"""
-
-
-@dataclass(frozen=True, slots=True)
-class _FromJson:
-    content: Any
-
-
-def _portable(value: Any) -> Any:
-    return _FromJson(value.obj) if isinstance(value, Json | Jsonb) else value

@@ -16,7 +16,9 @@ WORDS = {
     "naive": "the naive chain's",
     "dbos": "DBOS's",
     "dramatiq": "Dramatiq's",
-    "floor": "the floor's",
+    "floor": "the statements' floor",
+    "outside": "the floor of what is asked outside",
+    "floor_outside": "the floor of both",
 }
 
 
@@ -61,7 +63,7 @@ def _where_time_goes(figures: Figures) -> Iterator[Text]:
         spent = {process: ms for process, ms in peer["cpu_ms_per_order"].items() if process != "total"}
         line = "  ".join(f"{process} {ms:.1f}" for process, ms in spent.items())
         apart = "  ".join(f"{process} {ms:.1f}" for process, ms in peer["stand_ins_cpu_ms_per_order"].items())
-        yield Text(f"  {name:11} {line}" + (f"   apart: {apart}" if name == OURS else ""))
+        yield Text(f"  {name:13} {line}" + (f"   apart: {apart}" if name == OURS else ""))
 
 
 def _ratios(figures: Figures) -> Iterator[Text]:

@@ -23,8 +23,13 @@ STEPS = (
     "prompt_seat_assignment",
 )
 
-JOBS, RECORDING = "bench:floor", FOLDER / "recording.pickle"
-"""the floor's: the list its orders wait in, and what is to be said for each"""
+JOBS, TO_RECORD, RECORDED = "bench:floor", "bench:floor:first", "bench:floor:recorded"
+"""a floor's lists: orders that wait, some for each process to record, and those that were"""
+PATIENCE = 60
+"""seconds for these"""
+SAYS_STATEMENTS, ASKS_OUTSIDE = (os.environ.get(f"BENCH_FLOOR_{part}") == "1" for part in ("STATEMENTS", "OUTSIDE"))
+"""what it does again for each of them"""
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 
 _LIST = "bench:done"
 _redis = redis.Redis.from_url(BROKER_URL)  # connects when first used
