@@ -63,7 +63,8 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
                 str(uuid4()), step.value, (str(order_id),), {}, create_sent_event=app.conf.task_send_sent_event
             )
             headers = queue_heads.since(put_in_at)
-            app.amqp.send_task_message(producer, step.value, message, queue=QUEUES[step], headers=headers)
+            # Nothing to declare: in Redis a queue is there once something lies in it.
+            app.amqp.send_task_message(producer, step.value, message, queue=QUEUES[step], headers=headers, declare=())
     reach("relay.published", "outbox")
 
 
