@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 HandAside = Callable[[str, bytes, Exception], None]
 """is told the queue, what lay in it, and what was wrong with that"""
-UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """what reading something that is no message ends with"""
 
 _hand_aside: HandAside

@@ -14,7 +14,7 @@ from models.messages import SentLetter
 from models.orders import Order
 from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import failure_points, posting, wiring
+from tasks import failure_points, posting, turns, wiring
 from tests.steps.test_crashes import Died, die_once_at, places
 from tests.support.in_one_process import Events, Messages, delivered, just_before, told
 from tests.support.world import World, purchase, trial
@@ -119,6 +119,25 @@ def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events)
     assert {row.status for row in world.rows(SentLetter, order_id=order_id)} == {LetterStatus.SENT}
     assert world.timeline(order_id).count("letter.sent") == 2
     assert "letter.undeliverable" not in world.timeline(order_id)
+
+
+def test_a_letter_is_marked_as_sent_before_its_step_waits_for_a_turn(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many may be waiting, and a worker that is killed meanwhile would have sent all their letters for nothing."""
+    order_id = world.place(world.customer(), purchase())
+    seen: list[dict[LetterKind, LetterStatus]] = []
+
+    class Watched(turns.Turns):
+        def take(self, *, back: bool = False) -> None:
+            if back:
+                seen.append({row.kind: row.status for row in world.rows(SentLetter, order_id=order_id)})
+            super().take(back=back)
+
+    monkeypatch.setattr(turns, "_turns", Watched(turns.AT_ONCE))
+    delivered(order_id, Step.VALIDATE_CART)
+    confirmed = {LetterKind.CONFIRMATION: LetterStatus.SENT}
+    assert seen == [{}, confirmed, confirmed | {LetterKind.SEAT_PROMPT: LetterStatus.SENT}]
 
 
 @pytest.mark.parametrize("carries", [False])
