@@ -5,7 +5,7 @@
 goes on. What lies in a queue's list is anybody's who may write to Redis. Its `Held` leaves out the book that kombu keeps in Redis.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty
 from typing import Any
 
@@ -65,9 +65,16 @@ class Held(virtual.QoS):
     """
 
     def restore_unacked(self) -> list[Any]:
-        """What cannot be given back is not dumped into a file, as kombu would have it."""
-        for error, message in super().restore_unacked():  # type: ignore[no-untyped-call]
-            log.warning("message not given back", task=message.headers.get("task"), error=type(error).__name__)
+        """All in one request, which fails once where Redis is away. What cannot be given back is not dumped into a file, as kombu would
+        have it.
+        """
+        self._flush()  # type: ignore[no-untyped-call]
+        held = list(self._delivered.values())
+        self._delivered.clear()
+        try:
+            self.channel.give_back(held)
+        except Exception as error:  # noqa: BLE001 - the worker ends whatever it is, and the sweep restarts these orders
+            log.warning("messages not given back", number=len(held), error=type(error).__name__)
         return []
 
 
@@ -100,6 +107,15 @@ class Channel(SwiftChannel):
             raise Empty from error
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
-        where = message.delivery_info
-        with self.conn_or_acquire() as client:
-            self._do_restore_message(message._raw, where["exchange"], where["routing_key"], client, leftmost)  # type: ignore[no-untyped-call]
+        """leftmost: last in line, as entries come in at the left."""
+        self.give_back([message], last_in_line=leftmost)
+
+    def give_back(self, messages: Sequence[Any], *, last_in_line: bool = False) -> None:
+        """Into their queues: first in line, in the order they were received in. Raises redis's errors."""
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as request:
+            for message in reversed(messages):
+                where = message.delivery_info
+                self._do_restore_message(  # type: ignore[no-untyped-call]
+                    message._raw, where["exchange"], where["routing_key"], request, last_in_line
+                )
+            request.execute()

@@ -97,14 +97,40 @@ def test_a_message_says_that_it_was_handed_out_before(queue: "redis.Redis", conn
     assert worker.next_in_line().delivery_info["redelivered"] is True
 
 
-def test_what_cannot_be_given_back_is_told_and_dumped_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_that_is_given_back_keeps_its_order(queue: "redis.Redis", connection: Connection) -> None:
+    worker = Worker(connection)
+    worker.take("first", "second", "third")
+    worker.close()
+    another = Worker(connection)
+    assert [another.next_in_line().payload for _ in range(3)] == ["first", "second", "third"]
+
+
+def test_what_cannot_be_given_back_is_told_once_and_dumped_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "dumps").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "dumps"))
     with embedded.redis(tmp_path / "redis") as server, Connection(server.url) as connection:
         worker = Worker(connection)
-        worker.take("one")
+        worker.take("one", "two")
         server.kill()
-        with capture_logs() as told:
-            worker.channel.qos.restore_unacked_once()
-    assert [(line["event"], line["error"]) for line in told] == [("message not given back", "ConnectionError")]
+        assert given_back(worker) == [("messages not given back", 2, "ConnectionError")]
     assert list((tmp_path / "dumps").iterdir()) == []
+
+
+def test_a_redis_that_takes_nothing_is_told_without_what_it_was_given(
+    queue: "redis.Redis", connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A replica after a failover, or whatever else answers with an error."""
+    worker = Worker(connection)
+    worker.take("one", "two")
+    queue.set(QUEUE.name, "no list")
+    assert given_back(worker) == [("messages not given back", 2, "ResponseError")]
+    assert caplog.messages == []
+
+
+def given_back(worker: Worker) -> list[tuple[str, int, str]]:
+    """What is told of it."""
+    with capture_logs() as told:
+        worker.channel.qos.restore_unacked_once()
+    return [(line["event"], line["number"], line["error"]) for line in told]
