@@ -42,3 +42,12 @@ def test_an_account_is_found_by_part_of_its_name_with_the_ids_to_order_by(world:
 def test_nobody_of_that_name_is_said(world: World) -> None:
     assert run("nobody").stdout == "There is no such account.\n"
     assert json.loads(run("nobody", "--json").stdout) == []
+
+
+def test_a_list_that_was_cut_says_so_beside_what_programs_read(world: World) -> None:
+    for name in ("One of many", "Two of many"):
+        world.customer(card=None, name=name)
+    cut = run("of many", "--limit", "1", "--json")
+    assert [account["name"] for account in json.loads(cut.stdout)] == ["One of many"]
+    assert cut.stderr == "The first 1: there may be more, see --limit.\n"
+    assert run("of many", "--json").stderr == ""

@@ -1,6 +1,7 @@
 """`prorata accounts list`: the ids that an upstream quotes and orders with."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from models.accounts import Account
 from tasks.wiring import begin
 from worker.commands import loading
-from worker.commands.screen import console
+from worker.commands.screen import console, tell_if_cut
 from worker.wiring import plug_in_from_settings
 
 accounts = loading.accounts
@@ -32,7 +33,12 @@ def list_accounts(
         found = session.scalars(query.options(selectinload(Account.contacts)).limit(limit)).all()
     if as_json:
         typer.echo(json.dumps([_as_json(account) for account in found], indent=2, ensure_ascii=False))
-        return
+    else:
+        console().print(_table(found) if found else "There is no such account.")
+    tell_if_cut(len(found), limit)
+
+
+def _table(found: Sequence[Account]) -> Table:
     table = Table("account_id", "name", "country", "currency", "contact_id", "contact", "may order")
     for account in found:
         for number, contact in enumerate(account.contacts or [None]):
@@ -41,9 +47,7 @@ def list_accounts(
                 (str(contact.id), contact.name, "yes" if contact.is_billing_contact else "no") if contact else ("",) * 3
             )
             table.add_row(*own, *who)
-    console().print(table if found else "There is no such account.")
-    if len(found) == limit:
-        typer.echo(f"The first {limit}: there may be more, see --limit.")
+    return table
 
 
 def _as_json(account: Account) -> dict[str, object]:

@@ -15,7 +15,7 @@ from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
 from worker.accounts_file import account_called
 from worker.commands import order_views, resuming
-from worker.commands.screen import console
+from worker.commands.screen import console, tell_if_cut
 from worker.wiring import plug_in_from_settings
 
 orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
@@ -44,6 +44,7 @@ def list_orders(
         _print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
         console().print(order_views.table(rows))
+    tell_if_cut(len(rows), limit)
 
 
 @orders.command("show")

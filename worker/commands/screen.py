@@ -1,5 +1,6 @@
-"""Where tables are printed."""
+"""Where tables are printed, and whether they are whole."""
 
+import typer
 from rich.console import Console
 
 WIDE = 170
@@ -10,3 +11,9 @@ def console() -> Console:
     """Standard output; where that is no terminal, wide enough for every line."""
     made = Console()
     return made if made.is_terminal else Console(width=WIDE)
+
+
+def tell_if_cut(shown: int, limit: int) -> None:
+    """On standard error, where it is in no program's way."""
+    if shown == limit:
+        typer.echo(f"The first {limit}: there may be more, see --limit.", err=True)

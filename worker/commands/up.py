@@ -51,7 +51,7 @@ def described(stack: Stack) -> Iterator[str]:
         yield f"Flower   {at.flower}"
     yield f"logs     {stack.folder}"
     yield f"For other commands: {stack.for_other_commands()}"
-    yield "Everything runs until Ctrl-C."
+    yield "Everything runs until Ctrl-C, or TERM."
 
 
 @contextmanager
