@@ -10,7 +10,7 @@ from uuid import UUID
 from celery import Task
 from celery.exceptions import Retry
 
-from tasks import retry_policy
+from tasks import retry_policy, turns
 
 _TO_BE_SURE = 0.1
 """seconds that a message comes after the time the order waits for"""
@@ -42,6 +42,10 @@ class Delivery:
         if self.is_last:
             return error
         countdown = delay.total_seconds() + _TO_BE_SURE
+        with turns.given_up():  # a broker that hangs must not hold those up who need none
+            return self._published(order_id, error, countdown)
+
+    def _published(self, order_id: UUID, error: Exception, countdown: float) -> Exception:
         signal: Exception
         if self.handed_over_as is None:
             signal = self.task.retry(exc=error, countdown=countdown, throw=False)

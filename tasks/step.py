@@ -228,6 +228,7 @@ def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -
 def _publish(order_id: UUID, this: Step) -> None:
     """By message to whoever does that step; where the broker is away, the sweep goes on with the order."""
     try:
-        current_app.tasks[this.value].apply_async((str(order_id),))
+        with turns.given_up():
+            current_app.tasks[this.value].apply_async((str(order_id),))
     except BrokerAway as error:
         log.warning("the broker is away", order_id=str(order_id), step=this.value, error=type(error).__name__)

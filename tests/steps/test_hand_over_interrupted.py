@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from celery import Task
 from sqlalchemy import Connection, create_engine, event, select, text, update
 
 from models.accounts import Account
@@ -16,7 +17,7 @@ from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import failure_points, posting, turns, wiring
 from tests.steps.test_crashes import Died, die_once_at, places
-from tests.support.in_one_process import Events, Messages, delivered, just_before, told
+from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, just_before, told
 from tests.support.world import World, purchase, trial
 from worker.database import Transactions
 
@@ -138,6 +139,29 @@ def test_a_letter_is_marked_as_sent_before_its_step_waits_for_a_turn(
     delivered(order_id, Step.VALIDATE_CART)
     confirmed = {LetterKind.CONFIRMATION: LetterStatus.SENT}
     assert seen == [{}, confirmed, confirmed | {LetterKind.SEAT_PROMPT: LetterStatus.SENT}]
+
+
+def test_who_publishes_lets_others_work_meanwhile(
+    world: World, events: Events, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that hangs takes half a minute to say so: to this retry, and to who hands an order over by message."""
+    had_a_turn: list[bool] = []
+    publish = Task.apply_async
+
+    def watched(task: Task, *positional: object, **named: object) -> object:
+        had_a_turn.append(turns._mine.held)
+        return publish(task, *positional, **named)
+
+    monkeypatch.setattr(Task, "apply_async", watched)
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    with world.impatient(), world.begin() as another:
+        another.execute(select(Account.id).where(Account.id == ada.account_id).with_for_update(key_share=True))
+        delivered(order_id, Step.VALIDATE_CART)
+    everything_stays_here(events, but=frozenset({Step.COMPUTE_PRORATION}))
+    delivered(world.place(world.customer(), purchase()), Step.VALIDATE_CART)
+    assert [task for task, _ in messages.take()] == ["compute_proration", "activate_subscription"]
+    assert had_a_turn == [False, False]
 
 
 @pytest.mark.parametrize("carries", [False])
