@@ -1,13 +1,14 @@
 """Where a drill asks this process to die: a file `{place}.{subject}` in its folder is an order to do so at that place, once.
 
-Whoever renames the file has the order; the renamed file's time of change is when the process died. What the file says, if anything,
-is another signal than SIGKILL.
+Whoever renames the file has the order; the time it bears then is when the process died. It is set by the process: the file system's own clock is up to
+10 ms behind, and what was recorded just before would seem to come after. What the file says, if anything, is another signal than SIGKILL.
 """
 
 import os
 import re
 import signal
 import threading
+import time
 from pathlib import Path
 
 from tasks import failure_points
@@ -42,7 +43,7 @@ def order_freeze(folder: Path, place: str, subject: object) -> None:
 def died_at(folder: Path, place: str, subject: object) -> float | None:
     """When a process died so (seconds since the epoch); None where none has yet."""
     try:
-        return (folder / TAKEN / f"{place}.{subject}").stat().st_ctime
+        return (folder / TAKEN / f"{place}.{subject}").stat().st_mtime
     except FileNotFoundError:
         return None
 
@@ -51,7 +52,9 @@ def _die_if_told(folder: Path, place: str, subject: str) -> None:
     name = f"{place}.{subject}"
     if not _FILE_NAME.fullmatch(name):
         return
+    now = time.time_ns()
     try:
+        os.utime(folder / name, ns=(now, now))
         (folder / name).rename(folder / TAKEN / name)
     except FileNotFoundError:
         return

@@ -26,9 +26,14 @@ print("alive")
 """
 
 
-def passes(folder: Path, place: str, *, order: str = ORDER, stays: float = 0.0) -> tuple[int, str]:
+SAYS_WHEN = PASSES.replace("reach(sys.argv[3])", "print(time.time(), flush=True); reach(sys.argv[3])")
+
+
+def passes(
+    folder: Path, place: str, *, order: str = ORDER, stays: float = 0.0, script: str = PASSES
+) -> tuple[int, str]:
     """Exit status and output of a process that passes `place` while it works on `order`."""
-    command = [sys.executable, "-c", PASSES, str(folder), order, place, str(stays)]
+    command = [sys.executable, "-c", script, str(folder), order, place, str(stays)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     return ended.returncode, ended.stdout
 
@@ -38,6 +43,16 @@ def test_a_process_dies_where_it_is_told_to_once(tmp_path: Path) -> None:
     assert passes(tmp_path, "collect_payment.claimed") == (-signal.SIGKILL, "")
     assert drill_points.died_at(tmp_path, "collect_payment.claimed", ORDER) is not None
     assert passes(tmp_path, "collect_payment.claimed") == (0, "alive\n")
+
+
+def test_what_a_process_did_just_before_does_not_seem_to_come_after_its_end(tmp_path: Path) -> None:
+    """By the file system's clock, which moves every few milliseconds, it mostly would."""
+    for number in range(5):
+        drill_points.order_death(tmp_path, "collect_payment.claimed", f"{ORDER}{number}")
+        _, before = passes(tmp_path, "collect_payment.claimed", order=f"{ORDER}{number}", script=SAYS_WHEN)
+        died_at = drill_points.died_at(tmp_path, "collect_payment.claimed", f"{ORDER}{number}")
+        assert died_at is not None
+        assert float(before) <= died_at
 
 
 def test_it_dies_during_the_call_where_the_call_is_meant(tmp_path: Path) -> None:
