@@ -23,7 +23,7 @@ from benchmarks.turn import Size
 RESULTS = Path(__file__).parent / "results"
 
 LONG = (5, Size(orders=300, alone=30, warm_up=60))
-SHORT = (2, Size(orders=60, alone=10, warm_up=20))
+SHORT = (1, Size(orders=100, alone=15, warm_up=30))
 """rounds, and the size of a turn"""
 
 Name = StrEnum("Name", {name.upper(): name for name in PEERS})  # type: ignore[misc]
