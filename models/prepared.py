@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple, cast
 
-from sqlalchemy import Connection, Executable, inspect
+from sqlalchemy import Connection, Engine, Executable, inspect
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.orm import Mapper, Session
@@ -31,6 +31,7 @@ _NUMERIC: Final = 1700
 
 
 _ALONE: Final = "models.prepared.alone"
+_CURSOR: Final = "models.prepared.cursor"
 
 
 def one_statement_only(session: Session) -> None:
@@ -39,21 +40,38 @@ def one_statement_only(session: Session) -> None:
 
 
 @contextmanager
-def _by_itself(connection: Connection) -> Iterator[None]:
-    """The driver's autocommit, for the one statement in the block; SQLAlchemy's way there and back takes as long as it."""
-    driver: Any = connection.connection.dbapi_connection
-    driver.autocommit = True
-    try:
-        yield
-    finally:
-        if not driver.closed:
-            driver.autocommit = False
+def _by_itself(session: Session) -> Iterator[Connection]:
+    """A connection in the driver's autocommit, for the one statement in the block; a transaction of the session's takes as long as it."""
+    if session.in_transaction() or not session.info[_ALONE]:
+        raise RuntimeError("a second statement where one was to be a transaction by itself")
+    session.info[_ALONE] = False
+    engine = cast(Engine, session.get_bind())
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 def _sent(connection: Connection, sql: str, parameters: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
-    cursor = connection.connection.cursor()
-    cursor.execute(sql, parameters)
-    return fetch(cursor)
+    cursor = _cursor(connection)
+    try:
+        cursor.execute(sql, parameters)
+        return fetch(cursor)
+    except _DRIVERS_ERROR as error:
+        raise _as_sqlalchemy_says_it(sql, error, connection) from error
+
+
+def _cursor(connection: Connection) -> Any:
+    """The connection's own, kept with it: whoever has the connection has read what was there."""
+    pooled = connection.connection
+    kept = pooled.info.get(_CURSOR)
+    if kept is None:
+        kept = pooled.info[_CURSOR] = pooled.cursor()
+    return kept
 
 
 class Prepared(Generic[*Row]):
@@ -99,18 +117,10 @@ class Prepared(Generic[*Row]):
         for name, convert in this.binds:
             parameters[name] = convert(parameters[name])
         session.flush()
-        alone = session.info.get(_ALONE)
-        connection = session.connection()
-        try:
-            if alone is None:
-                return _sent(connection, this.sql, parameters, fetch)
-            if not alone:
-                raise RuntimeError("a second statement where one was to be a transaction by itself")
-            session.info[_ALONE] = False
-            with _by_itself(connection):
-                return _sent(connection, this.sql, parameters, fetch)
-        except _DRIVERS_ERROR as error:
-            raise _as_sqlalchemy_says_it(this.sql, error, connection) from error
+        if _ALONE not in session.info:
+            return _sent(session.connection(), this.sql, parameters, fetch)
+        with _by_itself(session) as connection:
+            return _sent(connection, this.sql, parameters, fetch)
 
     @cached_property
     def _translated(self) -> "_Translated":

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from celery import Task
-from sqlalchemy import Connection, create_engine, event, select, text, update
+from sqlalchemy import create_engine, event, select, text, update
 
 from models.accounts import Account
 from models.messages import SentLetter
@@ -181,6 +181,7 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     failure_points.arm(takes_the_only_one)
     with held:
         assert delivered(order_id, Step.VALIDATE_CART) == "done"
+    failure_points.arm(None)
     wiring.plug_in(world.wiring)
     one.dispose()
     assert told(events, "task-retried") == ["compute_proration"]
@@ -209,7 +210,7 @@ def test_a_letter_is_marked_though_the_connection_breaks_after_the_mail_servers_
     order_id = world.place(ada, purchase())
     cut: list[int] = []
 
-    def cuts_every_connection(connection: Connection, *_: object) -> None:
+    def cuts_every_connection(*_: object) -> None:
         if not cut and world.mails(ada):
             cut.append(1)
             with world.transactions() as another:
@@ -219,7 +220,7 @@ def test_a_letter_is_marked_though_the_connection_breaks_after_the_mail_servers_
                 another.execute(text(f"{backends} AND pid <> pg_backend_pid()"))
 
     engine = create_engine(world.transactions._engine.url)
-    event.listen(engine, "begin", cuts_every_connection)
+    event.listen(engine, "checkout", cuts_every_connection)
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
     assert delivered(order_id, Step.VALIDATE_CART) == "done"
     wiring.plug_in(world.wiring)

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import bindparam, create_engine, insert, inspect, select, text
+from sqlalchemy import Engine, bindparam, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -34,7 +34,7 @@ from models.invoices import Invoice, InvoiceLine
 from models.messages import SentLetter
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
-from models.prepared import Prepared
+from models.prepared import Prepared, one_statement_only
 from models.states import LetterKind
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tests.support.world import Customer, World, purchase
@@ -240,6 +240,57 @@ def test_nobody_goes_on_in_a_transaction_whose_connection_is_lost(world: World) 
         _lost(world, go_on)
     with world.begin() as session:
         assert session.get(Product, "pen") is None
+
+
+def _alone(engine: Engine) -> None:
+    with Session(engine) as session:
+        one_statement_only(session)
+        _ADD.run(session, _PEN)
+
+
+def test_a_statement_by_itself_is_committed_whatever_comes_after_it(world: World) -> None:
+    def fail_after_it() -> None:
+        with world.begin() as session:
+            one_statement_only(session)
+            _ADD.run(session, _PEN)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_it()
+    with world.begin() as session:
+        assert session.get(Product, "pen") is not None
+
+
+@pytest.mark.parametrize(
+    "first",
+    [lambda session: _ANSWER.one(session, {}), lambda session: session.execute(text("SELECT 1"))],
+    ids=["after itself", "after a query"],
+)
+def test_a_statement_by_itself_has_no_company(world: World, first: Callable[[Session], object]) -> None:
+    with world.begin() as session:
+        one_statement_only(session)
+        first(session)
+        with pytest.raises(RuntimeError, match="second statement"):
+            _ADD.run(session, _PEN)
+    with world.begin() as session:
+        assert session.get(Product, "pen") is None
+
+
+def test_a_statement_by_itself_says_that_its_connection_is_lost_and_the_next_has_another(
+    world: World, world_database_url: str
+) -> None:
+    engine = create_engine(world_database_url, pool_size=1)
+    with Session(engine) as session:
+        backend = _BACKEND.scalar(session, {})
+    with world.begin() as other:
+        other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
+    with pytest.raises(OperationalError) as lost:
+        _alone(engine)
+    assert lost.value.connection_invalidated
+    _alone(engine)
+    engine.dispose()
+    with world.begin() as session:
+        assert session.get(Product, "pen") is not None
 
 
 @pytest.mark.parametrize("queried", [False, True], ids=["prepared alone", "after a query"])
