@@ -72,6 +72,16 @@ def test_a_provider_that_is_away_does_not_keep_the_story_from_being_told(
     )
 
 
+def test_a_list_that_was_cut_says_so_beside_what_programs_read(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk"))
+    newest = world.buy(ada, purchase("chat"))
+    cut = run("list", "--account", ada.account_id, "--limit", "1", "--json")
+    assert [order["id"] for order in json.loads(cut.stdout)] == [str(newest.id)]
+    assert cut.stderr == "The first 1: there may be more, see --limit.\n"
+    assert run("list", "--account", ada.account_id, "--json").stderr == ""
+
+
 def test_who_cancelled_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     run("cancel", order_id, "--by", "ops", "--why", "asked by phone")
