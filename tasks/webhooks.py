@@ -19,7 +19,7 @@ from models.states import AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
 from tasks.errors import TemporarilyUnavailable, behind_a_lock
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
-from tasks.wiring import begin, now, payments
+from tasks.wiring import begin, begin_alone, now, payments
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ def receive(payload: bytes, signature: str) -> str:
     """
     event = payments().read_webhook(payload=payload, signature=signature)
     asked = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
-    with begin() as session:
+    with begin_alone() as session:
         _STORE.run(session, asked)
     return event.id
 
