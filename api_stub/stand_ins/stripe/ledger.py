@@ -12,12 +12,14 @@ from typing import Any
 from api_stub.stand_ins.stripe.errors import JsonObject
 
 API_VERSION = "2026-10-28.endive"
-_ALPHABET = string.ascii_letters + string.digits
+_ALPHABET = (string.ascii_letters + string.digits).encode()
+_LETTERS = bytes(_ALPHABET[number % len(_ALPHABET)] for number in range(256))
+"""which of them stands for a byte"""
 _LINKS = ("customer", "payment_intent", "charge", "type")
 
 
 def new_id(prefix: str) -> str:
-    return f"{prefix}_" + "".join(_ALPHABET[number % len(_ALPHABET)] for number in secrets.token_bytes(24))
+    return f"{prefix}_" + secrets.token_bytes(24).translate(_LETTERS).decode()
 
 
 class Ledger:
