@@ -11,6 +11,7 @@ from api_stub.stand_ins.stripe.endpoint import Endpoint, Failed
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok"
+HINTED = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + KEPT
 
 
 class Merchant:
@@ -51,7 +52,7 @@ def talk(merchant: Merchant, conversation: Callable[[Endpoint, str], Awaitable[N
 
 
 def test_events_follow_each_other_over_one_connection() -> None:
-    merchant = Merchant(KEPT, CHUNKED, KEPT)
+    merchant = Merchant(KEPT, CHUNKED, HINTED)
 
     async def conversation(endpoint: Endpoint, url: str) -> None:
         told = [await endpoint.post(url, b'{"n":%d}' % n, {"Stripe-Signature": "t=1"}) for n in range(3)]
@@ -75,7 +76,17 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(merchant: Merchant) 
     assert merchant.connections == 2
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"nonsense\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
 def test_no_whole_answer_is_a_failure(answer: bytes) -> None:
     async def conversation(endpoint: Endpoint, url: str) -> None:
         with pytest.raises(Failed):
