@@ -1,6 +1,10 @@
 """The SDK speaks by urllib3 itself, and by its own client where the environment names a proxy."""
 
-from collections.abc import Callable
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +14,7 @@ import stripe
 from tasks.errors import Misconfigured
 from tasks.ports import ChargeRequest
 from tests.support.mailbox import TLS_FLAGS, running_mailbox
+from tests.support.tls_fronts import CERTIFICATES, LOOPBACK, TRUSTED
 from worker.adapters.stripe import StripePayments
 from worker.adapters.stripe_http import DirectClient, http_client
 
@@ -91,3 +96,41 @@ def test_a_server_that_is_not_there_may_be_asked_again(unused_tcp_port: int) -> 
     with pytest.raises(stripe.APIConnectionError) as refused:
         client.request("get", f"http://127.0.0.1:{unused_tcp_port}/", None)
     assert refused.value.should_retry is True
+
+
+@contextmanager
+def hearing(requests: list[bytes], *, tls: bool = False) -> Iterator[str]:
+    """A server's address; what it received at the first try, of each request on one connection."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with context.wrap_socket(client, server_side=True) if tls else client as connection:
+            while received := connection.recv(65536):
+                requests.append(received)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        server = threading.Thread(target=serve)
+        server.start()
+        yield f"{'https' if tls else 'http'}://localhost:{listening.getsockname()[1]}"
+        server.join(timeout=5)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_request_is_sent_whole(monkeypatch: pytest.MonkeyPatch, *, tls: bool) -> None:
+    monkeypatch.setattr(stripe, "ca_bundle_path", str(TRUSTED))
+    requests: list[bytes] = []
+    with hearing(requests, tls=tls) as base:
+        client = DirectClient(connect_timeout=3.0, read_timeout=20.0)
+        for amount in ("amount=1", "amount=2"):
+            assert client.request("post", f"{base}/v1/refunds", {"Idempotency-Key": "k"}, amount)[:2] == (b"{}", 200)
+        assert client.request("get", f"{base}/v1/refunds/re_1", {})[:2] == (b"{}", 200)
+        client.close()
+    assert [request.partition(b"\r\n\r\n")[2] for request in requests] == [b"amount=1", b"amount=2", b""]
+    assert [request.split(b"\r\n")[0] for request in requests] == [
+        b"POST /v1/refunds HTTP/1.1",
+        b"POST /v1/refunds HTTP/1.1",
+        b"GET /v1/refunds/re_1 HTTP/1.1",
+    ]

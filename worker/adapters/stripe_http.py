@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import stripe
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from worker.adapters.stripe_errors import is_untrusted
@@ -39,6 +40,7 @@ class DirectClient(stripe.HTTPClient):
             cert_reqs="CERT_REQUIRED",
             ca_certs=stripe.ca_bundle_path,
         )
+        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
@@ -51,6 +53,39 @@ class DirectClient(stripe.HTTPClient):
 
     def close(self) -> None:
         self._pools.clear()
+
+
+class _InOne(HTTPConnection):
+    """Sends a request's head and body together: as two they are two packets, or two TLS records, and wake up the server twice."""
+
+    _parts: list[bytes] | None = None
+    """of a request that is being put together"""
+
+    def request(self, *args: Any, **options: Any) -> None:
+        parts = self._parts = []
+        try:
+            super().request(*args, **options)
+        finally:
+            self._parts = None
+        self.send(b"".join(parts))
+
+    def send(self, data: Any) -> None:
+        if self._parts is None:
+            super().send(data)
+        else:
+            self._parts.append(data)
+
+
+class _TlsInOne(_InOne, HTTPSConnection):
+    pass
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _InOne
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsInOne
 
 
 def _tell(error: HTTPError) -> NoReturn:
