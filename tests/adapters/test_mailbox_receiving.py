@@ -31,6 +31,10 @@ class Line:
     def answer(self) -> bytes:
         return self._file.readline()
 
+    def packet(self) -> bytes:
+        """What comes next, as far as it comes together."""
+        return self._socket.recv(65536)
+
     def __enter__(self) -> "Line":
         return self
 
@@ -74,6 +78,14 @@ def test_commands_that_follow_at_once_are_answered_each(shared: Mailbox) -> None
     with Line(shared) as line:
         line.say(b"Subject: x\r\n\r\nhello\r\n.\r\nMAIL FROM:<c@example.com>\r\nRCPT TO:<d@example.com>\r\nQUIT\r\n")
         assert [line.answer()[:3] for _ in range(4)] == [b"250", b"250", b"250", b"221"]
+
+
+def test_answers_to_an_envelope_that_came_at_once_come_in_one_packet(shared: Mailbox) -> None:
+    with Line(shared) as line:
+        line.say(b".\r\n")
+        assert line.answer()[:3] == b"250"
+        line.say(b"MAIL FROM:<c@example.com>\r\nRCPT TO:<d@example.com>\r\nRCPT TO:<e@example.com>\r\nDATA\r\n")
+        assert [answer[:3] for answer in line.packet().splitlines()] == [b"250", b"250", b"250", b"354"]
 
 
 @pytest.mark.parametrize(("length", "answer"), [(999, b"250"), (1000, b"500")])

@@ -21,6 +21,7 @@ _END = b"\r\n.\r\n"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _PLAIN_ADDRESS = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>((?: .*)?)")
 """and what follows it: a dot-atom on both sides (RFC 5321, 4.1.2)"""
+_SENDER_OK, _RECIPIENT_OK = "250 2.1.0 Ok", "250 2.1.5 Ok"
 _AT_ONCE = 1 << 30
 """bytes: all that has come"""
 
@@ -56,6 +57,7 @@ class MailSession(SMTP):
             authenticator=inbox.authenticator(dialogue.login),
         )
         self._inbox, self.began_after = inbox, inbox.restarts
+        self._held: list[str] = []
 
     async def _handle_client(self) -> None:
         answer = await self._inbox.go_wrong(Stage.GREETING, self)
@@ -64,6 +66,22 @@ class MailSession(SMTP):
         elif self.transport is not None:
             await self.push(answer)
             self.transport.close()
+
+    async def push(self, status: str | bytes) -> None:
+        """Answers to commands that came together leave together (RFC 2920, 3.2), where the library sends each by itself."""
+        told = status if isinstance(status, str) else status.decode()
+        if told in (_SENDER_OK, _RECIPIENT_OK):
+            if not self._held:
+                self.loop.call_soon(self._let_go)  # at the latest: the next command may be a turn of the loop away
+            self._held.append(told)
+        else:
+            held, self._held = self._held, []
+            await super().push("\r\n".join([*held, told]))
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._writer.write("".join(f"{told}\r\n" for told in self._held).encode())
+            self._held = []
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """The library's for headers is slow; to that is left what does not look like an address at first sight."""
@@ -148,7 +166,7 @@ class Inbox:
         answer = await self.go_wrong(Stage.SENDER, server, sender=address)
         if answer is None:
             envelope.mail_from, envelope.mail_options = address, options
-        return answer or "250 2.1.0 Ok"
+        return answer or _SENDER_OK
 
     async def handle_RCPT(  # noqa: N802 the library's name for it
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -156,7 +174,7 @@ class Inbox:
         answer = await self.go_wrong(Stage.RECIPIENT, server, sender=envelope.mail_from or "", recipient=address)
         if answer is None:
             envelope.rcpt_tos.append(address)
-        return answer or "250 2.1.5 Ok"
+        return answer or _RECIPIENT_OK
 
     async def handle_DATA(  # noqa: N802 the library's name for it
         self, server: MailSession, session: Session, envelope: Envelope
