@@ -22,8 +22,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
     customer TEXT, payment_intent TEXT, charge TEXT, type TEXT, token TEXT, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (kind, customer, seq);
-CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (kind, payment_intent, seq);
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (kind, customer, seq) WHERE customer IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (kind, payment_intent, seq) WHERE payment_intent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, seq);
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     scope TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL, path TEXT NOT NULL, fingerprint TEXT NOT NULL,
