@@ -96,9 +96,9 @@ def _record(ledger: Ledger, delivery: Delivery, error: str | None) -> None:
         ledger.connection.execute(
             "UPDATE deliveries SET delivered = ?, attempts = attempts + 1 WHERE seq = ?", [now, delivery.seq]
         )
-        event = ledger.find("event", delivery.event)
-        if event is not None:
-            ledger.save(event | {"pending_webhooks": 0})
+        ledger.connection.execute(
+            "UPDATE objects SET body = json_set(body, '$.pending_webhooks', 0) WHERE id = ?", [delivery.event]
+        )
         return
     if json.loads(delivery.payload)["created"] < now - GIVES_UP_AFTER:
         ledger.connection.execute("DELETE FROM deliveries WHERE seq = ?", [delivery.seq])
