@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
 
 from api_stub.problems import Problem, documented
@@ -19,11 +19,6 @@ class Received(BaseModel):
     received: bool = True
 
 
-async def raw_body(request: Request) -> bytes:
-    """As it came: the signature is over these bytes."""
-    return await request.body()
-
-
 @router.post(
     "/stripe",
     summary="Stripe's events",
@@ -33,10 +28,11 @@ async def raw_body(request: Request) -> bytes:
     },
 )
 async def stripe(
-    payload: Annotated[bytes, Depends(raw_body)],
+    request: Request,
     signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)],
 ) -> Received:
     """No API key: the signature says who sends. The same event again is stored once."""
+    payload = await request.body()  # as it came: the signature is over these bytes
     try:
         event_id = await in_thread(lambda: webhooks.receive(payload, signature))
     except Refused as refused:
