@@ -9,14 +9,15 @@ def open_state(path: Path, schema: str) -> sqlite3.Connection:
 
     Not the machine: the disk is not synced, so that a stand-in does not take its turns from the database beside it.
 
-    One process at a time; within it, one thread (the event loop's).
+    One process at a time, which locks the file; within it, one thread (the event loop's).
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=10)
     connection.row_factory = sqlite3.Row
-    # A letter with its invoice fills a dozen of the usual pages, each of which is written twice; the log stays as long in bytes.
+    # Most is new and large, a letter with its invoice: into a write-ahead log it is written twice, and on pages of the usual size in a
+    # dozen pieces. A journal of what was there before is short, and kept from one statement to the next.
     connection.execute("PRAGMA page_size = 16384")
-    connection.execute("PRAGMA wal_autocheckpoint = 250")
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = PERSIST")
     connection.execute("PRAGMA synchronous = OFF")
     connection.executescript(schema)
     return connection
