@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import in_hand, lease, progress
 from models.accounts import VatCheck, VatCheckStatus
-from models.orders import Order
+from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
 from models.states import Step
 from tasks import fresh_quote, payment_details, quoting
@@ -28,9 +28,8 @@ def question(session: Session, order: Order, policy: Policy) -> str | None:
         return None
     if not _decides_tax(session, order) and not _would_be_invoiced(session, order, policy):
         return None
-    known = quoting.evidence(
-        session, order.account_id, order.vat_number, not_before=order.created_at - policy.vat_evidence_lifetime
-    )
+    lately = order.as_of - policy.vat_evidence_lifetime
+    known = quoting.evidence(session, order.account_id, order.vat_number, not_before=lately)
     if known is not None and known.status is VatCheckStatus.VALID:
         _rest_on(session, order, known, provisional=False)
         return None
@@ -102,11 +101,20 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
 
 
 def _decides_tax(session: Session, order: Order) -> bool:
-    return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in in_hand.lines(session, order))
+    return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in _charged(session, order))
 
 
 def _would_be_invoiced(session: Session, order: Order, policy: Policy) -> bool:
-    return policy.invoice_on_vat and payment_details.usable(session, order.account_id) is None
+    return (
+        policy.invoice_on_vat
+        and bool(_charged(session, order))
+        and payment_details.usable(session, order.account_id) is None
+    )
+
+
+def _charged(session: Session, order: Order) -> list[OrderLine]:
+    """The lines that may cost something: a trial bears no tax, so it waits for no registry."""
+    return [line for line in in_hand.lines(session, order) if line.interval is not None]
 
 
 def _rest_on(session: Session, order: Order, check: VatCheck, *, provisional: bool) -> None:
