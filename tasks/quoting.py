@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -24,7 +24,6 @@ from tasks.policy import Policy
 from tasks.wiring import payments
 
 FOUND = "what decides about the cart"
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +106,13 @@ def check(
 def decide_vat(
     session: Session, account: Account, policy: Policy, *, tax_point: datetime, set_aside: bool
 ) -> vat.VatDecision:
-    """The tax treatment; a number that the registry called invalid, or that is set aside, counts as not given."""
-    number = account.vat_number
-    decision = _decide(account, policy, tax_point, number)
-    if decision.number and (set_aside or _called_invalid(session, account.id, decision.number)):
+    """The tax treatment; a number that the registry has lately called invalid, or that is set aside, counts as not given.
+
+    Lately: not longer before the tax point than an answer stands, so that quote and order look back to the same instant.
+    """
+    decision = _decide(account, policy, tax_point, account.vat_number)
+    lately = tax_point - policy.vat_evidence_lifetime
+    if decision.number and (set_aside or _called_invalid(session, account.id, decision.number, not_before=lately)):
         return _decide(account, policy, tax_point, None)
     return decision
 
@@ -193,8 +195,8 @@ def differences(order: Order, lines: Lines, drafted: Draft) -> list[str]:
     return sorted(changed) or ["period"]
 
 
-def _called_invalid(session: Session, account_id: UUID, number: str) -> bool:
-    last = evidence(session, account_id, number, not_before=_LONG_AGO)
+def _called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:
+    last = evidence(session, account_id, number, not_before=not_before)
     return last is not None and last.status is VatCheckStatus.INVALID
 
 

@@ -151,10 +151,16 @@ def _hold_products(session: Session, order: Order) -> bool:
 
 
 def _tell(order_id: UUID) -> None:
-    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due."""
+    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due.
+
+    An order that has been turned back meanwhile owes none: what it says of sums would not be so any more, and the refund's notice brings
+    the last document.
+    """
     with begin() as session:
         row = session.get_one(VatFollowUp, order_id)
         order = session.get_one(Order, order_id)
+        if row.letter_owed and order.status is not OrderStatus.COMPLETED:
+            row.letter_owed = False
     if not row.letter_owed:
         return
     try:

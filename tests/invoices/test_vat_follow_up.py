@@ -12,7 +12,7 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points, placement
+from tasks import failure_points, operations, placement
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
@@ -215,6 +215,20 @@ def test_a_letter_that_could_not_be_sent_is_sent_later_and_corrects_nothing_agai
     assert not follow_up(world, order).letter_owed
     assert len(world.mails(eva)) == 3
     assert len(documents(world, order.id)) == 3
+
+
+def test_no_vat_is_asked_for_by_a_letter_that_was_held_up_until_the_order_was_refunded(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    world.mailbox.fail("greylisted", recipient="*@customer.example")
+    ask_again(world)
+    world.mailbox.heal()
+    with world.begin() as session:
+        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    sent = len(world.mails(eva))
+    assert (ask_again(world, minutes=20), follow_up(world, order).letter_owed) == (1, False)
+    assert len(world.mails(eva)) == sent
 
 
 def test_nothing_is_corrected_while_another_order_on_the_product_is_at_work(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from models.accounts import VatCheck
 from models.states import OrderStatus, PaymentKind, Step
 from tasks.policy import VatOutage
-from tests.support.world import Customer, World, purchase
+from tests.support.world import Customer, World, purchase, trial
 
 FRENCH = "FR40303265045"
 GERMAN = "DE129273398"
@@ -40,6 +40,18 @@ def test_the_registrys_answer_stands_for_a_day(world: World, ada: Customer) -> N
     assert len(world.vies.questions()) == 1
 
 
+def test_so_does_the_answer_that_a_number_is_invalid_for_it_may_be_registered_since(
+    world: World, ada: Customer
+) -> None:
+    world.vies.register(FRENCH, status="invalid")
+    world.cancel(world.buy(ada, purchase()).id)
+    assert world.quote(ada, purchase()).tax_minor == 20_00
+    world.vies.register(FRENCH, status="valid")
+    world.pass_time(days=1, seconds=1)
+    later = world.buy(ada, purchase())
+    assert (later.status, later.tax_minor, len(world.vies.questions())) == ("completed", 0, 2)
+
+
 def test_an_invalid_number_stops_the_order_and_the_fresh_quote_has_vat(world: World, ada: Customer) -> None:
     world.vies.register(FRENCH, status="invalid")
     order = world.buy(ada, purchase())
@@ -50,6 +62,19 @@ def test_an_invalid_number_stops_the_order_and_the_fresh_quote_has_vat(world: Wo
     world.confirm(order.id)
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [120_00]
+
+
+@pytest.mark.parametrize("outage", [None, *VatOutage])
+@pytest.mark.parametrize("invoice_on_vat", [False, True])
+def test_a_trial_waits_for_no_registry(world: World, outage: VatOutage | None, *, invoice_on_vat: bool) -> None:
+    world.policy(vat_outage=outage or VatOutage.HOLD, invoice_on_vat=invoice_on_vat)
+    if outage is None:
+        world.vies.register(FRENCH, status="invalid")
+    else:
+        world.vies.fail("MS_UNAVAILABLE")
+    ada = world.customer(card=None, country="FR", vat_number=FRENCH)
+    assert world.buy(ada, trial()).status is OrderStatus.COMPLETED
+    assert world.vies.questions() == []
 
 
 def test_at_home_the_registry_is_not_asked(world: World) -> None:

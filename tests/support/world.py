@@ -434,7 +434,9 @@ def world(
     parts = wiring.Wiring(
         begin=transactions,
         payments=stripe_server.payments(patience=0.4, read_timeout=2.0),
-        vat_registry=Vies(base_url=shared_vies.base_url, timeout=1.0, total_timeout=2.0, attempts=2),
+        vat_registry=Vies(
+            base_url=shared_vies.base_url, timeout=1.0, total_timeout=2.0, attempts=2, now=lambda: made.time
+        ),
         mailer=SmtpMailer(
             host=shared_mailbox.host,
             port=shared_mailbox.port,
