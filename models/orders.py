@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from models.accounts import Language
@@ -85,6 +86,8 @@ class Totals:
     """the number the tax treatment rests on, as the registry wants it"""
     vat_set_aside: Mapped[bool] = mapped_column(default=False)
     """VAT is charged although the buyer gave a number, because the registry could not be asked"""
+    sold_to: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """see `models.sold_to`; None: from before this was kept"""
 
 
 def totals_add_up() -> tuple[CheckConstraint, ...]:

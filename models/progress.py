@@ -252,6 +252,19 @@ def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: da
     set_committed_value(order, "payment_due_at", due_at)
 
 
+def sell_to(session: Session, order: Order, sold_to: dict[str, Any], *, vat_number: str | None) -> None:
+    """Whom the order is sold to from here on, on which number, where that has changed at the same amount; a new number is yet to be asked about."""
+    changed: dict[str, Any] = {} if sold_to == order.sold_to else {"sold_to": sold_to}
+    if vat_number != order.vat_number:
+        changed |= {"vat_number": vat_number, "vat_check_id": None, "vat_provisional": False}
+    if changed:
+        session.execute(
+            update(Order).where(Order.id == order.id).values(**changed).execution_options(synchronize_session=False)
+        )
+    for name, value in changed.items():
+        set_committed_value(order, name, value)
+
+
 def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:
     """Status and next step now, None where there is no such order."""
     row = session.execute(select(Order.status, Order.next_step).where(Order.id == order_id)).one_or_none()

@@ -41,7 +41,8 @@ def _compute(session: Session, order: Order) -> Outcome:
         return Outcome.STOPPED
     lines = in_hand.lines(session, order)
     try:
-        differs = quoting.differences(order, lines, recompute(session, order, lines))
+        drafted = recompute(session, order, lines)
+        differs = quoting.differences(order, lines, drafted)
         if _customer_came_back_late(session, order):
             differs.append("period")
     except CartRefused as refused:
@@ -62,6 +63,7 @@ def _compute(session: Session, order: Order) -> Outcome:
     if differs:
         fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
         return Outcome.STOPPED
+    progress.sell_to(session, order, drafted.sold_to.as_json(), vat_number=drafted.vat.number)
     try:
         progress.reserve_balance(session, order, THIS)
     except BalanceTooLow:

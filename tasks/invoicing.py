@@ -18,6 +18,7 @@ from models.invoice_numbers import next_number
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
+from models.sold_to import sold_to
 from models.states import PaymentKind
 from tasks import attachments, known_as
 from tasks.invoice_lines import copy_of, frozen
@@ -47,7 +48,7 @@ class Draft:
     sign: int = 1
     corrects: Invoice | None = None
     buyer: dict[str, Any] | None = None
-    """None: as the account is today"""
+    """None: as the order was sold"""
 
 
 def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
@@ -145,13 +146,15 @@ def owe(session: Session, document: Invoice, minor: int) -> None:
 
 
 def buyer(session: Session, order: Order) -> dict[str, Any]:
+    """By today's name, at the place that it was sold to."""
     account = in_hand.account(session, order)
+    place = sold_to(order, account)
     return {
         "name": account.name,
         "contact": in_hand.contact(session, order).name,
-        "address": account.address,
-        "postcode": account.postcode,
-        "country": account.country,
+        "address": place.address,
+        "postcode": place.postcode,
+        "country": place.country,
         "vat_number": order.vat_number,
     }
 

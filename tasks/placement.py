@@ -181,7 +181,7 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str
 
 SETTLEMENT = (
     "currency", "net_minor", "tax_minor", "total_minor", "balance_used_minor", "due_minor", "to_balance_minor",
-    "digest", "as_of", "vat_number", "vat_set_aside",
+    "digest", "as_of", "vat_number", "vat_set_aside", "sold_to",
 )  # fmt: skip
 
 

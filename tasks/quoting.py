@@ -19,6 +19,7 @@ from models.rules import vat
 from models.rules.cart import CartLine
 from models.rules.quote import Quoted
 from models.rules.refusals import Refusal, RefusalCode
+from models.sold_to import SoldTo
 from models.states import OrderStatus, Step
 from tasks.policy import Policy
 from tasks.wiring import payments
@@ -31,6 +32,7 @@ class Draft:
     """A priced cart, not yet offered to anybody."""
 
     facts: Facts
+    sold_to: SoldTo
     vat: vat.VatDecision
     quoted: Quoted
 
@@ -81,7 +83,7 @@ def draft(
         clock=quote_rules.Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
-    return Draft(found, decision, quoted)
+    return Draft(found, SoldTo.today(found.account), decision, quoted)
 
 
 def check(
@@ -110,10 +112,11 @@ def decide_vat(
 
     Lately: not longer before the tax point than an answer stands, so that quote and order look back to the same instant.
     """
-    decision = _decide(account, policy, tax_point, account.vat_number)
+    sold_to, seller = SoldTo.today(account), policy.seller.country
+    decision = sold_to.vat(seller_country=seller, tax_point=tax_point)
     lately = tax_point - policy.vat_evidence_lifetime
     if decision.number and (set_aside or _called_invalid(session, account.id, decision.number, not_before=lately)):
-        return _decide(account, policy, tax_point, None)
+        return sold_to.vat(seller_country=seller, tax_point=tax_point, with_number=False)
     return decision
 
 
@@ -156,6 +159,7 @@ def save_quote(
         needs_payment_details=quoted.needs_payment_details,
         vat_number=drafted.vat.number,
         vat_set_aside=vat_set_aside,
+        sold_to=drafted.sold_to.as_json(),
         as_of=as_of,
         expires_at=as_of + lifetime,
         lines=[QuoteLine(**asdict(line)) for line in quoted.lines],
@@ -198,14 +202,3 @@ def differences(order: Order, lines: Lines, drafted: Draft) -> list[str]:
 def _called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:
     last = evidence(session, account_id, number, not_before=not_before)
     return last is not None and last.status is VatCheckStatus.INVALID
-
-
-def _decide(account: Account, policy: Policy, tax_point: datetime, number: str | None) -> vat.VatDecision:
-    return vat.decide(
-        seller_country=policy.seller.country,
-        buyer_country=account.country,
-        vat_number=number,
-        buyer_type=account.buyer_type.value,
-        tax_point=tax_point,
-        postcode=account.postcode,
-    )

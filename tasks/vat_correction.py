@@ -11,11 +11,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from models import invoices, ledger
-from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order
-from models.rules import pricing, vat
+from models.rules import pricing
 from models.rules.vat import Treatment, VatDecision
+from models.sold_to import sold_to
 from models.states import PaymentKind
 from models.subscriptions import SubscriptionPeriod
 from tasks import invoicing, order_periods
@@ -36,10 +36,12 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     if original is None:
         return None
     account = order_periods.lock_account(session, order.account_id)
-    decision = _without_number(account, order)
+    without_number = sold_to(order, account).vat(
+        seller_country=policy().seller.country, tax_point=order.as_of, with_number=False
+    )
     periods = order_periods.of(session, order)
     before = invoices.lines_of(session, original)
-    lines = [_taxed(line, periods.get(line.product_code), decision) for line in before]
+    lines = [_taxed(line, periods.get(line.product_code), without_number) for line in before]
     owed = sum(line.tax_minor for line in lines) - original.tax_minor
     if owed <= 0:
         return None
@@ -96,16 +98,6 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         Draft(order, f"order:{order.id}:vat-credit", InvoiceReason.VAT_NUMBER_CONFIRMED, lines,
               Settlement(to_balance_minor=given), corrects=original, buyer=buyer),
     )  # fmt: skip
-
-
-def _without_number(account: Account, order: Order) -> VatDecision:
-    return vat.decide(
-        seller_country=policy().seller.country,
-        buyer_country=account.country,
-        buyer_type=account.buyer_type,
-        tax_point=order.as_of,
-        postcode=account.postcode,
-    )
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:

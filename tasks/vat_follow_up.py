@@ -17,7 +17,7 @@ from models import in_hand, progress
 from models.accounts import Account
 from models.messages import SentLetter
 from models.orders import Order, OrderedProduct
-from models.rules import vat
+from models.sold_to import sold_to
 from models.states import LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks import order_periods, posting, vat_check, vat_correction
@@ -71,15 +71,8 @@ def watch(session: Session, order: Order) -> None:
 
 
 def _number_set_aside(session: Session, order: Order) -> str | None:
-    account = session.get_one(Account, order.account_id)
-    return vat.decide(
-        seller_country=policy().seller.country,
-        buyer_country=account.country,
-        vat_number=account.vat_number,
-        buyer_type=account.buyer_type,
-        tax_point=order.as_of,
-        postcode=account.postcode,
-    ).number
+    given = sold_to(order, session.get_one(Account, order.account_id))
+    return given.vat(seller_country=policy().seller.country, tax_point=order.as_of).number
 
 
 def _next() -> VatFollowUp | None:

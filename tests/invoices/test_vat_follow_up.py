@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderedProduct
+from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
@@ -80,6 +81,33 @@ def test_a_number_taken_on_trust_that_is_invalid_leads_to_a_corrected_invoice_an
     assert (owed.invoice_id, owed.amount_minor, owed.status) == (corrected.id, 20_00, "open")
     assert world.charged(eva) == [100_00]
     assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(("country", "postcode"), [("HU", None), ("US", None), ("ES", "35001")])
+def test_vat_is_that_of_the_country_where_it_was_sold_wherever_the_customer_has_moved_since(
+    world: World, country: str, postcode: str | None
+) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    world.change_account(eva, country=country, postcode=postcode, vat_number=None)
+    ask_again(world)
+    corrected = documents(world, order.id)[-1]
+    assert summed_up(corrected)[1:] == (100_00, 20_00, 120_00)
+    assert (corrected.buyer["country"], corrected.buyer["postcode"]) == ("AT", None)
+
+
+def test_a_number_set_aside_is_asked_about_though_the_account_has_lost_it_since(world: World) -> None:
+    world.policy(vat_outage=VatOutage.CHARGE_VAT)
+    eva = world.customer(card="pm_card_authenticationRequired", country="AT", vat_number=NUMBER)
+    world.vies.fail("MS_UNAVAILABLE")
+    order_id = world.buy(eva, purchase()).id
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.change_account(eva, vat_number=None)
+    world.authenticate(order_id)
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert [row.number for row in world.rows(VatFollowUp)] == [NUMBER]
 
 
 def test_the_customer_is_told_once_with_both_documents(world: World) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from models.accounts import VatCheck
+from models.invoices import Invoice
+from models.payments import ChargeAttempt
 from models.states import OrderStatus, PaymentKind, Step
 from tasks.policy import VatOutage
 from tests.support.world import Customer, World, purchase, trial
@@ -182,3 +184,48 @@ def test_an_invoiced_order_that_is_cancelled_before_activation_owes_nothing(worl
     world.cancel(order_id)
     order = world.run(order_id)
     assert (order.status, world.letters(order_id)) == (OrderStatus.CANCELLED, ["refund_notice"])
+
+
+AUSTRIAN, ANOTHER = "ATU13585627", "ATU12011204"
+
+
+def test_what_the_account_says_of_itself_while_the_bank_asks_changes_neither_tax_nor_invoice(world: World) -> None:
+    ada = world.customer(card="pm_card_authenticationRequired", country="AT", vat_number=AUSTRIAN, address="Wien")
+    order_id = world.buy(ada, purchase()).id
+    world.change_account(ada, country="FR", vat_number=None, address="Paris")
+    world.authenticate(order_id)
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    [invoice] = world.rows(Invoice)
+    assert [invoice.buyer[name] for name in ("country", "address", "vat_number")] == ["AT", "Wien", AUSTRIAN]
+
+
+def test_a_number_given_when_payment_details_were_asked_for_is_asked_about_and_invoiced(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country="DE")
+    order = world.buy(ada, purchase())
+    assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    world.change_account(ada, vat_number=GERMAN)
+    world.pay_again(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.payment_kind, order.vat_number) == ("completed", PaymentKind.INVOICE, GERMAN)
+    assert len(world.vies.questions()) == 1
+
+
+def test_the_number_that_counts_is_the_one_the_account_has_when_the_order_is_carried_out(world: World) -> None:
+    ada = world.customer(country="AT", vat_number=AUSTRIAN)
+    quote = world.quote(ada, purchase())
+    world.vies.register(ANOTHER, status="invalid")
+    world.change_account(ada, vat_number=ANOTHER)
+    order = world.run(world.place_quote(ada, quote.id))
+    assert (order.status, (order.reason_facts or {})["differs"]) == ("awaiting_confirmation", ["vat_number"])
+    assert world.charged(ada) == []
+
+
+def test_another_number_that_the_registry_confirms_is_the_one_on_the_invoice(world: World) -> None:
+    ada = world.customer(country="AT", vat_number=AUSTRIAN)
+    quote = world.quote(ada, purchase())
+    world.change_account(ada, vat_number=ANOTHER)
+    order = world.run(world.place_quote(ada, quote.id))
+    [invoice] = world.rows(Invoice)
+    assert (order.status, order.vat_number, invoice.buyer["vat_number"]) == ("completed", ANOTHER, ANOTHER)
