@@ -18,7 +18,7 @@ from models.lease import LeaseLost
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus
-from tasks import attachments, known_as, refunding
+from tasks import attachments, known_as, receivables, refunding
 from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
@@ -75,6 +75,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         card=known_as.card(session, order),
         reason=order.reason,
         refunded_outside=kind is LetterKind.REFUND_NOTICE and refunding.was_settled_outside(session, order.id),
+        transferred_minor=receivables.paid_by_transfer(session, order.id) if kind is LetterKind.REFUND_NOTICE else 0,
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )

@@ -1,14 +1,20 @@
-"""What customers owe on invoices and pay by transfer: a person says when the money is in the bank."""
+"""What customers owe on invoices and pay by transfer: a person says when the money is in the bank.
+
+Should the order be undone, it becomes balance: there is no card it came from, and we know of no account to send it to.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import ledger, progress
 from models.accounts import Account
 from models.invoices import Invoice, Receivable, ReceivableStatus
+from models.orders import Order
+from models.states import Step
 
 
 class NothingOwed(Exception):
@@ -39,3 +45,28 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
     progress.note(session, row[1], "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by})
     return owed
+
+
+def return_to_balance(session: Session, order: Order, step: Step) -> None:
+    """What was paid by transfer on the order's invoices, once; in the transaction that takes them back."""
+    if paid := paid_by_transfer(session, order.id):
+        ledger.post(
+            session,
+            account_id=order.account_id,
+            currency=order.currency,
+            kind=ledger.MovementKind.CREDITED,
+            amount_minor=paid,
+            cause=f"order:{order.id}:transfer-credit",
+            order_id=order.id,
+            step=step,
+        )
+
+
+def paid_by_transfer(session: Session, order_id: UUID) -> int:
+    """On all of the order's invoices, minor units of its currency."""
+    query = (
+        select(func.sum(Receivable.amount_minor))
+        .join(Invoice, Invoice.id == Receivable.invoice_id)
+        .where(Invoice.order_id == order_id, Receivable.status == ReceivableStatus.PAID)
+    )
+    return int(session.scalar(query) or 0)

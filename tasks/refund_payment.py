@@ -8,7 +8,7 @@ from models import lease, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import RefundState, Step
-from tasks import invoicing, refunding
+from tasks import invoicing, receivables, refunding
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin, outside
@@ -30,7 +30,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     reach("refund_payment.claimed")
     if charge is None or charge.ref is None:
         with begin() as session:
-            invoicing.issue_credit_note(session, order)
+            _take_back(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
     with outside():
         reach("refund_payment.calling")
@@ -42,8 +42,14 @@ def refund_payment(order_id: UUID) -> Outcome:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
             progress.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
-        invoicing.issue_credit_note(session, order)
+        _take_back(session, order)
         return done(session, order, THIS, facts={"refunded_minor": refund.amount_minor})
+
+
+def _take_back(session: Session, order: Order) -> None:
+    """The order's documents, and what was paid on them by transfer."""
+    invoicing.issue_credit_note(session, order)
+    receivables.return_to_balance(session, order, THIS)
 
 
 def _outstanding(session: Session, order: Order) -> ChargeAttempt | None:

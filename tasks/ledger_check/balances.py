@@ -11,7 +11,7 @@ from tasks.ledger_check.differences import Check, Found, differs
 _MADE_BY = {
     MovementKind.RESERVED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):reserve:\d+"),
     MovementKind.RELEASED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):release:\d+"),
-    MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit)"),
+    MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit|transfer-credit)"),
 }
 _ACTIVE = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
 _RESERVES_LATER = (Step.VALIDATE_CART, Step.COMPUTE_PRORATION)

@@ -31,6 +31,10 @@ def check_payments(book: OrderBook) -> Found:
             )
     yield from _check_unexpected(book)
     yield from _check_receivables(book)
+    if order.status is OrderStatus.REFUNDED:
+        paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
+        returned = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:transfer-credit")
+        yield from differs(Check.RECEIVABLE, book.where, "what was paid by transfer and became balance", paid, returned)
 
 
 def _check_unexpected(book: OrderBook) -> Found:

@@ -34,6 +34,7 @@ def compose(
     reason: str | None = None,
     refunded_minor: int | None = None,
     refunded_outside: bool = False,
+    transferred_minor: int = 0,
     unassigned: Mapping[str, int] | None = None,
     correction: VatCorrection | None = None,
 ) -> Letter:
@@ -42,6 +43,7 @@ def compose(
     card: what the customer knows it by, 'Visa •••• 4242'. reason: for a refund notice, the code of why.
     refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
     refunded_outside: for a refund notice, whether that went back in another way than to the card.
+    transferred_minor: for a refund notice, what had been paid by transfer and is balance now.
     unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
     correction: for a VAT correction, what it comes to.
     """
@@ -57,6 +59,7 @@ def compose(
         reason=reason,
         refunded_minor=refunded_minor,
         refunded_outside=refunded_outside,
+        transferred_minor=transferred_minor,
         unassigned=unassigned,
     )
     content = _content(kind, occasion, correction)

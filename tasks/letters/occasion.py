@@ -27,6 +27,8 @@ class Occasion:
     """what went back to the card; None: all that was charged"""
     refunded_outside: bool
     """whether it went back in another way than to the card"""
+    transferred_minor: int
+    """what had been paid by transfer and went back to the balance"""
     unassigned: Mapping[str, int] | None
     """seats without a user, by product code; None: as many as the order added"""
 

@@ -41,14 +41,16 @@ def _ordered(o: Occasion) -> list[Row]:
 
 
 def _given_back(o: Occasion) -> tuple[Table | Paragraph, ...]:
-    w, rows, card_minor = o.w, [], _to_card(o)
-    if card_minor:
-        rows.append(Row(_where_to(o), w.money(card_minor)))
-    if o.order.balance_used_minor:
-        rows.append(Row(w.say("Returned to your balance"), w.money(o.order.balance_used_minor)))
+    w, card_minor = o.w, _to_card(o)
+    amounts = [
+        (_where_to(o), card_minor),
+        (w.say("Returned to your balance"), o.order.balance_used_minor),
+        (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
+    ]
+    rows = [Row(where_to, w.money(minor)) for where_to, minor in amounts if minor]
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
-    rows.append(Row(w.say("Total given back"), w.money(card_minor + o.order.balance_used_minor), Weight.TOTAL))
+    rows.append(Row(w.say("Total given back"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
     notes = (_how_it_comes(o),) if card_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
 

@@ -13,7 +13,7 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points, operations, placement
+from tasks import failure_points, operations, placement, receivables
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
@@ -243,6 +243,37 @@ def test_a_letter_that_could_not_be_sent_is_sent_later_and_corrects_nothing_agai
     assert not follow_up(world, order).letter_owed
     assert len(world.mails(eva)) == 3
     assert len(documents(world, order.id)) == 3
+
+
+def test_vat_that_was_paid_by_transfer_becomes_balance_when_the_order_is_refunded(world: World) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    with world.begin() as session:
+        receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
+    with world.begin() as session:
+        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert summed_up(documents(world, order.id)[-1])[1:] == (-100_00, -20_00, -120_00)
+    assert (world.given_back(eva), world.balance(eva)) == ([100_00], 20_00)
+    assert nothing_differs(world)
+    [mail] = world.mailbox.listed(f"to:{eva.email} subject:refunded")
+    assert "Paid by transfer, added to your balance" in world.mailbox.read(mail["ID"])["Text"]
+
+
+def test_vat_paid_by_transfer_that_went_nowhere_is_noticed(world: World) -> None:
+    _, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    with world.begin() as session:
+        receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
+        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+    world.run(order.id)
+    with world.begin() as session:
+        session.execute(text("update ledger_movements set cause = 'another', order_id = null, kind = 'granted'"))
+    with world.begin() as session:
+        [found] = verify(session)
+    assert "what was paid by transfer and became balance" in str(found)
 
 
 def test_no_vat_is_asked_for_by_a_letter_that_was_held_up_until_the_order_was_refunded(world: World) -> None:

@@ -64,6 +64,12 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
     assert "5 to 10 business days" in text
 
 
+def test_a_refund_notice_says_what_was_paid_by_transfer_and_is_balance_now() -> None:
+    text = letter(LetterKind.REFUND_NOTICE, priced(UPGRADE), reason="refunded-by-support", transferred_minor=20_00).text
+    assert re.search(r"^Paid by transfer, added to your balance +€20.00$", text, re.MULTILINE)
+    assert re.search(r"^Total given back +€337.34$", text, re.MULTILINE)
+
+
 def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
     text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded_outside=True)
     assert "Given back in another way, not to your card €317.34" in text
