@@ -1,6 +1,10 @@
 """What can go wrong at the edges, in the words of the pipeline; adapters translate their libraries' errors into these."""
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+NO_DATABASE = (OperationalError, NoConnectionFree)
+"""it is away, or the pool's connections are all in use and stay so: temporary"""
 
 
 class TemporarilyUnavailable(Exception):

@@ -6,13 +6,14 @@ from celery import shared_task
 from sqlalchemy import delete
 
 from models.messages import WebhookReceived
+from tasks.errors import NO_DATABASE
 from tasks.wiring import begin, now
 
 KEPT = timedelta(days=30)
 """the provider repeats a notification for days, not weeks: by then its id need not be known any more"""
 
 
-@shared_task(name="housekeeping", ignore_result=True)
+@shared_task(name="housekeeping", ignore_result=True, throws=NO_DATABASE)
 def housekeeping() -> int:
     """Delete notifications handled more than `KEPT` ago; returns how many. What is not handled stays."""
     with begin() as session:

@@ -12,7 +12,7 @@ from models.ledger import LedgerMovement
 from models.messages import SentLetter
 from models.orders import Order, OrderEvent, OrderStep
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import OrderStatus
+from models.states import LetterStatus, OrderStatus
 
 
 class UnknownOrder(LookupError):
@@ -46,14 +46,22 @@ def find(session: Session, which: str) -> UUID:
 
 
 def listing(
-    session: Session, *, statuses: Sequence[OrderStatus] = (), account_id: UUID | None = None, limit: int = 50
+    session: Session,
+    *,
+    statuses: Sequence[OrderStatus] = (),
+    account_id: UUID | None = None,
+    undeliverable: bool = False,
+    limit: int = 50,
 ) -> list[tuple[Order, str]]:
-    """The newest orders with the names of their accounts."""
+    """The newest orders with the names of their accounts. undeliverable: only those of which a letter was refused for good."""
     query = select(Order, Account.name).join(Account, Account.id == Order.account_id).options(selectinload(Order.lines))
     if statuses:
         query = query.where(Order.status.in_(statuses))
     if account_id is not None:
         query = query.where(Order.account_id == account_id)
+    if undeliverable:
+        refused = SentLetter.status == LetterStatus.UNDELIVERABLE
+        query = query.where(select(SentLetter.order_id).where(SentLetter.order_id == Order.id, refused).exists())
     return [(row[0], row[1]) for row in session.execute(query.order_by(Order.number.desc()).limit(limit))]
 
 

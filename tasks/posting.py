@@ -7,9 +7,11 @@ that SMTP leaves open: a crash there sends the letter again, under the same Mess
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Uuid, bindparam, text
+import structlog
+from sqlalchemy import Boolean, String, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -24,6 +26,8 @@ from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.ports import Letter
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
+
+log = structlog.get_logger(__name__)
 
 
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
@@ -43,8 +47,10 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
             with outside():
                 mailer().send(letter)
                 _end(order, kind, LetterStatus.SENT)
-        except Refused:
-            _end(order, kind, LetterStatus.UNDELIVERABLE)
+        except Refused as refused:
+            told = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
+            log.warning("letter undeliverable", **told)
+            _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
 
 
 def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
@@ -82,19 +88,18 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     return replace(letter, attachments=attachments.of(session, order, kind))
 
 
-def _end(order: Order, kind: LetterKind, status: LetterStatus) -> None:
+def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
     """Tried twice, the second time on another connection: what is not marked now is sent again later."""
+    told = {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}", "code": code}
     try:
-        _mark(order, kind, status)
+        _mark(told)
     except OperationalError:
-        _mark(order, kind, status)
+        _mark(told)
 
 
-def _mark(order: Order, kind: LetterKind, status: LetterStatus) -> None:
+def _mark(told: dict[str, Any]) -> None:
     with begin_alone() as session:
-        _END.run(
-            session, {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}"}
-        )
+        _END.run(session, told)
 
 
 _BEGUN = """
@@ -128,8 +133,8 @@ _END = Prepared[()](
         RETURNING kind
     )
     INSERT INTO order_events (order_id, kind, facts)
-    SELECT :order_id, :event, jsonb_build_object('kind', kind) FROM marked
-""").bindparams(bindparam("order_id", type_=Uuid))
+    SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
+""").bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
 )
 
 

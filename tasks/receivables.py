@@ -15,10 +15,15 @@ from models.accounts import Account
 from models.invoices import Invoice, Receivable, ReceivableStatus
 from models.orders import Order
 from models.states import Step
+from tasks.wiring import now
 
 
 class NothingOwed(Exception):
     """There is no open sum on the document; the message says what there is."""
+
+
+class WrongDay(Exception):
+    """Money cannot have come in on that day."""
 
 
 def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
@@ -34,16 +39,23 @@ def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
-    """The whole sum owed on invoice `number` came in. Raises NothingOwed."""
-    query = select(Receivable, Invoice.order_id).join(Invoice, Invoice.id == Receivable.invoice_id)
+    """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay."""
+    query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
     row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
     if row is None:
         raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
     owed: Receivable = row[0]
+    invoice: Invoice = row[1]
     if owed.status is not ReceivableStatus.OPEN:
         raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}")
+    if not invoice.issued_on <= on.date() <= now().date():
+        raise WrongDay(
+            f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {on:%Y-%m-%d}, only from then until today"
+        )
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
-    progress.note(session, row[1], "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by})
+    progress.note(
+        session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
+    )
     return owed
 
 

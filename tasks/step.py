@@ -17,8 +17,6 @@ from uuid import UUID
 import structlog
 from celery import Task, current_app, shared_task
 from kombu.exceptions import OperationalError as BrokerAway
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from models import lease, progress
@@ -28,7 +26,7 @@ from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
 from tasks import carrying, hand_over, leases, retry_policy, turns
 from tasks.carrying import StepsUndone
 from tasks.delivery import Delivery
-from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
 from tasks.wiring import begin, policy, wired
 
@@ -54,8 +52,6 @@ class Outcome(StrEnum):
 
 
 _GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
-_NO_DATABASE = (OperationalError, NoConnectionFree)
-"""it is away, or the pool's connections are all in use and stay so: temporary"""
 
 
 @dataclass(slots=True)
@@ -185,10 +181,10 @@ def _guarded(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: 
         return Outcome.HELD_BY_ANOTHER
     except TemporarilyUnavailable as error:
         return _try_later(delivery, order_id, this, error, asked=error.retry_after)
-    except _NO_DATABASE as error:
+    except NO_DATABASE as error:
         try:
             return _try_later(delivery, order_id, this, error)
-        except _NO_DATABASE:  # the database is away altogether: the lease runs out by itself
+        except NO_DATABASE:  # the database is away altogether: the lease runs out by itself
             raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:

@@ -21,7 +21,7 @@ from models.orders import Order, OrderedProduct
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
 from tasks import charging, queue_heads, retry_policy
-from tasks.errors import behind_a_lock
+from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin, now, policy
 
@@ -32,7 +32,7 @@ UNSURE = timedelta(seconds=2)
 """by how much clocks may differ, and relays that publish at once may change the order of messages"""
 
 
-@shared_task(name="sweep", ignore_result=True)
+@shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())

@@ -21,7 +21,7 @@ from models.sold_to import sold_to
 from models.states import LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks import order_periods, posting, vat_check, vat_correction
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import VatAnswer, VatStatus
 from tasks.wiring import begin, now, policy, vat_registry
@@ -35,7 +35,7 @@ _DAY = timedelta(days=1)
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 
-@shared_task(name="vat_follow_up", ignore_result=True)
+@shared_task(name="vat_follow_up", ignore_result=True, throws=NO_DATABASE)
 def vat_follow_up() -> int:
     """Ask about what is due, correct what turned out otherwise, send what letters are owed; returns how many rows it worked on.
 

@@ -17,7 +17,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.prepared import Prepared
 from models.states import AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
-from tasks.errors import TemporarilyUnavailable, behind_a_lock
+from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
 from tasks.wiring import begin, begin_alone, now, payments
 
@@ -72,7 +72,7 @@ def _nothing_new() -> dict[str, object]:
     return {"of_success": _OF_SUCCESS, "now": now(), "outcome": "nothing to do"}
 
 
-@shared_task(name="handle_webhooks", ignore_result=True)
+@shared_task(name="handle_webhooks", ignore_result=True, throws=NO_DATABASE)
 def handle_webhooks() -> int:
     """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly.
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from models import ledger
 from models.accounts import Account, Contact, PaymentMethod
+from models.catalogue import CatalogueVersion
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderLine
 from tasks import payment_details, placement
@@ -41,6 +42,16 @@ def load(listed: AccountsFile) -> Loaded:
     """Raises FileRefused; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
     loaded = Loaded()
     with begin() as session:
+        if session.scalar(select(CatalogueVersion.id).limit(1)) is None:
+            raise FileRefused(
+                listed.file,
+                [
+                    Problem(
+                        1,
+                        "nothing is sold yet, so nobody can have it: prorata catalogue load FILE first; no account was loaded",
+                    )
+                ],
+            )
         problems = [problem for account in listed.accounts for problem in _load_account(session, account, loaded)]
         if problems:
             raise FileRefused(listed.file, problems)

@@ -12,6 +12,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.messages import Heartbeat
+from tasks.errors import NO_DATABASE
 from tasks.wiring import begin
 
 HEARD_FOR = 60
@@ -40,7 +41,7 @@ def sings(worker: str, *, within: float) -> bool:
         return connection.default_channel.client.brpop(song, timeout=within) is not None
 
 
-@shared_task(name="heartbeat", ignore_result=True)
+@shared_task(name="heartbeat", ignore_result=True, throws=NO_DATABASE)
 def heartbeat(queue: str) -> None:
     at = func.clock_timestamp()
     with begin() as session:

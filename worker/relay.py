@@ -11,6 +11,7 @@ from models.messages import OutboxMessage
 from models.prepared import Prepared
 from models.states import Step
 from tasks import queue_heads
+from tasks.errors import NO_DATABASE
 from tasks.failure_points import reach
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin
@@ -68,6 +69,6 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
     reach("relay.published", "outbox")
 
 
-@shared_task(name="relay", ignore_result=True)
+@shared_task(name="relay", ignore_result=True, throws=NO_DATABASE)
 def relay() -> int:
     return publish_pending()

@@ -1,5 +1,7 @@
 """What is owed by transfer, and that it came in."""
 
+from datetime import timedelta
+
 import pytest
 
 from models.invoices import Receivable, ReceivableStatus
@@ -42,3 +44,11 @@ def test_an_invoice_that_a_card_paid_owes_nothing(world: World) -> None:
     order = world.buy(world.customer(), purchase())
     with pytest.raises(receivables.NothingOwed, match="it was paid by card or balance"):
         pay(world, one(world, order.id).number)
+
+
+@pytest.mark.parametrize("days", [-1, 1], ids=["before it was issued", "tomorrow"])
+def test_it_was_paid_between_its_issue_and_today(world: World, days: int) -> None:
+    _, number = invoiced(world)
+    with pytest.raises(receivables.WrongDay, match="only from then until today"), world.begin() as session:
+        receivables.mark_paid(session, number, on=world.time + timedelta(days=days), by="ops")
+    pay(world, number)

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
 
 from models.accounts import Account, Contact
 from tests.support.world import World
 from worker import accounts_file, accounts_loading
 from worker.accounts_file import account_id
 from worker.accounts_loading import Loaded
+from worker.readable_file import FileRefused
 
 FILE = """\
 accounts:
@@ -76,3 +78,11 @@ def test_what_no_loading_changes_is_left_alone_and_said(world: World, tmp_path: 
         "suedwind: the balance it was granted",
     ]
     assert (again.changed, again.orders) == ([], {})
+
+
+def test_before_there_is_anything_to_have_nobody_is_loaded(world: World, tmp_path: Path) -> None:
+    with world.begin() as session:
+        session.execute(text("TRUNCATE catalogue_versions CASCADE"))
+    with pytest.raises(FileRefused, match="prorata catalogue load FILE first; no account was loaded"):
+        load(tmp_path)
+    assert world.rows(Account, id=account_id("nordwind")) == []

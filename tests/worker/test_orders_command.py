@@ -109,3 +109,13 @@ def test_who_refunded_and_why_is_kept(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     run("refund", order_id, "--by", "ops", "--why", "goodwill")
     assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill"}]
+
+
+def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_code(world: World) -> None:
+    ada = world.customer()
+    world.mailbox.fail("address_refused", recipient=ada.email)
+    order = world.buy(ada, purchase())
+    world.buy(world.customer(), purchase())
+    listed = json.loads(run("list", "--undeliverable", "--json").stdout)
+    assert ([each["id"] for each in listed], order.status) == ([str(order.id)], OrderStatus.COMPLETED)
+    assert {"kind": "confirmation", "code": "5.1.1"} in facts(world, order.id, "letter.undeliverable")

@@ -1,6 +1,7 @@
 """`prorata orders resume --all-parked`: one cause mended, every order that it parked goes on, and only those."""
 
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -9,10 +10,13 @@ from typer.testing import CliRunner, Result
 from models import progress
 from models.orders import OrderEvent
 from models.states import OrderStatus, Step
+from tasks import wiring
+from tasks.errors import Misconfigured
 from tests.support.world import World, purchase
+from worker.adapters.stripe import StripePayments
 from worker.commands import orders
 
-WRONG_KEY, BUG = "collect_payment: Invalid API Key provided", "activate_subscription: KeyError: [lost]"
+WRONG_KEY, BUG = "collect_payment: Stripe refuses our API key", "activate_subscription: KeyError: [lost]"
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +56,25 @@ def test_every_parked_order_goes_on_and_each_is_charged_once(world: World) -> No
 
 def test_only_those_that_one_error_parked_go_on(world: World) -> None:
     first, second = parked(world, WRONG_KEY), parked(world, BUG)
-    done = resume_all("--error-contains", "invalid api key", "--json")
+    done = resume_all("--error-contains", "api key", "--json")
     assert [(each["number"], each["step"], each["why_not"]) for each in json.loads(done.stdout)] == [
         (world.order(first).number, "collect_payment", None)
     ]
     assert statuses(world, first, second) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
+
+
+def test_those_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
+    wrong = StripePayments(
+        api_key="sk_test_wrong", webhook_secret="unused", return_url="http://unused.example", api_base=world.stripe.url
+    )
+    order_id = world.place(world.customer(), purchase())
+    wiring.plug_in(replace(world.wiring, payments=wrong))
+    with pytest.raises(Misconfigured, match="refuses our API key, see PRORATA_STRIPE_API_KEY"):
+        world.run(order_id)
+    wiring.plug_in(world.wiring)
+    done = resume_all("--error-contains", "API key", "--json")
+    assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
+    assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
 def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:
@@ -68,9 +86,11 @@ def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:
 
 def test_where_nothing_is_parked_that_is_said(world: World) -> None:
     order_id = parked(world, BUG)
-    assert resume_all("--error-contains", "API key").stdout == "No order that needs attention has such an error.\n"
+    parked(world, BUG)
+    told = resume_all("--error-contains", "API key").stdout
+    assert told == f"No order that needs attention has such an error. There are:\n  2 x {BUG}\n"
     resume_all()
-    assert resume_all().stdout == "No order that needs attention.\n"
+    assert resume_all().stdout == "No order needs attention.\n"
     assert json.loads(resume_all("--json").stdout) == []
     assert statuses(world, order_id) == [OrderStatus.OPEN]
 

@@ -13,6 +13,8 @@ Refusal = stripe.CardError | stripe.InvalidRequestError
 
 
 def misconfigured(error: stripe.StripeError) -> Misconfigured:
+    if isinstance(error, stripe.AuthenticationError):
+        return Misconfigured(f"Stripe refuses our API key, see PRORATA_STRIPE_API_KEY: {describe(error)}")
     return Misconfigured(describe(error))
 
 

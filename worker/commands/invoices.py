@@ -55,14 +55,15 @@ def paid(
     ] = None,
     by: Annotated[str | None, typer.Option(help="who says so; you unless told")] = None,
 ) -> None:
-    """The whole sum owed on an invoice came in."""
+    """The whole sum owed on an invoice came in. It cannot be taken back: make sure of the number."""
     plug_in_from_settings()
     try:
         with begin() as session:
             owed = receivables.mark_paid(
                 session, number, on=on.replace(tzinfo=UTC) if on else now(), by=by or getpass.getuser()
             )
-    except receivables.NothingOwed as error:
+    except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"{number}: {major(owed.amount_minor, owed.currency)} paid.")
+    sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
+    typer.echo(f"{number}: {sum_} paid on {owed.settled_at:%Y-%m-%d}.")

@@ -36,6 +36,10 @@ def issue_key(
         wanted = {each: account_called(each) for each in account or ()}
         if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
             raise KeyRefused(f"there is no account {', '.join(unknown)}")
+        if not there:
+            raise KeyRefused(
+                "there are no accounts yet, and a key is for those there are; prorata accounts load FILE, then this"
+            )
         ids = sorted(set(wanted.values()) or there)
         issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
     typer.echo(issued)

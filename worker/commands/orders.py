@@ -30,6 +30,9 @@ Why = Annotated[str | None, typer.Option(help="for the order's timeline", show_d
 def list_orders(
     status: Annotated[list[OrderStatus] | None, typer.Option(help="only these")] = None,
     account: Annotated[str | None, typer.Option(help="only this account's: code from the accounts file, or id")] = None,
+    undeliverable: Annotated[
+        bool, typer.Option("--undeliverable", help="only where an email was refused for good")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +42,9 @@ def list_orders(
         account_id = account_called(account) if account else None
         if account_id is not None and session.get(Account, account_id) is None:
             raise order_story.UnknownAccount(f"there is no account {account}")
-        rows = order_story.listing(session, statuses=status or (), account_id=account_id, limit=limit)
+        rows = order_story.listing(
+            session, statuses=status or (), account_id=account_id, undeliverable=undeliverable, limit=limit
+        )
     if as_json:
         _print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:

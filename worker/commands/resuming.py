@@ -1,6 +1,7 @@
 """`prorata orders resume --all-parked`: after one cause (a wrong credential, say) parked many orders, put each of them back."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
@@ -16,6 +17,8 @@ from tasks.wiring import begin
 from worker.commands.screen import console
 
 ALL = 1_000_000
+MOST_ERRORS, ENOUGH = 5, 120
+"""errors that are named where the one asked for is not among them, and characters of each"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,23 @@ def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str |
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in resumed], indent=2, ensure_ascii=False))
     elif not resumed:
-        typer.echo("No order that needs attention" + (" has such an error." if error_contains else "."))
+        typer.echo(_nothing(error_contains))
     else:
         console().print(_table(resumed, dry_run=dry_run))
     if any(each.why_not for each in resumed):
         raise typer.Exit(1)
+
+
+def _nothing(error_contains: str | None) -> str:
+    """With the errors there are, where none is the one that was asked for."""
+    with begin() as session:
+        parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
+    if not error_contains or not parked:
+        return "No order needs attention."
+    errors = Counter((order.last_error or "")[:ENOUGH] for order, _ in parked)
+    told = [f"  {number} x {error}" for error, number in errors.most_common(MOST_ERRORS)]
+    more = [f"  and {len(errors) - MOST_ERRORS} more"] if len(errors) > MOST_ERRORS else []
+    return "\n".join(["No order that needs attention has such an error. There are:", *told, *more])
 
 
 def _resumed(error_contains: str, *, dry_run: bool, by: str, why: str | None) -> Iterator[Resumed]:

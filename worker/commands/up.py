@@ -51,6 +51,10 @@ def described(stack: Stack) -> Iterator[str]:
         yield f"Flower   {at.flower}"
     yield f"logs     {stack.folder}"
     yield f"For other commands: {stack.for_other_commands()}"
+    yield (
+        "Before the first order: prorata catalogue load FILE, prorata accounts load FILE, prorata keys issue NAME; "
+        "samples are in api_stub/sample"
+    )
     yield "Everything runs until Ctrl-C, or TERM."
 
 
