@@ -40,7 +40,8 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
         in_hand.just_subscribed(order)
 
 
-_LOCK = Prepared[()](select(Account.id).where(Account.id == bindparam("account")).with_for_update())
+# Two activations wait for each other; a row that refers to the account, as one who places an order writes it, does not.
+_LOCK = Prepared[()](select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True))
 _HELD_ONE = Prepared[UUID](
     select(Subscription.id)
     .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))

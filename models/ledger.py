@@ -82,10 +82,10 @@ def post(
 ) -> LedgerMovement | None:
     """Append a movement; a cause already posted is left alone and gives None.
 
-    Locks the account's row, so that movements of one account follow each other.
+    Locks the account's row, so that movements of one account follow each other; who places an order need not wait.
     Raises BalanceTooLow where the balance would fall below zero.
     """
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    session.execute(select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
     if session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None:
         return None
     last = _last(session, account_id, currency)

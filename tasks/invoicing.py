@@ -50,6 +50,17 @@ class Draft:
     buyer: dict[str, Any] | None = None
     """None: as the order was sold"""
 
+    def sums(self) -> tuple[int, int]:
+        """Net and tax."""
+        net, tax = (self.sign * sum(getattr(line, name) for line in self.lines) for name in ("net_minor", "tax_minor"))
+        return net, tax
+
+    @property
+    def kind(self) -> InvoiceKind:
+        total = sum(self.sums())
+        gives = total < 0 or (total == 0 and self.sign == -1)
+        return InvoiceKind.CREDIT_NOTE if gives else InvoiceKind.INVOICE
+
 
 def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
     """The order's own document; None where it holds nothing but trials, which cost nothing and are no supply to invoice."""
@@ -101,8 +112,8 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
-    net, tax = (draft.sign * sum(getattr(line, name) for line in draft.lines) for name in ("net_minor", "tax_minor"))
-    order, at, kind = draft.order, now(), _kind(net + tax, draft.sign)
+    net, tax = draft.sums()
+    order, at, kind = draft.order, now(), draft.kind
     account = in_hand.account(session, order)
     values = {
         **_settled(session, draft),
@@ -136,6 +147,14 @@ def write(session: Session, draft: Draft) -> Invoice:
     return document
 
 
+def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:
+    """Two documents of one transaction, a credit note before an invoice, as `next_number` wants their numbers taken."""
+    if one.kind is InvoiceKind.INVOICE and other.kind is InvoiceKind.CREDIT_NOTE:
+        second, first = write(session, other), write(session, one)
+        return first, second
+    return write(session, one), write(session, other)
+
+
 def owe(session: Session, document: Invoice, minor: int) -> None:
     """The customer owes `minor` on the document; nothing is charged for it by itself."""
     due_at = document.payment_due_at or document.issued_at + policy().payment_terms
@@ -157,11 +176,6 @@ def buyer(session: Session, order: Order) -> dict[str, Any]:
         "country": place.country,
         "vat_number": order.vat_number,
     }
-
-
-def _kind(total_minor: int, sign: int) -> InvoiceKind:
-    gives = total_minor < 0 or (total_minor == 0 and sign == -1)
-    return InvoiceKind.CREDIT_NOTE if gives else InvoiceKind.INVOICE
 
 
 def _seller() -> dict[str, Any]:

@@ -11,8 +11,8 @@ from models.subscriptions import Subscription, SubscriptionPeriod
 
 
 def lock_account(session: Session, account_id: UUID) -> Account:
-    """As activation does: whoever changes periods of the account waits."""
-    query = select(Account).where(Account.id == account_id).with_for_update()
+    """As activation does: whoever changes periods of the account waits. Who places an order for it does not."""
+    query = select(Account).where(Account.id == account_id).with_for_update(key_share=True)
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 

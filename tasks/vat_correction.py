@@ -46,7 +46,6 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     if owed <= 0:
         return None
     _tax_periods(lines, periods)
-    _take_back(session, order, original, before)
     paid_before = _paid(session, original)
     total = original.total_minor + owed
     settlement = Settlement(
@@ -57,8 +56,9 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
         payment_due_at=now() + policy().payment_terms,
     )
     buyer = {**original.buyer, "vat_number": None}
-    corrected = invoicing.write(
+    _, corrected = invoicing.write_both(
         session,
+        _take_back(order, original, before),
         Draft(order, f"order:{order.id}:vat-correction:invoice", InvoiceReason.VAT_NUMBER_INVALID, lines, settlement,
               corrects=original, buyer=buyer),
     )  # fmt: skip
@@ -156,12 +156,9 @@ def _untax(period: SubscriptionPeriod | None, given_minor: int) -> None:
         period.tax_rate, period.tax_treatment = Decimal(0), Treatment.REVERSE_CHARGE
 
 
-def _take_back(session: Session, order: Order, original: Invoice, lines: list[InvoiceLine]) -> Invoice:
-    return invoicing.write(
-        session,
-        Draft(order, f"order:{order.id}:vat-correction:credit-note", InvoiceReason.VAT_NUMBER_INVALID,
-              [copy_of(line) for line in lines], sign=-1, corrects=original, buyer=original.buyer),
-    )  # fmt: skip
+def _take_back(order: Order, original: Invoice, lines: list[InvoiceLine]) -> Draft:
+    return Draft(order, f"order:{order.id}:vat-correction:credit-note", InvoiceReason.VAT_NUMBER_INVALID,
+                 [copy_of(line) for line in lines], sign=-1, corrects=original, buyer=original.buyer)  # fmt: skip
 
 
 def _paid(session: Session, original: Invoice) -> int:

@@ -1,5 +1,6 @@
 """Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -160,6 +161,25 @@ def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: Wo
     first, _, corrected = documents(world, order.id)
     owed = {row.invoice_id: (row.amount_minor, row.status.value) for row in world.rows(Receivable)}
     assert owed == {first.id: (100_00, "cancelled"), corrected.id: (120_00, "open")}
+    assert nothing_differs(world)
+
+
+def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that_takes_it_back(world: World) -> None:
+    """As everybody does: two corrections at once would wait for each other's numbers otherwise."""
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.buy(eva, purchase("desk", seats=50, interval=Interval.YEAR))
+    world.pass_time(days=3)
+    world.policy(vat_evidence_lifetime=timedelta(0))
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, change("desk", seats=5))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    credit, replacement, taken_back = documents(world, order.id)
+    assert [d.number for d in (credit, replacement, taken_back)] == [
+        "CN-2026-000001", "CN-2026-000002", "INV-2026-000002",
+    ]  # fmt: skip
+    assert (replacement.reason, replacement.sign, taken_back.sign) == ("vat_number_invalid", 1, -1)
     assert nothing_differs(world)
 
 

@@ -1,20 +1,25 @@
 """Things that happen at the same moment: one of them wins, the other is told, and no amount is spent twice."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from models import ledger
 from models.catalogue import Price
 from models.orders import Order
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from tasks import placement, seats, wiring
+from tasks import failure_points, order_periods, placement, seats, wiring
 from tasks.placement import PlacementRefused
-from tests.support.world import MONTH, YEAR, World, change, purchase, trial
+from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -115,6 +120,93 @@ def test_two_orders_on_one_balance_at_once_spend_it_once(world: World) -> None:
     at_once(*(lambda i=i: world.run(i) for i in ids))
     assert sorted(world.order(i).status for i in ids) == ["awaiting_confirmation", "completed"]
     assert (world.charged(ada), world.balance(ada)) == ([69_00], 0)
+
+
+# Who changes the account's balance or periods keeps others from that, and nobody from placing an order
+
+
+def grant(session: Session, ada: Customer) -> None:
+    ledger.post(
+        session, account_id=ada.account_id, currency="EUR", kind=ledger.MovementKind.GRANTED, amount_minor=1,
+        cause="grant", step="test",
+    )  # fmt: skip
+
+
+def lock_periods(session: Session, ada: Customer) -> None:
+    order_periods.lock_account(session, ada.account_id)
+
+
+@contextmanager
+def waiting_for_nobody(world: World) -> Iterator[Session]:
+    with world.begin() as session:
+        session.execute(text("set local lock_timeout = '50ms'"))
+        yield session
+
+
+def place_without_waiting(world: World, ada: Customer, quote_id: UUID) -> UUID:
+    with waiting_for_nobody(world) as session:
+        return placement.place(
+            session, quote_id=quote_id, account_id=ada.account_id, idempotency_key="k", api_key_id=None, now=world.time
+        ).order.id
+
+
+@pytest.mark.parametrize("change_account", [grant, lock_periods])
+def test_an_order_is_placed_while_somebody_changes_the_accounts_balance_or_periods(
+    world: World, change_account: Callable[[Session, Customer], None]
+) -> None:
+    """Who waits here with its products held would be waited for by a VAT correction, which wants to hold them too."""
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    with world.begin() as busy:
+        change_account(busy, ada)
+        assert place_without_waiting(world, ada, quote.id)
+
+
+def test_an_order_is_placed_while_another_of_the_account_is_activated(world: World) -> None:
+    ada = world.customer()
+    first = world.place(ada, purchase("desk"))
+    quote = world.quote(ada, purchase("chat"))
+    placed: list[UUID] = []
+
+    def place_meanwhile(place: str, _: str) -> None:
+        if place == "activate_subscription.called":
+            failure_points.arm(None)
+            placed.append(place_without_waiting(world, ada, quote.id))
+
+    failure_points.arm(place_meanwhile)
+    assert world.run(first).status is OrderStatus.COMPLETED
+    assert world.run(placed[0]).status is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize("first", [grant, lock_periods])
+@pytest.mark.parametrize("second", [grant, lock_periods])
+def test_changes_of_an_accounts_balance_and_periods_wait_for_each_other(
+    world: World, first: Callable[[Session, Customer], None], second: Callable[[Session, Customer], None]
+) -> None:
+    ada = world.customer()
+    with world.begin() as busy:
+        first(busy, ada)
+        with pytest.raises(OperationalError, match="lock timeout"), waiting_for_nobody(world) as session:
+            second(session, ada)
+
+
+def test_an_activation_keeps_others_from_the_accounts_balance_and_periods(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    waited: list[str] = []
+
+    def try_meanwhile(place: str, _: str) -> None:
+        if place != "activate_subscription.called":
+            return
+        for change_account in (grant, lock_periods):
+            with pytest.raises(OperationalError, match="lock timeout"), waiting_for_nobody(world) as session:
+                change_account(session, ada)
+            waited.append(change_account.__name__)
+
+    failure_points.arm(try_meanwhile)
+    world.run(order_id)
+    failure_points.arm(None)
+    assert waited == ["grant", "lock_periods"]
 
 
 def test_of_a_confirmation_and_a_cancellation_at_once_the_later_finds_the_earlier(world: World) -> None:
