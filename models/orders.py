@@ -53,9 +53,9 @@ class PricedLine:
     from_period_start: Mapped[datetime | None]
     from_period_end: Mapped[datetime | None]
     share_left: Mapped[int | None] = mapped_column(BigInteger)
-    """units of the running period left at the change, of `share_whole`; seconds or calendar days, as `share_unit` says"""
+    """units of the running period left at the change, of `share_whole`; a `Unit` of the rule of proration, as `share_unit` says"""
     share_whole: Mapped[int | None] = mapped_column(BigInteger)
-    share_unit: Mapped[str | None] = mapped_column(String(10))
+    share_unit: Mapped[str | None] = mapped_column(String(20))
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:  # noqa: N805 - SQLAlchemy calls it with the class

@@ -1,6 +1,8 @@
 """What an upstream layer calls, over HTTP or in Python: quote, place, confirm, pay again, cancel.
 
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
+
+`now` is an aware datetime in any zone, counted in whole seconds: what is less is cut off. Without a zone it is refused (NaiveDatetime).
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from models import lease, placing, progress
 from models.orders import Order, OrderLine, PricedLine, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
+from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
 from tasks.cancellation import REASON
@@ -53,9 +56,10 @@ def quote(
 
     Where a lower tier was asked for, a support case is opened before the refusal; commit it with the refusal.
     """
+    as_of = _business_time(now)
     try:
         drafted = quoting.draft(
-            session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=now, policy=policy
+            session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, policy=policy
         )
     except quoting.CartRefused as refused:
         open_cases(session, refused)
@@ -64,7 +68,7 @@ def quote(
     if contact is None:
         raise AssertionError("a cart without a billing contact is refused")
     return quoting.save_quote(
-        session, drafted, contact_id=contact.id, as_of=now, lifetime=policy.quote_lifetime, vat_set_aside=False
+        session, drafted, contact_id=contact.id, as_of=as_of, lifetime=policy.quote_lifetime, vat_set_aside=False
     )
 
 
@@ -76,6 +80,7 @@ def place(
     The same key with the same request gives the same order. Raises PlacementRefused: unknown-quote, quote-expired, quote-used,
     open-order (another order on one of the products is still open), idempotency-key-reused (other request).
     """
+    now = _business_time(now)
     digest = hashlib.sha256(json.dumps([str(account_id), str(quote_id)]).encode()).hexdigest()
     try:
         order = placing.insert_order(
@@ -107,6 +112,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
 
     Raises PlacementRefused: not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another cart).
     """
+    now = _business_time(now)
     order = _locked(session, order_id)
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
         raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
@@ -153,6 +159,7 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str
 
     by, why: who asked and what for, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
     """
+    now = _business_time(now)
     order = _locked(session, order_id)
     asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:
@@ -188,6 +195,10 @@ SETTLEMENT = (
 def priced(line: PricedLine) -> dict[str, object]:
     """A line's columns that quote and order share."""
     return {name: getattr(line, name) for name in PricedLine.__annotations__}
+
+
+def _business_time(now: datetime) -> datetime:
+    return utc("now", now).replace(microsecond=0)
 
 
 def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: str) -> Order | None:

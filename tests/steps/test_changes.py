@@ -1,11 +1,14 @@
 """Rules 3, 4, 5 and 10: what may be changed, at once, and every cent of it. November has 30 days; the plan is 10.00 a seat."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import text
 
+from models.invoices import Invoice
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
+from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
@@ -57,6 +60,37 @@ def test_the_31st_is_remembered_through_short_months(world: World) -> None:
     world.buy(ada, purchase())
     held = world.subscription(ada, "desk")
     assert (held.period_end, held.anchor_day) == (datetime(2027, 2, 28, 9, tzinfo=UTC), 31)
+
+
+def test_an_order_takes_effect_at_a_whole_second_whatever_clock_its_caller_has(world: World) -> None:
+    ada = world.customer()
+    world.time = datetime(2026, 11, 1, 10, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
+    order = world.buy(ada, purchase())
+    nine = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    assert (order.status, order.as_of) == (OrderStatus.COMPLETED, nine)
+    assert world.subscription(ada, "desk").period_start == nine
+
+
+def test_a_period_that_began_within_a_second_is_changed_to_the_microsecond(world: World, ada: Customer) -> None:
+    with world.begin() as session:
+        later = "= {0} + interval '0.123456 seconds'"
+        for table, columns in (
+            ("subscriptions", ("period_start", "period_end")),
+            ("subscription_periods", ("starts_at", "ends_at")),
+        ):
+            moved = ", ".join(f"{column} {later.format(column)}" for column in columns)
+            session.execute(text(f"update {table} set {moved}"))
+    order = world.buy(ada, change(seats=20))
+    (line,) = order.lines
+    assert (order.status, line.unused_minor) == (OrderStatus.COMPLETED, 66_67)
+    assert (line.share_left, line.share_whole, line.share_unit) == (1_728_000_123_456, 2_592_000_000_000, "microsecond")
+    assert len(world.rows(Invoice)) == 2
+
+
+def test_a_time_without_a_zone_is_refused_in_words(world: World, ada: Customer) -> None:
+    world.time = world.time.replace(tzinfo=None)
+    with pytest.raises(NaiveDatetime, match="now 2026-11-11T09:00:00 has no time zone; give an aware datetime"):
+        world.quote(ada, change(seats=20))
 
 
 def test_a_second_change_credits_what_the_first_one_charged(world: World, ada: Customer) -> None:
