@@ -41,9 +41,11 @@ def problem(session: Session, refused: CartRefused) -> Problem:
     return Problem(422, first.code.value, str(reasons[0]["detail"]), refusals=reasons)
 
 
-def pointer(code: RefusalCode, line: int | None) -> str:
-    field = _FIELD.get(code, "/action")
-    return field if line is None else f"/lines/{line}{field}"
+def pointer(refusal: Refusal) -> str:
+    field = _FIELD.get(refusal.code, "/action")
+    if refusal.code is RefusalCode.NOT_FOR_SALE and "interval" not in refusal.facts:
+        field = "/tier"
+    return field if refusal.line is None else f"/lines/{refusal.line}{field}"
 
 
 def _reason(session: Session, refused: CartRefused, refusal: Refusal) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _reason(session: Session, refused: CartRefused, refusal: Refusal) -> dict[st
     return {
         **facts,
         "type": BASE + refusal.code.value,
-        "pointer": pointer(refusal.code, refusal.line),
+        "pointer": pointer(refusal),
         "detail": detail,
     }
 

@@ -9,7 +9,7 @@ products:
       team:
         name: Team
         rank: 1                           # a higher rank is a higher tier
-        prices:                           # {} keeps a tier that is no longer sold
+        prices:                           # {} keeps a tier that is no longer sold, nor given for a trial
           month: {EUR: "10.00", JPY: "1500"}
           year: {EUR: "100.00", JPY: "15000"}
 """

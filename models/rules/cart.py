@@ -145,7 +145,7 @@ def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, 
         return [_unknown_tier(None, offer)]
     if line.seats is None:
         return [_out_of_range(None)]
-    return _too_few(line.seats, held)
+    return _not_sold(offer, line.tier) + _too_few(line.seats, held)
 
 
 def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
@@ -167,6 +167,8 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
     found += _too_few(seats, held)
     if interval is not None:
         found += _unpriced(offer, tier, interval)
+    elif tier != held.tier:
+        found += _not_sold(offer, tier)
     return found
 
 
@@ -191,6 +193,13 @@ def _unknown_tier(tier: str | None, offer: Offer) -> _Reason:
 
 def _out_of_range(seats: int | None) -> _Reason:
     return RefusalCode.SEATS_OUT_OF_RANGE, {"seats": seats, "most": MAX_SEATS}
+
+
+def _not_sold(offer: Offer, tier: str) -> list[_Reason]:
+    """A trial is of what can be subscribed to after it; one that runs goes on though its tier has been retired."""
+    if any((tier, interval) in offer.prices for interval in Interval):
+        return []
+    return [(RefusalCode.NOT_FOR_SALE, {"tier": tier})]
 
 
 def _unpriced(offer: Offer, tier: str, interval: Interval) -> list[_Reason]:

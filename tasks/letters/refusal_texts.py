@@ -109,7 +109,9 @@ def _unknown_tier(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> 
 
 def _not_for_sale(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
     tier = names.tier_of_any(str(facts.get("tier", "")))
-    if facts.get("interval") == Interval.YEAR:
+    if facts.get("interval") is None:
+        return w.say("The plan %(tier)s is not for sale in your currency. Please choose another.", tier=tier)
+    if facts["interval"] == Interval.YEAR:
         return w.say("The plan %(tier)s cannot be billed annually in your currency. Please choose another.", tier=tier)
     return w.say("The plan %(tier)s cannot be billed monthly in your currency. Please choose another.", tier=tier)
 

@@ -97,6 +97,15 @@ def test_corporate_accounts_are_sent_to_their_portal(world: World, api: Api) -> 
     assert "https://corporate.prorata.example/billing" in answer.json()["detail"]
 
 
+def test_a_trial_of_a_retired_tier_is_refused_for_its_tier_and_a_purchase_for_its_interval(
+    world: World, api: Api, ada: Customer
+) -> None:
+    world.retire("desk", "team")
+    refused = [api.quote(ada, line).json()["refusals"][0] for line in (trial(tier="team"), purchase(tier="team"))]
+    assert [each["pointer"] for each in refused] == ["/lines/0/tier", "/lines/0/interval"]
+    assert refused[0]["detail"] == "The plan team is not for sale in your currency. Please choose another."
+
+
 def test_a_lower_tier_is_refused_with_the_number_of_the_support_case_opened(
     world: World, api: Api, ada: Customer
 ) -> None:

@@ -87,6 +87,15 @@ def test_an_unknown_tier_names_the_ones_there_are() -> None:
     assert choice == "Bitte wählen Sie einen Tarif: Team oder Business."
 
 
+def test_what_is_not_for_sale_at_all_differs_from_what_cannot_be_billed_so_often() -> None:
+    assert text(RefusalCode.NOT_FOR_SALE, tier="business") == (
+        "The plan Business is not for sale in your currency. Please choose another."
+    )
+    assert text(RefusalCode.NOT_FOR_SALE) == (
+        "The plan Business cannot be billed annually in your currency. Please choose another."
+    )
+
+
 def test_a_number_is_written_as_the_language_writes_it() -> None:
     assert "1.000.000" in text(RefusalCode.SEATS_OUT_OF_RANGE, Language.DE)
     assert "1,000,000" in text(RefusalCode.SEATS_OUT_OF_RANGE, Language.EN)

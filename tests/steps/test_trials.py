@@ -70,6 +70,25 @@ def test_a_running_trial_is_edited_for_free_and_ends_when_it_would_have(world: W
     assert (held.tier_code, held.seats, held.status, held.period_end) == ("business", 9, "trialing", end)
 
 
+def test_a_tier_that_is_retired_cannot_be_tried_nor_a_trial_moved_to_it(world: World) -> None:
+    """After the trial it could not be subscribed to."""
+    ada = world.customer()
+    world.buy(ada, trial("desk", "basic"))
+    world.retire("desk", "team")
+    moved = world.refused(ada, change(tier="team"))
+    tried = world.refused(world.customer(), trial("desk", "team"))
+    assert [(r.code, r.facts) for r in (*moved, *tried)] == [(RefusalCode.NOT_FOR_SALE, {"tier": "team"})] * 2
+
+
+def test_a_trial_of_a_tier_that_is_retired_meanwhile_runs_on(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, trial("desk", "team", 5))
+    world.retire("desk", "team")
+    assert world.buy(ada, change(seats=7)).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.TRIALING
+    assert world.buy(ada, change(tier="business")).status is OrderStatus.COMPLETED
+
+
 def test_a_running_trial_has_no_frequency(world: World) -> None:
     ada = world.customer()
     world.buy(ada, trial("desk"))

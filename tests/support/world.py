@@ -6,7 +6,7 @@ chain would; tests/e2e runs the same on Celery workers.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -335,13 +335,29 @@ class World:
 
     def reprice(self, product: str, tier: str, interval: Interval, unit_minor: int) -> None:
         """A new version of the catalogue, in effect now, in which one price differs."""
+
+        def anew(price: Price) -> int:
+            same = (price.product_code, price.tier_code, price.interval) == (product, tier, interval)
+            return unit_minor if same else price.unit_minor
+
+        self._price_anew(anew)
+
+    def retire(self, product: str, tier: str) -> None:
+        """A new version of the catalogue, in effect now, in which the tier has no price."""
+        self._price_anew(
+            lambda price: None if (price.product_code, price.tier_code) == (product, tier) else price.unit_minor
+        )
+
+    def _price_anew(self, unit_minor: Callable[[Price], int | None]) -> None:
         with self.begin() as session:
             last = session.scalars(select(CatalogueVersion).order_by(CatalogueVersion.id.desc()).limit(1)).one()
             fresh = CatalogueVersion(effective_from=self.time, checksum=uuid4().hex)
             session.add(fresh)
             session.flush()
             for price in session.scalars(select(Price).where(Price.version_id == last.id)):
-                same = (price.product_code, price.tier_code, price.interval) == (product, tier, interval)
+                unit = unit_minor(price)
+                if unit is None:
+                    continue
                 session.add(
                     Price(
                         version_id=fresh.id,
@@ -349,7 +365,7 @@ class World:
                         tier_code=price.tier_code,
                         interval=price.interval,
                         currency=price.currency,
-                        unit_minor=unit_minor if same else price.unit_minor,
+                        unit_minor=unit,
                     )
                 )
 
