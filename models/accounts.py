@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Country, CreatedAt, Currency, Key, text_enum
+from models.never_changed import never_changes
 from models.rules.vat import BuyerType
 
 
@@ -49,6 +50,15 @@ class Account(Base):
     created_at: Mapped[CreatedAt]
 
     contacts: Mapped[list["Contact"]] = relationship(lazy="raise", order_by="Contact.name")
+
+
+never_changes(
+    Account.__table__,
+    "currency",
+    trigger="accounts_keep_their_currency",
+    because="the currency of an account never changes",
+    instead="open another account",
+)
 
 
 class Contact(Base):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.accounts import Account
 from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+from models.never_changed import append_only
 from models.prepared import Prepared
 
 
@@ -49,6 +50,13 @@ class LedgerMovement(Base):
     step: Mapped[str] = mapped_column(String(40))
     note: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[CreatedAt]
+
+
+append_only(
+    LedgerMovement.__table__,
+    because="the ledger is only ever added to",
+    instead="put it right by another movement",
+)
 
 
 class BalanceTooLow(Exception):

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import ledger, tables
+from models.accounts import Account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderedProduct, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
@@ -235,10 +236,39 @@ def test_the_balance_is_the_sum_of_its_movements_in_their_order(world: World, ad
 
 
 def test_the_database_refuses_a_negative_balance_and_a_sign_that_does_not_fit(world: World, ada: Customer) -> None:
+    def granted(**values: Any) -> Any:
+        row = {
+            "account_id": ada.account_id, "currency": "EUR", "sequence": 1, "kind": MovementKind.GRANTED,
+            "amount_minor": 10_00, "balance_minor": 10_00, "cause": "grant", "step": "test",
+        }  # fmt: skip
+        return insert(LedgerMovement).values(**row | values)
+
+    refuses(world, granted(balance_minor=-1), "balance_not_negative")
+    refuses(world, granted(kind=MovementKind.RESERVED), "sign_fits_kind")
+    refuses(world, granted(amount_minor=0), "ck_ledger_movements_")
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("update ledger_movements set amount_minor = amount_minor", "UPDATE on ledger_movements refused"),
+        ("delete from ledger_movements", "DELETE on ledger_movements refused"),
+        ("truncate ledger_movements", "TRUNCATE on ledger_movements refused"),
+        ("update accounts set currency = 'USD'", "UPDATE on accounts refused"),
+    ],
+)
+def test_the_database_refuses_to_change_a_movement_or_an_accounts_currency(
+    world: World, ada: Customer, statement: str, what: str
+) -> None:
     world.grant(ada, 10_00)
-    refuses(world, update(LedgerMovement).values(balance_minor=-1), "balance_not_negative")
-    refuses(world, update(LedgerMovement).values(kind=MovementKind.RESERVED), "sign_fits_kind")
-    refuses(world, update(LedgerMovement).values(amount_minor=0), "ck_ledger_movements_")
+    refuses(world, text(statement), what)
+    assert world.balance(ada) == 10_00
+
+
+def test_an_account_may_be_written_with_the_currency_it_has(world: World, ada: Customer) -> None:
+    with world.begin() as session:
+        session.execute(text("update accounts set currency = currency, name = 'Ada'"))
+    assert world.rows(Account)[0].name == "Ada"
 
 
 def in_parallel(calls: list[Callable[[], Any]]) -> None:
