@@ -30,14 +30,14 @@ class SoldTo:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def vat(self, *, seller_country: str, tax_point: datetime, with_number: bool = True) -> VatDecision:
-        """with_number: whether the number that was given counts. Raises what `vat.decide` raises."""
+    def vat(self, *, seller_country: str, at: datetime, with_number: bool = True) -> VatDecision:
+        """at: when it was sold. with_number: whether the number that was given counts. Raises what `vat.decide` raises."""
         return vat.decide(
             seller_country=seller_country,
             buyer_country=self.country,
             vat_number=self.vat_number if with_number else None,
             buyer_type=self.buyer_type,
-            tax_point=tax_point,
+            tax_point=vat.day_of_supply(at, buyer_country=self.country, postcode=self.postcode),
             postcode=self.postcode,
         )
 

@@ -113,10 +113,10 @@ def decide_vat(
     Lately: not longer before the tax point than an answer stands, so that quote and order look back to the same instant.
     """
     sold_to, seller = SoldTo.today(account), policy.seller.country
-    decision = sold_to.vat(seller_country=seller, tax_point=tax_point)
+    decision = sold_to.vat(seller_country=seller, at=tax_point)
     lately = tax_point - policy.vat_evidence_lifetime
     if decision.number and (set_aside or _called_invalid(session, account.id, decision.number, not_before=lately)):
-        return sold_to.vat(seller_country=seller, tax_point=tax_point, with_number=False)
+        return sold_to.vat(seller_country=seller, at=tax_point, with_number=False)
     return decision
 
 

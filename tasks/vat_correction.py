@@ -37,7 +37,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
         return None
     account = order_periods.lock_account(session, order.account_id)
     without_number = sold_to(order, account).vat(
-        seller_country=policy().seller.country, tax_point=order.as_of, with_number=False
+        seller_country=policy().seller.country, at=order.as_of, with_number=False
     )
     periods = order_periods.of(session, order)
     before = invoices.lines_of(session, original)

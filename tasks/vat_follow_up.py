@@ -72,7 +72,7 @@ def watch(session: Session, order: Order) -> None:
 
 def _number_set_aside(session: Session, order: Order) -> str | None:
     given = sold_to(order, session.get_one(Account, order.account_id))
-    return given.vat(seller_country=policy().seller.country, tax_point=order.as_of).number
+    return given.vat(seller_country=policy().seller.country, at=order.as_of).number
 
 
 def _next() -> VatFollowUp | None:

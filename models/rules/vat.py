@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from models.rules import vat_number as numbers
 from models.rules.country import country_for_vat
 from models.rules.errors import RuleError, WrongType
-from models.rules.timezone import NaiveDatetime
-from models.rules.vat_rates import HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
+from models.rules.timezone import NaiveDatetime, local, utc
+from models.rules.vat_rates import CLOCKS, HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
 
 
 class UnknownBuyerType(RuleError):
@@ -71,7 +71,7 @@ def decide(
     5. a business with a number that is not one of its country: invalid_number, None; else reverse_charge, 0.
 
     seller_country, buyer_country: ISO 3166 (EL and XI understood). tax_point: a date, or an aware datetime, whose date in its
-    own zone counts. postcode: the buyer's. A number of blanks is none.
+    own zone counts (`day_of_supply` says which day it is where the buyer is). postcode: the buyer's. A number of blanks is none.
     Raises UnknownCountry, UnknownBuyerType, TooEarly (before 2024), NoRate (a home country without rates here, such as US),
     NaiveDatetime, WrongType.
     """
@@ -93,6 +93,19 @@ def decide(
     if number is None:
         return VatDecision(Treatment.INVALID_NUMBER, None, None)
     return VatDecision(Treatment.REVERSE_CHARGE, _NO_VAT, number)
+
+
+def day_of_supply(moment: datetime, *, buyer_country: str, postcode: str | None = None) -> date:
+    """The tax point for `decide` of what is supplied at `moment`: the day that it is then where the buyer is.
+
+    A rate begins at midnight on its country's clock, wherever seller, server or the account's own time zone are. Where no rate is
+    known no day decides; it is that of UTC. Raises UnknownCountry, NaiveDatetime, WrongType.
+    """
+    buyer, instant = country_for_vat("buyer_country", buyer_country), utc("moment", moment)
+    territory = territory_of(buyer, postcode)
+    country = territory.country if territory else buyer
+    clock = (territory.clock if territory else None) or CLOCKS.get(country, "UTC")
+    return local(instant, clock).date()
 
 
 def _rate(buyer: str, territory: Territory | None, day: date, *, same_country: bool) -> Decimal | None:

@@ -28,7 +28,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Territory:
-    """Part of a country where VAT differs; None: the country's standard rate; no rates at all: outside, no VAT."""
+    """Part of a country where VAT differs; None: the country's standard rate, or clock; no rates at all: outside, no VAT."""
 
     name: str
     country: str
@@ -36,6 +36,7 @@ class Territory:
     postcode: re.Pattern[str]
     abroad: tuple[Rate, ...] | None
     home: tuple[Rate, ...] | None
+    clock: str | None
     sources: tuple[str, ...]
 
     def rates(self, *, same_country: bool) -> tuple[Rate, ...] | None:
@@ -88,6 +89,7 @@ def _territory(row: Mapping[str, Any]) -> Territory:
         postcode=re.compile(row["postcode"]),
         abroad=_rates_or_word(row["abroad"]),
         home=_rates_or_word(row["home"]),
+        clock=row.get("clock"),
         sources=tuple(row["source"]),
     )
 
@@ -99,4 +101,5 @@ CHECKED: Final[date] = _FILE["checked"]
 SOURCES: Final[Mapping[str, str]] = _FILE["sources"]
 STATES: Final = {country: _rates(rows) for country, rows in _FILE["states"].items()}
 HOME: Final = {country: _rates(rows) for country, rows in _FILE["home"].items()}
+CLOCKS: Final[Mapping[str, str]] = _FILE["clocks"]
 TERRITORIES: Final = tuple(_territory(row) for row in _FILE["territories"])

@@ -1,6 +1,6 @@
 """Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -124,6 +124,14 @@ def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     assert "Paid already -€100.00" in said
     assert "Please pay €20.00 by" in said
     assert NUMBER not in said
+
+
+def test_vat_that_is_charged_after_all_is_that_of_the_day_where_the_buyer_was(world: World) -> None:
+    world.time = datetime(2025, 6, 30, 21, 30, tzinfo=UTC)
+    _, order = during_outage(world, country="EE", vat_number="EE100931558")
+    world.vies.register("EE100931558", status="invalid")
+    ask_again(world)
+    assert summed_up(documents(world, order.id)[-1])[1:] == (100_00, 24_00, 124_00)
 
 
 def test_a_later_change_credits_the_vat_that_was_charged_after_all(world: World) -> None:

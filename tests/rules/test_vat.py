@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.rules.country import ISO_3166, UnknownCountry
 from models.rules.errors import RuleError, WrongType
 from models.rules.timezone import NaiveDatetime
-from models.rules.vat import BuyerType, TooEarly, Treatment, UnknownBuyerType, VatDecision, decide
+from models.rules.vat import BuyerType, TooEarly, Treatment, UnknownBuyerType, VatDecision, day_of_supply, decide
 from models.rules.vat_rates import HOME, STATES, TERRITORIES, NoRate
 
 TODAY = date(2026, 11, 22)
@@ -249,6 +249,35 @@ def test_the_day_of_an_instant_is_that_of_its_own_zone() -> None:
     tallinn = datetime(2025, 7, 1, 0, 30, tzinfo=timezone(timedelta(hours=3)))
     assert ask("DE", "EE", tax_point=tallinn).rate == Decimal(24)
     assert ask("DE", "EE", tax_point=tallinn.astimezone(UTC)).rate == Decimal(22)
+
+
+@pytest.mark.parametrize(
+    ("at", "country", "postcode", "day"),
+    [
+        ("2025-06-30T20:59:59", "EE", None, date(2025, 6, 30)),
+        ("2025-06-30T21:00:00", "EE", None, date(2025, 7, 1)),
+        ("2024-12-31T22:59:59", "SK", None, date(2024, 12, 31)),
+        ("2024-12-31T23:00:00", "SK", None, date(2025, 1, 1)),
+        ("2025-07-31T21:00:00", "RO", None, date(2025, 8, 1)),
+        ("2026-06-30T23:30:00", "PT", "1100-148", date(2026, 7, 1)),
+        ("2026-06-30T23:30:00", "PT", "9500-001", date(2026, 6, 30)),
+        ("2026-06-30T22:30:00", "MC", None, date(2026, 7, 1)),
+        ("2026-06-30T23:30:00", "XI", None, date(2026, 7, 1)),
+        ("2026-06-30T23:30:00", "US", "10001", date(2026, 6, 30)),
+    ],
+)
+def test_the_day_of_a_supply_is_that_of_the_clocks_where_the_buyer_is(
+    at: str, country: str, postcode: str | None, day: date
+) -> None:
+    moment = datetime.fromisoformat(f"{at}+00:00")
+    assert day_of_supply(moment, buyer_country=country, postcode=postcode) == day
+    seen_from_tokyo = moment.astimezone(timezone(timedelta(hours=9)))
+    assert day_of_supply(seen_from_tokyo, buyer_country=country, postcode=postcode) == day
+
+
+def test_the_day_of_a_supply_needs_an_instant() -> None:
+    with pytest.raises(NaiveDatetime, match="moment 2026-11-22T00:00:00 has no time zone"):
+        day_of_supply(datetime(2026, 11, 22), buyer_country="EE")  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("buyer", ["DE", "FR", "US", "AX"])

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from models.rules.vat_rates import CHECKED, HOME, SINCE, SOURCES, STATES, TERRITORIES, NoRate, Rate, rate_on
+from models.rules.timezone import zone
+from models.rules.vat_rates import CHECKED, CLOCKS, HOME, SINCE, SOURCES, STATES, TERRITORIES, NoRate, Rate, rate_on
 
 OF_TERRITORIES = {
     f"{territory.name}, {word}": rates
@@ -33,6 +34,11 @@ def test_rates_follow_one_another_without_gap_from_2024_until_further_notice(rat
 @pytest.mark.parametrize("rates", STATES.values(), ids=STATES.keys())
 def test_a_standard_rate_lies_where_the_directive_and_experience_put_it(rates: tuple[Rate, ...]) -> None:
     assert all(Decimal(15) <= rate.percent <= Decimal(27) for rate in rates)
+
+
+def test_every_country_with_rates_has_a_clock() -> None:
+    assert set(CLOCKS) == set(STATES) | set(HOME)
+    assert all(zone(clock) for clock in (*CLOCKS.values(), *(each.clock for each in TERRITORIES if each.clock)))
 
 
 def test_every_figure_names_a_source_that_the_file_describes() -> None:

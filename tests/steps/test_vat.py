@@ -1,6 +1,6 @@
 """Rule 9 and the VAT number: what the registry's answer decides, in each of its three answers and under each outage policy."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -77,6 +77,18 @@ def test_a_trial_waits_for_no_registry(world: World, outage: VatOutage | None, *
     ada = world.customer(card=None, country="FR", vat_number=FRENCH)
     assert world.buy(ada, trial()).status is OrderStatus.COMPLETED
     assert world.vies.questions() == []
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Tallinn", "America/New_York"])
+def test_the_rate_is_that_of_the_day_where_the_buyer_is_quoted_and_charged_alike(world: World, timezone: str) -> None:
+    """Estonia's 24 % began on 1 July 2025 at midnight in Tallinn, whatever time zone the account chose."""
+    eva = world.customer(country="EE", timezone=timezone, buyer_type="consumer")
+    world.time = datetime(2025, 6, 30, 20, 59, 59, tzinfo=UTC)
+    assert world.buy(eva, purchase("desk")).lines[0].tax_rate == 22
+    world.time += timedelta(seconds=1)
+    order = world.buy(eva, purchase("chat"))
+    assert order.status is OrderStatus.COMPLETED
+    assert world.charged(eva) == [122_00, 124_00]
 
 
 def test_at_home_the_registry_is_not_asked(world: World) -> None:
