@@ -65,7 +65,7 @@ def decide(
     """Treatment, rate on the tax point's day, and normalized number. The first rule that fits, in this order:
 
     1. a place outside the Union's VAT (Büsingen, the Canary Islands; see vat_rates.toml): out_of_scope, 0;
-    2. the seller's own country: domestic, its rate, whatever the number (kept if it is a good one);
+    2. the seller's own country, CH and LI being one: domestic, the buyer's rate, whatever the number (kept if it is a good one);
     3. a country outside the Union, XI, GB and CH among them: out_of_scope, 0;
     4. a consumer, or a business without a number: destination_rate, the destination's standard rate;
     5. a business with a number that is not one of its country: invalid_number, None; else reverse_charge, 0.
@@ -81,12 +81,13 @@ def decide(
         raise WrongType(f"vat_number must be a string or None, got {type(vat_number).__name__} {vat_number!r}")
     territory = territory_of(buyer, postcode)
     seller, buyer = _state_of(seller), territory.country if territory else buyer
-    rate = _rate(buyer, territory, day, same_country=seller == buyer)
+    same_country = _area_of(seller) == _area_of(buyer)
+    rate = _rate(buyer, territory, day, same_country=same_country)
     if rate is None:
         return VatDecision(Treatment.OUT_OF_SCOPE, _NO_VAT, None)
     given = None if numbers.is_blank(vat_number) else vat_number
     number = numbers.normalized(given, country=buyer) if given is not None and buyer in STATES else None
-    if seller == buyer:
+    if same_country:
         return VatDecision(Treatment.DOMESTIC, rate, number)
     if kind is BuyerType.CONSUMER or given is None:
         return VatDecision(Treatment.DESTINATION_RATE, rate, None)
@@ -126,6 +127,16 @@ def _state_of(country: str) -> str:
     """The state that a country code belongs to: FI for Åland's AX, FR for Guadeloupe's GP."""
     territory = territory_of(country, None)
     return territory.country if territory else country
+
+
+# Swiss VAT act (MWSTG), article 3 lit. a: its territory takes in the customs enclaves, which Liechtenstein is; treaty of
+# 28 October 1994 between the two on VAT (SR 0.641.295.142).
+_ONE_AREA: Final = {"LI": "CH"}
+
+
+def _area_of(country: str) -> str:
+    """What is at home together: CH for Liechtenstein, elsewhere the country itself."""
+    return _ONE_AREA.get(country, country)
 
 
 def _day_of(tax_point: date | datetime) -> date:

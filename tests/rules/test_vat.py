@@ -116,6 +116,17 @@ def test_a_seller_outside_the_union_is_at_home_somewhere_too(seller: str, buyer:
     assert ask(seller, buyer) == domestic(rate)
 
 
+@pytest.mark.parametrize(("seller", "buyer"), [("CH", "LI"), ("LI", "CH"), ("LI", "LI")])
+@pytest.mark.parametrize("kind", ["business", "consumer"])
+def test_switzerland_and_liechtenstein_are_one(seller: str, buyer: str, kind: str) -> None:
+    assert ask(seller, buyer, "CHE107787577", kind) == domestic("8.1")
+
+
+@pytest.mark.parametrize(("seller", "buyer"), [("DE", "LI"), ("AT", "LI"), ("LI", "GB"), ("CH", "NO")])
+def test_to_others_liechtenstein_is_outside_the_union_like_switzerland(seller: str, buyer: str) -> None:
+    assert ask(seller, buyer) == OUT_OF_SCOPE
+
+
 def test_a_home_country_without_a_known_rate_is_refused_rather_than_untaxed() -> None:
     with pytest.raises(NoRate, match=r"sales at home in US; add it to vat_rates.toml under \[home\]"):
         ask("US", "US")

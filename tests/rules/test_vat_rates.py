@@ -36,6 +36,12 @@ def test_a_standard_rate_lies_where_the_directive_and_experience_put_it(rates: t
     assert all(Decimal(15) <= rate.percent <= Decimal(27) for rate in rates)
 
 
+def test_liechtenstein_has_switzerlands_rates() -> None:
+    assert [(rate.percent, rate.first, rate.last) for rate in HOME["LI"]] == [
+        (rate.percent, rate.first, rate.last) for rate in HOME["CH"]
+    ]
+
+
 def test_every_country_with_rates_has_a_clock() -> None:
     assert set(CLOCKS) == set(STATES) | set(HOME)
     assert all(zone(clock) for clock in (*CLOCKS.values(), *(each.clock for each in TERRITORIES if each.clock)))
