@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -211,15 +211,25 @@ def end_waiting(
 
 
 def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
-    """An order that had ended needs a person after all, who resumes it at `step`. False where it did not end so."""
+    """An order that had ended so, or is on its way back, needs a person after all, who resumes it at `step`.
+
+    A step that is at it loses its lease: what it makes of an older answer is not written. False where the order does not stand so.
+    """
     statement = (
         update(Order)
-        .where(Order.id == order_id, Order.status == ended_as)
+        .where(
+            Order.id == order_id,
+            or_(Order.status == ended_as, and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))),
+        )
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
             reason=func.coalesce(Order.reason, _NEEDS_ATTENTION),  # why it turned back is still to be told
             next_step=step,
             last_error=error[:2000],
+            lease_token=None,
+            lease_until=None,
+            next_attempt_at=None,
+            wake_at=None,
             finished_at=None,
         )
         .returning(Order.id)

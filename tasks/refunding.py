@@ -6,7 +6,7 @@ index sees to it), so that nothing goes back twice. Two ask: the way back of an 
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -97,6 +97,28 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
     if state is RefundState.FAILED:
         progress.note(session, refund.order_id, "refund.failed", {"error": answer.failure_reason})
     return state
+
+
+def fell_through(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
+    """Write down that a refund of the charge failed in the end, its first answer recorded or not. False where that is known, or it is none of ours."""
+    accepted = and_(RefundAttempt.status == RefundState.SUCCEEDED, RefundAttempt.ref == refund.ref)
+    not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)
+    failed = (
+        update(RefundAttempt)
+        .where(
+            RefundAttempt.order_id == charge.order_id,
+            RefundAttempt.charge_attempt == charge.attempt,
+            or_(accepted, not_recorded),
+        )
+        .values(
+            status=RefundState.FAILED,
+            ref=refund.ref,
+            settled_at=func.coalesce(RefundAttempt.settled_at, func.clock_timestamp()),
+        )
+        .returning(RefundAttempt.key)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(failed) is not None
 
 
 def settle_outside(session: Session, refund: RefundAttempt) -> None:

@@ -231,19 +231,13 @@ def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any])
 def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
     """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look.
 
-    Not where the money was unexpected: that is given back again.
+    Whatever a step of the order is about to make of the older answer. Not where the money was unexpected: that is given back again.
     """
-    refs = [refund.ref for refund in refunds if refund.status is RefundStatus.FAILED]
-    failed = session.scalars(
-        update(RefundAttempt)
-        .where(RefundAttempt.ref.in_(refs), RefundAttempt.status == RefundState.SUCCEEDED)
-        .values(status=RefundState.FAILED)
-        .returning(RefundAttempt.ref)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for ref in failed:
-        error = f"refund {ref} failed after the provider had accepted it"
-        log.error("refund failed", order_id=str(order.id), refund=ref)
+    for refund in refunds:
+        if refund.status is not RefundStatus.FAILED or not refunding.fell_through(session, attempt, refund):
+            continue
+        error = f"refund {refund.ref} failed after the provider had accepted it"
+        log.error("refund failed", order_id=str(order.id), refund=refund.ref)
         progress.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
             progress.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)

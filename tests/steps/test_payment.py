@@ -11,7 +11,7 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, OrderStatus, Step
 from models.subscriptions import Subscription, Trial
-from tasks import sweep, webhooks
+from tasks import failure_points, operations, sweep, webhooks
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
@@ -306,6 +306,46 @@ def test_a_refund_that_fails_before_the_customer_is_told_is_not_told(world: Worl
     order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert world.mails(ada) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("refund_payment.called", []),
+        ("refund_payment.recorded", []),
+        ("send_refund_notice.claimed", []),
+        ("send_refund_notice.calling", ["refund_notice"]),
+        ("send_refund_notice.called", ["refund_notice"]),
+    ],
+)
+def test_a_refund_that_fails_while_its_order_is_about_to_end_calls_a_person(
+    world: World, place: str, told: list[str]
+) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    failure_points.arm(lambda here, _: refund_fails(world, order_id) if here == place else None)
+    order = world.run(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert (world.refunds(order_id), world.letters(order_id)) == ([("failed", 119_00)], told)
+    assert waiting_events(world) == {}
+
+
+def refund_fails(world: World, order_id: UUID) -> None:
+    failure_points.arm(None)
+    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+
+
+def test_a_person_who_resumes_a_refund_that_failed_meanwhile_finds_it_called_back(world: World) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.run(order_id, until=Step.SEND_REFUND_NOTICE)
+    world.park(order_id)
+    refund_fails(world, order_id)
+    with world.begin() as session:
+        operations.resume(session, order_id, first=Step.SEND_REFUND_NOTICE, by="ops")
+    order = world.run(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert world.letters(order_id) == []
 
 
 # Money that came after we had given it up
