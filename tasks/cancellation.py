@@ -7,6 +7,8 @@ from models.orders import Order
 from models.states import OrderStatus, Step
 
 REASON = "cancelled-by-customer"
+UNANSWERED = "customer-did-not-answer"
+"""nobody asked for it: the order waited too long"""
 
 
 def stop_if_cancelled(session: Session, order: Order, this: Step) -> bool:

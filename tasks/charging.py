@@ -36,6 +36,8 @@ class Move(Enum):
     CHARGE = auto()
     """create and confirm under its key; again under the same key is safe"""
     RETRIEVE = auto()
+    LAST_LOOK = auto()
+    """retrieve, and cancel where it still waits for the customer"""
     CANCEL = auto()
     FIND = auto()
     """its key may be forgotten by now: look it up by metadata before anything new is made"""
@@ -97,7 +99,7 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
     if order.cancel_requested_at is not None:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
-        return Plan(Move.RETRIEVE, attempt, request)
+        return Plan(Move.LAST_LOOK if _unanswered(attempt) else Move.RETRIEVE, attempt, request)
     if attempt.created_at < now() - policy().charge_key_lifetime:
         return Plan(Move.FIND, attempt, request)
     if attempt.asked_at != (at := now()):
@@ -222,7 +224,7 @@ def _await_authentication(
         this,
         OrderStatus.AWAITING_AUTHENTICATION,
         for_customer_only={"action_url": charge.action_url},
-        wake_in=min(max(POLL_AUTHENTICATION, waited / 4), POLL_AT_LEAST),
+        wake_in=min(max(POLL_AUTHENTICATION, waited / 4), POLL_AT_LEAST, max(_left(attempt), timedelta(0))),
     )
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
@@ -230,11 +232,24 @@ def _await_authentication(
     return Outcome.STOPPED
 
 
+def _unanswered(attempt: ChargeAttempt) -> bool:
+    """Whether the customer has not authenticated it, as far as we knew, and has no time left to."""
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _left(attempt) <= timedelta(0)
+
+
+def _left(attempt: ChargeAttempt) -> timedelta:
+    """How long the customer still has to authenticate it; negative where that is over."""
+    return attempt.created_at + policy().waiting_lifetime - now()
+
+
 def _not_taken(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
     if cancelled:
         progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.REASON)
+        return Outcome.STOPPED
+    if charge.status is ChargeStatus.CANCELED and _unanswered(attempt):
+        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)
         return Outcome.STOPPED
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:

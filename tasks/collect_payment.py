@@ -122,6 +122,8 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
     match planned.move:
         case Move.RETRIEVE if ref is not None:
             return payments().retrieve_charge(ref)
+        case Move.LAST_LOOK if ref is not None:
+            return _last_look(ref, key=f"{request.key}:cancel")
         case Move.CANCEL if ref is not None:
             return payments().cancel_charge(ref, key=f"{request.key}:cancel")
         case Move.FIND:
@@ -129,6 +131,12 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
         case Move.CHARGE:
             return _make(order, planned)
     raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
+
+
+def _last_look(ref: str, *, key: str) -> Charge:
+    """What came of it, or that nothing comes of it any more. Who pays in between the two has paid."""
+    charge = payments().retrieve_charge(ref)
+    return payments().cancel_charge(ref, key=key) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
 
 
 def _make(order: Order, planned: Plan) -> Charge:

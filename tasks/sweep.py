@@ -20,7 +20,7 @@ from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct
 from models.states import OrderStatus, Step, SubscriptionStatus
 from models.subscriptions import Subscription
-from tasks import charging, queue_heads, retry_policy
+from tasks import cancellation, queue_heads, retry_policy
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin, now, policy
@@ -96,7 +96,7 @@ def _look_after(session: Session, order: Order) -> bool:
                 order,
                 waiting_in=(order.status,),
                 status=OrderStatus.CANCELLED,
-                reason="customer-did-not-answer",
+                reason=cancellation.UNANSWERED,
             )
     _sleep(session, order.id, None)
     return False
@@ -128,12 +128,7 @@ def _lies_in_outbox(session: Session, order: Order) -> bool:
 
 
 def _ask_about_authentication(session: Session, order: Order) -> bool:
-    """No webhook came: let the payment step ask the provider; past its time the order is cancelled on the same way."""
-    attempt = charging.live_attempt(session, order.id)
-    waits_since = attempt.created_at if attempt is not None else order.created_at
-    if waits_since < now() - policy().waiting_lifetime and order.cancel_requested_at is None:
-        session.execute(update(Order).where(Order.id == order.id).values(cancel_requested_at=now()))
-        progress.note(session, order.id, "order.cancel_requested", {"by": "sweep"})
+    """No webhook came: let the payment step ask the provider; past its time it ends the order."""
     return progress.reopen(
         session,
         order.id,

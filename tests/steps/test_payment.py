@@ -122,7 +122,8 @@ def test_an_abandoned_authentication_is_asked_about_less_and_less_and_cancelled_
     world.time = order.created_at + timedelta(seconds=1)
     world.let_waits_run_out(order.id)
     sweep.sweep()
-    assert world.run(order.id).status is OrderStatus.CANCELLED
+    order = world.run(order.id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, "customer-did-not-answer")
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "canceled", 119_00)], [])
 
 

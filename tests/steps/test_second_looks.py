@@ -24,7 +24,6 @@ def test_an_authentication_has_its_whole_time_however_long_the_cards_before_it_t
     world.let_waits_run_out(order_id)
     sweep.sweep()
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
-    assert "order.cancel_requested" not in world.timeline(order_id)
 
 
 def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world: World) -> None:
