@@ -28,6 +28,8 @@ from tasks.wiring import now, policy
 POLL_AUTHENTICATION = timedelta(seconds=20)
 """how long the webhook has before the sweep asks the provider itself; each time it asks again a quarter later"""
 POLL_AT_LEAST = timedelta(hours=1)
+TOO_LATE = timedelta(days=1)
+"""how long after its time a payment that turns out to be authenticated is still taken: until then it is we who kept the order waiting"""
 
 
 class Move(Enum):
@@ -195,6 +197,8 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, this, cancellation.REASON)
+        case ChargeStatus.SUCCEEDED if _unanswered(attempt) and _left(attempt) < -TOO_LATE:
+            return turn_back(session, order, this, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED:
             return done(session, order, this, facts={"charged_minor": charge.amount_minor})
         case ChargeStatus.REQUIRES_ACTION:
@@ -238,8 +242,8 @@ def _unanswered(attempt: ChargeAttempt) -> bool:
 
 
 def _left(attempt: ChargeAttempt) -> timedelta:
-    """How long the customer still has to authenticate it; negative where that is over."""
-    return attempt.created_at + policy().waiting_lifetime - now()
+    """How long the customer still has to authenticate it; negative where that is over. Not for ever: the period that it pays for has begun."""
+    return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime - now()
 
 
 def _not_taken(

@@ -45,6 +45,8 @@ class Policy:
     vat_evidence_lifetime: timedelta = timedelta(days=1)
     """how long the registry's answer stands before it is asked again"""
     waiting_lifetime: timedelta = timedelta(days=7)
+    authentication_lifetime: timedelta = timedelta(hours=1)
+    """how long a payment may wait to be authenticated: it pays for the quote's period, which has begun"""
     max_restarts: int = 10
     lease: timedelta = timedelta(seconds=8)
     """how long after its worker fell silent another may take an order over; a working step renews it"""

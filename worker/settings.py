@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     vat_outage: VatOutage = VatOutage.PROVISIONAL
     waiting_days: int = Field(7, ge=1, le=365)
     """how long an order waits for its customer before it is cancelled"""
+    authentication_minutes: int = Field(60, ge=5, le=60 * 24)
+    """the same for a payment that is to be authenticated; the period that it pays for has begun"""
 
     api_rate_limit: str = "12000/minute"
     """requests of one API key, in the notation of `limits`: "200/second", "12000/minute" """
@@ -156,6 +158,7 @@ class Settings(BaseSettings):
             payment_terms=timedelta(days=self.payment_terms_days),
             vat_outage=self.vat_outage,
             waiting_lifetime=timedelta(days=self.waiting_days),
+            authentication_lifetime=timedelta(minutes=self.authentication_minutes),
             max_restarts=self.max_restarts,
         )
 
