@@ -1,12 +1,12 @@
 """Accounts: what may be changed about one, and what is shown."""
 
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr, Field, StrictBool, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, EmailStr, Field, StrictBool, StringConstraints, field_validator
 
 from api_stub.amounts import Money
-from api_stub.schemas.values import Instant, Name, Token, Wanted
+from api_stub.schemas.values import Instant, Name, Patch, Token, Wanted
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
 from models.rules.country import ISO_3166
@@ -23,7 +23,7 @@ VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_leng
 Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_+/-]+$")]
 
 
-class AccountPatch(Wanted):
+class AccountPatch(Patch):
     """Only what is there is changed. Currency and kind never change."""
 
     name: Name = Field(default="")
@@ -50,12 +50,6 @@ class AccountPatch(Wanted):
             raise ValueError("is no country of ISO 3166; give two letters such as DE")
         return code
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("has nothing to change")
-        return self
-
 
 class AccountView(BaseModel):
     id: UUID
@@ -78,15 +72,9 @@ class ContactWanted(Wanted):
     is_billing_contact: StrictBool = False
 
 
-class ContactPatch(Wanted):
+class ContactPatch(Patch):
     name: Name = Field(default="")
     is_billing_contact: StrictBool = False
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("has nothing to change")
-        return self
 
 
 class ContactView(BaseModel):

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 
 PRINTABLE = r"^[^\x00-\x1F\x7F]*$"
 READABLE = r"^[^\x00-\x1F\x7F]*\w[^\x00-\x1F\x7F]*$"
@@ -25,6 +25,26 @@ class Wanted(BaseModel):
     """A request body: unknown fields are refused, so that a misspelled one is noticed."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Patch(Wanted):
+    """A request body of which only what is there is changed.
+
+    Its schema shows no defaults: a client that fills them in would change what nobody meant to.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("has nothing to change")
+        return self
 
 
 class Period(BaseModel):

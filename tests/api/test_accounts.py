@@ -54,6 +54,14 @@ def test_what_cannot_be_changed_is_refused(api: Api, ada: Customer, patch: dict[
     assert api.get(own).json() == before
 
 
+def test_a_patchs_schema_has_no_defaults_for_a_client_to_fill_in(api: Api) -> None:
+    schemas = api.client.get("/openapi.json").json()["components"]["schemas"]
+    patches = [schema for name, schema in schemas.items() if name.endswith("Patch")]
+    fields = {name: field for patch in patches for name, field in patch["properties"].items()}
+    assert fields.keys() >= {"country", "is_billing_contact"}
+    assert [name for name, field in fields.items() if "default" in field] == []
+
+
 def test_a_contact_is_added_once_and_named_as_billing_contact(api: Api, ada: Customer) -> None:
     own = f"/v1/accounts/{ada.account_id}/contacts"
     added = api.post(own, {"name": "Bob", "email": "Bob@Customer.example"})
