@@ -23,6 +23,8 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
         return Problem(400, "malformed-request", "The body is not JSON.").response()
+    if isinstance(error.body, bytes):  # the framework reads only what is called JSON
+        return Problem(415, "not-json", "Send the body as application/json.").response()
     errors = [_field(each) for each in found[:MOST]]
     return Problem(
         422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors

@@ -51,6 +51,33 @@ def test_a_body_that_is_no_json_is_malformed(api: Api, ada: Customer) -> None:
         assert problem(answer) in ((400, "malformed-request"), (422, "invalid-request")), content[:10]
 
 
+@pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "text/plain", "text/json", "nonsense"])
+def test_json_that_is_called_something_else_is_told_so(api: Api, ada: Customer, media_type: str) -> None:
+    for method, path in (("POST", "/v1/quotes"), ("PATCH", f"/v1/accounts/{ada.account_id}")):
+        answer = api(method, path, content=b'{"language": "fr"}', headers={"Content-Type": media_type})
+        assert problem(answer) == (415, "not-json")
+        assert answer.json()["detail"] == "Send the body as application/json."
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/merge-patch+json", None])
+def test_json_is_read_by_its_own_names_and_without_one(api: Api, ada: Customer, media_type: str | None) -> None:
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"language": "fr"}', headers=headers)
+    assert (answer.status_code, answer.json()["language"]) == (200, "fr")
+
+
+def test_every_route_that_takes_json_documents_what_it_says_to_anything_else(api: Api) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    takes_json = {
+        path: route["responses"].keys()
+        for path, methods in paths.items()
+        for route in methods.values()
+        if "application/json" in route.get("requestBody", {}).get("content", {}) and "security" in route
+    }
+    assert "/v1/quotes" in takes_json
+    assert [path for path, statuses in takes_json.items() if "415" not in statuses] == []
+
+
 def test_an_unexpected_error_tells_nothing(api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("password=hunter2 of ada@customer.example")
