@@ -37,8 +37,19 @@ async def stripe(
         event_id = await in_thread(lambda: webhooks.receive(payload, signature))
     except Refused as refused:
         log.warning("webhook refused", code=refused.code)
-        raise Problem(
-            400, "webhook-refused", "The notification's signature does not hold, or is too old, or from the future."
-        ) from None
+        raise _malformed() if refused.code == "malformed" else _refused() from None
     log.info("webhook received", event_id=event_id)
     return Received()
+
+
+def _refused() -> Problem:
+    return Problem(
+        400, "webhook-refused", "The notification's signature does not hold, or is too old, or from the future."
+    )
+
+
+def _malformed() -> Problem:
+    """Said only to who holds the secret."""
+    return Problem(
+        400, "webhook-malformed", "The signature holds, but the body is no event: JSON with `id`, `type` and `data`."
+    )

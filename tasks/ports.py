@@ -136,7 +136,10 @@ class PaymentProvider(Protocol):
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
-        """Check the signature (with its time tolerance) and read the event. Raises Refused where it is forged, stale or malformed."""
+        """Check the signature (with its time tolerance) and read the event.
+
+        Raises Refused: code "signature" where it is forged or stale, whatever it says; "malformed" where it is signed and no event.
+        """
         ...
 
 

@@ -81,9 +81,15 @@ def test_an_event_about_nothing_we_know_is_believed(payments: StripePayments, su
     assert (event.id, event.charge_ref) == ("evt_1", None)
 
 
-def test_bytes_that_are_no_text_are_refused(payments: StripePayments) -> None:
-    with pytest.raises(Refused):
-        payments.read_webhook(payload=b"\xff\xfe", signature="t=1,v1=00")
+@pytest.mark.parametrize(
+    ("payload", "signature"),
+    [(b"\xff\xfe", "t=1,v1=00"), (b"no json", "t=1,v1=00"), (b"no json", "t=1,v1=\xe9"), (b"no json", "t=x,v1=00")],
+    ids=["no text", "no event", "a signature that is not ASCII", "no time"],
+)
+def test_what_is_not_signed_is_refused_for_that_alone(payments: StripePayments, payload: bytes, signature: str) -> None:
+    with pytest.raises(Refused) as refused:
+        payments.read_webhook(payload=payload, signature=signature)
+    assert refused.value.code == "signature"
 
 
 def test_a_payment_is_announced_with_a_signature_that_holds(inbox: Inbox, buyer: Buyer) -> None:

@@ -221,6 +221,15 @@ def test_a_signed_webhook_is_stored_once_and_a_forged_one_never(world: World, ap
     ]
 
 
+@pytest.mark.parametrize("body", ["no json", "[]", "{}", '{"id": "evt_1", "type": "ping"}', "[" * 50_000])
+def test_only_who_can_sign_learns_that_a_webhook_is_no_event(world: World, api: Api, body: str) -> None:
+    payload, signature = signed(body)
+    for header, code in ((signature, "webhook-malformed"), (signature.replace("v1=", "v1=0"), "webhook-refused")):
+        answer = api.client.post("/v1/webhooks/stripe", content=payload, headers={"Stripe-Signature": header})
+        assert problem(answer) == (400, code)
+    assert world.rows(WebhookReceived) == []
+
+
 def test_an_oversized_webhook_is_not_read(world: World, api: Api) -> None:
     payload, signature = signed(json.dumps({"id": "evt_2", "filler": "x" * 256 * 1024}))
     answer = api.client.post("/v1/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})

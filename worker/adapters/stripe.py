@@ -162,10 +162,8 @@ class StripePayments:
         return self._calls.ask(listed, refused=unexpected)
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
+        self._require_signature(payload, signature)
         try:
-            stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, self._webhook_tolerance)
-            if _signed_at(signature) > time.time() + self._webhook_tolerance:  # the library looks at the past alone
-                raise Refused("the webhook was signed in the future", code="signature")
             event = json.loads(payload)  # three fields of it are needed, the library's objects cost as much again
             told = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
             if event.get("object") == "v2.core.event":
@@ -173,10 +171,18 @@ class StripePayments:
             if not all(_is_name(text) for text in (told.id, told.type, told.charge_ref or "")):
                 raise ValueError("no id or type of an event looks like this")
             return told
-        except stripe.SignatureVerificationError:
-            raise Refused("the webhook's signature does not hold", code="signature") from None
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise Refused("the webhook is not an event", code="malformed") from None
+
+    def _require_signature(self, payload: bytes, signature: str) -> None:
+        """Whoever cannot sign learns nothing else, whatever is wrong with body or header."""
+        try:
+            stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, self._webhook_tolerance)
+            signed_at = _signed_at(signature)
+        except (stripe.SignatureVerificationError, ValueError, TypeError):  # also of what is no text, or not ASCII
+            raise Refused("the webhook's signature does not hold", code="signature") from None
+        if signed_at > time.time() + self._webhook_tolerance:  # the library looks at the past alone
+            raise Refused("the webhook was signed in the future", code="signature")
 
 
 def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
