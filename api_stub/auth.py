@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api_stub.problems import Problem
+from api_stub.query import require_known
 from api_stub.rate_limit import RateLimit
 from api_stub.threads import in_thread
 from tasks import api_keys
@@ -58,23 +59,26 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Knocks:
-    """Dependency: the key, not looked up yet; 401 where there is none."""
+    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has what the route does not know."""
 
     scope: Scope
 
     async def __call__(self, request: Request, credentials: _Credentials) -> Knock:
         request.state.knock = knock = _knock(request, credentials, self.scope)
+        require_known(request)
         return knock
 
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise."""
+    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise, and 422 as `Knocks`."""
 
     scope: Scope
 
     async def __call__(self, request: Request, credentials: _Credentials) -> Caller:
-        return await in_thread(_knock(request, credentials, self.scope).caller)
+        caller = await in_thread(_knock(request, credentials, self.scope).caller)
+        require_known(request)
+        return caller
 
 
 def _knock(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> Knock:

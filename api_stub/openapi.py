@@ -14,7 +14,8 @@ DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
 
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. Errors are problem details
-(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404.
+(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404. Fields and
+query parameters that are not described here are refused: a misspelled name is noticed.
 """
 
 

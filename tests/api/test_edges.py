@@ -45,6 +45,16 @@ def test_every_error_is_a_problem(api: Api, ada: Customer, method: str, path: st
     assert problem(api(method, path)) == expected
 
 
+def test_a_misspelled_query_parameter_is_named_with_those_there_are(api: Api, ada: Customer) -> None:
+    answer = api.get("/v1/orders", params={"acount_id": str(ada.account_id), "limit": 1, "Status": "open"})
+    assert problem(answer) == (422, "invalid-request")
+    detail = "is no parameter here; there are account_id, before, limit, status"
+    assert answer.json()["errors"] == [
+        {"parameter": "Status", "detail": detail},
+        {"parameter": "acount_id", "detail": detail},
+    ]
+
+
 def test_a_body_that_is_no_json_is_malformed(api: Api, ada: Customer) -> None:
     for content in (b"{", b"", b"\xff", b"[" * 50_000, b'{"a": 1e999999}', b"null"):
         answer = api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})

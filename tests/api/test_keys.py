@@ -113,6 +113,21 @@ def test_nothing_is_to_be_had_without_a_key(api: Api, names: dict[str, str]) -> 
         assert problem(answer) == (401, "unauthorized"), f"{method} {path}"
 
 
+def test_no_route_takes_a_query_parameter_it_does_not_know(api: Api, names: dict[str, str]) -> None:
+    for method, path, _ in ROUTES:
+        place, _, query = path.format_map(names).partition("?")
+        answer = api(method, f"{place}?{query}&by=eve", **body(method, path, names))
+        assert problem(answer) == (422, "invalid-request"), f"{method} {path}"
+        assert [error["parameter"] for error in answer.json()["errors"]] == ["by"]
+
+
+def test_what_a_route_knows_is_not_told_without_a_key(api: Api, names: dict[str, str]) -> None:
+    api.key = "prk_unknown"
+    for method, path, _ in ROUTES:
+        answer = api(method, path.format_map(names).partition("?")[0] + "?by=eve", **body(method, path, names))
+        assert problem(answer) == (401, "unauthorized"), f"{method} {path}"
+
+
 def test_nothing_is_to_be_had_without_its_scope(api: Api, ada: Customer, names: dict[str, str]) -> None:
     for method, path, scope in ROUTES:
         api.use(ada, scopes=[other for other in Scope if other != scope])
