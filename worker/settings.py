@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
-from worker import certificates
+from worker import certificates, server_urls
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith("postgresql+psycopg://"):
             raise ValueError("must start with postgresql+psycopg:// (PostgreSQL is the only database)")
+        server_urls.check_database(value.get_secret_value())
         return value
 
     @field_validator("broker_url")
@@ -123,6 +124,7 @@ class Settings(BaseSettings):
     def _is_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        server_urls.check_broker(value.get_secret_value())
         return SecretStr(certificates.checked(value.get_secret_value()))
 
     @field_validator("drill_folder")

@@ -89,6 +89,108 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -
     assert "secret" not in ended.err
 
 
+DATABASE, BROKER = "postgresql+psycopg://", "redis://"
+PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; in the password"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DATABASE}x:HUSH/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH#QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH?QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH[QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@1/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12#QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12?QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH\u2100QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@127.0.0.1:5x/prorata",
+        f"{BROKER}:HUSH/QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH#QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH@QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH;QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:12/QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH@127.0.0.1:99999/0",
+        "rediss://:HUSH/QUIET@127.0.0.1:6379/0?ssl_ca_certs=QUIET",
+    ],
+)
+def test_an_address_whose_password_cannot_be_read_is_refused_without_a_word_of_it(
+    prorata: Command, address: str
+) -> None:
+    name = "PRORATA_DATABASE_URL" if address.startswith(DATABASE) else "PRORATA_BROKER_URL"
+    ended = prorata("settings", **SETTINGS | {name: address})
+    assert ended.status == 2
+    assert f"  {name}: Value error, {PERCENT_ENCODE}" in ended.err
+    assert not any(part in ended.out + ended.err for part in ("HUSH", "QUIET", "12/", "Traceback"))
+
+
+HUSHED = SETTINGS | {
+    "PRORATA_DATABASE_URL": f"{DATABASE}x:HUSH/QUIET@127.0.0.1:5432/prorata",
+    "PRORATA_BROKER_URL": f"{BROKER}:HUSH/QUIET@127.0.0.1:6379/0",
+}
+
+
+@pytest.mark.parametrize("command", ["orders list", "db upgrade", "api", "beat", "worker"])
+def test_no_command_says_a_word_of_a_password(prorata: Command, command: str) -> None:
+    ended = prorata(*command.split(), **HUSHED)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
+
+
+def test_a_health_check_says_no_word_of_a_password() -> None:
+    ended = prorata_of_its_own("worker-health", **HUSHED)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "why"),
+    [
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata", "names no host"),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with the number of a database, /0"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_at_the_start(
+    prorata: Command, name: str, address: str, why: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {name: address})
+    assert (ended.status, "HUSH" in ended.err) == (2, False)
+    assert f"  {name}: Value error, {why}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DATABASE}user:password@host/prorata",
+        f"{DATABASE}user:p%2Fa%23s%40s%3A@host:5432/prorata?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+        f"{DATABASE}user:pass:word@[::1]:5432/prorata",
+        f"{DATABASE}user:password@/prorata?host=/run/postgresql",
+        f"{DATABASE}/prorata?host=/run/postgresql&port=5433",
+        f"{DATABASE}user@/prorata?host=one:5432&host=two:5432&target_session_attrs=read-write",
+        f"{DATABASE}/?service=prorata",
+        f"{BROKER}host",
+        f"{BROKER}host:6379/",
+        f"{BROKER}:se%40cret%2F@host:6379/7",
+        f"{BROKER}user:password@[::1]/0",
+        "rediss://:password@host:6379/0?ssl_cert_reqs=none",
+    ],
+)
+def test_an_address_that_everybody_reads_alike_is_taken(prorata: Command, address: str) -> None:
+    name = "PRORATA_DATABASE_URL" if address.startswith(DATABASE) else "PRORATA_BROKER_URL"
+    assert prorata("settings", **SETTINGS | {name: address}).status == 0
+
+
+def test_a_database_at_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
+    address = f"{DATABASE}nobody:secret@/nothing?host={tmp_path}"
+    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": address})
+    assert ended.err.startswith("The database at its socket:5432/nothing does not answer (PRORATA_DATABASE_URL): ")
+    assert "secret" not in ended.err
+
+
 def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command) -> None:
     ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": "US"})
     assert ended.status == 2

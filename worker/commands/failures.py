@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -11,7 +10,7 @@ from tasks.errors import Misconfigured, TemporarilyUnavailable, behind_a_lock
 from tasks.operations import NotPossible
 from tasks.order_story import UnknownAccount, UnknownOrder
 from tasks.placement import PlacementRefused
-from worker import certificates
+from worker import certificates, server_urls
 from worker.commands.place import PlaceRefused
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
@@ -66,9 +65,11 @@ def _say(message: str, status: int = FAILED) -> int:
 
 
 def _database() -> str:
-    """Host, port and name, without the credentials."""
-    url = urlsplit(settings().database_url.get_secret_value())
-    return f"{url.hostname}:{url.port or 5432}{url.path}"
+    """Which one, without the credentials."""
+    try:
+        return server_urls.name(settings().database_url.get_secret_value())
+    except SettingsError:
+        return "an address of its own"
 
 
 def _first_line(error: OperationalError | ProgrammingError) -> str:

@@ -1,0 +1,56 @@
+"""The addresses of PostgreSQL and Redis. A password is part of them: one that not everybody would read alike is refused before
+anybody tries to, and no part of it is said."""
+
+import re
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from psycopg.pq import Conninfo
+
+UNREADABLE = (
+    "cannot be read; percent-encode / ? # @ : ; in the password (/ is %2F, @ is %40), and let the port be a number"
+)
+_WITHOUT_HOST = frozenset({"host", "hostaddr", "service"})
+
+
+def check_database(url: str) -> None:
+    """Raises ValueError that says what is wrong. Without a host in it, the options must name one, or a socket's folder."""
+    parts = _parts(url)
+    options = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if not parts.hostname and not options & _WITHOUT_HOST:
+        raise ValueError("names no host")
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    if unknown := sorted(options - known):
+        raise ValueError(f"PostgreSQL's library has no option {', '.join(unknown)}")
+
+
+def check_broker(url: str) -> None:
+    """Raises ValueError that says what is wrong."""
+    parts = _parts(url)
+    if ";" in url:
+        raise ValueError(UNREADABLE)  # to Celery, a second address begins there
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ValueError("must end with the number of a database, /0")
+
+
+def name(url: str) -> str:
+    """Host, port and database, without the credentials; for messages."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname or 'its socket'}:{parts.port or 5432}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
+
+
+def _parts(url: str) -> SplitResult:
+    """SQLAlchemy, redis and Celery differ in where a password ends that has a / or an @ in it: nobody may guess."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - read only when asked for
+    except ValueError:
+        raise ValueError(UNREADABLE) from None
+    behind = f"{parts.path}{parts.query}"
+    if "#" in url or "@" in behind or "@" in (parts.password or ""):
+        raise ValueError(UNREADABLE)
+    return parts
