@@ -4,10 +4,15 @@
 `heartbeat`: sent to each queue by beat; the age of its row says that somebody takes from that queue.
 """
 
+import time
+from collections.abc import Callable
 from uuid import uuid4
 
 from celery import current_app, shared_task
 from celery.utils.nodenames import worker_direct
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -17,6 +22,8 @@ from tasks.wiring import begin
 
 HEARD_FOR = 60
 """seconds that a song stays in Redis"""
+LISTEN = 2.0
+"""seconds that Redis is asked to wait at a time: less than `socket_timeout`, after which its silence would count as an outage"""
 
 
 @shared_task(name="canary", ignore_result=True)
@@ -38,7 +45,19 @@ def sings(worker: str, *, within: float) -> bool:
     song = f"prorata:canary:{uuid4()}"
     canary.apply_async((song,), queue=worker_direct(worker), expires=within)
     with current_app.connection_for_read() as connection:
-        return connection.default_channel.client.brpop(song, timeout=within) is not None
+        return heard(connection.default_channel.client, song, within=within)
+
+
+def heard(client: "Redis", song: str, *, within: float, now: Callable[[], float] = time.monotonic) -> bool:
+    """Whether `song` is in Redis, or comes there in so many seconds. Raises kombu's OperationalError."""
+    until = now() + within
+    try:
+        while (left := until - now()) > 0:
+            if client.brpop(song, timeout=max(0.1, min(left, LISTEN))):  # 0 would be for ever
+                return True
+    except RedisError as error:
+        raise OperationalError(str(error)) from error
+    return False
 
 
 @shared_task(name="heartbeat", ignore_result=True, throws=NO_DATABASE)
