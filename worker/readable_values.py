@@ -13,6 +13,8 @@ from models.rules.currency import exponent
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_MINOR = 10**12
 """times a million seats, this still fits the database's eight bytes"""
+LONGEST_QUOTED = 60
+"""characters of a value that a message repeats: the file may be another than was meant, and hold what nobody should read"""
 _TAG = "tag:yaml.org,2002:"
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -21,7 +23,7 @@ Kind = TypeVar("Kind", bound=StrEnum)
 def text(node: Node, *, longest: int = 200) -> str:
     found = _scalar(node, "str")
     if found is None:
-        quoted = f": put it in quotes, '{node.value}'" if isinstance(node, ScalarNode) and node.value else ""
+        quoted = f": put it in quotes, '{cut(node.value)}'" if isinstance(node, ScalarNode) and node.value else ""
         raise ValueError(f"must be a text, is {described(node)}{quoted}")
     found = found.strip()
     if not found or "\x00" in found:
@@ -34,7 +36,7 @@ def text(node: Node, *, longest: int = 200) -> str:
 def code(node: Node) -> str:
     found = text(node)
     if not CODE.fullmatch(found) or len(found) > 60:
-        raise ValueError(f"{found!r} is no code: small letters, digits and single hyphens, 60 at most")
+        raise ValueError(f"{cut(found)!r} is no code: small letters, digits and single hyphens, 60 at most")
     return found
 
 
@@ -58,7 +60,7 @@ def flag(node: Node) -> bool:
 def member(node: Node, kind: type[Kind]) -> Kind:
     found = text(node)
     if found not in list(kind):
-        raise ValueError(f"{found!r} is none of {', '.join(kind)}")
+        raise ValueError(f"{cut(found)!r} is none of {', '.join(kind)}")
     return kind(found)
 
 
@@ -85,9 +87,9 @@ def minor(node: Node, *, currency: str) -> int:
     if found is None:
         raise ValueError(f"must be a decimal text in quotes such as '10.00', is {described(node)} without quotes")
     if re.fullmatch(r"-[0-9.]+", found):
-        raise ValueError(f"must not be negative, is {found}")
+        raise ValueError(f"must not be negative, is {cut(found)}")
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", found):
-        raise ValueError(f"must be digits with a point before the decimals such as '10.00', is {found!r}")
+        raise ValueError(f"must be digits with a point before the decimals such as '10.00', is {cut(found)!r}")
     decimals = exponent(currency)
     if len(found.partition(".")[2]) > decimals:
         raise ValueError(f"{found} has more decimals than {currency}, which has {decimals or 'none'}")
@@ -99,8 +101,12 @@ def minor(node: Node, *, currency: str) -> int:
 
 def described(node: Node) -> str:
     if isinstance(node, ScalarNode):
-        return str(node.value) if node.value else "empty"
+        return cut(node.value) if node.value else "empty"
     return "a mapping" if isinstance(node, MappingNode) else "a list"
+
+
+def cut(value: str) -> str:
+    return value if len(value) <= LONGEST_QUOTED else f"{value[:LONGEST_QUOTED]}..."
 
 
 def is_empty(node: Node) -> bool:

@@ -128,6 +128,21 @@ def test_what_is_no_catalogue_at_all_is_refused(write: Write, text: str, line: i
     assert (line, reason) in refusal(write(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("root:x:0:0::/root:/bin/sh\n" * 40, 1, "must be a mapping, is root:x:0:0::/root:/bin/sh root:x:0:0::/root:/bin/sh root:x:0..."),
+        (GOOD.replace("rank: 2", "rank: " + "x" * 700), 15, f"products.board.tiers.plus.rank: must be a whole number, is {'x' * 60}..."),
+        (GOOD.replace("name: Plus", "name: " + "1" * 700), 14, f"products.board.tiers.plus.name: must be a text, is {'1' * 60}...: put it in quotes, '{'1' * 60}...'"),
+        (GOOD.replace("10.00", "x" * 700), 11, f"{TEAM}.prices.month.EUR: must be digits with a point before the decimals such as '10.00', is '{'x' * 60}...'"),
+    ],
+)  # fmt: skip
+def test_a_long_value_is_not_repeated_as_the_file_may_be_another_than_was_meant(
+    write: Write, text: str, line: int, said: str
+) -> None:
+    assert refusal(write(text)) == [(line, said)]
+
+
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nowhere.yaml") == [(1, "cannot be read: No such file or directory")]
     (tmp_path / "latin1.yaml").write_bytes("name: Größe".encode("latin-1"))
