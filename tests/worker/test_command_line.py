@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli import main
+from worker.commands import process
 from worker.settings import FOR_OTHERS, ignored, settings
 
 SETTINGS = {
@@ -331,6 +332,10 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
     [
         (["worker", "coffee"], "coffee"),
         (["worker", "orders", "--concurrency", "0"], "concurrency"),
+        (["worker", "--queues", "nope"], "no queue 'nope'"),
+        (["worker", "--queues", "orders,,mail"], "no queue ''"),
+        (["beat", "--schedule", "/nope/x"], "/nope is no folder"),
+        (["beat", "--schedule", "/dev/null/x"], "/dev/null is no folder"),
         (["orders", "list", "--status", "lost"], "lost"),
         (["orders", "resume", "1001", "--from", "step_nine"], "step_nine"),
         (["orders", "refund", "1001"], "--why"),
@@ -350,6 +355,24 @@ def test_a_wrong_word_is_named(prorata: Command, words: list[str], said: str) ->
     assert ended.status == 2
     assert said in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["worker", "--queues", " orders, payments"], "--queues=orders,payments"),
+        (["worker", "mail"], "--queues=mail"),
+        (["beat", "--schedule", "times"], "--schedule=times"),
+    ],
+)
+def test_what_a_process_is_told_reaches_celery(
+    prorata: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], option: str
+) -> None:
+    became: list[str] = []
+    monkeypatch.setattr(process, "_become", became.extend)
+    monkeypatch.chdir(tmp_path)
+    assert prorata(*words, **SETTINGS).status == 0
+    assert option in became
 
 
 @pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])

@@ -35,6 +35,8 @@ WORKERS = {
 """Queues, pool and concurrency. One that takes all queues does an order's six steps without a message in between: one for each
 processor is the fastest. The other three keep waiting for a bank, or a mail server, away from everything else."""
 
+KNOWN_QUEUES = tuple(WORKERS[Worker.ALL][0].split(","))
+
 
 def worker_name(name: Worker, number: int | None) -> str:
     """What Celery knows it by on its host."""
@@ -90,16 +92,21 @@ def worker(
     queues: Annotated[str | None, typer.Option(help="other queues than its own, separated by commas")] = None,
 ) -> None:
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
+    if queues:
+        queues = ",".join(_known(queues))
     settings()
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
 
 def beat(
     schedule: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="file it keeps its times in; where it can write, unless told")
+        Path | None,
+        typer.Option(dir_okay=False, writable=True, help="file it keeps its times in; where it can write, unless told"),
     ] = None,
 ) -> None:
     """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough."""
+    if schedule and not (schedule.parent.is_dir() and os.access(schedule.parent, os.W_OK | os.X_OK)):
+        raise typer.BadParameter(f"--schedule: {schedule.parent} is no folder that can be written to")
     settings()
     _become(beat_command(schedule or _writable() / "celerybeat-schedule"))
 
@@ -134,6 +141,13 @@ PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 def _become(command: list[str]) -> None:
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - the very thing: signals and exit status become the worker's
+
+
+def _known(queues: str) -> list[str]:
+    chosen = [queue.strip() for queue in queues.split(",")]
+    if unknown := [queue for queue in chosen if queue not in KNOWN_QUEUES]:
+        raise typer.BadParameter(f"--queues: there is no queue {unknown[0]!r}; there are {', '.join(KNOWN_QUEUES)}")
+    return chosen
 
 
 def _writable() -> Path:
