@@ -127,6 +127,13 @@ class Settings(BaseSettings):
         server_urls.check_broker(value.get_secret_value())
         return SecretStr(certificates.checked(value.get_secret_value()))
 
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _is_a_secret_key(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("pk_"):
+            raise ValueError("must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable")
+        return value
+
     @field_validator("drill_folder")
     @classmethod
     def _not_in_production(cls, value: Path | None, given: ValidationInfo) -> Path | None:
@@ -137,7 +144,8 @@ class Settings(BaseSettings):
     @field_validator("api_rate_limit")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
-        parse(value)  # its ValueError says what is wrong
+        if parse(value).amount == 0:  # its ValueError says what is wrong
+            raise ValueError("must let a request through, or the API would answer nobody")
         return value
 
     def policy(self) -> Policy:

@@ -198,6 +198,33 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
     assert "PRORATA_SELLER_COUNTRY: Value error, must be a country whose VAT is known: AT, BE" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("PRORATA_API_RATE_LIMIT", "0/minute", "must let a request through, or the API would answer nobody"),
+        ("PRORATA_API_RATE_LIMIT", "many", "couldn't parse rate limit string 'many'"),
+        (
+            "PRORATA_STRIPE_API_KEY",
+            "pk_test_secret",
+            "must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable",
+        ),
+    ],
+)
+def test_what_would_let_nothing_through_is_refused_at_the_start(
+    prorata: Command, name: str, value: str, why: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {name: value})
+    assert (ended.status, value in ended.err.replace(why, "")) == (2, False)
+    assert f"  {name}: Value error, {why}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PRORATA_API_RATE_LIMIT", "1/minute"), ("PRORATA_STRIPE_API_KEY", "rk_live_secret")]
+)
+def test_the_least_that_lets_something_through_is_taken(prorata: Command, name: str, value: str) -> None:
+    assert prorata("settings", **SETTINGS | {name: value}).status == 0
+
+
 def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
     assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": ""}).status == 0
 
