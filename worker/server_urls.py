@@ -15,7 +15,7 @@ _WITHOUT_HOST = frozenset({"host", "hostaddr", "service"})
 def check_database(url: str) -> None:
     """Raises ValueError that says what is wrong. Without a host in it, the options must name one, or a socket's folder."""
     parts = _parts(url)
-    options = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    options = _options(parts)
     if not parts.hostname and not options & _WITHOUT_HOST:
         raise ValueError("names no host")
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
@@ -32,6 +32,9 @@ def check_broker(url: str) -> None:
         raise ValueError("names no host")
     if not re.fullmatch(r"/?[0-9]*", parts.path):
         raise ValueError("must end with the number of a database, /0")
+    if unknown := sorted(option for option in _options(parts) if not option.startswith("ssl_")):
+        # Celery and redis share no others
+        raise ValueError(f"takes options of TLS only, ssl_..., not {', '.join(unknown)}")
 
 
 def name(url: str) -> str:
@@ -54,3 +57,7 @@ def _parts(url: str) -> SplitResult:
     if "#" in url or "@" in behind or "@" in (parts.password or ""):
         raise ValueError(UNREADABLE)
     return parts
+
+
+def _options(parts: SplitResult) -> set[str]:
+    return {option for option, _ in parse_qsl(parts.query, keep_blank_values=True)}

@@ -153,6 +153,7 @@ def test_a_health_check_says_no_word_of_a_password() -> None:
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with the number of a database, /0"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", "takes options of TLS only, ssl_..., not foo"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused_at_the_start(
