@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from psycopg import Cursor
 from sqlalchemy import Engine, event
 
+from models.prepared import KEPT_CURSOR
 from tasks import attachments, posting, wiring
 from tasks.invoices.as_pdf import as_pdf
 from tasks.letters.compose import compose
@@ -100,12 +101,15 @@ def _statements(engine: Engine, happened: list[Transaction | Call]) -> Iterator[
                 say(query, each)
             super().executemany(query, params_seq, **options)
 
-    def taken(connection: Any, *_: Any) -> None:
+    def taken(connection: Any, entry: Any, _: Any) -> None:
         connection.cursor_factory = Overheard
+        entry.info.pop(KEPT_CURSOR, None)
 
-    def given_back(connection: Any, *_: Any) -> None:
+    def given_back(connection: Any, entry: Any) -> None:
+        entry.info.pop(KEPT_CURSOR, None)
         if connection is not None:
             connection.cursor_factory = Cursor
+        committed(connection)  # what was said outside a session's transaction has been one by itself
 
     def begun(_: Any) -> None:
         current.clear()

@@ -31,7 +31,8 @@ _NUMERIC: Final = 1700
 
 
 _ALONE: Final = "models.prepared.alone"
-_CURSOR: Final = "models.prepared.cursor"
+KEPT_CURSOR: Final = "models.prepared.cursor"
+"""what a connection keeps its cursor as, in its `info`"""
 
 
 def one_statement_only(session: Session) -> None:
@@ -68,9 +69,9 @@ def _sent(connection: Connection, sql: str, parameters: Mapping[str, Any], fetch
 def _cursor(connection: Connection) -> Any:
     """The connection's own, kept with it: whoever has the connection has read what was there."""
     pooled = connection.connection
-    kept = pooled.info.get(_CURSOR)
+    kept = pooled.info.get(KEPT_CURSOR)
     if kept is None:
-        kept = pooled.info[_CURSOR] = pooled.cursor()
+        kept = pooled.info[KEPT_CURSOR] = pooled.cursor()
     return kept
 
 

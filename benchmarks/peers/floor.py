@@ -45,6 +45,8 @@ def _recorded(jobs: redis.Redis) -> Recording:
     ids = _to_record(jobs)
     with record(process_engine()) as happened:
         _through(ids)
+    if {isinstance(each, Call) for each in happened} != {True, False}:
+        raise SystemExit("of the order that was recorded, statements or calls were not overheard")
     return Recording(ids, happened)
 
 
