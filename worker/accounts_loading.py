@@ -42,16 +42,12 @@ def load(listed: AccountsFile) -> Loaded:
     """Raises FileRefused; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
     loaded = Loaded()
     with begin() as session:
-        if session.scalar(select(CatalogueVersion.id).limit(1)) is None:
-            raise FileRefused(
-                listed.file,
-                [
-                    Problem(
-                        1,
-                        "nothing is sold yet, so nobody can have it: prorata catalogue load FILE first; no account was loaded",
-                    )
-                ],
+        first = next((bought for account in listed.accounts for bought in account.subscriptions), None)
+        if first is not None and session.scalar(select(CatalogueVersion.id).limit(1)) is None:
+            told = (
+                "nothing is sold yet, so nobody can have it: prorata catalogue load FILE first; no account was loaded"
             )
+            raise FileRefused(listed.file, [Problem(first.line, told)])
         problems = [problem for account in listed.accounts for problem in _load_account(session, account, loaded)]
         if problems:
             raise FileRefused(listed.file, problems)

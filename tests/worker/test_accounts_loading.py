@@ -86,3 +86,10 @@ def test_before_there_is_anything_to_have_nobody_is_loaded(world: World, tmp_pat
     with pytest.raises(FileRefused, match="prorata catalogue load FILE first; no account was loaded"):
         load(tmp_path)
     assert world.rows(Account, id=account_id("nordwind")) == []
+
+
+def test_who_has_nothing_yet_is_loaded_without_a_catalogue(world: World, tmp_path: Path) -> None:
+    with world.begin() as session:
+        session.execute(text("TRUNCATE catalogue_versions CASCADE"))
+    had = FILE[FILE.index("    subscriptions:") : FILE.index("  suedwind:")]
+    assert load(tmp_path, (had, "")).new == ["nordwind", "suedwind"]
