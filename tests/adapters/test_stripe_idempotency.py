@@ -77,12 +77,17 @@ def test_what_was_refused_before_it_began_leaves_the_key_free(
 
 
 def test_a_key_in_flight_is_409(stripe_server: StripeStandIn, buyer: Buyer) -> None:
-    stripe_server.fail("hang", times=1, seconds=2)
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: pay(stripe_server, buyer, "k" + buyer.ref), range(4)))
-    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
-    conflict = next(answer for answer in answers if answer.status_code == 409)
-    assert conflict.json()["error"]["code"] == "idempotency_key_in_use"
+    key = "k" + buyer.ref
+    hang = stripe_server.fail("hang", times=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(pay, stripe_server, buyer, key)
+        assert stripe_server.eventually(lambda: stripe_server.seen(hang) == 1)
+        conflicts = [pay(stripe_server, buyer, key) for _ in range(3)]
+        stripe_server.calm()
+        assert first.result().status_code == 200
+    assert [conflict.status_code for conflict in conflicts] == [409, 409, 409]
+    assert conflicts[0].json()["error"]["code"] == "idempotency_key_in_use"
+    assert len(stripe_server.books(buyer.ref)["charges"]) == 1
 
 
 def test_an_expired_key_makes_a_new_payment(stripe_server: StripeStandIn, buyer: Buyer) -> None:

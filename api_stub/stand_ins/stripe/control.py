@@ -48,9 +48,7 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.delete("/faults")
     async def clear_faults() -> dict[str, int]:
-        cleared = len(gate.faults.active)
-        gate.faults.active.clear()
-        return {"cleared": cleared}
+        return {"cleared": gate.faults.clear()}
 
     @routes.get("/books")
     async def books() -> JsonObject:

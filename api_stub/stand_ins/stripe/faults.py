@@ -5,12 +5,14 @@ unavailable                503 with `Stripe-Should-Retry: true`, before the idem
 connection_reset           the connection is reset before anything happened
 server_error               500, nothing happened, and this 500 is kept under the key
 server_error_after_effect  500 although it happened, and this 500 is kept under the key
-hang                       nothing for `seconds`, then it happens and is answered
+hang                       nothing for `seconds` or until the faults are cleared, then it happens and is answered
 answer_lost                it happens, then the connection is closed without an answer
 """
 
+import asyncio
 import random
 import uuid
+from contextlib import suppress
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -44,6 +46,7 @@ class Fault(BaseModel):
     seen: int = 0
 
     _random: random.Random = PrivateAttr(default_factory=random.Random)
+    _over: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
 
     def model_post_init(self, _: object) -> None:
         self._random.seed(self.seed)
@@ -58,6 +61,13 @@ class Fault(BaseModel):
         self.seen += 1
         return True
 
+    async def hang(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), self.seconds)
+
+    def end(self) -> None:
+        self._over.set()
+
 
 class Faults:
     def __init__(self) -> None:
@@ -66,3 +76,11 @@ class Faults:
     def take(self, operation: str, path: str) -> Fault | None:
         """The first fault that strikes this request."""
         return next((fault for fault in self.active if fault.strikes(operation, path)), None)
+
+    def clear(self) -> int:
+        """How many there were; requests that hang go on."""
+        cleared = len(self.active)
+        for fault in self.active:
+            fault.end()
+        self.active.clear()
+        return cleared

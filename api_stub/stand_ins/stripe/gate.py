@@ -51,12 +51,13 @@ class Gate:
                 404, "invalid_request_error", f"Unrecognized request URL ({request.method}: {request.url.path})."
             )
         operation, identifier = found
-        fault = self.faults.take(operation.name, request.url.path)
+        sent = await _sent(request)
+        fault = self.faults.take(operation.name, request.url.path)  # from here to the key in flight nothing waits
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
             await cut(request, reset=True)
             return None
         _refuse_early(fault)
-        params = operation.read(await _parameters(request))
+        params = operation.read(_parameters(sent))
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         base_url = self.public_url or str(request.base_url).rstrip("/")
         work = Work(operation, request.url.path, scope, key, params, identifier, base_url, request_id, fault)
@@ -92,7 +93,7 @@ class Gate:
 
     async def _wait(self, work: Work) -> None:
         if work.fault is not None and work.fault.kind is Kind.HANG:
-            await asyncio.sleep(work.fault.seconds)
+            await work.fault.hang()
         if self.latency and work.operation.name in SLOW:
             await asyncio.sleep(self.latency)
 
@@ -108,15 +109,20 @@ def _refuse_early(fault: Fault | None) -> None:
     raise ApiError(503, "api_error", "Stripe is temporarily unavailable.", executed=False, headers=headers)
 
 
-async def _parameters(request: Request) -> forms.Tree:
+async def _sent(request: Request) -> bytes:
+    """The parameters as they came: in the body of a POST, otherwise in the query."""
     if request.method != "POST":
-        return forms.parse(request.url.query)
+        return request.url.query.encode()
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > LONGEST_BODY:
             raise ApiError(413, "invalid_request_error", "Request body is too large.", executed=False)
+    return body
+
+
+def _parameters(sent: bytes) -> forms.Tree:
     try:
-        return forms.parse(body.decode())
+        return forms.parse(sent.decode())
     except UnicodeDecodeError:
         raise ApiError(400, "invalid_request_error", "Invalid UTF-8 in the request body.", executed=False) from None
