@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.accounts import Account
 from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
 from models.never_changed import append_only
+from models.orders import Order
 from models.prepared import Prepared
 
 
@@ -115,6 +116,22 @@ def post(
     session.add(movement)
     session.flush()
     return movement
+
+
+def post_for(
+    session: Session, order: Order, kind: MovementKind, amount_minor: int, *, cause: str, step: str
+) -> LedgerMovement | None:
+    """`post` in the order's currency. `cause` is that of the order's movements, e.g. `reserve:1`."""
+    return post(
+        session,
+        account_id=order.account_id,
+        currency=order.currency,
+        kind=kind,
+        amount_minor=amount_minor,
+        cause=f"order:{order.id}:{cause}",
+        order_id=order.id,
+        step=step,
+    )
 
 
 def movements(session: Session, account_id: UUID) -> Sequence[LedgerMovement]:

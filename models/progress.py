@@ -11,6 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from models import ledger, recording, step_ends
 from models.lease import GRACE, db_now
+from models.ledger import LedgerMovement, MovementKind
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.prepared import Prepared
@@ -31,8 +32,8 @@ _PAID = Prepared[()](
     .values(payment_kind=bindparam("kind"), payment_due_at=bindparam("due_at"))
 )
 _SET_ASIDE = Prepared[int](
-    select(ledger.LedgerMovement.amount_minor).where(
-        or_(ledger.LedgerMovement.cause == bindparam("reserve"), ledger.LedgerMovement.cause == bindparam("release"))
+    select(LedgerMovement.amount_minor).where(
+        or_(LedgerMovement.cause == bindparam("reserve"), LedgerMovement.cause == bindparam("release"))
     )
 )
 
@@ -290,14 +291,12 @@ def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] |
 def reserve_balance(session: Session, order: Order, step: Step) -> None:
     """Set the order's share of the balance aside, once per revision. Raises BalanceTooLow."""
     if order.balance_used_minor:
-        ledger.post(
+        ledger.post_for(
             session,
-            account_id=order.account_id,
-            currency=order.currency,
-            kind=ledger.MovementKind.RESERVED,
-            amount_minor=-order.balance_used_minor,
-            cause=f"order:{order.id}:reserve:{order.revision}",
-            order_id=order.id,
+            order,
+            MovementKind.RESERVED,
+            -order.balance_used_minor,
+            cause=f"reserve:{order.revision}",
             step=step,
         )
 
@@ -313,13 +312,6 @@ def reserved(session: Session, order: Order) -> int:
 def _give_balance_back(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
     """An order that ends otherwise than completed, or is quoted anew, lets go of the balance that it had set aside."""
     if status in _GIVES_BALANCE_BACK and (aside := reserved(session, order)):
-        ledger.post(
-            session,
-            account_id=order.account_id,
-            currency=order.currency,
-            kind=ledger.MovementKind.RELEASED,
-            amount_minor=aside,
-            cause=f"order:{order.id}:release:{order.revision}",
-            order_id=order.id,
-            step=step or "placement",
+        ledger.post_for(
+            session, order, MovementKind.RELEASED, aside, cause=f"release:{order.revision}", step=step or "placement"
         )

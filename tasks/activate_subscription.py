@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import in_hand, lease, ledger, progress
 from models.activation import CannotActivate, activate
+from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
 from tasks import cancellation, charging, invoicing, vat_follow_up
@@ -44,16 +45,7 @@ def _activate(session: Session, order: Order) -> Outcome:
         progress.note(session, order.id, "activation.failed", {"reason": error.code})
         return charging.turn_back(session, order, THIS, error.code)
     if order.to_balance_minor:
-        ledger.post(
-            session,
-            account_id=order.account_id,
-            currency=order.currency,
-            kind=ledger.MovementKind.CREDITED,
-            amount_minor=order.to_balance_minor,
-            cause=f"order:{order.id}:credit",
-            order_id=order.id,
-            step=THIS,
-        )
+        ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)
     invoicing.issue(session, order, lines)
     vat_follow_up.watch(session, order)
     return done(session, order, THIS)

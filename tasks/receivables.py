@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models import ledger, progress
 from models.accounts import Account
 from models.invoices import Invoice, Receivable, ReceivableStatus
+from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
 from tasks.wiring import now
@@ -62,16 +63,7 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
 def return_to_balance(session: Session, order: Order, step: Step) -> None:
     """What was paid by transfer on the order's invoices, once; in the transaction that takes them back."""
     if paid := paid_by_transfer(session, order.id):
-        ledger.post(
-            session,
-            account_id=order.account_id,
-            currency=order.currency,
-            kind=ledger.MovementKind.CREDITED,
-            amount_minor=paid,
-            cause=f"order:{order.id}:transfer-credit",
-            order_id=order.id,
-            step=step,
-        )
+        ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=step)
 
 
 def paid_by_transfer(session: Session, order_id: UUID) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import invoices, ledger
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.ledger import MovementKind
 from models.orders import Order
 from models.rules import pricing
 from models.rules.vat import Treatment, VatDecision
@@ -82,16 +83,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         return None
     for line in lines:
         _untax(periods.get(line.product_code), line.unused_tax_minor)
-    ledger.post(
-        session,
-        account_id=order.account_id,
-        currency=order.currency,
-        kind=ledger.MovementKind.CREDITED,
-        amount_minor=given,
-        cause=f"order:{order.id}:vat-credit",
-        order_id=order.id,
-        step="vat_follow_up",
-    )
+    ledger.post_for(session, order, MovementKind.CREDITED, given, cause="vat-credit", step="vat_follow_up")
     buyer = {**original.buyer, "vat_number": number}
     return invoicing.write(
         session,

@@ -1,0 +1,133 @@
+"""3-D Secure: the customer proves to the bank who they are, in time, too late, or never."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+
+from models.orders import Order, OrderEvent
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
+from tasks import sweep
+from tests.support.payment import (
+    ASKS_BANK,
+    CREATE,
+)
+from tests.support.world import World, purchase
+
+
+def test_an_authenticated_payment_goes_on_when_the_webhook_comes(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    assert order.status is OrderStatus.AWAITING_AUTHENTICATION
+    world.authenticate(order.id)
+    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_an_authenticated_payment_goes_on_without_any_webhook(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.authenticate(order.id)
+    world.let_waits_run_out(order.id)
+    sweep.sweep()
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_payment_that_fails_authentication_is_declined_and_another_card_pays(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.authenticate(order.id, "fail")
+    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref, "payment_intent.payment_failed")
+    assert world.run(order.id).status is OrderStatus.PAYMENT_DECLINED
+    world.give_card(ada)
+    world.pay_again(order.id)
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def sweep_finds(world: World, order_id: UUID) -> Order:
+    world.let_waits_run_out(order_id)
+    sweep.sweep()
+    return world.run(order_id)
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, 20), (40, 600), (56, 240)])
+def test_an_abandoned_authentication_is_asked_about_less_and_less_until_its_time_is_over(
+    world: World, minutes: int, seconds: int
+) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.pass_time(minutes=minutes)
+    assert sweep_finds(world, order.id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert seconds - 10 < world.wakes_in(order.id) <= seconds
+
+
+def test_an_authentication_has_an_hour_and_then_nobody_can_pay_for_what_has_passed(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    page = (order.reason_facts or {})["action_url"]
+    world.pass_time(minutes=59, seconds=59)
+    assert sweep_finds(world, order.id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.pass_time(seconds=1)
+    order = sweep_finds(world, order.id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, "customer-did-not-answer")
+    httpx.post(page, data={"outcome": "succeed"}, timeout=20)
+    assert (world.attempts(order.id), world.charged(ada)) == ([(1, "canceled", 119_00)], [])
+
+
+def test_who_authenticated_in_time_is_not_cancelled_because_nobody_told_us(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.authenticate(order.id)
+    world.pass_time(hours=3)
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [])
+
+
+def test_an_authentication_has_its_hour_however_late_we_could_ask_for_it(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    world.stripe.fail("unavailable", CREATE)
+    order_id = world.buy(ada, purchase()).id
+    world.stripe.calm()
+    world.pass_time(hours=3)
+    assert world.go_on(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert sweep_finds(world, order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.authenticate(order_id)
+    assert sweep_finds(world, order_id).status is OrderStatus.COMPLETED
+
+
+def test_a_card_that_fails_authentication_at_the_last_moment_can_be_replaced(world: World) -> None:
+    order_id = world.buy(world.customer(card=ASKS_BANK), purchase()).id
+    world.authenticate(order_id, "fail")
+    world.pass_time(hours=1)
+    assert sweep_finds(world, order_id).status is OrderStatus.PAYMENT_DECLINED
+
+
+@pytest.mark.parametrize(
+    ("late", "status"),
+    [(timedelta(days=1), OrderStatus.COMPLETED), (timedelta(days=1, seconds=1), OrderStatus.REFUNDED)],
+    ids=str,
+)
+def test_an_authentication_that_we_hear_of_days_later_does_not_pay_for_those_days(
+    world: World, late: timedelta, status: OrderStatus
+) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.time += timedelta(hours=1) + late
+    world.authenticate(order.id)
+    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    order = world.run(order.id)
+    assert (order.status, world.charged(ada)) == (status, [119_00])
+    told = ([119_00], "customer-did-not-answer", ["refund_notice"])
+    if status is OrderStatus.REFUNDED:
+        assert (world.given_back(ada), order.reason, world.letters(order.id)) == told
+
+
+def test_whoever_reads_the_timeline_cannot_authenticate_the_payment(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    facts = [row.facts for row in world.rows(OrderEvent, order_id=order.id)]
+    assert "action_url" in (order.reason_facts or {})
+    assert "authenticate" not in str(facts)

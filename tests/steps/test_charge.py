@@ -1,0 +1,111 @@
+"""One charge of the quoted amount, whatever the card, the bank or the line does."""
+
+import pytest
+
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
+from tests.support.payment import CREATE, DECLINES
+from tests.support.world import World, purchase
+
+
+def test_a_declined_card_leaves_the_order_waiting_with_the_banks_code(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order = world.buy(ada, purchase())
+    assert (order.status, order.reason) == (OrderStatus.PAYMENT_DECLINED, "payment-declined")
+    assert order.reason_facts == {"decline_code": "generic_decline", "attempt": 1}
+    assert (world.charged(ada), world.mails(ada)) == ([], [])
+
+
+def test_another_card_is_another_attempt_with_another_key(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "declined", 119_00), (2, "succeeded", 119_00)]
+    keys = {row.attempt: row.key for row in world.rows(ChargeAttempt, order_id=order_id)}
+    assert keys == {1: f"order:{order_id}:charge:1", 2: f"order:{order_id}:charge:2"}
+    assert world.charged(ada) == [119_00]
+
+
+def test_paying_again_without_another_card_asks_for_one(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    assert world.attempts(order_id) == [(1, "declined", 119_00)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits"),
+    [
+        ("rate_limit", {"times": 2}),
+        ("unavailable", {"times": 2}),
+        ("connection_reset", {"times": 2}),
+        ("answer_lost", {"times": 2}),
+        ("server_error", {"times": 1}),
+        ("server_error_after_effect", {"times": 1}),
+        ("rate_limit", {"times": 30}),
+        ("answer_lost", {"times": 30}),
+        ("connection_reset", {"times": 30}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value["times"]),
+)
+def test_whatever_the_line_does_the_quoted_amount_is_charged_once(
+    world: World, kind: str, limits: dict[str, int]
+) -> None:
+    ada = world.customer()
+    world.stripe.fail(kind, CREATE, **limits)
+    order_id = world.place(ada, purchase())
+    world.run(order_id)
+    world.stripe.calm()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_an_answer_lost_together_with_all_later_ones_is_found_under_its_key(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order = world.run(world.place(ada, purchase()))
+    assert (order.status, order.next_step, world.charged(ada)) == ("open", "collect_payment", [119_00])
+    world.stripe.calm()
+    assert world.go_on(order.id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("hang", CREATE, times=1, seconds=2.4)
+    order_id = world.place(ada, purchase())
+    world.run(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_500_kept_under_the_key_is_looked_up_and_another_attempt_made_only_where_nothing_was_charged(
+    world: World,
+) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error", CREATE, times=1)
+    order_id = world.place(ada, purchase())
+    world.run(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize(("taken", "attempts"), [(True, ["succeeded"]), (False, ["void", "succeeded"])])
+def test_a_charge_whose_key_has_expired_is_looked_up_before_another_is_made(
+    world: World, taken: bool, attempts: list[str]
+) -> None:
+    ada = world.customer()
+    world.stripe.fail("answer_lost" if taken else "connection_reset", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(ada, purchase())).id
+    world.stripe.calm()
+    world.stripe.expire_keys()
+    world.pass_time(hours=24)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert [status for _, status, _ in world.attempts(order_id)] == attempts
+    assert world.charged(ada) == [119_00]

@@ -1,0 +1,118 @@
+"""Money that comes after we had given the attempt up goes back, and the order stays as it is."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import AttemptStatus, OrderStatus, Step
+from tasks import webhooks
+from tasks.ledger_check.differences import Check
+from tasks.ledger_check.verify import verify
+from tests.support.payment import REFUND, spoil_activation, waiting_events
+from tests.support.world import World, purchase, trial
+
+
+def late_money(world: World, order_id: UUID) -> str:
+    """The first attempt of an order is given up here, while the provider takes the money all the same."""
+    with world.begin() as session:
+        attempt = session.get_one(ChargeAttempt, (order_id, 1))
+        attempt.status, ref = AttemptStatus.VOID, attempt.ref
+        attempt.ref = None
+    assert ref is not None
+    return ref
+
+
+def test_money_on_an_attempt_that_was_given_up_goes_back_and_the_order_stays_as_it_is(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00, 119_00]
+    for number in range(3):
+        world.notify(late, event_id=f"evt_{order_id}_{number // 2}")
+    assert world.given_back(ada) == [119_00]
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_unexpected_money_goes_back_although_the_first_answer_is_lost(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    world.stripe.fail("answer_lost", REFUND)
+    world.stripe.fail("unavailable", "refunds.list")
+    world.notify(late)
+    assert world.refunds(order_id) == [("pending", 119_00)]
+    world.stripe.calm()
+    world.pass_time(seconds=10)
+    webhooks.handle_webhooks()
+    assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
+
+
+def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    world.notify(late)
+    spoil_activation(world, ada, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.given_back(ada) == [119_00, 119_00]
+    assert world.refunds(order_id) == [("succeeded", 119_00), ("succeeded", 119_00)]
+
+
+def money_twice(world: World, card: str) -> tuple[UUID, str]:
+    """An order that is completed and paid by another card, and the charge of an attempt with `card` that had been given up."""
+    ada = world.customer(card=card)
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    return order_id, late
+
+
+def wrong_refunds(world: World) -> list[str]:
+    with world.begin() as session:
+        return [difference.found for difference in verify(session) if difference.check is Check.REFUND]
+
+
+def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_ever_more_slowly(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    world.notify(late)
+    for refunds in (1, 2):
+        assert world.stripe.eventually(lambda n=refunds: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
+        world.notify(late, "refund.failed")
+        world.notify(late, "charge.refund.updated")
+        assert world.refunds(order_id) == [("failed", 119_00)] * refunds
+        assert wrong_refunds(world) == ["0"]
+        assert len(waiting_events(world)) == 2
+        world.pass_time(seconds=3600)
+        webhooks.handle_webhooks()
+        assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * refunds + [("succeeded", 119_00)]
+        world.pass_time(seconds=1)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.timeline(order_id).count("charge.unexpected") == 1
+    assert world.timeline(order_id).count("refund.failed") == 2
+
+
+def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_visa")
+    client = world.stripe.client().v1
+    client.refunds.create({"payment_intent": late, "amount": 19_00})
+    world.notify(late)
+    assert (wrong_refunds(world), len(waiting_events(world))) == (["0"], 1)
+    client.refunds.create({"payment_intent": late, "amount": 100_00})
+    world.pass_time(seconds=10)
+    assert webhooks.handle_webhooks() == 1
+    assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == ([("succeeded", 119_00)], [], {})

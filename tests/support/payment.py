@@ -1,0 +1,44 @@
+"""Customers whose payments, refunds and events do not go straight."""
+
+from uuid import UUID
+
+from models.messages import WebhookReceived
+from models.payments import ChargeAttempt
+from models.states import Step
+from models.subscriptions import Trial
+from tests.support.world import Customer, World, purchase, trial
+
+CREATE, REFUND = "payment_intents.create", "refunds.create"
+DECLINES, ASKS_BANK = "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"
+
+
+def spoil_activation(world: World, customer: Customer, order_id: UUID) -> None:
+    """What was bought can no longer be given once it is charged."""
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    with world.begin() as session:
+        session.add(
+            Trial(account_id=customer.account_id, product_code="chat", order_id=order_id, started_at=world.time)
+        )
+
+
+def refundable(world: World, card: str = "pm_card_visa") -> tuple[Customer, UUID]:
+    """A charged order that cannot be activated."""
+    ada = world.customer(card=card)
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    spoil_activation(world, ada, order_id)
+    return ada, order_id
+
+
+def refund_by_hand(world: World, order_id: UUID, amount: int) -> None:
+    """In the provider's Dashboard."""
+    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": amount})
+
+
+def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
+    """Event -> failed tries, and seconds until the next, of those that are not handled."""
+    rows = world.rows(WebhookReceived, handled_at=None)
+    return {
+        row.id: (row.attempts, row.next_attempt_at and (row.next_attempt_at - world.time).total_seconds())
+        for row in rows
+    }
