@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -403,6 +404,11 @@ def test_what_a_process_is_told_reaches_celery(
     assert option in became
 
 
+def test_the_version_is_the_packages() -> None:
+    ended = prorata_of_its_own("--version")
+    assert (ended.status, ended.out, ended.err) == (0, f"{version('prorata')}\n", "")
+
+
 @pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])
 def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: str) -> None:
     ended = prorata_of_its_own("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
@@ -411,9 +417,11 @@ def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: 
     assert "Traceback" not in ended.err
 
 
-def test_an_unknown_account_has_no_empty_list_of_orders(fresh_database_url: str) -> None:
-    chosen = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
-    ended = prorata_of_its_own("orders", "list", "--account", "nobody", **chosen)
+@pytest.mark.parametrize(
+    "asked", ["orders list --account nobody", "ledger show nobody", "ledger verify --account nobody"]
+)
+def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(fresh_database_url: str, asked: str) -> None:
+    ended = prorata_of_its_own(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert (ended.status, ended.out, ended.err) == (1, "", "there is no account nobody\n")
 
 

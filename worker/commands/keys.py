@@ -14,7 +14,7 @@ from tasks import api_keys
 from tasks.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
-from worker.commands.screen import console
+from worker.commands.screen import console, moment
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
@@ -73,10 +73,10 @@ def revoke_key(
 def _table(rows: Sequence[IssuedKey]) -> Table:
     made = Table("name", "scopes", box=None, pad_edge=False)
     made.add_column("accounts", justify="right")
-    for name in ("created", "revoked"):
+    for name in ("created (UTC)", "revoked (UTC)"):
         made.add_column(name)
     for row in rows:
-        revoked = f"{row.revoked_at:%Y-%m-%d %H:%M:%S}" if row.revoked_at else ""
-        created = f"{row.created_at:%Y-%m-%d %H:%M:%S}"
+        revoked = moment(row.revoked_at) if row.revoked_at else ""
+        created = moment(row.created_at)
         made.add_row(row.name, " ".join(row.scopes), str(row.accounts), created, revoked)
     return made

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from models import ledger as movements
-from models.accounts import Account
 from models.ledger import LedgerMovement
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.wiring import begin
-from worker.accounts_file import account_called
 from worker.commands.order_views import major
+from worker.commands.screen import moment
+from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
 ledger = typer.Typer(help="See and check balances.", no_args_is_help=True)
@@ -32,9 +32,7 @@ def show(which: Which, as_json: AsJson = False) -> None:
     """The balance of an account, and every movement that made it."""
     plug_in_from_settings()
     with begin() as session:
-        account = session.get(Account, account_called(which))
-        if account is None:
-            raise typer.BadParameter(f"there is no account {which}")
+        account = account_named(session, which)
         rows = movements.movements(session, account.id)
     if as_json:
         typer.echo(json.dumps([_as_json(row) for row in rows], indent=2, default=str))
@@ -52,7 +50,7 @@ def check(
     """Work everything about money out again from what happened; each difference is named, and the exit status is 1 if there is one."""
     plug_in_from_settings()
     with begin() as session:
-        found = verify(of_one_moment(session), account_called(account) if account else None)
+        found = verify(of_one_moment(session), account_named(session, account).id if account else None)
     if as_json:
         typer.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
     else:
@@ -62,13 +60,13 @@ def check(
 
 
 def _table(rows: Sequence[LedgerMovement]) -> Table:
-    made = Table("at", "what", "cause", "step", box=None, pad_edge=False)
+    made = Table("at (UTC)", "what", "cause", "step", box=None, pad_edge=False)
     for name in ("amount", "balance"):
         made.add_column(name, justify="right")
     made.add_column("")
     for row in rows:
         amounts = (major(minor, row.currency) for minor in (row.amount_minor, row.balance_minor))
-        made.add_row(f"{row.created_at:%Y-%m-%d %H:%M:%S}", row.kind, row.cause, row.step, *amounts, row.currency)
+        made.add_row(moment(row.created_at), row.kind, row.cause, row.step, *amounts, row.currency)
     return made
 
 

@@ -8,6 +8,7 @@ import typer
 from models import migrations
 from tasks.wiring import begin, now
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
+from worker.commands.screen import moment
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
 
@@ -31,7 +32,7 @@ def load_catalogue(file: File) -> None:
     tiers = sum(len(product.tiers) for product in parsed.products)
     typer.echo(
         f"Loaded version {loaded.version}: {len(parsed.products)} products, {tiers} tiers, "
-        f"prices from {loaded.effective_from:%Y-%m-%d %H:%M:%S} UTC on."
+        f"prices from {moment(loaded.effective_from)} UTC on."
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,7 @@ from models.rules.currency import exponent
 from models.states import OrderStatus
 from tasks.at_provider import AtProvider
 from tasks.order_story import Story
+from worker.commands.screen import moment
 
 _COLORS = {
     OrderStatus.COMPLETED: "green",
@@ -46,8 +46,9 @@ def standing(order: Order) -> str:
 
 def table(rows: Sequence[tuple[Order, str]]) -> Table:
     made = Table("order", box=None, pad_edge=False)
-    for name in ("placed", "account", "what", "standing"):
-        made.add_column(name, no_wrap=name == "placed")
+    made.add_column("placed (UTC)", no_wrap=True)
+    for name in ("account", "what", "standing"):
+        made.add_column(name)
     for name in ("net", "tax", "due"):
         made.add_column(name, justify="right", no_wrap=True)
     made.add_column("")
@@ -57,7 +58,7 @@ def table(rows: Sequence[tuple[Order, str]]) -> Table:
         standing_now = f"[{color}]{standing(order)}[/]"
         made.add_row(
             str(order.number),
-            _when(order.created_at),
+            moment(order.created_at),
             escape(account),
             what(order.lines),
             standing_now,
@@ -71,7 +72,7 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     """at_provider: what the payment provider says now, or why it could not be asked."""
     order = told.order
     yield f"[bold]Order {order.number}[/]  {order.id}"
-    yield f"{escape(told.account.name)}, placed {_when(order.created_at)}, [bold]{standing(order)}[/]"
+    yield f"{escape(told.account.name)}, placed {moment(order.created_at)} UTC, [bold]{standing(order)}[/]"
     if order.last_error:
         yield f"last error: {escape(order.last_error)}"
     yield _titled("Lines", "what", "net", "tax", "total", rows=[_line(line, order.currency) for line in order.lines])
@@ -85,7 +86,9 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     yield _provider(at_provider)
     letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
     yield _titled("Letters", "letter", "status", "tries", "Message-ID", rows=letters)
-    yield _titled("Timeline", "at", "what", "", rows=[(_when(e.at), e.kind, _facts(e.facts)) for e in told.events])
+    yield _titled(
+        "Timeline", "at (UTC)", "what", "", rows=[(moment(e.at), e.kind, _facts(e.facts)) for e in told.events]
+    )
 
 
 def order_as_json(order: Order, account: str) -> dict[str, Any]:
@@ -151,7 +154,3 @@ def _facts(facts: Mapping[str, Any]) -> str:
 
 def _columns(row: Any) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from models.accounts import Account
 from models.states import OrderStatus, Step
 from tasks import at_provider, operations, order_story, placement
 from tasks.at_provider import AtProvider
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
-from worker.accounts_file import account_called
 from worker.commands import order_views, resuming
 from worker.commands.screen import console, tell_if_cut
+from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
 orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
@@ -39,9 +38,7 @@ def list_orders(
     """The newest orders and where they stand."""
     plug_in_from_settings()
     with begin() as session:
-        account_id = account_called(account) if account else None
-        if account_id is not None and session.get(Account, account_id) is None:
-            raise order_story.UnknownAccount(f"there is no account {account}")
+        account_id = account_named(session, account).id if account else None
         rows = order_story.listing(
             session, statuses=status or (), account_id=account_id, undeliverable=undeliverable, limit=limit
         )

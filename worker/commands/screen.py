@@ -1,5 +1,7 @@
 """Where tables are printed, and whether they are whole."""
 
+from datetime import UTC, datetime
+
 import typer
 from rich.console import Console
 
@@ -17,3 +19,8 @@ def tell_if_cut(shown: int, limit: int) -> None:
     """On standard error, where it is in no program's way."""
     if shown == limit:
         typer.echo(f"The first {limit}: there may be more, see --limit.", err=True)
+
+
+def moment(at: datetime) -> str:
+    """In UTC, as every table and its heading say."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

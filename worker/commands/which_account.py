@@ -1,0 +1,15 @@
+"""The account that a person names on the command line."""
+
+from sqlalchemy.orm import Session
+
+from models.accounts import Account
+from tasks.order_story import UnknownAccount
+from worker.accounts_file import account_called
+
+
+def account_named(session: Session, which: str) -> Account:
+    """By its code in the accounts file, or by its id. Raises UnknownAccount."""
+    account = session.get(Account, account_called(which))
+    if account is None:
+        raise UnknownAccount(f"there is no account {which}")
+    return account
