@@ -41,7 +41,7 @@ def test_a_key_is_listed_by_what_it_may_do_and_never_itself(world: World) -> Non
         {"name": "shop", "scopes": scopes, "accounts": 2, "created_at": created, "revoked_at": None},
     ]
     assert [line.split() for line in seen.splitlines()] == [
-        "name scopes accounts created (UTC) revoked (UTC)".split(),
+        ["name", "scopes", "accounts", "created", "(UTC)", "revoked", "(UTC)"],
         ["desk", *scopes, "1", "2026-11-01", "09:00:00", "2026-11-02", "10:30:00"],
         ["shop", *scopes, "2", "2026-11-01", "09:00:00"],
     ]
