@@ -168,6 +168,8 @@ class Order(Totals, Base):
     vat_check_id: Mapped[UUID | None] = mapped_column(ForeignKey("vat_checks.id"))
     vat_provisional: Mapped[bool] = mapped_column(default=False)
     cancel_requested_at: Mapped[datetime | None]
+    cancel_reason: Mapped[str | None] = mapped_column(String(40))
+    """the reason it is to end with, where its cancellation was asked for"""
 
     next_step: Mapped[Step | None] = mapped_column(text_enum(Step))
     lease_token: Mapped[UUID | None]

@@ -35,7 +35,7 @@ def _activate(session: Session, order: Order) -> Outcome:
     # A cancellation may have come since the step before; from here on it comes too late.
     lease.still_ours(session, order)
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, cancellation.REASON)
+        return charging.turn_back(session, order, THIS, cancellation.reason(session, order))
     lines = in_hand.lines(session, order)
     try:
         # A single line has written nothing yet where it cannot be activated.

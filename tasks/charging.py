@@ -196,7 +196,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     cancelled = order.cancel_requested_at is not None
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
-            return turn_back(session, order, this, cancellation.REASON)
+            return turn_back(session, order, this, cancellation.reason(session, order))
         case ChargeStatus.SUCCEEDED if _unanswered(attempt) and _left(attempt) < -TOO_LATE:
             return turn_back(session, order, this, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED:
@@ -250,7 +250,7 @@ def _not_taken(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
     if cancelled:
-        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.REASON)
+        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
         return Outcome.STOPPED
     if charge.status is ChargeStatus.CANCELED and _unanswered(attempt):
         progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)

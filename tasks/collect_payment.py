@@ -75,7 +75,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
     attempt = standing.attempt
     if attempt is None:
         if order.cancel_requested_at is not None:
-            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.REASON)
+            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
             return Outcome.STOPPED
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
@@ -112,7 +112,7 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, cancellation.REASON)
+        return charging.turn_back(session, order, THIS, cancellation.reason(session, order))
     return done(session, order, THIS, facts={"charged_minor": order.due_minor})
 
 

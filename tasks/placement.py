@@ -22,7 +22,7 @@ from models.rules.cart import CartLine
 from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
-from tasks.cancellation import REASON
+from tasks.cancellation import BY_CUSTOMER
 from tasks.policy import Policy
 from tasks.support_case import open_cases
 
@@ -153,11 +153,13 @@ def pay_again(session: Session, *, order_id: UUID) -> None:
         raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
 
 
-def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None) -> OrderStatus:
+def cancel(
+    session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
+) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status: cancelled, or open until its
     chain, at work or in a queue, has come to it.
 
-    by, why: who asked and what for, for the timeline. Raises PlacementRefused: too-late (it is active, or ended).
+    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. Raises PlacementRefused: too-late (it is active, or ended).
     """
     now = _business_time(now)
     order = _locked(session, order_id)
@@ -168,7 +170,7 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str
         if why:
             progress.note(session, order_id, "order.cancel_requested", asked)
         progress.end_waiting(
-            session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=REASON, by=by
+            session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
     if order.status in FINAL or order.next_step in AFTER_ACTIVATION:
@@ -178,7 +180,7 @@ def cancel(session: Session, *, order_id: UUID, by: str, now: datetime, why: str
             "too-late", "The order is being undone already, and our team is looking after its refund."
         )
     if order.cancel_requested_at is None and order.next_step not in BACK:
-        session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now))
+        session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now, cancel_reason=reason))
         progress.note(session, order_id, "order.cancel_requested", asked)
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
         step = order.next_step or Step.COLLECT_PAYMENT

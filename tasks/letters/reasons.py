@@ -7,6 +7,7 @@ from tasks.letters.wording import mark
 
 CANCELLED: Final[Mapping[str, str]] = {
     "cancelled-by-customer": mark("The order was cancelled at your request."),
+    "cancelled-by-us": mark("The order was cancelled by us."),
     "customer-did-not-answer": mark("The order was cancelled because it waited too long for an answer."),
 }
 

@@ -97,6 +97,29 @@ def test_who_cancelled_an_order_that_waits_and_why_is_kept(world: World) -> None
     assert [each["by"] for each in facts(world, order.id, "order.cancelled")] == ["ops"]
 
 
+@pytest.mark.parametrize(
+    ("options", "reason", "told"),
+    [
+        ((), "cancelled-by-us", "The order was cancelled by us."),
+        (("--customer-asked",), "cancelled-by-customer", "The order was cancelled at your request."),
+    ],
+)
+def test_the_customer_is_told_who_wanted_it_cancelled(
+    world: World, options: tuple[str, ...], reason: str, told: str
+) -> None:
+    ada, tom = world.customer(), world.customer(card="pm_card_chargeCustomerFail")
+    charged, declined = world.place(ada, purchase()), world.buy(tom, purchase()).id
+    world.run(charged, until=Step.ACTIVATE_SUBSCRIPTION)
+    for order_id in (charged, declined):
+        run("cancel", order_id, *options)
+    assert [(world.run(each).status, world.order(each).reason) for each in (charged, declined)] == [
+        (OrderStatus.REFUNDED, reason),
+        (OrderStatus.CANCELLED, reason),
+    ]
+    [notice] = world.mailbox.listed(f"to:{ada.email}")
+    assert told in " ".join(world.mailbox.read(notice["ID"])["Text"].split())
+
+
 def test_who_resumed_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)

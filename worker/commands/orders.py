@@ -10,6 +10,7 @@ import typer
 from models.states import OrderStatus, Step
 from tasks import at_provider, operations, order_story, placement
 from tasks.at_provider import AtProvider
+from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
@@ -108,12 +109,27 @@ def resume(
 
 
 @orders.command("cancel")
-def cancel(which: Which, by: By = None, why: Why = None) -> None:
+def cancel(
+    which: Which,
+    by: By = None,
+    why: Why = None,
+    customer_asked: Annotated[
+        bool,
+        typer.Option("--customer-asked", help="tell the customer that it was at their request, not that we did it"),
+    ] = False,
+) -> None:
     """Stop an order; what was charged for it goes back."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        status = placement.cancel(session, order_id=order_id, by=by or _operator(), why=why, now=now())
+        status = placement.cancel(
+            session,
+            order_id=order_id,
+            by=by or _operator(),
+            why=why,
+            now=now(),
+            reason=BY_CUSTOMER if customer_asked else BY_US,
+        )
     ended = status is OrderStatus.CANCELLED
     typer.echo("Cancelled." if ended else "It will be cancelled; what is charged, or being charged, goes back.")
 
