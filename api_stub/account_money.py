@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
+from api_stub import payment_methods
 from api_stub.access import account_of, require_account
 from api_stub.amounts import money
 from api_stub.auth import AccountsReader, AccountsWriter
@@ -39,8 +40,8 @@ def show_payment_method(account_id: UUID, caller: AccountsReader) -> PaymentMeth
 def attach_payment_method(account_id: UUID, wanted: TokenWanted, caller: AccountsWriter) -> PaymentMethodView:
     """It is charged from now on. An order that waits for payment details goes on only through its own `payment-method`."""
     with begin() as session:
-        require_account(session, caller, account_id)
-    method = payment_details.attach(account_id, wanted.token)
+        language = account_of(session, caller, account_id).language
+    method = payment_methods.attach(account_id, wanted.token, language)
     return PaymentMethodView.model_validate(method, from_attributes=True)
 
 

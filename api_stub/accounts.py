@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from api_stub import refusals
 from api_stub.access import account_of
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.problems import Problem, not_found
@@ -21,6 +22,7 @@ from api_stub.schemas.accounts import (
 from models.accounts import Account, Contact
 from models.base import uuid7
 from models.rules import vat
+from models.rules.refusals import Refusal, RefusalCode
 from tasks.wiring import begin, now, policy
 
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"])
@@ -40,7 +42,7 @@ def change_account(account_id: UUID, wanted: AccountPatch, caller: AccountsWrite
         for name in wanted.model_fields_set:
             setattr(account, name, getattr(wanted, name))
         if wanted.model_fields_set & {"vat_number", "country"}:
-            _require_plausible_vat_number(account)
+            _require_plausible_vat_number(session, account)
         session.flush()
         return AccountView.model_validate(account, from_attributes=True)
 
@@ -96,7 +98,7 @@ def _contact(session: Session, account_id: UUID, contact_id: UUID) -> Contact:
     return contact
 
 
-def _require_plausible_vat_number(account: Account) -> None:
+def _require_plausible_vat_number(session: Session, account: Account) -> None:
     """What format and check digits can say; the registry is asked when something is ordered."""
     decision = vat.decide(
         seller_country=policy().seller.country,
@@ -107,6 +109,5 @@ def _require_plausible_vat_number(account: Account) -> None:
         postcode=account.postcode,
     )
     if decision.treatment is vat.Treatment.INVALID_NUMBER:
-        detail = f"This is not a valid VAT number for {account.country}."
-        errors = [{"pointer": "/vat_number", "detail": detail}]
-        raise Problem(422, "vat-number-invalid", detail, errors=errors)
+        refusal = Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": account.country})
+        raise refusals.about_field(session, refusal, account.language, at="/vat_number")

@@ -5,13 +5,15 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api_stub.access import require_account
+from api_stub import refusals
+from api_stub.access import account_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriter
 from api_stub.schemas.lines import LineWanted
 from api_stub.schemas.values import Wanted
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from tasks import carts
+from tasks.carts import CartUnstorable
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/cart", tags=["cart"])
@@ -39,8 +41,11 @@ class CartView(BaseModel):
 def put_cart(account_id: UUID, wanted: CartWanted, caller: OrdersWriter) -> CartView:
     """Whether it may be ordered is for the quote to say."""
     with begin() as session:
-        require_account(session, caller, account_id)
-        carts.put(session, account_id=account_id, lines=[line.line() for line in wanted.lines])
+        account = account_of(session, caller, account_id)
+        try:
+            carts.put(session, account_id=account_id, lines=[line.line() for line in wanted.lines])
+        except CartUnstorable as unstorable:
+            raise refusals.about_field(session, unstorable.refusal, account.language) from None
         return _view(carts.get(session, account_id=account_id))
 
 

@@ -8,10 +8,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api_stub.problems import Problem, not_found, unavailable
-from api_stub.validation import pointer
 from models.facts import UnknownAccount
-from tasks.carts import CartUnstorable
-from tasks.errors import PaymentMethodRefused, TemporarilyUnavailable
+from tasks.errors import TemporarilyUnavailable
 from tasks.placement import PlacementRefused
 from tasks.seats import SeatsRefused
 
@@ -25,20 +23,13 @@ def answer_for(error: Exception) -> Problem:
         case PlacementRefused() | SeatsRefused():
             facts: dict[str, Any] = dict(error.facts)
             return Problem(404 if error.code in _ABSENT else 409, error.code, str(error), **facts)
-        case CartUnstorable():
-            errors = [{"pointer": pointer(("lines", *error.field)), "detail": str(error)}]
-            return Problem(422, error.code, str(error), errors=errors)
-        case PaymentMethodRefused():
-            detail = "The payment method was refused; please give another."
-            errors = [{"pointer": "/token", "detail": detail}]
-            return Problem(422, "payment-method-refused", detail, decline_code=error.code, errors=errors)
         case UnknownAccount():
             return not_found("account")
     return unavailable()
 
 
 _HANDLED = (
-    Problem, PlacementRefused, SeatsRefused, CartUnstorable, PaymentMethodRefused, UnknownAccount,
+    Problem, PlacementRefused, SeatsRefused, UnknownAccount,
     TemporarilyUnavailable, OperationalError, PoolTimeout,
 )  # fmt: skip
 

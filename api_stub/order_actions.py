@@ -4,31 +4,29 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from api_stub import order_view
+from api_stub import order_view, payment_methods
 from api_stub.access import order_of
 from api_stub.auth import OrdersWriter
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
-from models.states import OrderStatus
-from tasks import payment_details, placement
+from models.states import AWAITS_PAYMENT
+from tasks import placement
 from tasks.placement import PlacementRefused
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
-
-_TAKES_PAYMENT_DETAILS = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
 
 
 @router.post("/payment-method", summary="Give a payment method and try again")
 def give_payment_method(
     order_id: UUID, wanted: PaymentMethodWanted, caller: OrdersWriter, request: Request
 ) -> OrderView:
-    """The method becomes the account's, and the order that waits for it goes on with a new charge."""
+    """The method becomes the account's, and the order that waits for it goes on with a new charge. Whoever may order may do so."""
     with begin() as session:
         order = order_of(session, caller, order_id)
-    if order.status not in _TAKES_PAYMENT_DETAILS:
+    if order.status not in AWAITS_PAYMENT:
         raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
     if wanted.token is not None:
-        payment_details.attach(order.account_id, wanted.token)
+        payment_methods.attach(order.account_id, wanted.token, order.language)
     with begin() as session:
         placement.pay_again(session, order_id=order_id)
         answer = order_view.view(session, caller, order_id)

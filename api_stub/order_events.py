@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import BeforeValidator
 from sqlalchemy import func, select
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -27,7 +28,9 @@ COME_BACK = 1000
 """milliseconds a client is asked to wait before it comes back"""
 
 LastEventId = Annotated[
-    int, Header(alias="Last-Event-ID", ge=0, lt=2**63, description="the last event seen; the stream goes on after it")
+    int,
+    BeforeValidator(lambda seen: seen or 0),
+    Header(alias="Last-Event-ID", ge=0, lt=2**63, description="the last event seen; the stream goes on after it"),
 ]
 
 
@@ -62,7 +65,9 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
                 }
             },
         },
-        204: {"description": "The order is final and everything was seen: do not come back"},
+        204: {
+            "description": "The order's way is over and everything was seen. Only a later refund by support would add to it."
+        },
     },
 )
 async def follow_order(

@@ -27,7 +27,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[ -~]+$",
-        description="Made by the caller, one per order. The same key with the same body gives the same order, however often.",
+        description="Made by the caller, one per order. With the same API key, the same key with the same body gives the same order, however often; "
+        "with another API key, a quote that has its order already is refused with that order's id (`quote-used`).",
         examples=["7d8e1f6c-2b7a-4f39-9a53-0f6d2c1b8e11"],
     ),
 ]

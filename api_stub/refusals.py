@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api_stub.problems import BASE, Problem
+from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
 from models.subscriptions import SupportCase
 from tasks import known_as
@@ -39,6 +40,13 @@ def problem(session: Session, refused: CartRefused) -> Problem:
     reasons = [_reason(session, refused, refusal) for refusal in refused.refusals]
     first = refused.refusals[0]
     return Problem(422, first.code.value, str(reasons[0]["detail"]), refusals=reasons)
+
+
+def about_field(session: Session, refusal: Refusal, language: Language, *, at: str | None = None) -> Problem:
+    """The answer to what is refused before it is a cart's order, in the account's language. at: pointer to what was sent."""
+    names = known_as.named(session, [str(refusal.facts.get("product", ""))])
+    detail = refusal_text(refusal, language=language, seller=policy().seller, names=names)
+    return Problem(422, refusal.code.value, detail, errors=[{"pointer": at or pointer(refusal), "detail": detail}])
 
 
 def pointer(refusal: Refusal) -> str:

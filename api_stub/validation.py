@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from api_stub.problems import Problem
+from api_stub.schemas.values import IN_WORDS
 from api_stub.threads import in_thread
 
 MOST = 50
@@ -38,7 +39,7 @@ def pointer(location: Sequence[int | str]) -> str:
 
 def _field(error: dict[str, Any]) -> dict[str, str]:
     place, *rest = error["loc"] or ("body",)
-    detail = str(error["msg"]).removeprefix("Value error, ")
+    detail = IN_WORDS.get(error.get("ctx", {}).get("pattern", "")) or str(error["msg"]).removeprefix("Value error, ")
     match place:
         case "header":
             return {"header": str(rest[0]) if rest else "", "detail": detail}

@@ -12,7 +12,7 @@ from psycopg import Cursor
 from sqlalchemy import Engine, event
 
 from models.prepared import KEPT_CURSOR
-from tasks import attachments, posting, wiring
+from tasks import attachments, mailing, wiring
 from tasks.invoices.as_pdf import as_pdf
 from tasks.letters.compose import compose
 from tasks.ports import ChargeRequest, Letter
@@ -74,7 +74,7 @@ def _calls(happened: list[Transaction | Call]) -> Iterator[None]:
     wiring.plug_in(replace(plugged, **here))
     try:
         with (
-            patch.object(posting, "compose", overheard(compose)),
+            patch.object(mailing, "compose", overheard(compose)),
             patch.object(attachments, "as_pdf", overheard(as_pdf)),
         ):
             yield

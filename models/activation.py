@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models import in_hand
-from models.accounts import Account
+from models.account_lock import lock_account
 from models.base import uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
-from models.rules.cart import Action
-from models.states import SubscriptionStatus
+from models.rules.cart import RUNNING, Action, SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 from models.writing import write
 
@@ -28,24 +28,36 @@ class CannotActivate(Exception):
 
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
     """Give what the order's lines say, from its instant on, under a lock on the account. Raises CannotActivate: roll back."""
-    _LOCK.run(session, {"account": order.account_id})
+    lock_account(session, order.account_id)
     all_new = True
     for line in sorted(lines, key=lambda line: line.product_code):
         held = _locked(session, order.account_id, line.product_code)
         all_new &= held is None
         subscription_id = _activate_line(session, order, line, held)
         if subscription_id != line.subscription_id:
-            in_hand.activated(session, line, subscription_id)
+            _link(session, line, subscription_id)
     if all_new:
-        in_hand.just_subscribed(order)
+        in_hand.keep_nobody_assigned(order)
 
 
-# Two activations wait for each other; a row that refers to the account, as one who places an order writes it, does not.
-_LOCK = Prepared[()](select(Account.id).where(Account.id == bindparam("account")).with_for_update(key_share=True))
-_HELD_ONE = Prepared[UUID](
+RUNNING_ONE = Prepared[UUID](
     select(Subscription.id)
     .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))
     .with_for_update()
+)
+
+
+def _link(session: Session, line: OrderLine, subscription_id: UUID) -> None:
+    """The line's subscription is known from now on."""
+    parameters = {"order": line.order_id, "at": line.position, "subscription": subscription_id}
+    _LINK.run(session, parameters)
+    set_committed_value(line, "subscription_id", subscription_id)
+
+
+_LINK = Prepared[()](
+    update(OrderLine)
+    .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
+    .values(subscription_id=bindparam("subscription"))
 )
 
 
@@ -75,7 +87,7 @@ def _activate_line(session: Session, order: Order, line: OrderLine, subscription
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
-    held = _HELD_ONE.scalar(session, {"account": account_id, "product": product})
+    held = RUNNING_ONE.scalar(session, {"account": account_id, "product": product})
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
 
 
@@ -93,7 +105,7 @@ def _checked_change(
         raise CannotActivate("not-subscribed")
     if line.from_period_id is not None and running.id != line.from_period_id:
         raise CannotActivate("subscription-changed")
-    if subscription.status not in (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING):
+    if subscription.status not in RUNNING:
         raise CannotActivate("subscription-ended")
     if (line.interval is None) != (subscription.interval is None):
         raise CannotActivate("subscription-changed")
@@ -103,12 +115,9 @@ def _checked_change(
 def _check_new(subscription: Subscription | None, line: OrderLine, order: Order) -> None:
     if subscription is None or subscription.period_end <= order.as_of:
         return
-    taken = (SubscriptionStatus.ACTIVE,) if line.action is Action.PURCHASE else _HELD
+    taken = (SubscriptionStatus.ACTIVE,) if line.action is Action.PURCHASE else RUNNING
     if subscription.status in taken:
         raise CannotActivate("already-subscribed")
-
-
-_HELD = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
 
 def _take_trial(session: Session, order: Order, line: OrderLine) -> None:

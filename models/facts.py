@@ -14,10 +14,9 @@ from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
 from models.orders import Order
 from models.prepared import Prepared
-from models.rules.cart import Buyer, HeldSubscription, Offer
+from models.rules.cart import RUNNING, Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quote import RunningPeriod
-from models.states import SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 
@@ -74,13 +73,13 @@ def load(
         ),
         sold=catalogue,
         offers={code: offers[code] for code in codes if code in offers},
-        running={s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in _RUNS},
+        running={
+            s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in RUNNING
+        },
         subscriptions={s.product_code: s for s, _, _ in held},
         balance_minor=balance or 0,
     )
 
-
-_RUNS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
 
 # Asked for every quote and twice on every order's way, so built once.
 _ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, int | None, datetime | None](
@@ -149,7 +148,7 @@ def assigned_on(session: Session, order: Order) -> dict[UUID, list[str]]:
 
 def _held(subscription: Subscription, assigned: list[str], offer: Offer, as_of: datetime) -> HeldSubscription:
     return HeldSubscription(
-        status=subscription.status.value,
+        status=subscription.status,
         tier=subscription.tier_code,
         tier_rank=offer.tier_ranks[subscription.tier_code],
         seats=subscription.seats,

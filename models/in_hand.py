@@ -7,12 +7,10 @@ the order's way is long. What decides about money (how an account pays, a cancel
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
@@ -34,11 +32,6 @@ _CUSTOMER = Prepared[Account, Contact](
     .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id")),
     Account,
     Contact,
-)
-_ACTIVATED = Prepared[()](
-    update(OrderLine)
-    .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
-    .values(subscription_id=bindparam("subscription"))
 )
 
 
@@ -67,8 +60,8 @@ def keep_in(session: Session, order: Order, what: str, value: object) -> None:
     keep(order, what, (session, value))
 
 
-def met(order: Order, account: Account, contact: Contact) -> None:
-    """Whose order it is was read in passing."""
+def keep_customer(order: Order, account: Account, contact: Contact) -> None:
+    """Whose order it is, read in passing."""
     keep(order, _CUSTOMERS, (account, contact))
 
 
@@ -77,7 +70,7 @@ def lines(session: Session, order: Order) -> Sequence[OrderLine]:
     return once(order, LINES, lambda: [line for (line,) in _LINES.all(session, {"order_id": order.id})])
 
 
-def just_subscribed(order: Order) -> None:
+def keep_nobody_assigned(order: Order) -> None:
     """All that the order is for is new: nobody can have been assigned to it yet."""
     keep(order, ASSIGNED, {})
 
@@ -89,13 +82,6 @@ def account(session: Session, order: Order) -> Account:
 
 def contact(session: Session, order: Order) -> Contact:
     return _customer(session, order)[1]
-
-
-def activated(session: Session, line: OrderLine, subscription_id: UUID) -> None:
-    """The line's subscription is known from now on."""
-    asked = {"order": line.order_id, "at": line.position, "subscription": subscription_id}
-    _ACTIVATED.run(session, asked)
-    set_committed_value(line, "subscription_id", subscription_id)
 
 
 def _customer(session: Session, order: Order) -> tuple[Account, Contact]:

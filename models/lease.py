@@ -92,7 +92,7 @@ def locked(session: Session, order_id: UUID) -> None:
 
 
 def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None) -> Order | None:
-    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.standing`).
+    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.status_and_step`).
 
     held: the token of a lease of our own.
     """

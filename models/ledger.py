@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.accounts import Account
+from models.account_lock import lock_account
 from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
 from models.never_changed import append_only
 from models.orders import Order
@@ -91,10 +91,10 @@ def post(
 ) -> LedgerMovement | None:
     """Append a movement; a cause already posted is left alone and gives None.
 
-    Locks the account's row, so that movements of one account follow each other; who places an order need not wait.
+    Locks the account: its movements follow each other.
     Raises BalanceTooLow where the balance would fall below zero.
     """
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update(key_share=True))
+    lock_account(session, account_id)
     if session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None:
         return None
     last = _last(session, account_id, currency)

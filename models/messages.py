@@ -3,8 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, text_enum
 from models.states import LetterKind, LetterStatus, Step
@@ -62,3 +63,10 @@ class Heartbeat(Base):
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     at: Mapped[datetime]
+
+
+def record_heartbeat(session: Session, name: str) -> None:
+    """`name` has run just now, by PostgreSQL's clock."""
+    at = func.clock_timestamp()
+    row = upsert(Heartbeat).values(name=name, at=at)
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": at}))

@@ -15,7 +15,7 @@ from models.ledger import LedgerMovement, MovementKind
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.prepared import Prepared
-from models.states import BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
+from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
 
 _GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
 _NEEDS_ATTENTION: Final = "needs-attention"
@@ -244,7 +244,7 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
 
 def waited_for_customer(session: Session, order: Order) -> bool:
     """Whether a step of this revision stopped for payment details, or for another card."""
-    waiting = (OrderStatus.AWAITING_PAYMENT_DETAILS.value, OrderStatus.PAYMENT_DECLINED.value)
+    waiting = [status.value for status in AWAITS_PAYMENT]
     stopped = select(OrderStep.step).where(
         OrderStep.order_id == order.id, OrderStep.revision == order.revision, OrderStep.outcome.in_(waiting)
     )
@@ -276,7 +276,7 @@ def sell_to(session: Session, order: Order, sold_to: dict[str, Any], *, vat_numb
         set_committed_value(order, name, value)
 
 
-def standing(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:
+def status_and_step(session: Session, order_id: UUID) -> tuple[OrderStatus, Step | None] | None:
     """Status and next step now, None where there is no such order."""
     row = session.execute(select(Order.status, Order.next_step).where(Order.id == order_id)).one_or_none()
     return (row[0], row[1]) if row else None

@@ -1,11 +1,12 @@
 """The end of a step, written down in one statement: the order moves, the step is recorded, its timeline grows.
 
-Each of an order's six steps ends here, hence one round trip in place of three to five, and SQL that is built once
-(docs/performance.md has what that is worth). Nothing is written unless it is still the step's turn and our lease is on the order.
+One round trip in place of three to five, and SQL that is built once (docs/performance.md has what that is worth). Nothing is written
+unless it is still the step's turn and our lease is on the order. Ends within a transaction that goes on are `models.step_ends`'.
 
-The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should PostgreSQL crash in the next half second, the order
-stands where it stood before, and the step is done again, as every step may be. What must not be lost is committed the usual way,
-which takes along all that was committed before: an order placed, a charge's key, a letter's beginning and its end, a notification.
+The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should
+PostgreSQL crash in the next half second, the order stands where it stood before, and the step is done again, as every step may be.
+What must not be lost is committed the usual way, which takes along all that was committed before: an order placed, a charge's key, a
+letter's beginning and its end, a notification.
 """
 
 from collections.abc import Mapping

@@ -33,6 +33,10 @@ WAITING_FOR_CUSTOMER = frozenset(
 )
 
 
+AWAITS_PAYMENT = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
+"""until the customer gives another way to pay"""
+
+
 class Step(StrEnum):
     """The six steps forward, in their order, and the two that lead back after a charge that cannot stand."""
 
@@ -87,6 +91,7 @@ class AttemptStatus(StrEnum):
     """the provider swears it never charged under this key, and the key is spent"""
 
 
+ATTEMPT_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
 ATTEMPT_OVER = frozenset({AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID})
 """the attempt took no money, and takes none any more"""
 
@@ -95,13 +100,6 @@ class RefundState(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-
-
-class SubscriptionStatus(StrEnum):
-    TRIALING = "trialing"
-    TRIAL_ENDED = "trial_ended"
-    ACTIVE = "active"
-    ENDED = "ended"
 
 
 class LetterKind(StrEnum):

@@ -1,6 +1,6 @@
 """Ends of steps in one transaction (`tasks.carrying`), written down together: several in one statement, and that is often another's.
 
-`later` notes an end; the order in hand is then where that step leads. `MOVED` is the part of a statement that writes what was
+`later` notes an end; the order in hand is then where that step leads. `moved()` is the part of a statement that writes what was
 noted, `of` gives its parameters. Whoever needs the row as it will be, and whoever commits, calls `write` before.
 """
 

@@ -7,9 +7,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, CreatedAt, Currency, Key, Minor, Rate, text_enum
+from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
 from models.rules.vat import Treatment
-from models.states import SubscriptionStatus
 
 
 class Subscription(Base):

@@ -41,7 +41,7 @@ def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ..
     return tuple(_attached(*each) for each in in_hand.once(order, f"documents with {kind}", read))
 
 
-def issued(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
+def keep_document(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
     """The order's own document has just been written: its confirmation brings it."""
     in_hand.keep(order, f"documents with {LetterKind.CONFIRMATION}", [(document, lines)])
 

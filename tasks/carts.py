@@ -9,29 +9,28 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.carts import CartItem
 from models.rules.cart import MAX_LINES, MAX_SEATS, CartLine
+from models.rules.refusals import Refusal, RefusalCode
 
 
 class CartUnstorable(Exception):
-    """The cart cannot be kept; `code` is stable, `field` says what it is about, as a path: (), or a line's index and field."""
+    """The cart cannot be kept."""
 
-    def __init__(self, code: str, message: str, *field: int | str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code.value)
+        self.refusal = refusal
 
 
 def put(session: Session, *, account_id: UUID, lines: Sequence[CartLine]) -> None:
     """Replace the cart. Whether it may be ordered is for the quote to say. Raises CartUnstorable."""
     if len(lines) > MAX_LINES:
-        raise CartUnstorable("too-many-lines", f"A cart has at most {MAX_LINES} lines.")
+        raise CartUnstorable(Refusal(RefusalCode.TOO_MANY_LINES, facts={"most": MAX_LINES}))
     products = [line.product for line in lines]
     for index, line in enumerate(lines):
         if line.product in products[:index]:
-            detail = f"{line.product} is in the cart already; give it one line."
-            raise CartUnstorable("product-twice", detail, index, "product")
+            raise CartUnstorable(Refusal(RefusalCode.PRODUCT_TWICE, index, {"product": line.product}))
         if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
-            detail = f"Please give the number of seats, from 1 to {MAX_SEATS}."
-            raise CartUnstorable("seats-out-of-range", detail, index, "seats")
+            facts = {"seats": line.seats, "most": MAX_SEATS}
+            raise CartUnstorable(Refusal(RefusalCode.SEATS_OUT_OF_RANGE, index, facts))
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     clear(session, account_id=account_id)
     rows = [

@@ -18,16 +18,16 @@ from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
-from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, PaymentKind, Step
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.step import Outcome, done
 from tasks.wiring import now, policy
 
-POLL_AUTHENTICATION = timedelta(seconds=20)
+FIRST_LOOK = timedelta(seconds=20)
 """how long the webhook has before the sweep asks the provider itself; each time it asks again a quarter later"""
-POLL_AT_LEAST = timedelta(hours=1)
+LONGEST_WAIT = timedelta(hours=1)
 TOO_LATE = timedelta(days=1)
 """how long after its time a payment that turns out to be authenticated is still taken: until then it is we who kept the order waiting"""
 
@@ -205,7 +205,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             return _await_authentication(session, order, attempt, charge, this, cancelled=cancelled)
         case ChargeStatus.PROCESSING:
             progress.postpone(
-                session, order.id, this, order.lease_token, delay=POLL_AUTHENTICATION, error="processing", waits=True
+                session, order.id, this, order.lease_token, delay=FIRST_LOOK, error="processing", waits=True
             )
             return Outcome.POSTPONED
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
@@ -228,7 +228,7 @@ def _await_authentication(
         this,
         OrderStatus.AWAITING_AUTHENTICATION,
         for_customer_only={"action_url": charge.action_url},
-        wake_in=min(max(POLL_AUTHENTICATION, waited / 4), POLL_AT_LEAST, max(_left(attempt), timedelta(0))),
+        wake_in=min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_left(attempt), timedelta(0))),
     )
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
@@ -275,7 +275,6 @@ def _not_taken(
     return Outcome.STOPPED
 
 
-_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
 _SETTLE = Prepared[datetime | None](
     text("""
     WITH ours AS (
@@ -307,7 +306,7 @@ def _settle(
         "ref": (charge and charge.ref) or attempt.ref,
         "decline_code": charge.decline_code if charge else attempt.decline_code,
         "action_url": charge.action_url if charge else attempt.action_url,
-        "is_over": status not in _UNDER_WAY,
+        "is_over": status not in ATTEMPT_UNDER_WAY,
     }
     row = _SETTLE.one_or_none(session, asked)
     if row is None:

@@ -9,6 +9,7 @@ from models import in_hand, lease, progress
 from models.accounts import PaymentMethod
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, charging, known_as, vat_check
@@ -83,7 +84,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
         attempt = begun
     if attempt.status is AttemptStatus.SUCCEEDED:
         return _already_taken(session, order)
-    known_as.pays_with(order, standing.method)
+    known_as.keep_card(order, standing.method)
     return charging.plan(session, order, attempt, standing)
 
 
@@ -105,9 +106,19 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
         THIS,
         OrderStatus.AWAITING_PAYMENT_DETAILS,
         reason="payment-details-missing",
+        facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else None,
         wake_in=policy().waiting_lifetime,
     )
     return Outcome.STOPPED
+
+
+def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
+    """Whether a VAT number, of which the order has none, would do in place of a payment method."""
+    if not policy().invoice_on_vat or order.vat_number is not None or order.due_minor == 0:
+        return False
+    account = in_hand.account(session, order)
+    taxed = all(line.tax_treatment is not vat.Treatment.OUT_OF_SCOPE for line in in_hand.lines(session, order))
+    return taxed and account.buyer_type is vat.BuyerType.BUSINESS and vat.has_numbers(account.country)
 
 
 def _already_taken(session: Session, order: Order) -> Outcome:
@@ -145,7 +156,13 @@ def _make(order: Order, planned: Plan) -> Charge:
     try:
         return payments().charge(request)
     except PaymentMethodRefused as refused:
-        return Charge("", ChargeStatus.DECLINED, request.amount_minor, request.currency, refused.code)
+        return Charge(
+            ref="",
+            status=ChargeStatus.DECLINED,
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            decline_code=refused.code,
+        )
     except KeySpent:
         return _find(order, planned) or _never_made(order, planned)
     except OutcomeUnknown:

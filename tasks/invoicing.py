@@ -74,7 +74,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
     )
     draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, order, lines), settlement)
     document = write(session, draft)
-    attachments.issued(order, document, draft.lines)
+    attachments.keep_document(order, document, draft.lines)
     if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
         owe(session, document, order.due_minor)
     return document
@@ -82,7 +82,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
 
 def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = InvoiceReason.REFUND) -> Invoice | None:
     """Take back what stands of the order's documents; None where none was issued. Doing it again gives the same document."""
-    original = standing(session, order)
+    original = document_in_force(session, order)
     if original is None:
         return None
     _cancel_receivables(session, order)
@@ -97,7 +97,7 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
     )  # fmt: skip
 
 
-def standing(session: Session, order: Order) -> Invoice | None:
+def document_in_force(session: Session, order: Order) -> Invoice | None:
     """The document that says what the order costs now: its first, or the one that replaced it."""
     query = select(Invoice).where(
         Invoice.order_id == order.id,

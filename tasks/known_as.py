@@ -16,6 +16,8 @@ from models.prepared import Prepared
 from models.states import AttemptStatus
 from tasks.letters.names import ProductNames
 
+_NAMES, _CARD = "names", "card"
+
 
 def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
     """The products and tiers of these lines."""
@@ -40,25 +42,25 @@ _NAMED = Prepared[str, str, str | None, str](
 
 def names_on(session: Session, order: Order) -> ProductNames:
     """The products and tiers of an order's lines."""
-    return in_hand.once(order, "names", lambda: names(session, in_hand.lines(session, order)))
+    return in_hand.once(order, _NAMES, lambda: names(session, in_hand.lines(session, order)))
 
 
-def sold_as(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
+def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
     """The catalogue was read in passing."""
     codes = {line.product_code for line in lines}
     products = {code: name for code, name in sold.products.items() if code in codes}
     tiers = {tier: name for tier, name in sold.tiers.items() if tier[0] in codes}
-    in_hand.keep(order, "names", ProductNames(products, tiers))
+    in_hand.keep(order, _NAMES, ProductNames(products, tiers))
 
 
 def card(session: Session, order: Order) -> str | None:
     """The card that was charged, once it was, e.g. `Visa •••• 4242`."""
-    return in_hand.once(order, "card", lambda: _card(session, order.id)) if order.payment_kind else None
+    return in_hand.once(order, _CARD, lambda: _card(session, order.id)) if order.payment_kind else None
 
 
-def pays_with(order: Order, method: PaymentMethod | None) -> None:
+def keep_card(order: Order, method: PaymentMethod | None) -> None:
     """The card of the order's live attempt, read in passing; documents name it once the charge has succeeded, before there are none."""
-    in_hand.keep(order, "card", _shown(method.brand, method.last4) if method else None)
+    in_hand.keep(order, _CARD, _shown(method.brand, method.last4) if method else None)
 
 
 def _card(session: Session, order_id: UUID) -> str | None:

@@ -11,18 +11,8 @@ from models import progress
 from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.rules.cart import Action
-from models.states import (
-    AFTER_ACTIVATION,
-    ATTEMPT_OVER,
-    BACK,
-    FORWARD,
-    AttemptStatus,
-    OrderStatus,
-    Step,
-    SubscriptionStatus,
-    steps_from,
-)
+from models.rules.cart import Action, SubscriptionStatus
+from models.states import AFTER_ACTIVATION, ATTEMPT_OVER, BACK, FORWARD, AttemptStatus, OrderStatus, Step, steps_from
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
 from tasks import refunding
 from tasks.order_story import Story, UnknownOrder

@@ -19,10 +19,6 @@ class UnknownOrder(LookupError):
     """There is no such order."""
 
 
-class UnknownAccount(LookupError):
-    """There is no such account."""
-
-
 @dataclass(frozen=True, slots=True)
 class Story:
     order: Order

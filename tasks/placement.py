@@ -16,11 +16,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import lease, placing, progress
-from models.orders import Order, OrderLine, PricedLine, Quote
+from models.orders import Order, OrderLine, PricedLine, Quote, Totals
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from models.rules.timezone import utc
-from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, AWAITS_PAYMENT, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import quoting
 from tasks.cancellation import BY_CUSTOMER
 from tasks.policy import Policy
@@ -110,7 +110,8 @@ def place(
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
     """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
 
-    Raises PlacementRefused: not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another cart).
+    Raises PlacementRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
+    cart), quote-used.
     """
     now = _business_time(now)
     order = _locked(session, order_id)
@@ -127,13 +128,14 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
     if quoting.wishes(fresh.lines) != quoting.wishes(order.lines):
         raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
-    if session.scalar(select(Order.id).where(Order.quote_id == quote_id)) is not None:
-        raise PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
+    used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
+    if used is not None:
+        raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
     held = {line.position: line.subscription_id for line in order.lines}
     order.lines.clear()
     session.flush()
     order.lines.extend(OrderLine(**priced(line), subscription_id=held.get(line.position)) for line in fresh.lines)
-    for name in SETTLEMENT:
+    for name in Totals.__annotations__:
         setattr(order, name, getattr(fresh, name))
     order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
     order.vat_check_id, order.vat_provisional = None, False
@@ -148,8 +150,9 @@ def pay_again(session: Session, *, order_id: UUID) -> None:
 
     From the first step on: a VAT number changes the tax, and what was true may have changed while the order waited.
     """
-    waiting = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
-    if not progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="payment details given"):
+    if not progress.reopen(
+        session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why="payment details given"
+    ):
         raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
 
 
@@ -159,7 +162,7 @@ def cancel(
     """Stop the order; what was charged goes back. Returns its status: cancelled, or open until its
     chain, at work or in a queue, has come to it.
 
-    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. Raises PlacementRefused: too-late (it is active, or ended).
+    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. Raises PlacementRefused: unknown-order, too-late (it is active, or ended).
     """
     now = _business_time(now)
     order = _locked(session, order_id)
@@ -173,8 +176,10 @@ def cancel(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
-    if order.status in FINAL or order.next_step in AFTER_ACTIVATION:
+    if order.status in FINAL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+    if order.next_step in AFTER_ACTIVATION:
+        raise PlacementRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
     if order.next_step in BACK and order.status is OrderStatus.NEEDS_ATTENTION:
         raise PlacementRefused(
             "too-late", "The order is being undone already, and our team is looking after its refund."
@@ -186,12 +191,6 @@ def cancel(
         step = order.next_step or Step.COLLECT_PAYMENT
         progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")
     return OrderStatus.OPEN
-
-
-SETTLEMENT = (
-    "currency", "net_minor", "tax_minor", "total_minor", "balance_used_minor", "due_minor", "to_balance_minor",
-    "digest", "as_of", "vat_number", "vat_set_aside", "sold_to",
-)  # fmt: skip
 
 
 def priced(line: PricedLine) -> dict[str, object]:
@@ -219,6 +218,13 @@ def _same_request(before: Order, digest: str) -> PlacedOrder:
 
 
 def _why_not(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
+    placed = session.scalar(select(Order.id).where(Order.quote_id == quote_id, Order.account_id == account_id))
+    if placed is not None:
+        return PlacementRefused(
+            "quote-used",
+            "An order was placed on this quote already, with another Idempotency-Key or API key: it is `order_id`.",
+            order_id=str(placed),
+        )
     expires_at = session.scalar(select(Quote.expires_at).where(Quote.id == quote_id, Quote.account_id == account_id))
     if expires_at is None:
         return PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")

@@ -28,7 +28,7 @@ class Seller:
     public_url: str
     """no slash at its end"""
     corporate_portal_url: str
-    mail_domain: str = "prorata.example"
+    mail_domain: str
     """right of the @ in Message-IDs"""
     bank_account: str | None = None
     """where customers pay invoices to, as it is to be read: bank, IBAN, BIC"""

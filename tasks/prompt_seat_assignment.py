@@ -8,7 +8,7 @@ from uuid import UUID
 from models import facts, in_hand, progress
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
-from tasks import posting
+from tasks import mailing
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin_alone, carry
@@ -27,7 +27,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
     if any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines):
-        posting.deliver(order, [LetterKind.SEAT_PROMPT])
+        mailing.deliver(order, [LetterKind.SEAT_PROMPT])
     reach("prompt_seat_assignment.called")
     with begin_alone() as session:
         progress.stop(session, order, THIS, OrderStatus.COMPLETED)

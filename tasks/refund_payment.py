@@ -9,6 +9,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import RefundState, Step
 from tasks import invoicing, receivables, refunding
+from tasks.errors import Misconfigured
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import begin, outside
@@ -28,13 +29,13 @@ def refund_payment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("refund_payment.claimed")
-    if charge is None or charge.ref is None:
+    if charge is None:
         with begin() as session:
             _take_back(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
     with outside():
         reach("refund_payment.calling")
-        answer = refunding.ask(refund, charge_ref=charge.ref)
+        answer = refunding.ask(refund, charge_ref=_ref(charge))
     reach("refund_payment.called")
     with begin() as session:
         lease.still_ours(session, order)
@@ -44,6 +45,12 @@ def refund_payment(order_id: UUID) -> Outcome:
             return Outcome.STOPPED
         _take_back(session, order)
         return done(session, order, THIS, facts={"refunded_minor": refund.amount_minor})
+
+
+def _ref(charge: ChargeAttempt) -> str:
+    if charge.ref is None:
+        raise Misconfigured(f"charge {charge.key} succeeded, but nobody wrote down what the provider calls it")
+    return charge.ref
 
 
 def _take_back(session: Session, order: Order) -> None:

@@ -68,22 +68,15 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
         return found
     try:
         return payments().refund(_request(refund, charge_ref))
-    except Refused as refused:
-        found = _find(refund, charge_ref)
-        if found is None:
-            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
-        return found
-    except KeySpent as spent:
-        found = _find(refund, charge_ref)
-        if found is None:
+    except (Refused, KeySpent, OutcomeUnknown) as error:
+        if (found := _find(refund, charge_ref)) is not None:
+            return found
+        if isinstance(error, Refused):
+            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {error}") from error
+        if isinstance(error, KeySpent):
             _give_up(refund)
-            raise TemporarilyUnavailable("the refund's key is spent; beginning another") from spent
-        return found
-    except OutcomeUnknown:
-        found = _find(refund, charge_ref)
-        if found is None:
-            raise
-        return found
+            raise TemporarilyUnavailable("the refund's key is spent; beginning another") from error
+        raise
 
 
 def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundState:

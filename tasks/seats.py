@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models.base import uuid7
 from models.orders import Order, OrderedProduct, OrderLine
-from models.states import SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription
 
 MAX_CHANGES = 20_000

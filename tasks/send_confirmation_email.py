@@ -5,7 +5,7 @@ from uuid import UUID
 from models import in_hand
 from models.rules.cart import Action
 from models.states import LetterKind, Step
-from tasks import posting
+from tasks import mailing
 from tasks.failure_points import reach
 from tasks.step import Outcome, done, step, take, why_not
 from tasks.wiring import carry
@@ -22,7 +22,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("send_confirmation_email.claimed")
-    posting.deliver(order, letters_for(actions))
+    mailing.deliver(order, letters_for(actions))
     reach("send_confirmation_email.called")
     with carry() as session:
         return done(session, order, THIS)

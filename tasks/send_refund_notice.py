@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from models import progress
 from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
-from tasks import posting, refunding
+from tasks import mailing, refunding
 from tasks.failure_points import reach
 from tasks.step import Outcome, step, take, why_not
 from tasks.wiring import begin
@@ -31,7 +31,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
     if order is None or ending is None:
         return why_not(order_id, THIS)
     reach("send_refund_notice.claimed")
-    posting.deliver(order, [LetterKind.REFUND_NOTICE])
+    mailing.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")
     with begin() as session:
         progress.stop(session, order, THIS, ending, reason=order.reason)

@@ -111,7 +111,7 @@ def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any]
 def why_not(order_id: UUID, this: Step) -> Outcome:
     """Why a step could not take the order."""
     with begin() as session:
-        standing = progress.standing(session, order_id)
+        standing = progress.status_and_step(session, order_id)
     if standing is None or standing[0] is not OrderStatus.OPEN:
         return Outcome.NOT_OPEN
     went_on = standing[1] in steps_from(this)[1:] or (this in FORWARD and standing[1] in BACK)

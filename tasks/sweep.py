@@ -10,15 +10,15 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import lease, progress
 from models.lease import GRACE
-from models.messages import Heartbeat, OutboxMessage
+from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order, OrderedProduct
-from models.states import OrderStatus, Step, SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
+from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks import cancellation, queue_heads, retry_policy
 from tasks.errors import NO_DATABASE, behind_a_lock
@@ -163,7 +163,5 @@ def _end_trials() -> None:
 
 
 def _beat(name: str) -> None:
-    at = func.clock_timestamp()
-    beat = upsert(Heartbeat).values(name=name, at=at)
     with begin() as session:
-        session.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"at": at}))
+        record_heartbeat(session, name)

@@ -49,6 +49,6 @@ def _validate(session: Session, order: Order) -> Outcome:
         return Outcome.STOPPED
     in_hand.keep_in(session, order, quoting.FOUND, found)
     if found.contact is not None:
-        in_hand.met(order, found.account, found.contact)
-    known_as.sold_as(order, lines, found.sold)
+        in_hand.keep_customer(order, found.account, found.contact)
+    known_as.keep_names(order, lines, found.sold)
     return done(session, order, THIS)

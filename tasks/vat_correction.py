@@ -11,6 +11,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from models import invoices, ledger
+from models.account_lock import lock_account
+from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.ledger import MovementKind
 from models.orders import Order
@@ -33,10 +35,11 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
 
     None where nothing changes: nothing was invoiced, or the VAT comes to nothing. The order's row is locked by the caller.
     """
-    original = invoicing.standing(session, order)
+    original = invoicing.document_in_force(session, order)
     if original is None:
         return None
-    account = order_periods.lock_account(session, order.account_id)
+    lock_account(session, order.account_id)
+    account = session.get_one(Account, order.account_id, populate_existing=True)
     without_number = sold_to(order, account).vat(
         seller_country=policy().seller.country, at=order.as_of, with_number=False
     )
@@ -69,10 +72,10 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
 
 def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
     """The number is valid: a credit note for the VAT that is still charged, and the VAT to the balance. None where there is none."""
-    original = invoicing.standing(session, order)
+    original = invoicing.document_in_force(session, order)
     if original is None:
         return None
-    order_periods.lock_account(session, order.account_id)
+    lock_account(session, order.account_id)
     periods = order_periods.of(session, order)
     lines = [
         _vat_only(line, periods.get(line.product_code), position)

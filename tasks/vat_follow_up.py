@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models import in_hand, progress
+from models.account_lock import lock_account
 from models.accounts import Account
 from models.messages import SentLetter
 from models.orders import Order, OrderedProduct
 from models.sold_to import sold_to
 from models.states import LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
-from tasks import order_periods, posting, vat_check, vat_correction
+from tasks import mailing, vat_check, vat_correction
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import VatAnswer, VatStatus
@@ -100,7 +101,7 @@ def _settle(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     if row is None:
         return
     check = vat_check.keep(session, order, answer)
-    order_periods.lock_account(session, order.account_id)
+    lock_account(session, order.account_id)
     if order.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED, OrderStatus.CANCELLED, OrderStatus.REJECTED):
         return
     if answer.status is VatStatus.UNAVAILABLE or not _hold_products(session, order):
@@ -157,7 +158,7 @@ def _tell(order_id: UUID) -> None:
     if not row.letter_owed:
         return
     try:
-        posting.deliver(order, [LetterKind.VAT_CORRECTION])
+        mailing.deliver(order, [LetterKind.VAT_CORRECTION])
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
         return

@@ -15,7 +15,7 @@ from models.messages import WebhookReceived
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.prepared import Prepared
-from models.states import AttemptStatus, OrderStatus, RefundState, Step
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
@@ -146,14 +146,10 @@ def _handle(kind: str, charge_ref: str) -> str:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
         _note_what_others_did(session, order, attempt, kind, refunds)
-        if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in _OVER:
+        if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in ATTEMPT_OVER:
             return _go_on(session, order, attempt, charge)
         _note_unexpected(session, order, attempt, charge)
     return _give_back(order, attempt, charge)
-
-
-_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
-_OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
@@ -164,7 +160,7 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
     if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook"):
         return "reopened"
-    if order.status is OrderStatus.OPEN and attempt.status in _UNDER_WAY:
+    if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
     return "nothing to do"
 

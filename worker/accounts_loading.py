@@ -4,9 +4,10 @@ What somebody has already is ordered as any customer would order it, with effect
 and confirmed by the same steps. Loading a file again changes what it says differently and repeats nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import select
@@ -38,8 +39,18 @@ class Loaded:
     """placed now, one per listed subscription, by account; workers carry them on"""
 
 
+class LoadedInPart(FileRefused):
+    """What stands in the way was found when some of the file was loaded."""
+
+    def __init__(self, file: Path, problems: Collection[Problem], loaded: str) -> None:
+        super().__init__(file, problems)
+        self.args = (
+            f"{self}\nLoaded all the same: {loaded}. Mend the file and load it again; what is there is not loaded twice.",
+        )
+
+
 def load(listed: AccountsFile) -> Loaded:
-    """Raises FileRefused; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
+    """Raises FileRefused, LoadedInPart; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
     loaded = Loaded()
     with begin() as session:
         first = next((bought for account in listed.accounts for bought in account.subscriptions), None)
@@ -52,11 +63,11 @@ def load(listed: AccountsFile) -> Loaded:
         if problems:
             raise FileRefused(listed.file, problems)
     if problems := [problem for account in listed.accounts for problem in _attach(account)]:
-        raise FileRefused(listed.file, problems)
+        raise LoadedInPart(listed.file, problems, "the accounts, their contacts and balances")
     with begin() as session:
         problems = [problem for account in listed.accounts for problem in _order(session, account, loaded)]
         if problems:
-            raise FileRefused(listed.file, problems)
+            raise LoadedInPart(listed.file, problems, "the accounts, their contacts, balances and payment methods")
     return loaded
 
 
@@ -153,7 +164,9 @@ def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[
         try:
             order = _place(session, listed, subscription, contact_id(listed.code, buyer.email), key)
         except (CartRefused, placement.PlacementRefused) as refused:
-            yield Problem(subscription.line, f"{where}: cannot be had: {refused}")
+            yield Problem(
+                subscription.line, f"{where}: cannot be had on {now() - subscription.age:%Y-%m-%d}: {refused}"
+            )
         else:
             loaded.orders.setdefault(listed.code, []).append(order)
 

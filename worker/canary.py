@@ -13,10 +13,8 @@ from celery.utils.nodenames import worker_direct
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert as upsert
 
-from models.messages import Heartbeat
+from models.messages import record_heartbeat
 from tasks.errors import NO_DATABASE
 from tasks.wiring import begin
 
@@ -62,7 +60,5 @@ def heard(client: "Redis", song: str, *, within: float, now: Callable[[], float]
 
 @shared_task(name="heartbeat", ignore_result=True, throws=NO_DATABASE)
 def heartbeat(queue: str) -> None:
-    at = func.clock_timestamp()
     with begin() as session:
-        row = upsert(Heartbeat).values(name=f"queue {queue}", at=at)
-        session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": at}))
+        record_heartbeat(session, f"queue {queue}")

@@ -3,20 +3,27 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr, Field, StrictBool, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
 
 from api_stub.amounts import Money
-from api_stub.schemas.values import Instant, Name, Patch, Token, Wanted
+from api_stub.schemas.values import Email, Instant, Name, Patch, Token, Wanted
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
 from models.rules.country import ISO_3166
 from models.rules.errors import RuleError
 from models.rules.timezone import zone
 from models.rules.vat import BuyerType
+from models.rules.vat_number import is_blank
 
 _TEXT = r"^[^\x00-\x09\x0B-\x1F\x7F]*$"
 
-Address = Annotated[str, StringConstraints(strict=True, max_length=500, pattern=_TEXT)]
+
+def _lines(value: object) -> object:
+    """As a browser's form sends them, and as they are kept."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+Address = Annotated[str, BeforeValidator(_lines), StringConstraints(strict=True, max_length=500, pattern=_TEXT)]
 """several lines are fine"""
 Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=r"^[A-Za-z0-9 -]+$")]
 VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=30, pattern=r"^[A-Za-z0-9 .+*/-]+$")]
@@ -33,6 +40,11 @@ class AccountPatch(Patch):
     postcode: Postcode | None = None
     address: Address = ""
     vat_number: VatNumber | None = Field(default=None, description="null removes it", examples=["DE136695976"])
+
+    @field_validator("vat_number")
+    @classmethod
+    def _blank_is_none(cls, number: str | None) -> str | None:
+        return None if is_blank(number) else number
 
     @field_validator("timezone")
     @classmethod
@@ -68,7 +80,7 @@ class AccountView(BaseModel):
 
 class ContactWanted(Wanted):
     name: Name
-    email: EmailStr = Field(max_length=320)
+    email: Email
     is_billing_contact: StrictBool = False
 
 

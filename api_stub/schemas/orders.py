@@ -104,7 +104,9 @@ class PaymentView(BaseModel):
 class VatView(BaseModel):
     number: str | None
     provisional: bool = Field(description="the registry could not be asked yet; it will be")
-    set_aside: bool = Field(description="VAT is charged although a number was given")
+    set_aside: bool = Field(
+        description="VAT is charged although a number was given, because the registry could not be asked"
+    )
 
 
 class EventView(BaseModel):
@@ -124,7 +126,9 @@ class OrderView(BaseModel):
     contact_id: UUID
     quote_id: UUID
     status: OrderStatus
-    final: bool = Field(description="nothing will change any more")
+    final: bool = Field(
+        description="its way is over; of what is completed, support may still refund the purchase, which ends as refunded"
+    )
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None
     next: NextStep | None

@@ -50,7 +50,11 @@ class TotalsView(BaseModel):
 
 
 class QuoteView(BaseModel):
-    """A binding offer until `expires_at`: what is charged equals it to the cent."""
+    """A binding offer until `expires_at`: what is charged equals it to the cent.
+
+    Where that cannot be, because a price, a tax rate or the account has changed, nothing is charged: the order asks for a fresh quote to be
+    confirmed, or is rejected where what it is for is not sold any more.
+    """
 
     id: UUID
     account_id: UUID
@@ -59,7 +63,9 @@ class QuoteView(BaseModel):
     lines: list[LineView]
     totals: TotalsView
     vat_number: str | None = Field(description="the VAT number that the tax rests on")
-    needs_payment_details: bool = Field(description="a payment method (or VAT number to invoice on) will be needed")
+    needs_payment_details: bool = Field(
+        description="a payment method will be needed, or, where the merchant invoices businesses on them, a VAT number"
+    )
     as_of: Instant = Field(description="when the order takes effect")
     expires_at: Instant
 

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr, Field
+from pydantic import BaseModel, Field
 
-from api_stub.schemas.values import Instant, Period, Wanted
+from api_stub.schemas.values import Email, Instant, Period, Wanted
+from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
-from models.states import SubscriptionStatus
 from tasks.seats import SeatAction, SeatResult
 
 
@@ -45,7 +45,7 @@ class SeatsView(BaseModel):
 
 
 class SeatWanted(Wanted):
-    email: EmailStr = Field(max_length=320)
+    email: Email
 
 
 class SeatChanged(BaseModel):

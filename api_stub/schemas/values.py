@@ -4,18 +4,44 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 PRINTABLE = r"^[^\x00-\x1F\x7F]*$"
 READABLE = r"^[^\x00-\x1F\x7F]*\w[^\x00-\x1F\x7F]*$"
 """printable, and not blank: it will stand on invoices"""
 
+PRINTED = r"^[!-~]+$"
+IN_WORDS = {
+    PRINTABLE: "Must be text in one line, without control characters.",
+    READABLE: "Must be text in one line with a letter or a digit in it.",
+    PRINTED: "Must be printable ASCII characters without blanks.",
+}
+"""what a pattern asks for"""
+
+
+def _address_alone(value: object) -> object:
+    if isinstance(value, str) and "<" in value:
+        raise ValueError("give the address alone, such as ada@example.com, without a name")
+    return value
+
+
+Email = Annotated[EmailStr, BeforeValidator(_address_alone), Field(max_length=254)]
 Instant = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """RFC 3339, UTC"""
 Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=PRINTABLE)]
 """of a product or tier, as the catalogue has it"""
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE)]
-Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[!-~]+$")]
+Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]
 """of the payment provider"""
 Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]
 """any that fits; how many may be had is a rule's to say, with a better answer"""

@@ -23,6 +23,17 @@ class Action(StrEnum):
     CHANGE = "change"
 
 
+class SubscriptionStatus(StrEnum):
+    TRIALING = "trialing"
+    TRIAL_ENDED = "trial_ended"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+RUNNING = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE)
+"""the customer can use it"""
+
+
 @dataclass(frozen=True, slots=True)
 class CartLine:
     """What the customer wants. In a change, None means: as it is now. A trial has no interval."""
@@ -38,8 +49,7 @@ class CartLine:
 class HeldSubscription:
     """What the account has of a product today."""
 
-    status: str
-    """trialing, trial_ended, active or ended"""
+    status: SubscriptionStatus
     tier: str
     tier_rank: int
     seats: int
@@ -121,7 +131,7 @@ def _against(line: CartLine, buyer: Buyer, offers: Mapping[str, Offer]) -> list[
 
 
 def _against_purchase(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
-    if held is not None and held.status == "active" and not held.period_over:
+    if held is not None and held.status is SubscriptionStatus.ACTIVE and not held.period_over:
         return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
     if line.tier is None:
         return [_unknown_tier(None, offer)]
@@ -135,7 +145,7 @@ def _against_purchase(line: CartLine, held: HeldSubscription | None, offer: Offe
 def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, *, used: bool) -> list[_Reason]:
     if used:
         return [(RefusalCode.TRIAL_USED, {"product": line.product})]
-    if held is not None and held.status in ("trialing", "active"):
+    if held is not None and held.status in RUNNING:
         return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
     if offer.trial_days is None:
         return [(RefusalCode.NO_TRIAL_OFFERED, {"product": line.product})]
@@ -149,14 +159,14 @@ def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, 
 
 
 def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
-    if held is None or held.status == "ended":
+    if held is None or held.status is SubscriptionStatus.ENDED:
         return [(RefusalCode.NOT_SUBSCRIBED, {"product": line.product})]
-    if held.status == "trial_ended":
+    if held.status is SubscriptionStatus.TRIAL_ENDED:
         return [(RefusalCode.TRIAL_ENDED, {"product": line.product})]
     if held.period_over:
-        code = RefusalCode.TRIAL_ENDED if held.status == "trialing" else RefusalCode.PERIOD_OVER
+        code = RefusalCode.TRIAL_ENDED if held.status is SubscriptionStatus.TRIALING else RefusalCode.PERIOD_OVER
         return [(code, {"product": line.product})]
-    if held.status == "trialing" and line.interval is not None:
+    if held.status is SubscriptionStatus.TRIALING and line.interval is not None:
         return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
     tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
     if (tier, seats, interval) == (held.tier, held.seats, held.interval):

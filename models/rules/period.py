@@ -1,7 +1,6 @@
 """Billing periods: where one ends, and how the anchor day survives short months."""
 
 from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -48,9 +47,6 @@ class Period:
                 f"a period must end after its start, got {self.start.isoformat()} to {self.end.isoformat()}; swap them?"
             )
 
-    def __contains__(self, moment: datetime) -> bool:
-        return self.start <= utc("moment", moment) < self.end
-
 
 def interval_of(value: Interval | str) -> Interval:
     """'month' or 'year' as an Interval. Raises UnknownInterval; WrongType if it is no string."""
@@ -87,24 +83,6 @@ def period_end(
     except ValueError:
         raise RuleError(f"a period that starts at {here.isoformat()} would end past the year 9999") from None
     return utc("period.end", there)
-
-
-def next_period(
-    period: Period, interval: Interval | str, *, timezone: str = "UTC", anchor_day: int | None = None
-) -> Period:
-    """The renewal of `period`: starts when it ends. Give the subscription's anchor day, else short months shorten it for good."""
-    return Period(period.end, period_end(period.end, interval, timezone=timezone, anchor_day=anchor_day))
-
-
-def periods(
-    start: datetime, interval: Interval | str, *, timezone: str = "UTC", anchor_day: int | None = None
-) -> Iterator[Period]:
-    """First period and every renewal after it, without gap or overlap, the anchor day carried; endless until the year 9999."""
-    day = anchor_day_of(start, timezone) if anchor_day is None else anchor_day
-    while True:
-        end = period_end(start, interval, timezone=timezone, anchor_day=day)
-        yield Period(start, end)
-        start = end
 
 
 def _checked_anchor_day(day: int) -> int:

@@ -1,24 +1,10 @@
 """What a period costs, and the tax on it: exact, and rounded once per line."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
 
 from models.rules.errors import RuleError, WrongType
 from models.rules.money import NegativeAmount, amount, exact, round_half_up, whole_number
-
-
-class Amounts(NamedTuple):
-    """Net and tax of a line, or of several; minor units; negative where credits outweigh charges."""
-
-    net_minor: int
-    tax_minor: int
-
-    @property
-    def gross_minor(self) -> int:
-        """What changes hands: net and tax."""
-        return self.net_minor + self.tax_minor
 
 
 def charge(*, unit_price_minor: int, seats: int) -> int:
@@ -39,17 +25,6 @@ def tax(*, net_minor: int, rate: Decimal) -> int:
     Raises WrongType, NegativeAmount, RuleError for a rate outside 0 to 100.
     """
     return round_half_up(amount("net_minor", net_minor) * percent("rate", rate))
-
-
-def line(*, net_minor: int, rate: Decimal) -> Amounts:
-    """A line's net and the tax on it at `rate` percent."""
-    return Amounts(amount("net_minor", net_minor), tax(net_minor=net_minor, rate=rate))
-
-
-def total(lines: Iterable[Amounts]) -> Amounts:
-    """The sum of `lines`; nothing is rounded again, so lines always sum to their total, in any order."""
-    known = list(lines)
-    return Amounts(sum(each.net_minor for each in known), sum(each.tax_minor for each in known))
 
 
 def percent(name: str, rate: Decimal) -> Fraction:

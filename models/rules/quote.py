@@ -169,26 +169,9 @@ def _charged(
         raise ValueError("a charged line needs an interval and a tax rate; check the cart and the VAT number first")
     unit = offer.prices[tier, interval]
     new_charge = charge(unit_price_minor=unit, seats=seats)
-    anchor = anchor_day_of(clock.as_of, clock.timezone)
     charge_tax = tax(net_minor=new_charge, rate=vat.rate)
-    unused = unused_tax = 0
-    period = Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone, anchor_day=anchor))
-    if held is not None:
-        proration = reset_period(
-            charged_minor=held.charged_minor,
-            period=held.period,
-            changed_at=clock.as_of,
-            new_charge_minor=new_charge,
-            new_interval=interval,
-            granularity=clock.granularity,
-            timezone=clock.timezone,
-            anchor_day=anchor,
-        )
-        unused, period = proration.unused_minor, proration.new_period
-        unused_tax = reset_tax(
-            original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=unused
-        ).credit_tax_minor
-    net, line_tax = new_charge - unused, charge_tax - unused_tax
+    credit = _credit(held, new_charge, interval, clock) if held is not None else _no_credit(interval, clock)
+    net, line_tax = new_charge - credit.unused_minor, charge_tax - credit.unused_tax_minor
     return QuotedLine(
         position=position,
         action=wish.action,
@@ -198,19 +181,49 @@ def _charged(
         interval=interval,
         unit_minor=unit,
         charge_minor=new_charge,
-        unused_minor=unused,
+        unused_minor=credit.unused_minor,
         net_minor=net,
         tax_rate=vat.rate,
         tax_treatment=vat.treatment,
         charge_tax_minor=charge_tax,
-        unused_tax_minor=unused_tax,
+        unused_tax_minor=credit.unused_tax_minor,
         tax_minor=line_tax,
         total_minor=net + line_tax,
-        period_start=period.start,
-        period_end=period.end,
-        anchor_day=anchor,
+        period_start=credit.new_period.start,
+        period_end=credit.new_period.end,
+        anchor_day=anchor_day_of(clock.as_of, clock.timezone),
         **(_origin(held, clock) if held else {}),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Credit:
+    """What is left of the running period, its tax, and the period that begins in its place."""
+
+    unused_minor: int
+    unused_tax_minor: int
+    new_period: Period
+
+
+def _no_credit(interval: Interval, clock: Clock) -> _Credit:
+    return _Credit(0, 0, Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone)))
+
+
+def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clock) -> _Credit:
+    proration = reset_period(
+        charged_minor=held.charged_minor,
+        period=held.period,
+        changed_at=clock.as_of,
+        new_charge_minor=new_charge,
+        new_interval=interval,
+        granularity=clock.granularity,
+        timezone=clock.timezone,
+        anchor_day=anchor_day_of(clock.as_of, clock.timezone),
+    )
+    unused_tax = reset_tax(
+        original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=proration.unused_minor
+    )
+    return _Credit(proration.unused_minor, unused_tax.credit_tax_minor, proration.new_period)
 
 
 def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock: Clock) -> QuotedLine:

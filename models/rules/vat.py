@@ -109,6 +109,11 @@ def day_of_supply(moment: datetime, *, buyer_country: str, postcode: str | None 
     return local(instant, clock).date()
 
 
+def has_numbers(country: str) -> bool:
+    """Whether a business there can have a VAT number that `decide` knows: in the Union's member states. Raises UnknownCountry, WrongType."""
+    return _state_of(country_for_vat("country", country)) in STATES
+
+
 def _rate(buyer: str, territory: Territory | None, day: date, *, same_country: bool) -> Decimal | None:
     """The standard rate where the buyer is; None: no VAT of the Union, and none of the seller's country."""
     special = territory.rates(same_country=same_country) if territory else None

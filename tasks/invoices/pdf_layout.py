@@ -24,9 +24,6 @@ class Block(NamedTuple):
     head: Box | None = None
 
 
-EMPTY: Final = Box(0.0, ())
-
-
 def text(said: str, style: Style, width: float) -> Box:
     """A paragraph."""
     marks = []

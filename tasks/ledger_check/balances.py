@@ -4,7 +4,7 @@ import re
 from itertools import groupby
 
 from models.ledger import LedgerMovement, MovementKind
-from models.states import BACK, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, BACK, FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -13,8 +13,7 @@ _MADE_BY = {
     MovementKind.RELEASED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):release:\d+"),
     MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit|transfer-credit)"),
 }
-_ACTIVE = (Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT)
-_RESERVES_LATER = (Step.VALIDATE_CART, Step.COMPUTE_PRORATION)
+_RESERVES_LATER = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT)]
 
 
 def check_balances(books: Books) -> Found:
@@ -78,5 +77,5 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
 def _was_active(book: OrderBook) -> bool:
     order = book.order
     if order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
-        return order.next_step in _ACTIVE or (order.next_step in BACK and bool(book.invoices))
+        return order.next_step in AFTER_ACTIVATION or (order.next_step in BACK and bool(book.invoices))
     return order.status is OrderStatus.COMPLETED

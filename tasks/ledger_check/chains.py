@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models.invoices import InvoiceReason
 from models.orders import OrderLine
-from models.states import SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs

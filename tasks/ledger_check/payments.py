@@ -1,11 +1,9 @@
 """What was taken is what was due, and what could not stand went back."""
 
 from models.invoices import InvoiceReason, ReceivableStatus
-from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
+from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
-
-_OVER = (AttemptStatus.VOID, AttemptStatus.CANCELED, AttemptStatus.DECLINED)
 
 
 def check_payments(book: OrderBook) -> Found:
@@ -41,7 +39,7 @@ def _check_unexpected(book: OrderBook) -> Found:
     """Money that came on an attempt that was given up belongs to the customer."""
     amounts = {event.facts["attempt"]: event.facts["amount_minor"] for event in book.unexpected}
     for charge in book.charges:
-        if charge.status not in _OVER or charge.ref is None or charge.attempt not in amounts:
+        if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
             continue
         refunds = [r for r in book.refunds if r.charge_attempt == charge.attempt and r.status is RefundState.SUCCEEDED]
         what = f"what went back of the unexpected charge {charge.ref}"

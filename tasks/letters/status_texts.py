@@ -15,7 +15,7 @@ from tasks.policy import Seller
 _TEXTS: Final[Mapping[OrderStatus, str]] = {
     OrderStatus.OPEN: mark("Your order is being processed."),
     OrderStatus.AWAITING_PAYMENT_DETAILS: mark(
-        "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
+        "Your order needs payment details. Please add a payment method; nothing has been charged."
     ),
     OrderStatus.PAYMENT_DECLINED: mark("Nothing has been charged. Please give another payment method."),
     OrderStatus.AWAITING_AUTHENTICATION: mark("Your bank asks you to confirm the payment. Please authenticate it."),
@@ -50,6 +50,10 @@ def status_text(
             return w.say(
                 "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
             )
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if known.get("vat_number_would_do"):
+            return w.say(
+                "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
+            )
         case OrderStatus.AWAITING_CONFIRMATION if {"quoted_total_minor", "total_minor"} <= known.keys():
             return _amount_differs(w, known)
         case OrderStatus.PAYMENT_DECLINED:
@@ -70,17 +74,29 @@ def status_text(
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
-    """Both totals and, where the totals agree, what is due: the balance may be what differs."""
+    """Both totals and, where the totals agree, what is due: the balance may be what differs. Where that agrees, too, it is not the amount."""
     due = facts["quoted_total_minor"] == facts["total_minor"] and "due_minor" in facts
     quoted, today = ("quoted_due_minor", "due_minor") if due else ("quoted_total_minor", "total_minor")
     changed = [w.say(reasons.DIFFERS[name]) for name in facts.get("differs", ()) if name in reasons.DIFFERS]
-    said = w.say(
+    said = [_now_and_then(w, facts[today], facts[quoted])]
+    if changed:
+        said.append(w.say("What has changed: %(what)s.", what=w.listed(changed)))
+    if "vat_number" in facts.get("differs", ()):
+        said.append(w.say("If the number is wrong, please correct it in your account and ask for a new quote."))
+    return " ".join(said)
+
+
+def _now_and_then(w: Wording, today: int, quoted: int) -> str:
+    if today == quoted:
+        return w.say(
+            "The order is no longer as quoted, though the amount is. Nothing has been charged; please confirm it anew."
+        )
+    return w.say(
         "The amount is now %(amount)s instead of the %(quoted)s quoted. Nothing has been charged; please confirm the new"
         " amount.",
-        amount=w.money(facts[today]),
-        quoted=w.money(facts[quoted]),
+        amount=w.money(today),
+        quoted=w.money(quoted),
     )
-    return " ".join([said, w.say("What has changed: %(what)s.", what=w.listed(changed))]) if changed else said
 
 
 def _refusal(kept: Mapping[str, Any]) -> Refusal:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.accounts import Language
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -145,6 +146,47 @@ def test_a_cart_has_one_line_per_product(api: Api, ada: Customer) -> None:
     assert problem(answer) == (422, "product-twice")
     assert answer.json()["errors"][0]["pointer"] == "/lines/2/product"
     assert api.get(own).json() == {"lines": []}
+
+
+def test_what_is_refused_is_said_in_the_accounts_language(world: World, api: Api) -> None:
+    otto = world.customer(country="AT", language=Language.DE)
+    api.use(otto)
+    own = f"/v1/accounts/{otto.account_id}"
+    twice = api("PUT", f"{own}/cart", json={"lines": [purchase("desk"), purchase("desk")]})
+    number = api("PATCH", own, json={"vat_number": "ATU13585628"})
+    card = api("PUT", f"{own}/payment-method", json={"token": "pm_card_chargeDeclined"})
+    assert [answer.json()["detail"] for answer in (twice, number, card)] == [
+        "Desk ist mehrfach im Warenkorb. Bitte behalten Sie nur eine Position dafür.",
+        "Die USt-IdNr. Ihres Kontos ist für folgendes Land nicht gültig: Österreich. Bitte berichtigen oder entfernen Sie sie.",
+        "Das Zahlungsmittel wurde abgelehnt; bitte geben Sie ein anderes an.",
+    ]
+
+
+def test_a_number_of_blanks_and_signs_is_none(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    assert [api("PATCH", own, json={"vat_number": given}).json()["vat_number"] for given in (" ", "-")] == [None, None]
+
+
+def test_an_address_as_a_browser_sends_it_is_kept_in_lines(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    assert (
+        api("PATCH", own, json={"address": "Hauptstr. 1\r\n10115 Berlin"}).json()["address"]
+        == "Hauptstr. 1\n10115 Berlin"
+    )
+
+
+def test_a_blank_name_is_told_in_words(api: Api, ada: Customer) -> None:
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", json={"name": "  "})
+    assert answer.json()["errors"] == [
+        {"pointer": "/name", "detail": "Must be text in one line with a letter or a digit in it."}
+    ]
+
+
+def test_an_email_address_comes_without_a_name(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    answer = api.post(own, {"name": "Bob", "email": "Bob <bob@example.com>"})
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"][0]["detail"] == ("give the address alone, such as ada@example.com, without a name")
 
 
 def test_what_no_quote_could_have_is_not_kept_in_a_cart(api: Api, ada: Customer) -> None:

@@ -90,6 +90,13 @@ def test_who_has_seen_everything_of_a_final_order_is_told_not_to_come_back(
     assert (answer.status_code, answer.text) == (204, "")
 
 
+def test_an_empty_last_event_id_is_none_seen(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    world.run(world.rows(Order)[0].id)
+    every = api.get(f"/v1/orders/{order_id}/events").text
+    assert api.get(f"/v1/orders/{order_id}/events", headers={"Last-Event-ID": ""}).text == every != ""
+
+
 def test_a_last_event_id_that_is_none_is_refused(api: Api, ada: Customer) -> None:
     order_id = api.order(ada, purchase())
     answer = api.get(f"/v1/orders/{order_id}/events", headers={"Last-Event-ID": "yesterday"})

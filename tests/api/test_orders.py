@@ -83,8 +83,20 @@ def test_an_order_without_an_idempotency_key_is_refused(world: World, api: Api, 
 
 def test_a_quote_is_good_for_one_order(api: Api, ada: Customer) -> None:
     quote = api.quote(ada, purchase()).json()["id"]
-    api.place(ada, quote)
-    assert problem(api.place(ada, quote)) == (409, "quote-used")
+    placed = api.place(ada, quote).json()["id"]
+    again = api.place(ada, quote)
+    assert (problem(again), again.json()["order_id"]) == ((409, "quote-used"), placed)
+
+
+def test_a_repetition_under_another_api_key_learns_which_order_there_is_even_when_the_quote_has_expired(
+    world: World, api: Api, ada: Customer
+) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    placed = api.place(ada, quote, "once").json()["id"]
+    api.use(ada)
+    world.time += timedelta(hours=1)
+    again = api.place(ada, quote, "once")
+    assert (problem(again), again.json()["order_id"]) == ((409, "quote-used"), placed)
 
 
 def test_an_expired_quote_cannot_be_ordered(world: World, api: Api, ada: Customer) -> None:

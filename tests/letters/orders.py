@@ -32,6 +32,7 @@ SELLER = Seller(
     support_email="support@prorata.example",
     public_url="https://billing.prorata.example",
     corporate_portal_url="https://corporate.prorata.example/billing",
+    mail_domain="prorata.example",
 )
 NAMES = ProductNames(
     products={"desk": "Desk", "wiki": "Wiki"},

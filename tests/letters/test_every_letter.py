@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_each_language_has_words_of_its_own(name: str) -> None:
 def test_html_fetches_nothing_and_runs_nothing(name: str) -> None:
     seen = read(composed(name, Language.EN).html)
     assert not {"script", "img", "link", "iframe", "style", "form"} & set(seen.tags)
-    assert all(link.startswith("https://billing.prorata.example") for link in seen.links)
+    assert {urlsplit(link).netloc for link in seen.links} <= {"billing.prorata.example"}
 
 
 def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:

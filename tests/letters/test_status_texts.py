@@ -66,6 +66,42 @@ def test_where_only_the_balance_differs_the_amounts_due_are_told() -> None:
     assert "€11.90 instead of the €1.90" in text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
 
 
+def test_where_the_amounts_agree_it_is_not_said_that_they_differ() -> None:
+    facts = {
+        "differs": ["period"],
+        "quoted_total_minor": 1190,
+        "total_minor": 1190,
+        "quoted_due_minor": 1190,
+        "due_minor": 1190,
+    }
+    assert text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts) == (
+        "The order is no longer as quoted, though the amount is. Nothing has been charged; please confirm it anew."
+        " What has changed: the billing period."
+    )
+
+
+def test_a_number_that_the_registry_does_not_know_is_told_with_what_to_do() -> None:
+    facts = {
+        "differs": ["vat_number"],
+        "quoted_total_minor": 1470,
+        "total_minor": 1793,
+        "quoted_due_minor": 1470,
+        "due_minor": 1793,
+    }
+    said = text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
+    assert said.endswith(
+        "What has changed: VAT is charged, because the VAT registry does not know your VAT number."
+        " If the number is wrong, please correct it in your account and ask for a new quote."
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked_for"), [({}, "a payment method;"), ({"vat_number_would_do": True}, "or a VAT number;")]
+)
+def test_a_vat_number_is_asked_for_only_where_it_would_do(facts: dict[str, Any], asked_for: str) -> None:
+    assert asked_for in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "payment-details-missing", facts)
+
+
 def test_a_rejection_gives_every_reason() -> None:
     kept = [
         {"code": "trial-used", "line": 0, "product": "desk"},

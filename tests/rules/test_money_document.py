@@ -12,10 +12,11 @@ import pytest
 
 from models.rules.currency import exponent
 from models.rules.money import round_half_up
-from models.rules.period import Period, period_end, periods
+from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Share, reset_period, reset_tax, share_left
 from models.rules.vat import decide
+from tests.rules.renewals import renewals
 
 Row = dict[str, str]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "money.md"
@@ -84,9 +85,11 @@ def change(row: Row) -> Row:
     }
 
 
-def renewals(row: Row) -> Row:
+def periods_that_follow(row: Row) -> Row:
     zone = row["time zone"]
-    found = islice(periods(moment(row["starts"], zone), row["every"], timezone=zone), len(row["renews on"].split(", ")))
+    found = islice(
+        renewals(moment(row["starts"], zone), row["every"], timezone=zone), len(row["renews on"].split(", "))
+    )
     return {"renews on": ", ".join(shown(each.end, zone) for each in found)}
 
 
@@ -132,7 +135,7 @@ def vat(row: Row) -> Row:
 
 ROWS: dict[str, Callable[[Row], Row]] = {
     "change": change,
-    "renewals": renewals,
+    "renewals": periods_that_follow,
     "price": price,
     "tax given back": credited_tax,
     "rounding": rounding,

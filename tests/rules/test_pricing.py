@@ -1,14 +1,13 @@
 """What a period costs, and the tax on it."""
 
 from decimal import Decimal
-from itertools import permutations
 from typing import Any
 
 import pytest
 
 from models.rules.errors import RuleError, WrongType
 from models.rules.money import NegativeAmount
-from models.rules.pricing import Amounts, charge, line, tax, total
+from models.rules.pricing import charge, tax
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,6 @@ def test_nothing_costs_less_than_nothing(price: int, seats: int) -> None:
 )
 def test_tax_is_rounded_half_up_once(net: int, rate: str, due: int) -> None:
     assert tax(net_minor=net, rate=Decimal(rate)) == due
-    assert line(net_minor=net, rate=Decimal(rate)) == Amounts(net, due)
 
 
 @pytest.mark.parametrize("rate", [19.0, "19", True, None])
@@ -66,13 +64,3 @@ def test_a_rate_lies_between_0_and_100(rate: str) -> None:
 def test_the_tax_of_a_credit_is_asked_for_by_its_amount() -> None:
     with pytest.raises(NegativeAmount, match="net_minor must be zero or more"):
         tax(net_minor=-100, rate=Decimal(19))
-
-
-def test_lines_sum_to_their_total_in_any_order() -> None:
-    lines = [Amounts(1000, 190), Amounts(-333, -63), Amounts(7, 1)]
-    assert {total(order) for order in permutations(lines)} == {Amounts(674, 128)}
-    assert total(lines).gross_minor == sum(each.gross_minor for each in lines) == 802
-
-
-def test_no_lines_come_to_nothing() -> None:
-    assert total([]) == Amounts(0, 0)

@@ -13,11 +13,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import ledger
+from models.account_lock import lock_account
 from models.catalogue import Price
 from models.orders import Order
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from tasks import failure_points, order_periods, placement, seats, wiring
+from tasks import failure_points, placement, seats, wiring
 from tasks.placement import PlacementRefused
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
@@ -133,7 +134,7 @@ def grant(session: Session, ada: Customer) -> None:
 
 
 def lock_periods(session: Session, ada: Customer) -> None:
-    order_periods.lock_account(session, ada.account_id)
+    lock_account(session, ada.account_id)
 
 
 @contextmanager

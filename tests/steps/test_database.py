@@ -15,7 +15,8 @@ from models.accounts import Account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderedProduct, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, OrderStatus, RefundState, SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
+from models.states import AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 from tests.support.world import Customer, World, purchase, trial
 from worker.embedded import PostgresServer

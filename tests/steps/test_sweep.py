@@ -11,7 +11,8 @@ from sqlalchemy import delete, select, update
 from models import progress
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
-from models.states import OrderStatus, Step, SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
+from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks import sweep
 from tests.support.world import MONTH, World, purchase, trial

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus, SubscriptionStatus
+from models.states import OrderStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import sweep
 from tests.support.world import MONTH, YEAR, World, change, purchase, trial

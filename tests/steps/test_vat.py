@@ -1,12 +1,14 @@
 """Rule 9 and the VAT number: what the registry's answer decides, in each of its three answers and under each outage policy."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from models.accounts import VatCheck
 from models.invoices import Invoice
 from models.payments import ChargeAttempt
+from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind, Step
 from tasks.policy import VatOutage
 from tests.support.world import Customer, World, purchase, trial
@@ -185,6 +187,27 @@ def test_a_number_given_when_asked_for_payment_details_is_priced_confirmed_and_i
     world.confirm(order.id)
     order = world.run(order.id)
     assert (order.status, order.payment_kind, order.due_minor) == ("completed", "invoice", 100_00)
+
+
+@pytest.mark.parametrize(
+    ("invoices", "buyer", "would_do"),
+    [
+        (True, {"country": "FR"}, True),
+        (True, {"country": "DE"}, True),
+        (False, {"country": "FR"}, None),
+        (True, {"country": "FR", "buyer_type": BuyerType.CONSUMER}, None),
+        (True, {"country": "DE", "vat_number": "DE111111109"}, None),
+        (True, {"country": "US"}, None),
+        (True, {"country": "ES", "postcode": "35001"}, None),
+    ],
+)
+def test_a_vat_number_is_asked_for_where_the_order_would_be_invoiced_on_it(
+    world: World, invoices: bool, buyer: dict[str, Any], would_do: bool | None
+) -> None:
+    world.policy(invoice_on_vat=invoices)
+    order = world.buy(world.customer(card=None, **buyer), purchase())
+    assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    assert (order.reason_facts or {}).get("vat_number_would_do") is would_do
 
 
 def test_an_invoiced_order_that_is_cancelled_before_activation_owes_nothing(world: World) -> None:

@@ -39,6 +39,14 @@ def test_an_account_is_found_by_part_of_its_name_with_the_ids_to_order_by(world:
     assert "Somebody" not in seen
 
 
+def test_ids_are_whole_however_narrow_the_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    ada = world.customer(card=None, name="A very long name " * 10)
+    seen = run("very long").stdout
+    assert str(ada.account_id) in seen
+    assert str(ada.contact_id) in seen
+
+
 def test_nobody_of_that_name_is_said(world: World) -> None:
     assert run("nobody").stdout == "There is no such account.\n"
     assert json.loads(run("nobody", "--json").stdout) == []

@@ -80,6 +80,15 @@ def test_what_no_loading_changes_is_left_alone_and_said(world: World, tmp_path: 
     assert (again.changed, again.orders) == ([], {})
 
 
+def test_what_was_loaded_before_something_stood_in_the_way_is_said(world: World, tmp_path: Path) -> None:
+    with pytest.raises(FileRefused) as refused:
+        load(tmp_path, ("tier: team, seats: 10", "tier: nope, seats: 10"))
+    line, rest = str(refused.value).split("\n")
+    assert "accounts.nordwind.subscriptions: cannot be had on 20" in line
+    assert rest.startswith("Loaded all the same: the accounts, their contacts, balances and payment methods.")
+    assert len(world.rows(Account, id=account_id("nordwind"))) == 1
+
+
 def test_before_there_is_anything_to_have_nobody_is_loaded(world: World, tmp_path: Path) -> None:
     with world.begin() as session:
         session.execute(text("TRUNCATE catalogue_versions CASCADE"))

@@ -7,7 +7,8 @@ import pytest
 from models.invoices import Invoice
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import FORWARD, OrderStatus, RefundState, Step, SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
+from models.states import FORWARD, OrderStatus, RefundState, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import operations, order_story
 from tasks.errors import Misconfigured

@@ -39,7 +39,9 @@ def list_accounts(
 
 
 def _table(found: Sequence[Account]) -> Table:
-    table = Table("account_id", "name", "country", "currency", "contact_id", "contact", "may order")
+    table = Table()
+    for name in ("account_id", "name", "country", "currency", "contact_id", "contact", "may order"):
+        table.add_column(name, no_wrap=name.endswith("_id"), overflow="fold")
     for account in found:
         for number, contact in enumerate(account.contacts or [None]):
             own = (str(account.id), account.name, account.country, account.currency) if number == 0 else ("",) * 4

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from models.facts import UnknownAccount
 from tasks.api_keys import KeyRefused
 from tasks.errors import Misconfigured, TemporarilyUnavailable, behind_a_lock
 from tasks.operations import NotPossible
-from tasks.order_story import UnknownAccount, UnknownOrder
+from tasks.order_story import UnknownOrder
 from tasks.placement import PlacementRefused
 from worker import certificates, server_urls
 from worker.commands.place import PlaceRefused

@@ -38,7 +38,7 @@ def what(lines: Sequence[OrderLine]) -> str:
     )
 
 
-def standing(order: Order) -> str:
+def status_line(order: Order) -> str:
     """Status, and with it the reason or the step."""
     detail = order.reason or (order.next_step if order.status is OrderStatus.OPEN else None)
     return f"{order.status}: {detail}" if detail else order.status.value
@@ -55,13 +55,13 @@ def table(rows: Sequence[tuple[Order, str]]) -> Table:
     for order, account in rows:
         color = _COLORS.get(order.status, "yellow")
         amounts = (major(minor, order.currency) for minor in (order.net_minor, order.tax_minor, order.due_minor))
-        standing_now = f"[{color}]{standing(order)}[/]"
+        standing = f"[{color}]{status_line(order)}[/]"
         made.add_row(
             str(order.number),
             moment(order.created_at),
             escape(account),
             what(order.lines),
-            standing_now,
+            standing,
             *amounts,
             order.currency,
         )
@@ -72,7 +72,7 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     """at_provider: what the payment provider says now, or why it could not be asked."""
     order = told.order
     yield f"[bold]Order {order.number}[/]  {order.id}"
-    yield f"{escape(told.account.name)}, placed {moment(order.created_at)} UTC, [bold]{standing(order)}[/]"
+    yield f"{escape(told.account.name)}, placed {moment(order.created_at)} UTC, [bold]{status_line(order)}[/]"
     if order.last_error:
         yield f"last error: {escape(order.last_error)}"
     yield _titled("Lines", "what", "net", "tax", "total", rows=[_line(line, order.currency) for line in order.lines])

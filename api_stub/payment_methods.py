@@ -1,0 +1,20 @@
+"""A payment method that a customer's browser made, given to an account; a refused one is answered in the account's language."""
+
+from uuid import UUID
+
+from api_stub.problems import Problem
+from models.accounts import Language, PaymentMethod
+from tasks import payment_details
+from tasks.errors import PaymentMethodRefused
+from tasks.letters.reasons import METHOD_REFUSED
+from tasks.letters.wording import Wording
+
+
+def attach(account_id: UUID, token: str, language: Language) -> PaymentMethod:
+    """Outside of any transaction. Raises Problem 422, TemporarilyUnavailable."""
+    try:
+        return payment_details.attach(account_id, token)
+    except PaymentMethodRefused as refused:
+        detail = Wording(language, "EUR", "UTC").say(METHOD_REFUSED)  # speaks of no money and no time
+        errors = [{"pointer": "/token", "detail": detail}]
+        raise Problem(422, "payment-method-refused", detail, decline_code=refused.code, errors=errors) from None
