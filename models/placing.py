@@ -1,7 +1,7 @@
 """A quote becomes an order in one statement: order, lines, outbox, hold on the products and the timeline's first entry, or nothing.
 
 Whatever the order is made of is in the database already, so nothing of it travels. An upstream waits for this, hence one round
-trip in place of nine and SQL that is built once (docs/performance.md has what that is worth).
+trip in place of nine and SQL that is built once (docs/performance-history.md has what that is worth).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The end of a step, written down in one statement: the order moves, the step is recorded, its timeline grows.
 
-One round trip in place of three to five, and SQL that is built once (docs/performance.md has what that is worth). Nothing is written
+One round trip in place of three to five, and SQL that is built once (docs/performance-history.md has what that is worth). Nothing is written
 unless it is still the step's turn and our lease is on the order. Ends within a transaction that goes on are `models.step_ends`'.
 
 The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should

@@ -1,6 +1,6 @@
 """One transaction for what follows each other in one process, as long as nothing outside is asked for in between.
 
-A transaction costs as much as the statements in it (docs/performance.md). `wiring.carry()` leaves its transaction open for the
+A transaction costs as much as the statements in it (docs/performance-history.md). `wiring.carry()` leaves its transaction open for the
 next one of this thread, in its step or in the one after; `wiring.begin()` goes on with it, and commits all of it. Before anything
 outside is asked for there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it stood.
 

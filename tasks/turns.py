@@ -1,7 +1,7 @@
 """How many steps of a process are at work at once, and how many may wait for the world outside.
 
 Threads that wait for a bank cost nothing, hence many. Threads that compute share one interpreter: beyond two, each only makes the
-others slower (a tenth of an order's processor time, docs/performance.md) and holds its locks in PostgreSQL for longer. So a
+others slower (a tenth of an order's processor time, docs/performance-history.md) and holds its locks in PostgreSQL for longer. So a
 delivery has a turn while it works, and gives it up while it waits outside. Those who come back with an answer and those who begin take
 turns: were all answers first, a crowd would go to a slow bank together, and nobody would work while it waits there.
 

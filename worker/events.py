@@ -1,6 +1,6 @@
 """What Flower shows travels in bundles: one message each third of a second in place of three for every task.
 
-Sent one by one, an order's eighteen events cost 4.5 ms of processor time (docs/performance.md).
+Sent one by one, an order's eighteen events cost 4.5 ms of processor time (docs/performance-history.md).
 """
 
 import sys
