@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"])
 
 FRESH = timedelta(seconds=60)
-"""a recurring task that did not run for longer is not running"""
+"""a sweep that did not run for longer is not running: beat sends it, or workers do not take it"""
 
 State = Literal["ok", "failing"]
 
@@ -27,7 +27,7 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`checks` names each thing this process needs; `beat` is `unknown` until the first recurring task has run."""
+    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run."""
 
     status: State
     checks: dict[str, Literal["ok", "failing", "unknown"]]
@@ -55,10 +55,14 @@ def readyz(request: Request, response: Response) -> Readiness:
 def _database_and_beat() -> dict[str, Literal["ok", "failing", "unknown"]]:
     try:
         with begin() as session:
-            age = session.scalar(select(func.clock_timestamp() - func.max(Heartbeat.at)))
+            age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
+            read_only = session.scalar(select(func.current_setting("transaction_read_only"))) == "on"
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
+        return {"database": "failing", "beat": "unknown"}
+    if read_only:
+        log.warning("not ready: the database takes no writes; is it a standby?")
         return {"database": "failing", "beat": "unknown"}
     if age is None:
         return {"database": "ok", "beat": "unknown"}

@@ -43,10 +43,10 @@ def from_settings() -> Parts:
 
 
 def answers(redis_url: str) -> bool:
-    """Whether Redis is there, within a second."""
+    """Whether Redis is there and takes what is written, within a second: a replica or a full one answers, too."""
     retry = Retry(NoBackoff(), 0)
     try:
         with Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry) as client:
-            return bool(client.ping())
+            return bool(client.set("prorata:readyz", "asked", ex=60))
     except RedisError:
         return False

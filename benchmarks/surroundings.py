@@ -26,4 +26,4 @@ class Surroundings:
         return parts.stand_ins(self.ports, self.variables, self.folder)
 
     def own(self) -> list[Process]:
-        return parts.own(self.ports, self.variables, self.folder)
+        return parts.own(self.ports, self.variables)

@@ -158,11 +158,24 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
     return parked
 
 
-def reopen(session: Session, order_id: UUID, *, waiting_in: tuple[OrderStatus, ...], step: Step, why: str) -> bool:
-    """A waiting order goes on from `step`; its chain is published through the outbox. False where it does not wait so (any more)."""
+def reopen(
+    session: Session,
+    order_id: UUID,
+    *,
+    waiting_in: tuple[OrderStatus, ...],
+    step: Step,
+    why: str,
+    stands_at: Step | None = None,
+) -> bool:
+    """A waiting order goes on from `step`; its chain is published through the outbox. False where it does not wait so (any more).
+
+    stands_at: where it must wait, if that matters.
+    """
     statement = (
         update(Order)
-        .where(Order.id == order_id, Order.status.in_(waiting_in))
+        .where(
+            Order.id == order_id, Order.status.in_(waiting_in), *([Order.next_step == stands_at] if stands_at else [])
+        )
         .values(
             status=OrderStatus.OPEN,
             next_step=step,

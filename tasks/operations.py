@@ -26,6 +26,7 @@ class NotPossible(Exception):
 class Resumption:
     """What putting an order back means, before it is done."""
 
+    stands_at: Step
     first: Step
     happened: tuple[str, ...]
     would: tuple[str, ...]
@@ -38,14 +39,19 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     first = from_step or order.next_step
     _refuse_wrong_way(story, order.next_step, first)
-    return Resumption(first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first)))
+    return Resumption(
+        order.next_step, first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first))
+    )
 
 
-def resume(session: Session, order_id: UUID, *, first: Step, by: str, why: str | None = None) -> None:
-    """Put it back on its way, as planned; by whom and why is kept. Raises NotPossible where somebody else was faster."""
-    waiting = (OrderStatus.NEEDS_ATTENTION,)
-    if not progress.reopen(session, order_id, waiting_in=waiting, step=first, why=_resumed_by(by, why)):
-        raise NotPossible("the order does not need attention any more")
+def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by: str, why: str | None = None) -> None:
+    """Put it back on its way, as planned; by whom and why is kept. Raises NotPossible where somebody else was faster.
+
+    stands_at: where it stood when that was planned. From elsewhere the plan is another.
+    """
+    waiting, why = (OrderStatus.NEEDS_ATTENTION,), _resumed_by(by, why)
+    if not progress.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
+        raise NotPossible("the order has moved on since; look at it again")
 
 
 def _resumed_by(by: str, why: str | None) -> str:
@@ -105,7 +111,7 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     refunding.settle_outside(session, refund)
     facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
     progress.note(session, order_id, "refund.settled_outside", facts)
-    resume(session, order_id, first=Step.REFUND_PAYMENT, by=by)
+    resume(session, order_id, stands_at=order.next_step, first=Step.REFUND_PAYMENT, by=by)
 
 
 def _credited(session: Session, order_id: UUID) -> int:

@@ -4,6 +4,7 @@ Amounts are integers in minor units of `currency` (cents for EUR). Every call th
 idempotency key made from the thing itself; the caller has committed that key before the first try.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,10 @@ class ChargeStatus(StrEnum):
     CANCELED = "canceled"
 
 
+PLANS_HOLD = 1800.0
+"""seconds. A charge is planned under a key that the provider still knows for an hour at least (`Policy.charge_key_lifetime`)"""
+
+
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
     order_id: UUID
@@ -37,6 +42,8 @@ class ChargeRequest:
     currency: str
     """ISO 4217, upper case"""
     description: str
+    made_at: float = field(default_factory=time.time, compare=False)
+    """when it was planned, seconds since the epoch on this host: what follows from how old its key is holds for `PLANS_HOLD`"""
 
 
 @dataclass(frozen=True, slots=True)

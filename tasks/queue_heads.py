@@ -35,8 +35,8 @@ def since(at: datetime) -> Mapping[str, Any]:
     return {SINCE: at.timestamp()}
 
 
-def waiting(queues: Collection[str]) -> dict[str, datetime]:
-    """Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
+def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
+    """now: by the clock that orders' messages are stamped by, the database's. Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
     worker's hands. Who is next in an empty queue comes now.
 
     A queue is left out where that could not be read; all are, where the broker is away, for nothing waits in it then.
@@ -44,7 +44,7 @@ def waiting(queues: Collection[str]) -> dict[str, datetime]:
     with current_app.connection_for_read() as broker:
         try:
             client = broker.channel().client  # its default channel would go on trying to connect for seconds
-            seen_at = time.time()
+            seen_at = now.timestamp()
             heads = {queue: _since(client.lindex(queue, -1), if_none=seen_at) for queue in queues}
             before = {queue: _before(client, KEPT_AS + queue, seen_at, head) for queue, head in heads.items()}
         except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:

@@ -52,9 +52,11 @@ def _in_queue() -> ColumnElement[bool]:
     Whoever publishes an order lets it stand for `GRACE` at least, so that its `wake_at` says when that was at the latest. A token
     says that a worker had begun.
     """
+    with begin() as session:
+        at = session.scalars(select(func.clock_timestamp())).one()
     waits = [
         and_(Order.next_step.in_(_STEPS[queue]), Order.wake_at > since + GRACE - UNSURE)
-        for queue, since in queue_heads.waiting(_STEPS).items()
+        for queue, since in queue_heads.waiting(_STEPS, now=at).items()
     ]
     return and_(Order.status == OrderStatus.OPEN, Order.lease_token.is_(None), or_(false(), *waits))
 

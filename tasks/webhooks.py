@@ -1,5 +1,7 @@
 """The provider's notifications: stored raw, once, before anything is made of them; then the object itself is asked for."""
 
+import threading
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -72,35 +74,53 @@ def _nothing_new() -> dict[str, object]:
     return {"of_success": _OF_SUCCESS, "now": now(), "outcome": "nothing to do"}
 
 
+LONGEST_RUN = 20.0
+"""seconds after which a run takes no further event: it is not to keep its thread from orders for ever"""
+_one_at_a_time = threading.Lock()
+"""in a process. Where the provider does not answer, each run waits for as long as a call may take, and beat sends the next one meanwhile"""
+
+
 @shared_task(name="handle_webhooks", ignore_result=True, throws=NO_DATABASE)
 def handle_webhooks() -> int:
     """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly.
 
-    First, at once, what came before we had recorded the provider's own answer and now tells nothing new.
+    First, at once, what came before we had recorded the provider's own answer and now tells nothing new. Ends where the provider does
+    not answer: the others may wait for the next run.
     """
     with begin() as session:
         handled = len(session.execute(_CLOSE_KNOWN, _nothing_new()).all())
-    for event_id, kind, charge_ref, attempts in _due():
-        values: dict[str, Any]
-        try:
-            outcome = _handle(kind, charge_ref) if charge_ref is not None else "not about a charge"
-        except OperationalError as error:
-            if not behind_a_lock(error):
-                raise
-            log.warning("webhook waits", event_id=event_id, error="behind a lock")
-            values = _again(attempts, error)
-        except TemporarilyUnavailable as error:
-            log.warning("webhook waits", event_id=event_id, error=str(error))
-            values = _again(attempts, error)
-        except Exception as error:  # one event that cannot be handled must not stop those behind it
-            log.exception("webhook cannot be handled", event_id=event_id)
-            values = _again(attempts, error)
-        else:
-            values = {"handled_at": now(), "outcome": outcome}
-            handled += 1
-        with begin() as session:
-            session.execute(update(WebhookReceived).where(WebhookReceived.id == event_id).values(**values))
+    if not _one_at_a_time.acquire(blocking=False):
+        return handled
+    try:
+        until = time.monotonic() + LONGEST_RUN
+        while time.monotonic() < until and (event := _next()) is not None:
+            values, provider_answers = _made_of(event)
+            with begin() as session:
+                session.execute(update(WebhookReceived).where(WebhookReceived.id == event.id).values(**values))
+            handled += "handled_at" in values
+            if not provider_answers:
+                break
+    finally:
+        _one_at_a_time.release()
     return handled
+
+
+def _made_of(event: WebhookReceived) -> tuple[dict[str, Any], bool]:
+    """What to write down about the event, and whether the provider answers."""
+    try:
+        outcome = _handle(event.type, event.charge_ref) if event.charge_ref is not None else "not about a charge"
+    except OperationalError as error:
+        if not behind_a_lock(error):
+            raise
+        log.warning("webhook waits", event_id=event.id, error="behind a lock")
+        return _again(event.attempts, error), True
+    except TemporarilyUnavailable as error:
+        log.warning("webhook waits", event_id=event.id, error=str(error))
+        return _again(event.attempts, error), isinstance(error, NotRecordedYet)
+    except Exception as error:  # one event that cannot be handled must not stop those behind it
+        log.exception("webhook cannot be handled", event_id=event.id)
+        return _again(event.attempts, error), True
+    return {"handled_at": now(), "outcome": outcome, "next_attempt_at": None}, True
 
 
 OWN_ANSWER = timedelta(seconds=3)
@@ -110,19 +130,27 @@ _of_known_charge = or_(
 )
 
 
-def _due(limit: int = 100) -> list[tuple[str, str, str | None, int]]:
+TAKEN_FOR = timedelta(seconds=20)
+"""an event is left to the run that took it for so long; whose process dies, and whose calls take longer, share it with another"""
+
+
+def _next() -> WebhookReceived | None:
+    """The oldest that is due, its next time moved on already."""
     with begin() as session:
-        query = (
-            select(WebhookReceived.id, WebhookReceived.type, WebhookReceived.charge_ref, WebhookReceived.attempts)
+        event = session.scalar(
+            select(WebhookReceived)
             .where(
                 WebhookReceived.handled_at.is_(None),
                 or_(WebhookReceived.received_at <= func.clock_timestamp() - OWN_ANSWER, _of_known_charge),
                 or_(WebhookReceived.next_attempt_at.is_(None), WebhookReceived.next_attempt_at <= now()),
             )
             .order_by(WebhookReceived.received_at)
-            .limit(limit)
+            .limit(1)
+            .with_for_update(skip_locked=True)
         )
-        return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
+        if event is not None:
+            event.next_attempt_at = now() + TAKEN_FOR
+        return event
 
 
 def _again(attempts: int, error: Exception) -> dict[str, Any]:
@@ -141,7 +169,7 @@ def _handle(kind: str, charge_ref: str) -> str:
     refunds = payments().find_refunds(charge_ref=charge_ref) if "refund" in kind else ()
     with begin() as session:
         order = session.scalar(select(Order).where(Order.id == charge.order_id).with_for_update())
-        attempt = session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+        attempt = _attempt_of(session, charge)
         if order is None or attempt is None:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
@@ -150,6 +178,34 @@ def _handle(kind: str, charge_ref: str) -> str:
             return _go_on(session, order, attempt, charge)
         _note_unexpected(session, order, attempt, charge)
     return _give_back(order, attempt, charge)
+
+
+def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+    """The attempt that the charge was made for. A second one that took the money of an attempt gets a row of its own, given up from the start.
+
+    No key makes two charges, for as long as the provider remembers it; should there be two all the same, the second is not ours to keep.
+    """
+    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
+    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+    if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
+        return attempt
+    number = session.scalars(
+        select(func.max(ChargeAttempt.attempt) + 1).where(ChargeAttempt.order_id == attempt.order_id)
+    ).one()
+    second = ChargeAttempt(
+        order_id=attempt.order_id,
+        attempt=number,
+        key=f"order:{attempt.order_id}:charge:{number}",
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        payment_method_id=attempt.payment_method_id,
+        status=AttemptStatus.VOID,
+        ref=charge.ref,
+        created_at=now(),
+    )
+    session.add(second)
+    session.flush()
+    return second
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:

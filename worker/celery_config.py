@@ -56,19 +56,24 @@ worker_hijack_root_logger = False
 worker_enable_remote_control = False
 timezone = "UTC"
 
+beat_scheduler = "celery.beat:Scheduler"
+"""in memory: the usual one keeps a file of pickles, which whoever can write there could have it run"""
+_EXPIRES = 60
+"""seconds: what waits for longer has been sent again. By the clocks of two hosts, so no less than these may differ by."""
+
 beat_schedule = {
     **{
         f"heartbeat of {queue}": {
             "task": "heartbeat",
             "schedule": 15.0,
             "args": (queue,),
-            "options": {"queue": queue, "expires": 15},
+            "options": {"queue": queue, "expires": _EXPIRES},
         }
         for queue in _QUEUE_NAMES
     },
     "housekeeping": {"task": "housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
-    "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": 5}},
-    "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": 10}},
-    "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": 25}},
-    "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"expires": 5}},
+    "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": _EXPIRES}},
+    "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": _EXPIRES}},
+    "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": _EXPIRES}},
+    "webhooks": {"task": "handle_webhooks", "schedule": 2.0, "options": {"expires": _EXPIRES}},
 }

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
+from models.prepared import is_outdated
 from worker.settings import Settings
 
 
@@ -60,10 +61,12 @@ def limit_waits(
         connection.commit()
 
     @event.listens_for(engine, "handle_error", retval=True)
-    def idle_for_too_long(context: ExceptionContext) -> DatabaseAway | None:
-        """The driver calls it an internal error, which nobody would try again."""
+    def temporary(context: ExceptionContext) -> DatabaseAway | None:
+        """What the driver calls an error of another kind, which nobody would try again: idle for too long, or outdated."""
         error = context.original_exception
-        if not isinstance(error, IdleInTransactionSessionTimeout):
+        if is_outdated(error):
+            context.is_disconnect = True  # and so are all others in the pool
+        elif not isinstance(error, IdleInTransactionSessionTimeout):
             return None
         return DatabaseAway(context.statement, None, error, hide_parameters=True, connection_invalidated=True)
 

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     """requests of one API key, in the notation of `limits`: "200/second", "12000/minute" """
 
     max_restarts: int = Field(10, ge=1)
-    sweep_seconds: float = Field(2.0, gt=0, le=60)
+    sweep_seconds: float = Field(2.0, gt=0, le=30)
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from models.invoices import InvoiceReason
 from models.orders import OrderLine
 from models.rules.cart import SubscriptionStatus
+from models.states import OrderStatus
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -99,12 +100,14 @@ def _check_conservation(where: str, links: list[Link]) -> Found:
 
 
 def _check_subscription(where: str, subscription: Subscription, links: list[Link]) -> Found:
-    running = next((link.period for link in links if link.period.closed_at is None), None)
+    last = next((link for link in links if link.period.closed_at is None), None)
     if subscription.status is SubscriptionStatus.ENDED:
         return
-    if running is None:
+    if last is None:
         yield from differs(Check.SUBSCRIPTION, where, "a running period", True, False)
         return
+    running, refunded = last.period, last.book.order.status is OrderStatus.REFUNDED
+    yield from differs(Check.SUBSCRIPTION, where, "running on an order that was refunded", False, refunded)
     names = ("tier_code", "seats", "interval")
     expected = [*(getattr(running, name) for name in names), running.starts_at, running.ends_at]
     found = [*(getattr(subscription, name) for name in names), subscription.period_start, subscription.period_end]

@@ -1,7 +1,9 @@
 """The stand-in's idempotency and its memory: as Stripe documents the one, and through `kill -9` the other."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,7 +11,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tasks.errors import Refused, TemporarilyUnavailable
+from tasks.errors import OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.ports import PLANS_HOLD
 from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer, running_stripe
 
 
@@ -147,3 +150,12 @@ def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: Stri
     assert None in before
     assert all(told in (None, ref) for told, ref in zip(before, refs, strict=True))
     assert sorted(charge["payment_intent"] for charge in own_stripe.books(buyer.ref)["charges"]) == sorted(refs)
+
+
+def test_who_was_frozen_until_the_key_may_be_forgotten_asks_for_nothing(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    planned = replace(buyer.charge(), made_at=time.time() - PLANS_HOLD - 1)
+    with pytest.raises(OutcomeUnknown, match="too late"):
+        buyer.payments.charge(planned)
+    assert stripe_server.books(buyer.ref)["payment_intents"] == []

@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
+from api_stub import parts
 from api_stub.rate_limit import RateLimit
 from models.messages import Heartbeat, WebhookReceived
 from tasks import placement, wiring
@@ -21,6 +24,7 @@ from tests.support.stripe_stand_in import WEBHOOK_SECRET
 from tests.support.world import Customer, World
 from worker.database import Transactions
 from worker.embedded import RedisServer
+from worker.embedded.redis_server import redis as embedded_redis
 
 
 def state(api: Api) -> Any:
@@ -174,12 +178,33 @@ def test_ready_while_database_broker_and_beat_are_there(world: World, api: Api) 
     assert api.get("/readyz").json()["checks"]["beat"] == "ok"
 
 
-def test_not_ready_where_beat_has_stopped(world: World, api: Api) -> None:
+def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api) -> None:
     with world.begin() as session:
         session.execute(text("insert into heartbeats (name, at) values ('sweep', now() - interval '61 seconds')"))
+        session.execute(text("insert into heartbeats (name, at) values ('queue mail', now())"))
     answer = api.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
-    assert len(world.rows(Heartbeat)) == 1
+    assert len(world.rows(Heartbeat)) == 2
+
+
+def test_not_ready_where_the_database_takes_no_writes(world: World, api: Api) -> None:
+    engine = create_engine(
+        world.transactions._engine.url, connect_args={"options": "-c default_transaction_read_only=on"}
+    )
+    wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
+    answer = api.get("/readyz")
+    wiring.plug_in(world.wiring)
+    engine.dispose()
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failing")
+
+
+@pytest.mark.parametrize("refuses", ["replicaof 127.0.0.1 1", "config set maxmemory 1"])
+def test_a_broker_that_takes_no_writes_is_none(tmp_path: Path, refuses: str) -> None:
+    with embedded_redis(tmp_path, persistence=False) as server:
+        assert parts.answers(server.url)
+        with Redis.from_url(server.url) as client:
+            client.execute_command(*refuses.split())
+        assert not parts.answers(server.url)
 
 
 def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:

@@ -18,7 +18,7 @@ KINDS = [kind for kind in kinds.KINDS if not kind.subscriptions and kind.ends_as
 def test_with_two_beats_every_order_goes_its_way_once(tmp_path: Path) -> None:
     with ground(tmp_path, say=print) as prepared:
         stack = prepared.stack
-        stack.processes.start("another-beat", beat_command(tmp_path / "another-schedule"), env=stack.variables)
+        stack.processes.start("another-beat", beat_command(), env=stack.variables)
         orders = bought(prepared, KINDS, named="beats")
         with prepared.begin() as session:
             found = reconcile(session, prepared.books(), prepared.mails())

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
 
@@ -155,7 +155,7 @@ def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redi
 def test_a_broken_message_at_the_head_stops_nobody(world: World, redis: Redis, garbage: bytes) -> None:
     order_id = published(world)
     redis.rpush("orders", garbage)
-    assert queue_heads.waiting(["orders"]) == {}
+    assert queue_heads.waiting(["orders"], now=datetime.now(UTC)) == {}
     assert sweep.sweep() == 1
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
@@ -165,6 +165,16 @@ def test_a_broken_message_among_others_does_not_publish_them_all_again(world: Wo
     assert sweep.sweep() == 0
     redis.rpush("orders", b"broken")
     assert sweep.sweep() == 0
+
+
+def test_a_lost_message_is_found_whatever_this_hosts_clock_says(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = published(world)
+    next_one_is_taken(redis)
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
 
 def test_every_message_says_since_when_it_waits_and_a_retry_begins_anew() -> None:

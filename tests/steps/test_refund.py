@@ -141,7 +141,7 @@ def test_a_person_who_resumes_a_refund_that_failed_meanwhile_finds_it_called_bac
     world.park(order_id)
     refund_fails(world, order_id)
     with world.begin() as session:
-        operations.resume(session, order_id, first=Step.SEND_REFUND_NOTICE, by="ops")
+        operations.resume(session, order_id, stands_at=Step.SEND_REFUND_NOTICE, first=Step.SEND_REFUND_NOTICE, by="ops")
     order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert world.letters(order_id) == []

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from models.orders import Order
-from models.payments import ChargeAttempt
+from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import webhooks
 from tasks.ledger_check.differences import Check
@@ -116,3 +116,33 @@ def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten
     world.pass_time(seconds=10)
     assert webhooks.handle_webhooks() == 1
     assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == ([("succeeded", 119_00)], [], {})
+
+
+def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(world: World) -> None:
+    """As a request makes it that reaches the provider after it has forgotten the key."""
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    own = world.rows(ChargeAttempt, order_id=order.id)[0].ref
+    intents = world.stripe.client().v1.payment_intents
+    first = intents.retrieve(own)
+    second = intents.create(
+        {
+            "amount": first.amount,
+            "currency": first.currency,
+            "customer": str(first.customer),
+            "payment_method": str(first.payment_method),
+            "allowed_payment_method_types": ["card"],
+            "confirm": True,
+            "metadata": first.metadata.to_dict(),
+        }
+    )
+    for _ in range(2):
+        world.notify(second.id)
+    world.notify(str(own), "charge.refunded")
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, 119_00], [119_00])
+    assert world.attempts(order.id) == [(1, "succeeded", 119_00), (2, "void", 119_00)]
+    assert [(each.charge_attempt, each.status.value) for each in world.rows(RefundAttempt)] == [(2, "succeeded")]
+    assert world.order(order.id).status is OrderStatus.COMPLETED
+    assert "charge.unexpected" in world.timeline(order.id)
+    with world.begin() as session:
+        assert verify(session) == []

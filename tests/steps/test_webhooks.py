@@ -1,5 +1,7 @@
 """Notifications: stored before anything else; those that tell nothing new are done with at once, all others are looked into."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select, update
 
@@ -99,3 +101,44 @@ def test_an_order_that_somebody_has_locked_holds_up_no_other_news(world: World) 
 def test_a_charge_of_nobody_we_know_is_looked_into(world: World) -> None:
     world.receive("pi_unknown", "payment_intent.succeeded")
     assert outcomes(world) == [None]
+
+
+def strangers(world: World, number: int) -> list[str]:
+    """Events about charges that somebody else made on the same account of the provider."""
+    client = world.stripe.client().v1
+    customer = client.customers.create({"name": "Somebody else"})
+    charges = [
+        client.payment_intents.create({"amount": 100, "currency": "eur", "customer": customer.id})
+        for _ in range(number)
+    ]
+    for charge in charges:
+        world.receive(charge.id, "payment_intent.created")
+    return [charge.id for charge in charges]
+
+
+def test_a_provider_that_does_not_answer_is_asked_once_a_run(world: World) -> None:
+    strangers(world, 3)
+    world.stripe.fail("unavailable", "payment_intents.retrieve")
+    assert webhooks.handle_webhooks() == 0
+    assert sorted(row.attempts for row in world.rows(WebhookReceived)) == [0, 0, 1]
+    world.stripe.calm()
+    assert webhooks.handle_webhooks() == 2
+
+
+def test_while_one_run_waits_for_the_provider_the_next_in_its_process_does_not(world: World) -> None:
+    strangers(world, 2)
+    hang = world.stripe.fail("hang", "payment_intents.retrieve")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(webhooks.handle_webhooks)
+        assert world.stripe.eventually(lambda: world.stripe.seen(hang) == 1)
+        assert webhooks.handle_webhooks() == 0
+        world.stripe.calm()
+        assert first.result() == 2
+
+
+def test_two_processes_take_different_events_and_a_dead_ones_comes_back(world: World) -> None:
+    charges = strangers(world, 2)
+    taken = [webhooks._next() for _ in range(3)]
+    assert [event.charge_ref if event else None for event in taken] == [*charges, None]
+    world.pass_time(seconds=webhooks.TAKEN_FOR.total_seconds())
+    assert webhooks.handle_webhooks() == 2

@@ -3,9 +3,10 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from models.invoices import Invoice
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
@@ -32,7 +33,7 @@ def plan(world: World, order_id: UUID, from_step: Step | None = None) -> operati
 def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
     planned = plan(world, order_id, from_step)
     with world.begin() as session:
-        operations.resume(session, order_id, first=planned.first, by="ops")
+        operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by="ops")
 
 
 def refund(world: World, order_id: UUID) -> None:
@@ -220,3 +221,25 @@ def test_an_order_that_charged_nothing_has_no_refund_to_settle(world: World) -> 
     world.park(order_id)
     with pytest.raises(NotPossible, match="charged no card, so there is nothing to settle"):
         settle(world, order_id)
+
+
+def test_who_resumes_by_a_plan_that_is_outdated_is_refused(world: World) -> None:
+    """Another operator was faster, and the order is parked again, elsewhere: from there the plan would give its money back."""
+    order_id = parked_before(world, Step.COLLECT_PAYMENT)
+    outdated = plan(world, order_id)
+    resume(world, order_id)
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.park(order_id)
+    with pytest.raises(NotPossible, match="moved on"), world.begin() as session:
+        operations.resume(session, order_id, stands_at=outdated.stands_at, first=outdated.first, by="ops")
+    resume(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_a_subscription_that_runs_on_a_refunded_order_is_named(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order.id).values(status=OrderStatus.REFUNDED))
+        found = [each.what for each in verify(session)]
+        session.rollback()
+    assert "running on an order that was refunded" in found

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import stripe
 
-from tasks.errors import Refused
-from tasks.ports import Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
+from tasks.errors import OutcomeUnknown, Refused
+from tasks.ports import PLANS_HOLD, Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import charge_unit, to_stripe
@@ -94,6 +94,8 @@ class StripePayments:
         amount = to_stripe(request.amount_minor, request.currency)
 
         def create() -> Told[Charge]:
+            if time.time() > request.made_at + PLANS_HOLD:  # this process was frozen; the key may be forgotten by now
+                raise OutcomeUnknown(f"too late to ask for {request.key} by an old plan")
             intent = self._client.v1.payment_intents.create(
                 {
                     "amount": amount,

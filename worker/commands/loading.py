@@ -1,5 +1,6 @@
 """`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade`: what is there before the first order."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -56,5 +57,5 @@ def load_accounts(file: File) -> None:
 @db.command("upgrade")
 def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "head") -> None:
     """Bring the database to what this version needs; doing it again changes nothing."""
-    migrations.upgrade(settings().database_url.get_secret_value(), revision)
+    migrations.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
     typer.echo("The database is up to date.")

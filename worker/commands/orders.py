@@ -103,7 +103,9 @@ def resume(
         order_id = order_story.find(session, which)
         planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
         if not dry_run:
-            operations.resume(session, order_id, first=planned.first, by=by or _operator(), why=why)
+            operations.resume(
+                session, order_id, stands_at=planned.stands_at, first=planned.first, by=by or _operator(), why=why
+            )
     _print_list("Happened already:", planned.happened or ("nothing",))
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
 

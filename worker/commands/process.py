@@ -2,9 +2,7 @@
 
 import os
 import sys
-import tempfile
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,8 +63,8 @@ def worker_command(
     ]
 
 
-def beat_command(schedule: Path) -> list[str]:
-    return [*_celery("beat"), f"--schedule={schedule}", "--pidfile=", "--loglevel=INFO"]
+def beat_command() -> list[str]:
+    return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
 
 
 def api_command(*, host: str, port: int) -> list[str]:
@@ -98,17 +96,10 @@ def worker(
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
 
-def beat(
-    schedule: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, writable=True, help="file it keeps its times in; where it can write, unless told"),
-    ] = None,
-) -> None:
-    """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough."""
-    if schedule and not (schedule.parent.is_dir() and os.access(schedule.parent, os.W_OK | os.X_OK)):
-        raise typer.BadParameter(f"--schedule: {schedule.parent} is no folder that can be written to")
+def beat() -> None:
+    """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough; it keeps no file."""
     settings()
-    _become(beat_command(schedule or _writable() / "celerybeat-schedule"))
+    _become(beat_command())
 
 
 def api(
@@ -148,8 +139,3 @@ def _known(queues: str) -> list[str]:
     if unknown := [queue for queue in chosen if queue not in KNOWN_QUEUES]:
         raise typer.BadParameter(f"--queues: there is no queue {unknown[0]!r}; there are {', '.join(KNOWN_QUEUES)}")
     return chosen
-
-
-def _writable() -> Path:
-    here = Path.cwd()
-    return here if os.access(here, os.W_OK) else Path(tempfile.gettempdir())

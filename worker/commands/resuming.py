@@ -72,7 +72,7 @@ def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple
         with begin() as session:
             planned = operations.plan_resumption(order_story.tell(session, order_id))
             if not dry_run:
-                operations.resume(session, order_id, first=planned.first, by=by, why=why)
+                operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None

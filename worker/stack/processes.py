@@ -38,7 +38,7 @@ def stand_ins(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[
     ]
 
 
-def own(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[Process]:
+def own(ports: Ports, variables: Mapping[str, str]) -> list[Process]:
     """Workers, beat and API; need the database migrated and the broker there."""
     workers = [
         Process(name, worker_command(Worker.ALL, number=number), log_says(" ready."), variables)
@@ -47,7 +47,7 @@ def own(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[Proces
     api = api_command(host=LOOPBACK, port=ports.api)
     return [
         *workers,
-        Process("beat", beat_command(folder / "celerybeat-schedule"), is_there, variables),
+        Process("beat", beat_command(), is_there, variables),
         Process("api", api, http_ok(f"http://{LOOPBACK}:{ports.api}/healthz"), variables),
     ]
 

@@ -95,7 +95,7 @@ def running(
         migrations.upgrade(database)
         say("API, workers, stand-ins")
         given = detour(known)
-        started = first | _start(supervisor, parts.own(ports, given, folder), restart=restart)
+        started = first | _start(supervisor, parts.own(ports, given), restart=restart)
         if flower:
             started |= _start(supervisor, [parts.flower(ports, given)], restart=restart)
         _await(started)

@@ -1,0 +1,80 @@
+"""Connections that live and are of no more use: the server is a standby now, or a table has changed under prepared statements."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Engine, bindparam, create_engine, event, select, text
+from sqlalchemy.exc import OperationalError
+
+from models.accounts import Account
+from models.prepared import Prepared
+from models.tables import metadata
+from worker.database import Transactions, limit_waits
+
+NAMES = Prepared[str](select(Account.name).where(Account.country == bindparam("in")))
+STORE = Prepared[()](text("INSERT INTO outdated (number) VALUES (:number)"))
+
+
+@pytest.fixture
+def engine(fresh_database_url: str) -> Iterator[Engine]:
+    made = create_engine(fresh_database_url, pool_size=4, connect_args={"prepare_threshold": 1})
+    limit_waits(made)
+    metadata.create_all(made)
+    with made.begin() as connection:
+        connection.execute(text("CREATE TABLE outdated (number int)"))
+    made.dispose()
+    yield made
+    made.dispose()
+
+
+def used(engine: Engine, *, connections: int) -> None:
+    """So many connections lie in the pool, with the statements prepared."""
+    with ExitStack() as together:
+        for session in [together.enter_context(Transactions(engine)()) for _ in range(connections)]:
+            for _ in range(3):
+                NAMES.all(session, {"in": "DE"})
+                session.execute(select(Account.name))
+
+
+@pytest.mark.parametrize("by", ["prepared", "session"])
+def test_a_table_that_has_changed_costs_one_failure_that_is_temporary(engine: Engine, by: str) -> None:
+    used(engine, connections=3)
+    with create_engine(engine.url).begin() as other:
+        other.execute(text("ALTER TABLE accounts ALTER COLUMN name TYPE varchar(300)"))
+
+    def ask() -> None:
+        with Transactions(engine)() as session:
+            if by == "prepared":
+                NAMES.all(session, {"in": "DE"})
+            else:
+                session.execute(select(Account.name))
+
+    with pytest.raises(OperationalError, match="cached plan"):
+        ask()
+    for _ in range(4):
+        ask()
+
+
+@pytest.mark.parametrize("by", ["prepared", "session"])
+def test_a_server_that_takes_no_writes_is_away_and_left_for_a_new_connection(engine: Engine, by: str) -> None:
+    read_only = True
+
+    @event.listens_for(engine, "connect")
+    def as_a_standby_would_be(connection: object, _: object) -> None:
+        connection.read_only = read_only  # type: ignore[attr-defined]
+
+    used(engine, connections=3)
+    read_only = False
+
+    def store() -> None:
+        with Transactions(engine)() as session:
+            if by == "prepared":
+                STORE.run(session, {"number": 1})
+            else:
+                session.execute(text("INSERT INTO outdated (number) VALUES (1)"))
+
+    with pytest.raises(OperationalError, match="read-only"):
+        store()
+    for _ in range(4):
+        store()
