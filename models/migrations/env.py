@@ -11,7 +11,7 @@ engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", p
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, compare_type=True)
     with context.begin_transaction():
-        connection.execute(text("set local lock_timeout = '2s'"))  # `upgrade` tries again
+        connection.execute(text("set local lock_timeout = '2s'"))  # worker/upgrading.py tries again
         connection.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         context.run_migrations()
     connection.commit()

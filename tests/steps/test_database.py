@@ -1,9 +1,7 @@
 """What must never be is refused by the database itself; and the migrations make the very tables that the models describe."""
 
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
-from models import ledger, migrations, tables
+from models import ledger, tables
 from models.accounts import Account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderedProduct, OrderLine
@@ -280,24 +278,3 @@ def in_parallel(calls: list[Callable[[], Any]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def test_an_upgrade_waits_for_a_table_without_holding_up_those_who_use_it(
-    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = postgres_server.create_database("upgraded-behind-a-backup")
-    migrations.upgrade(url, "0006")
-    monkeypatch.setattr(migrations, "PAUSE", 0.3)
-    waits: queue.Queue[str] = queue.Queue()
-    engine = create_engine(url)
-    with ThreadPoolExecutor(1) as pool, engine.connect() as backup:
-        backup.execute(text("LOCK TABLE orders IN ACCESS SHARE MODE"))
-        upgraded = pool.submit(migrations.upgrade, url, say=waits.put)
-        assert "Others are using a table" in waits.get(timeout=30)
-        with engine.connect() as order:
-            assert order.execute(text("SELECT count(*) FROM orders")).scalar() == 0
-        backup.rollback()
-        upgraded.result(timeout=60)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0008"
-    engine.dispose()

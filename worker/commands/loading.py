@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from models import migrations
 from tasks.wiring import begin, now
-from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
+from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, upgrading
 from worker.commands.screen import moment
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
@@ -57,5 +56,5 @@ def load_accounts(file: File) -> None:
 @db.command("upgrade")
 def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "head") -> None:
     """Bring the database to what this version needs; doing it again changes nothing."""
-    migrations.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
+    upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
     typer.echo("The database is up to date.")
