@@ -9,15 +9,13 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import ledger, recording, step_ends
+from models import recording, reservation, step_ends
 from models.lease import GRACE, db_now
-from models.ledger import LedgerMovement, MovementKind
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.prepared import Prepared
 from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
 
-_GIVES_BALANCE_BACK = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
 _NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
@@ -30,11 +28,6 @@ _PAID = Prepared[()](
     update(Order)
     .where(Order.id == bindparam("order"))
     .values(payment_kind=bindparam("kind"), payment_due_at=bindparam("due_at"))
-)
-_SET_ASIDE = Prepared[int](
-    select(LedgerMovement.amount_minor).where(
-        or_(LedgerMovement.cause == bindparam("reserve"), LedgerMovement.cause == bindparam("release"))
-    )
 )
 
 
@@ -81,7 +74,7 @@ def stop(
     told = {**({"reason": reason} if reason else {}), **(facts or {})}
     kept = {**(facts or {}), **(for_customer_only or {})}
     recording.stop(session, order, step, status, reason=reason, kept=kept, told=told, wake_in=wake_in)
-    _give_balance_back(session, order, status, step)
+    reservation.release(session, order, status, step)
 
 
 def postpone(
@@ -216,7 +209,7 @@ def end_waiting(
     )
     if session.scalar(statement) is None:
         return False
-    _give_balance_back(session, order, status, None)
+    reservation.release(session, order, status, None)
     if status in FINAL:
         session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
         session.execute(update(Order).where(Order.id == order.id).values(finished_at=func.clock_timestamp()))
@@ -299,32 +292,3 @@ def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] |
     """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
     step_ends.write(session)
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
-
-
-def reserve_balance(session: Session, order: Order, step: Step) -> None:
-    """Set the order's share of the balance aside, once per revision. Raises BalanceTooLow."""
-    if order.balance_used_minor:
-        ledger.post_for(
-            session,
-            order,
-            MovementKind.RESERVED,
-            -order.balance_used_minor,
-            cause=f"reserve:{order.revision}",
-            step=step,
-        )
-
-
-def reserved(session: Session, order: Order) -> int:
-    """What this revision of the order has set aside and not given back, minor units."""
-    if not order.balance_used_minor:
-        return 0
-    causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
-    return -sum(minor for (minor,) in _SET_ASIDE.all(session, causes))
-
-
-def _give_balance_back(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
-    """An order that ends otherwise than completed, or is quoted anew, lets go of the balance that it had set aside."""
-    if status in _GIVES_BALANCE_BACK and (aside := reserved(session, order)):
-        ledger.post_for(
-            session, order, MovementKind.RELEASED, aside, cause=f"release:{order.revision}", step=step or "placement"
-        )

@@ -10,9 +10,9 @@ from models.activation import CannotActivate, activate
 from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
-from tasks import cancellation, charging, invoicing, vat_follow_up
+from tasks import cancellation, invoicing, vat_follow_up
 from tasks.failure_points import reach
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.step import Outcome, done, step, take, turn_back, why_not
 from tasks.wiring import carry
 
 THIS = Step.ACTIVATE_SUBSCRIPTION
@@ -35,7 +35,7 @@ def _activate(session: Session, order: Order) -> Outcome:
     # A cancellation may have come since the step before; from here on it comes too late.
     lease.still_ours(session, order)
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, cancellation.reason(session, order))
+        return turn_back(session, order, THIS, cancellation.reason(session, order))
     lines = in_hand.lines(session, order)
     try:
         # A single line has written nothing yet where it cannot be activated.
@@ -43,7 +43,7 @@ def _activate(session: Session, order: Order) -> Outcome:
             activate(session, order, lines)
     except CannotActivate as error:
         progress.note(session, order.id, "activation.failed", {"reason": error.code})
-        return charging.turn_back(session, order, THIS, error.code)
+        return turn_back(session, order, THIS, error.code)
     if order.to_balance_minor:
         ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)
     invoicing.issue(session, order, lines)

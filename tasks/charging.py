@@ -5,24 +5,22 @@ sees to it); a declined, cancelled or void one is over, and the next is a new nu
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum, auto
-from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, select, text, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
-from models import lease, progress, step_ends
-from models.accounts import Account, PaymentMethod, PaymentMethodStatus
+from models import progress
+from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.prepared import Prepared
-from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation
+from models.states import AttemptStatus, OrderStatus, Step
+from tasks import cancellation, charge_attempts
+from tasks.charge_attempts import Standing
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
-from tasks.step import Outcome, done
+from tasks.step import Outcome, done, stop, turn_back
 from tasks.wiring import now, policy
 
 FIRST_LOOK = timedelta(seconds=20)
@@ -52,49 +50,6 @@ class Plan:
     request: ChargeRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an order stands with the provider before it is asked anything."""
-
-    attempt: ChargeAttempt | None
-    """the one that has taken, or may yet take, the money"""
-    method: PaymentMethod | None
-    """the attempt's; where there is none, the one that a new attempt would go to"""
-    customer_ref: str | None
-
-
-_IS_LIVE = (ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER))
-_LIVE = Prepared[ChargeAttempt](select(ChargeAttempt).where(*_IS_LIVE), ChargeAttempt)
-_GOES_TO = case(
-    (ChargeAttempt.order_id.is_not(None), PaymentMethod.id == ChargeAttempt.payment_method_id),
-    else_=PaymentMethod.status == PaymentMethodStatus.USABLE,
-)
-_STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None](
-    select(ChargeAttempt, PaymentMethod, Account.customer_ref)
-    .select_from(Account)
-    .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
-    .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))
-    .where(Account.id == bindparam("account")),
-    ChargeAttempt,
-    PaymentMethod,
-)
-_ASKED = Prepared[()](
-    update(ChargeAttempt)
-    .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.attempt == bindparam("number"))
-    .values(asked_at=bindparam("at"))
-)
-
-
-def live_attempt(session: Session, order_id: UUID) -> ChargeAttempt | None:
-    """The attempt that has taken, or may yet take, the money."""
-    return _LIVE.scalar(session, {"of": order_id})
-
-
-def standing(session: Session, order: Order) -> Standing:
-    """Read it; under the order's lock, or it may be another a moment later."""
-    return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
-
-
 def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
     """What to do about an attempt that is not settled. Raises Misconfigured."""
     request = _request(order, attempt, standing)
@@ -104,82 +59,14 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
         return Plan(Move.LAST_LOOK if _unanswered(attempt) else Move.RETRIEVE, attempt, request)
     if attempt.created_at < now() - policy().charge_key_lifetime:
         return Plan(Move.FIND, attempt, request)
-    if attempt.asked_at != (at := now()):
-        _ASKED.run(session, {"of": attempt.order_id, "number": attempt.attempt, "at": at})
-        set_committed_value(attempt, "asked_at", at)
+    charge_attempts.ask(session, attempt, now())
     return Plan(Move.CHARGE, attempt, request)
-
-
-def new_attempt(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
-    """The order's next try, by card; its number makes its key. Commit this, then ask the provider."""
-    at = now()
-    values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
-    asked = {"order_id": order.id, **values, "at": at}
-    if (ends := step_ends.of(session, order.id)) is None:
-        begun = _BEGIN.one_or_none(session, asked)
-    else:
-        begun = _END_AND_BEGIN.one_or_none(session, asked | ends)
-    if begun is None:
-        raise lease.LeaseLost(order.id)
-    attempt, key = begun
-    set_committed_value(order, "payment_kind", PaymentKind.CARD)
-    return ChargeAttempt(
-        order_id=order.id,
-        attempt=attempt,
-        key=key,
-        status=AttemptStatus.PENDING,
-        created_at=at,
-        asked_at=at,
-        **values,
-    )
-
-
-_BEGUN = """
-    begun AS (
-        INSERT INTO charge_attempts
-            (order_id, attempt, key, amount_minor, currency, payment_method_id, status, created_at, asked_at)
-        SELECT id, number, 'order:' || CAST(id AS text) || ':charge:' || number,
-            :amount_minor, :currency, :payment_method_id, 'pending', :at, :at
-        FROM moved, (SELECT coalesce(max(attempt), 0) + 1 AS number FROM charge_attempts WHERE order_id = :order_id) AS next
-        RETURNING order_id, attempt, key
-    )
-"""
-_BY_CARD = "payment_kind = 'card', payment_due_at = NULL"
-_ATTEMPTED = """
-    SELECT order_id, 'charge.attempted', jsonb_build_object('attempt', attempt, 'amount_minor', :amount_minor) FROM begun
-"""
-_AMOUNT = bindparam("amount_minor", type_=BigInteger)
-_BEGIN = Prepared[int, str](
-    text(f"""
-    WITH moved AS (UPDATE orders SET {_BY_CARD} WHERE id = :order_id RETURNING id),
-    {_BEGUN},
-    noted AS (INSERT INTO order_events (order_id, kind, facts) {_ATTEMPTED})
-    SELECT attempt, key FROM begun
-""").bindparams(bindparam("order_id", type_=Uuid), _AMOUNT)  # noqa: S608 - put together from constants
-)
-"""one round trip in place of four, on the way of every order that is charged"""
-_END_AND_BEGIN = Prepared[int, str](
-    step_ends.typed(f"""
-    WITH {step_ends.moved(also=f", {_BY_CARD}", begun=_BEGUN, then_noted=_ATTEMPTED)}
-    SELECT attempt, key FROM begun
-""").bindparams(_AMOUNT)  # noqa: S608
-)
-"""the same, with the ends of the steps before it"""
-
-
-def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
-    """The provider has no charge of this attempt, and no request for it is under way any more. Raises LeaseLost.
-
-    Should money arrive on it all the same, the webhook finds it and gives it back.
-    """
-    _settle(session, order, attempt, AttemptStatus.VOID)
 
 
 def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
     """The provider takes no such charge from anybody (its amount is below the minimum, say): the order ends. Raises LeaseLost."""
-    void(session, order, attempt)
-    progress.stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
-    return Outcome.STOPPED
+    charge_attempts.void(session, order, attempt)
+    return stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
@@ -192,7 +79,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
         )
-    _settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
+    charge_attempts.settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
     cancelled = order.cancel_requested_at is not None
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
@@ -210,12 +97,6 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             return Outcome.POSTPONED
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
             return _not_taken(session, order, attempt, charge, this, cancelled=cancelled)
-
-
-def turn_back(session: Session, order: Order, this: Step, reason: str) -> Outcome:
-    """The order cannot go on though it may have been charged: refund, tell the customer, end."""
-    progress.turn_back(session, order, this, reason)
-    return Outcome.TURNED_BACK
 
 
 def _await_authentication(
@@ -250,11 +131,9 @@ def _not_taken(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
     if cancelled:
-        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
-        return Outcome.STOPPED
+        return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
     if charge.status is ChargeStatus.CANCELED and _unanswered(attempt):
-        progress.stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)
-        return Outcome.STOPPED
+        return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:
         session.execute(
@@ -263,7 +142,7 @@ def _not_taken(
             .values(status=PaymentMethodStatus.DECLINED)
         )
     facts = {"decline_code": code, "attempt": attempt.attempt}
-    progress.stop(
+    return stop(
         session,
         order,
         this,
@@ -272,47 +151,6 @@ def _not_taken(
         facts=facts,
         wake_in=policy().waiting_lifetime,
     )
-    return Outcome.STOPPED
-
-
-_SETTLE = Prepared[datetime | None](
-    text("""
-    WITH ours AS (
-        SELECT id, cancel_requested_at FROM orders
-        WHERE id = :order_id AND lease_token = :token AND next_step = :step FOR UPDATE
-    ),
-    settled AS (
-        UPDATE charge_attempts SET
-            status = :status, ref = :ref, decline_code = :decline_code, action_url = :action_url,
-            settled_at = CASE WHEN :is_over THEN clock_timestamp() ELSE settled_at END
-        FROM ours WHERE order_id = id AND attempt = :attempt
-    )
-    SELECT cancel_requested_at FROM ours
-""").bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("is_over", type_=Boolean))
-)
-"""under the order's lock, while our lease is on it, as `lease.still_ours` would make sure beforehand"""
-
-
-def _settle(
-    session: Session, order: Order, attempt: ChargeAttempt, status: AttemptStatus, charge: Charge | None = None
-) -> None:
-    """Write down how the attempt stands, and read what has been asked of the order since. Raises LeaseLost."""
-    asked = {
-        "order_id": order.id,
-        "token": order.lease_token,
-        "step": order.next_step,
-        "attempt": attempt.attempt,
-        "status": status.value,
-        "ref": (charge and charge.ref) or attempt.ref,
-        "decline_code": charge.decline_code if charge else attempt.decline_code,
-        "action_url": charge.action_url if charge else attempt.action_url,
-        "is_over": status not in ATTEMPT_UNDER_WAY,
-    }
-    row = _SETTLE.one_or_none(session, asked)
-    if row is None:
-        raise lease.LeaseLost(order.id)
-    set_committed_value(order, "cancel_requested_at", row[0])
-    lease.locked(session, order.id)
 
 
 def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:

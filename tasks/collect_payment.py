@@ -12,12 +12,12 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charging, known_as, vat_check
+from tasks import cancellation, charge_attempts, charging, known_as, vat_check
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.step import Outcome, done, step, stop, take, turn_back, why_not
 from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
@@ -57,9 +57,7 @@ def _question(session: Session, order: Order) -> str | None:
     """The VAT number to ask about first; none once there is a charge to look after, or the order is to end."""
     if order.vat_number is None or order.cancel_requested_at is not None:
         return None
-    return (
-        None if charging.live_attempt(session, order.id) is not None else vat_check.question(session, order, policy())
-    )
+    return None if charge_attempts.live(session, order.id) is not None else vat_check.question(session, order, policy())
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -72,12 +70,11 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
 def _plan(session: Session, order: Order) -> Plan | Outcome:
     """The next thing to ask the provider, or what becomes of the order without asking."""
     lease.still_ours(session, order)
-    standing = charging.standing(session, order)
+    standing = charge_attempts.standing_of(session, order)
     attempt = standing.attempt
     if attempt is None:
         if order.cancel_requested_at is not None:
-            progress.stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
-            return Outcome.STOPPED
+            return stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun
@@ -90,7 +87,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
 
 def _begin_payment(session: Session, order: Order, method: PaymentMethod | None) -> ChargeAttempt | Outcome:
     if method is not None and order.due_minor > 0:
-        return charging.new_attempt(session, order, method)
+        return charge_attempts.begin(session, order, method)
     vouched = method is not None or vat_check.accepted(order)
     actions = [line.action for line in in_hand.lines(session, order)]
     if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
@@ -100,7 +97,7 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
         due_at = now() + policy().payment_terms
         progress.set_payment(session, order, PaymentKind.INVOICE, due_at=due_at)
         return done(session, order, THIS, facts={"invoiced_minor": order.due_minor})
-    progress.stop(
+    return stop(
         session,
         order,
         THIS,
@@ -109,7 +106,6 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
         facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else None,
         wake_in=policy().waiting_lifetime,
     )
-    return Outcome.STOPPED
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
@@ -123,7 +119,7 @@ def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
 
 def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
-        return charging.turn_back(session, order, THIS, cancellation.reason(session, order))
+        return turn_back(session, order, THIS, cancellation.reason(session, order))
     return done(session, order, THIS, facts={"charged_minor": order.due_minor})
 
 
@@ -184,5 +180,5 @@ def _never_made(order: Order, planned: Plan) -> Charge:
     if planned.move is Move.FIND and asked_at > now() - UNDER_WAY:
         raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=30)
     with begin() as session:
-        charging.void(session, order, planned.attempt)
+        charge_attempts.void(session, order, planned.attempt)
     raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand, progress
+from models import in_hand, progress, reservation
 from models.ledger import BalanceTooLow
 from models.orders import Order
 from models.rules.errors import RuleError
@@ -17,7 +17,7 @@ from tasks import fresh_quote, quoting
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.step import Outcome, done, step, stop, take, why_not
 from tasks.wiring import carry, now, policy
 
 THIS = Step.COMPUTE_PRORATION
@@ -49,7 +49,7 @@ def _compute(session: Session, order: Order) -> Outcome:
         if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
             quoting.reject(session, order, THIS, refused)
             return Outcome.STOPPED
-        progress.stop(
+        return stop(
             session,
             order,
             THIS,
@@ -57,7 +57,6 @@ def _compute(session: Session, order: Order) -> Outcome:
             reason="vat-number-invalid",
             wake_in=policy().waiting_lifetime,
         )
-        return Outcome.STOPPED
     except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
         differs = ["from_period_id"]
     if differs:
@@ -65,7 +64,7 @@ def _compute(session: Session, order: Order) -> Outcome:
         return Outcome.STOPPED
     progress.sell_to(session, order, drafted.sold_to.as_json(), vat_number=drafted.vat.number)
     try:
-        progress.reserve_balance(session, order, THIS)
+        reservation.reserve(session, order, THIS)
     except BalanceTooLow:
         fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
         return Outcome.STOPPED
@@ -93,7 +92,7 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
         priced_at=now(),
         policy=policy(),
         vat_set_aside=order.vat_set_aside,
-        reserved_minor=progress.reserved(session, order),
+        reserved_minor=reservation.reserved(session, order),
         most_balance_minor=order.balance_used_minor,
         known=in_hand.read_in(session, order, quoting.FOUND),
     )

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import progress, reservation
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import quoting
@@ -23,7 +23,7 @@ def propose(
             as_of=at,
             policy=policy(),
             vat_set_aside=vat_set_aside,
-            reserved_minor=progress.reserved(session, order),
+            reserved_minor=reservation.reserved(session, order),
         )
     except quoting.CartRefused as refused:
         quoting.reject(session, order, this, refused)

@@ -108,6 +108,30 @@ def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any]
     return Outcome.DONE
 
 
+def stop(
+    session: Session,
+    order: Order,
+    this: Step,
+    status: OrderStatus,
+    *,
+    reason: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    for_customer_only: Mapping[str, Any] | None = None,
+    wake_in: timedelta | None = None,
+) -> Outcome:
+    """This delivery ends the chain, finally or until somebody does something: see `progress.stop`. Raises LeaseLost."""
+    progress.stop(
+        session, order, this, status, reason=reason, facts=facts, for_customer_only=for_customer_only, wake_in=wake_in
+    )
+    return Outcome.STOPPED
+
+
+def turn_back(session: Session, order: Order, this: Step, reason: str) -> Outcome:
+    """The order cannot go on though it may have been charged: refund, tell the customer, end. Raises LeaseLost."""
+    progress.turn_back(session, order, this, reason)
+    return Outcome.TURNED_BACK
+
+
 def why_not(order_id: UUID, this: Step) -> Outcome:
     """Why a step could not take the order."""
     with begin() as session:

@@ -14,7 +14,7 @@ from models import lease, progress
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
-from tasks import charging, failure_points, wiring
+from tasks import charge_attempts, charging, failure_points, wiring
 from tasks.ports import Charge, ChargeStatus, Letter, Mailer
 from tests.support.world import Customer, World, purchase, trial
 
@@ -124,7 +124,7 @@ def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: Worl
     assert stalled is not None
     world.go_on(order_id)
     with world.begin() as session:
-        attempt = charging.live_attempt(session, order_id)
+        attempt = charge_attempts.live(session, order_id)
     assert attempt is not None
     stale = Charge(attempt.ref or "", ChargeStatus.PROCESSING, attempt.amount_minor, attempt.currency)
     with pytest.raises(LeaseLost), world.begin() as session:

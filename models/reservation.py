@@ -1,0 +1,47 @@
+"""Balance that is set aside for an order: taken before the charge, spent once the order is active, given back where it ends otherwise."""
+
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from models import ledger
+from models.ledger import LedgerMovement, MovementKind
+from models.orders import Order
+from models.prepared import Prepared
+from models.states import FINAL, OrderStatus, Step
+
+_LETS_GO = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
+
+_SET_ASIDE = Prepared[int](
+    select(LedgerMovement.amount_minor).where(
+        or_(LedgerMovement.cause == bindparam("reserve"), LedgerMovement.cause == bindparam("release"))
+    )
+)
+
+
+def reserve(session: Session, order: Order, step: Step) -> None:
+    """Set the order's share of the balance aside, once per revision. Raises BalanceTooLow."""
+    if order.balance_used_minor:
+        ledger.post_for(
+            session,
+            order,
+            MovementKind.RESERVED,
+            -order.balance_used_minor,
+            cause=f"reserve:{order.revision}",
+            step=step,
+        )
+
+
+def reserved(session: Session, order: Order) -> int:
+    """What this revision of the order has set aside and not given back, minor units."""
+    if not order.balance_used_minor:
+        return 0
+    causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
+    return -sum(minor for (minor,) in _SET_ASIDE.all(session, causes))
+
+
+def release(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
+    """An order that ends otherwise than completed, or is quoted anew, lets go of the balance that it had set aside."""
+    if status in _LETS_GO and (aside := reserved(session, order)):
+        ledger.post_for(
+            session, order, MovementKind.RELEASED, aside, cause=f"release:{order.revision}", step=step or "placement"
+        )

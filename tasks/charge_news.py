@@ -1,0 +1,164 @@
+"""What follows from news of a charge: an order that waited goes on, money that nobody expected goes back, a person is told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order, OrderEvent
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, OrderStatus, RefundState, Step
+from tasks import refunding, retry_policy
+from tasks.errors import TemporarilyUnavailable
+from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
+from tasks.wiring import begin, now, payments
+
+log = structlog.get_logger(__name__)
+
+
+class RefundFailed(Exception):
+    """Unexpected money is not back yet: the event that tells of it stays, and is tried again."""
+
+
+class NotRecordedYet(TemporarilyUnavailable):
+    """A step is asking about the same charge, and may have an older answer in its hands: only what it makes of that can tell."""
+
+
+def handle(kind: str, charge_ref: str) -> str:
+    """What came of an event of this kind about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+
+    The event only says where to look: charge and refunds are fetched as they are now.
+    """
+    charge = payments().retrieve_charge(charge_ref)
+    if charge.order_id is None or charge.attempt is None:
+        return "not ours"
+    refunds = payments().find_refunds(charge_ref=charge_ref) if "refund" in kind else ()
+    with begin() as session:
+        order = session.scalar(select(Order).where(Order.id == charge.order_id).with_for_update())
+        attempt = _attempt_of(session, charge)
+        if order is None or attempt is None:
+            return "unknown order"
+        _note_failed_refunds(session, order, attempt, refunds)
+        _note_what_others_did(session, order, attempt, kind, refunds)
+        if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in ATTEMPT_OVER:
+            return _go_on(session, order, attempt, charge)
+        _note_unexpected(session, order, attempt, charge)
+    return _give_back(order, attempt, charge)
+
+
+def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+    """The attempt that the charge was made for. A second one that took the money of an attempt gets a row of its own, given up from the start.
+
+    No key makes two charges, for as long as the provider remembers it; should there be two all the same, the second is not ours to keep.
+    """
+    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
+    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+    if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
+        return attempt
+    number = session.scalars(
+        select(func.max(ChargeAttempt.attempt) + 1).where(ChargeAttempt.order_id == attempt.order_id)
+    ).one()
+    second = ChargeAttempt(
+        order_id=attempt.order_id,
+        attempt=number,
+        key=f"order:{attempt.order_id}:charge:{number}",
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        payment_method_id=attempt.payment_method_id,
+        status=AttemptStatus.VOID,
+        ref=charge.ref,
+        created_at=now(),
+    )
+    session.add(second)
+    session.flush()
+    return second
+
+
+def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+    """An order that waits for this charge goes on; the step does the rest. Raises NotRecordedYet."""
+    settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
+    if not settled or attempt.ref not in (None, charge.ref):
+        return "nothing to do"
+    waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+    if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook"):
+        return "reopened"
+    if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
+        raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
+    return "nothing to do"
+
+
+def _note_what_others_did(
+    session: Session, order: Order, attempt: ChargeAttempt, kind: str, refunds: Sequence[Refund]
+) -> None:
+    """A dispute, or a refund made in the provider's Dashboard: said once, for a person; the order stays as it is."""
+    if kind == "charge.dispute.created":
+        facts = {"attempt": attempt.attempt}
+        if _note_once(session, order, "charge.disputed", facts):
+            log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)
+    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order.id)).all()
+    refs, attempts = {refund.ref for refund in ours}, {refund.attempt for refund in ours}
+    for refund in refunds:
+        if refund.status is not RefundStatus.SUCCEEDED or refund.ref in refs or refund.attempt in attempts:
+            continue
+        elsewhere = {"attempt": attempt.attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
+        if _note_once(session, order, "refund.elsewhere", elsewhere):
+            log.error("refund that is none of ours", order_id=str(order.id), refund=refund.ref)
+
+
+def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
+    """Money arrived on an attempt we had given up."""
+    facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
+    if _note_once(session, order, "charge.unexpected", facts):
+        attempt.ref, attempt.settled_at = charge.ref, now()
+        log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
+
+
+def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+    """Unexpected money goes back, whatever became of the order. Raises RefundFailed until it has."""
+    with begin() as session:
+        session.execute(select(Order.id).where(Order.id == order.id).with_for_update())
+        if refunding.given_back(session, attempt):
+            return "unexpected charge, refunded before"
+        _space_out(session, attempt)
+        reason = "unexpected-charge"
+        refund = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
+    answer = refunding.ask(refund, charge_ref=charge.ref)
+    with begin() as session:
+        state = refunding.record(session, refund, answer)
+    if state is RefundState.FAILED:
+        raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
+    return f"unexpected charge, refund {state}"
+
+
+def _space_out(session: Session, attempt: ChargeAttempt) -> None:
+    """Several events tell of one failed refund, and each new refund makes new events: they must not drive each other on."""
+    failed = refunding.failed(session, attempt)
+    if failed and now() < max(refund.created_at for refund in failed) + retry_policy.event_delay(len(failed) - 1):
+        raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
+
+
+def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any]) -> bool:
+    """Whether it was news; the order's row is locked, so that two events do not both find it to be."""
+    same = (OrderEvent.order_id == order.id, OrderEvent.kind == kind, OrderEvent.facts == facts)
+    if session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None:
+        return False
+    progress.note(session, order.id, kind, facts)
+    return True
+
+
+def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
+    """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look.
+
+    Whatever a step of the order is about to make of the older answer. Not where the money was unexpected: that is given back again.
+    """
+    for refund in refunds:
+        if refund.status is not RefundStatus.FAILED or not refunding.fell_through(session, attempt, refund):
+            continue
+        error = f"refund {refund.ref} failed after the provider had accepted it"
+        log.error("refund failed", order_id=str(order.id), refund=refund.ref)
+        progress.note(session, order.id, "refund.failed", {"error": error})
+        if attempt.status is AttemptStatus.SUCCEEDED:
+            progress.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)
