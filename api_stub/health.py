@@ -6,7 +6,7 @@ from typing import Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import func, select
+from sqlalchemy import false, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.messages import Heartbeat
@@ -18,6 +18,9 @@ router = APIRouter(tags=["operations"])
 
 FRESH = timedelta(seconds=60)
 """a sweep that did not run for longer is not running: beat sends it, or workers do not take it"""
+
+_WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
+"""changes nothing; a standby refuses it, and whoever is refused leaves its connections there"""
 
 State = Literal["ok", "failing"]
 
@@ -56,13 +59,10 @@ def _database_and_beat() -> dict[str, Literal["ok", "failing", "unknown"]]:
     try:
         with begin() as session:
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
-            read_only = session.scalar(select(func.current_setting("transaction_read_only"))) == "on"
+            session.execute(_WRITE)
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
-        return {"database": "failing", "beat": "unknown"}
-    if read_only:
-        log.warning("not ready: the database takes no writes; is it a standby?")
         return {"database": "failing", "beat": "unknown"}
     if age is None:
         return {"database": "ok", "beat": "unknown"}

@@ -40,7 +40,7 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
         in_hand.keep_nobody_assigned(order)
 
 
-RUNNING_ONE = Prepared[UUID](
+_HELD_ONE = Prepared[UUID](
     select(Subscription.id)
     .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))
     .with_for_update()
@@ -87,7 +87,7 @@ def _activate_line(session: Session, order: Order, line: OrderLine, subscription
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
-    held = RUNNING_ONE.scalar(session, {"account": account_id, "product": product})
+    held = _HELD_ONE.scalar(session, {"account": account_id, "product": product})
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
 
 

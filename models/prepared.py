@@ -191,19 +191,20 @@ def _result(kind: TypeEngine[Any]) -> _Convert | None:
     return kind.dialect_impl(_PSYCOPG).result_processor(_PSYCOPG, _NUMERIC)
 
 
-def is_outdated(error: BaseException | None) -> bool:
+def is_outdated(error: Any) -> bool:
     """The connection lives and is of no more use: its server has become a standby (takes no writes), or a table is not any more what
     its prepared statements were made for. A new one is.
     """
     state = getattr(error, "sqlstate", None)
-    return state == "25006" or (state == "0A000" and "cached plan" in str(error))
+    return state == "25006" or (state == "0A000" and error.diag.source_function == "RevalidateCachedQuery")
 
 
 def _as_sqlalchemy_says_it(sql: str, error: Any, connection: Connection) -> DBAPIError:
     """A driver's error as SQLAlchemy's. A lost connection it finds out by itself, and drops it from the pool with all others there."""
     if is_outdated(error):
+        # As SQLAlchemy does it for a connection that is lost: the others in the pool are no better.
+        connection.engine.pool._invalidate(connection.connection, error, _checkin=False)
         connection.invalidate(error)
-        connection.engine.dispose()  # the others are no better
         return OperationalError(sql, None, error, hide_parameters=True, connection_invalidated=True)
     if _PSYCOPG.is_disconnect(error, connection.connection.dbapi_connection, None):  # type: ignore[no-untyped-call]
         try:

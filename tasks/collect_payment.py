@@ -110,11 +110,16 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
     """Whether a VAT number, of which the order has none, would do in place of a payment method."""
-    if not policy().invoice_on_vat or order.vat_number is not None or order.due_minor == 0:
+    account, treatments = (
+        in_hand.account(session, order),
+        {line.tax_treatment for line in in_hand.lines(session, order)},
+    )
+    if order.vat_number is not None or account.buyer_type is not vat.BuyerType.BUSINESS:
         return False
-    account = in_hand.account(session, order)
-    taxed = all(line.tax_treatment is not vat.Treatment.OUT_OF_SCOPE for line in in_hand.lines(session, order))
-    return taxed and account.buyer_type is vat.BuyerType.BUSINESS and vat.has_numbers(account.country)
+    if vat.Treatment.OUT_OF_SCOPE in treatments or not vat.has_numbers(account.country):
+        return False
+    decides_tax = vat.Treatment.DESTINATION_RATE in treatments
+    return policy().invoice_on_vat or (order.due_minor == 0 and decides_tax)
 
 
 def _already_taken(session: Session, order: Order) -> Outcome:

@@ -36,8 +36,8 @@ def since(at: datetime) -> Mapping[str, Any]:
 
 
 def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
-    """now: by the clock that orders' messages are stamped by, the database's. Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
-    worker's hands. Who is next in an empty queue comes now.
+    """Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
+    worker's hands. Who is next in an empty queue comes `now`, by the clock that orders' messages are stamped by, the database's.
 
     A queue is left out where that could not be read; all are, where the broker is away, for nothing waits in it then.
     """

@@ -14,7 +14,6 @@ from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from tasks import charge_news, retry_policy
-from tasks.charge_news import NotRecordedYet
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.wiring import begin, begin_alone, now, payments
 
@@ -64,15 +63,14 @@ def _nothing_new() -> dict[str, object]:
 LONGEST_RUN = 20.0
 """seconds after which a run takes no further event: it is not to keep its thread from orders for ever"""
 _one_at_a_time = threading.Lock()
-"""in a process. Where the provider does not answer, each run waits for as long as a call may take, and beat sends the next one meanwhile"""
+"""in a process. Where the provider does not answer, a run waits for as long as a call may take, and beat sends the next ones meanwhile"""
 
 
 @shared_task(name="handle_webhooks", ignore_result=True, throws=NO_DATABASE)
 def handle_webhooks() -> int:
     """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly.
 
-    First, at once, what came before we had recorded the provider's own answer and now tells nothing new. Ends where the provider does
-    not answer: the others may wait for the next run.
+    First, at once, what came before we had recorded the provider's own answer and now tells nothing new.
     """
     with begin() as session:
         handled = len(session.execute(_CLOSE_KNOWN, _nothing_new()).all())
@@ -81,19 +79,18 @@ def handle_webhooks() -> int:
     try:
         until = time.monotonic() + LONGEST_RUN
         while time.monotonic() < until and (event := _next()) is not None:
-            values, provider_answers = _made_of(event)
+            values = _made_of(event)
+            still = (WebhookReceived.handled_at.is_(None), WebhookReceived.attempts == event.attempts)
             with begin() as session:
-                session.execute(update(WebhookReceived).where(WebhookReceived.id == event.id).values(**values))
+                session.execute(update(WebhookReceived).where(WebhookReceived.id == event.id, *still).values(**values))
             handled += "handled_at" in values
-            if not provider_answers:
-                break
     finally:
         _one_at_a_time.release()
     return handled
 
 
-def _made_of(event: WebhookReceived) -> tuple[dict[str, Any], bool]:
-    """What to write down about the event, and whether the provider answers."""
+def _made_of(event: WebhookReceived) -> dict[str, Any]:
+    """What to write down about the event."""
     try:
         outcome = (
             charge_news.handle(event.type, event.charge_ref) if event.charge_ref is not None else "not about a charge"
@@ -102,14 +99,14 @@ def _made_of(event: WebhookReceived) -> tuple[dict[str, Any], bool]:
         if not behind_a_lock(error):
             raise
         log.warning("webhook waits", event_id=event.id, error="behind a lock")
-        return _again(event.attempts, error), True
+        return _again(event.attempts, error)
     except TemporarilyUnavailable as error:
         log.warning("webhook waits", event_id=event.id, error=str(error))
-        return _again(event.attempts, error), isinstance(error, NotRecordedYet)
+        return _again(event.attempts, error)
     except Exception as error:  # one event that cannot be handled must not stop those behind it
         log.exception("webhook cannot be handled", event_id=event.id)
-        return _again(event.attempts, error), True
-    return {"handled_at": now(), "outcome": outcome, "next_attempt_at": None}, True
+        return _again(event.attempts, error)
+    return {"handled_at": now(), "outcome": outcome, "next_attempt_at": None}
 
 
 OWN_ANSWER = timedelta(seconds=3)
@@ -119,12 +116,12 @@ _of_known_charge = or_(
 )
 
 
-TAKEN_FOR = timedelta(seconds=20)
-"""an event is left to the run that took it for so long; whose process dies, and whose calls take longer, share it with another"""
+TAKEN_FOR = timedelta(seconds=60)
+"""an event is left to the run that took it for so long, which is longer than its calls take; should its process die, another tries then"""
 
 
 def _next() -> WebhookReceived | None:
-    """The oldest that is due, its next time moved on already."""
+    """One that is due, its next time moved on already: first those that were never tried, so that no failing one holds them up."""
     with begin() as session:
         event = session.scalar(
             select(WebhookReceived)
@@ -133,7 +130,7 @@ def _next() -> WebhookReceived | None:
                 or_(WebhookReceived.received_at <= func.clock_timestamp() - OWN_ANSWER, _of_known_charge),
                 or_(WebhookReceived.next_attempt_at.is_(None), WebhookReceived.next_attempt_at <= now()),
             )
-            .order_by(WebhookReceived.received_at)
+            .order_by(WebhookReceived.next_attempt_at.nulls_first(), WebhookReceived.received_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )

@@ -71,7 +71,7 @@ beat_schedule = {
         }
         for queue in _QUEUE_NAMES
     },
-    "housekeeping": {"task": "housekeeping", "schedule": 3600.0, "options": {"expires": 3600}},
+    "housekeeping": {"task": "housekeeping", "schedule": 300.0, "options": {"expires": 300}},
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": _EXPIRES}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": _EXPIRES}},
     "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": _EXPIRES}},

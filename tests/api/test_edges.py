@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
 from api_stub import parts
@@ -22,7 +22,7 @@ from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.stripe_stand_in import WEBHOOK_SECRET
 from tests.support.world import Customer, World
-from worker.database import Transactions
+from worker.database import Transactions, limit_waits
 from worker.embedded import RedisServer
 from worker.embedded.redis_server import redis as embedded_redis
 
@@ -187,15 +187,20 @@ def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api
     assert len(world.rows(Heartbeat)) == 2
 
 
-def test_not_ready_where_the_database_takes_no_writes(world: World, api: Api) -> None:
-    engine = create_engine(
-        world.transactions._engine.url, connect_args={"options": "-c default_transaction_read_only=on"}
-    )
+def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_does(world: World, api: Api) -> None:
+    engine = create_engine(world.transactions._engine.url)
+    limit_waits(engine)
+    standby = iter([True])
+
+    @event.listens_for(engine, "connect")
+    def at_first_a_standby(connection: Any, _: object) -> None:
+        connection.read_only = next(standby, False)
+
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
-    answer = api.get("/readyz")
+    answers = [api.get("/readyz") for _ in range(2)]
     wiring.plug_in(world.wiring)
     engine.dispose()
-    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failing")
+    assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
 
 
 @pytest.mark.parametrize("refuses", ["replicaof 127.0.0.1 1", "config set maxmemory 1"])

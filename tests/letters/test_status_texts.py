@@ -57,7 +57,7 @@ def test_a_changed_amount_is_told_with_both_amounts_and_the_reason() -> None:
     }
     assert text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts, Language.DE) == (
         "Der Betrag lautet nun 13,09\xa0€ statt der angebotenen 11,90\xa0€. Es wurde nichts abgebucht; bitte bestätigen Sie"
-        " den neuen Betrag. Geändert haben sich: der Preis und das Guthaben."
+        " den neuen Betrag. Was sich geändert hat: der Preis und das Guthaben."
     )
 
 

@@ -201,11 +201,16 @@ def test_a_number_given_when_asked_for_payment_details_is_priced_confirmed_and_i
         (True, {"country": "ES", "postcode": "35001"}, None),
     ],
 )
-def test_a_vat_number_is_asked_for_where_the_order_would_be_invoiced_on_it(
-    world: World, invoices: bool, buyer: dict[str, Any], would_do: bool | None
+@pytest.mark.parametrize("balance", [0, 200_00])
+def test_a_vat_number_is_asked_for_where_it_would_do_instead_of_a_card(
+    world: World, invoices: bool, buyer: dict[str, Any], would_do: bool | None, balance: int
 ) -> None:
     world.policy(invoice_on_vat=invoices)
-    order = world.buy(world.customer(card=None, **buyer), purchase())
+    ada = world.customer(card=None, **buyer)
+    if balance:
+        world.grant(ada, balance)
+        would_do = would_do or (True if buyer == {"country": "FR"} else None)
+    order = world.buy(ada, purchase())
     assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
     assert (order.reason_facts or {}).get("vat_number_would_do") is would_do
 

@@ -1,6 +1,7 @@
 """Notifications: stored before anything else; those that tell nothing new are done with at once, all others are looked into."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
@@ -10,7 +11,8 @@ from models.messages import WebhookReceived
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
-from tasks import webhooks
+from tasks import charge_news, webhooks, wiring
+from tasks.errors import TemporarilyUnavailable
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_authenticationRequired"
@@ -116,18 +118,41 @@ def strangers(world: World, number: int) -> list[str]:
     return [charge.id for charge in charges]
 
 
-def test_a_provider_that_does_not_answer_is_asked_once_a_run(world: World) -> None:
-    strangers(world, 3)
-    world.stripe.fail("unavailable", "payment_intents.retrieve")
-    assert webhooks.handle_webhooks() == 0
-    assert sorted(row.attempts for row in world.rows(WebhookReceived)) == [0, 0, 1]
-    world.stripe.calm()
-    assert webhooks.handle_webhooks() == 2
+def test_events_that_fail_again_and_again_hold_up_no_fresh_one(world: World) -> None:
+    recorded = world.buy(world.customer(), purchase())
+    for _ in range(5):
+        world.receive(charge_of(world, recorded.id), "charge.refunded")
+    world.stripe.fail("unavailable", "refunds.list")
+    webhooks.handle_webhooks()
+    world.pass_time(seconds=600)
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    fresh = webhooks._next()
+    assert (fresh and fresh.charge_ref) == charge_of(world, order.id)
+
+
+def test_who_was_slower_does_not_overwrite_what_another_made_of_an_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [charge] = strangers(world, 1)
+
+    def slow(*_: object) -> str:
+        with world.begin() as session:
+            session.execute(update(WebhookReceived).values(handled_at=world.time, outcome="not ours"))
+        raise TemporarilyUnavailable("timeout")
+
+    monkeypatch.setattr(charge_news, "handle", slow)
+    webhooks.handle_webhooks()
+    assert [(row.charge_ref, row.outcome, row.attempts) for row in world.rows(WebhookReceived)] == [
+        (charge, "not ours", 0)
+    ]
 
 
 def test_while_one_run_waits_for_the_provider_the_next_in_its_process_does_not(world: World) -> None:
     strangers(world, 2)
-    hang = world.stripe.fail("hang", "payment_intents.retrieve")
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(read_timeout=60)))
+    hang = world.stripe.fail("hang", "payment_intents.retrieve", seconds=60)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(webhooks.handle_webhooks)
         assert world.stripe.eventually(lambda: world.stripe.seen(hang) == 1)

@@ -1,6 +1,8 @@
 """Connections that live and are of no more use: the server is a standby now, or a table has changed under prepared statements."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -18,7 +20,7 @@ STORE = Prepared[()](text("INSERT INTO outdated (number) VALUES (:number)"))
 
 @pytest.fixture
 def engine(fresh_database_url: str) -> Iterator[Engine]:
-    made = create_engine(fresh_database_url, pool_size=4, connect_args={"prepare_threshold": 1})
+    made = create_engine(fresh_database_url, pool_size=4, max_overflow=0, connect_args={"prepare_threshold": 1})
     limit_waits(made)
     metadata.create_all(made)
     with made.begin() as connection:
@@ -37,11 +39,17 @@ def used(engine: Engine, *, connections: int) -> None:
                 session.execute(select(Account.name))
 
 
+def alter(engine: Engine) -> None:
+    other = create_engine(engine.url)
+    with other.begin() as connection:
+        connection.execute(text("ALTER TABLE accounts ALTER COLUMN name TYPE varchar(300)"))
+    other.dispose()
+
+
 @pytest.mark.parametrize("by", ["prepared", "session"])
 def test_a_table_that_has_changed_costs_one_failure_that_is_temporary(engine: Engine, by: str) -> None:
     used(engine, connections=3)
-    with create_engine(engine.url).begin() as other:
-        other.execute(text("ALTER TABLE accounts ALTER COLUMN name TYPE varchar(300)"))
+    alter(engine)
 
     def ask() -> None:
         with Transactions(engine)() as session:
@@ -78,3 +86,26 @@ def test_a_server_that_takes_no_writes_is_away_and_left_for_a_new_connection(eng
         store()
     for _ in range(4):
         store()
+
+
+def test_many_that_find_their_connections_outdated_at_once_open_no_more_than_the_pool_may(engine: Engine) -> None:
+    used(engine, connections=4)
+    alter(engine)
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> int:
+        together.wait()
+        failed = 0
+        for _ in range(6):
+            try:
+                with Transactions(engine)() as session:
+                    NAMES.all(session, {"in": "DE"})
+            except OperationalError:
+                failed += 1
+        return failed
+
+    with ThreadPoolExecutor(8) as pool:
+        assert 1 <= sum(pool.map(ask, range(8))) <= 4
+    ours = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    with Transactions(engine)() as session:
+        assert session.scalars(ours).one() <= 4
