@@ -1,5 +1,6 @@
-"""No request body larger than its route needs, counted while it streams: nothing larger is ever held."""
+"""No request body larger than its route needs, or slower than anybody's line: what is still coming is held, by whoever sends it."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -8,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_stub.problems import Problem
 
 KIB = 1024
+LONGEST = 20.0
+"""seconds for a whole body"""
 
 
 class BodyLimit:
@@ -25,12 +28,20 @@ class BodyLimit:
         if _announced(scope) > most:
             await _too_large(most).response()(scope, receive, send)
             return
-        received = 0
+        received, whole = 0, False
+        until = asyncio.get_running_loop().time() + LONGEST
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:
+                return await receive()  # that the caller has gone, whenever that is
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > most:
                 raise HTTPException(413)  # of this kind, or the framework would call it a body it cannot read
             return message

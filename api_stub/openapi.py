@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api_stub.problems import ProblemDetails, documented
 
-ANSWERS = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
+ANSWERS = documented(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 """Errors that any route with an API key may answer with."""
 
 DESCRIPTION = """\

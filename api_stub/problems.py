@@ -102,11 +102,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_CODES = {400: "malformed-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+_CODES = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "body-too-slow",
+    413: "body-too-large",
+}
 _DETAILS = {
     400: "The request could not be read.",
     404: "There is nothing at this address.",
     405: "This address does not know that method.",
+    408: "The request took too long to arrive; send it again.",
     413: "The request is too large.",
 }
 

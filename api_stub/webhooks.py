@@ -22,7 +22,7 @@ class Received(BaseModel):
 @router.post(
     "/stripe",
     summary="Stripe's events",
-    responses=documented(400, 413, 422, 500, 503),
+    responses=documented(400, 408, 413, 422, 500, 503),
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
     },

@@ -22,11 +22,11 @@ PREFIX = "prk_"
 
 
 class Scope(StrEnum):
-    """What a key may do; writing does not include reading."""
+    """What a key may do; writing does not include reading, but answers what it has written, and a refusal names who can help."""
 
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
-    """quotes, orders and the cart"""
+    """quotes, orders, the cart, and a payment method for an order that waits for one"""
     ACCOUNTS_READ = "accounts:read"
     """accounts, their contacts, balance, payment method, subscriptions and seats"""
     ACCOUNTS_WRITE = "accounts:write"

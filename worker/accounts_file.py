@@ -114,7 +114,7 @@ def _account(name: str, place: Place) -> AccountListed | None:
         "language": given.value("language", member, Language) or Language.EN,
         "timezone": given.value("timezone", _timezone) or "UTC",
         "postcode": given.value("postcode", text, longest=20),
-        "address": given.value("address", text, longest=500) or "",
+        "address": given.value("address", text, longest=500, lines=True) or "",
         "vat_number": given.value("vat_number", text, longest=30),
     }
     listed: dict[str, Any] = {

@@ -82,6 +82,8 @@ class Message(virtual.Message):
     """Kombu's, with what it takes to put it by. Raises one of UNREADABLE where the envelope is none."""
 
     def __init__(self, payload: Any, channel: Any = None, **named: Any) -> None:
+        if payload["headers"].get("compression"):
+            raise ValueError("nobody here compresses messages, and this one may be of any size once it is unpacked")
         super().__init__(payload, channel=channel, **named)  # type: ignore[no-untyped-call]
         names = (self.delivery_tag, self.delivery_info["exchange"], self.delivery_info["routing_key"])
         if not all(isinstance(name, str) for name in names):

@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from tasks.plain_text import one_line
 from worker import readable_values
 from worker.readable_values import described
 
@@ -28,7 +29,7 @@ class FileRefused(Exception):
 
     def __init__(self, file: Path, problems: Collection[Problem]) -> None:
         self.problems = sorted(set(problems))
-        super().__init__("\n".join(f"{file}:{problem.line}: {problem.reason}" for problem in self.problems))
+        super().__init__("\n".join(f"{file}:{problem.line}: {one_line(problem.reason)}" for problem in self.problems))
 
 
 class Fields(dict[str, "Place"]):

@@ -9,6 +9,7 @@ from typing import TypeVar
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from models.rules.currency import exponent
+from tasks.plain_text import UNPRINTABLE
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_MINOR = 10**12
@@ -20,14 +21,17 @@ _TAG = "tag:yaml.org,2002:"
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
-def text(node: Node, *, longest: int = 200) -> str:
+def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
+    """lines: several are fine."""
     found = _scalar(node, "str")
     if found is None:
         quoted = f": put it in quotes, '{cut(node.value)}'" if isinstance(node, ScalarNode) and node.value else ""
         raise ValueError(f"must be a text, is {described(node)}{quoted}")
     found = found.strip()
-    if not found or "\x00" in found:
+    if not found:
         raise ValueError("must not be empty")
+    if UNPRINTABLE.search(found.replace("\n", "") if lines else found):
+        raise ValueError("must have no control characters" + ("" if lines else ", and be one line"))
     if len(found) > longest:
         raise ValueError(f"is {len(found)} characters long, {longest} at most")
     return found

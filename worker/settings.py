@@ -9,6 +9,7 @@ from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import (
@@ -194,9 +195,15 @@ def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
             yield variable, PREFIX + close[0] if close else None
 
 
+_FOR_DEVELOPMENT = ("development", "whsec_development")
+"""what docker-compose.yml has where nothing is set: anybody knows it"""
+_SHORTEST_SECRET = 16
+"""characters"""
+
+
 def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
     """Which settings belong to development, and what each must be instead; before any invoice or letter bears them."""
-    for name in ("seller_name", "seller_address", "mail_from", "support_email"):
+    for name in ("seller_name", "seller_address", "mail_from", "support_email", "corporate_portal_url"):
         if getattr(chosen, name) == Settings.model_fields[name].default:
             yield name, "in production must be yours, not the example"
     if chosen.invoice_on_vat and not chosen.seller_bank_account:
@@ -208,8 +215,21 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         yield "seller_country", "in production must be given"
     if chosen.public_url.scheme != "https":
         yield "public_url", "in production must start with https://"
-    if chosen.stripe_api_key.get_secret_value().startswith("sk_test_"):
+    if chosen.stripe_api_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
         yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
+    secret = chosen.stripe_webhook_secret.get_secret_value()
+    if secret in _FOR_DEVELOPMENT or len(secret) < _SHORTEST_SECRET:
+        yield (
+            "stripe_webhook_secret",
+            "in production must be the endpoint's own, as Stripe shows it: it tells Stripe's events from forged ones",
+        )
+    for name in ("stripe_api_base", "vies_base_url"):
+        address = getattr(chosen, name)
+        if address is not None and address.scheme != "https" and not _is_loopback(address.host or ""):
+            yield name, "in production must start with https://, or be left out for the real service"
+    for name in ("database_url", "broker_url"):
+        if urlsplit(getattr(chosen, name).get_secret_value()).password in _FOR_DEVELOPMENT:
+            yield name, "in production must have a password of its own"
     if chosen.smtp_tls is SmtpTls.NONE and not _is_loopback(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
     if certificates.checks_nothing(chosen.broker_url.get_secret_value()):

@@ -20,7 +20,7 @@ from api_stub.demo.backstage import Here
 from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
 from worker import stack as stacks
-from worker.commands.place import unused
+from worker.commands.place import unused, usable
 from worker.commands.screen import WIDE
 from worker.commands.screen import console as screen_console
 from worker.stack import Stack
@@ -65,6 +65,7 @@ def demo(
 def _scratch(folder: Path | None, console: Console) -> Iterator[Path]:
     """A folder of this run's own, removed if all went well; one that was asked for stays."""
     place = (folder or Path(".prorata") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}").absolute()
+    usable(place)
     try:
         yield place
     except BaseException as error:

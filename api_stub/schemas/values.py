@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-PRINTABLE = r"^[^\x00-\x1F\x7F]*$"
-READABLE = r"^[^\x00-\x1F\x7F]*\w[^\x00-\x1F\x7F]*$"
+_PRINTED = r"[^\x00-\x1F\x7F-\x9F\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]"
+PRINTABLE = f"^{_PRINTED}*$"
+READABLE = rf"^{_PRINTED}*\w{_PRINTED}*$"
 """printable, and not blank: it will stand on invoices"""
 
 PRINTED = r"^[!-~]+$"
@@ -40,7 +41,18 @@ Instant = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UT
 """RFC 3339, UTC"""
 Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=PRINTABLE)]
 """of a product or tier, as the catalogue has it"""
-Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE)]
+
+
+def _no_link(name: str) -> str:
+    if "://" in name or "www." in name.lower():
+        raise ValueError("must be a name, not an address on the web")
+    return name
+
+
+Name = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE), AfterValidator(_no_link)
+]
+"""of an account or a person: letters greet by it, and whoever gets one has not necessarily asked for it"""
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]
 """of the payment provider"""
 Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]

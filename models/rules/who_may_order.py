@@ -5,9 +5,14 @@ Only a billing contact of the account orders; corporate accounts are refused her
 
 from models.rules.refusals import Refusal, RefusalCode
 
+MOST_NAMED = 10
+"""billing contacts: enough to find one"""
+
 
 def against_buyer(*, is_billing_contact: bool, corporate: bool, billing_contacts: tuple[str, ...]) -> Refusal | None:
     """The reason why this person, or this account, may not order here; None where they may."""
     if not is_billing_contact:
-        return Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": list(billing_contacts)})
+        return Refusal(
+            RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": list(billing_contacts[:MOST_NAMED])}
+        )
     return Refusal(RefusalCode.CORPORATE_ACCOUNT) if corporate else None

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.letters.wording import Wording, one_line
+from tasks.letters.wording import Wording
+from tasks.plain_text import one_line
 
 
 def seller_lines(w: Wording, seller: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from tasks.letters.refund_notice import refund_notice
 from tasks.letters.seat_prompt import seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import VatCorrection, vat_correction
-from tasks.letters.wording import Wording, one_line
+from tasks.letters.wording import Wording
+from tasks.plain_text import one_line
 from tasks.policy import Seller
 from tasks.ports import Letter
 

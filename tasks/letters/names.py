@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tasks.letters.wording import one_line
+from tasks.plain_text import one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from models.accounts import Language
 from models.rules.currency import exponent
 from models.rules.timezone import local
 from tasks.locales import translations
+from tasks.plain_text import one_line
 
 LOCALES: Final = {
     Language.EN: "en_GB",
@@ -27,14 +28,7 @@ LOCALES: Final = {
 }
 """CLDR's locale for each language: its digits, separators and dates."""
 
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-
 Value = str | int
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks, control characters and changes of direction: a name must not pose as our own words."""
-    return _UNPRINTABLE.sub(" ", text).strip()
 
 
 def mark(message: str) -> str:

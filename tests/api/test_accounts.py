@@ -182,6 +182,16 @@ def test_a_blank_name_is_told_in_words(api: Api, ada: Customer) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Click http://evil.example", "WWW.evil.example", "a\x9b31mb", "a\u2028b", "a\u202eb", "a\u0085b", "a\x1b[31mb"],
+)
+def test_a_name_is_one_line_of_text_and_no_link(api: Api, ada: Customer, name: str) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    assert api("PATCH", own, json={"name": name}).status_code == 422
+    assert api.post(f"{own}/contacts", {"name": name, "email": "bob@example.com"}).status_code == 422
+
+
 def test_an_email_address_comes_without_a_name(api: Api, ada: Customer) -> None:
     own = f"/v1/accounts/{ada.account_id}/contacts"
     answer = api.post(own, {"name": "Bob", "email": "Bob <bob@example.com>"})

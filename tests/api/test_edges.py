@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from redis import Redis
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from api_stub import parts
+from api_stub import body_limit, parts
 from api_stub.rate_limit import RateLimit
 from models.messages import Heartbeat, WebhookReceived
 from tasks import placement, wiring
@@ -112,6 +113,19 @@ def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:
 
     assert problem(send(256 * 1024))[0] == 400
     assert problem(send(256 * 1024 + 1)) == (413, "body-too-large")
+
+
+def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
+    api: Api, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_limit, "LONGEST", 0.3)
+    host, _, port = live.removeprefix("http://").partition(":")
+    head = f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        line.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+        answer = line.makefile("rb").read(2000)
+    assert b" 408 " in answer
+    assert b"body-too-slow" in answer
 
 
 def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Customer) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,11 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "a content type of another kind": order(**{"content-type": [1]}),
     "no content type": order(**{"content-type": None}),
     "a compression that is none": order(**headers(compression="application/x-gzip")),
+    "a compressed body": order(
+        **headers(compression="application/x-gzip"),
+        body=base64.b64encode(zlib.compress(json.dumps([[str(uuid4())], {}, {}]).encode())).decode(),
+        **properties(body_encoding="base64"),
+    ),
     "no headers": order(headers=None),
     "headers of another kind": order(headers=["task", "validate_cart"]),
     "headers with a decimal that is none": order(**headers(x={"__type__": "decimal", "__value__": "abc"})),

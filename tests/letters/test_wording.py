@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from models.accounts import Language
-from tasks.letters.wording import Wording, one_line
+from tasks.letters.wording import Wording
+from tasks.plain_text import one_line
 
 NARROW, NO_BREAK = "\u202f", "\xa0"
 

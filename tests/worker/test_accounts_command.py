@@ -47,6 +47,13 @@ def test_ids_are_whole_however_narrow_the_terminal(world: World, monkeypatch: py
     assert str(ada.contact_id) in seen
 
 
+def test_a_name_is_no_markup_and_steers_no_terminal(world: World) -> None:
+    world.customer(card=None, name="Acme [/x]\x1b[31m\x9bLtd")
+    seen = run("Acme")
+    assert seen.exit_code == 0
+    assert "Acme [/x] [31m Ltd" in seen.stdout
+
+
 def test_nobody_of_that_name_is_said(world: World) -> None:
     assert run("nobody").stdout == "There is no such account.\n"
     assert json.loads(run("nobody", "--json").stdout) == []

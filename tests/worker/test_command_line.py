@@ -1,6 +1,7 @@
 """What goes wrong with `prorata` is one clear message and an exit status, never a traceback."""
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli import main
-from worker.commands import process
+from worker.commands import place, process
 from worker.settings import FOR_OTHERS, ignored, settings
 
 SETTINGS = {
@@ -31,6 +32,8 @@ PRODUCTION = SETTINGS | {
     "PRORATA_MAIL_FROM": "billing@kanban.example",
     "PRORATA_SUPPORT_EMAIL": "help@kanban.example",
     "PRORATA_PUBLIC_URL": "https://billing.kanban.example",
+    "PRORATA_CORPORATE_PORTAL_URL": "https://corporate.kanban.example",
+    "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret_of_the_endpoint",
 }
 
 
@@ -284,9 +287,11 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         "PRORATA_SELLER_ADDRESS",
         "PRORATA_MAIL_FROM",
         "PRORATA_SUPPORT_EMAIL",
+        "PRORATA_CORPORATE_PORTAL_URL",
         "PRORATA_SELLER_COUNTRY",
         "PRORATA_PUBLIC_URL",
         "PRORATA_STRIPE_API_KEY",
+        "PRORATA_STRIPE_WEBHOOK_SECRET",
         "PRORATA_SMTP_TLS",
     ]
     assert "secret" not in ended.err
@@ -299,6 +304,14 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         ({"PRORATA_SELLER_COUNTRY": ""}, "PRORATA_SELLER_COUNTRY"),
         ({"PRORATA_PUBLIC_URL": "http://billing.kanban.example"}, "PRORATA_PUBLIC_URL"),
         ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
+        ({"PRORATA_STRIPE_API_KEY": "rk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
+        ({"PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_development"}, "PRORATA_STRIPE_WEBHOOK_SECRET"),
+        ({"PRORATA_STRIPE_WEBHOOK_SECRET": "x"}, "PRORATA_STRIPE_WEBHOOK_SECRET"),
+        ({"PRORATA_STRIPE_API_BASE": "http://stripe-stand-in:12111"}, "PRORATA_STRIPE_API_BASE"),
+        ({"PRORATA_VIES_BASE_URL": "http://vies-stand-in:8091"}, "PRORATA_VIES_BASE_URL"),
+        ({"PRORATA_BROKER_URL": "redis://:development@broker/0"}, "PRORATA_BROKER_URL"),
+        ({"PRORATA_DATABASE_URL": "postgresql+psycopg://prorata:development@db/prorata"}, "PRORATA_DATABASE_URL"),
+        ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
         ({"PRORATA_INVOICE_ON_VAT": "true"}, "PRORATA_SELLER_BANK_ACCOUNT"),
@@ -437,3 +450,18 @@ def test_a_demo_in_the_folder_of_an_earlier_one_says_what_to_do(tmp_path: Path) 
     ended = prorata_of_its_own("demo", "--folder", str(tmp_path))
     said = f"{tmp_path} holds the data of an earlier run: delete it, or name another folder with --folder\n"
     assert (ended.status, ended.out, ended.err) == (1, "", said)
+
+
+def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    ended = prorata_of_its_own("up", "--folder", str(tmp_path))
+    said = f"{tmp_path} can be written to by others; name a folder of your own with --folder\n"
+    assert (ended.status, ended.out, ended.err) == (1, "", said)
+
+
+def test_what_lies_in_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    folder = place.usable(tmp_path / "new")
+    (folder / "letters").touch()
+    os.umask(before)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder / "letters")] == [0o700, 0o600]

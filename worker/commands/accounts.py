@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from models.accounts import Account
 from tasks.wiring import begin
 from worker.commands import loading
-from worker.commands.screen import console, tell_if_cut
+from worker.commands.screen import console, plain, tell_if_cut
 from worker.wiring import plug_in_from_settings
 
 accounts = loading.accounts
@@ -44,9 +44,13 @@ def _table(found: Sequence[Account]) -> Table:
         table.add_column(name, no_wrap=name.endswith("_id"), overflow="fold")
     for account in found:
         for number, contact in enumerate(account.contacts or [None]):
-            own = (str(account.id), account.name, account.country, account.currency) if number == 0 else ("",) * 4
+            own = (
+                (str(account.id), plain(account.name), account.country, account.currency) if number == 0 else ("",) * 4
+            )
             who = (
-                (str(contact.id), contact.name, "yes" if contact.is_billing_contact else "no") if contact else ("",) * 3
+                (str(contact.id), plain(contact.name), "yes" if contact.is_billing_contact else "no")
+                if contact
+                else ("",) * 3
             )
             table.add_row(*own, *who)
     return table

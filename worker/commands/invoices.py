@@ -11,7 +11,7 @@ from rich.table import Table
 from tasks import receivables
 from tasks.wiring import begin, now
 from worker.commands.order_views import major
-from worker.commands.screen import console
+from worker.commands.screen import console, plain
 from worker.wiring import plug_in_from_settings
 
 invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
@@ -40,7 +40,7 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
     for sum_, invoice, name in owed:
         table.add_row(
             invoice.number,
-            name,
+            plain(name),
             f"{major(sum_.amount_minor, sum_.currency)} {sum_.currency}",
             f"{sum_.due_at:%Y-%m-%d}",
         )

@@ -14,7 +14,7 @@ from tasks import api_keys
 from tasks.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
-from worker.commands.screen import console, moment
+from worker.commands.screen import console, moment, plain
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
@@ -78,5 +78,5 @@ def _table(rows: Sequence[IssuedKey]) -> Table:
     for row in rows:
         revoked = moment(row.revoked_at) if row.revoked_at else ""
         created = moment(row.created_at)
-        made.add_row(row.name, " ".join(row.scopes), str(row.accounts), created, revoked)
+        made.add_row(plain(row.name), " ".join(row.scopes), str(row.accounts), created, revoked)
     return made

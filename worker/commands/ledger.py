@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.wiring import begin
 from worker.commands.order_views import major
-from worker.commands.screen import moment
+from worker.commands.screen import moment, plain
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
@@ -38,7 +38,7 @@ def show(which: Which, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([_as_json(row) for row in rows], indent=2, default=str))
         return
     console = Console()
-    console.print(f"[bold]{account.name}[/]  {account.id}")
+    console.print(f"[bold]{plain(account.name)}[/]  {account.id}")
     console.print(_table(rows) if rows else "No movements: the balance is zero.")
 
 
@@ -66,14 +66,14 @@ def _table(rows: Sequence[LedgerMovement]) -> Table:
     made.add_column("")
     for row in rows:
         amounts = (major(minor, row.currency) for minor in (row.amount_minor, row.balance_minor))
-        made.add_row(moment(row.created_at), row.kind, row.cause, row.step, *amounts, row.currency)
+        made.add_row(moment(row.created_at), row.kind, plain(row.cause), row.step, *amounts, row.currency)
     return made
 
 
 def _differences(found: Sequence[Difference]) -> Table:
     made = Table("check", "where", "what", "should be", "is", title=f"{len(found)} differences", title_justify="left")
     for difference in found:
-        made.add_row(difference.check, difference.where, difference.what, difference.expected, difference.found)
+        made.add_row(*(plain(str(cell)) for cell in astuple(difference)))
     return made
 
 

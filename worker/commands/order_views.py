@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from models.orders import Order, OrderLine
@@ -14,7 +13,7 @@ from models.rules.currency import exponent
 from models.states import OrderStatus
 from tasks.at_provider import AtProvider
 from tasks.order_story import Story
-from worker.commands.screen import moment
+from worker.commands.screen import moment, plain
 
 _COLORS = {
     OrderStatus.COMPLETED: "green",
@@ -59,7 +58,7 @@ def table(rows: Sequence[tuple[Order, str]]) -> Table:
         made.add_row(
             str(order.number),
             moment(order.created_at),
-            escape(account),
+            plain(account),
             what(order.lines),
             standing,
             *amounts,
@@ -72,9 +71,9 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     """at_provider: what the payment provider says now, or why it could not be asked."""
     order = told.order
     yield f"[bold]Order {order.number}[/]  {order.id}"
-    yield f"{escape(told.account.name)}, placed {moment(order.created_at)} UTC, [bold]{status_line(order)}[/]"
+    yield f"{plain(told.account.name)}, placed {moment(order.created_at)} UTC, [bold]{status_line(order)}[/]"
     if order.last_error:
-        yield f"last error: {escape(order.last_error)}"
+        yield f"last error: {plain(order.last_error)}"
     yield _titled("Lines", "what", "net", "tax", "total", rows=[_line(line, order.currency) for line in order.lines])
     yield _settlement(order)
     attempts = [
@@ -108,7 +107,7 @@ def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[
 
 def _provider(at_provider: Sequence[AtProvider] | str) -> RenderableType:
     if isinstance(at_provider, str):
-        return f"The payment provider could not be asked: {escape(at_provider)}"
+        return f"The payment provider could not be asked: {plain(at_provider)}"
     rows = [
         (
             f"{each.what} {each.attempt or ''}",
@@ -144,7 +143,7 @@ def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
     for name in columns:
         made.add_column(name, overflow="fold")
     for row in rows:
-        made.add_row(*(escape(str(cell)) for cell in row))
+        made.add_row(*(plain(str(cell)) for cell in row))
     return made
 
 

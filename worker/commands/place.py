@@ -9,13 +9,20 @@ class PlaceRefused(Exception):
 
 
 def usable(folder: Path, *, option: str = "--folder") -> Path:
-    """`folder`, made if it was not there. Raises PlaceRefused where nothing can be written in it."""
+    """`folder`, made if it was not there, for us alone. Raises PlaceRefused where nothing can be written in it, or others can.
+
+    Files made from here on are for us alone, too: letters, charges and settings lie in there.
+    """
+    os.umask(0o077)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PlaceRefused(f"{folder} cannot be made: {error.strerror}; name another folder with {option}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PlaceRefused(f"{folder} cannot be written to; name another folder with {option}")
+    about = folder.stat()
+    if about.st_uid != os.geteuid() or about.st_mode & 0o022:
+        raise PlaceRefused(f"{folder} can be written to by others; name a folder of your own with {option}")
     return folder
 
 

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from models.states import OrderStatus
 from tasks import operations, order_story
 from tasks.operations import NotPossible
 from tasks.wiring import begin
-from worker.commands.screen import console
+from worker.commands.screen import console, plain
 
 ALL = 1_000_000
 MOST_ERRORS, ENOUGH = 5, 120
@@ -81,6 +80,6 @@ def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple
 def _table(resumed: Sequence[Resumed], *, dry_run: bool) -> Table:
     made = Table("order", "account", "would go on with" if dry_run else "goes on with", "last error", box=None)
     for each in resumed:
-        goes_on = each.step or f"[red]stays: {escape(each.why_not or '')}[/]"
-        made.add_row(str(each.number), escape(each.account), goes_on, escape(each.last_error))
+        goes_on = each.step or f"[red]stays: {plain(each.why_not or '')}[/]"
+        made.add_row(str(each.number), plain(each.account), goes_on, plain(each.last_error))
     return made
