@@ -10,7 +10,7 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.vat import BuyerType
 from worker import accounts_file
-from worker.accounts_file import AccountListed
+from worker.accounts_file import AccountListed, account_id, contact_id
 from worker.readable_file import FileRefused
 
 GOOD = """\
@@ -93,3 +93,9 @@ def test_a_mistake_is_refused_with_its_line_and_reason(
     with pytest.raises(FileRefused) as refused:
         read(tmp_path, GOOD.replace(was, becomes, 1))
     assert [(problem.line, problem.reason) for problem in refused.value.problems] == [(line, reason)]
+
+
+def test_the_readme_orders_for_an_account_that_the_samples_have() -> None:
+    told = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"BUYER={account_id('prairie')} " in told
+    assert f'"contact_id": "{contact_id("prairie", "sam@prairie.example")}"' in told
