@@ -52,7 +52,14 @@ def eventually(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+    return not any(lives(pid) for pid in pids)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_leaving_stops_every_child_the_youngest_first(processes: Supervisor, tmp_path: Path) -> None:
