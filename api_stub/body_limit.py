@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_stub.problems import Problem
 
 KIB = 1024
-LONGEST = 20.0
-"""seconds for a whole body"""
+LONGEST, SLOWEST = 10.0, 16 * KIB
+"""seconds for a whole body: so many, and one more for each so many bytes that it may have"""
+_NO_MORE = {"Connection": "close"}
+"""what else comes of the body is not read"""
 
 
 class BodyLimit:
@@ -28,25 +30,32 @@ class BodyLimit:
         if _announced(scope) > most:
             await _too_large(most).response()(scope, receive, send)
             return
-        received, whole = 0, False
-        until = asyncio.get_running_loop().time() + LONGEST
+        received, over = 0, False
+        until = asyncio.get_running_loop().time() + LONGEST + most / SLOWEST
+
+        async def answering(message: Message) -> None:
+            nonlocal over
+            over = True
+            await send(message)
 
         async def counted() -> Message:
-            nonlocal received, whole
-            if whole:
+            nonlocal received, over
+            if over:
                 return await receive()  # that the caller has gone, whenever that is
             try:
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408) from None
+                raise HTTPException(408, headers=_NO_MORE) from None
             received += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
+            over = over or not message.get("more_body", False)
             if received > most:
-                raise HTTPException(413)  # of this kind, or the framework would call it a body it cannot read
+                raise HTTPException(
+                    413, headers=_NO_MORE
+                )  # of this kind, or the framework would call it a body it cannot read
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, counted, answering)
 
 
 def _announced(scope: Scope) -> int:

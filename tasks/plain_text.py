@@ -3,10 +3,16 @@
 import re
 from typing import Final
 
-UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-"""line breaks, control characters and changes of direction"""
+UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+"""line breaks, control characters, and what turns the direction of all that follows; a mark within a name (200E, 200F) does not"""
+_WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
     """`text` without any of them: a name must not pose as our own words, nor steer a terminal."""
     return UNPRINTABLE.sub(" ", text).strip()
+
+
+def names_a_web_address(text: str) -> bool:
+    """By `://` or `www.`; a bare domain is many a company's name."""
+    return _WEB_ADDRESS.search(text) is not None

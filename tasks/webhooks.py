@@ -82,8 +82,8 @@ def handle_webhooks() -> int:
             values = _made_of(event)
             still = (WebhookReceived.handled_at.is_(None), WebhookReceived.attempts == event.attempts)
             with begin() as session:
-                session.execute(update(WebhookReceived).where(WebhookReceived.id == event.id, *still).values(**values))
-            handled += "handled_at" in values
+                kept = update(WebhookReceived).where(WebhookReceived.id == event.id, *still).values(**values)
+                handled += session.scalar(kept.returning(WebhookReceived.handled_at)) is not None
     finally:
         _one_at_a_time.release()
     return handled
@@ -102,7 +102,7 @@ def _made_of(event: WebhookReceived) -> dict[str, Any]:
         return _again(event.attempts, error)
     except TemporarilyUnavailable as error:
         log.warning("webhook waits", event_id=event.id, error=str(error))
-        return _again(event.attempts, error)
+        return _again(event.attempts, error, at_most=PROVIDER_AWAY)
     except Exception as error:  # one event that cannot be handled must not stop those behind it
         log.exception("webhook cannot be handled", event_id=event.id)
         return _again(event.attempts, error)
@@ -139,9 +139,13 @@ def _next() -> WebhookReceived | None:
         return event
 
 
-def _again(attempts: int, error: Exception) -> dict[str, Any]:
+PROVIDER_AWAY = timedelta(seconds=60)
+"""how long an event waits at most that the provider could not be asked about: it says nothing against the event"""
+
+
+def _again(attempts: int, error: Exception, *, at_most: timedelta = timedelta.max) -> dict[str, Any]:
     return {
         "attempts": attempts + 1,
-        "next_attempt_at": now() + retry_policy.event_delay(attempts),
+        "next_attempt_at": now() + min(retry_policy.event_delay(attempts), at_most),
         "outcome": f"failed: {type(error).__name__}: {error}"[:200],
     }

@@ -35,7 +35,7 @@ from models.rules.timezone import zone
 from models.rules.vat import BuyerType
 from worker import readable_file
 from worker.readable_file import FileRefused, Place
-from worker.readable_values import code, currency, flag, member, minor, text, whole
+from worker.readable_values import code, currency, flag, member, minor, proper_name, text, whole
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://prorata.example/accounts")
 
@@ -107,7 +107,7 @@ def _account(name: str, place: Place) -> AccountListed | None:
                   "payment_method", "subscriptions"],
     )  # fmt: skip
     paid_in = given.value("currency", currency)
-    called, country = given.value("name", text), given.value("country", _country)
+    called, country = given.value("name", proper_name), given.value("country", _country)
     details = {
         "kind": given.value("kind", member, AccountKind) or AccountKind.SELF_SERVE,
         "buyer_type": given.value("buyer_type", member, BuyerType) or BuyerType.BUSINESS,
@@ -135,7 +135,7 @@ def _contacts(place: Place) -> tuple[ContactListed, ...]:
     found: dict[str, ContactListed] = {}
     for item in place.items():
         given = item.fields(required=["name", "email"], optional=["billing_contact"])
-        called = given.value("name", text)
+        called = given.value("name", proper_name)
         address = given.value("email", _email)
         billing = given.value("billing_contact", flag)
         if address in found:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from models.rules.currency import exponent
-from tasks.plain_text import UNPRINTABLE
+from tasks.plain_text import UNPRINTABLE, names_a_web_address
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_MINOR = 10**12
@@ -28,12 +28,22 @@ def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
         quoted = f": put it in quotes, '{cut(node.value)}'" if isinstance(node, ScalarNode) and node.value else ""
         raise ValueError(f"must be a text, is {described(node)}{quoted}")
     found = found.strip()
+    if lines:
+        found = found.replace("\r\n", "\n").replace("\t", " ")
     if not found:
         raise ValueError("must not be empty")
     if UNPRINTABLE.search(found.replace("\n", "") if lines else found):
         raise ValueError("must have no control characters" + ("" if lines else ", and be one line"))
     if len(found) > longest:
         raise ValueError(f"is {len(found)} characters long, {longest} at most")
+    return found
+
+
+def proper_name(node: Node) -> str:
+    """Of an account or a person: what a letter greets by."""
+    found = text(node)
+    if names_a_web_address(found):
+        raise ValueError("must be a name, not an address on the web")
     return found
 
 

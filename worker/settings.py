@@ -9,7 +9,7 @@ from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from limits import parse
 from pydantic import (
@@ -203,7 +203,7 @@ _SHORTEST_SECRET = 16
 
 def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
     """Which settings belong to development, and what each must be instead; before any invoice or letter bears them."""
-    for name in ("seller_name", "seller_address", "mail_from", "support_email", "corporate_portal_url"):
+    for name in ("seller_name", "seller_address", "mail_from", "support_email"):
         if getattr(chosen, name) == Settings.model_fields[name].default:
             yield name, "in production must be yours, not the example"
     if chosen.invoice_on_vat and not chosen.seller_bank_account:
@@ -213,6 +213,9 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         )
     if "seller_country" not in chosen.model_fields_set:
         yield "seller_country", "in production must be given"
+    for name in ("public_url", "corporate_portal_url"):
+        if (getattr(chosen, name).host or "").endswith("prorata.example"):
+            yield name, "in production must be yours, not the example"
     if chosen.public_url.scheme != "https":
         yield "public_url", "in production must start with https://"
     if chosen.stripe_api_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
@@ -225,10 +228,12 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         )
     for name in ("stripe_api_base", "vies_base_url"):
         address = getattr(chosen, name)
-        if address is not None and address.scheme != "https" and not _is_loopback(address.host or ""):
-            yield name, "in production must start with https://, or be left out for the real service"
+        if address is not None and address.scheme != "https" and not _is_loopback((address.host or "").strip("[]")):
+            yield name, "in production must start with https://, or be empty for the real service"
     for name in ("database_url", "broker_url"):
-        if urlsplit(getattr(chosen, name).get_secret_value()).password in _FOR_DEVELOPMENT:
+        address = urlsplit(getattr(chosen, name).get_secret_value())
+        given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
+        if any(each in _FOR_DEVELOPMENT for each in given):
             yield name, "in production must have a password of its own"
     if chosen.smtp_tls is SmtpTls.NONE and not _is_loopback(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"

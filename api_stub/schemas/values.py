@@ -16,7 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-_PRINTED = r"[^\x00-\x1F\x7F-\x9F\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]"
+from tasks.plain_text import names_a_web_address
+
+_PRINTED = r"[^\x00-\x1F\x7F-\x9F\u2028\u2029\u202A-\u202E\u2066-\u2069]"
 PRINTABLE = f"^{_PRINTED}*$"
 READABLE = rf"^{_PRINTED}*\w{_PRINTED}*$"
 """printable, and not blank: it will stand on invoices"""
@@ -44,7 +46,7 @@ Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60
 
 
 def _no_link(name: str) -> str:
-    if "://" in name or "www." in name.lower():
+    if names_a_web_address(name):
         raise ValueError("must be a name, not an address on the web")
     return name
 

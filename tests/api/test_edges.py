@@ -119,6 +119,7 @@ def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
     api: Api, live: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body_limit, "LONGEST", 0.3)
+    monkeypatch.setattr(body_limit, "SLOWEST", 1e9)
     host, _, port = live.removeprefix("http://").partition(":")
     head = f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
     with socket.create_connection((host, int(port)), timeout=20) as line:
@@ -126,6 +127,7 @@ def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
         answer = line.makefile("rb").read(2000)
     assert b" 408 " in answer
     assert b"body-too-slow" in answer
+    assert b"connection: close" in answer.lower()
 
 
 def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Customer) -> None:

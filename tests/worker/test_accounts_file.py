@@ -82,6 +82,7 @@ MISTAKES = [
     pytest.param("    language: de", "    balance: \"5.00\"\n    language: de", 6, f"{NORDWIND}.balance: would go to the listed subscriptions first; give one or the other", id="balance beside subscriptions"),
     pytest.param("    name: Nordwind GmbH\n", "", 2, f"{NORDWIND}: name is missing", id="no name"),
     pytest.param("name: Nordwind GmbH", 'name: "Nord\\ewind"', 3, f"{NORDWIND}.name: must have no control characters, and be one line", id="escape sequence"),
+    pytest.param("name: Nordwind GmbH", 'name: "Click http://evil.example"', 3, f"{NORDWIND}.name: must be a name, not an address on the web", id="link"),
     pytest.param("    name: Nordwind GmbH", '    "na\\eme": 1\n    name: Nordwind GmbH', 3, f"{NORDWIND}: must have no control characters, and be one line", id="escape sequence in a key"),
 ]  # fmt: skip
 

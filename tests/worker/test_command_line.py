@@ -287,8 +287,8 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         "PRORATA_SELLER_ADDRESS",
         "PRORATA_MAIL_FROM",
         "PRORATA_SUPPORT_EMAIL",
-        "PRORATA_CORPORATE_PORTAL_URL",
         "PRORATA_SELLER_COUNTRY",
+        "PRORATA_CORPORATE_PORTAL_URL",
         "PRORATA_PUBLIC_URL",
         "PRORATA_STRIPE_API_KEY",
         "PRORATA_STRIPE_WEBHOOK_SECRET",
@@ -311,6 +311,7 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         ({"PRORATA_VIES_BASE_URL": "http://vies-stand-in:8091"}, "PRORATA_VIES_BASE_URL"),
         ({"PRORATA_BROKER_URL": "redis://:development@broker/0"}, "PRORATA_BROKER_URL"),
         ({"PRORATA_DATABASE_URL": "postgresql+psycopg://prorata:development@db/prorata"}, "PRORATA_DATABASE_URL"),
+        ({"PRORATA_DATABASE_URL": "postgresql+psycopg://p@db/prorata?password=development"}, "PRORATA_DATABASE_URL"),
         ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
@@ -333,6 +334,7 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "::1"},
         {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
+        {"PRORATA_STRIPE_API_BASE": "http://[::1]:12111"},
         {"PRORATA_INVOICE_ON_VAT": "true", "PRORATA_SELLER_BANK_ACCOUNT": "FR76 3000 6000 0112 3456 7890 189"},
     ],
 )
@@ -460,8 +462,14 @@ def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_lies_in_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    old.chmod(0o775)
     before = os.umask(0o022)
-    folder = place.usable(tmp_path / "new")
-    (folder / "letters").touch()
-    os.umask(before)
+    try:
+        folder = place.usable(tmp_path / "new")
+        (folder / "letters").touch()
+        assert stat.S_IMODE(place.usable(old).stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
     assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder / "letters")] == [0o700, 0o600]

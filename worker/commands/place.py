@@ -1,6 +1,7 @@
 """The folder that a command was told to use, looked at before anything is started in it."""
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -21,8 +22,11 @@ def usable(folder: Path, *, option: str = "--folder") -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PlaceRefused(f"{folder} cannot be written to; name another folder with {option}")
     about = folder.stat()
-    if about.st_uid != os.geteuid() or about.st_mode & 0o022:
+    if about.st_uid != os.geteuid():
+        raise PlaceRefused(f"{folder} belongs to somebody else; name a folder of your own with {option}")
+    if about.st_mode & (stat.S_IWOTH | stat.S_ISVTX):
         raise PlaceRefused(f"{folder} can be written to by others; name a folder of your own with {option}")
+    folder.chmod(stat.S_IMODE(about.st_mode) & 0o700)
     return folder
 
 
