@@ -50,9 +50,8 @@ class BodyLimit:
             received += len(message.get("body", b""))
             over = over or not message.get("more_body", False)
             if received > most:
-                raise HTTPException(
-                    413, headers=_NO_MORE
-                )  # of this kind, or the framework would call it a body it cannot read
+                # Of this kind, or the framework would call it a body that it cannot read.
+                raise HTTPException(413, headers=_NO_MORE)
             return message
 
         await self._app(scope, counted, answering)
