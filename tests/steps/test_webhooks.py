@@ -51,6 +51,26 @@ def test_news_that_came_too_early_is_none_once_the_charge_is_recorded(world: Wor
     assert outcomes(world) == ["nothing to do"]
 
 
+def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = world.buy(world.customer(), purchase())
+    world.receive(charge_of(world, order.id), "charge.dispute.created")
+    world.receive("pi_before_its_charge", "payment_intent.succeeded")
+    looked_into = []
+
+    def handle(kind: str, charge_ref: str) -> str:
+        looked_into.append(charge_ref)
+        with world.begin() as session:
+            session.execute(update(ChargeAttempt).values(ref="pi_before_its_charge"))
+        return "looked into"
+
+    monkeypatch.setattr(charge_news, "handle", handle)
+    assert webhooks.handle_webhooks() == 1
+    assert len(looked_into) == 1
+    assert webhooks.handle_webhooks() == 1
+    assert outcomes(world) == ["looked into", "nothing to do"]
+    assert len(looked_into) == 1
+
+
 @pytest.mark.parametrize(
     "kind", ["charge.refunded", "charge.dispute.created", "payment_intent.canceled", "refund.failed"]
 )
