@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Country, CreatedAt, Currency, Key, text_enum
+from models.base import Base, Country, CreatedAt, Currency, Key, Listed
 from models.never_changed import never_changes
 from models.rules.vat import BuyerType
 
@@ -36,13 +36,13 @@ class Account(Base):
 
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[AccountKind] = mapped_column(text_enum(AccountKind), default=AccountKind.SELF_SERVE)
-    buyer_type: Mapped[BuyerType] = mapped_column(text_enum(BuyerType), default=BuyerType.BUSINESS)
+    kind: Mapped[AccountKind] = mapped_column(Listed(AccountKind), default=AccountKind.SELF_SERVE)
+    buyer_type: Mapped[BuyerType] = mapped_column(Listed(BuyerType), default=BuyerType.BUSINESS)
     country: Mapped[Country]
     postcode: Mapped[str | None] = mapped_column(String(20))
     address: Mapped[str] = mapped_column(String(500), default="")
     currency: Mapped[Currency]
-    language: Mapped[Language] = mapped_column(text_enum(Language), default=Language.EN)
+    language: Mapped[Language] = mapped_column(Listed(Language), default=Language.EN)
     timezone: Mapped[str] = mapped_column(String(60), default="UTC")
     vat_number: Mapped[str | None] = mapped_column(String(30))
     customer_ref: Mapped[str | None] = mapped_column(String(255))
@@ -94,9 +94,7 @@ class PaymentMethod(Base):
     ref: Mapped[str] = mapped_column(String(255))
     brand: Mapped[str] = mapped_column(String(40))
     last4: Mapped[str] = mapped_column(String(4))
-    status: Mapped[PaymentMethodStatus] = mapped_column(
-        text_enum(PaymentMethodStatus), default=PaymentMethodStatus.USABLE
-    )
+    status: Mapped[PaymentMethodStatus] = mapped_column(Listed(PaymentMethodStatus), default=PaymentMethodStatus.USABLE)
     created_at: Mapped[CreatedAt]
 
 
@@ -115,7 +113,7 @@ class VatCheck(Base):
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     number: Mapped[str] = mapped_column(String(30))
-    status: Mapped[VatCheckStatus] = mapped_column(text_enum(VatCheckStatus))
+    status: Mapped[VatCheckStatus] = mapped_column(Listed(VatCheckStatus))
     asked_at: Mapped[datetime]
     consultation_number: Mapped[str | None] = mapped_column(String(60))
     registered_name: Mapped[str | None] = mapped_column(String(500))

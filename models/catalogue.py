@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Identity, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Currency, Minor, text_enum
+from models.base import Base, CreatedAt, Currency, Listed, Minor
 from models.rules.period import Interval
 
 
@@ -55,6 +55,6 @@ class Price(Base):
     version_id: Mapped[int] = mapped_column(ForeignKey("catalogue_versions.id"), primary_key=True)
     product_code: Mapped[str] = mapped_column(String(60), primary_key=True)
     tier_code: Mapped[str] = mapped_column(String(60), primary_key=True)
-    interval: Mapped[Interval] = mapped_column(text_enum(Interval), primary_key=True)
+    interval: Mapped[Interval] = mapped_column(Listed(Interval, "billing_interval"), primary_key=True)
     currency: Mapped[Currency] = mapped_column(primary_key=True)
     unit_minor: Mapped[Minor]

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, SmallInteger, String, 
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.accounts import Language
-from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+from models.base import Base, CreatedAt, Currency, Key, Listed, Minor
 from models.never_changed import never_changed
 from models.orders import PricedLine
 from models.prepared import Prepared
@@ -77,8 +77,8 @@ class Invoice(Base):
     )
 
     id: Mapped[Key]
-    kind: Mapped[InvoiceKind] = mapped_column(text_enum(InvoiceKind))
-    reason: Mapped[InvoiceReason] = mapped_column(text_enum(InvoiceReason))
+    kind: Mapped[InvoiceKind] = mapped_column(Listed(InvoiceKind))
+    reason: Mapped[InvoiceReason] = mapped_column(Listed(InvoiceReason))
     series: Mapped[str] = mapped_column(String(10))
     year: Mapped[int] = mapped_column(SmallInteger)
     sequence: Mapped[int]
@@ -98,7 +98,7 @@ class Invoice(Base):
     supplied_at: Mapped[datetime]
     """when what it is for took effect"""
     order_number: Mapped[str] = mapped_column(String(20))
-    language: Mapped[Language] = mapped_column(text_enum(Language))
+    language: Mapped[Language] = mapped_column(Listed(Language))
     timezone: Mapped[str] = mapped_column(String(60))
     seller: Mapped[dict[str, Any]]
     """name, address, country, vat_number, email: as on that day"""
@@ -114,7 +114,7 @@ class Invoice(Base):
     """what was paid on the document that this one replaces"""
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
-    payment_kind: Mapped[PaymentKind | None] = mapped_column(text_enum(PaymentKind))
+    payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
     payment_due_at: Mapped[datetime | None]
     card: Mapped[str | None] = mapped_column(String(60))
     """what the customer knows the charged card by: Visa •••• 4242"""
@@ -148,7 +148,7 @@ class Receivable(Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]
     due_at: Mapped[datetime]
-    status: Mapped[ReceivableStatus] = mapped_column(text_enum(ReceivableStatus), default=ReceivableStatus.OPEN)
+    status: Mapped[ReceivableStatus] = mapped_column(Listed(ReceivableStatus), default=ReceivableStatus.OPEN)
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]
 

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, bi
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.account_lock import lock_account
-from models.base import Base, CreatedAt, Currency, Key, Minor, text_enum
+from models.base import Base, CreatedAt, Currency, Key, Listed, Minor
 from models.never_changed import append_only
 from models.orders import Order
 from models.prepared import Prepared
@@ -41,7 +41,7 @@ class LedgerMovement(Base):
     currency: Mapped[Currency]
     sequence: Mapped[int]
     """1, 2, 3 ... per account and currency"""
-    kind: Mapped[MovementKind] = mapped_column(text_enum(MovementKind))
+    kind: Mapped[MovementKind] = mapped_column(Listed(MovementKind))
     amount_minor: Mapped[Minor]
     balance_minor: Mapped[Minor]
     """the sum up to and including this movement"""

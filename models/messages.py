@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, Str
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.base import Base, CreatedAt, text_enum
+from models.base import Base, CreatedAt, Listed
 from models.states import LetterKind, LetterStatus, Step
 
 
@@ -18,7 +18,7 @@ class OutboxMessage(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
-    step: Mapped[Step] = mapped_column(text_enum(Step))
+    step: Mapped[Step] = mapped_column(Listed(Step))
     created_at: Mapped[CreatedAt]
 
 
@@ -28,10 +28,10 @@ class SentLetter(Base):
     __tablename__ = "sent_letters"
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
-    kind: Mapped[LetterKind] = mapped_column(text_enum(LetterKind), primary_key=True)
+    kind: Mapped[LetterKind] = mapped_column(Listed(LetterKind), primary_key=True)
     message_id: Mapped[str] = mapped_column(String(200), unique=True)
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
-    status: Mapped[LetterStatus] = mapped_column(text_enum(LetterStatus), default=LetterStatus.SENDING)
+    status: Mapped[LetterStatus] = mapped_column(Listed(LetterStatus), default=LetterStatus.SENDING)
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[CreatedAt]
     sent_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from models.accounts import Language
-from models.base import Base, CreatedAt, Currency, Key, Minor, Rate, text_enum
+from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
 from models.rules.cart import Action
 from models.rules.period import Interval
 from models.rules.vat import Treatment
@@ -20,11 +20,11 @@ class PricedLine:
     """One line with its whole arithmetic: what it costs, what it credits, over which time, at which tax."""
 
     position: Mapped[int] = mapped_column(primary_key=True)
-    action: Mapped[Action] = mapped_column(text_enum(Action))
+    action: Mapped[Action] = mapped_column(Listed(Action))
     product_code: Mapped[str] = mapped_column(String(60))
     tier_code: Mapped[str] = mapped_column(String(60))
     seats: Mapped[int]
-    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     unit_minor: Mapped[Minor]
     """per seat and period, net; 0 on a trial"""
     charge_minor: Mapped[Minor]
@@ -34,7 +34,7 @@ class PricedLine:
     net_minor: Mapped[Minor]
     """charge - unused; negative where the customer gets money back"""
     tax_rate: Mapped[Rate]
-    tax_treatment: Mapped[Treatment] = mapped_column(text_enum(Treatment))
+    tax_treatment: Mapped[Treatment] = mapped_column(Listed(Treatment))
     charge_tax_minor: Mapped[Minor]
     unused_tax_minor: Mapped[Minor]
     """at the rate of the period it comes from"""
@@ -46,7 +46,7 @@ class PricedLine:
     from_tier: Mapped[str | None] = mapped_column(String(60))
     """what a change, or the purchase of a running trial, starts from; None on lines that start anew"""
     from_seats: Mapped[int | None]
-    from_interval: Mapped[Interval | None] = mapped_column(text_enum(Interval, "from_interval"))
+    from_interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     from_period_id: Mapped[UUID | None]
     from_charged_minor: Mapped[int | None] = mapped_column(BigInteger)
     from_tax_rate: Mapped[Rate | None]
@@ -136,7 +136,8 @@ class Order(Totals, Base):
         UniqueConstraint("quote_id"),
         CheckConstraint("(lease_token is null) = (lease_until is null)", name="lease_whole"),
         CheckConstraint(
-            "(status in ('open', 'needs_attention')) = (next_step is not null)", name="open_orders_have_a_next_step"
+            "(status = 'open' or status = 'needs_attention') = (next_step is not null)",
+            name="open_orders_have_a_next_step",
         ),
         Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
         Index("ix_orders_account", "account_id", "number"),
@@ -149,12 +150,12 @@ class Order(Totals, Base):
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
     quote_id: Mapped[UUID] = mapped_column(ForeignKey("quotes.id"))
-    language: Mapped[Language] = mapped_column(text_enum(Language))
+    language: Mapped[Language] = mapped_column(Listed(Language))
     api_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
     idempotency_key: Mapped[str] = mapped_column(String(255))
     request_digest: Mapped[str] = mapped_column(String(64))
 
-    status: Mapped[OrderStatus] = mapped_column(text_enum(OrderStatus), default=OrderStatus.OPEN)
+    status: Mapped[OrderStatus] = mapped_column(Listed(OrderStatus), default=OrderStatus.OPEN)
     reason: Mapped[str | None] = mapped_column(String(60))
     """why it waits or ended so: a stable code"""
     reason_facts: Mapped[dict[str, Any] | None]
@@ -162,7 +163,7 @@ class Order(Totals, Base):
     """in awaiting_confirmation: the fresh quote the customer may accept"""
     revision: Mapped[int] = mapped_column(default=1)
     """goes up with each quote accepted for this order; part of the keys of what is done once per quote"""
-    payment_kind: Mapped[PaymentKind | None] = mapped_column(text_enum(PaymentKind))
+    payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
     payment_due_at: Mapped[datetime | None]
     """when an invoice is to be paid"""
     vat_check_id: Mapped[UUID | None] = mapped_column(ForeignKey("vat_checks.id"))
@@ -171,7 +172,7 @@ class Order(Totals, Base):
     cancel_reason: Mapped[str | None] = mapped_column(String(40))
     """the reason it is to end with, where its cancellation was asked for"""
 
-    next_step: Mapped[Step | None] = mapped_column(text_enum(Step))
+    next_step: Mapped[Step | None] = mapped_column(Listed(Step))
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
@@ -216,7 +217,7 @@ class OrderStep(Base):
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
-    step: Mapped[Step] = mapped_column(text_enum(Step), primary_key=True)
+    step: Mapped[Step] = mapped_column(Listed(Step), primary_key=True)
     attempts: Mapped[int]
     outcome: Mapped[str] = mapped_column(String(60))
     error: Mapped[str | None] = mapped_column(String(2000))

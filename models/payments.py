@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Currency, Minor, text_enum
+from models.base import Base, CreatedAt, Currency, Listed, Minor
 from models.states import AttemptStatus, RefundState
 
 
@@ -30,7 +30,7 @@ class ChargeAttempt(Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]
     payment_method_id: Mapped[UUID] = mapped_column(ForeignKey("payment_methods.id"))
-    status: Mapped[AttemptStatus] = mapped_column(text_enum(AttemptStatus), default=AttemptStatus.PENDING)
+    status: Mapped[AttemptStatus] = mapped_column(Listed(AttemptStatus), default=AttemptStatus.PENDING)
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
     """the provider's id of it"""
     decline_code: Mapped[str | None] = mapped_column(String(60))
@@ -58,7 +58,7 @@ class RefundAttempt(Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]
     reason: Mapped[str] = mapped_column(String(60))
-    status: Mapped[RefundState] = mapped_column(text_enum(RefundState), default=RefundState.PENDING)
+    status: Mapped[RefundState] = mapped_column(Listed(RefundState), default=RefundState.PENDING)
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Identity, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, text_enum
+from models.base import Base, CreatedAt, Listed
 
 
 class RejectedBecause(StrEnum):
@@ -22,7 +22,7 @@ class RejectedMessage(Base):
     __tablename__ = "rejected_messages"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    because: Mapped[RejectedBecause] = mapped_column(text_enum(RejectedBecause))
+    because: Mapped[RejectedBecause] = mapped_column(Listed(RejectedBecause))
     queue: Mapped[str] = mapped_column(String(60))
     task: Mapped[str] = mapped_column(String(200))
     headers: Mapped[dict[str, Any]]

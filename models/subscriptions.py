@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Currency, Key, Minor, Rate, text_enum
+from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
 from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
 from models.rules.vat import Treatment
@@ -22,7 +22,9 @@ class Subscription(Base):
         CheckConstraint("seats > 0", name="seats_positive"),
         CheckConstraint("anchor_day between 1 and 31", name="anchor_day_of_month"),
         CheckConstraint("period_start < period_end", name="period_runs_forward"),
-        CheckConstraint("(status in ('trialing', 'trial_ended')) = (interval is null)", name="trial_has_no_interval"),
+        CheckConstraint(
+            "(status = 'trialing' or status = 'trial_ended') = (interval is null)", name="trial_has_no_interval"
+        ),
         Index("ix_trials_running", "period_end", postgresql_where="status = 'trialing'"),
     )
 
@@ -31,9 +33,9 @@ class Subscription(Base):
     product_code: Mapped[str] = mapped_column(String(60))
     tier_code: Mapped[str] = mapped_column(String(60))
     seats: Mapped[int]
-    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     currency: Mapped[Currency]
-    status: Mapped[SubscriptionStatus] = mapped_column(text_enum(SubscriptionStatus))
+    status: Mapped[SubscriptionStatus] = mapped_column(Listed(SubscriptionStatus))
     anchor_day: Mapped[int]
     """day of month its renewals fall on, kept through shorter months"""
     period_start: Mapped[datetime]
@@ -71,14 +73,14 @@ class SubscriptionPeriod(Base):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
     tier_code: Mapped[str] = mapped_column(String(60))
     seats: Mapped[int]
-    interval: Mapped[Interval | None] = mapped_column(text_enum(Interval))
+    interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     charged_minor: Mapped[Minor]
     """net of tax, for the whole period"""
     tax_minor: Mapped[Minor]
     tax_rate: Mapped[Rate]
-    tax_treatment: Mapped[Treatment] = mapped_column(text_enum(Treatment))
+    tax_treatment: Mapped[Treatment] = mapped_column(Listed(Treatment))
     closed_at: Mapped[datetime | None]
     unused_minor: Mapped[int | None]
     """what was credited of it when a change closed it early"""

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, text_enum
+from models.base import Base, CreatedAt, Listed
 
 
 class FollowUpReason(StrEnum):
@@ -40,10 +40,10 @@ class VatFollowUp(Base):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     number: Mapped[str] = mapped_column(String(30))
     """as the registry wants it"""
-    reason: Mapped[FollowUpReason] = mapped_column(text_enum(FollowUpReason))
+    reason: Mapped[FollowUpReason] = mapped_column(Listed(FollowUpReason))
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime]
-    outcome: Mapped[FollowUpOutcome | None] = mapped_column(text_enum(FollowUpOutcome))
+    outcome: Mapped[FollowUpOutcome | None] = mapped_column(Listed(FollowUpOutcome))
     vat_check_id: Mapped[UUID | None] = mapped_column(ForeignKey("vat_checks.id"))
     """the answer that settled it"""
     letter_owed: Mapped[bool] = mapped_column(default=False)

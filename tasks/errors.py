@@ -56,5 +56,5 @@ class Misconfigured(Exception):
 
 
 def behind_a_lock(error: OperationalError) -> bool:
-    """Whether PostgreSQL is there, and only gave up waiting for what others hold (`worker.database.limit_waits`)."""
-    return getattr(error.orig, "sqlstate", None) == "55P03"
+    """Whether PostgreSQL is there, and only gave up waiting for what others hold (`worker.database.limit_waits`), or for each other."""
+    return getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")

@@ -24,7 +24,7 @@ from worker.embedded import PostgresServer
 CATALOGUE = {
     "columns": """
         select table_name, column_name, data_type, character_maximum_length, numeric_precision, numeric_scale,
-               is_nullable, column_default, is_identity, identity_generation
+               domain_name, is_nullable, column_default, is_identity, identity_generation
         from information_schema.columns where table_schema = 'public' order by 1, 2""",
     "constraints": """
         select conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
@@ -70,6 +70,14 @@ def refuses(world: World, statement: Any, constraint: str) -> None:
     with pytest.raises(IntegrityError) as refused, world.begin() as session:
         session.execute(statement)
     assert constraint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "domain"), [("status", "order_status"), ("next_step", "step"), ("language", "language")]
+)
+def test_a_listed_column_takes_what_is_listed_only(world: World, ada: Customer, column: str, domain: str) -> None:
+    world.place(ada, purchase())
+    refuses(world, text(f"UPDATE orders SET {column} = 'unheard-of'"), f"ck_{domain}")
 
 
 def test_there_is_one_open_order_per_product_and_account(world: World, ada: Customer) -> None:
