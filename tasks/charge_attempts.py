@@ -143,7 +143,7 @@ _SETTLE = Prepared[datetime | None](
         UPDATE charge_attempts SET
             status = :status, ref = :ref, decline_code = :decline_code, action_url = :action_url,
             settled_at = CASE WHEN :is_over THEN clock_timestamp() ELSE settled_at END
-        FROM ours WHERE order_id = id AND attempt = :attempt
+        FROM ours WHERE order_id = :order_id AND attempt = :attempt
     )
     SELECT cancel_requested_at FROM ours
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("is_over", type_=Boolean))

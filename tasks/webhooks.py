@@ -43,9 +43,11 @@ _KNOWN = """
 """
 _STORE = Prepared[()](
     text(f"""
+    WITH event (id, type, charge_ref) AS (VALUES (:id, :type, :charge_ref)),
+    looked_up AS MATERIALIZED (SELECT *, {_KNOWN.format(event="event")} AS known FROM event)
     INSERT INTO webhooks_received (id, type, charge_ref, payload, handled_at, outcome)
     SELECT id, type, charge_ref, :payload, CASE WHEN known THEN CAST(:now AS timestamptz) END, CASE WHEN known THEN :outcome END
-    FROM (VALUES (:id, :type, :charge_ref)) AS event (id, type, charge_ref), LATERAL (SELECT {_KNOWN.format(event="event")}) AS it (known)
+    FROM looked_up
     ON CONFLICT DO NOTHING
 """)  # noqa: S608 - put together from constants
 )
