@@ -107,7 +107,7 @@ def _about(w: Wording, document: Invoice) -> str:
         case InvoiceReason.VAT_NUMBER_INVALID, -1:
             return w.say(
                 "This document takes back %(number)s in full: the VAT registry does not know the VAT number that it rests on,"
-                " so there is no reverse charge. Another invoice replaces it.",
+                " so there is no reverse charge. Another invoice replaces %(number)s.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_INVALID, _:

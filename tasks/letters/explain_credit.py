@@ -34,7 +34,7 @@ def _time_left(w: Wording, line: PricedLine) -> str:
     values = {"moment": w.moment(line.period_start), "left": w.number(left), "whole": w.number(whole)}
     if line.share_unit == Unit.DAY:
         return w.say(
-            "When the change takes effect (%(moment)s), %(left)s of the %(whole)s calendar days of that period are left,"
+            "Days left when the change takes effect (%(moment)s): %(left)s of %(whole)s calendar days of that period,"
             " the day of the change included.",
             **values,
         )
@@ -42,12 +42,12 @@ def _time_left(w: Wording, line: PricedLine) -> str:
     values |= {"days": w.number(days[0]), "whole_days": w.number(days[1])}
     if [each * _SECONDS_A_DAY for each in days] == [left, whole]:
         return w.say(
-            "When the change takes effect (%(moment)s), %(left)s of the %(whole)s seconds of that period are left"
+            "Time left when the change takes effect (%(moment)s): %(left)s of %(whole)s seconds of that period"
             " (%(days)s of %(whole_days)s days).",
             **values,
         )
     return w.say(
-        "When the change takes effect (%(moment)s), %(left)s of the %(whole)s seconds of that period are left"
+        "Time left when the change takes effect (%(moment)s): %(left)s of %(whole)s seconds of that period"
         " (about %(days)s of %(whole_days)s days).",
         **values,
     )

@@ -15,7 +15,7 @@ def refund_notice(o: Occasion) -> Content:
     w, number = o.w, str(o.order.number)
     had = o.reason == _HAD_BEEN_ACTIVE
     why = w.say(reasons.UNDONE.get(o.reason or "", reasons.UNDONE_OTHERWISE))
-    ended = w.say("Your order %(number)s for %(account)s has ended.", number=number, account=o.account.name)
+    about = w.say("We are writing about your order %(number)s for %(account)s.", number=number, account=o.account.name)
     return Content(
         subject=w.say("Order %(number)s was refunded", number=number)
         if had
@@ -23,7 +23,7 @@ def refund_notice(o: Occasion) -> Content:
         title=w.say("Your order was refunded") if had else w.say("Your order was not carried out"),
         greeting=o.greeting,
         blocks=(
-            Paragraph(f"{ended} {why}"),
+            Paragraph(f"{about} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
             *_given_back(o),
             Paragraph(

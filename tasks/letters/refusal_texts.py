@@ -15,7 +15,7 @@ _NAMED_USERS: Final = 10
 
 _TEXTS: Final[Mapping[RefusalCode, str]] = {
     RefusalCode.CORPORATE_ACCOUNT: mark(
-        "Corporate accounts are managed in the Corporate Billing Portal. Please order there: %(portal)s"
+        "Corporate accounts are managed in the Corporate Billing Portal (%(portal)s). Please order there."
     ),
     RefusalCode.EMPTY_CART: mark("The cart is empty. Please add a product."),
     RefusalCode.TOO_MANY_LINES: mark("An order can have at most %(most)s lines. Please split it into several orders."),
@@ -47,7 +47,7 @@ _TEXTS: Final[Mapping[RefusalCode, str]] = {
     ),
     RefusalCode.LOWER_TIER: mark(
         "Moving %(product)s from %(from_tier)s to the lower plan %(to_tier)s is not possible online. We have opened a"
-        " support case with all details for you; our team will get in touch: %(support)s"
+        " support case with all details for you; our team will get in touch. Contact: %(support)s."
     ),
     RefusalCode.VAT_NUMBER_INVALID: mark(
         "The VAT number of your account is not a valid one for %(country)s. Please correct or remove it."
@@ -122,10 +122,10 @@ def _seats_below_assigned(w: Wording, facts: Mapping[str, Any]) -> str:
     if more := len(recent) - len(named):
         named.append(w.say_n("%(more)s more", "%(more)s more", more, more=more))
     return w.say_n(
-        "You have assigned more users than the %(seats)s seats you ask for. Please unassign %(surplus)s user first; the"
-        " most recently assigned is %(users)s.",
-        "You have assigned more users than the %(seats)s seats you ask for. Please unassign %(surplus)s users first; the"
-        " most recently assigned are %(users)s.",
+        "You have assigned more users than you are asking for seats (%(seats)s). Please unassign %(surplus)s user first;"
+        " the most recently assigned is %(users)s.",
+        "You have assigned more users than you are asking for seats (%(seats)s). Please unassign %(surplus)s users first;"
+        " the most recently assigned are %(users)s.",
         surplus,
         seats=int(facts["seats"]),
         surplus=surplus,

@@ -39,7 +39,7 @@ def seat_prompt(o: Occasion) -> Content:
 def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
     plan, seats = o.names.plan(line.product_code, line.tier_code), _to_assign(o, line)
     left = o.w.say_n(
-        "%(plan)s: %(left)s of %(seats)s seat has yet to be assigned.",
+        "%(plan)s: %(left)s of %(seats)s seats has yet to be assigned.",
         "%(plan)s: %(left)s of %(seats)s seats have yet to be assigned.",
         seats,
         plan=plan,

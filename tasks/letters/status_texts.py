@@ -23,7 +23,7 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
         "The amount is no longer as quoted. Nothing has been charged; please confirm the new amount."
     ),
     OrderStatus.NEEDS_ATTENTION: mark(
-        "Your order takes longer than usual and our team is looking after it. You do not need to do anything, and you"
+        "Your order is taking longer than usual and our team is looking after it. You do not need to do anything, and you"
         " will not be charged twice."
     ),
     OrderStatus.COMPLETED: mark("Your order is complete."),

@@ -16,6 +16,7 @@ from tasks.letters.explain import explain, explain_settlement
 from tests.letters.orders import (
     CUT,
     NAMES,
+    NOVEMBER,
     OUT_OF_SCOPE,
     PURCHASE,
     REVERSE_CHARGE,
@@ -42,8 +43,8 @@ def upgraded(**facts: Any) -> list[QuoteLine]:
 def test_a_change_is_explained_from_credit_to_total() -> None:
     assert explained(upgraded()) == (
         "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1 November 2026 to 1 December 2026.",
-        "When the change takes effect (21 November 2026, 00:00:00 CET), 864,000 of the 2,592,000 seconds of that period"
-        " are left (10 of 30 days).",
+        "Time left when the change takes effect (21 November 2026, 00:00:00 CET): 864,000 of 2,592,000 seconds of that"
+        " period (10 of 30 days).",
         "So €33.33 is credited: €100.00 × 864,000 ÷ 2,592,000, rounded half up.",
         "You now have 15 seats of Desk Business, billed monthly, for a new period from 21 November 2026 to"
         " 21 December 2026: 15 × €20.00 = €300.00.",
@@ -117,19 +118,34 @@ def test_a_share_that_comes_out_even_is_not_called_rounded() -> None:
 
 def test_days_are_explained_as_days() -> None:
     assert explained(upgraded(granularity=Granularity.DAY))[1] == (
-        "When the change takes effect (21 November 2026, 00:00:00 CET), 10 of the 30 calendar days of that period are"
-        " left, the day of the change included."
+        "Days left when the change takes effect (21 November 2026, 00:00:00 CET): 10 of 30 calendar days of that period,"
+        " the day of the change included."
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.EN, ": 1 of 30 calendar days of that period, "),
+        (Language.DE, ": 1 von 30 Kalendertagen dieses Zeitraums, "),
+        (Language.ES, ": 1 de 30 días naturales de ese período, "),
+        (Language.FR, "\xa0: 1 sur 30 jours calendaires de cette période, "),
+        (Language.IT, ": 1 su 30 giorni di calendario di quel periodo, "),
+    ],
+)
+def test_a_last_day_is_counted_as_one(language: Language, said: str) -> None:
+    last = upgraded(granularity=Granularity.DAY, as_of=NOVEMBER.end - timedelta(hours=1))
+    assert said in explained(last, language)[1]
 
 
 def test_days_that_are_not_whole_are_called_approximate() -> None:
     later = upgraded(as_of=TEN_DAYS_LEFT + timedelta(seconds=1))
-    assert "863,999 of the 2,592,000 seconds of that period are left (about 10 of 30 days)" in explained(later)[1]
+    assert "863,999 of 2,592,000 seconds of that period (about 10 of 30 days)" in explained(later)[1]
 
 
 def test_fractions_of_a_second_stay_seconds() -> None:
     later = upgraded(as_of=TEN_DAYS_LEFT + timedelta(microseconds=1))
-    assert "863,999.999999 of the 2,592,000 seconds" in explained(later)[1]
+    assert "863,999.999999 of 2,592,000 seconds" in explained(later)[1]
 
 
 def test_what_cost_nothing_credits_nothing() -> None:

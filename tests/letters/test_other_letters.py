@@ -43,6 +43,21 @@ def test_the_prompt_links_to_where_seats_are_assigned() -> None:
     assert f'href="{SEATS_PAGE}"' in made.html
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (Language.EN, "Desk Business: 1 of 15 seats has yet to be assigned."),
+        (Language.DE, "Desk Business: 1 von 15 Lizenzen ist noch zuzuweisen."),
+        (Language.ES, "Desk Business: queda por asignar 1 de 15 licencias."),
+        (Language.FR, "Desk Business\xa0: 1 licence sur 15 reste à attribuer."),
+        (Language.IT, "Desk Business: resta da assegnare 1 licenza su 15."),
+    ],
+)
+def test_the_prompt_counts_one_seat_of_many(language: Language, sentence: str) -> None:
+    made = letter(LetterKind.SEAT_PROMPT, priced(UPGRADE), language=language, unassigned={"desk": 1})
+    assert sentence in made.text
+
+
 def test_the_prompt_says_what_becomes_of_seats_that_nobody_assigned() -> None:
     text = said(LetterKind.SEAT_PROMPT, UPGRADE)
     assert "Users can sign in only once a seat is assigned to them." in text

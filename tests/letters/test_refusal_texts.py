@@ -39,6 +39,11 @@ def test_every_refusal_has_words_in_every_language(code: RefusalCode) -> None:
     assert not [each for each in said.values() if re.search(r"%\(|\bNone\b|\[\]", each)]
 
 
+@pytest.mark.parametrize("code", RefusalCode)
+def test_every_refusal_ends_as_a_sentence_so_that_another_can_follow(code: RefusalCode) -> None:
+    assert {text(code, language)[-1] for language in Language} == {"."}
+
+
 @pytest.mark.parametrize("language", Language)
 def test_someone_else_learns_who_may_order(language: Language) -> None:
     said = text(RefusalCode.NOT_A_BILLING_CONTACT, language)
@@ -63,7 +68,7 @@ def test_a_lower_tier_is_named_and_support_is_on_it(language: Language) -> None:
 
 def test_too_few_seats_say_whom_to_unassign() -> None:
     assert text(RefusalCode.SEATS_BELOW_ASSIGNED) == (
-        "You have assigned more users than the 2 seats you ask for. Please unassign 1 user first; the most recently"
+        "You have assigned more users than you are asking for seats (2). Please unassign 1 user first; the most recently"
         " assigned is c@x.example."
     )
     assert text(
