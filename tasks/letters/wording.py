@@ -2,11 +2,12 @@
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from babel import Locale
 from babel.dates import format_date, format_time
@@ -29,6 +30,15 @@ LOCALES: Final = {
 """CLDR's locale for each language: its digits, separators and dates."""
 
 Value = str | int
+
+_Joint = Literal["standard", "or"]
+"""CLDR's names for 'and' and 'or'"""
+
+_EUPHONY: Final[Mapping[tuple[Language, _Joint], tuple[str, str, re.Pattern[str]]]] = {
+    (Language.ES, "standard"): (" y ", " e ", re.compile(r"[ií]|hí|hi(?![aeoáéó])", re.IGNORECASE)),
+    (Language.ES, "or"): (" o ", " u ", re.compile(r"h?[oó]", re.IGNORECASE)),
+}
+"""What 'and' and 'or' become before a word that begins with their own sound: 'Ana e Inés', 'siete u ocho', yet 'agua y hielo'."""
 
 
 def mark(message: str) -> str:
@@ -85,15 +95,25 @@ class Wording:
 
     def listed(self, items: list[str]) -> str:
         """'Ann, Bob and Eve'."""
-        return format_list([one_line(item) for item in items], locale=self.locale)
+        return self._joined(items, "standard")
 
     def one_of(self, items: list[str]) -> str:
         """'Ann, Bob or Eve'."""
-        return format_list([one_line(item) for item in items], style="or", locale=self.locale)
+        return self._joined(items, "or")
 
     def country(self, code: str) -> str:
         """A country by its ISO 3166 code: 'ES' is 'Spanien' in German."""
         return str(self.locale.territories.get(code, code))
+
+    def _joined(self, items: list[str], joint: _Joint) -> str:
+        items = [one_line(item) for item in items]
+        joined = format_list(items, style=joint, locale=self.locale)
+        euphony = _EUPHONY.get((self.language, joint))
+        if euphony is None or len(items) < 2:
+            return joined
+        word, instead, begins = euphony
+        last = items[-1]
+        return joined.removesuffix(word + last) + instead + last if begins.match(last) else joined
 
     def _filled(self, values: dict[str, Value]) -> dict[str, str]:
         return {

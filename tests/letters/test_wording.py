@@ -89,6 +89,46 @@ def test_french_counts_none_as_one(number: int, form: str) -> None:
     assert w(Language.FR).say_n("%(days)s day", "%(days)s days", number, days=number) == form
 
 
+@pytest.mark.parametrize(
+    ("items", "joined"),
+    [
+        (["Ana", "Inés"], "Ana e Inés"),
+        (["Ana", "íñigo@x.example"], "Ana e íñigo@x.example"),
+        (["Ana", "Hilario"], "Ana e Hilario"),
+        (["Ana", "Híades"], "Ana e Híades"),
+        (["Ana", "Hierro"], "Ana y Hierro"),
+        (["Ana", "Hiato"], "Ana y Hiato"),
+        (["Ana", "Yolanda"], "Ana y Yolanda"),
+        (["Inés", "Ana"], "Inés y Ana"),
+        (["Ana y", "Irene y Inés", "Iker"], "Ana y, Irene y Inés e Iker"),
+        (["Inés"], "Inés"),
+        ([], ""),
+    ],
+)
+def test_a_spanish_and_changes_before_its_own_sound_at_the_last_joint(items: list[str], joined: str) -> None:
+    assert w(Language.ES).listed(items) == joined
+
+
+@pytest.mark.parametrize(
+    ("items", "joined"),
+    [
+        (["Team", "Office"], "Team u Office"),
+        (["Team", "Óptimo"], "Team u Óptimo"),
+        (["Team", "Home"], "Team u Home"),
+        (["Team", "Huerto"], "Team o Huerto"),
+        (["Office", "Team"], "Office o Team"),
+        (["Basic", "Oro", "Office"], "Basic, Oro u Office"),
+    ],
+)
+def test_a_spanish_or_changes_before_its_own_sound_at_the_last_joint(items: list[str], joined: str) -> None:
+    assert w(Language.ES).one_of(items) == joined
+
+
+@pytest.mark.parametrize(("language", "joined"), [(Language.EN, "Ana and Inés"), (Language.IT, "Ana e Inés")])
+def test_other_languages_join_as_ever(language: Language, joined: str) -> None:
+    assert w(language).listed(["Ana", "Inés"]) == joined
+
+
 def test_one_line_leaves_ordinary_names_alone() -> None:
     assert one_line("Société Générale – Zürich 株式会社") == "Société Générale – Zürich 株式会社"
 
