@@ -5,26 +5,27 @@ import textwrap
 from typing import Final
 
 from tasks.letters.content import Block, Content, Link, Paragraph, Row, Table, Weight
+from tasks.letters.wording import Wording
 
 WIDTH: Final = 76
 _SPACED: Final = re.compile(r"[\t-\r]|^ *$| $")
 """what wrapping would change in a line that is short enough"""
 
 
-def as_text(content: Content) -> str:
+def as_text(content: Content, w: Wording) -> str:
     parts = [content.title + "\n" + "=" * min(len(content.title), WIDTH), content.greeting]
-    parts += [_block(block) for block in content.blocks]
+    parts += [_block(block, w) for block in content.blocks]
     parts += ["-- \n" + "\n".join(_wrapped(line) for line in content.closing)]
     return "\n\n".join(_wrapped(part) if "\n" not in part else part for part in parts) + "\n"
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, w: Wording) -> str:
     match block:
         case Paragraph():
             return _wrapped(block.text)
         case Link():
             # A web address stays whole, however long: broken, it leads nowhere.
-            return f"{_wrapped(block.label)}:\n{block.url}"
+            return _wrapped(w.say("%(label)s:", label=block.label)) + f"\n{block.url}"
         case Table():
             return _table(block)
 

@@ -68,7 +68,7 @@ def compose(
         message_id=message_id(order.id, kind, seller.mail_domain),
         to=contact.email,
         subject=one_line(content.subject),
-        text=as_text(content),
+        text=as_text(content, occasion.w),
         html=as_html(content, language=order.language.value, sender=seller.name),
         language=order.language.value,
     )

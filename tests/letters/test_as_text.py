@@ -1,11 +1,18 @@
-"""The fast way round wrapping says what wrapping says."""
+"""A letter as plain text: the fast way round wrapping says what wrapping says, and a link stands below its label."""
 
 import textwrap
 
 import pytest
 
+from models.accounts import Language
 from tasks.letters.as_text import WIDTH, as_text
-from tasks.letters.content import Content, Paragraph
+from tasks.letters.content import Block, Content, Link, Paragraph
+from tasks.letters.wording import Wording
+
+
+def written(block: Block, language: Language = Language.EN) -> str:
+    content = Content("subject", "Title", "Hello,", (block,), ("Prorata",))
+    return as_text(content, Wording(language, "EUR", "UTC"))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,12 @@ from tasks.letters.content import Content, Paragraph
     ],
 )
 def test_a_paragraph_is_wrapped_as_ever(text: str) -> None:
-    written = as_text(Content("subject", "Title", "Hello,", (Paragraph(text),), ("Prorata",)))
     wrapped = textwrap.fill(text, WIDTH, break_on_hyphens=False)
-    assert written == f"Title\n=====\n\nHello,\n\n{wrapped}\n\n-- \nProrata\n"
+    assert written(Paragraph(text)) == f"Title\n=====\n\nHello,\n\n{wrapped}\n\n-- \nProrata\n"
+
+
+@pytest.mark.parametrize(("language", "label"), [(Language.EN, "Seats:"), (Language.FR, "Seats\N{NO-BREAK SPACE}:")])
+def test_a_link_stands_below_its_label_with_the_colon_of_the_language(language: Language, label: str) -> None:
+    assert f"\n\n{label}\nhttps://prorata.example/seats\n\n" in written(
+        Link("Seats", "https://prorata.example/seats"), language
+    )

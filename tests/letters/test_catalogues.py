@@ -72,6 +72,12 @@ def test_sentences_end_as_the_english_do(language: Language) -> None:
                 assert translated == translated.strip()
 
 
+def test_french_marks_are_set_off_by_spaces_that_do_not_break() -> None:
+    """U+00A0 before a colon and inside guillemets, U+202F before the others, as the Imprimerie nationale sets them."""
+    found = [form for message in read_catalogue(Language.FR) if message.id for form in forms(message.string)]
+    assert [form for form in found if re.search("[^\xa0][:»]|«[^\xa0]|[^\u202f][;!?]", form)] == []
+
+
 def test_every_message_in_the_source_is_found(asked_for: Catalog) -> None:
     """An f-string or a variable around a message would hide it from the extraction."""
     found = {form for message in asked_for if message.id for form in forms(message.id)}

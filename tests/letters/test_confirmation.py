@@ -62,7 +62,7 @@ def test_a_single_seat_in_german_is_11_90() -> None:
 
 def test_thousands_in_french_are_set_off_by_narrow_spaces() -> None:
     text = confirmed(priced(replace(PURCHASE, seats=1000)), Language.FR)
-    assert row(text, "Débité de Visa •••• 4242") == "11\u202f900,00\xa0€"
+    assert row(text, "Débité sur Visa •••• 4242") == "11\u202f900,00\xa0€"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,11 @@ def test_each_language_has_words_of_its_own(name: str) -> None:
 
 
 @every_order
+def test_german_goes_on_in_lower_case_after_the_comma_of_the_greeting(name: str) -> None:
+    assert re.search(r"^Guten Tag .*,\n\n(?:[a-zäöü]|Ihre? )", composed(name, Language.DE).text, re.MULTILINE)
+
+
+@every_order
 def test_html_fetches_nothing_and_runs_nothing(name: str) -> None:
     seen = read(composed(name, Language.EN).html)
     assert not {"script", "img", "link", "iframe", "style", "form"} & set(seen.tags)
