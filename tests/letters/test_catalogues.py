@@ -78,6 +78,12 @@ def test_french_marks_are_set_off_by_spaces_that_do_not_break() -> None:
     assert [form for form in found if re.search("[^\xa0][:»]|«[^\xa0]|[^\u202f][;!?]", form)] == []
 
 
+def test_french_elides_nothing_before_a_name_that_may_begin_with_a_vowel() -> None:
+    names = "product|plans?|card|users|account|contacts|tiers?|from_tier|to_tier|country|case"
+    found = [form for message in read_catalogue(Language.FR) if message.id for form in forms(message.string)]
+    assert [form for form in found if re.search(rf"\b(?:d|l|n|qu|jusqu|lorsqu)[ea] %\((?:{names})\)", form)] == []
+
+
 def test_every_message_in_the_source_is_found(asked_for: Catalog) -> None:
     """An f-string or a variable around a message would hide it from the extraction."""
     found = {form for message in asked_for if message.id for form in forms(message.id)}
