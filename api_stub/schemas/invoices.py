@@ -26,7 +26,7 @@ class InvoiceView(BaseModel):
     reason: InvoiceReason
     order_id: UUID
     issued_on: date
-    corrects: str | None = Field(description="number of the document that this one corrects, replaces or takes back")
+    corrects: str | None = Field(description="number of the document that this one corrects, replaces or cancels")
     net: Money
     tax: Money
     total: Money

@@ -68,7 +68,7 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
 def _vat_given_back(w: Wording, line: InvoiceLine) -> Item:
     return Item(
         title=f"{line.product_name} {line.tier_name}",
-        details=(w.say("VAT given back"), plans.span(w, line)),
+        details=(w.say("VAT refunded"), plans.span(w, line)),
         seats=w.number(line.seats),
         unit="",
         net=w.money(0),

@@ -67,7 +67,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
         totals=settlement(w, document, lines),
         notes=tuple(tax_notes(w, document, lines) + payment_terms(w, document)),
         arithmetic=tuple(_arithmetic(w, document, lines)),
-        arithmetic_title=w.say("How the amounts come about"),
+        arithmetic_title=w.say("How the amounts are calculated"),
         page_of=w.say("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
     )
 
@@ -101,24 +101,22 @@ def _about(w: Wording, document: Invoice) -> str:
     number = document.corrects_number or ""
     match document.reason, document.sign:
         case InvoiceReason.REFUND, _:
-            return w.say(
-                "This document takes back %(number)s in full: the money for the order was given back.", number=number
-            )
+            return w.say("This document cancels %(number)s in full: the order was refunded.", number=number)
         case InvoiceReason.VAT_NUMBER_INVALID, -1:
             return w.say(
-                "This document takes back %(number)s in full: the VAT registry does not know the VAT number that it rests on,"
-                " so there is no reverse charge. Another invoice replaces %(number)s.",
+                "This document cancels %(number)s in full: the VAT registry does not recognise the VAT number on which it was"
+                " based, so there is no reverse charge. Another invoice replaces %(number)s.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_INVALID, _:
             return w.say(
-                "This document replaces %(number)s: the VAT registry does not know the VAT number that it rested on, so VAT is"
-                " charged.",
+                "This document replaces %(number)s: the VAT registry does not recognise the VAT number on which it was based,"
+                " so VAT is charged.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_CONFIRMED, _:
             return w.say(
-                "This document corrects %(number)s: the VAT registry has confirmed the VAT number, so the VAT is given back."
+                "This document corrects %(number)s: the VAT registry has confirmed the VAT number, so the VAT is refunded."
                 " The net amounts stay as they were.",
                 number=number,
             )

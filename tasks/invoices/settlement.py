@@ -42,10 +42,10 @@ def payment_terms(w: Wording, document: Invoice) -> list[str]:
         return []
     due = document.payment_due_at
     terms = [
-        w.say("Please pay %(amount)s by bank transfer and name %(number)s.", amount=w.money(document.due_minor), number=document.number)
+        w.say("Please pay %(amount)s by bank transfer, quoting %(number)s.", amount=w.money(document.due_minor), number=document.number)
         if due is None
         else w.say(
-            "Please pay %(amount)s by %(date)s by bank transfer and name %(number)s.",
+            "Please pay %(amount)s by %(date)s by bank transfer, quoting %(number)s.",
             amount=w.money(document.due_minor),
             date=w.date(due),
             number=document.number,

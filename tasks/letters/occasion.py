@@ -40,7 +40,7 @@ class Occasion:
     def closing(self) -> tuple[str, ...]:
         """Who writes, and where to turn."""
         question = self.w.say(
-            "Questions? Write to %(email)s and name order %(number)s.",
+            "Questions? Write to %(email)s, quoting order %(number)s.",
             email=self.seller.support_email,
             number=str(self.order.number),
         )

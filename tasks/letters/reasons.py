@@ -46,7 +46,7 @@ DECLINED: Final[Mapping[str, str]] = {
 
 DECLINED_OTHERWISE: Final = mark("The bank declined the payment without giving a reason.")
 
-METHOD_REFUSED: Final = mark("The payment method was refused; please give another.")
+METHOD_REFUSED: Final = mark("The payment method was refused; please provide another.")
 """before anything is charged to it"""
 
 DIFFERS: Final[Mapping[str, str]] = {
@@ -57,7 +57,7 @@ DIFFERS: Final[Mapping[str, str]] = {
     "from_period_id": mark("the running period"),
     "balance_used_minor": mark("the balance"),
     "period": mark("the billing period"),
-    "vat_number": mark("VAT is charged, because the VAT registry does not know your VAT number"),
+    "vat_number": mark("VAT is charged, because the VAT registry does not recognise your VAT number"),
     "vat_registry": mark("VAT is charged, because the VAT registry could not confirm your VAT number"),
 }
 """What makes an amount other than quoted."""

@@ -50,21 +50,21 @@ def _given_back(o: Occasion) -> tuple[Table | Paragraph, ...]:
     rows = [Row(where_to, w.money(minor)) for where_to, minor in amounts if minor]
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
-    rows.append(Row(w.say("Total given back"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
+    rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
     notes = (_how_it_comes(o),) if card_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
 
 
 def _where_to(o: Occasion) -> str:
     if o.refunded_outside:
-        return o.w.say("Given back in another way, not to your card")
+        return o.w.say("Refunded in another way, not to your card")
     return o.w.say("Refunded to %(card)s", card=o.card) if o.card else o.w.say("Refunded to your card")
 
 
 def _how_it_comes(o: Occasion) -> str:
     if o.refunded_outside:
         return o.w.say(
-            "This amount could not be refunded to your card, so we gave it back in another way. "
+            "This amount could not be refunded to your card, so we refunded it in another way. "
             "Please write to us if it has not reached you."
         )
     return o.w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")

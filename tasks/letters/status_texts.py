@@ -17,7 +17,7 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
     OrderStatus.AWAITING_PAYMENT_DETAILS: mark(
         "Your order needs payment details. Please add a payment method; nothing has been charged."
     ),
-    OrderStatus.PAYMENT_DECLINED: mark("Nothing has been charged. Please give another payment method."),
+    OrderStatus.PAYMENT_DECLINED: mark("Nothing has been charged. Please provide another payment method."),
     OrderStatus.AWAITING_AUTHENTICATION: mark("Your bank asks you to confirm the payment. Please authenticate it."),
     OrderStatus.AWAITING_CONFIRMATION: mark(
         "The amount is no longer as quoted. Nothing has been charged; please confirm the new amount."

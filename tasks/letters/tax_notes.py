@@ -29,14 +29,14 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
     if order.vat_provisional:
         notes.append(
             w.say(
-                "The VAT registry could not be asked about your number yet. We will ask again, and write to you if"
+                "We could not yet check your VAT number with the VAT registry. We will try again, and write to you if"
                 " anything changes."
             )
         )
     if order.vat_set_aside:
         notes.append(
             w.say(
-                "VAT is charged because the VAT registry could not be asked about your number. Once the number is"
+                "VAT is charged because we could not check your VAT number with the VAT registry. Once the number is"
                 " confirmed, the VAT is credited to you."
             )
         )

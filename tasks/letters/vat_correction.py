@@ -30,14 +30,14 @@ def vat_correction(o: Occasion, correction: VatCorrection | None) -> Content:
 def _given_back(o: Occasion, table: tuple[Table, ...]) -> Content:
     w, number = o.w, str(o.order.number)
     return Content(
-        subject=w.say("The VAT of order %(number)s is given back", number=number),
+        subject=w.say("The VAT of order %(number)s is refunded", number=number),
         title=w.say("Your VAT number is confirmed"),
         greeting=o.greeting,
         blocks=(
             Paragraph(
                 w.say(
-                    "When %(account)s placed order %(number)s, the VAT registry could not be asked about your VAT number,"
-                    " so VAT was charged. The registry has confirmed the number now, and the VAT is added to your"
+                    "When %(account)s placed order %(number)s, we could not check your VAT number with the VAT registry,"
+                    " so VAT was charged. The registry has now confirmed the number, and the VAT is added to your"
                     " balance, which pays for future orders first.",
                     account=o.account.name,
                     number=number,
@@ -58,9 +58,9 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
         blocks=(
             Paragraph(
                 w.say(
-                    "When %(account)s placed order %(number)s, the VAT registry could not be asked about your VAT number,"
-                    " so we accepted it for the time being. The registry has answered now that the number is not valid:"
-                    " the order bears VAT.",
+                    "When %(account)s placed order %(number)s, we could not check your VAT number with the VAT registry,"
+                    " so we accepted it for the time being. The registry has now replied that the number is not valid, so"
+                    " VAT is due on the order.",
                     account=o.account.name,
                     number=number,
                 )

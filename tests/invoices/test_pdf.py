@@ -28,7 +28,7 @@ PAGE = Page(
     totals=(Row("Total", "€119.00", strong=True),),
     notes=(),
     arithmetic=(Part("Desk Team", ("10 × €10.00 = €100.00, 3 ÷ 2 − 1.",)),),
-    arithmetic_title="How the amounts come about",
+    arithmetic_title="How the amounts are calculated",
     page_of="Page {page} of {pages}",
 )
 

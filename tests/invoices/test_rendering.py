@@ -62,7 +62,7 @@ def test_an_invoice_to_be_paid_says_by_when_and_under_which_number(world: World)
     world.policy(invoice_on_vat=True, seller=replace(SELLER, bank_account=bank))
     eva = world.customer(card=None, country="AT", vat_number="ATU13585627")
     said = text_of(pdf(world, one(world, world.buy(eva, purchase()).id)))
-    assert "Please pay €100.00 by 1 December 2026 by bank transfer and name INV-2026-000001." in said
+    assert "Please pay €100.00 by 1 December 2026 by bank transfer, quoting INV-2026-000001." in said
     assert f"Our bank account: {bank}." in said
 
 

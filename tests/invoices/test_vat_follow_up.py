@@ -120,7 +120,7 @@ def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     files = attached(world, eva, "VAT is due")
     assert [name for name, _ in files] == ["CN-2026-000001.pdf", "INV-2026-000002.pdf"]
     said = text_of(files[1][1])
-    assert "This document replaces INV-2026-000001: the VAT registry does not know the VAT number" in said
+    assert "This document replaces INV-2026-000001: the VAT registry does not recognise the VAT number" in said
     assert "Paid already -€100.00" in said
     assert "Please pay €20.00 by" in said
     assert NUMBER not in said
@@ -200,7 +200,7 @@ def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(w
     assert summed_up(credit) == ("CN-2026-000001", 0, -20_00, -20_00)
     assert (credit.corrects_id, credit.buyer["vat_number"], credit.to_balance_minor) == (first.id, NUMBER, 20_00)
     assert world.balance(eva) == 20_00
-    assert world.mails(eva)[2:] == [f"The VAT of order {order.number} is given back"]
+    assert world.mails(eva)[2:] == [f"The VAT of order {order.number} is refunded"]
     assert "Reverse charge" in text_of(pdf(world, credit))
     (period,) = world.rows(SubscriptionPeriod)
     assert (period.tax_minor, period.tax_rate, period.tax_treatment) == (0, Decimal(0), "reverse_charge")

@@ -168,7 +168,7 @@ def test_the_destinations_rate_names_the_country() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "note"), [("vat_provisional", "We will ask again"), ("vat_set_aside", "the VAT is credited to you")]
+    ("flag", "note"), [("vat_provisional", "We will try again"), ("vat_set_aside", "the VAT is credited to you")]
 )
 def test_an_unanswered_vat_number_is_told(flag: str, note: str) -> None:
     assert note not in " ".join(confirmed(priced(PURCHASE)).split())

@@ -74,7 +74,7 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
     text = letter(LetterKind.REFUND_NOTICE, priced(UPGRADE, balance_minor=1000), reason="subscription-changed").text
     assert re.search(r"^Refunded to Visa •••• 4242 +€307.34$", text, re.MULTILINE)
     assert re.search(r"^Returned to your balance +€10.00$", text, re.MULTILINE)
-    assert re.search(r"^Total given back +€317.34$", text, re.MULTILINE)
+    assert re.search(r"^Total refunded +€317.34$", text, re.MULTILINE)
     assert "Your subscription was changed in the meantime" in " ".join(text.split())
     assert "5 to 10 business days" in text
 
@@ -82,12 +82,12 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
 def test_a_refund_notice_says_what_was_paid_by_transfer_and_is_balance_now() -> None:
     text = letter(LetterKind.REFUND_NOTICE, priced(UPGRADE), reason="refunded-by-support", transferred_minor=20_00).text
     assert re.search(r"^Paid by transfer, added to your balance +€20.00$", text, re.MULTILINE)
-    assert re.search(r"^Total given back +€337.34$", text, re.MULTILINE)
+    assert re.search(r"^Total refunded +€337.34$", text, re.MULTILINE)
 
 
 def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
     text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded_outside=True)
-    assert "Given back in another way, not to your card €317.34" in text
+    assert "Refunded in another way, not to your card €317.34" in text
     assert "Please write to us if it has not reached you." in text
     assert "4242" not in text
     assert "business days" not in text
@@ -116,7 +116,7 @@ def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
 
 def test_vat_given_back_is_told_with_its_amount() -> None:
     made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), correction=VatCorrection(-190))
-    assert made.subject == "The VAT of order 1001 is given back"
+    assert made.subject == "The VAT of order 1001 is refunded"
     assert re.search(r"^Added to your balance +€1.90$", made.text, re.MULTILINE)
 
 

@@ -36,7 +36,7 @@ def test_a_declined_card_has_a_reason_in_every_language(code: str) -> None:
 
 def test_a_declined_card_is_told_with_what_to_do() -> None:
     assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": "insufficient_funds"}) == (
-        "The card does not have sufficient funds. Nothing has been charged. Please give another payment method."
+        "The card does not have sufficient funds. Nothing has been charged. Please provide another payment method."
     )
 
 
@@ -90,7 +90,7 @@ def test_a_number_that_the_registry_does_not_know_is_told_with_what_to_do() -> N
     }
     said = text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
     assert said.endswith(
-        "What has changed: VAT is charged, because the VAT registry does not know your VAT number."
+        "What has changed: VAT is charged, because the VAT registry does not recognise your VAT number."
         " If the number is wrong, please correct it in your account and ask for a new quote."
     )
 

@@ -185,7 +185,7 @@ def test_a_refund_made_outside_ends_the_order_and_the_provider_is_not_asked_for_
     settle(world, order_id)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     [mail] = world.mailbox.listed(f"to:{ada.email} subject:refunded")
-    assert "Given back in another way, not to your card" in world.mailbox.read(mail["ID"])["Text"]
+    assert "Refunded in another way, not to your card" in world.mailbox.read(mail["ID"])["Text"]
     assert world.given_back(ada) == [19_00]
     [row] = world.rows(RefundAttempt, order_id=order_id)
     assert (row.status, row.amount_minor, row.ref) == (RefundState.SUCCEEDED, 119_00, f"outside:{order_id}:1")
