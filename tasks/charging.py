@@ -19,6 +19,7 @@ from models.states import AttemptStatus, OrderStatus, Step
 from tasks import cancellation, charge_attempts
 from tasks.charge_attempts import Standing
 from tasks.errors import Misconfigured
+from tasks.fresh_quote import KEPT_BY_US
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.step import Outcome, done, stop, turn_back
 from tasks.wiring import now, policy
@@ -26,8 +27,6 @@ from tasks.wiring import now, policy
 FIRST_LOOK = timedelta(seconds=20)
 """how long the webhook has before the sweep asks the provider itself; each time it asks again a quarter later"""
 LONGEST_WAIT = timedelta(hours=1)
-TOO_LATE = timedelta(days=1)
-"""how long after its time a payment that turns out to be authenticated is still taken: until then it is we who kept the order waiting"""
 
 
 class Move(Enum):
@@ -84,7 +83,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, this, cancellation.reason(session, order))
-        case ChargeStatus.SUCCEEDED if _unanswered(attempt) and _left(attempt) < -TOO_LATE:
+        case ChargeStatus.SUCCEEDED if _unanswered(attempt) and _left(attempt) < -KEPT_BY_US:
             return turn_back(session, order, this, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED:
             return done(session, order, this, facts={"charged_minor": charge.amount_minor})

@@ -12,7 +12,7 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charge_attempts, charging, known_as, vat_check
+from tasks import cancellation, charge_attempts, charging, fresh_quote, known_as, vat_check
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
@@ -75,6 +75,9 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
     if attempt is None:
         if order.cancel_requested_at is not None:
             return stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
+        if fresh_quote.is_due(session, order):
+            fresh_quote.propose(session, order, THIS, lines=in_hand.lines(session, order), differs=["period"])
+            return Outcome.STOPPED
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun

@@ -43,7 +43,7 @@ def _compute(session: Session, order: Order) -> Outcome:
     try:
         drafted = recompute(session, order, lines)
         differs = quoting.differences(order, lines, drafted)
-        if _customer_came_back_late(session, order):
+        if fresh_quote.is_due(session, order):
             differs.append("period")
     except CartRefused as refused:
         if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
@@ -69,16 +69,6 @@ def _compute(session: Session, order: Order) -> Outcome:
         fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
         return Outcome.STOPPED
     return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
-
-
-def _customer_came_back_late(session: Session, order: Order) -> bool:
-    """It waited for payment details until its quote had expired: a period from then would have begun long before it is paid.
-
-    An order that we kept waiting goes on as quoted.
-    """
-    if order.as_of + policy().quote_lifetime > now():
-        return False
-    return progress.waited_for_customer(session, order)
 
 
 def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.Draft:

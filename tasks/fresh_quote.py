@@ -1,5 +1,7 @@
 """The amount would no longer equal the quote: make a fresh one, show both, take no money, wait for the customer."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
 from models import progress, reservation
@@ -7,6 +9,17 @@ from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import quoting
 from tasks.wiring import now, policy
+
+KEPT_BY_US = timedelta(days=1)
+"""how long after its time an order still goes on as quoted where it is we who kept it waiting: the period that it pays for has begun"""
+
+
+def is_due(session: Session, order: Order) -> bool:
+    """Whether the period that was quoted would have begun long before it is paid for."""
+    expired_for = now() - order.as_of - policy().quote_lifetime
+    if expired_for < timedelta(0):
+        return False
+    return expired_for > KEPT_BY_US or progress.waited_for_customer(session, order)
 
 
 def propose(

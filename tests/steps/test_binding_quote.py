@@ -7,13 +7,17 @@ from sqlalchemy import update
 
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.catalogue import Tier
+from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription, SubscriptionPeriod, Trial
+from tasks import operations
 from tasks.placement import PlacementRefused
+from tasks.policy import VatOutage
 from tests.support.world import MONTH, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
+FRENCH = "FR40303265045"
 
 
 def test_several_lines_are_one_order_with_one_net_charge(world: World) -> None:
@@ -77,6 +81,34 @@ def test_a_slow_chain_charges_what_was_quoted_for_the_instant_that_was_quoted(wo
     order = world.run(order_id)
     assert (order.status, world.charged(ada)) == (OrderStatus.COMPLETED, [119_00, 119_00])
     assert world.subscription(ada, "desk").period_start == world.time - timedelta(hours=5)
+
+
+@pytest.mark.parametrize("until", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
+@pytest.mark.parametrize("ordered", [purchase(), trial()], ids=["bought", "tried"])
+def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, until: Step, ordered: CartLine) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, ordered)
+    world.run(order_id, until=until)
+    world.park(order_id)
+    world.pass_time(days=2)
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=until, first=until, by="the test")
+    order = world.run(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").period_start == world.time
+
+
+def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_period_from_now(world: World) -> None:
+    world.policy(vat_outage=VatOutage.HOLD)
+    ada = world.customer(country="FR", vat_number=FRENCH)
+    world.vies.fail("MS_UNAVAILABLE")
+    order_id = world.buy(ada, purchase()).id
+    world.pass_time(days=2)
+    world.vies.forget()
+    order = world.go_on(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
 
 
 def test_another_price_stops_the_order_with_both_amounts_and_takes_no_money(world: World) -> None:

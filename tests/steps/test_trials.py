@@ -54,8 +54,9 @@ def test_an_ended_trial_cannot_be_edited_only_subscribed(world: World) -> None:
 def test_a_trial_with_an_open_order_is_not_ended_under_it(world: World) -> None:
     ada = world.customer()
     world.buy(ada, trial("desk"))
+    world.pass_time(days=13, hours=23)
     order_id = world.place(ada, purchase(seats=5))
-    world.pass_time(days=14)
+    world.pass_time(hours=1)
     sweep.sweep()
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
