@@ -10,12 +10,12 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from models import in_hand
 from models.account_lock import lock_account
-from models.base import uuid7
+from models.base import Base, uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.rules.cart import RUNNING, Action, SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
-from models.writing import write
+from models.writing import write_and
 
 
 class CannotActivate(Exception):
@@ -33,9 +33,7 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
     for line in sorted(lines, key=lambda line: line.product_code):
         held = _locked(session, order.account_id, line.product_code)
         all_new &= held is None
-        subscription_id = _activate_line(session, order, line, held)
-        if subscription_id != line.subscription_id:
-            _link(session, line, subscription_id)
+        _activate_line(session, order, line, held)
     if all_new:
         in_hand.keep_nobody_assigned(order)
 
@@ -47,21 +45,22 @@ _HELD_ONE = Prepared[UUID](
 )
 
 
-def _link(session: Session, line: OrderLine, subscription_id: UUID) -> None:
-    """The line's subscription is known from now on."""
-    parameters = {"order": line.order_id, "at": line.position, "subscription": subscription_id}
-    _LINK.run(session, parameters)
-    set_committed_value(line, "subscription_id", subscription_id)
-
-
-_LINK = Prepared[()](
+_LINK = (
     update(OrderLine)
     .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
     .values(subscription_id=bindparam("subscription"))
 )
+"""the line's subscription is known from now on"""
 
 
-def _activate_line(session: Session, order: Order, line: OrderLine, subscription: Subscription | None) -> UUID:
+def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: Base) -> None:
+    """With the rows that are new with it."""
+    parameters = {"order": line.order_id, "at": line.position, "subscription": subscription.id}
+    write_and(session, _LINK, parameters, *rows)
+    set_committed_value(line, "subscription_id", subscription.id)
+
+
+def _activate_line(session: Session, order: Order, line: OrderLine, subscription: Subscription | None) -> None:
     """subscription: what the account has of the product so far, locked."""
     running = _running_period(session, subscription) if subscription else None
     match line.action:
@@ -78,12 +77,11 @@ def _activate_line(session: Session, order: Order, line: OrderLine, subscription
     if subscription is None:
         subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
         _set(subscription, order, line)
-        write(session, subscription, _period(subscription, order, line))
+        _link(session, line, subscription, subscription, _period(subscription, order, line))
     else:
         _set(subscription, order, line)
         session.flush()
-        write(session, _period(subscription, order, line))
-    return subscription.id
+        _link(session, line, subscription, _period(subscription, order, line))
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:

@@ -108,7 +108,11 @@ def _bottom(mark: Text | Rule) -> float:
 
 
 def _moved(marks: Sequence[Mark], x: float, y: float) -> Sequence[Mark]:
-    return [mark._replace(x=mark.x + x, y=mark.y + y) for mark in marks] if x or y else marks
+    if not (x or y):
+        return marks
+    return [
+        type(mark)._make((mark[0] + x, mark[1] + y, *mark[2:])) for mark in marks
+    ]  # `_replace` takes three times as long
 
 
 def _lines(said: str, style: Style, width: float) -> list[str]:
