@@ -14,7 +14,7 @@ from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.prepared import Prepared
-from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, PaymentKind, Step, steps_from
+from models.states import AWAITS_PAYMENT, BACK, FINAL, LetterKind, OrderStatus, PaymentKind, Step, steps_from
 
 _NEEDS_ATTENTION: Final = "needs-attention"
 
@@ -65,15 +65,17 @@ def stop(
     facts: Mapping[str, Any] | None = None,
     for_customer_only: Mapping[str, Any] | None = None,
     wake_in: timedelta | None = None,
+    letter: LetterKind | None = None,
 ) -> None:
     """End the chain here: finally, or until somebody does something. Raises LeaseLost.
 
     for_customer_only: kept with the reason while the order waits, left out of the timeline.
     wake_in: when the sweep is to look after a waiting order; None where only an action from outside goes on with it.
+    letter: of the order, just sent: see `recording.stop`.
     """
     told = {**({"reason": reason} if reason else {}), **(facts or {})}
     kept = {**(facts or {}), **(for_customer_only or {})}
-    recording.stop(session, order, step, status, reason=reason, kept=kept, told=told, wake_in=wake_in)
+    recording.stop(session, order, step, status, reason=reason, kept=kept, told=told, wake_in=wake_in, letter=letter)
     reservation.release(session, order, status, step)
 
 

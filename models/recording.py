@@ -23,7 +23,7 @@ from models import step_ends
 from models.lease import GRACE, LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
-from models.states import FINAL, OrderStatus, Step
+from models.states import FINAL, LetterKind, OrderStatus, Step
 
 _RECORDED = """
     recorded AS (
@@ -32,7 +32,7 @@ _RECORDED = """
         ON CONFLICT (order_id, revision, step)
         DO UPDATE SET attempts = excluded.attempts, outcome = excluded.outcome, updated_at = excluded.updated_at
     ),
-    noted AS (INSERT INTO order_events (order_id, kind, facts) SELECT id, :kind, :facts FROM moved)
+    noted AS (INSERT INTO order_events (order_id, kind, facts) {before}SELECT id, :kind, :facts FROM moved)
 """
 
 _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_step = :step"
@@ -62,14 +62,16 @@ _ADVANCE = Prepared[datetime | None, str | None](
             wake_at = CASE WHEN :keep THEN wake_at ELSE clock_timestamp() + :wake_in END
         WHERE {_IS_OURS}
         RETURNING id, revision, cancel_requested_at
-    ), {_RECORDED}
+    ), {_RECORDED.format(before="")}
     SELECT cancel_requested_at, {_NEED_NOT_WAIT} FROM moved
 """).bindparams(bindparam("keep", type_=Boolean))  # noqa: S608 - put together from constants
 )
 
-_STOP = Prepared[UUID, str | None](
-    _typed(f"""
-    WITH moved AS (
+
+def _stopping(*, first: str = "", before: str = "") -> TextClause:
+    """first: CTEs that do not ask whose the order is. before: SELECTs of events to be noted before the order's."""
+    return _typed(f"""
+    WITH {first}moved AS (
         UPDATE orders SET
             status = :status, reason = :reason, reason_facts = :kept, next_step = NULL, attempts = 0, last_error = NULL,
             lease_token = NULL, lease_until = NULL,
@@ -78,10 +80,24 @@ _STOP = Prepared[UUID, str | None](
         WHERE {_IS_OURS}
         RETURNING id, revision
     ),
-    released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id), {_RECORDED}
+    released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id),
+    {_RECORDED.format(before=before)}
     SELECT id, {_NEED_NOT_WAIT} FROM moved
-""").bindparams(bindparam("kept", type_=JSONB(none_as_null=True)), bindparam("ends", type_=Boolean))  # noqa: S608
+""").bindparams(bindparam("kept", type_=JSONB(none_as_null=True)), bindparam("ends", type_=Boolean))  # noqa: S608 - put together from constants
+
+
+_STOP = Prepared[UUID, str | None](_stopping())
+_STOP_WITH_LETTER = Prepared[UUID, str | None](
+    _stopping(
+        first="""marked AS (
+        UPDATE sent_letters SET status = 'sent', sent_at = clock_timestamp()
+        WHERE order_id = :order_id AND kind = :letter AND status = 'sending'
+        RETURNING order_id, kind
+    ), """,
+        before="SELECT order_id, 'letter.sent', jsonb_build_object('kind', kind) FROM marked UNION ALL ",
+    )
 )
+"""the letter is marked, whosever the order is by now"""
 
 
 def advance(
@@ -135,8 +151,12 @@ def stop(
     kept: Mapping[str, Any],
     told: Mapping[str, Any],
     wake_in: timedelta | None,
+    letter: LetterKind | None = None,
 ) -> None:
-    """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost."""
+    """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost.
+
+    letter: of the order, just sent. It is marked in any case; should our lease be lost, let the session commit.
+    """
     step_ends.write(session)
     asked = {
         **_told(session, order, step, status.value, f"order.{status}", told),
@@ -146,7 +166,11 @@ def stop(
         "wake_in": wake_in,
         "ends": status in FINAL,
     }
-    if _STOP.one_or_none(session, asked) is None:
+    if letter is None:
+        stopped = _STOP.one_or_none(session, asked)
+    else:
+        stopped = _STOP_WITH_LETTER.one_or_none(session, asked | {"letter": letter.value, "need_not_wait": False})
+    if stopped is None:
         raise LeaseLost(order.id)
 
 

@@ -15,11 +15,11 @@ from sqlalchemy import Boolean, String, Uuid, bindparam, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import facts, in_hand, step_ends
+from models import facts, in_hand, progress, step_ends
 from models.lease import LeaseLost
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
-from models.states import LetterKind, LetterStatus
+from models.states import LetterKind, LetterStatus, OrderStatus
 from tasks import attachments, known_as, receivables, refunding
 from tasks.errors import Refused
 from tasks.failure_points import reach
@@ -30,11 +30,13 @@ from tasks.wiring import begin, begin_alone, mailer, outside, policy
 log = structlog.get_logger(__name__)
 
 
-def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
+def deliver(order: Order, kinds: Sequence[LetterKind], *, completes: bool = False) -> bool:
     """Send what of `kinds` was not sent yet. A letter that is refused for good is noted and holds nothing up.
 
-    Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent.
+    completes: with the last of them the order is completed, in one exchange with the database. Returns whether it has been.
+    Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent. Raises LeaseLost.
     """
+    completed = False
     for kind in kinds:
         with begin_alone() as session:
             is_ours = _begin(session, order, kind)
@@ -46,11 +48,14 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
         try:
             with outside():
                 mailer().send(letter)
-                _end(order, kind, LetterStatus.SENT)
+                completed = completes and kind is kinds[-1] and _complete(order, kind)
+                if not completed:
+                    _end(order, kind, LetterStatus.SENT)
         except Refused as refused:
             told = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
             log.warning("letter undeliverable", **told)
             _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
+    return completed
 
 
 def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
@@ -86,6 +91,18 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )
     return replace(letter, attachments=attachments.of(session, order, kind))
+
+
+def _complete(order: Order, kind: LetterKind) -> bool:
+    """Mark the letter and end its order. False where that may not be written: the letter is to be marked by itself. Raises LeaseLost."""
+    if order.next_step is None:
+        return False
+    try:
+        with begin_alone() as session:
+            progress.stop(session, order, order.next_step, OrderStatus.COMPLETED, letter=kind)
+    except OperationalError:
+        return False
+    return True
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:

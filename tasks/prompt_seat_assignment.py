@@ -26,11 +26,12 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
-    if any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines):
-        mailing.deliver(order, [LetterKind.SEAT_PROMPT])
+    asks = any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines)
+    completed = asks and mailing.deliver(order, [LetterKind.SEAT_PROMPT], completes=True)
     reach("prompt_seat_assignment.called")
-    with begin_alone() as session:
-        progress.stop(session, order, THIS, OrderStatus.COMPLETED)
+    if not completed:
+        with begin_alone() as session:
+            progress.stop(session, order, THIS, OrderStatus.COMPLETED)
     return Outcome.DONE
 
 

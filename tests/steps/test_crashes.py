@@ -6,13 +6,15 @@ SMTP leaves one window open, and the last test says so: between the mail server'
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from models import lease, progress
 from models.lease import LeaseLost
-from models.states import BACK, FORWARD, OrderStatus, Step
+from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import charge_attempts, charging, failure_points, wiring
 from tasks.ports import Charge, ChargeStatus, Letter, Mailer
@@ -103,17 +105,79 @@ def overtaken_at(world: World, order_id: UUID, place: str) -> None:
     failure_points.arm(reached)
 
 
-@pytest.mark.parametrize("step", [Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT])
-@pytest.mark.parametrize("point", ["claimed", "called"])
-def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(world: World, step: Step, point: str) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"{step}.{point}"
+        for step in (Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL)
+        for point in ("claimed", "called")
+    ]
+    + [f"{Step.PROMPT_SEAT_ASSIGNMENT}.claimed"],
+)
+def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(world: World, place: str) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
+    step = Step(place.split(".")[0])
     world.run(order_id, until=step)
-    overtaken_at(world, order_id, f"{step}.{point}")
+    overtaken_at(world, order_id, place)
     assert world.deliver(order_id, step) == "held_by_another"
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
     assert world.timeline(order_id).count(f"{step}.done") <= 1
+
+
+@pytest.fixture
+def at_the_prompt(world: World) -> UUID:
+    """An order whose prompt is all that is left to do."""
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    return order_id
+
+
+def test_a_worker_that_wakes_up_after_its_letter_was_sent_again_ends_nothing(world: World, at_the_prompt: UUID) -> None:
+    class Stalls(Mailer):
+        def send(self, letter: Letter) -> None:
+            world.wiring.mailer.send(letter)
+            wiring.plug_in(world.wiring)
+            world.go_on(at_the_prompt)
+
+    wiring.plug_in(replace(world.wiring, mailer=Stalls()))
+    assert world.deliver(at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT) == "held_by_another"
+    timeline = world.timeline(at_the_prompt)
+    assert (timeline.count("letter.sent"), timeline.count("order.completed")) == (2, 1)
+
+
+def test_a_letter_of_an_order_that_another_has_taken_is_marked_all_the_same(world: World, at_the_prompt: UUID) -> None:
+    class Stalls(Mailer):
+        def send(self, letter: Letter) -> None:
+            world.wiring.mailer.send(letter)
+            world.let_waits_run_out(at_the_prompt)
+            with world.begin() as session:
+                assert lease.claim(session, at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(seconds=8))
+
+    wiring.plug_in(replace(world.wiring, mailer=Stalls()))
+    assert world.deliver(at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT) == "held_by_another"
+    wiring.plug_in(world.wiring)
+    assert world.timeline(at_the_prompt)[-1] == "letter.sent"
+    assert world.go_on(at_the_prompt).status is OrderStatus.COMPLETED
+    assert world.timeline(at_the_prompt)[-2:] == ["letter.sent", "order.completed"]
+
+
+def test_a_letter_is_marked_by_itself_where_its_orders_end_cannot_be_written(
+    world: World, at_the_prompt: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, tries = progress.stop, []
+
+    def fails_once(*given: Any, **named: Any) -> None:
+        tries.append(named.get("letter"))
+        if len(tries) == 1:
+            raise OperationalError("", None, Exception("the connection is gone"))
+        stop(*given, **named)
+
+    monkeypatch.setattr(progress, "stop", fails_once)
+    assert world.deliver(at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT) == "done"
+    assert tries == [LetterKind.SEAT_PROMPT, None]
+    assert world.timeline(at_the_prompt)[-2:] == ["letter.sent", "order.completed"]
 
 
 def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: World) -> None:
