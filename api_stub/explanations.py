@@ -13,6 +13,7 @@ from api_stub.problems import not_found
 from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account
 from models.orders import Order, OrderLine, Quote, QuoteLine
+from models.sold_to import sold_to
 from tasks import known_as
 from tasks.letters.explain import explain, explain_settlement
 from tasks.wiring import begin
@@ -41,11 +42,9 @@ def _explained(
     session: Session, totals: Quote | Order, lines: Sequence[QuoteLine] | Sequence[OrderLine]
 ) -> ExplanationView:
     account = session.get_one(Account, totals.account_id)
-    names = known_as.names(session, lines)
-    explained = explain(
-        lines, language=account.language, currency=totals.currency, timezone=account.timezone, names=names
-    )
-    settlement = explain_settlement(totals, language=account.language, timezone=account.timezone)
+    zone, names = sold_to(totals, account).timezone, known_as.names(session, lines)
+    explained = explain(lines, language=account.language, currency=totals.currency, timezone=zone, names=names)
+    settlement = explain_settlement(totals, language=account.language, timezone=zone)
     return ExplanationView(
         language=account.language,
         lines=[LineExplanation(position=e.position, title=e.title, sentences=list(e.sentences)) for e in explained],

@@ -1,15 +1,17 @@
-"""Whom an order is sold to, as far as VAT goes by it: where the buyer is, what it is, the number it gives. Frozen with the order.
+"""Whom an order is sold to: what VAT goes by (where the buyer is, what it is, the number it gives), and on which clock. Frozen with the order.
 
-Tax and documents go by that, and by no change of the account since: what was sold to Austria stays sold there
+Tax, periods and documents go by that, and by no change of the account since: what was sold to Austria stays sold there
 (Directive 2006/112/EC, articles 44, 58 and 63). See docs/money.md, section 6.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import inspect
+
 from models.accounts import Account
-from models.orders import Order
+from models.orders import Order, Quote
 from models.rules import vat
 from models.rules.vat import VatDecision
 
@@ -22,10 +24,19 @@ class SoldTo:
     buyer_type: str
     vat_number: str | None
     """as it was given, whether or not the treatment rests on it"""
+    timezone: str
+    """in which its days and periods are counted and its dates are shown; decides nothing about VAT"""
 
     @classmethod
     def today(cls, account: Account) -> "SoldTo":
-        return cls(account.country, account.postcode, account.address, account.buyer_type.value, account.vat_number)
+        return cls(
+            country=account.country,
+            postcode=account.postcode,
+            address=account.address,
+            buyer_type=account.buyer_type.value,
+            vat_number=account.vat_number,
+            timezone=account.timezone,
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,6 +53,25 @@ class SoldTo:
         )
 
 
-def sold_to(order: Order, account: Account) -> SoldTo:
-    """account: the order's, as it is today; it speaks for an order that was placed before this was kept."""
-    return SoldTo.today(account) if order.sold_to is None else SoldTo(**order.sold_to)
+def sold_to(order: Order | Quote, account: Account) -> SoldTo:
+    """account: the order's, as it is today; it speaks for what was not kept yet when the order was placed."""
+    today = SoldTo.today(account)
+    return today if order.sold_to is None else replace(today, **order.sold_to)
+
+
+def kept_timezone(order: Order) -> str | None:
+    """The time zone that the order was priced in; None: from before it was kept."""
+    return order.sold_to.get("timezone") if order.sold_to is not None else None
+
+
+def as_sold(order: Order, account: Account) -> Account:
+    """The account at the place and on the clock that the order was sold to: for letters, which are to agree with its documents.
+
+    Where that is not as it is today, a copy that no session knows.
+    """
+    sold, today = sold_to(order, account), SoldTo.today(account)
+    if sold == today:
+        return account
+    columns = {column.key: getattr(account, column.key) for column in inspect(Account).column_attrs}
+    place = {name: getattr(sold, name) for name in ("country", "postcode", "address", "timezone")}
+    return Account(**columns | place)

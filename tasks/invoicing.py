@@ -114,7 +114,7 @@ def write(session: Session, draft: Draft) -> Invoice:
     """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
     net, tax = draft.sums()
     order, at, kind = draft.order, now(), draft.kind
-    account = in_hand.account(session, order)
+    place = sold_to(order, in_hand.account(session, order))
     values = {
         **_settled(session, draft),
         "reason": draft.reason,
@@ -129,7 +129,7 @@ def write(session: Session, draft: Draft) -> Invoice:
         "supplied_at": order.as_of,
         "order_number": str(order.number),
         "language": order.language,
-        "timezone": account.timezone,
+        "timezone": place.timezone,
         "seller": _seller(),
         "buyer": draft.buyer or buyer(session, order),
         "currency": order.currency,

@@ -19,6 +19,7 @@ from models import facts, in_hand, progress, step_ends
 from models.lease import LeaseLost
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
+from models.sold_to import as_sold
 from models.states import LetterKind, LetterStatus, OrderStatus
 from tasks import attachments, known_as, receivables, refunding
 from tasks.errors import Refused
@@ -79,7 +80,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         kind=kind,
         order=order,
         lines=lines,
-        account=in_hand.account(session, order),
+        account=as_sold(order, in_hand.account(session, order)),
         contact=in_hand.contact(session, order),
         seller=policy().seller,
         names=known_as.names_on(session, order),

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
 from models.orders import PricedLine
+from models.sold_to import kept_timezone
 from models.states import OrderStatus
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -39,6 +40,8 @@ def _check_first(book: OrderBook, first: Invoice) -> Found:
             getattr(book.order, name),
             getattr(first, name),
         )
+    zone = kept_timezone(book.order) or first.timezone
+    yield from differs(Check.INVOICE, where, "its time zone, that of the order,", zone, first.timezone)
     invoiced = {line.position: line for line in book.invoice_lines.get(first.id, [])}
     positions = [line.position for line in book.lines]
     yield from differs(Check.INVOICE, where, "the positions of its lines", positions, sorted(invoiced))

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from uuid import UUID
 
-from models.invoices import Invoice, InvoiceReason
+from models.invoices import InvoiceReason
 from models.orders import Order, OrderLine
 from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Granularity, Unit, reset_period, share_left
+from models.sold_to import kept_timezone
 from models.subscriptions import SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -25,8 +26,9 @@ def check_lines(books: Books, book: OrderBook) -> Found:
         where = f"{book.where}, line {line.position}"
         yield from _check_charge(where, line)
         if first is not None and line.interval is not None:
-            yield from _check_dates(where, book.order, line, first)
-            yield from _check_credit(where, book.order, line, first, periods)
+            zone = kept_timezone(book.order) or first.timezone
+            yield from _check_dates(where, book.order, line, zone)
+            yield from _check_credit(where, book.order, line, zone, periods)
 
 
 def _check_charge(where: str, line: OrderLine) -> Found:
@@ -41,16 +43,16 @@ def _check_charge(where: str, line: OrderLine) -> Found:
         yield from differs(Check.LINE, where, "its credit, there being no period to credit,", 0, line.unused_minor)
 
 
-def _check_dates(where: str, order: Order, line: OrderLine, first: Invoice) -> Found:
+def _check_dates(where: str, order: Order, line: OrderLine, zone: str) -> Found:
     if line.interval is None:
         return
     yield from differs(Check.LINE, where, "the start of its period", order.as_of, line.period_start)
-    end = period_end(order.as_of, line.interval, timezone=first.timezone, anchor_day=line.anchor_day)
+    end = period_end(order.as_of, line.interval, timezone=zone, anchor_day=line.anchor_day)
     yield from differs(Check.LINE, where, "the end of its period", end, line.period_end)
 
 
 def _check_credit(
-    where: str, order: Order, line: OrderLine, first: Invoice, periods: dict[UUID, SubscriptionPeriod]
+    where: str, order: Order, line: OrderLine, zone: str, periods: dict[UUID, SubscriptionPeriod]
 ) -> Found:
     if line.from_period_id is None or line.interval is None:
         return
@@ -59,7 +61,7 @@ def _check_credit(
         return
     running = Period(line.from_period_start, line.from_period_end)
     granularity = Granularity.DAY if line.share_unit == Unit.DAY else Granularity.SECOND
-    share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=first.timezone)
+    share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=zone)
     stored = (line.share_left, line.share_whole, line.share_unit)
     yield from differs(Check.LINE, where, "the share that is left", (share.remaining, share.whole, share.unit), stored)
     proration = reset_period(
@@ -69,7 +71,7 @@ def _check_credit(
         new_charge_minor=line.charge_minor,
         new_interval=line.interval,
         granularity=granularity,
-        timezone=first.timezone,
+        timezone=zone,
         anchor_day=line.anchor_day,
     )
     yield from differs(Check.LINE, where, "its credit for unused time", proration.unused_minor, line.unused_minor)

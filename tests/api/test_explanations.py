@@ -1,7 +1,7 @@
 """Why this amount, over HTTP."""
 
 from tests.api.conftest import Api
-from tests.support.world import Customer, World, change, purchase
+from tests.support.world import Customer, World, change, purchase, trial
 
 
 def test_a_change_is_explained_to_the_cent(world: World, api: Api, ada: Customer) -> None:
@@ -23,6 +23,15 @@ def test_an_order_is_explained_in_the_customers_language(world: World, api: Api,
     told = api.get(f"/v1/orders/{order.id}/explanation").json()
     assert told["language"] == "de"
     assert "119,00\xa0€" in told["settlement"][-1]
+
+
+def test_a_quote_is_explained_in_the_time_zone_that_it_was_priced_in(world: World, api: Api, ada: Customer) -> None:
+    world.change_account(ada, timezone="Europe/Berlin")
+    quote = world.quote(ada, trial())
+    before = api.get(f"/v1/quotes/{quote.id}/explanation").json()
+    assert "CET" in " ".join(before["lines"][0]["sentences"])
+    world.change_account(ada, timezone="Asia/Tokyo")
+    assert api.get(f"/v1/quotes/{quote.id}/explanation").json() == before
 
 
 def test_what_belongs_to_another_account_is_not_explained(world: World, api: Api, ada: Customer) -> None:

@@ -91,6 +91,7 @@ BROKEN = [
     ("delete from invoice_lines; delete from invoices where sequence = 1", Check.NUMBERS, "count, first and last of its numbers"),
     ("update invoices set net_minor = net_minor + 1, total_minor = total_minor + 1, due_minor = due_minor + 1 where due_minor > 0",
      Check.INVOICE, "net_minor, the sum of its lines,"),
+    ("update invoices set timezone = 'Asia/Tokyo'", Check.INVOICE, "its time zone, that of the order,"),
     ("update invoice_lines set seats = seats + 1", Check.INVOICE, "seats"),
     ("update invoices set number = 'INV-1' where sequence = 1 and kind = 'invoice'", Check.INVOICE, "its number"),
     ("update subscription_periods set charged_minor = charged_minor + 1 where charged_minor > 0", Check.PERIOD, "what was charged for it, net and tax,"),

@@ -1,15 +1,18 @@
 """3-D Secure: the customer proves to the bank who they are, in time, too late, or never."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks import sweep
+from tasks.ledger_check.verify import verify
+from tests.invoices.documents import one, pdf, text_of
 from tests.support.payment import (
     ASKS_BANK,
     CREATE,
@@ -47,6 +50,37 @@ def test_a_payment_that_fails_authentication_is_declined_and_another_card_pays(w
     world.pay_again(order.id)
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
+
+
+def test_a_time_zone_chosen_while_the_bank_is_asked_changes_no_date_of_the_order(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK, timezone="Europe/Berlin")
+    world.time = datetime(
+        2027, 3, 10, 16, tzinfo=UTC
+    )  # the 11th in Tokyo; before the period ends, Berlin's clocks change
+    order = world.buy(ada, purchase())
+    world.change_account(ada, timezone="Asia/Tokyo")
+    world.authenticate(order.id)
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
+    document = one(world, order.id)
+    assert document.timezone == "Europe/Berlin"
+    letter = world.mailbox.read(world.mailbox.listed(f"to:{ada.email} subject:confirmed")[0]["ID"])["Text"]
+    for said in (text_of(pdf(world, document)), letter):
+        assert "10 March 2027" in said
+        assert "11 March 2027" not in said
+    with world.begin() as session:
+        assert verify(session, ada.account_id) == []
+
+
+def test_an_order_from_before_its_time_zone_was_kept_has_that_of_its_account(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK, timezone="Europe/Berlin")
+    order = world.buy(ada, purchase())
+    with world.begin() as session:
+        session.execute(text("update orders set sold_to = sold_to - 'timezone'"))
+    world.authenticate(order.id)
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
+    assert one(world, order.id).timezone == "Europe/Berlin"
+    with world.begin() as session:
+        assert verify(session, ada.account_id) == []
 
 
 def sweep_finds(world: World, order_id: UUID) -> Order:
