@@ -29,10 +29,14 @@ def normalized(number: str, *, country: str) -> str | None:
     own = {country, _PREFIX_IN_VIES.get(country, country)}
     if compact[:2] in own:
         compact = compact[2:]
-    if not _FORM.fullmatch(compact) or compact[:2] in _FOREIGN:
+    elif compact[:2] in _FOREIGN:
         return None
+    if not _FORM.fullmatch(compact):
+        return None
+    # A French number may begin with a country's letters, even with FR; python-stdnum takes these for a prefix, so it gets one.
+    prefix = country if compact[:2] in own else ""
     try:
-        checked = str(_RULES[country].validate(compact))
+        checked = str(_RULES[country].validate(prefix + compact))
     except ValidationError:
         return None
     # python-stdnum puts back leading zeros that were left out (Belgium, Greece, the Netherlands); nothing else may change.

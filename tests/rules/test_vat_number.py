@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.eu import vat as reference
 from stdnum.exceptions import ValidationError
+from stdnum.fr import tva
 
 from models.rules.errors import WrongType
 from models.rules.vat_number import is_blank, normalized
@@ -81,6 +82,13 @@ def test_older_and_foreign_ways_of_writing_are_understood(written: str, country:
 def test_nonsense_is_none(number: str) -> None:
     assert normalized(number, country="DE") is None
     assert normalized(number, country="GR") is None
+
+
+@pytest.mark.parametrize("number", ["FRDE000020552", "FRAT000010967", "FRFR000005488"])
+def test_a_french_key_may_be_the_letters_of_a_country(number: str) -> None:
+    assert tva.validate(number) == number[2:]
+    assert normalized(number, country="FR") == number
+    assert normalized(number[2:], country="FR") is None  # without its prefix it is read as a number of DE, AT or FR
 
 
 def test_a_romanian_personal_code_is_too_long_for_vies() -> None:
