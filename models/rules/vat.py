@@ -64,7 +64,8 @@ def decide(
 ) -> VatDecision:
     """Treatment, rate on the tax point's day, and normalized number. The first rule that fits, in this order:
 
-    1. a place outside the Union's VAT (Büsingen, the Canary Islands; see vat_rates.toml): out_of_scope, 0;
+    1. a place outside the Union's VAT (Büsingen, the Canary Islands; see vat_rates.toml): out_of_scope, 0,
+       unless the seller is of its state and that state taxes there (Guadeloupe, Åland): domestic, the place's rate;
     2. the seller's own country, CH and LI being one: domestic, the buyer's rate, whatever the number (kept if it is a good one);
     3. a country outside the Union, XI, GB and CH among them: out_of_scope, 0;
     4. a consumer, or a business without a number: destination_rate, the destination's standard rate;
