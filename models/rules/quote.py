@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.rules.cart import Action, CartLine, Offer
@@ -118,20 +118,39 @@ def compute(
     )
     net, taxes = sum(line.net_minor for line in lines), sum(line.tax_minor for line in lines)
     total = net + taxes
-    from_balance = min(max(total, 0), balance_minor)
-    unpaid = max(total, 0) - from_balance
-    due = -(-unpaid // charge_unit_minor) * charge_unit_minor
+    settled = settle(total, balance_minor=balance_minor, charge_unit_minor=charge_unit_minor)
     return Quoted(
         lines=lines,
         net_minor=net,
         tax_minor=taxes,
         total_minor=total,
-        balance_used_minor=from_balance,
-        due_minor=due,
-        to_balance_minor=max(-total, 0) + due - unpaid,
+        balance_used_minor=settled.balance_used_minor,
+        due_minor=settled.due_minor,
+        to_balance_minor=settled.to_balance_minor,
         needs_payment_details=needs_payment_details(total, (line.action for line in lines)),
-        digest=_digest(lines, from_balance),
+        digest=_digest(lines, settled.balance_used_minor),
     )
+
+
+class Settled(NamedTuple):
+    """How a total is settled; see `Quoted`."""
+
+    balance_used_minor: int
+    due_minor: int
+    to_balance_minor: int
+
+
+def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int = 1) -> Settled:
+    """The balance pays first; what it does not pay is due, rounded up to what can be charged; what is over becomes balance.
+
+    >>> settle(10_001, balance_minor=0, charge_unit_minor=10)
+    Settled(balance_used_minor=0, due_minor=10010, to_balance_minor=9)
+    """
+    owed = max(total_minor, 0)
+    from_balance = min(owed, balance_minor)
+    unpaid = owed - from_balance
+    due = -(-unpaid // charge_unit_minor) * charge_unit_minor
+    return Settled(from_balance, due, max(-total_minor, 0) + due - unpaid)
 
 
 def needs_payment_details(total_minor: int, actions: Iterable[Action]) -> bool:

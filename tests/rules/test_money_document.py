@@ -15,8 +15,10 @@ from models.rules.money import round_half_up
 from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Share, reset_period, reset_tax, share_left
+from models.rules.quote import settle
 from models.rules.vat import decide
 from tests.rules.renewals import renewals
+from worker.adapters.stripe_amounts import charge_unit
 
 Row = dict[str, str]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "money.md"
@@ -99,6 +101,18 @@ def price(row: Row) -> Row:
     return {name: money(value, row["a seat"]) for name, value in (("net", net), ("tax", due), ("together", net + due))}
 
 
+def settlement(row: Row) -> Row:
+    like = row["total"]
+    unit = charge_unit(like.split()[1])
+    settled = settle(minor(like), balance_minor=minor(row["balance before"]), charge_unit_minor=unit)
+    return {
+        "charged in steps of": money(unit, like),
+        "from balance": money(settled.balance_used_minor, like),
+        "due": money(settled.due_minor, like),
+        "becomes balance": money(settled.to_balance_minor, like),
+    }
+
+
 def credited_tax(row: Row) -> Row:
     divided = reset_tax(
         original_tax_minor=minor(row["tax charged"]),
@@ -137,6 +151,7 @@ ROWS: dict[str, Callable[[Row], Row]] = {
     "change": change,
     "renewals": periods_that_follow,
     "price": price,
+    "settlement": settlement,
     "tax given back": credited_tax,
     "rounding": rounding,
     "minor units": units,

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from models.rules.currency import EXPONENTS
 from models.states import OrderStatus
+from worker.adapters.stripe_amounts import charge_unit
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "operations.md").read_text()
@@ -19,6 +21,13 @@ def section(title: str) -> str:
 @pytest.mark.parametrize("status", OrderStatus)
 def test_every_status_is_explained(status: OrderStatus) -> None:
     assert re.search(rf"^\| `{status.value}` \|", section("Statuses"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["operations.md", "money.md"])
+def test_currencies_that_are_charged_in_larger_steps_are_named(page: str) -> None:
+    coarse = [[c for c in sorted(EXPONENTS) if charge_unit(c) == unit] for unit in (10, 100)]
+    assert coarse == [["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], ["MGA"]]
+    assert f"({', '.join(coarse[0])})" in (DOCS / page).read_text()
 
 
 def test_every_metric_of_the_books_is_explained_and_no_other() -> None:
