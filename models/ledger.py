@@ -16,7 +16,8 @@ from models.prepared import Prepared
 
 class MovementKind(StrEnum):
     RESERVED = "reserved"
-    """balance set aside to pay for an order; stays spent once the order is active"""
+    """balance set aside to pay for an order, which stays spent once the order is active; or taken back with a refund of the
+    charge whose rounding had put it there"""
     RELEASED = "released"
     """a reservation given back: the order ended otherwise, or was quoted anew"""
     CREDITED = "credited"

@@ -4,15 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import progress
-from models.ledger import LedgerMovement, MovementKind
+from models import ledger, progress
+from models.account_lock import lock_account
+from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
-from models.states import AFTER_ACTIVATION, ATTEMPT_OVER, BACK, FORWARD, AttemptStatus, OrderStatus, Step, steps_from
+from models.states import (
+    AFTER_ACTIVATION,
+    ATTEMPT_OVER,
+    BACK,
+    FORWARD,
+    AttemptStatus,
+    OrderStatus,
+    PaymentKind,
+    Step,
+    steps_from,
+)
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
 from tasks import refunding
 from tasks.order_story import Story, UnknownOrder
@@ -61,7 +72,9 @@ def _resumed_by(by: str, why: str | None) -> str:
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
     """Give back all that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
-    Raises NotPossible: nothing charged to a card, or something other than purchases that are still as they were bought.
+    What the charge was rounded up by leaves the balance again. Trials of the same order cost nothing and go on.
+    Raises NotPossible: nothing charged to a card, balance that came of the order and cannot be taken back, or something other than
+    purchases that are still as they were bought.
     """
     order = session.scalar(
         select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
@@ -75,14 +88,17 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED
     )
     if session.scalar(charge) is None:
-        raise NotPossible(f"order {order.number} charged no card, so there is nothing to give back to one")
-    if credited := _credited(session, order_id):
+        raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
+    lock_account(session, order.account_id)
+    if credited := _vat_credited(session, order_id):
         raise NotPossible(
             f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
-            "already; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+            "already, as VAT that was not due; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
         )
+    _take_rounding_back(session, order)
     for line in order.lines:
-        _end_purchase(session, order, line.action, line.subscription_id, now)
+        if line.action is not Action.TRIAL:
+            _end_purchase(session, order, line.action, line.subscription_id, now)
     progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
     progress.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
@@ -114,12 +130,40 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     resume(session, order_id, stands_at=order.next_step, first=Step.REFUND_PAYMENT, by=by)
 
 
-def _credited(session: Session, order_id: UUID) -> int:
-    """What the order itself has put on the balance: VAT that was not due after all, a charge that had to be rounded up."""
-    query = select(func.sum(LedgerMovement.amount_minor)).where(
-        LedgerMovement.order_id == order_id, LedgerMovement.kind == MovementKind.CREDITED
-    )
-    return int(session.scalar(query) or 0)
+def _paid_otherwise(order: Order) -> str:
+    """Why there is nothing to give back to a card, and what can be done where it cost something."""
+    instead = "order fewer seats instead: what is unused becomes balance"
+    if order.payment_kind is PaymentKind.INVOICE:
+        return f": it is paid by invoice, and no command takes that back; {instead}"
+    if order.balance_used_minor:
+        return f": the account's balance paid for it, and no command takes that back; {instead}"
+    return ", so there is nothing to give back to one"
+
+
+def _vat_credited(session: Session, order_id: UUID) -> int:
+    """What the order put on the balance later: VAT that was not due after all."""
+    query = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == f"order:{order_id}:vat-credit")
+    return session.scalar(query) or 0
+
+
+def _take_rounding_back(session: Session, order: Order) -> None:
+    """What a charge was rounded up by became balance, and goes back to the card with the charge."""
+    if not order.to_balance_minor:
+        return
+    try:
+        ledger.post_for(
+            session,
+            order,
+            MovementKind.RESERVED,
+            -order.to_balance_minor,
+            cause="take-back",
+            step=Step.REFUND_PAYMENT,
+        )
+    except BalanceTooLow:
+        raise NotPossible(
+            f"the charge of order {order.number} was rounded up by {order.to_balance_minor} {order.currency} (minor units), which became "
+            "balance and is spent; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+        ) from None
 
 
 def _end_purchase(session: Session, order: Order, action: Action, subscription_id: UUID | None, now: datetime) -> None:

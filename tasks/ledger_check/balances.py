@@ -4,12 +4,12 @@ import re
 from itertools import groupby
 
 from models.ledger import LedgerMovement, MovementKind
-from models.states import AFTER_ACTIVATION, BACK, FORWARD, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
 _MADE_BY = {
-    MovementKind.RESERVED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):reserve:\d+"),
+    MovementKind.RESERVED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(reserve:\d+|take-back)"),
     MovementKind.RELEASED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):release:\d+"),
     MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit|transfer-credit)"),
 }
@@ -45,16 +45,21 @@ def _check_cause(books: Books, movement: LedgerMovement) -> Found:
 
 
 def check_order_balance(book: OrderBook) -> Found:
-    """What an order reserved stays spent while it lives and once it is completed, and is given back if it ends otherwise."""
+    """What an order reserved stays spent while it lives and once it is completed, and is given back if it ends otherwise.
+
+    What it added to the balance is taken back where it is undone.
+    """
     order = book.order
-    aside = -sum(m.amount_minor for m in book.movements if m.kind in (MovementKind.RESERVED, MovementKind.RELEASED))
+    credit = (f"order:{order.id}:credit", f"order:{order.id}:take-back")
+    reservations = (MovementKind.RESERVED, MovementKind.RELEASED)
+    aside = -sum(m.amount_minor for m in book.movements if m.kind in reservations and m.cause not in credit)
     for expected in _reserved(book):
         if expected == aside:
             break
     else:
         yield from differs(Check.RESERVATION, book.where, "the balance it holds", _reserved(book)[0], aside)
-    own = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:credit")
-    credited = order.to_balance_minor if _was_active(book) else 0
+    own = sum(m.amount_minor for m in book.movements if m.cause in credit)
+    credited = order.to_balance_minor if _is_active(book) else 0
     yield from differs(Check.CREDIT, book.where, "what it added to the balance", credited, own)
 
 
@@ -74,8 +79,8 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
             return (0,)
 
 
-def _was_active(book: OrderBook) -> bool:
+def _is_active(book: OrderBook) -> bool:
     order = book.order
     if order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
-        return order.next_step in AFTER_ACTIVATION or (order.next_step in BACK and bool(book.invoices))
+        return order.next_step in AFTER_ACTIVATION
     return order.status is OrderStatus.COMPLETED

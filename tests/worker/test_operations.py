@@ -5,7 +5,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from models import ledger
 from models.invoices import Invoice
+from models.ledger import MovementKind
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
@@ -125,15 +127,70 @@ def test_balance_that_paid_goes_back_with_the_refund(world: World) -> None:
     assert (world.given_back(ada), world.balance(ada)) == ([100_00], 19_00)
 
 
-def test_what_the_order_put_on_the_balance_is_not_given_a_second_time(world: World) -> None:
+def rounded_up(world: World) -> tuple[Customer, UUID]:
+    """A purchase for 10.001 KWD: 10.010 were charged, 0.009 became balance."""
     noor = world.customer(country="KW", currency="KWD")
     world.reprice("desk", "team", MONTH, 10_001)
     order = world.buy(noor, purchase(seats=1))
     assert (order.due_minor, world.balance(noor)) == (10_010, 9)
-    with pytest.raises(NotPossible, match=r"^9 KWD \(minor units\) of what order"):
-        refund(world, order.id)
-    assert world.given_back(noor) == []
+    return noor, order.id
+
+
+def test_what_a_charge_was_rounded_up_by_leaves_the_balance_with_its_refund(world: World) -> None:
+    noor, order_id = rounded_up(world)
+    refund(world, order_id)
+    assert world.balance(noor) == 0
+    with world.begin() as session:
+        assert verify(session) == []
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert (world.given_back(noor), world.balance(noor)) == ([10_010], 0)
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_what_a_charge_was_rounded_up_by_is_not_given_a_second_time_once_it_is_spent(world: World) -> None:
+    noor, order_id = rounded_up(world)
+    world.reprice("chat", "team", MONTH, 1)
+    world.buy(noor, purchase("chat", seats=1))
+    assert world.balance(noor) == 8
+    with pytest.raises(NotPossible, match=r"rounded up by 9 KWD \(minor units\), which became balance and is spent"):
+        refund(world, order_id)
+    assert (world.given_back(noor), world.balance(noor)) == ([], 8)
     assert world.subscription(noor, "desk").status is SubscriptionStatus.ACTIVE
+
+
+def test_vat_that_became_balance_is_not_given_a_second_time(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    with world.begin() as session:
+        ledger.post_for(session, order, MovementKind.CREDITED, 19_00, cause="vat-credit", step="vat_follow_up")
+    with pytest.raises(NotPossible, match=r"^1900 EUR \(minor units\) of what order .* as VAT that was not due"):
+        refund(world, order.id)
+    assert world.given_back(ada) == []
+
+
+def test_a_trial_in_the_same_cart_goes_on_when_the_purchase_is_refunded(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase("desk"), trial("chat")).id
+    refund(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.given_back(ada) == [119_00]
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
+    assert world.subscription(ada, "chat").status is SubscriptionStatus.TRIALING
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_a_trial_that_was_bought_since_stays_bought_when_the_other_purchase_is_refunded(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase("desk"), trial("chat")).id
+    world.buy(ada, purchase("chat"))
+    refund(world, order_id)
+    world.run(order_id)
+    assert world.given_back(ada) == [119_00]
+    assert world.subscription(ada, "chat").status is SubscriptionStatus.ACTIVE
+    with world.begin() as session:
+        assert verify(session) == []
 
 
 def test_a_change_is_not_refunded_and_nothing_is_touched(world: World) -> None:
@@ -159,8 +216,28 @@ def test_a_purchase_that_was_changed_since_is_not_refunded(world: World) -> None
 
 def test_what_charged_no_card_is_not_refunded(world: World) -> None:
     order_id = world.buy(world.customer(), trial()).id
-    with pytest.raises(NotPossible, match="charged no card"):
+    with pytest.raises(NotPossible, match="charged no card, so there is nothing to give back"):
         refund(world, order_id)
+
+
+def test_what_balance_paid_wholly_is_not_refunded(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 119_00)
+    order_id = world.buy(ada, purchase()).id
+    with pytest.raises(NotPossible, match="the account's balance paid for it, and no command takes that back"):
+        refund(world, order_id)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def test_what_is_paid_by_invoice_is_not_refunded(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(country="FR", vat_number="FR40303265045", card=None)
+    world.vies.register("FR40303265045", status="valid")
+    order = world.buy(ada, purchase())
+    assert order.status is OrderStatus.COMPLETED
+    with pytest.raises(NotPossible, match="it is paid by invoice, and no command takes that back"):
+        refund(world, order.id)
+    assert world.order(order.id).status is OrderStatus.COMPLETED
 
 
 def settle(world: World, order_id: UUID) -> None:
