@@ -126,7 +126,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if fresh.expires_at <= now:
         raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
-    if quoting.wishes(fresh.lines) != quoting.wishes(order.lines):
+    if not quoting.same_cart(order.lines, fresh.lines):
         raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
     if used is not None:

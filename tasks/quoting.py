@@ -1,7 +1,7 @@
 """A cart against an account, at one instant: the refusals, or what it costs. Placement and two steps ask; all get the same answer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from models import facts, progress
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.facts import Facts
-from models.orders import Order, OrderLine, Quote, QuoteLine
+from models.orders import Order, OrderLine, PricedLine, Quote, QuoteLine
 from models.prepared import Prepared
 from models.rules import cart as cart_rules
 from models.rules import quote as quote_rules
 from models.rules import vat
-from models.rules.cart import CartLine
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
 from models.rules.quote import Quoted
 from models.rules.refusals import Refusal, RefusalCode
 from models.sold_to import SoldTo
@@ -173,8 +174,40 @@ Lines = Sequence[OrderLine] | Sequence[QuoteLine]
 
 
 def wishes(lines: Lines) -> list[CartLine]:
-    """The cart that these lines came from, spelled out."""
-    return [CartLine(line.action, line.product_code, line.tier_code, line.seats, line.interval) for line in lines]
+    """The cart that these lines came from. What a change left as it was is left open: who asked for seats asked for no tier.
+
+    Should another order change it first, it stays as that order made it.
+    """
+    return [_wish(line) for line in lines]
+
+
+def _wish(line: PricedLine) -> CartLine:
+    tier, seats, interval = line.tier_code, line.seats, line.interval
+    if line.action is not Action.CHANGE:
+        return CartLine(line.action, line.product_code, tier, seats, interval)
+    return CartLine(
+        line.action,
+        line.product_code,
+        tier if tier != line.from_tier else None,
+        seats if seats != line.from_seats else None,
+        interval if interval is not line.from_interval else None,
+    )
+
+
+def same_cart(ordered: Lines, offered: Lines) -> bool:
+    """Whether a quote's lines are for what was ordered: the same plan, or, of a change, as it is now what the order left as it was."""
+    return len(ordered) == len(offered) and all(map(_same, ordered, offered))
+
+
+def _same(ordered: PricedLine, offered: PricedLine) -> bool:
+    if (ordered.action, ordered.product_code) != (offered.action, offered.product_code):
+        return False
+    plans = zip(_plan(ordered), _plan(offered), astuple(_wish(ordered))[2:], astuple(_wish(offered))[2:], strict=True)
+    return all(before == now or (asked is None and asks is None) for before, now, asked, asks in plans)
+
+
+def _plan(line: PricedLine) -> tuple[str, int, Interval | None]:
+    return line.tier_code, line.seats, line.interval
 
 
 def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> None:

@@ -11,12 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.base import uuid7
 from models.orders import Order, OrderedProduct, OrderLine
-from models.rules.cart import SubscriptionStatus
+from models.rules.cart import Action, SubscriptionStatus
 from models.subscriptions import SeatAssignment, Subscription
 
 MAX_CHANGES = 20_000
@@ -97,7 +97,7 @@ def change(
 
 
 def left(session: Session, subscription: Subscription) -> SeatsLeft:
-    """The seats there are, and how many of them may be given."""
+    """The seats there are, and how many of them may be given: an open order that changes other things leaves them alone."""
     cut = session.execute(
         select(OrderLine.seats, Order.number)
         .join(OrderedProduct, OrderedProduct.order_id == OrderLine.order_id)
@@ -107,6 +107,7 @@ def left(session: Session, subscription: Subscription) -> SeatsLeft:
             OrderedProduct.product_code == subscription.product_code,
             OrderLine.product_code == subscription.product_code,
             OrderLine.seats < subscription.seats,
+            or_(OrderLine.action != Action.CHANGE, OrderLine.seats != OrderLine.from_seats),
         )
     ).first()
     if cut is None:
