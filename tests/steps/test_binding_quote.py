@@ -326,6 +326,26 @@ def test_a_change_that_costs_nothing_asks_for_no_payment_details(world: World) -
     assert world.buy(ada, change(seats=9)).status is OrderStatus.AWAITING_PAYMENT_DETAILS
 
 
+def test_a_rise_that_another_line_pays_for_asks_for_no_payment_details(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", 10), purchase("wiki", "team", 10))
+    with world.begin() as session:
+        session.execute(update(PaymentMethod).values(status=PaymentMethodStatus.REPLACED))
+    order = world.buy(ada, change("desk", seats=5), change("wiki", seats=15))
+    assert (order.status, order.total_minor) == (OrderStatus.COMPLETED, 0)
+
+
+@pytest.mark.parametrize("card", [None, "pm_card_chargeCustomerFail"])
+def test_balance_stays_set_aside_while_the_order_waits_for_a_card(world: World, card: str | None) -> None:
+    ada = world.customer(card=card)
+    world.grant(ada, 19_00)
+    order_id = world.buy(ada, purchase()).id
+    assert world.order(order_id).status in (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
+    assert world.balance(ada) == 0
+    world.cancel(order_id)
+    assert world.balance(ada) == 19_00
+
+
 def test_paying_again_finds_a_changed_price_before_any_charge(world: World) -> None:
     ada = world.customer(card=None)
     order_id = world.place(ada, purchase())

@@ -131,6 +131,13 @@ def test_a_balance_that_covers_all_leaves_the_card_alone(world: World, ada: Cust
     assert world.charged(ada) == [119_00]
 
 
+def test_on_a_tier_that_is_retired_nothing_changes_but_the_tier(world: World, ada: Customer) -> None:
+    world.retire("desk", "team")
+    for line in (change(seats=20), change(seats=5), change(interval=YEAR)):
+        assert [r.code for r in world.refused(ada, line)] == [RefusalCode.NOT_FOR_SALE]
+    assert world.buy(ada, change(tier="business")).status is OrderStatus.COMPLETED
+
+
 def test_seats_never_fall_below_the_assigned_and_the_answer_names_who_must_go(world: World, ada: Customer) -> None:
     world.assign(ada, "desk", "a@x.example", "b@x.example", "c@x.example")
     [refusal] = world.refused(ada, change(seats=1))

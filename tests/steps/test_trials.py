@@ -1,6 +1,6 @@
 """Rule 6: a trial is free, once per product and account, ends by itself, and becomes a subscription by purchase."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
@@ -105,6 +105,21 @@ def test_a_purchase_converts_a_running_trial_at_full_price_from_today(world: Wor
     held = world.subscription(ada, "desk")
     assert (held.status, held.interval, held.period_start) == ("active", MONTH, world.time)
     assert (order.lines[0].unused_minor, world.charged(ada)) == (0, [59_50])
+
+
+def test_a_lower_tier_may_be_bought_during_a_trial(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, trial("desk", "team", 5))
+    assert [r.code for r in world.refused(ada, change(tier="basic"))] == [RefusalCode.LOWER_TIER]
+    assert world.buy(ada, purchase("desk", "basic", 5)).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [29_75]
+
+
+def test_a_day_of_a_trial_is_24_hours_whatever_the_clock_does(world: World) -> None:
+    ada = world.customer(timezone="Europe/Berlin")
+    world.time = datetime(2027, 3, 20, 9, tzinfo=UTC)  # summer time begins on the 28th
+    world.buy(ada, trial("desk"))
+    assert world.subscription(ada, "desk").period_end == datetime(2027, 4, 3, 9, tzinfo=UTC)
 
 
 def test_a_converted_trial_prompts_only_where_seats_rose(world: World) -> None:
