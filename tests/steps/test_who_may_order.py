@@ -6,9 +6,10 @@ import pytest
 
 from models.accounts import AccountKind, Contact
 from models.catalogue import CatalogueVersion, Product, Tier
-from models.rules.cart import MAX_LINES, CartLine
+from models.rules.cart import MAX_LINES, CartLine, SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
+from tasks import seats, sweep
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 C = RefusalCode
@@ -100,8 +101,21 @@ def test_a_period_that_is_over_cannot_be_changed_but_the_product_bought_anew(wor
     world.buy(ada, purchase())
     world.pass_time(days=30)
     assert [r.code for r in world.refused(ada, change(seats=20))] == [C.PERIOD_OVER]
+    assert [r.code for r in world.refused(ada, trial())] == [C.ALREADY_SUBSCRIBED]
     assert world.buy(ada, purchase(seats=3)).status is OrderStatus.COMPLETED
     assert world.subscription(ada, "desk").period_start == world.time
+
+
+def test_seats_of_a_period_that_is_over_stay_usable(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=2))
+    world.pass_time(days=400)
+    sweep.sweep()
+    desk = world.subscription(ada, "desk")
+    assert desk.status is SubscriptionStatus.ACTIVE
+    with world.begin() as session:
+        given = seats.assign(session, subscription_id=desk.id, email="a@x.example", now=world.time)
+    assert given is seats.SeatResult.ASSIGNED
 
 
 def test_a_vat_number_that_cannot_be_one_is_refused(world: World) -> None:
