@@ -120,7 +120,7 @@ def post(
 
 
 def post_for(
-    session: Session, order: Order, kind: MovementKind, amount_minor: int, *, cause: str, step: str
+    session: Session, order: Order, kind: MovementKind, amount_minor: int, *, cause: str, step: str, note: str = ""
 ) -> LedgerMovement | None:
     """`post` in the order's currency. `cause` is that of the order's movements, e.g. `reserve:1`."""
     return post(
@@ -132,6 +132,7 @@ def post_for(
         cause=f"order:{order.id}:{cause}",
         order_id=order.id,
         step=step,
+        note=note,
     )
 
 

@@ -75,7 +75,7 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
     if attempt is None:
         if order.cancel_requested_at is not None:
             return stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
-        if fresh_quote.is_due(session, order):
+        if fresh_quote.is_due(order):
             fresh_quote.propose(session, order, THIS, lines=in_hand.lines(session, order), differs=["period"])
             return Outcome.STOPPED
         begun = _begin_payment(session, order, standing.method)

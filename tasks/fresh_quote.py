@@ -14,12 +14,18 @@ KEPT_BY_US = timedelta(days=1)
 """how long after its time an order still goes on as quoted where it is we who kept it waiting: the period that it pays for has begun"""
 
 
-def is_due(session: Session, order: Order) -> bool:
-    """Whether the period that was quoted would have begun long before it is paid for."""
-    expired_for = now() - order.as_of - policy().quote_lifetime
-    if expired_for < timedelta(0):
-        return False
-    return expired_for > KEPT_BY_US or progress.waited_for_customer(session, order)
+def is_due(order: Order) -> bool:
+    """Whether we kept the order so long that the period that was quoted would have begun long before it is paid for."""
+    return _expired_for(order) > KEPT_BY_US
+
+
+def is_due_to_customer(session: Session, order: Order) -> bool:
+    """Whether that is so because the customer, who was waited for, came back when the quote had expired."""
+    return _expired_for(order) >= timedelta(0) and progress.waited_for_customer(session, order)
+
+
+def _expired_for(order: Order) -> timedelta:
+    return now() - order.as_of - policy().quote_lifetime
 
 
 def propose(

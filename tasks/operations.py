@@ -158,6 +158,7 @@ def _take_rounding_back(session: Session, order: Order) -> None:
             -order.to_balance_minor,
             cause="take-back",
             step=Step.REFUND_PAYMENT,
+            note="what the charge was rounded up by goes back to the card",
         )
     except BalanceTooLow:
         raise NotPossible(

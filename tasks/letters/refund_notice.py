@@ -25,7 +25,7 @@ def refund_notice(o: Occasion) -> Content:
         blocks=(
             Paragraph(f"{about} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
-            *_given_back(o),
+            *_given_back(o, had=had),
             Paragraph(
                 w.say("The subscriptions it bought have ended.")
                 if had
@@ -40,12 +40,16 @@ def _ordered(o: Occasion) -> list[Row]:
     return [Row(plans.after(o.w, line, o.names), o.w.money(line.total_minor)) for line in o.lines]
 
 
-def _given_back(o: Occasion) -> tuple[Table | Paragraph, ...]:
+def _given_back(o: Occasion, *, had: bool) -> tuple[Table | Paragraph, ...]:
     w, card_minor = o.w, _to_card(o)
     amounts = [
         (_where_to(o), card_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),
         (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
+        (
+            w.say("Taken from your balance: what your payment was rounded up by"),
+            -o.order.to_balance_minor if had else 0,
+        ),
     ]
     rows = [Row(where_to, w.money(minor)) for where_to, minor in amounts if minor]
     if not rows:

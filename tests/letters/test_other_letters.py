@@ -85,6 +85,15 @@ def test_a_refund_notice_says_what_was_paid_by_transfer_and_is_balance_now() -> 
     assert re.search(r"^Total refunded +€337.34$", text, re.MULTILINE)
 
 
+def test_a_refund_notice_says_what_leaves_the_balance_with_it() -> None:
+    """The charge was rounded up, and the rounding had become balance; of an order that never was active it had not."""
+    order = priced(PURCHASE, charge_unit_minor=100)
+    assert order.to_balance_minor == 10
+    text = letter(LetterKind.REFUND_NOTICE, order, reason="refunded-by-support").text
+    assert re.search(r"Taken from your balance: what your payment was rounded up by -€0.10", " ".join(text.split()))
+    assert "Taken from" not in letter(LetterKind.REFUND_NOTICE, order, reason="subscription-changed").text
+
+
 def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
     text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded_outside=True)
     assert "Refunded in another way, not to your card €317.34" in text

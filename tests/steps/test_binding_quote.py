@@ -16,6 +16,7 @@ from tasks import operations, seats
 from tasks.placement import PlacementRefused
 from tasks.policy import VatOutage
 from tasks.seats import SeatResult
+from tests.support.payment import DECLINES
 from tests.support.world import MONTH, YEAR, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
@@ -368,6 +369,17 @@ def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world
     world.confirm(order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.subscription(ada, "desk").period_start == world.time
+    assert world.charged(ada) == [119_00]
+
+
+def test_who_gave_another_card_in_time_is_not_asked_again_because_we_are_slow(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.give_card(ada)
+    world.pay_again(order_id)
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.pass_time(minutes=40)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 
 

@@ -112,6 +112,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # The release before does not know the key, and stops at it.
+    op.execute("UPDATE quotes SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
+    op.execute("UPDATE orders SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
     for table, constraint in ACROSS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
     op.execute("DROP INDEX one_live_charge")
