@@ -15,17 +15,16 @@ KEPT_BY_US = timedelta(days=1)
 
 
 def is_due(order: Order) -> bool:
-    """Whether we kept the order so long that the period that was quoted would have begun long before it is paid for."""
-    return _expired_for(order) > KEPT_BY_US
+    """Whether we kept the order so long that the period that was quoted would have begun long before it is paid for.
+
+    One from a file of accounts may have been bought long before it was placed, and is not late for that.
+    """
+    return now() - max(order.created_at, order.as_of + policy().quote_lifetime) > KEPT_BY_US
 
 
 def is_due_to_customer(session: Session, order: Order) -> bool:
     """Whether that is so because the customer, who was waited for, came back when the quote had expired."""
-    return _expired_for(order) >= timedelta(0) and progress.waited_for_customer(session, order)
-
-
-def _expired_for(order: Order) -> timedelta:
-    return now() - order.as_of - policy().quote_lifetime
+    return order.as_of + policy().quote_lifetime <= now() and progress.waited_for_customer(session, order)
 
 
 def propose(

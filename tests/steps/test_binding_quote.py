@@ -1,12 +1,14 @@
 """Rules 7, 8 and 9: one net charge for all lines; the charge equals the quote, or the order asks; how an order is paid."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.catalogue import Tier
+from models.orders import Order
 from models.rules.cart import CartLine
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
@@ -86,11 +88,18 @@ def test_a_slow_chain_charges_what_was_quoted_for_the_instant_that_was_quoted(wo
     assert world.subscription(ada, "desk").period_start == world.time - timedelta(hours=5)
 
 
+def placed_now(world: World, order_id: UUID) -> None:
+    """By the world's clock, where the database has its own."""
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
+
+
 @pytest.mark.parametrize("until", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
 @pytest.mark.parametrize("ordered", [purchase(), trial()], ids=["bought", "tried"])
 def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, until: Step, ordered: CartLine) -> None:
     ada = world.customer()
     order_id = world.place(ada, ordered)
+    placed_now(world, order_id)
     world.run(order_id, until=until)
     world.park(order_id)
     world.pass_time(days=2)
@@ -103,11 +112,22 @@ def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, un
     assert world.subscription(ada, "desk").period_start == world.time
 
 
+def test_what_was_bought_before_it_was_placed_is_not_late_for_that(world: World) -> None:
+    """An order from a file of accounts."""
+    ada = world.customer()
+    world.pass_time(days=-20)
+    order_id = world.place(ada, purchase())
+    world.pass_time(days=20)
+    placed_now(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
 def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_period_from_now(world: World) -> None:
     world.policy(vat_outage=VatOutage.HOLD)
     ada = world.customer(country="FR", vat_number=FRENCH)
     world.vies.fail("MS_UNAVAILABLE")
     order_id = world.buy(ada, purchase()).id
+    placed_now(world, order_id)
     world.pass_time(days=2)
     world.vies.forget()
     order = world.go_on(order_id)
