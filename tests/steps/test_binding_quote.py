@@ -1,28 +1,19 @@
 """Rules 7, 8 and 9: one net charge for all lines; the charge equals the quote, or the order asks; how an order is paid."""
 
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.catalogue import Tier
-from models.orders import Order
-from models.rules.cart import CartLine
-from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription, SubscriptionPeriod, Trial
-from tasks import operations, seats
 from tasks.placement import PlacementRefused
-from tasks.policy import VatOutage
-from tasks.seats import SeatResult
-from tests.support.payment import DECLINES
-from tests.support.world import MONTH, YEAR, World, change, purchase, trial
+from tests.support.world import MONTH, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
-FRENCH = "FR40303265045"
 
 
 def test_several_lines_are_one_order_with_one_net_charge(world: World) -> None:
@@ -76,62 +67,6 @@ def test_a_quote_can_be_ordered_until_the_instant_it_expires(world: World) -> No
     with pytest.raises(PlacementRefused) as refused:
         world.place_quote(ada, second.id)
     assert refused.value.code == "quote-expired"
-
-
-def test_a_slow_chain_charges_what_was_quoted_for_the_instant_that_was_quoted(world: World) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase())
-    order_id = world.place(ada, change(seats=20))
-    world.pass_time(hours=5)
-    order = world.run(order_id)
-    assert (order.status, world.charged(ada)) == (OrderStatus.COMPLETED, [119_00, 119_00])
-    assert world.subscription(ada, "desk").period_start == world.time - timedelta(hours=5)
-
-
-def placed_now(world: World, order_id: UUID) -> None:
-    """By the world's clock, where the database has its own."""
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
-
-
-@pytest.mark.parametrize("until", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
-@pytest.mark.parametrize("ordered", [purchase(), trial()], ids=["bought", "tried"])
-def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, until: Step, ordered: CartLine) -> None:
-    ada = world.customer()
-    order_id = world.place(ada, ordered)
-    placed_now(world, order_id)
-    world.run(order_id, until=until)
-    world.park(order_id)
-    world.pass_time(days=2)
-    with world.begin() as session:
-        operations.resume(session, order_id, stands_at=until, first=until, by="the test")
-    order = world.run(order_id)
-    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
-    world.confirm(order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    assert world.subscription(ada, "desk").period_start == world.time
-
-
-def test_what_was_bought_before_it_was_placed_is_not_late_for_that(world: World) -> None:
-    """An order from a file of accounts."""
-    ada = world.customer()
-    world.pass_time(days=-20)
-    order_id = world.place(ada, purchase())
-    world.pass_time(days=20)
-    placed_now(world, order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-
-
-def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_period_from_now(world: World) -> None:
-    world.policy(vat_outage=VatOutage.HOLD)
-    ada = world.customer(country="FR", vat_number=FRENCH)
-    world.vies.fail("MS_UNAVAILABLE")
-    order_id = world.buy(ada, purchase()).id
-    placed_now(world, order_id)
-    world.pass_time(days=2)
-    world.vies.forget()
-    order = world.go_on(order_id)
-    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
 
 
 def test_another_price_stops_the_order_with_both_amounts_and_takes_no_money(world: World) -> None:
@@ -193,73 +128,6 @@ def test_an_expired_proposal_is_replaced_by_a_quote_that_the_customer_asks_for(w
     world.pass_time(hours=1)
     world.confirm(order_id, world.quote(ada, purchase("desk", "team", 10)).id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
-
-
-@pytest.mark.parametrize(
-    ("asked", "other", "plan"),
-    [
-        (change(seats=12), change(tier="business"), ("business", 12, MONTH)),
-        (change(seats=8, interval=YEAR), change(tier="business"), ("business", 8, YEAR)),
-        (change(tier="business"), change(seats=12), ("business", 12, MONTH)),
-        (change(interval=YEAR), change(tier="business", seats=12), ("business", 12, YEAR)),
-        (change(tier="business", seats=12), change(tier="business"), ("business", 12, MONTH)),
-        (change(tier="business", seats=12), change(seats=12), ("business", 12, MONTH)),
-    ],
-)
-def test_what_a_change_left_open_is_as_another_order_made_it_and_the_customer_is_asked(
-    world: World, asked: CartLine, other: CartLine, plan: tuple[str, int, Interval]
-) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase("desk", "team", 10))
-    quote = world.quote(ada, asked)
-    world.pass_time(minutes=1)
-    world.buy(ada, other)
-    order_id = world.place_quote(ada, quote.id)
-    order = world.run(order_id)
-    assert (order.status, order.reason, world.support_cases(ada)) == (ASKS, "amount-differs", [])
-    world.confirm(order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    held = world.subscription(ada, "desk")
-    assert (held.tier_code, held.seats, held.interval) == plan
-
-
-def test_a_lower_tier_that_was_asked_for_by_name_is_refused_as_before(world: World) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase("desk", "basic", 10))
-    quote = world.quote(ada, change(tier="team"))
-    world.pass_time(minutes=1)
-    world.buy(ada, change(tier="business"))
-    order = world.run(world.place_quote(ada, quote.id))
-    assert (order.status, order.reason) == (OrderStatus.REJECTED, RefusalCode.LOWER_TIER)
-
-
-def test_of_a_change_that_waits_only_a_quote_for_what_it_asked_is_accepted(world: World) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase("desk", "team", 10))
-    quote = world.quote(ada, change(seats=12))
-    world.pass_time(minutes=1)
-    world.buy(ada, change(seats=11))
-    order_id = world.place_quote(ada, quote.id)
-    assert world.run(order_id).status is ASKS
-    for other in (change(seats=13), change(seats=12, tier="business"), change(tier="business")):
-        with pytest.raises(PlacementRefused) as refused:
-            world.confirm(order_id, world.quote(ada, other).id)
-        assert refused.value.code == "quote-differs"
-    world.confirm(order_id, world.quote(ada, change(seats=12, tier="team")).id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-
-
-def test_seats_that_a_waiting_change_leaves_alone_may_be_given(world: World) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase("desk", "team", 1))
-    quote = world.quote(ada, change(tier="business"))
-    world.pass_time(minutes=1)
-    world.buy(ada, change(seats=2))
-    assert world.run(world.place_quote(ada, quote.id)).status is ASKS
-    desk = world.subscription(ada, "desk").id
-    with world.begin() as session:
-        for user in ("a@x.example", "b@x.example"):
-            assert seats.assign(session, subscription_id=desk, email=user, now=world.time) is SeatResult.ASSIGNED
 
 
 def test_an_order_that_waits_for_nothing_cannot_be_confirmed(world: World) -> None:
@@ -376,31 +244,6 @@ def test_paying_again_finds_a_changed_price_before_any_charge(world: World) -> N
     world.pay_again(order_id)
     assert world.run(order_id).status is ASKS
     assert world.charged(ada) == []
-
-
-def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world: World) -> None:
-    ada = world.customer(card=None)
-    order_id = world.buy(ada, purchase()).id
-    world.pass_time(days=2)
-    world.give_card(ada)
-    world.pay_again(order_id)
-    order = world.run(order_id)
-    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
-    world.confirm(order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    assert world.subscription(ada, "desk").period_start == world.time
-    assert world.charged(ada) == [119_00]
-
-
-def test_who_gave_another_card_in_time_is_not_asked_again_because_we_are_slow(world: World) -> None:
-    ada = world.customer(card=DECLINES)
-    order_id = world.buy(ada, purchase()).id
-    world.give_card(ada)
-    world.pay_again(order_id)
-    world.run(order_id, until=Step.COLLECT_PAYMENT)
-    world.pass_time(minutes=40)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    assert world.charged(ada) == [119_00]
 
 
 def test_a_vat_number_that_turned_invalid_is_asked_for_and_its_correction_is_priced_anew(world: World) -> None:

@@ -1,0 +1,99 @@
+"""A period begins when it is quoted: who is asked anew when it is paid much later, and who goes on as quoted."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+
+from models.orders import Order
+from models.rules.cart import CartLine
+from models.states import OrderStatus, Step
+from tasks import operations
+from tasks.policy import VatOutage
+from tests.support.payment import DECLINES
+from tests.support.world import World, change, purchase, trial
+
+ASKS = OrderStatus.AWAITING_CONFIRMATION
+FRENCH = "FR40303265045"
+
+
+def test_a_slow_chain_charges_what_was_quoted_for_the_instant_that_was_quoted(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    order_id = world.place(ada, change(seats=20))
+    world.pass_time(hours=5)
+    order = world.run(order_id)
+    assert (order.status, world.charged(ada)) == (OrderStatus.COMPLETED, [119_00, 119_00])
+    assert world.subscription(ada, "desk").period_start == world.time - timedelta(hours=5)
+
+
+def placed_now(world: World, order_id: UUID) -> None:
+    """By the world's clock, where the database has its own."""
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
+
+
+@pytest.mark.parametrize("until", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
+@pytest.mark.parametrize("ordered", [purchase(), trial()], ids=["bought", "tried"])
+def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, until: Step, ordered: CartLine) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, ordered)
+    placed_now(world, order_id)
+    world.run(order_id, until=until)
+    world.park(order_id)
+    world.pass_time(days=2)
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=until, first=until, by="the test")
+    order = world.run(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").period_start == world.time
+
+
+def test_what_was_bought_before_it_was_placed_is_not_late_for_that(world: World) -> None:
+    """An order from a file of accounts."""
+    ada = world.customer()
+    world.pass_time(days=-20)
+    order_id = world.place(ada, purchase())
+    world.pass_time(days=20)
+    placed_now(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_period_from_now(world: World) -> None:
+    world.policy(vat_outage=VatOutage.HOLD)
+    ada = world.customer(country="FR", vat_number=FRENCH)
+    world.vies.fail("MS_UNAVAILABLE")
+    order_id = world.buy(ada, purchase()).id
+    placed_now(world, order_id)
+    world.pass_time(days=2)
+    world.vies.forget()
+    order = world.go_on(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
+
+
+def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world: World) -> None:
+    ada = world.customer(card=None)
+    order_id = world.buy(ada, purchase()).id
+    world.pass_time(days=2)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    order = world.run(order_id)
+    assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.subscription(ada, "desk").period_start == world.time
+    assert world.charged(ada) == [119_00]
+
+
+def test_who_gave_another_card_in_time_is_not_asked_again_because_we_are_slow(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.give_card(ada)
+    world.pay_again(order_id)
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.pass_time(minutes=40)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
