@@ -42,7 +42,7 @@ lint: setup  ## ruff, mypy, import-linter
 	@$(IN_VENV) mypy
 	@.venv/bin/lint-imports
 
-bench: .venv-bench/.complete  ## measurements, side by side (ARGS=--short for two minutes, ARGS="scenario NAME")
+bench: .venv-bench/.complete  ## measurements, side by side (ARGS=--short for two minutes, ARGS="scenario NAME", "compare REVISION")
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
 .venv-bench/.complete: .venv/.complete requirements-bench.txt

@@ -1,6 +1,6 @@
 """`python -m benchmarks`: side by side. `python -m benchmarks scenario NAME`: Prorata under one kind of load.
 
-`python -m benchmarks profile`: where its processor time goes.
+`python -m benchmarks profile`: where its processor time goes. `python -m benchmarks compare REVISION`: beside an earlier version.
 """
 
 import json
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from benchmarks import chart, figures, profiling, profiling_report, report, rounds
+from benchmarks import chart, comparison, figures, profiling, profiling_report, report, rounds
 from benchmarks.contestants import PEERS
 from benchmarks.peer import Peer
 from benchmarks.scenarios import mixed_day, old_orders, placing, processes, sale, slow_payments
@@ -91,6 +91,27 @@ def scenario(
         typer.echo(json.dumps(asdict(findings), indent=2))
     else:
         Console().print(report.of_scenario(chosen.question, findings))
+
+
+@app.command("compare")
+def compare(
+    revision: Annotated[str, typer.Argument(help="as git knows it: a tag, a branch, a commit", show_default=False)],
+    number: Annotated[int, typer.Option("--rounds", min=2, help="turns of each")] = 8,
+    orders: Annotated[int, typer.Option(min=10, help="in a turn's burst")] = 300,
+    alone: Annotated[int, typer.Option(min=1, help="one after the other, after each burst")] = 15,
+    as_json: Annotated[bool, typer.Option("--json", help="the figures as JSON on standard output")] = False,
+) -> None:
+    """This version, as it lies here, beside an earlier one, in turns."""
+    with console.status("unpacking") as status, rounds.folder() as folder:
+        try:
+            found = comparison.run(revision, folder, rounds=number, orders=orders, alone=alone, say=status.update)
+        except comparison.NoSuchVersion as error:
+            raise typer.BadParameter(str(error), param_hint="REVISION") from error
+    if as_json:
+        told = {name: {**asdict(each), "ratio": each.ratio, "error": each.error} for name, each in found.items()}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        Console().print(report.of_comparison(revision, found))
 
 
 def _measured(peers: list[Peer], number: int, size: Size, status: Status, *, statements: bool) -> figures.Figures:

@@ -1,6 +1,6 @@
 """The figures as a table for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.comparison import Compared
 from benchmarks.figures import OURS, Figures
 from benchmarks.scenarios.scenario import Findings
 
@@ -93,3 +94,15 @@ def of_scenario(question: str, findings: Findings) -> Group:
         rows.append(Text(f"  {case:26}" + "   ".join(f"{name} {value:,.1f}" for name, value in figures.items())))
     rows += [Text(f"  {name}: {ratio:.2f} x", style="bold") for name, ratio in findings.ratios.items()]
     return Group(*rows)
+
+
+def of_comparison(revision: str, figures: Mapping[str, Compared]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="Medians of the rounds; ratios round by round", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for head in ("this version", revision, "ratio", "least", "most"):
+        table.add_column(head, justify="right")
+    for name, each in figures.items():
+        ratio = f"{each.ratio:.3f} ± {each.error:.3f}"
+        ends = (f"{end:.3f}" for end in (min(each.ratios), max(each.ratios)))
+        table.add_row(name, f"{each.ours:.2f}", f"{each.other:.2f}", Text(ratio, style="bold"), *ends)
+    return table

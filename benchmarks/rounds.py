@@ -24,9 +24,9 @@ def measure(
         shift = number % len(peers)
         for peer in [*peers[shift:], *peers[:shift]]:
             say(f"round {number + 1} of {rounds}: {peer.title}")
-            folder = scratch / f"{peer.name}-{number}"
-            turns[peer.name].append(take(peer, running, folder, size))
-            shutil.rmtree(folder)
+            here = scratch / f"{peer.name}-{number}"
+            turns[peer.name].append(take(peer, running, here, size))
+            shutil.rmtree(here)
     return turns
 
 
@@ -41,10 +41,14 @@ def count_statements(peers: Sequence[Peer], running: Servers, scratch: Path, *, 
 @contextmanager
 def venue() -> Iterator[tuple[Servers, Path]]:
     """The servers, their data on disk, and a folder in memory for what is not theirs, where the machine has such a place."""
+    with folder() as disk, servers.running(disk) as running, folder(in_memory=True) as scratch:
+        yield running, scratch
+
+
+@contextmanager
+def folder(*, in_memory: bool = False) -> Iterator[Path]:
+    """Gone afterwards."""
     memory = Path("/dev/shm")
-    with (
-        tempfile.TemporaryDirectory(prefix="prorata-bench-") as disk,
-        tempfile.TemporaryDirectory(prefix="prorata-bench-", dir=memory if memory.is_dir() else None) as scratch,
-        servers.running(Path(disk)) as running,
-    ):
-        yield running, Path(scratch)
+    where = memory if in_memory and memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="prorata-bench-", dir=where) as made:
+        yield Path(made)

@@ -65,13 +65,18 @@ class Started:
 def take(peer: Peer, servers: Servers, folder: Path, size: Size) -> Turn:
     with started(peer, servers, folder) as it:
         it.warm_up(size.warm_up)
-        it.driver.prepare(size.orders)
-        servers.execute("CHECKPOINT")
-        own, world = usage.processor(it.own), usage.processor(it.world)
-        seconds = it.driver.burst(size.orders)
-        spent_own, spent_world = usage.processor(it.own).since(own), usage.processor(it.world).since(world)
-        held = usage.memory({name: pid for name, pid in it.own.items() if name not in SHARED})
-        return Turn(size.orders, seconds, spent_own, spent_world, it.driver.alone(size.alone), held)
+        return measured(it, servers, orders=size.orders, alone=size.alone)
+
+
+def measured(it: Started, servers: Servers, *, orders: int, alone: int) -> Turn:
+    """A burst of `orders`, then `alone` of them one after the other."""
+    it.driver.prepare(orders)
+    servers.execute("CHECKPOINT")
+    own, world = usage.processor(it.own), usage.processor(it.world)
+    seconds = it.driver.burst(orders)
+    spent_own, spent_world = usage.processor(it.own).since(own), usage.processor(it.world).since(world)
+    held = usage.memory({name: pid for name, pid in it.own.items() if name not in SHARED})
+    return Turn(orders, seconds, spent_own, spent_world, it.driver.alone(alone), held)
 
 
 SHARED = ("postgres", "redis", "driver")

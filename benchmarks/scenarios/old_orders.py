@@ -30,7 +30,7 @@ def run(place: Place, orders: int) -> Findings:
         multiply(full.database_url, OLD)
         for it in (empty, full):
             it.warm_up(40)
-        seen = in_turns(place, {EMPTY: lambda: empty.rate(orders), FULL: lambda: full.rate(orders)})
+        seen = in_turns(place.say, {EMPTY: lambda: empty.rate(orders), FULL: lambda: full.rate(orders)})
     return compared(seen, of=FULL, over=EMPTY, called="with old orders over without")
 
 

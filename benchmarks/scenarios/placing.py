@@ -27,7 +27,7 @@ def run(place: Place, orders: int) -> Findings:
     with _prorata(place) as ours, _empty_endpoint(place) as empty:
         for send in (ours, empty):
             send(50)
-        seen = in_turns(place, {OURS: lambda: _figures(ours(orders)), EMPTY: lambda: _figures(empty(orders))})
+        seen = in_turns(place.say, {OURS: lambda: _figures(ours(orders)), EMPTY: lambda: _figures(empty(orders))})
     rows = {
         name: {what: median(each[what] for each in figures) for what in figures[0]} for name, figures in seen.items()
     }

@@ -41,7 +41,7 @@ def _limited_by(limit: str, place: Place, others: Servers, orders: int, *, threa
             stacks[case] = exits.enter_context(started(prorata(workers=lines), where, place.scratch / case))
             bank_takes(stacks[case], seconds=seconds)
             stacks[case].warm_up(40)
-        seen = in_turns(place, {one: lambda: stacks[one].rate(orders), two: lambda: stacks[two].rate(orders)})
+        seen = in_turns(place.say, {one: lambda: stacks[one].rate(orders), two: lambda: stacks[two].rate(orders)})
     return compared(seen, of=two, over=one, called=f"2 processes over 1 limited by {limit}")
 
 

@@ -35,12 +35,14 @@ class Scenario:
     run: Callable[[Place, int], Findings]
 
 
-def in_turns(place: Place, cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS) -> dict[str, list[T]]:
+def in_turns(
+    say: Callable[[str], None], cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS
+) -> dict[str, list[T]]:
     """What each case gave in each round. Every other round goes backwards: what is compared lies seconds apart, and nobody is always first."""
     seen: dict[str, list[T]] = {name: [] for name in cases}
     for number in range(rounds):
         for name in sorted(cases, reverse=number % 2 == 1):
-            place.say(f"round {number + 1} of {rounds}: {name}")
+            say(f"round {number + 1} of {rounds}: {name}")
             seen[name].append(cases[name]())
     return seen
 

@@ -19,7 +19,7 @@ def run(place: Place, orders: int) -> Findings:
             name: partial(_burst, it, orders, seconds=seconds)
             for name, seconds in {AT_ONCE: 0.0, SLOWLY: LATENCY}.items()
         }
-        return compared(in_turns(place, cases), of=SLOWLY, over=AT_ONCE, called=f"{SLOWLY} over at once")
+        return compared(in_turns(place.say, cases), of=SLOWLY, over=AT_ONCE, called=f"{SLOWLY} over at once")
 
 
 def _burst(it: Started, orders: int, *, seconds: float) -> float:
