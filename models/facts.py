@@ -16,7 +16,7 @@ from models.orders import Order
 from models.prepared import Prepared
 from models.rules.cart import RUNNING, Buyer, HeldSubscription, Offer
 from models.rules.period import Period
-from models.rules.quote import RunningPeriod
+from models.rules.quoted_line import RunningPeriod
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 

@@ -19,6 +19,7 @@ from models.rules import vat
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.quote import Quoted
+from models.rules.quoted_line import Clock
 from models.rules.refusals import Refusal, RefusalCode
 from models.sold_to import SoldTo
 from models.states import OrderStatus, Step
@@ -81,7 +82,7 @@ def draft(
         running=found.running,
         vat=decision,
         balance_minor=balance if most_balance_minor is None else min(balance, most_balance_minor),
-        clock=quote_rules.Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
+        clock=Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
     return Draft(found, SoldTo.today(found.account), decision, quoted)

@@ -13,7 +13,7 @@ from models.rules import quote
 from models.rules.cart import Action, CartLine, Offer
 from models.rules.period import Interval, Period
 from models.rules.proration import Granularity
-from models.rules.quote import Clock, RunningPeriod
+from models.rules.quoted_line import Clock, RunningPeriod
 from models.rules.vat import Treatment, VatDecision
 from models.states import LetterKind, OrderStatus, PaymentKind
 from tasks.letters.compose import compose

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.orders import PricedLine
 from models.rules.cart import Action, CartLine, Offer
 from models.rules.period import Interval, Period
-from models.rules.quote import Clock, Quoted, QuotedLine, RunningPeriod, compute
+from models.rules.quote import Quoted, compute
+from models.rules.quoted_line import Clock, QuotedLine, RunningPeriod
 from models.rules.vat import Treatment, VatDecision
 
 NOW = datetime(2026, 11, 12, 9, 30, tzinfo=UTC)
