@@ -1,0 +1,71 @@
+"""The `prorata` command as a shell would call it, and settings that are enough for it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from worker.cli import main
+from worker.settings import settings
+
+SETTINGS = {
+    "PRORATA_DATABASE_URL": "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing",
+    "PRORATA_BROKER_URL": "redis://:secret@127.0.0.1:1/0",
+    "PRORATA_STRIPE_API_KEY": "sk_test_secret",
+    "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret",
+    "PRORATA_SMTP_HOST": "127.0.0.1",
+}
+
+PRODUCTION = SETTINGS | {
+    "PRORATA_ENVIRONMENT": "production",
+    "PRORATA_STRIPE_API_KEY": "sk_live_secret",
+    "PRORATA_SELLER_NAME": "Kanban SAS",
+    "PRORATA_SELLER_COUNTRY": "FR",
+    "PRORATA_SELLER_ADDRESS": "1 rue de la Paix, 75002 Paris",
+    "PRORATA_MAIL_FROM": "billing@kanban.example",
+    "PRORATA_SUPPORT_EMAIL": "help@kanban.example",
+    "PRORATA_PUBLIC_URL": "https://billing.kanban.example",
+    "PRORATA_CORPORATE_PORTAL_URL": "https://corporate.kanban.example",
+    "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret_of_the_endpoint",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """The command in this process: what it does before it touches anything."""
+
+    def prorata(*words: str, **chosen: str) -> Ended:
+        for name in os.environ:
+            if name.startswith("PRORATA_"):
+                monkeypatch.delenv(name)
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        captured = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+
+    yield prorata
+    settings.cache_clear()
+
+
+def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
+    """The command in a process of its own: what plugs a database in."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
+    command = [sys.executable, "-m", "worker.cli", *words]
+    ended = subprocess.run(command, env=clean | chosen, capture_output=True, text=True, check=False, timeout=60)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)

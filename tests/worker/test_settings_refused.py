@@ -1,0 +1,282 @@
+"""What is wrong with a setting is said by its name, all of it at once, and without its value."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import PRODUCTION, SETTINGS, Command, prorata_of_its_own
+from worker.settings import FOR_OTHERS, ignored
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["settings", "orders list", "api", "beat", "worker orders", "db upgrade", "keys issue shop"],
+)
+def test_every_missing_setting_is_named(prorata: Command, command: str) -> None:
+    ended = prorata(*command.split())
+    assert ended.status == 2
+    for name in SETTINGS:
+        assert f"  {name}: Field required\n" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_BROKER_URL": "amqp://:secret@broker"})
+    assert ended.status == 2
+    assert "PRORATA_BROKER_URL: Value error, must start with redis:// or rediss://" in ended.err
+    assert "secret" not in ended.err
+
+
+DATABASE, BROKER = "postgresql+psycopg://", "redis://"
+PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; in the password"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DATABASE}x:HUSH/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH#QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH?QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH[QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@1/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12/QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12#QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:12?QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH\u2100QUIET@127.0.0.1:5432/prorata",
+        f"{DATABASE}x:HUSH@127.0.0.1:5x/prorata",
+        f"{BROKER}:HUSH/QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH#QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH@QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH;QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:12/QUIET@127.0.0.1:6379/0",
+        f"{BROKER}:HUSH@127.0.0.1:99999/0",
+        "rediss://:HUSH/QUIET@127.0.0.1:6379/0?ssl_ca_certs=QUIET",
+    ],
+)
+def test_an_address_whose_password_cannot_be_read_is_refused_without_a_word_of_it(
+    prorata: Command, address: str
+) -> None:
+    name = "PRORATA_DATABASE_URL" if address.startswith(DATABASE) else "PRORATA_BROKER_URL"
+    ended = prorata("settings", **SETTINGS | {name: address})
+    assert ended.status == 2
+    assert f"  {name}: Value error, {PERCENT_ENCODE}" in ended.err
+    assert not any(part in ended.out + ended.err for part in ("HUSH", "QUIET", "12/", "Traceback"))
+
+
+HUSHED = SETTINGS | {
+    "PRORATA_DATABASE_URL": f"{DATABASE}x:HUSH/QUIET@127.0.0.1:5432/prorata",
+    "PRORATA_BROKER_URL": f"{BROKER}:HUSH/QUIET@127.0.0.1:6379/0",
+}
+
+
+@pytest.mark.parametrize("command", ["orders list", "db upgrade", "api", "beat", "worker"])
+def test_no_command_says_a_word_of_a_password(prorata: Command, command: str) -> None:
+    ended = prorata(*command.split(), **HUSHED)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
+
+
+def test_a_health_check_says_no_word_of_a_password() -> None:
+    ended = prorata_of_its_own("worker-health", **HUSHED)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "why"),
+    [
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata", "names no host"),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with the number of a database, /0"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", "takes options of TLS only, ssl_..., not foo"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_at_the_start(
+    prorata: Command, name: str, address: str, why: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {name: address})
+    assert (ended.status, "HUSH" in ended.err) == (2, False)
+    assert f"  {name}: Value error, {why}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{DATABASE}user:password@host/prorata",
+        f"{DATABASE}user:p%2Fa%23s%40s%3A@host:5432/prorata?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+        f"{DATABASE}user:pass:word@[::1]:5432/prorata",
+        f"{DATABASE}user:password@/prorata?host=/run/postgresql",
+        f"{DATABASE}/prorata?host=/run/postgresql&port=5433",
+        f"{DATABASE}user@/prorata?host=one:5432&host=two:5432&target_session_attrs=read-write",
+        f"{DATABASE}/?service=prorata",
+        f"{BROKER}host",
+        f"{BROKER}host:6379/",
+        f"{BROKER}:se%40cret%2F@host:6379/7",
+        f"{BROKER}user:password@[::1]/0",
+        "rediss://:password@host:6379/0?ssl_cert_reqs=none",
+    ],
+)
+def test_an_address_that_everybody_reads_alike_is_taken(prorata: Command, address: str) -> None:
+    name = "PRORATA_DATABASE_URL" if address.startswith(DATABASE) else "PRORATA_BROKER_URL"
+    assert prorata("settings", **SETTINGS | {name: address}).status == 0
+
+
+def test_a_database_at_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
+    address = f"{DATABASE}nobody:secret@/nothing?host={tmp_path}"
+    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": address})
+    assert ended.err.startswith("The database at its socket:5432/nothing does not answer (PRORATA_DATABASE_URL): ")
+    assert "secret" not in ended.err
+
+
+def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": "US"})
+    assert ended.status == 2
+    assert "PRORATA_SELLER_COUNTRY: Value error, must be a country whose VAT is known: AT, BE" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("PRORATA_API_RATE_LIMIT", "0/minute", "must let a request through, or the API would answer nobody"),
+        ("PRORATA_API_RATE_LIMIT", "many", "couldn't parse rate limit string 'many'"),
+        (
+            "PRORATA_STRIPE_API_KEY",
+            "pk_test_secret",
+            "must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable",
+        ),
+    ],
+)
+def test_what_would_let_nothing_through_is_refused_at_the_start(
+    prorata: Command, name: str, value: str, why: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {name: value})
+    assert (ended.status, value in ended.err.replace(why, "")) == (2, False)
+    assert f"  {name}: Value error, {why}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PRORATA_API_RATE_LIMIT", "1/minute"), ("PRORATA_STRIPE_API_KEY", "rk_live_secret")]
+)
+def test_the_least_that_lets_something_through_is_taken(prorata: Command, name: str, value: str) -> None:
+    assert prorata("settings", **SETTINGS | {name: value}).status == 0
+
+
+def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
+    assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": ""}).status == 0
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("PRORATA_WAITING_DAY", "PRORATA_WAITING_DAYS"),
+        ("PRORATA_INVOICE_VAT", "PRORATA_INVOICE_ON_VAT"),
+        ("PRORATA_SMTP_USER_NAME", "PRORATA_SMTP_USERNAME"),
+        ("prorata_smtp_hosts", "PRORATA_SMTP_HOST"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_and_the_right_one_named(prorata: Command, misspelt: str, meant: str) -> None:
+    ended = prorata("settings", **SETTINGS | {misspelt: "secret"})
+    assert ended.status == 2
+    assert f"  {misspelt.upper()}: is no setting; {meant} is\n" in ended.err
+    assert "secret" not in ended.err
+
+
+def test_a_misspelt_setting_is_named_beside_the_one_that_is_missing_for_it(prorata: Command) -> None:
+    host = SETTINGS["PRORATA_SMTP_HOST"]
+    ended = prorata(
+        "settings", **{n: v for n, v in SETTINGS.items() if n != "PRORATA_SMTP_HOST"}, PRORATA_SMTPHOST=host
+    )
+    assert [line.strip() for line in ended.err.splitlines()[1:]] == [
+        "PRORATA_SMTP_HOST: Field required",
+        "PRORATA_SMTPHOST: is no setting; PRORATA_SMTP_HOST is",
+    ]
+
+
+def test_what_others_read_is_no_misspelling_and_what_nobody_reads_is_shown_as_ignored(prorata: Command) -> None:
+    others = {f"PRORATA_{name}": "x" for name in FOR_OTHERS}
+    ended = prorata("settings", **SETTINGS | others | {"PRORATA_SERVICE_HOST": "10.0.0.1"})
+    assert ended.status == 0
+    assert [line.split() for line in ended.out.splitlines() if "ignored" in line] == [
+        ["PRORATA_SERVICE_HOST", "no", "setting:", "ignored"]
+    ]
+
+
+def test_every_variable_of_the_example_file_is_read_by_somebody() -> None:
+    lines = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
+    names = [line.removeprefix("# ").partition("=")[0] for line in lines]
+    assert list(ignored(name for name in names if name.startswith("PRORATA_") and " " not in name)) == []
+
+
+def test_production_refuses_what_belongs_to_development_and_names_all_of_it(prorata: Command) -> None:
+    ended = prorata(
+        "settings",
+        **SETTINGS | {"PRORATA_ENVIRONMENT": "production", "PRORATA_SMTP_HOST": "mail", "PRORATA_SMTP_TLS": "none"},
+    )
+    assert ended.status == 2
+    assert [line.strip().partition(":")[0] for line in ended.err.splitlines()[1:]] == [
+        "PRORATA_SELLER_NAME",
+        "PRORATA_SELLER_ADDRESS",
+        "PRORATA_MAIL_FROM",
+        "PRORATA_SUPPORT_EMAIL",
+        "PRORATA_SELLER_COUNTRY",
+        "PRORATA_CORPORATE_PORTAL_URL",
+        "PRORATA_PUBLIC_URL",
+        "PRORATA_STRIPE_API_KEY",
+        "PRORATA_STRIPE_WEBHOOK_SECRET",
+        "PRORATA_SMTP_TLS",
+    ]
+    assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({"PRORATA_SELLER_NAME": "Prorata GmbH"}, "PRORATA_SELLER_NAME"),
+        ({"PRORATA_SELLER_COUNTRY": ""}, "PRORATA_SELLER_COUNTRY"),
+        ({"PRORATA_PUBLIC_URL": "http://billing.kanban.example"}, "PRORATA_PUBLIC_URL"),
+        ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
+        ({"PRORATA_STRIPE_API_KEY": "rk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
+        ({"PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_development"}, "PRORATA_STRIPE_WEBHOOK_SECRET"),
+        ({"PRORATA_STRIPE_WEBHOOK_SECRET": "x"}, "PRORATA_STRIPE_WEBHOOK_SECRET"),
+        ({"PRORATA_STRIPE_API_BASE": "http://stripe-stand-in:12111"}, "PRORATA_STRIPE_API_BASE"),
+        ({"PRORATA_VIES_BASE_URL": "http://vies-stand-in:8091"}, "PRORATA_VIES_BASE_URL"),
+        ({"PRORATA_BROKER_URL": "redis://:development@broker/0"}, "PRORATA_BROKER_URL"),
+        ({"PRORATA_DATABASE_URL": "postgresql+psycopg://prorata:development@db/prorata"}, "PRORATA_DATABASE_URL"),
+        ({"PRORATA_DATABASE_URL": "postgresql+psycopg://p@db/prorata?password=development"}, "PRORATA_DATABASE_URL"),
+        ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
+        ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
+        ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
+        ({"PRORATA_INVOICE_ON_VAT": "true"}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        ({"PRORATA_BROKER_URL": "rediss://:secret@broker/0?ssl_cert_reqs=none"}, "PRORATA_BROKER_URL"),
+    ],
+)
+def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str, str], named: str) -> None:
+    ended = prorata("settings", **PRODUCTION | chosen)
+    assert ended.status == 2
+    assert [line.strip().partition(":")[0] for line in ended.err.splitlines()[1:]] == [named]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"PRORATA_SELLER_COUNTRY": "DE"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "localhost"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},
+        {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "::1"},
+        {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
+        {"PRORATA_STRIPE_API_BASE": "http://[::1]:12111"},
+        {"PRORATA_INVOICE_ON_VAT": "true", "PRORATA_SELLER_BANK_ACCOUNT": "FR76 3000 6000 0112 3456 7890 189"},
+    ],
+)
+def test_production_takes_what_a_seller_chose(prorata: Command, chosen: dict[str, str]) -> None:
+    assert prorata("settings", **PRODUCTION | chosen).status == 0
+
+
+def test_settings_shows_every_variable_and_no_secret(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS)
+    assert ended.status == 0
+    assert "PRORATA_QUOTE_MINUTES" in ended.out
+    assert "secret" not in ended.out.replace("(secret)", "").replace("SECRET", "")
