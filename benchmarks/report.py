@@ -90,8 +90,9 @@ def _machine(figures: Figures) -> Text:
 
 def of_scenario(question: str, findings: Findings) -> Group:
     rows = [Text(question, style="bold")]
+    width = max(26, *(len(case) + 2 for case in findings.rows))
     for case, figures in findings.rows.items():
-        rows.append(Text(f"  {case:26}" + "   ".join(f"{name} {value:,.1f}" for name, value in figures.items())))
+        rows.append(Text(f"  {case:{width}}" + "   ".join(f"{name} {value:,.1f}" for name, value in figures.items())))
     rows += [Text(f"  {name}: {ratio:.2f} x", style="bold") for name, ratio in findings.ratios.items()]
     return Group(*rows)
 
