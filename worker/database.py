@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
 from models.prepared import is_outdated
+from worker.pooler import prepare_nothing_behind
 from worker.settings import Settings
 
 
@@ -30,6 +31,7 @@ def engine(settings: Settings) -> Engine:
         hide_parameters=True,  # an SQL error in a log must not carry addresses
         connect_args={"prepare_threshold": 1, "connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
+    prepare_nothing_behind(made)
     limit_waits(made)
     check_before_use(made)
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))

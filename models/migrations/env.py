@@ -7,7 +7,12 @@ from models.tables import metadata
 
 _LOCK = 0x70726F72  # any number, the same for every process that migrates
 
-engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
+_UNPREPARED = {"prepare_threshold": None}
+"""behind a pooler a statement must not stay prepared for whoever comes next: worker/pooler.py"""
+
+engine = create_engine(
+    context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool, connect_args=_UNPREPARED
+)
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, compare_type=True)
     with context.begin_transaction():

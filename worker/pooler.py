@@ -1,0 +1,38 @@
+"""A pooler of connections between us and PostgreSQL (PgBouncer, for example), and what must not be done behind one.
+
+Where it pools by transactions, each transaction may come to another server process. Then a prepared statement's name, which every client
+counts from nought, is another client's statement there, and that would be executed with our parameters. So behind a pooler nothing is
+prepared. And limits that are set once a connection hold for whoever comes to that process: the role should bring them.
+
+A pooler shows by the process's number: it must give its clients numbers of its own to cancel by, and what PostgreSQL answers is another.
+One that gives each client a process of its own is not told from the others, and nothing is prepared behind that either.
+"""
+
+from threading import Lock
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+log = structlog.get_logger(__name__)
+
+LIMITS = ("lock_timeout", "idle_in_transaction_session_timeout")
+"""settings of PostgreSQL's that `worker.database` sets for each connection"""
+
+_ASK = "SELECT pg_backend_pid(), array(SELECT name FROM pg_settings WHERE name = ANY(%s) AND reset_val = '0' ORDER BY name)"
+
+
+def prepare_nothing_behind(engine: Engine) -> None:
+    """Look at each new connection of the engine's; the first that comes through a pooler is told in the log."""
+    first = Lock()
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: ConnectionPoolEntry) -> None:
+        process, unlimited = connection.execute(_ASK, [list(LIMITS)]).fetchone()
+        connection.commit()
+        if process == connection.info.backend_pid:
+            return
+        connection.prepare_threshold = None
+        if first.acquire(blocking=False):
+            log.warning("a pooler is before PostgreSQL: no statement is prepared", role_should_set=unlimited)
