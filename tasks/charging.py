@@ -40,6 +40,8 @@ class Move(Enum):
     CANCEL = auto()
     FIND = auto()
     """its key may be forgotten by now: look it up by metadata before anything new is made"""
+    FIND_OR_CHARGE = auto()
+    """the order is older than any key that the provider still knows. In a database that was restored from a backup that may be its second charge"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
         return Plan(Move.LAST_LOOK if _unanswered(attempt) else Move.RETRIEVE, attempt, request)
-    if attempt.created_at < now() - policy().charge_key_lifetime:
+    keys_known_since = now() - policy().charge_key_lifetime
+    if attempt.created_at < keys_known_since:
         return Plan(Move.FIND, attempt, request)
     charge_attempts.ask(session, attempt, now())
-    return Plan(Move.CHARGE, attempt, request)
+    return Plan(Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE, attempt, request)
 
 
 def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:

@@ -143,6 +143,8 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
             return payments().cancel_charge(ref, key=f"{request.key}:cancel")
         case Move.FIND:
             return _find(order, planned) or _never_made(order, planned)
+        case Move.FIND_OR_CHARGE:
+            return _find(order, planned) or _make(order, planned)
         case Move.CHARGE:
             return _make(order, planned)
     raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")

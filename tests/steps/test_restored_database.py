@@ -1,0 +1,101 @@
+"""A database restored from a backup has forgotten what happened since: what the provider was paid meanwhile is found, not charged again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, create_engine, update
+
+from models.orders import Order
+from models.states import OrderStatus
+from tasks import wiring
+from tests.support.payment import DECLINES
+from tests.support.world import World, purchase
+from worker.database import Transactions
+from worker.embedded import PostgresServer
+
+
+@pytest.fixture
+def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Take a backup: called later, it is what the world lives on from then on."""
+    with ExitStack() as exits:
+
+        def back_up() -> Callable[[], None]:
+            here: Engine = world.transactions._engine
+            here.dispose()
+            name = f"{here.url.database}_backup"
+            kept = create_engine(postgres_server.create_database(name, template=here.url.database))
+            exits.callback(postgres_server.drop_database, name)
+            exits.callback(kept.dispose)
+
+            def restore() -> None:
+                world.transactions = Transactions(kept)
+                world.wiring = replace(world.wiring, begin=world.transactions)
+                wiring.plug_in(world.wiring)
+
+            return restore
+
+        yield back_up
+
+
+def placed_now(world: World, order_id: UUID) -> None:
+    """By the world's clock, where the database has its own."""
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
+
+
+@pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
+def test_a_charge_that_the_backup_does_not_know_is_found(
+    world: World, backed_up: Callable[[], Callable[[], None]], hours: float
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    placed_now(world, order_id)
+    restore = backed_up()
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    restore()
+    world.pass_time(hours=hours)
+    if hours > 23:
+        world.stripe.expire_keys()
+    assert world.attempts(order_id) == []
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+def test_after_days_the_customer_is_asked_and_not_charged_again(
+    world: World, backed_up: Callable[[], Callable[[], None]]
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    placed_now(world, order_id)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    world.stripe.expire_keys()
+    world.pass_time(days=3)
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: World) -> None:
+    """Looking first finds nothing, and a request without an answer is asked for again under its key."""
+    ada = world.customer(card=DECLINES)
+    order_id = world.place(ada, purchase())
+    placed_now(world, order_id)
+    world.run(order_id)
+    world.pass_time(days=2)
+    world.stripe.expire_keys()
+    world.give_card(ada)
+    world.pay_again(order_id)
+    world.run(order_id)
+    world.confirm(order_id)
+    world.stripe.fail("answer_lost", "payment_intents.create")
+    world.run(order_id)
+    world.stripe.calm()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
