@@ -16,6 +16,7 @@ from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
 from models.prepared import Prepared
 from models.states import AWAITS_PAYMENT, BACK, FINAL, LetterKind, OrderStatus, PaymentKind, Step, steps_from
 
+REOPENED: Final = "order.reopened"
 _NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
@@ -161,10 +162,11 @@ def reopen(
     step: Step,
     why: str,
     stands_at: Step | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> bool:
     """A waiting order goes on from `step`; its chain is published through the outbox. False where it does not wait so (any more).
 
-    stands_at: where it must wait, if that matters.
+    stands_at: where it must wait, if that matters. facts: for the timeline, beside `why`.
     """
     statement = (
         update(Order)
@@ -188,7 +190,7 @@ def reopen(
     if session.scalar(statement) is None:
         return False
     session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
-    note(session, order_id, "order.reopened", {"why": why, "step": step.value})
+    note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
     return True
 
 

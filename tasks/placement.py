@@ -21,7 +21,7 @@ from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, AWAITS_PAYMENT, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
-from tasks import quoting
+from tasks import granted, quoting
 from tasks.cancellation import BY_CUSTOMER
 from tasks.policy import Policy
 from tasks.support_case import open_cases
@@ -110,11 +110,15 @@ def place(
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
     """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
 
+    A quote that was accepted for this order before changes nothing, even where the order now waits for another one to be accepted.
     Raises PlacementRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
     cart), quote-used.
     """
     now = _business_time(now)
     order = _locked(session, order_id)
+    accepted = granted.confirmation(quote_id)
+    if granted.before(session, order_id, accepted):
+        return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
         raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
     fresh = session.scalar(
@@ -140,27 +144,40 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
     order.vat_check_id, order.vat_provisional = None, False
     session.flush()
-    progress.reopen(
-        session, order_id, waiting_in=(OrderStatus.AWAITING_CONFIRMATION,), step=Step.VALIDATE_CART, why="confirmed"
-    )
+    waiting = (OrderStatus.AWAITING_CONFIRMATION,)
+    progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
 
 
-def pay_again(session: Session, *, order_id: UUID) -> None:
-    """The account has a payment method, or another VAT number, now: try again, as a new attempt. Raises PlacementRefused: not-waiting.
+def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
+    """The account has a payment method, or another VAT number, now: try again, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
 
     From the first step on: a VAT number changes the tax, and what was true may have changed while the order waited.
+    token: of the method that was given for this; None where the account's details as they are now are to be tried. The same that made the
+    order go on before changes nothing, unless the order waits once more: then it is another try.
+    seen: the newest entry of the timeline when the request came in. What was granted since then was the same request, made twice at once.
     """
-    if not progress.reopen(
-        session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why="payment details given"
-    ):
-        raise PlacementRefused("not-waiting", "The order does not wait for payment details.")
+    order, given = _locked(session, order_id), granted.payment_details(token)
+    twice_at_once = seen is not None and granted.before(session, order_id, given, after=seen)
+    if twice_at_once or not waits_for_payment(session, order, token=token):
+        return
+    why = "payment details given"
+    progress.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
+
+
+def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
+    """Whether it does; False where it has gone on with just these details. Raises PlacementRefused: not-waiting."""
+    if order.status in AWAITS_PAYMENT:
+        return True
+    if granted.before(session, order.id, granted.payment_details(token)):
+        return False
+    raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
 
 
 def cancel(
     session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
 ) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status: cancelled, or open until its
-    chain, at work or in a queue, has come to it.
+    chain, at work or in a queue, has come to it. Asked for before, it is as it has become since.
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. Raises PlacementRefused: unknown-order, too-late (it is active, or ended).
     """
@@ -171,11 +188,13 @@ def cancel(
         return order.status
     if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
         if why:
-            progress.note(session, order_id, "order.cancel_requested", asked)
+            progress.note(session, order_id, granted.CANCELLATION, asked)
         progress.end_waiting(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
+    if granted.cancellation(session, order_id):
+        return order.status
     if order.status in FINAL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
     if order.next_step in AFTER_ACTIVATION:
@@ -184,9 +203,9 @@ def cancel(
         raise PlacementRefused(
             "too-late", "The order is being undone already, and our team is looking after its refund."
         )
-    if order.cancel_requested_at is None and order.next_step not in BACK:
+    progress.note(session, order_id, granted.CANCELLATION, asked)
+    if order.next_step not in BACK:
         session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now, cancel_reason=reason))
-        progress.note(session, order_id, "order.cancel_requested", asked)
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
         step = order.next_step or Step.COLLECT_PAYMENT
         progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")

@@ -120,6 +120,14 @@ def test_the_customer_is_told_who_wanted_it_cancelled(
     assert told in " ".join(world.mailbox.read(notice["ID"])["Text"].split())
 
 
+def test_a_cancellation_asked_for_again_tells_what_became_of_it(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    assert run("cancel", order_id).stdout.startswith("It will be cancelled")
+    world.run(order_id)
+    assert run("cancel", order_id).stdout == "That was asked for before; now it is refunded.\n"
+
+
 def test_who_resumed_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)

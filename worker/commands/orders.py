@@ -110,6 +110,12 @@ def resume(
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
 
 
+_CANCELLED = {
+    OrderStatus.CANCELLED: "Cancelled.",
+    OrderStatus.OPEN: "It will be cancelled; what is charged, or being charged, goes back.",
+}
+
+
 @orders.command("cancel")
 def cancel(
     which: Which,
@@ -132,8 +138,7 @@ def cancel(
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
         )
-    ended = status is OrderStatus.CANCELLED
-    typer.echo("Cancelled." if ended else "It will be cancelled; what is charged, or being charged, goes back.")
+    typer.echo(_CANCELLED.get(status, f"That was asked for before; now it is {status}."))
 
 
 @orders.command("refund")
