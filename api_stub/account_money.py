@@ -10,6 +10,7 @@ from api_stub import payment_methods
 from api_stub.access import account_of, require_account
 from api_stub.amounts import money
 from api_stub.auth import AccountsReader, AccountsWriter
+from api_stub.json_bodies import JsonRoute
 from api_stub.schemas.accounts import (
     BalanceView,
     MovementView,
@@ -23,7 +24,7 @@ from models.ledger import LedgerMovement
 from tasks import payment_details
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_class=JsonRoute)
 
 
 @router.get("/payment-method", summary="The payment method that is charged")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from api_stub import refusals
 from api_stub.access import account_of
 from api_stub.auth import AccountsReader, AccountsWriter
+from api_stub.json_bodies import JsonRoute
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.accounts import (
     AccountPatch,
@@ -25,7 +26,7 @@ from models.rules import vat
 from models.rules.refusals import Refusal, RefusalCode
 from tasks.wiring import begin, now, policy
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_class=JsonRoute)
 
 
 @router.get("", summary="An account")

@@ -8,8 +8,9 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
+from api_stub.json_bodies import require_once
 from api_stub.problems import Problem
-from api_stub.query import require_known
+from api_stub.query import require_known_once
 from api_stub.rate_limit import RateLimit
 from api_stub.threads import in_thread
 from tasks import api_keys
@@ -59,13 +60,13 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Knocks:
-    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has what the route does not know."""
+    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has what the route does not know, or query or body a name twice."""
 
     scope: Scope
 
     async def __call__(self, request: Request, credentials: _Credentials) -> Knock:
         request.state.knock = knock = _knock(request, credentials, self.scope)
-        require_known(request)
+        _require_plain(request)
         return knock
 
 
@@ -77,7 +78,7 @@ class Requires:
 
     async def __call__(self, request: Request, credentials: _Credentials) -> Caller:
         caller = await in_thread(_knock(request, credentials, self.scope).caller)
-        require_known(request)
+        _require_plain(request)
         return caller
 
 
@@ -85,6 +86,12 @@ def _knock(request: Request, credentials: HTTPAuthorizationCredentials | None, s
     if credentials is None:
         raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
     return Knock(credentials.credentials, scope, request.app.state.rate_limit)
+
+
+def _require_plain(request: Request) -> None:
+    """Raises RequestValidationError where query or body say what nobody would read, or say it twice."""
+    require_known_once(request)
+    require_once(request)
 
 
 def _unauthorized(detail: str) -> Problem:

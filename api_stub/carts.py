@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from api_stub import refusals
 from api_stub.access import account_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriter
+from api_stub.json_bodies import JsonRoute
 from api_stub.schemas.lines import LineWanted
 from api_stub.schemas.values import Wanted
 from models.rules.cart import Action, CartLine
@@ -16,7 +17,7 @@ from tasks import carts
 from tasks.carts import CartUnstorable
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1/accounts/{account_id}/cart", tags=["cart"])
+router = APIRouter(prefix="/v1/accounts/{account_id}/cart", tags=["cart"], route_class=JsonRoute)
 
 
 class CartWanted(Wanted):

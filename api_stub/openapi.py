@@ -15,7 +15,8 @@ Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order 
 
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. Errors are problem details
 (RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404. Fields and
-query parameters that are not described here are refused: a misspelled name is noticed.
+query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed, and
+nothing is read half.
 """
 
 

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request
 from api_stub import order_view, payment_methods
 from api_stub.access import order_of
 from api_stub.auth import OrdersWriter
+from api_stub.json_bodies import JsonRoute
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
 from tasks import granted, placement
 from tasks.wiring import begin, now
 
-router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)
 
 
 @router.post("/payment-method", summary="Give a payment method and try again")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from api_stub import order_view
 from api_stub.access import require_account, within_reach
 from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
+from api_stub.json_bodies import JsonRoute
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
 from api_stub.threads import in_thread
 from models.orders import Order
@@ -18,7 +19,7 @@ from tasks.failure_points import reach
 from tasks.placement import Placed
 from tasks.wiring import begin, now
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=JsonRoute)
 
 IdempotencyKey = Annotated[
     str,

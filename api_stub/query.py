@@ -1,5 +1,7 @@
-"""The query of a request: a name that its route does not have is refused, or a misspelled filter would list everybody's."""
+"""The query of a request: a name that its route does not have is refused, or a misspelled filter would list everybody's. So is one
+that is given twice, of which only the last would count."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from fastapi import Request
@@ -7,18 +9,18 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 
 
-def require_known(request: Request) -> None:
-    """Raises RequestValidationError with every parameter that the route does not have, and those it has."""
+def require_known_once(request: Request) -> None:
+    """Raises RequestValidationError with every parameter that the route does not have, and those it has, or that is given twice."""
     if not request.scope["query_string"]:
         return
     known = sorted(_names(request.scope["route"].dependant))
-    unknown = sorted(request.query_params.keys() - set(known))
-    if unknown:
-        detail = (
-            f"is no parameter here; there are {', '.join(known)}" if known else "is no parameter here; there are none"
-        )
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    wrong = {name: "is given more than once; give it once" for name, times in given.items() if times > 1}
+    there_are = f"there are {', '.join(known)}" if known else "there are none"
+    wrong |= dict.fromkeys(given.keys() - set(known), f"is no parameter here; {there_are}")
+    if wrong:
         raise RequestValidationError(
-            [{"type": "extra_forbidden", "loc": ("query", name), "msg": detail} for name in unknown]
+            [{"type": "query", "loc": ("query", name), "msg": wrong[name]} for name in sorted(wrong)]
         )
 
 

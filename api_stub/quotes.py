@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from api_stub import refusals
 from api_stub.access import require_account, within_reach
 from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
+from api_stub.json_bodies import JsonRoute
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.quotes import QuoteView, QuoteWanted, quote_view
 from api_stub.threads import in_thread
@@ -18,7 +19,7 @@ from models.rules.cart import CartLine
 from tasks import carts, placement, quoting
 from tasks.wiring import begin, now, policy
 
-router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
+router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
 
 
 @router.post("", status_code=201, summary="Ask for a binding quote")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from api_stub import seat_file
 from api_stub.access import subscription_of
 from api_stub.auth import AccountsReader, SeatsWriter
+from api_stub.json_bodies import JsonRoute
 from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SeatAssignment
@@ -16,7 +17,7 @@ from tasks import seats
 from tasks.seats import SeatAction, SeatChange, SeatsRefused
 from tasks.wiring import begin, now
 
-router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"])
+router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"], route_class=JsonRoute)
 
 CSV = "text/csv"
 

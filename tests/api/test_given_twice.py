@@ -1,0 +1,78 @@
+"""A name given twice, in a query or in one object of a JSON body, is refused: nobody can know which of its values was meant."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from models.accounts import Language
+from models.orders import Quote
+from tests.api.conftest import Api, problem, purchase
+from tests.support.world import Customer, World
+
+ONCE = "is given more than once; give it once"
+JSON = {"Content-Type": "application/json"}
+
+
+def test_a_query_parameter_given_twice_is_named(api: Api, ada: Customer) -> None:
+    answer = api.get("/v1/orders?limit=1&status=open&limit=2")
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [{"parameter": "limit", "detail": ONCE}]
+
+
+def test_a_parameter_given_twice_that_is_none_is_told_that_it_is_none(api: Api, ada: Customer) -> None:
+    (error,) = api.get(f"/v1/accounts/{ada.account_id}?a=1&a=1").json()["errors"]
+    assert error == {"parameter": "a", "detail": "is no parameter here; there are none"}
+
+
+def test_each_name_given_twice_in_one_object_is_pointed_at(world: World, api: Api, ada: Customer) -> None:
+    line, twice = json.dumps(purchase("desk")), '{"action": "trial", "action": "purchase", "seats": 1, "seats": 9}'
+    names = f'"account_id": "{ada.account_id}", "contact_id": "{ada.contact_id}", "contact_id": null'
+    answer = api.post("/v1/quotes", content=f'{{{names}, "lines": [{line}, {twice}]}}', headers=JSON)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [
+        {"pointer": pointer, "detail": ONCE} for pointer in ("/contact_id", "/lines/1/action", "/lines/1/seats")
+    ]
+    assert world.rows(Quote) == []
+
+
+def test_the_same_name_in_two_objects_is_no_repetition(api: Api, ada: Customer) -> None:
+    assert api.quote(ada, purchase("desk"), purchase("chat")).status_code == 201
+
+
+def test_nothing_is_changed_by_a_body_that_says_two_things(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    answer = api("PATCH", own, content=b'{"language": "fr", "language": "de"}', headers=JSON)
+    assert problem(answer) == (422, "invalid-request")
+    assert api.get(own).json()["language"] == Language.EN.value
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_json_is_still_read_in_every_encoding_that_it_may_have(api: Api, ada: Customer, encoding: str) -> None:
+    content = '{"name": "Zoë"}'.encode(encoding)
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=content, headers=JSON)
+    assert (answer.status_code, answer.json()["name"]) == (200, "Zoë")
+
+
+def test_it_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
+    api.key = "prk_nobodys"
+    for path in ("/v1/orders", f"/v1/accounts/{ada.account_id}/contacts"):
+        answer = api.post(path, content=b'{"a": 1, "a": 2}', headers=JSON)
+        assert problem(answer) == (401, "unauthorized")
+
+
+def test_every_route_that_takes_json_notices(api: Api, ada: Customer) -> None:
+    taking = [
+        (method, path)
+        for path, methods in api.client.get("/openapi.json").json()["paths"].items()
+        for method, route in methods.items()
+        if "application/json" in route.get("requestBody", {}).get("content", {}) and "security" in route
+    ]
+    assert ("post", "/v1/orders/{order_id}/payment-method") in taking
+    for method, path in taking:
+        names = {"account_id", "contact_id", "order_id", "subscription_id"}
+        address = path.format(**{name: uuid4() for name in names})
+        answer = api(method.upper(), address, content=b'{"a~/": 1, "a~/": 2}', headers=JSON)
+        assert (problem(answer), answer.json()["errors"]) == (
+            (422, "invalid-request"), [{"pointer": "/a~0~1", "detail": ONCE}],
+        ), path  # fmt: skip
