@@ -1,10 +1,10 @@
 """Who asks, and whether they may: an API key in the Authorization header, with the scope that the route needs."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Request, Security
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -98,9 +98,14 @@ def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-OrdersReader = Annotated[Caller, Depends(Requires(Scope.ORDERS_READ))]
-OrdersWriter = Annotated[Caller, Depends(Requires(Scope.ORDERS_WRITE))]
-OrdersWriterKnocks = Annotated[Knock, Depends(Knocks(Scope.ORDERS_WRITE))]
-AccountsReader = Annotated[Caller, Depends(Requires(Scope.ACCOUNTS_READ))]
-AccountsWriter = Annotated[Caller, Depends(Requires(Scope.ACCOUNTS_WRITE))]
-SeatsWriter = Annotated[Caller, Depends(Requires(Scope.SEATS_WRITE))]
+def _needing(dependency: Requires | Knocks) -> Any:
+    """The dependency, and its scope for OpenAPI to tell."""
+    return Security(dependency, scopes=[dependency.scope.value])
+
+
+OrdersReader = Annotated[Caller, _needing(Requires(Scope.ORDERS_READ))]
+OrdersWriter = Annotated[Caller, _needing(Requires(Scope.ORDERS_WRITE))]
+OrdersWriterKnocks = Annotated[Knock, _needing(Knocks(Scope.ORDERS_WRITE))]
+AccountsReader = Annotated[Caller, _needing(Requires(Scope.ACCOUNTS_READ))]
+AccountsWriter = Annotated[Caller, _needing(Requires(Scope.ACCOUNTS_WRITE))]
+SeatsWriter = Annotated[Caller, _needing(Requires(Scope.SEATS_WRITE))]

@@ -14,9 +14,10 @@ DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
 
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. Errors are problem details
-(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404. Fields and
-query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed, and
-nothing is read half.
+(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404. Each
+operation says which scope its key must have; another key is refused with 403 (`missing-scope`). Fields and query
+parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed, and nothing
+is read half.
 """
 
 
@@ -35,6 +36,17 @@ def _made(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["ProblemDetails"] = problem
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            _tell_scope(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return made
+
+
+def _tell_scope(operation: dict[str, Any]) -> None:
+    """In words too: few readers look under `security`."""
+    scopes = [scope for needed in operation.get("security", []) for names in needed.values() for scope in names]
+    if scopes:
+        told = f"Needs a key with the scope `{'`, `'.join(scopes)}`."
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), told]))

@@ -96,6 +96,22 @@ def test_every_route_is_in_this_files_list(api: Api) -> None:
     assert described - {("GET", "/v1/orders")} == listed
 
 
+def test_every_operation_says_which_scope_it_needs(api: Api) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    for method, path, scope in ROUTES:
+        operation = paths[path.partition("?")[0].replace("}", "_id}")][method.lower()]
+        assert operation["security"] == [{"apiKey": [scope]}], f"{method} {path}"
+        assert operation["description"].endswith(f"Needs a key with the scope `{scope}`."), f"{method} {path}"
+
+
+def test_what_takes_no_key_names_no_scope(api: Api) -> None:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    assert [path for path, methods in paths.items() for each in methods.values() if "security" not in each] == [
+        "/v1/webhooks/stripe", "/healthz", "/readyz", "/metrics",
+    ]  # fmt: skip
+    assert "Needs a key" not in paths["/v1/webhooks/stripe"]["post"]["description"]
+
+
 def test_another_accounts_things_are_not_there(api: Api, world: World, names: dict[str, str]) -> None:
     api.use(world.customer(card=None))
     unknown = dict.fromkeys(names, NOBODY)
