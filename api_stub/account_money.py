@@ -11,6 +11,7 @@ from api_stub.access import account_of, require_account
 from api_stub.amounts import money
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.paging import USUAL, Limit
 from api_stub.schemas.accounts import (
     BalanceView,
     MovementView,
@@ -51,7 +52,7 @@ def show_balance(
     account_id: UUID,
     caller: AccountsReader,
     before: Annotated[int | None, Query(ge=1, lt=2**31, description="only movements with a lower sequence")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Limit = USUAL,
 ) -> BalanceView:
     with begin() as session:
         account = account_of(session, caller, account_id)

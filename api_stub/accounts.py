@@ -11,6 +11,7 @@ from api_stub import refusals
 from api_stub.access import account_of
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.paging import USUAL, After, Limit, page
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.accounts import (
     AccountPatch,
@@ -49,11 +50,13 @@ def change_account(account_id: UUID, wanted: AccountPatch, caller: AccountsWrite
 
 
 @router.get("/contacts", summary="The account's people")
-def list_contacts(account_id: UUID, caller: AccountsReader) -> ContactList:
+def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> ContactList:
+    query = select(Contact).where(Contact.account_id == account_id)
     with begin() as session:
         account_of(session, caller, account_id)
-        found = session.scalars(select(Contact).where(Contact.account_id == account_id).order_by(Contact.name))
-        return ContactList(contacts=[ContactView.model_validate(each, from_attributes=True) for each in found])
+        shown, next_after = page(session, query, by=(Contact.name, Contact.id), after=after, limit=limit)
+        contacts = [ContactView.model_validate(each, from_attributes=True) for each in shown]
+    return ContactList(contacts=contacts, next_after=next_after)
 
 
 @router.post("/contacts", status_code=201, summary="Add a person")

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api_stub import paging
 from api_stub.access import order_of
 from api_stub.amounts import Money, money
 from api_stub.auth import OrdersReader
+from api_stub.paging import USUAL, After, Limit
 from api_stub.problems import not_found
 from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
 from models import invoices
@@ -36,15 +38,17 @@ _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
 
 
 @router.get("/invoices", summary="An order's invoices and credit notes")
-def list_invoices(order_id: UUID, caller: OrdersReader) -> InvoiceList:
+def list_invoices(order_id: UUID, caller: OrdersReader, after: After = None, limit: Limit = USUAL) -> InvoiceList:
+    query = select(Invoice).where(Invoice.order_id == order_id)
     with begin() as session:
         order_of(session, caller, order_id)
-        issued = _issued(session, order_id)
+        issued, next_after = paging.page(session, query, by=(Invoice.id,), after=after, limit=limit)
         ids = [document.id for document in issued]
         owed = {
             row.invoice_id: row for row in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(ids)))
         }
-    return InvoiceList(invoices=[_view(document, owed.get(document.id)) for document in issued])
+    shown = [_view(document, owed.get(document.id)) for document in issued]
+    return InvoiceList(invoices=shown, next_after=next_after)
 
 
 @router.get("/invoice.pdf", summary="An invoice or credit note as PDF", response_class=Response, responses={200: _PDF})

@@ -10,6 +10,7 @@ from api_stub import order_view
 from api_stub.access import require_account, within_reach
 from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
 from api_stub.json_bodies import JsonRoute
+from api_stub.paging import USUAL, Limit
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
 from api_stub.threads import in_thread
 from models.orders import Order
@@ -85,7 +86,7 @@ def list_orders(
     account_id: Annotated[UUID | None, Query(description="only this account's")] = None,
     status: Annotated[OrderStatus | None, Query()] = None,
     before: Annotated[int | None, Query(ge=1, lt=2**63, description="only orders with a lower number")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Limit = USUAL,
 ) -> OrderPage:
     query = select(Order).where(within_reach(caller, Order.account_id)).order_by(Order.number.desc()).limit(limit + 1)
     if account_id is not None:

@@ -4,12 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import select
+from sqlalchemy import extract, select
 
 from api_stub import seat_file
 from api_stub.access import subscription_of
 from api_stub.auth import AccountsReader, SeatsWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.paging import USUAL, After, Limit, page
 from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SeatAssignment
@@ -20,24 +21,26 @@ from tasks.wiring import begin, now
 router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"], route_class=JsonRoute)
 
 CSV = "text/csv"
+_NEWEST_FIRST = (-extract("epoch", SeatAssignment.assigned_at), SeatAssignment.user_email, SeatAssignment.id)
 
 
 @router.get("", summary="Who has a seat")
-def show_seats(subscription_id: UUID, caller: AccountsReader) -> SeatsView:
+def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> SeatsView:
+    """`assigned` counts all of them, whatever the page shows."""
+    ever = select(SeatAssignment).where(SeatAssignment.subscription_id == subscription_id)
     with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
         room = seats.left(session, subscription)
-        users = session.scalars(
-            select(SeatAssignment)
-            .where(SeatAssignment.subscription_id == subscription_id, SeatAssignment.unassigned_at.is_(None))
-            .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
-        ).all()
+        now_on_one = ever.where(SeatAssignment.unassigned_at.is_(None))
+        users, next_after = page(session, now_on_one, among=ever, by=_NEWEST_FIRST, after=after, limit=limit)
+        sitting = seats.assigned(session, subscription_id)
     return SeatsView(
         seats=room.seats,
         limit=room.limit,
         lowered_by=room.cut_by,
-        assigned=len(users),
+        assigned=sitting,
         users=[SeatView(email=user.user_email, assigned_at=user.assigned_at) for user in users],
+        next_after=next_after,
     )
 
 

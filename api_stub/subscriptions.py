@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from api_stub.access import require_account, subscription_of
 from api_stub.auth import AccountsReader
+from api_stub.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import SubscriptionList, SubscriptionView
 from api_stub.schemas.values import Period
 from models.subscriptions import Subscription
@@ -16,11 +17,14 @@ router = APIRouter(prefix="/v1", tags=["subscriptions"])
 
 
 @router.get("/accounts/{account_id}/subscriptions", summary="An account's subscriptions")
-def list_subscriptions(account_id: UUID, caller: AccountsReader) -> SubscriptionList:
-    query = select(Subscription).where(Subscription.account_id == account_id).order_by(Subscription.product_code)
+def list_subscriptions(
+    account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL
+) -> SubscriptionList:
+    query, by = select(Subscription).where(Subscription.account_id == account_id), Subscription.product_code
     with begin() as session:
         require_account(session, caller, account_id)
-        return SubscriptionList(subscriptions=[view(each) for each in session.scalars(query)])
+        shown, next_after = page(session, query, by=(by, Subscription.id), after=after, limit=limit)
+        return SubscriptionList(subscriptions=[view(each) for each in shown], next_after=next_after)
 
 
 @router.get("/subscriptions/{subscription_id}", summary="A subscription")

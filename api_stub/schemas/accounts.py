@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
 
 from api_stub.amounts import Money
+from api_stub.paging import NEXT_AFTER
 from api_stub.schemas.values import Email, Instant, Name, Patch, Token, Wanted
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
@@ -97,7 +98,10 @@ class ContactView(BaseModel):
 
 
 class ContactList(BaseModel):
+    """By name."""
+
     contacts: list[ContactView]
+    next_after: UUID | None = Field(description=NEXT_AFTER)
 
 
 class TokenWanted(Wanted):

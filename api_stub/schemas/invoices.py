@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api_stub.amounts import Money
+from api_stub.paging import NEXT_AFTER
 from api_stub.schemas.values import Instant
 from models.invoices import InvoiceKind, InvoiceReason, ReceivableStatus
 
@@ -38,3 +39,4 @@ class InvoiceList(BaseModel):
     """In the order of their issue; empty where nothing was invoiced, such as for trials."""
 
     invoices: list[InvoiceView]
+    next_after: UUID | None = Field(description=NEXT_AFTER)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_stub.paging import NEXT_AFTER
 from api_stub.schemas.values import Email, Instant, Period, Wanted
 from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
@@ -24,7 +25,10 @@ class SubscriptionView(BaseModel):
 
 
 class SubscriptionList(BaseModel):
+    """By product."""
+
     subscriptions: list[SubscriptionView]
+    next_after: UUID | None = Field(description=NEXT_AFTER)
 
 
 class SeatView(BaseModel):
@@ -42,6 +46,7 @@ class SeatsView(BaseModel):
     lowered_by: int | None = Field(description="the number of that order")
     assigned: int
     users: list[SeatView]
+    next_after: UUID | None = Field(description=NEXT_AFTER)
 
 
 class SeatWanted(Wanted):

@@ -23,7 +23,7 @@ def test_an_order_lists_its_invoice_with_links_that_lead_to_it(world: World, api
 
 def test_an_order_without_an_invoice_says_so(world: World, api: Api, ada: Customer) -> None:
     order = world.buy(ada, trial())
-    assert api.get(f"/v1/orders/{order.id}/invoices").json() == {"invoices": []}
+    assert api.get(f"/v1/orders/{order.id}/invoices").json() == {"invoices": [], "next_after": None}
     assert api.get(f"/v1/orders/{order.id}/invoice.pdf").status_code == 404
 
 

@@ -1,0 +1,49 @@
+"""Lists come page by page: at most `limit` at once, and the answer says what the next page comes after."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import Query
+from sqlalchemy import Select, SQLColumnExpression, tuple_
+from sqlalchemy.orm import Session
+
+from api_stub.problems import Problem
+
+Row = TypeVar("Row")
+
+Limit = Annotated[int, Query(ge=1, le=100, description="at most so many at once")]
+USUAL = 20
+After = Annotated[UUID | None, Query(description="only what comes after this one: the `next_after` of the page before")]
+NEXT_AFTER = "the `after` of the next page, null on the last"
+
+
+def page(
+    session: Session,
+    query: Select[Row],
+    *,
+    by: Sequence[SQLColumnExpression[Any]],
+    after: UUID | None,
+    limit: int,
+    among: Select[Row] | None = None,
+) -> tuple[Sequence[Row], UUID | None]:
+    """The rows that come after this one, and what the next page comes after; None where there is no more. Raises Problem 422.
+
+    by: what they are ordered by, ascending; the last is their id. among: what `after` may name, if more than `query` shows: rows that
+    left the list since, for example.
+    """
+    if after is not None:
+        named = (query if among is None else among).where(by[-1] == after).with_only_columns(*by)
+        last = session.execute(named).one_or_none()
+        if last is None:
+            raise _not_in_the_list()
+        query = query.where(tuple_(*by) > tuple_(*last))
+    found = session.execute(query.add_columns(by[-1]).order_by(*by).limit(limit + 1)).all()
+    shown = found[:limit]
+    return [row[0] for row in shown], shown[-1][1] if len(found) > limit else None
+
+
+def _not_in_the_list() -> Problem:
+    detail = "is nothing of this list; take the `next_after` of a page, or leave it out to begin"
+    errors = [{"parameter": "after", "detail": detail}]
+    return Problem(422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors)
