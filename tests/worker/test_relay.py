@@ -94,3 +94,16 @@ def test_a_broker_that_goes_away_while_it_is_published_to_loses_nothing(
             relay.publish_pending()
     broker.app.set_current()
     assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 3, [])
+
+
+def test_a_broker_that_is_full_takes_nothing_and_nothing_is_lost(world: World, tmp_path: Path, broker: Broker) -> None:
+    fill_outbox(world, 3)
+    with embedded.redis(tmp_path) as server:
+        full = Broker(server.url)
+        full.app.set_current()
+        full.redis.config_set("maxmemory", 1)
+        with pytest.raises((OperationalError, BatchPublishError, redis.OutOfMemoryError)):
+            relay.publish_pending()
+        assert (full.orders(), len(world.outbox())) == ([], 3)
+        full.redis.config_set("maxmemory", 0)
+        assert (relay.publish_pending(), len(full.orders()), world.outbox()) == (3, 3, [])
