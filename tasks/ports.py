@@ -5,7 +5,7 @@ idempotency key made from the thing itself; the caller has committed that key be
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -87,6 +87,8 @@ class Refund:
     failure_reason: str | None = None
     attempt: int | None = None
     """from the provider's metadata, to find again what `RefundRequest.attempt` became"""
+    charge_ref: str | None = None
+    """of the charge whose money goes back"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,14 @@ class PaymentProvider(Protocol):
         ...
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
+
+    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge]:
+        """Every charge made from `since` to just before `until`, newest first, whoever made it. Asked for page by page, as it is read."""
+        ...
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund]:
+        """Likewise."""
+        ...
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         """Check the signature (with its time tolerance) and read the event.

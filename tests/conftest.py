@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.support.servers",
     "tests.support.stripe_stand_in",
     "tests.support.world",
+    "tests.support.backup",
 ]

@@ -8,7 +8,7 @@ import pytest
 from tasks.errors import Misconfigured, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus
 from tests.support.stripe_stand_in import RETURN_URL, WEBHOOK_SECRET, Buyer, StripeStandIn, new_buyer
-from worker.adapters import stripe as adapter
+from worker.adapters import stripe_pages
 from worker.adapters.stripe import StripePayments
 
 
@@ -126,7 +126,7 @@ def test_an_amount_below_stripes_minimum_is_refused(
 def test_the_charges_of_an_order_are_found_newest_first_over_several_pages(
     buyer: Buyer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "PAGE", 2)
+    monkeypatch.setattr(stripe_pages, "PAGE", 2)
     mine = [buyer.payments.charge(buyer.charge(attempt=attempt)).ref for attempt in (1, 2, 3)]
     order, buyer.order = buyer.order, uuid4()
     buyer.payments.charge(buyer.charge())

@@ -1,43 +1,15 @@
 """A database restored from a backup has forgotten what happened since: what the provider was paid meanwhile is found, not charged again."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, create_engine, update
+from sqlalchemy import update
 
 from models.orders import Order
 from models.states import OrderStatus
-from tasks import wiring
+from tests.support.backup import BackUp
 from tests.support.payment import DECLINES
 from tests.support.world import World, purchase
-from worker.database import Transactions
-from worker.embedded import PostgresServer
-
-
-@pytest.fixture
-def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[Callable[[], Callable[[], None]]]:
-    """Take a backup: called later, it is what the world lives on from then on."""
-    with ExitStack() as exits:
-
-        def back_up() -> Callable[[], None]:
-            here: Engine = world.transactions._engine
-            here.dispose()
-            name = f"{here.url.database}_backup"
-            kept = create_engine(postgres_server.create_database(name, template=here.url.database))
-            exits.callback(postgres_server.drop_database, name)
-            exits.callback(kept.dispose)
-
-            def restore() -> None:
-                world.transactions = Transactions(kept)
-                world.wiring = replace(world.wiring, begin=world.transactions)
-                wiring.plug_in(world.wiring)
-
-            return restore
-
-        yield back_up
 
 
 def placed_now(world: World, order_id: UUID) -> None:
@@ -47,9 +19,7 @@ def placed_now(world: World, order_id: UUID) -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
-def test_a_charge_that_the_backup_does_not_know_is_found(
-    world: World, backed_up: Callable[[], Callable[[], None]], hours: float
-) -> None:
+def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up: BackUp, hours: float) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
     placed_now(world, order_id)
@@ -65,9 +35,7 @@ def test_a_charge_that_the_backup_does_not_know_is_found(
     assert world.charged(ada) == [119_00]
 
 
-def test_after_days_the_customer_is_asked_and_not_charged_again(
-    world: World, backed_up: Callable[[], Callable[[], None]]
-) -> None:
+def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, backed_up: BackUp) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
     placed_now(world, order_id)

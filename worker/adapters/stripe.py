@@ -10,13 +10,15 @@ decline. Not used: SetupIntents, manual capture, Checkout, Stripe's own retries 
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import stripe
 
 from tasks.errors import OutcomeUnknown, Refused
 from tasks.ports import PLANS_HOLD, Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
+from worker.adapters import stripe_pages as pages
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import charge_unit, to_stripe
@@ -24,7 +26,6 @@ from worker.adapters.stripe_calls import Calls, Told
 from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
 from worker.adapters.stripe_http import http_client
 
-PAGE = 100
 LONGEST = 100
 """characters of an id or an event's type"""
 
@@ -117,7 +118,7 @@ class StripePayments:
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
-            intents = self._client.v1.payment_intents.list({"customer": customer_ref, "limit": PAGE})
+            intents = self._client.v1.payment_intents.list({"customer": customer_ref, "limit": pages.PAGE})
             return [
                 found for intent in intents.auto_paging_iter() if (found := reading.charge(intent)).order_id == order_id
             ]
@@ -158,10 +159,16 @@ class StripePayments:
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]:
         def listed() -> Sequence[Refund]:
-            refunds = self._client.v1.refunds.list({"payment_intent": charge_ref, "limit": PAGE})
+            refunds = self._client.v1.refunds.list({"payment_intent": charge_ref, "limit": pages.PAGE})
             return [reading.refund(refund) for refund in refunds.auto_paging_iter()]
 
         return self._calls.ask(listed, refused=unexpected)
+
+    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge]:
+        return map(reading.charge, pages.intents(self._client, self._calls, since, until))
+
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund]:
+        return map(reading.refund, pages.refunds(self._client, self._calls, since, until))
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)

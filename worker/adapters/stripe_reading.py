@@ -51,6 +51,7 @@ def refund(given: stripe.Refund) -> Refund:
         currency=given.currency.upper(),
         failure_reason=getattr(given, "failure_reason", None),
         attempt=_number(_metadata(given).get("attempt")),
+        charge_ref=_ref(given.payment_intent),
     )
 
 
@@ -86,6 +87,10 @@ def _decline_code(intent: stripe.PaymentIntent) -> str | None:
 def _action_url(intent: stripe.PaymentIntent) -> str | None:
     redirect = getattr(intent.next_action, "redirect_to_url", None)
     return getattr(redirect, "url", None)
+
+
+def _ref(of: str | stripe.PaymentIntent | None) -> str | None:
+    return of.id if isinstance(of, stripe.PaymentIntent) else of
 
 
 def _uuid(text: str | None) -> UUID | None:

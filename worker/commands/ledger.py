@@ -1,8 +1,9 @@
-"""`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees."""
+"""`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees, here and with the provider."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -13,13 +14,18 @@ from models import ledger as movements
 from models.ledger import LedgerMovement
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
+from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
 from worker.commands.order_views import major
-from worker.commands.screen import moment, plain
+from worker.commands.screen import console, moment, plain
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
-ledger = typer.Typer(help="See and check balances.", no_args_is_help=True)
+ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)
+
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+UNDER_WAY = timedelta(minutes=15)
+"""what is younger may be about to be written down"""
 
 Which = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="its code from the accounts file, or its id", show_default=False)
@@ -56,6 +62,34 @@ def check(
     else:
         Console().print(_differences(found) if found else "[green]Everything agrees.[/]")
     if found:
+        raise typer.Exit(1)
+
+
+@ledger.command("reconcile")
+def reconcile(
+    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC; a day before --until unless told")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC; 15 minutes ago unless told")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
+    end = until.replace(tzinfo=UTC) if until else datetime.now(UTC).replace(microsecond=0) - UNDER_WAY
+    start = since.replace(tzinfo=UTC) if since else end - timedelta(days=1)
+    if start >= end:
+        raise typer.BadParameter("must be before --until, which is 15 minutes ago unless told", param_hint="--since")
+    plug_in_from_settings()
+    with Console(stderr=True).status("asking the payment provider") as status:
+        found = reconcile_books(start, end, say=status.update)
+    if as_json:
+        typer.echo(json.dumps({"since": start, "until": end, **asdict(found)}, indent=2, default=str))
+    else:
+        where = console()
+        where.print(
+            f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them."
+        )
+        if found.of_others:
+            where.print(f"Left out, for no order of Prorata's is in their metadata: {found.of_others} charges.")
+        where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")
+    if found.differences:
         raise typer.Exit(1)
 
 

@@ -1,0 +1,83 @@
+"""Charges: what the provider took is written down as taken, once, and the other way round."""
+
+from collections.abc import Container, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, RefundState
+from tasks.errors import Misconfigured
+from tasks.ledger_check.differences import Check, Found, differs
+from tasks.ports import Charge, ChargeStatus
+from tasks.reconciliation.words import NOTHING, numbers, told, where
+from tasks.wiring import begin, payments
+
+_TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES_ACTION)
+"""has taken money, or may yet"""
+
+
+def check_charges(session: Session, charges: Sequence[Charge]) -> Found:
+    """Charges as the provider has them, which were made for orders of some Prorata."""
+    known = numbers(session, (charge.order_id for charge in charges))
+    for charge in charges:
+        row = _attempt_of(session, charge)
+        if row is None:
+            agrees, written = charge.status not in _TAKES, NOTHING
+        else:
+            agrees, written = _agree(session, charge, row), _written(row)
+        if not agrees:
+            taken = told(charge.status, charge.amount_minor, charge.currency)
+            yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
+
+
+def check_missing_charges(since: datetime, until: datetime, seen: Container[str]) -> Found:
+    """What is written as taken in that time and was not `seen` there. It was made a moment before or after, mostly, so it is asked for."""
+    with begin() as session:
+        query = select(ChargeAttempt).where(
+            ChargeAttempt.created_at >= since,
+            ChargeAttempt.created_at < until,
+            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+        )
+        missing = [row for row in session.scalars(query) if row.ref not in seen]
+        known = numbers(session, (row.order_id for row in missing))
+    for row in missing:
+        if not _stands(row.ref):
+            yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, _written(row))
+
+
+def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+    """What is written of the charge. An attempt that became another charge is not it: two of one attempt are one too many."""
+    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
+    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+    return attempt if attempt is None or attempt.ref in (None, charge.ref) else None
+
+
+def _agree(session: Session, charge: Charge, row: ChargeAttempt) -> bool:
+    """What took no money may be written in several ways; what took some in one, unless we know that it went back."""
+    took, written = charge.status is ChargeStatus.SUCCEEDED, row.status is AttemptStatus.SUCCEEDED
+    if not took and not written:
+        return True
+    same_sum = (charge.amount_minor, charge.currency) == (row.amount_minor, row.currency)
+    return same_sum and (took == written or (took and _went_back(session, row)))
+
+
+def _went_back(session: Session, row: ChargeAttempt) -> bool:
+    back = select(RefundAttempt.key).where(
+        RefundAttempt.order_id == row.order_id,
+        RefundAttempt.charge_attempt == row.attempt,
+        RefundAttempt.status == RefundState.SUCCEEDED,
+    )
+    return session.scalar(back) is not None
+
+
+def _stands(ref: str | None) -> bool:
+    try:
+        return ref is not None and payments().retrieve_charge(ref).status is ChargeStatus.SUCCEEDED
+    except Misconfigured:  # it knows none of that name
+        return False
+
+
+def _written(row: ChargeAttempt) -> str:
+    return told(row.status, row.amount_minor, row.currency)

@@ -1,0 +1,80 @@
+"""Refunds: what the provider gave back is written down as given back, and the other way round."""
+
+from collections.abc import Container, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import RefundState
+from tasks.ledger_check.differences import Check, Found, differs
+from tasks.ports import Refund, RefundStatus
+from tasks.reconciliation.words import NOTHING, numbers, told, where
+from tasks.wiring import begin, payments
+
+OfKnown = Sequence[tuple[Refund, ChargeAttempt]]
+
+
+def of_known_charges(session: Session, refunds: Sequence[Refund]) -> OfKnown:
+    """Those of charges that are written here. Of the others, the charge itself is a difference already, or nobody's business."""
+    refs = [refund.charge_ref for refund in refunds]
+    charges = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
+    return [(refund, charges[refund.charge_ref]) for refund in refunds if refund.charge_ref in charges]
+
+
+def check_refunds(session: Session, refunds: OfKnown) -> Found:
+    known = numbers(session, (charge.order_id for _, charge in refunds))
+    for refund, charge in refunds:
+        row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))
+        gave = refund.status is not RefundStatus.FAILED
+        if row is None:
+            agrees, written = not gave, _noted(session, refund, charge)
+        else:
+            same = gave == (row.status is RefundState.SUCCEEDED)
+            agrees, written = same and (not gave or refund.amount_minor == row.amount_minor), _written(row)
+        if not agrees:
+            given = told(refund.status, refund.amount_minor, refund.currency)
+            yield from differs(Check.REFUND, where(charge.order_id, known), f"refund {refund.ref}", given, written)
+
+
+def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]) -> Found:
+    """What is written as given back in that time and was not `seen` there; it was made a moment before or after, mostly, so it is asked for."""
+    with begin() as session:
+        query = (
+            select(RefundAttempt, ChargeAttempt.ref)
+            .join(
+                ChargeAttempt,
+                and_(
+                    ChargeAttempt.order_id == RefundAttempt.order_id,
+                    ChargeAttempt.attempt == RefundAttempt.charge_attempt,
+                ),
+            )
+            .where(
+                RefundAttempt.created_at >= since,
+                RefundAttempt.created_at < until,
+                RefundAttempt.status == RefundState.SUCCEEDED,
+                RefundAttempt.ref.not_like("outside:%"),
+            )
+        )
+        missing = [(row, charge_ref) for row, charge_ref in session.execute(query) if row.ref not in seen]
+        known = numbers(session, (row.order_id for row, _ in missing))
+    for row, charge_ref in missing:
+        made = payments().find_refunds(charge_ref=charge_ref) if charge_ref is not None else ()
+        if not any(refund.ref == row.ref and refund.status is not RefundStatus.FAILED for refund in made):
+            yield from differs(Check.REFUND, where(row.order_id, known), f"refund {row.ref}", NOTHING, _written(row))
+
+
+def _noted(session: Session, refund: Refund, charge: ChargeAttempt) -> str:
+    """Made in the provider's Dashboard, a webhook has told of it (`tasks.charge_news`); or we know nothing."""
+    noted = select(OrderEvent.id).where(
+        OrderEvent.order_id == charge.order_id,
+        OrderEvent.kind == "refund.elsewhere",
+        OrderEvent.facts.contains({"refund": refund.ref}),
+    )
+    return "noted as made elsewhere" if session.scalar(noted.limit(1)) is not None else NOTHING
+
+
+def _written(row: RefundAttempt) -> str:
+    return told(row.status, row.amount_minor, row.currency)

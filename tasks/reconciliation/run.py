@@ -1,0 +1,69 @@
+"""`reconcile`: all charges and refunds of a time, page by page."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from tasks.ledger_check.differences import Difference
+from tasks.ports import Charge, Refund
+from tasks.reconciliation.charges import check_charges, check_missing_charges
+from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_known_charges
+from tasks.wiring import begin, payments
+
+Made = TypeVar("Made", Charge, Refund)
+
+BATCH = 100
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """`differences`: what the provider says should be written, and what is."""
+
+    charges: int = 0
+    refunds: int = 0
+    of_others: int = 0
+    """charges that no order of any Prorata's was the reason for; they are left out"""
+    differences: list[Difference] = field(default_factory=list)
+
+
+def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = lambda _: None) -> Reconciled:
+    """All that was made from `since` to just before `until`. Let `until` lie minutes back: what is under way is no difference yet.
+
+    Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    found = Reconciled()
+    _reconcile_charges(found, since, until, say)
+    _reconcile_refunds(found, since, until, say)
+    return found
+
+
+def _reconcile_charges(found: Reconciled, since: datetime, until: datetime, say: Callable[[str], None]) -> None:
+    seen = set[str]()
+    for charges in _batches(payments().charges_made(since, until)):
+        ours = [charge for charge in charges if charge.order_id is not None and charge.attempt is not None]
+        seen.update(charge.ref for charge in ours)
+        found.charges += len(ours)
+        found.of_others += len(charges) - len(ours)
+        with begin() as session:
+            found.differences += check_charges(session, ours)
+        say(f"{found.charges} charges")
+    found.differences += check_missing_charges(since, until, seen)
+
+
+def _reconcile_refunds(found: Reconciled, since: datetime, until: datetime, say: Callable[[str], None]) -> None:
+    seen = set[str]()
+    for refunds in _batches(payments().refunds_made(since, until)):
+        seen.update(refund.ref for refund in refunds)
+        with begin() as session:
+            ours = of_known_charges(session, refunds)
+            found.refunds += len(ours)
+            found.differences += check_refunds(session, ours)
+        say(f"{found.charges} charges, {found.refunds} refunds")
+    found.differences += check_missing_refunds(since, until, seen)
+
+
+def _batches(made: Iterator[Made]) -> Iterator[list[Made]]:
+    while batch := list(islice(made, BATCH)):
+        yield batch

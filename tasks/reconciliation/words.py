@@ -1,0 +1,28 @@
+"""How a charge or a refund is told, the provider's and ours alike, so that what is the same reads the same."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.orders import Order
+
+NOTHING: Final = "nothing"
+
+
+def told(status: str, amount_minor: int, currency: str) -> str:
+    """`succeeded: 11900 EUR`, in minor units as all of `prorata ledger verify` is."""
+    return f"{status}: {amount_minor} {currency}"
+
+
+def numbers(session: Session, order_ids: Iterable[UUID | None]) -> dict[UUID, int]:
+    """Of those orders that are here."""
+    asked = select(Order.id, Order.number).where(Order.id.in_([id_ for id_ in order_ids if id_ is not None]))
+    return dict(session.execute(asked).all())
+
+
+def where(order_id: UUID | None, known: Mapping[UUID, int]) -> str:
+    number = known.get(order_id) if order_id is not None else None
+    return f"order {order_id}, which is not here" if number is None else f"order {number}"

@@ -1,0 +1,227 @@
+"""`reconcile` finds nothing where the provider's books and ours agree, and names each charge and refund that only one of them has."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import OrderStatus
+from tasks import webhooks
+from tasks.reconciliation.run import Reconciled, reconcile
+from tests.support.backup import BackUp
+from tests.support.payment import DECLINES, refund_by_hand, refundable
+from tests.support.world import Customer, World, purchase
+from worker.adapters import stripe_pages
+from worker.commands import ledger
+
+
+@pytest.fixture(autouse=True)
+def _now_is_now(world: World) -> None:
+    """The provider has a clock of its own."""
+    world.time = datetime.now(UTC)
+
+
+def reconciled(world: World) -> Reconciled:
+    return reconcile(world.time - timedelta(minutes=1), world.time + timedelta(hours=1))
+
+
+def differences(world: World, *customers: Customer, also: str = "") -> list[tuple[str, str, str, str]]:
+    """Those about these customers' charges and refunds: other tests have theirs at the same provider. also: about this as well."""
+    books = [world._books(customer) for customer in customers]
+    refs = {made["id"] for each in books for kind in ("payment_intents", "refunds") for made in each[kind]} | {also}
+    found = [d for d in reconciled(world).differences if d.what.split()[1] in refs]
+    return sorted((d.where, d.what.split()[0], d.expected, d.found) for d in found)
+
+
+def execute(world: World, statement: str, **values: object) -> None:
+    with world.begin() as session:
+        session.execute(text(statement), values)
+
+
+def charge_of(world: World, order_id: UUID) -> str:
+    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+
+
+def charged_again(world: World, customer: Customer, **metadata: str) -> str:
+    """Taken from the customer's card by somebody who is not us. Returns the provider's id of it."""
+    made: dict[str, Any] = world._books(customer)["payment_intents"][0]
+    client = world.stripe.client()
+    intent = client.v1.payment_intents.create(
+        {
+            "amount": 50_00,
+            "currency": "eur",
+            "customer": made["customer"],
+            "payment_method": made["payment_method"],
+            "allowed_payment_method_types": ["card"],
+            "confirm": True,
+            "return_url": "https://shop.example/back",
+            "metadata": metadata,
+        }
+    )
+    return intent.id
+
+
+def test_honest_books_agree(world: World) -> None:
+    bought, declined = world.customer(), world.customer(card=DECLINES)
+    world.buy(bought, purchase())
+    order_id = world.buy(declined, purchase()).id
+    world.give_card(declined)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    refunded, order_id = refundable(world)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert differences(world, bought, declined, refunded) == []
+
+
+def test_what_a_restored_database_has_forgotten_is_named(world: World, backed_up: BackUp) -> None:
+    ada, bob = world.customer(), world.customer()
+    forgotten_half = world.place(ada, purchase())
+    restore = backed_up()
+    world.run(forgotten_half)
+    forgotten = world.buy(bob, purchase()).id
+    number = world.order(forgotten_half).number
+    restore()
+    assert differences(world, ada, bob) == [
+        (f"order {forgotten}, which is not here", "charge", "succeeded: 11900 EUR", "nothing"),
+        (f"order {number}", "charge", "succeeded: 11900 EUR", "nothing"),
+    ]
+    assert world.run(forgotten_half).status is OrderStatus.COMPLETED
+    assert [where for where, *_ in differences(world, ada, bob)] == [f"order {forgotten}, which is not here"]
+
+
+def test_a_second_charge_of_one_attempt_is_named(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    charged_again(world, ada, order_id=str(order.id), attempt="1")
+    assert differences(world, ada) == [(f"order {order.number}", "charge", "succeeded: 5000 EUR", "nothing")]
+
+
+def test_money_on_an_attempt_that_was_given_up_is_named_until_it_went_back(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    execute(world, "update charge_attempts set status = 'void' where order_id = :id", id=order.id)
+    assert differences(world, ada) == [
+        (f"order {order.number}", "charge", "succeeded: 11900 EUR", "void: 11900 EUR"),
+    ]
+    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    webhooks.handle_webhooks()
+    assert world.given_back(ada) == [119_00]
+    assert differences(world, ada) == []
+
+
+def test_another_sum_is_named(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    execute(world, "update charge_attempts set amount_minor = 11899 where order_id = :id", id=order.id)
+    assert differences(world, ada) == [
+        (f"order {order.number}", "charge", "succeeded: 11900 EUR", "succeeded: 11899 EUR"),
+    ]
+
+
+def test_what_is_written_as_taken_and_was_not_is_named(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    other = f"pi_{uuid4().hex}"
+    execute(world, "update charge_attempts set ref = :ref where order_id = :id", ref=other, id=order.id)
+    assert differences(world, ada, also=other) == [
+        (f"order {order.number}", "charge", "nothing", "succeeded: 11900 EUR"),
+        (f"order {order.number}", "charge", "succeeded: 11900 EUR", "nothing"),
+    ]
+
+
+def test_a_refund_by_hand_is_named_and_whether_we_were_told_of_it(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    refund_by_hand(world, order.id, 20_00)
+    where, given = f"order {order.number}", "succeeded: 2000 EUR"
+    assert differences(world, ada) == [(where, "refund", given, "nothing")]
+    world.receive(charge_of(world, order.id), "charge.refunded")
+    webhooks.handle_webhooks()
+    assert differences(world, ada) == [(where, "refund", given, "noted as made elsewhere")]
+
+
+def test_a_refund_that_is_written_and_was_not_made_is_named(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.run(order_id)
+    number, other = world.order(order_id).number, f"re_{uuid4().hex}"
+    execute(world, "update refund_attempts set ref = :ref where order_id = :id", ref=other, id=order_id)
+    amount = world.rows(RefundAttempt, order_id=order_id)[0].amount_minor
+    assert differences(world, ada, also=other) == [
+        (f"order {number}", "refund", "nothing", f"succeeded: {amount} EUR"),
+        (f"order {number}", "refund", f"succeeded: {amount} EUR", "nothing"),
+    ]
+
+
+def test_charges_of_others_at_the_same_provider_are_counted_and_left_out(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    before = reconciled(world).of_others
+    charged_again(world, ada, shop="another")
+    assert reconciled(world).of_others == before + 1
+    assert differences(world, ada) == []
+
+
+def test_only_what_was_made_in_that_time_counts(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    found = reconcile(world.time + timedelta(hours=1), world.time + timedelta(hours=2))
+    assert (found.charges, found.refunds, found.differences) == (0, 0, [])
+
+
+def test_every_page_is_read_and_tried_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stripe_pages, "PAGE", 2)
+    before = reconciled(world).charges
+    for _ in range(5):
+        world.buy(world.customer(), purchase())
+    away = world.stripe.fail("unavailable", "payment_intents.list", times=1)
+    pages = world.stripe.fail("hang", "payment_intents.list", seconds=0)
+    assert reconciled(world).charges == before + 5
+    assert (world.stripe.seen(away), world.stripe.seen(pages) >= 3) == (1, True)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setattr(ledger, "plug_in_from_settings", lambda: None)
+    monkeypatch.setattr(ledger, "UNDER_WAY", timedelta(seconds=-5))
+    monkeypatch.setenv("COLUMNS", "200")
+    return CliRunner()
+
+
+def test_the_command_tells_people_and_programs_and_fails(world: World, command: CliRunner) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    execute(world, "update charge_attempts set amount_minor = 11899 where order_id = :id", id=order.id)
+    said = command.invoke(ledger.ledger, ["reconcile"])
+    assert said.exit_code == 1
+    assert f"order {order.number}" in said.stdout
+    read = command.invoke(ledger.ledger, ["reconcile", "--json"])
+    assert read.exit_code == 1
+    told = json.loads(read.stdout)
+    assert {
+        "check": "charge",
+        "where": f"order {order.number}",
+        "what": f"charge {charge_of(world, order.id)}",
+        "expected": "succeeded: 11900 EUR",
+        "found": "succeeded: 11899 EUR",
+    } in told["differences"]
+    assert datetime.fromisoformat(told["until"]) - datetime.fromisoformat(told["since"]) == timedelta(days=1)
+
+
+def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None:
+    said = command.invoke(ledger.ledger, ["reconcile", "--since", "2020-01-01", "--until", "2020-01-01T06:30"])
+    assert said.exit_code == 0
+    assert said.stdout == (
+        "From 2020-01-01 00:00:00 to 2020-01-01 06:30:00 UTC: 0 charges, 0 refunds of them.\nEverything agrees.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--since", "2020-01-02", "--until", "2020-01-02"], ["--since", "yesterday"]])
+def test_a_time_that_makes_no_sense_is_refused(command: CliRunner, words: list[str]) -> None:
+    said = command.invoke(ledger.ledger, ["reconcile", *words])
+    assert said.exit_code == 2
+    assert "--since" in said.stderr

@@ -1,0 +1,39 @@
+"""A backup of a world's database, and its return: what happened since is forgotten here, and by nobody else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from tasks import wiring
+from tests.support.world import World
+from worker.database import Transactions
+from worker.embedded import PostgresServer
+
+Restore = Callable[[], None]
+BackUp = Callable[[], Restore]
+
+
+@pytest.fixture
+def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]:
+    """Take a backup: called later, it is what the world lives on from then on."""
+    with ExitStack() as exits:
+
+        def back_up() -> Restore:
+            here: Engine = world.transactions._engine
+            here.dispose()
+            name = f"{here.url.database}_backup"
+            kept = create_engine(postgres_server.create_database(name, template=here.url.database))
+            exits.callback(postgres_server.drop_database, name)
+            exits.callback(kept.dispose)
+
+            def restore() -> None:
+                world.transactions = Transactions(kept)
+                world.wiring = replace(world.wiring, begin=world.transactions)
+                wiring.plug_in(world.wiring)
+
+            return restore
+
+        yield back_up
