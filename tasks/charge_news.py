@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import progress
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, OrderStatus, RefundState, Step
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
@@ -43,10 +43,15 @@ def handle(kind: str, charge_ref: str) -> str:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
         _note_what_others_did(session, order, attempt, kind, refunds)
-        if charge.status is not ChargeStatus.SUCCEEDED or attempt.status not in ATTEMPT_OVER:
+        if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge)
         _note_unexpected(session, order, attempt, charge)
     return _give_back(order, attempt, charge)
+
+
+def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
+    """Nothing will be made of its money: the attempt is over, or the order is, and nobody waits for the attempt's answer any more."""
+    return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
 
 
 def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
@@ -113,6 +118,8 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
     if _note_once(session, order, "charge.unexpected", facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
+        if attempt.status not in ATTEMPT_OVER:
+            attempt.status = AttemptStatus.VOID
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 

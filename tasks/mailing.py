@@ -75,7 +75,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     """Composed with nothing locked: an invoice's number is not to wait for the letters of others."""
-    lines = in_hand.lines(session, order)
+    lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
     letter = compose(
         kind=kind,
         order=order,
@@ -86,8 +86,9 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         names=known_as.names_on(session, order),
         card=known_as.card(session, order),
         reason=order.reason,
-        refunded_outside=kind is LetterKind.REFUND_NOTICE and refunding.was_settled_outside(session, order.id),
-        transferred_minor=receivables.paid_by_transfer(session, order.id) if kind is LetterKind.REFUND_NOTICE else 0,
+        refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
+        refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
+        transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )

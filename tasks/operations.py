@@ -16,6 +16,7 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.states import (
     AFTER_ACTIVATION,
     ATTEMPT_OVER,
+    ATTEMPT_UNDER_WAY,
     BACK,
     FORWARD,
     AttemptStatus,
@@ -200,6 +201,10 @@ def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
         raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
     if first in BACK and first is not Step.REFUND_PAYMENT:
         raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
+    if first in BACK and any(charge.status in ATTEMPT_UNDER_WAY for charge in story.charges):
+        raise NotPossible(
+            "it may have been charged, and nobody has asked yet; cancel it instead: that finds out, and gives it back"
+        )
     if first in BACK:
         return
     if FORWARD.index(first) > FORWARD.index(stands_at):

@@ -127,6 +127,25 @@ def settle_outside(session: Session, refund: RefundAttempt) -> None:
     )
 
 
+def refunded_minor(session: Session, order_id: UUID) -> int:
+    """What went back of the order's charge; unexpected money, which goes back by itself, is not among it."""
+    query = (
+        select(func.sum(RefundAttempt.amount_minor))
+        .join(
+            ChargeAttempt,
+            and_(
+                ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
+            ),
+        )
+        .where(
+            RefundAttempt.order_id == order_id,
+            RefundAttempt.status == RefundState.SUCCEEDED,
+            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+        )
+    )
+    return int(session.scalar(query) or 0)
+
+
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
     made = select(RefundAttempt.key).where(
         RefundAttempt.order_id == order_id,

@@ -1,7 +1,7 @@
 """What was taken is what was due, and what could not stand went back."""
 
 from models.invoices import InvoiceReason, ReceivableStatus
-from models.states import ATTEMPT_OVER, AttemptStatus, OrderStatus, PaymentKind, RefundState
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -15,6 +15,12 @@ def check_payments(book: OrderBook) -> Found:
         (r.key, r.currency) for r in book.refunds
     ]:
         yield from differs(Check.CHARGE, book.where, f"the currency of {key}", order.currency, currency)
+    if order.status in FINAL:
+        for row in book.charges:
+            under_way = row.status in ATTEMPT_UNDER_WAY
+            yield from differs(
+                Check.CHARGE, book.where, f"{row.key} being under way, though the order has ended", False, under_way
+            )
     match order.status:
         case OrderStatus.COMPLETED:
             due = order.due_minor if order.payment_kind is PaymentKind.CARD else 0
