@@ -32,6 +32,10 @@ class KeySpent(OutcomeUnknown):
     """
 
 
+class KeyReused(OutcomeUnknown):
+    """The key was used for a request that said something else (a setting has changed since, say): look up what came of that one."""
+
+
 class Refused(Exception):
     """The other side understood and said no for good; the same request can only be refused again.
 
@@ -52,7 +56,7 @@ class AddressRefused(Refused):
 
 
 class Misconfigured(Exception):
-    """We are wrong, not the customer: bad credentials, unknown parameter, key reused with another body. A person must look."""
+    """We are wrong, not the customer: bad credentials, unknown parameter. A person must look."""
 
 
 def behind_a_lock(error: OperationalError) -> bool:

@@ -14,7 +14,7 @@ from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.facts import UnknownAccount
 from models.prepared import Prepared
-from tasks.errors import KeySpent
+from tasks.errors import KeyReused, KeySpent
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
@@ -83,8 +83,9 @@ KEYS = 5
 
 
 def _done_again(key: str, call: Callable[[str], T]) -> T:
-    """What moves no money and may be done twice: under the next key where the provider keeps a failure of its own under one."""
+    """What moves no money and may be done twice: under the next key where the provider keeps a failure of its own under one, or knows it
+    from a request that said something else (the account was renamed since)."""
     for number in range(1, KEYS):
-        with suppress(KeySpent):
+        with suppress(KeySpent, KeyReused):
             return call(key if number == 1 else f"{key}:{number}")
     return call(f"{key}:{KEYS}")

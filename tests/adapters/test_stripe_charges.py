@@ -5,7 +5,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tasks.errors import Misconfigured, PaymentMethodRefused, Refused, TemporarilyUnavailable
+from tasks.errors import KeyReused, Misconfigured, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus
 from tests.support.stripe_stand_in import RETURN_URL, WEBHOOK_SECRET, Buyer, StripeStandIn, new_buyer
 from worker.adapters import stripe_pages
@@ -24,9 +24,11 @@ def test_the_same_key_again_takes_the_money_once(stripe_server: StripeStandIn, b
     assert len(stripe_server.books(buyer.ref)["charges"]) == 1
 
 
-def test_the_same_key_for_another_amount_is_our_mistake(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+def test_the_same_key_for_another_request_is_told_apart_and_takes_nothing(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
     buyer.payments.charge(buyer.charge(11_90))
-    with pytest.raises(Misconfigured):
+    with pytest.raises(KeyReused):
         buyer.payments.charge(buyer.charge(11_91))
     assert [c["amount"] for c in stripe_server.books(buyer.ref)["charges"]] == [11_90]
 

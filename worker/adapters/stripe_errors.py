@@ -7,7 +7,7 @@ import stripe
 import urllib3.exceptions
 from requests import exceptions as requests_errors
 
-from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, TemporarilyUnavailable
+from tasks.errors import KeyReused, KeySpent, Misconfigured, OutcomeUnknown, TemporarilyUnavailable
 
 Refusal = stripe.CardError | stripe.InvalidRequestError
 
@@ -85,8 +85,10 @@ def _never_sent(cause: BaseException | None) -> bool:
 def unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
     if is_untrusted(error.__cause__):
         return Misconfigured("Stripe's certificate is not trusted: is the address right, and no stranger in between?")
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError | stripe.IdempotencyError):
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return misconfigured(error)
+    if isinstance(error, stripe.IdempotencyError):
+        return KeyReused(describe(error))
     if in_doubt:
         kind = KeySpent if is_kept(error) else OutcomeUnknown
         return kind(describe(error), retry_after=retry_after_of(error))

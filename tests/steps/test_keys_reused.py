@@ -1,0 +1,83 @@
+"""A key that was used for a request that said something else: what came of that one is looked up, and nothing is taken twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.accounts import Account
+from models.states import OrderStatus
+from tasks import payment_details, wiring
+from tasks.errors import Misconfigured, OutcomeUnknown
+from tests.support.payment import CREATE, REFUND, refundable
+from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
+from tests.support.world import World, purchase
+from worker.adapters.stripe import StripePayments
+
+
+def with_another_return_url(world: World) -> None:
+    """A setting that goes into each charge's request has changed, and the processes were started anew."""
+    payments = StripePayments(
+        api_key=API_KEY,
+        webhook_secret=WEBHOOK_SECRET,
+        return_url="https://billing.elsewhere.example/orders",
+        api_base=world.stripe.url,
+        patience=0.4,
+        read_timeout=2.0,
+    )
+    world.wiring = replace(world.wiring, payments=payments)
+    wiring.plug_in(world.wiring)
+
+
+def test_a_charge_whose_answer_was_lost_before_a_setting_changed_is_found(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(ada, purchase())).id
+    world.stripe.calm()
+    with_another_return_url(world)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_charge_of_another_sum_under_the_key_is_for_a_person_to_look_at(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(ada, purchase())).id
+    world.stripe.calm()
+    with world.begin() as session:
+        session.connection().exec_driver_sql("update charge_attempts set amount_minor = 11800")
+    with pytest.raises(Misconfigured, match="is of 11900 EUR"):
+        world.go_on(order_id)
+    order = world.order(order_id)
+    assert order.status is OrderStatus.NEEDS_ATTENTION
+    assert "is of 11900 EUR" in (order.last_error or "")
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_refund_whose_key_said_something_else_before_is_found(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.stripe.fail("answer_lost", REFUND)
+    world.stripe.fail("unavailable", "refunds.list")
+    world.run(order_id)
+    world.stripe.calm()
+    with world.begin() as session:
+        session.connection().exec_driver_sql(
+            "update refund_attempts set amount_minor = amount_minor - 1 where order_id = %(id)s", {"id": order_id}
+        )
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert len(world.given_back(ada)) == 1
+
+
+def test_an_account_that_was_renamed_while_the_answer_about_it_was_lost_can_give_a_card(world: World) -> None:
+    ada = world.customer(card=None)
+    world.stripe.fail("answer_lost", "customers.create")
+    with pytest.raises(OutcomeUnknown):
+        payment_details.attach(ada.account_id, "pm_card_visa")
+    world.stripe.calm()
+    world.change_account(ada, name="Another Name")
+    payment_details.attach(ada.account_id, "pm_card_visa")
+    with world.begin() as session:
+        assert session.get_one(Account, ada.account_id).customer_ref is not None
+    assert world.buy(ada, purchase()).status is OrderStatus.COMPLETED
