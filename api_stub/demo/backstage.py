@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -18,6 +18,7 @@ from models.rules.period import Interval
 from tasks import api_keys, placement, wiring
 from tasks.api_keys import Scope
 from tasks.ledger_check.verify import of_one_moment, verify
+from tasks.reconciliation.run import reconcile
 from tasks.wiring import begin, now, policy
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
 from worker.accounts_file import account_id
@@ -34,7 +35,7 @@ class Backstage(Protocol):
     def load_accounts(self, text: str) -> None: ...
     def issue_key(self, accounts: Sequence[str]) -> str: ...
     def ledger_differences(self) -> tuple[str, ...]:
-        """What `prorata ledger verify` finds."""
+        """What `prorata ledger verify` and `prorata ledger reconcile` find."""
         ...
 
     def quote_of_long_ago(
@@ -70,7 +71,9 @@ class Here:
 
     def ledger_differences(self) -> tuple[str, ...]:
         with begin() as session:
-            return tuple(str(difference) for difference in verify(of_one_moment(session), None))
+            found = verify(of_one_moment(session), None)
+        since, until = _around_today()
+        return tuple(str(difference) for difference in (*found, *reconcile(since, until).differences))
 
     def quote_of_long_ago(
         self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
@@ -103,8 +106,10 @@ class ByCommand:
         return self._run("keys", "issue", _key_name(), *(f"--account={code}" for code in accounts)).strip()
 
     def ledger_differences(self) -> tuple[str, ...]:
-        found = self._run("ledger", "verify", "--json", may_end_with=(0, 1))
-        return tuple(str(difference) for difference in json.loads(found))
+        found = json.loads(self._run("ledger", "verify", "--json", may_end_with=(0, 1)))
+        since, until = (f"--{name}={at:%Y-%m-%d}" for name, at in zip(("since", "until"), _around_today(), strict=True))
+        told = json.loads(self._run("ledger", "reconcile", since, until, "--json", may_end_with=(0, 1)))
+        return tuple(str(difference) for difference in (*found, *told["differences"]))
 
     def quote_of_long_ago(
         self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
@@ -118,6 +123,12 @@ class ByCommand:
         if ended.returncode not in may_end_with:
             ended.check_returncode()
         return ended.stdout
+
+
+def _around_today() -> tuple[datetime, datetime]:
+    """From yesterday's midnight to tomorrow's end, by the world's clock: what the sample's orders were charged."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=1), midnight + timedelta(days=2)
 
 
 def _key_name() -> str:

@@ -54,7 +54,7 @@ class Results:
     books: Reconciliation
     letters: Post
     ledger: tuple[str, ...]
-    """what `prorata ledger verify` finds; nothing, where every amount works out again"""
+    """what `prorata ledger verify` and `reconcile` find; nothing, where every amount works out again and is the provider's, too"""
 
     @property
     def as_expected(self) -> bool:
