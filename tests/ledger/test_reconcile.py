@@ -209,7 +209,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
         "expected": "succeeded: 11900 EUR",
         "found": "succeeded: 11899 EUR",
     } in told["differences"]
-    assert datetime.fromisoformat(told["until"]) - datetime.fromisoformat(told["since"]) == timedelta(days=1)
+    assert datetime.fromisoformat(told["until"]) - datetime.fromisoformat(told["since"]) == timedelta(days=2)
 
 
 def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None:

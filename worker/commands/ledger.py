@@ -26,6 +26,8 @@ ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=T
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 UNDER_WAY = timedelta(minutes=15)
 """what is younger may be about to be written down"""
+USUAL = timedelta(days=2)
+"""who runs it every day looks at each charge twice: one that was still to be authenticated the first time is settled the second"""
 
 Which = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="its code from the accounts file, or its id", show_default=False)
@@ -67,13 +69,15 @@ def check(
 
 @ledger.command("reconcile")
 def reconcile(
-    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC; a day before --until unless told")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=TIMES, help="UTC; two days before --until unless told")
+    ] = None,
     until: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC; 15 minutes ago unless told")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC).replace(microsecond=0) - UNDER_WAY
-    start = since.replace(tzinfo=UTC) if since else end - timedelta(days=1)
+    start = since.replace(tzinfo=UTC) if since else end - USUAL
     if start >= end:
         raise typer.BadParameter("must be before --until, which is 15 minutes ago unless told", param_hint="--since")
     plug_in_from_settings()
