@@ -37,7 +37,7 @@ def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
     details = [_billed(w, line.interval), plans.span(w, line)]
     if line.tax_base_minor != line.charge_minor:
         details.append(
-            w.say("VAT on %(base)s: the rest was credited later", base=w.money(line.tax_base_minor))
+            w.say("VAT on %(base)s: the rest was credited later", base=w.money(sign * line.tax_base_minor))
         )  # fmt: skip
     return Item(
         title=f"{line.product_name} {line.tier_name}",

@@ -63,19 +63,26 @@ def is_owed(document: Invoice) -> bool:
 
 
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
-    """Net and VAT for each rate; a charge bears today's rate, a credit the rate it was charged at."""
+    """Net and VAT for each rate; a charge bears today's rate, a credit the rate it was charged at.
+
+    What a later change credited of a charge, before VAT came to be due on it, bears none: a row of its own, so that the nets add up.
+    """
     sums: dict[Decimal, tuple[int, int]] = {}
     for line in lines:
-        _add(sums, line.tax_rate, document.sign * line.charge_minor, document.sign * line.charge_tax_minor)
+        _add(sums, line.tax_rate, document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
         if line.unused_minor or line.unused_tax_minor:
             rate = line.from_tax_rate or Decimal(0)
             _add(sums, rate, -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
         sums = {rate: both for rate, both in sums.items() if both[1]}
-    return tuple(
+    rows = [
         Row(w.say("VAT %(rate)s on %(net)s", rate=w.percent(rate), net=w.money(net)), w.money(tax))
         for rate, (net, tax) in sorted(sums.items(), reverse=True)
-    )
+    ]
+    credited = document.sign * sum(line.charge_minor - line.tax_base_minor for line in lines)
+    if credited:
+        rows.append(Row(w.say("No VAT on %(net)s: credited later", net=w.money(credited)), w.money(0)))
+    return tuple(rows)
 
 
 def _due(w: Wording, document: Invoice) -> str:

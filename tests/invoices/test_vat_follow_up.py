@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from models.accounts import Language
 from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderedProduct
 from models.payments import ChargeAttempt
@@ -14,11 +16,11 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points, operations, placement, receivables
+from tasks import failure_points, invoicing, operations, placement, receivables
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
-from tests.invoices.documents import attached, documents, pdf, summed_up, text_of
+from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
 from tests.support.world import Customer, World, change, purchase
 
 NUMBER = "ATU13585627"
@@ -147,18 +149,55 @@ def test_a_later_change_credits_the_vat_that_was_charged_after_all(world: World)
     assert nothing_differs(world)
 
 
-def test_where_a_change_came_first_vat_is_due_on_what_was_used(world: World) -> None:
-    eva, order = during_outage(world)
+def corrected_after_a_change(world: World, **account: Any) -> Order:
+    """Half of its 100.00 was credited by a change before the number turned out invalid."""
+    eva, order = during_outage(world, **account)
     with world.begin() as session:
         session.execute(text("update vat_follow_ups set next_at = next_at + interval '20 days'"))
     world.pass_time(days=15)
     world.buy(eva, change("desk", seats=20))
     world.vies.register(NUMBER, status="invalid")
     ask_again(world, minutes=60 * 24 * 6)
+    return order
+
+
+def test_where_a_change_came_first_vat_is_due_on_what_was_used(world: World) -> None:
+    order = corrected_after_a_change(world)
     _, _, corrected = documents(world, order.id)
     assert summed_up(corrected)[1:] == (100_00, 10_00, 110_00)
     assert "VAT on €50.00: the rest was credited later" in text_of(pdf(world, corrected))
     assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(
+    ("language", "vat_on", "no_vat_on"),
+    [
+        (Language.EN, "VAT 20% on €50.00", "No VAT on €50.00: credited later"),
+        (Language.DE, "USt. 20 % auf 50,00 €", "Keine USt. auf 50,00 €: später gutgeschrieben"),
+        (Language.ES, "IVA 20 % sobre 50,00 €", "Sin IVA sobre 50,00 €: importe abonado más tarde"),
+        (Language.FR, "TVA 20 % sur 50,00 €", "Aucune TVA sur 50,00 € : montant crédité plus tard"),
+        (Language.IT, "IVA 20% su 50,00 €", "Nessuna IVA su 50,00 €: importo accreditato in seguito"),
+    ],
+)
+def test_the_sums_by_rate_name_what_the_vat_is_of_and_apart_from_it_the_rest(
+    world: World, language: Language, vat_on: str, no_vat_on: str
+) -> None:
+    """Directive 2006/112/EC, article 226 (8): the taxable amount per rate."""
+    corrected = documents(world, corrected_after_a_change(world, language=language).id)[-1]
+    for said in (text_of(pdf(world, corrected)), unescape(html(world, corrected))):
+        words = " ".join(said.split())
+        assert vat_on in words
+        assert no_vat_on in words
+
+
+def test_the_credit_note_that_takes_such_a_document_back_has_the_same_sums_negatively(world: World) -> None:
+    order = corrected_after_a_change(world)
+    with world.begin() as session:
+        credit = invoicing.issue_credit_note(session, session.get_one(Order, order.id, with_for_update=True))
+    assert credit is not None
+    said = text_of(pdf(world, credit))
+    assert "Net -€100.00 VAT 20% on -€50.00 -€10.00 No VAT on -€50.00: credited later €0.00 VAT -€10.00" in said
+    assert "VAT on -€50.00: the rest was credited later" in said
 
 
 def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: World) -> None:
