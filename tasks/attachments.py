@@ -59,7 +59,7 @@ def correction(session: Session, order_id: UUID) -> VatCorrection | None:
     return VatCorrection(
         vat_minor=sum(document.tax_minor for document in corrected),
         documents=tuple(document.number for document in corrected),
-        due_at=corrected[-1].payment_due_at,
+        due_at=next((document.payment_due_at for document in corrected if document.sign == 1), None),
     )
 
 

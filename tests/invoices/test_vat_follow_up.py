@@ -1,5 +1,6 @@
 """Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -38,6 +39,14 @@ def during_outage(world: World, policy: VatOutage = VatOutage.PROVISIONAL, **acc
         order = world.run(order.id)
     assert order.status is OrderStatus.COMPLETED
     world.vies.http.delete("/_control/faults").raise_for_status()
+    return eva, order
+
+
+def corrected_invoice(world: World) -> tuple[Customer, Order]:
+    """A purchase on a number that turned out invalid."""
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
     return eva, order
 
 
@@ -211,8 +220,8 @@ def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: Wo
     assert nothing_differs(world)
 
 
-def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that_takes_it_back(world: World) -> None:
-    """As everybody does: two corrections at once would wait for each other's numbers otherwise."""
+def corrected_credit_note(world: World) -> tuple[Customer, Order]:
+    """An order that gave more than it took, on a number that turned out invalid."""
     eva = world.customer(country="AT", vat_number=NUMBER)
     world.buy(eva, purchase("desk", seats=50, interval=Interval.YEAR))
     world.pass_time(days=3)
@@ -222,12 +231,30 @@ def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that
     world.vies.http.delete("/_control/faults").raise_for_status()
     world.vies.register(NUMBER, status="invalid")
     ask_again(world)
+    return eva, order
+
+
+def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that_takes_it_back(world: World) -> None:
+    """As everybody does: two corrections at once would wait for each other's numbers otherwise."""
+    _, order = corrected_credit_note(world)
     credit, replacement, taken_back = documents(world, order.id)
     assert [d.number for d in (credit, replacement, taken_back)] == [
         "CN-2026-000001", "CN-2026-000002", "INV-2026-000002",
     ]  # fmt: skip
     assert (replacement.reason, replacement.sign, taken_back.sign) == ("vat_number_invalid", 1, -1)
     assert nothing_differs(world)
+
+
+@pytest.mark.parametrize("correct", [corrected_invoice, corrected_credit_note])
+def test_the_letter_says_by_when_the_vat_is_to_be_paid(
+    world: World, correct: Callable[[World], tuple[Customer, Order]]
+) -> None:
+    eva, _ = correct(world)
+    [owed] = world.rows(Receivable)
+    assert owed.due_at == world.time + timedelta(days=30)
+    [mail] = world.mailbox.listed(f'to:{eva.email} subject:"VAT is due"')
+    said = " ".join(world.mailbox.read(mail["ID"])["Text"].split())
+    assert f"Payable by {owed.due_at.day} December 2026" in said
 
 
 def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(world: World) -> None:
