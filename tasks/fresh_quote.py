@@ -1,11 +1,14 @@
 """The amount would no longer equal the quote: make a fresh one, show both, take no money, wait for the customer."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from models import progress, reservation
+from models.accounts import Account
 from models.orders import Order
+from models.rules.vat import Treatment
+from models.sold_to import SoldTo, sold_to
 from models.states import OrderStatus, Step
 from tasks import quoting
 from tasks.wiring import now, policy
@@ -30,8 +33,12 @@ def is_due_to_customer(session: Session, order: Order) -> bool:
 def propose(
     session: Session, order: Order, this: Step, *, lines: quoting.Lines, differs: list[str], vat_set_aside: bool = False
 ) -> None:
-    """Stop the order at awaiting_confirmation with a fresh quote, or reject it where it can no longer be had at all."""
+    """Stop the order at awaiting_confirmation with a fresh quote, or reject it where it can no longer be had at all.
+
+    vat_set_aside: charge VAT although there is a number. VAT that the customer has agreed to so stays in the quote while the registry is away.
+    """
     at = now()
+    set_aside = vat_set_aside or _stays_set_aside(session, order, at)
     try:
         drafted = quoting.draft(
             session,
@@ -40,7 +47,7 @@ def propose(
             cart=quoting.wishes(lines),
             as_of=at,
             policy=policy(),
-            vat_set_aside=vat_set_aside,
+            vat_set_aside=set_aside,
             reserved_minor=reservation.reserved(session, order),
         )
     except quoting.CartRefused as refused:
@@ -52,8 +59,10 @@ def propose(
         contact_id=order.contact_id,
         as_of=at,
         lifetime=policy().quote_lifetime,
-        vat_set_aside=vat_set_aside,
+        vat_set_aside=set_aside,
     )
+    if order.vat_set_aside and quote.vat_number is not None:
+        differs = sorted({*differs, "tax_treatment"})
     progress.stop(
         session,
         order,
@@ -71,3 +80,20 @@ def propose(
         wake_in=policy().waiting_lifetime,
     )
     progress.propose_quote(session, order.id, quote.id)
+
+
+def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:
+    """Whether the number that the order set aside is still the one that would decide the VAT, and the registry has given no answer that still stands.
+
+    It is not asked here: the VAT goes back by itself once it answers (`tasks.vat_follow_up`).
+    """
+    if not order.vat_set_aside:
+        return False
+    account = session.get_one(Account, order.account_id, populate_existing=True)
+    seller = policy().seller.country
+    before = sold_to(order, account).vat(seller_country=seller, at=order.as_of)
+    today = SoldTo.today(account).vat(seller_country=seller, at=at)
+    if today.treatment is not Treatment.REVERSE_CHARGE or today.number is None or today.number != before.number:
+        return False
+    lately = at - policy().vat_evidence_lifetime
+    return quoting.evidence(session, account.id, today.number, not_before=lately) is None

@@ -74,6 +74,23 @@ def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_
     assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
 
 
+@pytest.mark.parametrize("until", [Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
+def test_vat_that_the_customer_agreed_to_while_the_registry_is_away_stays_in_that_quote(
+    world: World, until: Step
+) -> None:
+    world.policy(vat_outage=VatOutage.CHARGE_VAT)
+    ada = world.customer(country="FR", vat_number=FRENCH)
+    world.vies.fail("MS_UNAVAILABLE")
+    order_id = world.buy(ada, purchase()).id
+    placed_now(world, order_id)
+    world.confirm(order_id)
+    world.run(order_id, until=until)
+    world.pass_time(days=2)
+    order = world.go_on(order_id)
+    facts = order.reason_facts or {}
+    assert (order.status, facts["due_minor"], facts["differs"]) == (ASKS, 120_00, ["period"])
+
+
 def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world: World) -> None:
     ada = world.customer(card=None)
     order_id = world.buy(ada, purchase()).id

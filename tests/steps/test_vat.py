@@ -7,10 +7,13 @@ import pytest
 
 from models.accounts import VatCheck
 from models.invoices import Invoice
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind, Step
+from models.vat_follow_ups import VatFollowUp
 from tasks.policy import VatOutage
+from tests.support.payment import DECLINES
 from tests.support.world import Customer, World, purchase, trial
 
 FRENCH = "FR40303265045"
@@ -116,6 +119,73 @@ def test_in_an_outage_vat_is_charged_where_the_merchant_says_so_once_the_custome
     world.confirm(order.id)
     order = world.run(order.id)
     assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", True, [120_00])
+
+
+def with_vat_and_a_declined_card(world: World, customer: Customer) -> Order:
+    """Agreed to at 120.00, in an outage; the quote expires before there is another card."""
+    world.policy(vat_outage=VatOutage.CHARGE_VAT)
+    world.vies.fail("MS_UNAVAILABLE")
+    world.give_card(customer, DECLINES)
+    order_id = world.buy(customer, purchase()).id
+    world.confirm(order_id)
+    order = world.run(order_id)
+    assert (order.status, order.vat_set_aside, order.due_minor) == (OrderStatus.PAYMENT_DECLINED, True, 120_00)
+    world.pass_time(hours=1)
+    world.give_card(customer)
+    return order
+
+
+def asked_anew(world: World, order: Order) -> tuple[int, list[str]]:
+    """What the order asks to confirm now, and for what reasons."""
+    world.pay_again(order.id)
+    facts = (found := world.run(order.id)).reason_facts or {}
+    assert found.status is OrderStatus.AWAITING_CONFIRMATION
+    return facts["due_minor"], facts["differs"]
+
+
+def test_vat_that_was_agreed_to_in_an_outage_is_in_the_fresh_quote_of_an_expired_one(
+    world: World, ada: Customer
+) -> None:
+    order = with_vat_and_a_declined_card(world, ada)
+    assert asked_anew(world, order) == (120_00, ["period"])
+    world.confirm(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", True, [120_00])
+    assert answers(world, ada) == ["unavailable"]
+    assert [row.number for row in world.rows(VatFollowUp)] == [FRENCH]
+
+
+@pytest.mark.parametrize("said", ["valid", "invalid"])
+def test_once_the_registry_has_answered_the_fresh_quote_goes_by_that(world: World, ada: Customer, said: str) -> None:
+    order = with_vat_and_a_declined_card(world, ada)
+    world.vies.forget()
+    world.vies.register(FRENCH, status=said)
+    world.buy(ada, purchase("chat"))
+    due, differs = (100_00, ["period", "tax_treatment"]) if said == "valid" else (120_00, ["period"])
+    assert asked_anew(world, order) == (due, differs)
+    world.confirm(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.vat_set_aside, order.due_minor) == ("completed", False, due)
+    assert answers(world, ada) == ["unavailable", said]
+
+
+@pytest.mark.parametrize(
+    ("account", "due"),
+    [
+        ({"vat_number": None}, 120_00),
+        ({"vat_number": "FR83404833048"}, 100_00),
+        ({"country": "DE", "vat_number": GERMAN}, 119_00),
+    ],
+    ids=["none", "another", "one of the seller's country"],
+)
+def test_what_was_set_aside_is_the_number_that_was_asked_about_and_no_other(
+    world: World, ada: Customer, account: dict[str, Any], due: int
+) -> None:
+    order = with_vat_and_a_declined_card(world, ada)
+    world.change_account(ada, **account)
+    assert asked_anew(world, order)[0] == due
+    world.confirm(order.id)
+    assert not world.order(order.id).vat_set_aside
 
 
 def test_in_an_outage_the_order_waits_where_the_merchant_says_so_and_goes_on_by_itself(
