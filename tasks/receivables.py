@@ -40,7 +40,12 @@ def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
-    """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay."""
+    """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay.
+
+    The order is locked before the sum, as by those who correct or refund it: each would wait for the other else.
+    """
+    of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
+    session.execute(of_order.with_for_update(of=Order))
     query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
     row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
     if row is None:
