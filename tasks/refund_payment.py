@@ -31,6 +31,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     reach("refund_payment.claimed")
     if charge is None:
         with begin() as session:
+            lease.still_ours(session, order)
             _take_back(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
     with outside():
@@ -54,7 +55,7 @@ def _ref(charge: ChargeAttempt) -> str:
 
 
 def _take_back(session: Session, order: Order) -> None:
-    """The order's documents, and what was paid on them by transfer."""
+    """The order's documents, and what was paid on them by transfer. The order's row is locked by the caller."""
     invoicing.issue_credit_note(session, order)
     receivables.return_to_balance(session, order, THIS)
 

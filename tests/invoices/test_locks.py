@@ -3,11 +3,14 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from models.invoices import Receivable
 from models.orders import Order
-from tasks import invoicing, receivables
+from models.states import OrderStatus, Step
+from tasks import invoicing, operations, receivables
 from tests.invoices.documents import one
 from tests.support.world import World, purchase
 
@@ -38,3 +41,24 @@ def test_who_marks_it_paid_waits_for_who_has_the_order_and_holds_up_nothing_of_t
             invoicing.issue_credit_note(session, order)
         with pytest.raises(receivables.NothingOwed, match="any more: it is cancelled"):
             paying.result()
+
+
+def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_is_back_already(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        invoicing.owe(session, one(world, order.id), 20_00)
+        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+    world.park(order.id)
+    with world.begin() as session:
+        operations.settle_refund(session, order.id, by="ops", why="by transfer")
+
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            session.execute(select(Receivable).with_for_update())
+            refunding = another.submit(world.deliver, order.id, Step.REFUND_PAYMENT)
+            until_it_waits_for(session, refunding)
+            with pytest.raises(OperationalError, match="could not obtain lock"):
+                session.get_one(Order, order.id, with_for_update={"nowait": True})
+            session.rollback()
+        assert refunding.result() == "done"
+    assert world.run(order.id).status is OrderStatus.REFUNDED
