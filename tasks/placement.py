@@ -193,7 +193,8 @@ def cancel(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
-    if granted.cancellation(session, order_id):
+    stands_still = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
+    if not stands_still and granted.cancellation(session, order_id):
         return order.status
     if order.status in FINAL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")

@@ -8,6 +8,7 @@ from models import progress
 from models.states import OrderStatus, Step
 from tasks import leases, sweep
 from tasks.placement import PlacementRefused
+from tests.support.payment import refundable
 from tests.support.world import World, purchase
 
 ASKS_BANK, DECLINES = "pm_card_authenticationRequired", "pm_card_chargeCustomerFail"
@@ -39,14 +40,21 @@ def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
 
 
-def test_an_order_parked_on_its_way_back_is_not_cancelled_a_second_time(world: World) -> None:
-    order_id = world.place(world.customer(), purchase())
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    world.cancel(order_id)
+def test_an_order_parked_on_its_way_back_is_not_cancelled(world: World) -> None:
+    _, order_id = refundable(world)
     world.run(order_id, until=Step.REFUND_PAYMENT)
     world.park(order_id)
     with pytest.raises(PlacementRefused, match="being undone already"):
         world.cancel(order_id)
+
+
+def test_an_order_that_was_parked_after_its_cancellation_goes_on_by_another(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.cancel(order_id)
+    world.park(order_id)
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    assert world.run(order_id).status is OrderStatus.CANCELLED
 
 
 def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
