@@ -77,11 +77,16 @@ def _payment(session: Session, order: Order) -> PaymentView:
     refunds = session.scalars(
         select(RefundAttempt).where(RefundAttempt.order_id == order.id).order_by(RefundAttempt.attempt)
     ).all()
+    taken = {charge.attempt: charge for charge in charges if charge.status is AttemptStatus.SUCCEEDED}
     return PaymentView(
         kind=order.payment_kind,
         invoice_due_at=order.payment_due_at,
-        charged=_sum(order, [c.amount_minor for c in charges if c.status is AttemptStatus.SUCCEEDED]),
-        refunded=_sum(order, [r.amount_minor for r in refunds if r.status is RefundState.SUCCEEDED]),
+        charged=_sum(order, [charge.amount_minor for charge in taken.values()]),
+        # Money of an attempt that was given up goes back by itself: it was never the order's.
+        refunded=_sum(
+            order,
+            [r.amount_minor for r in refunds if r.status is RefundState.SUCCEEDED and r.charge_attempt in taken],
+        ),
         charges=[
             ChargeView(
                 attempt=charge.attempt,
@@ -93,7 +98,12 @@ def _payment(session: Session, order: Order) -> PaymentView:
             for charge in charges
         ],
         refunds=[
-            RefundView(amount=_sum(order, [refund.amount_minor]), status=refund.status, created_at=refund.created_at)
+            RefundView(
+                charge_attempt=refund.charge_attempt,
+                amount=_sum(order, [refund.amount_minor]),
+                status=refund.status,
+                created_at=refund.created_at,
+            )
             for refund in refunds
         ],
     )

@@ -212,9 +212,18 @@ def _plan(line: PricedLine) -> tuple[str, int, Interval | None]:
 
 
 def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> None:
-    """End the order before any money moved, keeping every reason."""
+    """End the order before any money moved, keeping every reason. The timeline has their codes: some tell names and addresses."""
+    codes = [refusal.code.value for refusal in refused.refusals]
     reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
-    progress.stop(session, order, this, OrderStatus.REJECTED, reason=reasons[0]["code"], facts={"refusals": reasons})
+    progress.stop(
+        session,
+        order,
+        this,
+        OrderStatus.REJECTED,
+        reason=codes[0],
+        facts={"refused": codes},
+        for_customer_only={"refusals": reasons},
+    )
 
 
 def differences(order: Order, lines: Lines, drafted: Draft) -> list[str]:

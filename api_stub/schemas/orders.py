@@ -87,6 +87,7 @@ class ChargeView(BaseModel):
 
 
 class RefundView(BaseModel):
+    charge_attempt: int = Field(description="`attempt` of the charge whose money goes back")
     amount: Money
     status: RefundState
     created_at: Instant
@@ -96,7 +97,9 @@ class PaymentView(BaseModel):
     kind: PaymentKind | None
     invoice_due_at: Instant | None
     charged: Money = Field(description="what was taken from the card")
-    refunded: Money
+    refunded: Money = Field(
+        description="what went back of it; not money of a charge that had been given up, which goes back by itself"
+    )
     charges: list[ChargeView]
     refunds: list[RefundView]
 

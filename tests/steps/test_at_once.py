@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models import ledger
 from models.account_lock import lock_account
 from models.catalogue import Price
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from tasks import failure_points, placement, seats, wiring
@@ -274,6 +274,9 @@ def test_seats_assigned_in_between_reject_the_cut_and_name_the_users(world: Worl
     [reason] = (order.reason_facts or {})["refusals"]
     assert (order.status, reason["code"]) == (OrderStatus.REJECTED, RefusalCode.SEATS_BELOW_ASSIGNED)
     assert reason["most_recent"] == ["b@x.example"]
+    told = [event.facts for event in world.rows(OrderEvent, order_id=order_id)]
+    assert {"reason": "seats-below-assigned", "refused": ["seats-below-assigned"]} in told
+    assert "@" not in str(told), "the timeline holds no addresses"
 
 
 def test_seats_assigned_at_the_last_moment_turn_the_order_back_and_nobody_loses_a_seat(world: World) -> None:
