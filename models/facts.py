@@ -14,7 +14,7 @@ from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
 from models.orders import Order
 from models.prepared import Prepared
-from models.rules.cart import RUNNING, Buyer, HeldSubscription, Offer
+from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quoted_line import RunningPeriod
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
@@ -35,6 +35,7 @@ class Facts:
     offers: Mapping[str, Offer]
     """of the cart's products, as far as they are sold"""
     running: Mapping[str, RunningPeriod]
+    """by product, the period that nothing has closed; whether a trial's still ran at the instant says its end: it may have ended since"""
     subscriptions: Mapping[str, Subscription]
     balance_minor: int
     """in the account's currency"""
@@ -73,9 +74,7 @@ def load(
         ),
         sold=catalogue,
         offers={code: offers[code] for code in codes if code in offers},
-        running={
-            s.product_code: _running(period) for s, period, _ in held if period is not None and s.status in RUNNING
-        },
+        running={s.product_code: _running(period) for s, period, _ in held if period is not None},
         subscriptions={s.product_code: s for s, _, _ in held},
         balance_minor=balance or 0,
     )
