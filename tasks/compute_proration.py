@@ -44,7 +44,7 @@ def _compute(session: Session, order: Order) -> Outcome:
         drafted = recompute(session, order, lines)
         differs = quoting.differences(order, lines, drafted)
         if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
-            differs.append("period")
+            differs = sorted({*differs, "period"})
     except CartRefused as refused:
         if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
             quoting.reject(session, order, THIS, refused)

@@ -1,6 +1,7 @@
 """Half an hour may lie between a quote and its order. It is judged as of its own instant, and honoured, or the customer learns what changed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,9 @@ from models.states import OrderStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import sweep
 from tasks.ledger_check.verify import verify
+from tasks.letters.reasons import DIFFERS
+from tasks.policy import VatOutage
+from tasks.vat_follow_up import vat_follow_up
 from tests.support.world import MONTH, Customer, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
@@ -21,8 +25,11 @@ def ordered(world: World, ada: Customer, quote: Quote) -> Order:
 
 
 def differs(order: Order) -> list[str]:
+    """What the customer is told has changed."""
+    named = list((order.reason_facts or {})["differs"])
     assert order.status is ASKS
-    return list((order.reason_facts or {})["differs"])
+    assert set(named) <= DIFFERS.keys()
+    return named
 
 
 def nothing_differs(world: World) -> bool:
@@ -139,3 +146,96 @@ def test_a_purchase_quoted_at_the_end_of_a_trial_is_as_quoted_once_the_sweep_has
     quote = world.quote(ada, purchase(seats=5))
     sweep.sweep()
     assert ordered(world, ada, quote).status is OrderStatus.COMPLETED
+
+
+# Another order that comes in between
+
+
+@pytest.mark.parametrize(
+    ("quoted", "other", "named"),
+    [
+        (purchase(seats=5), change(seats=7), ["from_seats"]),
+        (purchase(seats=5), change(tier="business", seats=7), ["from_seats", "from_tier"]),
+        (change(seats=9), change(tier="business"), ["from_tier"]),
+        (change(tier="business"), change(seats=6), ["from_seats"]),
+        (change(seats=9), purchase(seats=5), ["from_period_id"]),
+    ],
+)
+def test_a_trial_that_another_order_changed_is_named_as_what_has_changed(
+    world: World, ada: Customer, quoted: CartLine, other: CartLine, named: list[str]
+) -> None:
+    quote = world.quote(ada, quoted)
+    world.pass_time(minutes=1)
+    world.buy(ada, other)
+    order = ordered(world, ada, quote)
+    assert differs(order) == named
+    world.confirm(order.id)
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert nothing_differs(world)
+
+
+def test_a_trial_begun_since_the_purchase_was_quoted_is_named_as_what_has_changed(world: World) -> None:
+    bob = world.customer()
+    quote = world.quote(bob, purchase(seats=5))
+    world.pass_time(minutes=1)
+    world.buy(bob, trial("desk", "team", 5))
+    assert differs(ordered(world, bob, quote)) == ["from_seats", "from_tier"]
+
+
+# VAT of the running period that is corrected in between
+
+
+@pytest.mark.parametrize(
+    ("policy", "answer", "totals"),
+    [(VatOutage.CHARGE_VAT, "valid", (80_01, 100_01)), (VatOutage.PROVISIONAL, "invalid", (100_01, 80_01))],
+)
+def test_vat_of_the_running_period_corrected_since_is_named_as_what_has_changed(
+    world: World, policy: VatOutage, answer: str, totals: tuple[int, int]
+) -> None:
+    """The account has another number by then, so that the tax on what is charged stays as it was."""
+    world.policy(vat_outage=policy)
+    eva = world.customer(country="AT", vat_number="ATU13585627")
+    world.vies.fail("MS_UNAVAILABLE")
+    bought = world.buy(eva, purchase())
+    if bought.status is ASKS:
+        world.confirm(bought.id)
+        world.run(bought.id)
+    world.vies.forget()
+    world.vies.register("ATU13585627", status=answer)
+    world.change_account(eva, vat_number="ATU12011204")
+    world.pass_time(minutes=4)
+    quote = world.quote(eva, change(seats=20))
+    world.pass_time(minutes=2)
+    vat_follow_up()
+    order = ordered(world, eva, quote)
+    facts = order.reason_facts or {}
+    assert differs(order) == ["from_tax_rate"]
+    assert (facts["quoted_total_minor"], facts["total_minor"]) == totals
+
+
+# Time that passes in between, and how it is counted
+
+
+def at_the_end_of_november(world: World, **account: Any) -> Customer:
+    """Half an hour before December in UTC, half an hour into it in Berlin."""
+    world.time = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+    return world.customer(**{"timezone": "UTC", **account})
+
+
+def test_a_time_zone_that_moves_the_period_is_named_beside_whatever_else_has_changed(world: World) -> None:
+    ada, bob = at_the_end_of_november(world), at_the_end_of_november(world)
+    quotes = {customer.account_id: world.quote(customer, purchase()) for customer in (ada, bob)}
+    world.change_account(ada, timezone="Europe/Berlin")
+    world.change_account(bob, timezone="Europe/Berlin", country="AT")
+    assert differs(ordered(world, ada, quotes[ada.account_id])) == ["period"]
+    assert differs(ordered(world, bob, quotes[bob.account_id])) == ["period", "tax_rate", "tax_treatment"]
+
+
+def test_the_period_is_named_once_where_the_quote_expired_as_well(world: World) -> None:
+    ada = at_the_end_of_november(world, card=None)
+    order_id = world.buy(ada, purchase()).id
+    world.change_account(ada, timezone="Europe/Berlin")
+    world.pass_time(hours=1)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert differs(world.run(order_id)) == ["period"]
