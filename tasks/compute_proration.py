@@ -13,7 +13,7 @@ from models.orders import Order
 from models.rules.errors import RuleError
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from tasks import fresh_quote, quoting
+from tasks import fresh_quote, quoting, what_changed
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quoting import CartRefused
@@ -42,7 +42,7 @@ def _compute(session: Session, order: Order) -> Outcome:
     lines = in_hand.lines(session, order)
     try:
         drafted = recompute(session, order, lines)
-        differs = quoting.differences(order, lines, drafted)
+        differs = what_changed.since_quoted(order, lines, drafted)
         if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
             differs = sorted({*differs, "period"})
     except CartRefused as refused:

@@ -19,7 +19,7 @@ from models.rules import vat
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.quote import Quoted
-from models.rules.quoted_line import Clock, QuotedLine
+from models.rules.quoted_line import Clock
 from models.rules.refusals import Refusal, RefusalCode
 from models.sold_to import SoldTo
 from models.states import OrderStatus, Step
@@ -224,33 +224,6 @@ def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> 
         facts={"refused": codes},
         for_customer_only={"refusals": reasons},
     )
-
-
-_COMPARED = (
-    "unit_minor",
-    "unused_minor",
-    "tax_rate",
-    "tax_treatment",
-    "from_tier",
-    "from_seats",
-    "from_tax_rate",
-    "from_period_id",
-)
-"""what a line's other figures follow from, its period's end left aside"""
-
-
-def differences(order: Order, lines: Lines, drafted: Draft) -> list[str]:
-    """What no longer is as the customer confirmed it; empty where the digests agree."""
-    if drafted.quoted.digest == order.digest:
-        return []
-    pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, drafted.quoted.lines, strict=True))
-    changed = {name for old, new in pairs for name in _COMPARED if getattr(old, name) != getattr(new, name)}
-    if any(old.period_end != new.period_end for old, new in pairs):
-        changed.add("period")
-    if order.balance_used_minor != drafted.quoted.balance_used_minor:
-        changed.add("balance_used_minor")
-    # What is left is how time is counted: the anchor day, or the share of the running period, in another time zone.
-    return sorted(changed) or ["period"]
 
 
 def _called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:

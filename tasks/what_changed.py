@@ -1,0 +1,31 @@
+"""What has changed since an order was quoted: the reasons that its customer reads where it asks to be confirmed anew."""
+
+from models.orders import Order, PricedLine
+from models.rules.quoted_line import QuotedLine
+from tasks.quoting import Draft, Lines
+
+_COMPARED = (
+    "unit_minor",
+    "unused_minor",
+    "tax_rate",
+    "tax_treatment",
+    "from_tier",
+    "from_seats",
+    "from_tax_rate",
+    "from_period_id",
+)
+"""what a line's other figures follow from, its period's end left aside"""
+
+
+def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
+    """What no longer is as the customer confirmed it; empty where the digests agree."""
+    if drafted.quoted.digest == order.digest:
+        return []
+    pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, drafted.quoted.lines, strict=True))
+    changed = {name for old, new in pairs for name in _COMPARED if getattr(old, name) != getattr(new, name)}
+    if any(old.period_end != new.period_end for old, new in pairs):
+        changed.add("period")
+    if order.balance_used_minor != drafted.quoted.balance_used_minor:
+        changed.add("balance_used_minor")
+    # What is left is how time is counted: the anchor day, or the share of the running period, in another time zone.
+    return sorted(changed) or ["period"]
