@@ -1,6 +1,7 @@
 """What has changed since an order was quoted: the reasons that its customer reads where it asks to be confirmed anew."""
 
 from models.orders import Order, PricedLine
+from models.rules.quote import Quoted
 from models.rules.quoted_line import QuotedLine
 from tasks.quoting import Draft, Lines
 
@@ -25,7 +26,12 @@ def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
     changed = {name for old, new in pairs for name in _COMPARED if getattr(old, name) != getattr(new, name)}
     if any(old.period_end != new.period_end for old, new in pairs):
         changed.add("period")
-    if order.balance_used_minor != drafted.quoted.balance_used_minor:
+    if _too_little_balance(order, drafted.quoted):
         changed.add("balance_used_minor")
     # What is left is how time is counted: the anchor day, or the share of the running period, in another time zone.
     return sorted(changed) or ["period"]
+
+
+def _too_little_balance(order: Order, quoted: Quoted) -> bool:
+    """Where the total fell, the balance need not pay more than that."""
+    return quoted.balance_used_minor < min(order.balance_used_minor, max(quoted.total_minor, 0))

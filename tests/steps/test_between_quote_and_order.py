@@ -239,3 +239,26 @@ def test_the_period_is_named_once_where_the_quote_expired_as_well(world: World) 
     world.give_card(ada)
     world.pay_again(order_id)
     assert differs(world.run(order_id)) == ["period"]
+
+
+# What pays, or decides the tax, in between
+
+
+def test_a_balance_that_still_pays_all_has_not_changed_where_less_is_to_be_paid(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 500_00)
+    quote = world.quote(ada, purchase())
+    world.reprice("desk", "team", MONTH, 9_00)
+    assert differs(ordered(world, ada, quote)) == ["unit_minor"]
+
+
+@pytest.mark.parametrize(("left", "named"), [(107_10, ["unit_minor"]), (107_09, ["balance_used_minor", "unit_minor"])])
+def test_a_balance_spent_since_is_named_where_it_does_not_pay_all_any_more(
+    world: World, left: int, named: list[str]
+) -> None:
+    ada = world.customer()
+    world.grant(ada, left + 119_00)
+    quote = world.quote(ada, purchase())
+    world.buy(ada, purchase("chat"))
+    world.reprice("desk", "team", MONTH, 9_00)
+    assert (differs(ordered(world, ada, quote)), world.balance(ada)) == (named, left)
