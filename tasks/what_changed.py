@@ -28,6 +28,8 @@ def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
         changed.add("period")
     if _too_little_balance(order, drafted.quoted):
         changed.add("balance_used_minor")
+    if "tax_treatment" in changed and _number_called_invalid(order, lines, drafted):
+        changed = changed - {"tax_rate", "tax_treatment"} | {"vat_number"}
     # What is left is how time is counted: the anchor day, or the share of the running period, in another time zone.
     return sorted(changed) or ["period"]
 
@@ -35,3 +37,10 @@ def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
 def _too_little_balance(order: Order, quoted: Quoted) -> bool:
     """Where the total fell, the balance need not pay more than that."""
     return quoted.balance_used_minor < min(order.balance_used_minor, max(quoted.total_minor, 0))
+
+
+def _number_called_invalid(order: Order, lines: Lines, drafted: Draft) -> bool:
+    """The account says of itself what it said, and its number no longer counts: so the registry does not know it. A trial bears no VAT."""
+    same = order.sold_to == drafted.sold_to.as_json()
+    gone = order.vat_number is not None and drafted.vat.number is None
+    return same and gone and any(line.interval is not None for line in lines)

@@ -262,3 +262,39 @@ def test_a_balance_spent_since_is_named_where_it_does_not_pay_all_any_more(
     world.buy(ada, purchase("chat"))
     world.reprice("desk", "team", MONTH, 9_00)
     assert (differs(ordered(world, ada, quote)), world.balance(ada)) == (named, left)
+
+
+FRENCH = "FR40303265045"
+
+
+@pytest.mark.parametrize(
+    ("quoted", "says", "named"),
+    [
+        (purchase("desk"), {}, ["vat_number"]),
+        (purchase("desk"), {"vat_number": None}, ["tax_rate", "tax_treatment"]),
+        (purchase("desk"), {"buyer_type": "consumer"}, ["tax_rate", "tax_treatment"]),
+        (purchase("desk"), {"country": "DE", "vat_number": "DE129273398"}, ["tax_rate", "tax_treatment"]),
+        (trial("desk"), {}, ["tax_rate", "tax_treatment"]),
+    ],
+)
+def test_a_number_that_the_registry_has_called_invalid_since_is_named_as_the_reason_for_vat(
+    world: World, quoted: CartLine, says: dict[str, Any], named: list[str]
+) -> None:
+    """says: what the account says of itself by then. A trial bears no VAT."""
+    world.vies.register(FRENCH, status="invalid")
+    ada = world.customer(country="FR", vat_number=FRENCH)
+    quote = world.quote(ada, quoted)
+    assert differs(world.buy(ada, purchase("chat"))) == ["vat_number"]
+    world.change_account(ada, **says)
+    assert differs(ordered(world, ada, quote)) == named
+
+
+def test_a_number_that_decides_nothing_is_no_reason(world: World) -> None:
+    """At home VAT is charged whatever the registry says."""
+    world.policy(invoice_on_vat=True)
+    world.vies.register("DE111111109", status="invalid")
+    ada = world.customer(card=None, vat_number="DE111111109")
+    quote = world.quote(ada, purchase("desk"))
+    assert world.buy(ada, purchase("chat")).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    world.reprice("desk", "team", MONTH, 9_00)
+    assert differs(ordered(world, ada, quote)) == ["unit_minor"]
