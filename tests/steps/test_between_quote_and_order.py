@@ -1,186 +1,23 @@
 """Half an hour may lie between a quote and its order. It is judged as of its own instant, and honoured, or the customer learns what changed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from models.orders import Order, Quote
-from models.rules.cart import CartLine, SubscriptionStatus
+from models.accounts import AccountKind, Contact
+from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from models.subscriptions import SubscriptionPeriod
+from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks import sweep
 from tasks.ledger_check.verify import verify
-from tasks.letters.reasons import DIFFERS
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
+from tests.support.quoted import differs, ordered
 from tests.support.world import MONTH, Customer, World, change, purchase, trial
-
-ASKS = OrderStatus.AWAITING_CONFIRMATION
-
-
-def ordered(world: World, ada: Customer, quote: Quote) -> Order:
-    return world.run(world.place_quote(ada, quote.id))
-
-
-def differs(order: Order) -> list[str]:
-    """What the customer is told has changed."""
-    named = list((order.reason_facts or {})["differs"])
-    assert order.status is ASKS
-    assert set(named) <= DIFFERS.keys()
-    return named
-
-
-def nothing_differs(world: World) -> bool:
-    with world.begin() as session:
-        return [str(difference) for difference in verify(session)] == []
-
-
-# A trial that ends in between
-
-
-@pytest.fixture
-def ada(world: World) -> Customer:
-    """Tries Desk team, 5 seats; ten minutes are left of it."""
-    ada = world.customer()
-    world.buy(ada, trial("desk", "team", 5))
-    world.pass_time(days=13, hours=23, minutes=50)
-    return ada
-
-
-def end_the_trial(world: World, ada: Customer) -> None:
-    world.pass_time(minutes=10, seconds=5)
-    sweep.sweep()
-    assert world.subscription(ada, "desk").status is SubscriptionStatus.TRIAL_ENDED
-
-
-@pytest.mark.parametrize(
-    ("seats", "due", "letters"), [(5, 59_50, ["confirmation"]), (6, 71_40, ["confirmation", "seat_prompt"])]
-)
-def test_a_purchase_quoted_during_a_trial_is_carried_out_as_quoted_after_its_end(
-    world: World, ada: Customer, seats: int, due: int, letters: list[str]
-) -> None:
-    quote = world.quote(ada, purchase("desk", "team", seats))
-    end_the_trial(world, ada)
-    order = ordered(world, ada, quote)
-    assert (order.status, order.revision, world.charged(ada)) == (OrderStatus.COMPLETED, 1, [due])
-    assert (order.lines[0].from_tier, order.lines[0].from_seats, world.letters(order.id)) == ("team", 5, letters)
-    held = world.subscription(ada, "desk")
-    assert (held.status, held.seats, held.period_start) == (SubscriptionStatus.ACTIVE, seats, quote.as_of)
-    closed = [p.closed_at for p in world.rows(SubscriptionPeriod, subscription_id=held.id)]
-    assert sorted(closed, key=str) == [quote.as_of, None]
-    assert nothing_differs(world)
-
-
-def test_a_lower_tier_quoted_during_a_trial_is_bought_after_its_end(world: World, ada: Customer) -> None:
-    quote = world.quote(ada, purchase("desk", "basic", 5))
-    end_the_trial(world, ada)
-    assert ordered(world, ada, quote).status is OrderStatus.COMPLETED
-    assert world.charged(ada) == [29_75]
-
-
-def test_of_a_purchase_after_the_trial_only_what_really_changed_is_named(world: World, ada: Customer) -> None:
-    quote = world.quote(ada, purchase(seats=5))
-    end_the_trial(world, ada)
-    world.reprice("desk", "team", MONTH, 12_00)
-    order = ordered(world, ada, quote)
-    assert differs(order) == ["unit_minor"]
-    world.confirm(order.id)
-    assert (world.run(order.id).status, world.charged(ada)) == (OrderStatus.COMPLETED, [71_40])
-
-
-@pytest.mark.parametrize("line", [change(seats=9), change(tier="business")], ids=["seats", "tier"])
-def test_a_change_of_a_trial_that_has_ended_is_rejected_for_that(world: World, ada: Customer, line: CartLine) -> None:
-    """It cannot be edited any more, only subscribed, and there is nothing that the change would be worth."""
-    quote = world.quote(ada, line, purchase("wiki", "basic", 1))
-    end_the_trial(world, ada)
-    order = ordered(world, ada, quote)
-    assert (order.status, order.reason) == (OrderStatus.REJECTED, RefusalCode.TRIAL_ENDED)
-    assert (world.charged(ada), world.letters(order.id)) == ([], [])
-
-
-def test_users_of_the_trial_must_fit_the_seats_that_were_quoted(world: World, ada: Customer) -> None:
-    quote = world.quote(ada, purchase(seats=1))
-    world.assign(ada, "desk", "a@x.example", "b@x.example")
-    end_the_trial(world, ada)
-    order = ordered(world, ada, quote)
-    assert (order.status, order.reason) == (OrderStatus.REJECTED, RefusalCode.SEATS_BELOW_ASSIGNED)
-
-
-def waits_for_a_confirmation(world: World, ada: Customer) -> Order:
-    """With a fresh quote made nine minutes before the trial's end."""
-    order_id = world.place(ada, purchase(seats=5))
-    world.reprice("desk", "team", MONTH, 12_00)
-    world.pass_time(minutes=1)
-    assert differs(world.run(order_id)) == ["unit_minor"]
-    return world.order(order_id)
-
-
-def test_a_fresh_quote_made_during_a_trial_is_confirmed_after_its_end(world: World, ada: Customer) -> None:
-    order = waits_for_a_confirmation(world, ada)
-    world.pass_time(minutes=15)
-    sweep.sweep()
-    world.confirm(order.id)
-    assert (world.run(order.id).status, world.letters(order.id)) == (OrderStatus.COMPLETED, ["confirmation"])
-    assert world.subscription(ada, "desk").period_start == world.time - timedelta(minutes=15)
-    assert world.charged(ada) == [71_40]
-
-
-def test_a_quote_asked_for_after_the_trial_is_confirmed_for_an_order_placed_during_it(
-    world: World, ada: Customer
-) -> None:
-    order = waits_for_a_confirmation(world, ada)
-    world.pass_time(minutes=15)
-    sweep.sweep()
-    world.confirm(order.id, world.quote(ada, purchase(seats=5)).id)
-    assert world.run(order.id).status is OrderStatus.COMPLETED
-    assert (world.subscription(ada, "desk").period_start, world.charged(ada)) == (world.time, [71_40])
-    assert nothing_differs(world)
-
-
-def test_a_purchase_quoted_at_the_end_of_a_trial_is_as_quoted_once_the_sweep_has_ended_it(
-    world: World, ada: Customer
-) -> None:
-    world.pass_time(minutes=10)
-    quote = world.quote(ada, purchase(seats=5))
-    sweep.sweep()
-    assert ordered(world, ada, quote).status is OrderStatus.COMPLETED
-
-
-# Another order that comes in between
-
-
-@pytest.mark.parametrize(
-    ("quoted", "other", "named"),
-    [
-        (purchase(seats=5), change(seats=7), ["from_seats"]),
-        (purchase(seats=5), change(tier="business", seats=7), ["from_seats", "from_tier"]),
-        (change(seats=9), change(tier="business"), ["from_tier"]),
-        (change(tier="business"), change(seats=6), ["from_seats"]),
-        (change(seats=9), purchase(seats=5), ["from_period_id"]),
-    ],
-)
-def test_a_trial_that_another_order_changed_is_named_as_what_has_changed(
-    world: World, ada: Customer, quoted: CartLine, other: CartLine, named: list[str]
-) -> None:
-    quote = world.quote(ada, quoted)
-    world.pass_time(minutes=1)
-    world.buy(ada, other)
-    order = ordered(world, ada, quote)
-    assert differs(order) == named
-    world.confirm(order.id)
-    assert world.run(order.id).status is OrderStatus.COMPLETED
-    assert nothing_differs(world)
-
-
-def test_a_trial_begun_since_the_purchase_was_quoted_is_named_as_what_has_changed(world: World) -> None:
-    bob = world.customer()
-    quote = world.quote(bob, purchase(seats=5))
-    world.pass_time(minutes=1)
-    world.buy(bob, trial("desk", "team", 5))
-    assert differs(ordered(world, bob, quote)) == ["from_seats", "from_tier"]
-
 
 # VAT of the running period that is corrected in between
 
@@ -197,7 +34,7 @@ def test_vat_of_the_running_period_corrected_since_is_named_as_what_has_changed(
     eva = world.customer(country="AT", vat_number="ATU13585627")
     world.vies.fail("MS_UNAVAILABLE")
     bought = world.buy(eva, purchase())
-    if bought.status is ASKS:
+    if bought.status is OrderStatus.AWAITING_CONFIRMATION:
         world.confirm(bought.id)
         world.run(bought.id)
     world.vies.forget()
@@ -213,7 +50,101 @@ def test_vat_of_the_running_period_corrected_since_is_named_as_what_has_changed(
     assert (facts["quoted_total_minor"], facts["total_minor"]) == totals
 
 
+# A paid period that ends in between
+
+
+@pytest.fixture
+def eve(world: World) -> Customer:
+    """Has Desk team, 10 seats for 100.00; ten minutes of a thirty-day month are left, 0.02 of it."""
+    eve = world.customer()
+    world.buy(eve, purchase("desk", "team", 10))
+    world.pass_time(days=29, hours=23, minutes=50)
+    return eve
+
+
+def test_a_change_quoted_before_the_period_ended_is_carried_out_as_quoted_after_it(world: World, eve: Customer) -> None:
+    quote = world.quote(eve, change(seats=20))
+    world.pass_time(minutes=15)
+    sweep.sweep()
+    order = ordered(world, eve, quote)
+    assert (order.status, order.lines[0].unused_minor, order.net_minor) == (OrderStatus.COMPLETED, 2, 199_98)
+    assert world.charged(eve) == [119_00, quote.due_minor]
+    assert world.subscription(eve, "desk").period_start == quote.as_of
+    with world.begin() as session:
+        assert [str(difference) for difference in verify(session)] == []
+
+
+def test_a_period_that_was_renewed_since_is_named_as_what_has_changed(world: World, eve: Customer) -> None:
+    """Renewal is another system's; what it leaves is another running period."""
+    quote = world.quote(eve, change(seats=20))
+    world.pass_time(minutes=15)
+    renewed, until = world.time - timedelta(minutes=5), world.time + timedelta(days=31)
+    with world.begin() as session:
+        session.execute(update(Subscription).values(period_start=renewed, period_end=until))
+        session.execute(update(SubscriptionPeriod).values(starts_at=renewed, ends_at=until))
+    order = ordered(world, eve, quote)
+    assert (differs(order), world.charged(eve)) == (["from_period_id"], [119_00])
+
+
+# The catalogue, from an instant in between
+
+
+def from_the_next_minute_on(world: World, load: Callable[[], None]) -> None:
+    """Loaded now, in effect in a minute."""
+    world.pass_time(minutes=1)
+    load()
+    world.pass_time(minutes=-1)
+
+
+def test_a_price_in_effect_since_the_quote_is_named_and_one_to_come_is_not(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    from_the_next_minute_on(world, lambda: world.reprice("desk", "team", MONTH, 12_00))
+    soon, late = world.quote(ada, purchase()), world.quote(bob, purchase())
+    assert (soon.due_minor, late.due_minor) == (119_00, 119_00)
+    world.pass_time(seconds=59)
+    assert ordered(world, ada, soon).status is OrderStatus.COMPLETED
+    world.pass_time(seconds=1)
+    assert (differs(ordered(world, bob, late)), world.charged(bob)) == (["unit_minor"], [])
+
+
+def test_what_is_not_sold_any_more_since_the_quote_is_rejected_for_that(world: World) -> None:
+    ada = world.customer()
+    from_the_next_minute_on(world, lambda: world.retire("desk", "team"))
+    quote = world.quote(ada, purchase())
+    world.pass_time(minutes=1)
+    order = ordered(world, ada, quote)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, RefusalCode.NOT_FOR_SALE)
+
+
 # Time that passes in between, and how it is counted
+
+
+def test_a_month_that_ends_in_between_leaves_period_and_anchor_as_quoted(world: World) -> None:
+    world.time = datetime(2027, 1, 31, 23, 50, tzinfo=UTC)
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    world.pass_time(minutes=15)
+    assert ordered(world, ada, quote).status is OrderStatus.COMPLETED
+    held = world.subscription(ada, "desk")
+    assert (held.period_start, held.anchor_day) == (datetime(2027, 1, 31, 23, 50, tzinfo=UTC), 31)
+    assert held.period_end == datetime(2027, 2, 28, 23, 50, tzinfo=UTC)
+
+
+def test_a_vat_rate_that_begins_in_between_is_not_charged(world: World) -> None:
+    """Estonia's 24 % began on 1 July 2025 at midnight in Tallinn."""
+    world.time = datetime(2025, 6, 30, 20, 50, tzinfo=UTC)
+    eva = world.customer(country="EE", buyer_type="consumer")
+    quote = world.quote(eva, purchase())
+    world.pass_time(minutes=15)
+    assert ordered(world, eva, quote).status is OrderStatus.COMPLETED
+    assert world.charged(eva) == [122_00]
+
+
+def test_a_time_zone_that_moves_nothing_changes_nothing(world: World) -> None:
+    ada = world.customer(timezone="Europe/Berlin")
+    quote = world.quote(ada, purchase())
+    world.change_account(ada, timezone="Europe/Madrid")
+    assert ordered(world, ada, quote).status is OrderStatus.COMPLETED
 
 
 def at_the_end_of_november(world: World, **account: Any) -> Customer:
@@ -298,3 +229,51 @@ def test_a_number_that_decides_nothing_is_no_reason(world: World) -> None:
     assert world.buy(ada, purchase("chat")).status is OrderStatus.AWAITING_PAYMENT_DETAILS
     world.reprice("desk", "team", MONTH, 9_00)
     assert differs(ordered(world, ada, quote)) == ["unit_minor"]
+
+
+# Who orders, and who sits on the seats, in between
+
+
+def no_billing_contact(world: World, eve: Customer) -> None:
+    with world.begin() as session:
+        session.get_one(Contact, eve.contact_id).is_billing_contact = False
+
+
+def corporate(world: World, eve: Customer) -> None:
+    world.change_account(eve, kind=AccountKind.CORPORATE)
+
+
+def two_more_users(world: World, eve: Customer) -> None:
+    world.assign(eve, "desk", "a@x.example", "b@x.example")
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [
+        (no_billing_contact, RefusalCode.NOT_A_BILLING_CONTACT),
+        (corporate, RefusalCode.CORPORATE_ACCOUNT),
+        (two_more_users, RefusalCode.SEATS_BELOW_ASSIGNED),
+    ],
+)
+def test_what_speaks_against_the_order_since_the_quote_rejects_it_by_name(
+    world: World, eve: Customer, happens: Callable[[World, Customer], None], code: RefusalCode
+) -> None:
+    quote = world.quote(eve, change(seats=1))
+    happens(world, eve)
+    order = ordered(world, eve, quote)
+    assert (order.status, order.reason, world.balance(eve)) == (OrderStatus.REJECTED, code, 0)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [{"country": "AT"}, {"country": "FR", "vat_number": FRENCH}, {"country": "ES", "postcode": "35001"}],
+    ids=["another country", "a number", "a place without VAT"],
+)
+def test_what_the_account_says_of_itself_since_the_quote_is_named_where_it_changes_the_tax(
+    world: World, says: dict[str, Any]
+) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    world.change_account(ada, **says)
+    order = ordered(world, ada, quote)
+    assert (differs(order), world.charged(ada)) == (["tax_rate", "tax_treatment"], [])
