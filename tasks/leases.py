@@ -32,12 +32,12 @@ class Keeper:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Around a step: whatever this thread `hold`s in it is let go at its end."""
-        self._mine.order_id = None
+        self._mine.held = None
         try:
             yield
         finally:
-            if self._mine.order_id is not None:
-                self._let_go(self._mine.order_id)
+            if self._mine.held is not None:
+                self._let_go(*self._mine.held)
 
     _mine = threading.local()
 
@@ -47,11 +47,13 @@ class Keeper:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
-        self._mine.order_id = order_id
+        self._mine.held = order_id, token
 
-    def _let_go(self, order_id: UUID) -> None:
+    def _let_go(self, order_id: UUID, token: UUID) -> None:
+        """Not where another thread has taken the order over meanwhile, whose lease it is by now."""
         with self._lock:
-            self._held.pop(order_id, None)
+            if self._held.get(order_id) == token:
+                del self._held[order_id]
 
     def _renew_for_ever(self) -> None:
         while True:

@@ -1,13 +1,16 @@
 """A slow step keeps its order; a dead one's is free a lease later."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import func, select
 
 from models import lease
 from models.orders import Order
 from models.states import Step
+from tasks import leases
 from tests.support.world import World, purchase
 
 LEASE = timedelta(minutes=1)
@@ -66,3 +69,21 @@ def test_a_mail_server_that_takes_longer_than_a_lease_gets_the_letter_once(world
     world.run(order_id)
     assert world.order(order_id).status == "completed"
     assert len(world.mails(ada)) == 2
+
+
+def test_whoever_has_lost_an_order_leaves_the_lease_of_the_next_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both at work in one process: the first was slow beyond its lease, and ends while the second is at it."""
+    keeper, order_id, first, second = leases.Keeper(), uuid4(), uuid4(), uuid4()
+    monkeypatch.setattr(leases.Keeper, "_renew_for_ever", lambda _: None)
+
+    def take_over() -> None:
+        keeper.hold(order_id, second)
+
+    with keeper.working():
+        keeper.hold(order_id, first)
+        with ThreadPoolExecutor(1) as another:
+            another.submit(take_over).result()
+    assert keeper._held == {order_id: second}
+    with keeper.working():
+        keeper.hold(order_id, second)
+    assert keeper._held == {}

@@ -1,6 +1,5 @@
 """`prorata invoices`: what customers owe by transfer, and that it came in."""
 
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from tasks import receivables
 from tasks.wiring import begin, now
+from worker.commands.operator import operator
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain
 from worker.wiring import plug_in_from_settings
@@ -60,7 +60,7 @@ def paid(
     try:
         with begin() as session:
             owed = receivables.mark_paid(
-                session, number, on=on.replace(tzinfo=UTC) if on else now(), by=by or getpass.getuser()
+                session, number, on=on.replace(tzinfo=UTC) if on else now(), by=by or operator()
             )
     except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)

@@ -1,6 +1,5 @@
 """`prorata orders`: see what became of orders, and help those that need a person."""
 
-import getpass
 import json
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,6 +13,7 @@ from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
+from worker.commands.operator import operator
 from worker.commands.screen import console, tell_if_cut
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
@@ -96,7 +96,7 @@ def resume(
     plug_in_from_settings()
     if which is None:
         resuming.resume_all(
-            error_contains=error_contains, dry_run=dry_run, by=by or _operator(), why=why, as_json=as_json
+            error_contains=error_contains, dry_run=dry_run, by=by or operator(), why=why, as_json=as_json
         )
         return
     with begin() as session:
@@ -104,7 +104,7 @@ def resume(
         planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
         if not dry_run:
             operations.resume(
-                session, order_id, stands_at=planned.stands_at, first=planned.first, by=by or _operator(), why=why
+                session, order_id, stands_at=planned.stands_at, first=planned.first, by=by or operator(), why=why
             )
     _print_list("Happened already:", planned.happened or ("nothing",))
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
@@ -133,7 +133,7 @@ def cancel(
         status = placement.cancel(
             session,
             order_id=order_id,
-            by=by or _operator(),
+            by=by or operator(),
             why=why,
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
@@ -151,7 +151,7 @@ def refund(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        operations.refund(session, order_id, by=by or _operator(), why=why, now=now())
+        operations.refund(session, order_id, by=by or operator(), why=why, now=now())
     typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
 
 
@@ -171,15 +171,8 @@ def settle(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        operations.settle_refund(session, order_id, by=by or _operator(), why=why)
+        operations.settle_refund(session, order_id, by=by or operator(), why=why)
     typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "operator"
 
 
 def _print_json(value: object) -> None:

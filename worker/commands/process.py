@@ -74,8 +74,12 @@ def api_command(*, host: str, port: int) -> list[str]:
     ]
 
 
+SHOWN_IN_FLOWER = 20_000
+"""tasks, the newest; it keeps them in memory, 5 KB each"""
+
+
 def flower_command(*, host: str, port: int) -> list[str]:
-    return [*_celery("flower"), f"--address={host}", f"--port={port}"]
+    return [*_celery("flower"), f"--address={host}", f"--port={port}", f"--max_tasks={SHOWN_IN_FLOWER}"]
 
 
 def _celery(subcommand: str) -> list[str]:
