@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+
+from api_stub.validation import MOST
 
 Pairs = list[tuple[str, Any]]
 Place = tuple[str | int, ...]
@@ -27,14 +30,27 @@ class JsonRoute(APIRoute):
         return handle_json
 
 
+class GivenTwice(RequestValidationError):
+    """A body gives names twice. Where, is looked up only when `errors` is asked for: not for somebody who may not ask at all."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__([])
+        self._text = text
+
+    def errors(self) -> Sequence[Any]:
+        """The first `MOST` of them. A long body takes a while to go through, so the event loop leaves that to a thread."""
+        detail = "is given more than once; give it once"
+        return [
+            {"type": "given_twice", "loc": ("body", *place), "msg": detail}
+            for place in islice(_places(self._text), MOST)
+        ]
+
+
 def require_once(request: Request) -> None:
-    """Raises RequestValidationError with every name that the body gives twice in one object."""
+    """Raises GivenTwice where the body gives a name twice in one object."""
     text = getattr(request.state, "given_twice", None)
     if text is not None:
-        detail = "is given more than once; give it once"
-        raise RequestValidationError(
-            [{"type": "given_twice", "loc": ("body", *place), "msg": detail} for place in _places(text)]
-        )
+        raise GivenTwice(text)
 
 
 class _Twice(Exception):
@@ -69,12 +85,36 @@ class _Object(tuple[tuple[str, Any], ...]):
     __slots__ = ()
 
 
+class _Inside(NamedTuple):
+    """An object or array, linked to the one around it: a path for each would take the body's length times its depth."""
+
+    outer: "_Inside | None"
+    name: str | int
+    value: Any
+
+    def place(self) -> Place:
+        names: list[str | int] = []
+        inside = self
+        while inside.outer is not None:
+            names.append(inside.name)
+            inside = inside.outer
+        return tuple(reversed(names))
+
+
 def _places(text: str) -> Iterator[Place]:
     """Where a name is given twice, from the outside in."""
-    todo: list[tuple[Place, Any]] = [((), json.loads(text, object_pairs_hook=_Object))]
-    for place, value in todo:
-        if isinstance(value, _Object):
-            yield from ((*place, name) for name, times in Counter(name for name, _ in value).items() if times > 1)
-            todo += [((*place, name), inner) for name, inner in value]
-        elif isinstance(value, list):
-            todo += [((*place, number), inner) for number, inner in enumerate(value)]
+    todo = [_Inside(None, "", json.loads(text, object_pairs_hook=_Object))]
+    for outer in todo:
+        if isinstance(outer.value, _Object):
+            yield from ((*outer.place(), name) for name in _twice(outer.value))
+        todo += [
+            _Inside(outer, name, inner) for name, inner in _members(outer.value) if isinstance(inner, _Object | list)
+        ]
+
+
+def _twice(members: _Object) -> list[str]:
+    return [name for name, times in Counter(name for name, _ in members).items() if times > 1]
+
+
+def _members(value: _Object | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return value if isinstance(value, _Object) else enumerate(value)

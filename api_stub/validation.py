@@ -21,7 +21,7 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
         raise error
     if (knock := getattr(request.state, "knock", None)) is not None:
         await in_thread(knock.caller)
-    found = error.errors()
+    found = await in_thread(error.errors)  # some are only now looked for
     if found and found[0]["type"] == "json_invalid":
         return Problem(400, "malformed-request", "The body is not JSON.").response()
     if isinstance(error.body, bytes):  # the framework reads only what is called JSON

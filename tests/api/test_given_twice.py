@@ -1,10 +1,13 @@
 """A name given twice, in a query or in one object of a JSON body, is refused: nobody can know which of its values was meant."""
 
 import json
+import tracemalloc
 from uuid import uuid4
 
 import pytest
 
+from api_stub import json_bodies
+from api_stub.validation import MOST
 from models.accounts import Language
 from models.orders import Quote
 from tests.api.conftest import Api, problem, purchase
@@ -76,3 +79,46 @@ def test_every_route_that_takes_json_notices(api: Api, ada: Customer) -> None:
         assert (problem(answer), answer.json()["errors"]) == (
             (422, "invalid-request"), [{"pointer": "/a~0~1", "detail": ONCE}],
         ), path  # fmt: skip
+
+
+def test_the_body_is_gone_through_only_for_who_may_ask(
+    api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone_through: list[str] = []
+
+    def places(text: str) -> list[tuple[str]]:
+        gone_through.append(text)
+        return [("a",)]
+
+    monkeypatch.setattr(json_bodies, "_places", places)
+    paths = ("/v1/orders", "/v1/quotes", f"/v1/accounts/{ada.account_id}/contacts")
+    for key, times in (("prk_nobodys", 0), (api.key, 1)):
+        api.key = key
+        for path in paths:
+            api.post(path, content=b'{"a": 1, "a": 2}', headers=JSON)
+        assert len(gone_through) == times * len(paths)
+
+
+def test_a_deep_and_wide_body_is_gone_through_in_little_memory(api: Api, ada: Customer) -> None:
+    deep = 400
+    content = b'{"a": 1, "a": 2, "b": ' + b"[" * deep + b"0" + b",0" * 120_000 + b"]" * deep + b"}"
+    tracemalloc.start()
+    try:
+        answer = api.post("/v1/quotes", content=content, headers=JSON)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert answer.json()["errors"] == [{"pointer": "/a", "detail": ONCE}]
+    assert most < 50 * 1024 * 1024
+
+
+def test_only_so_many_names_are_looked_for() -> None:
+    text = "[" + ",".join(['{"a":1,"a":2}'] * (MOST + 1)) + "]"
+    assert [error["loc"] for error in json_bodies.GivenTwice(text).errors()] == [
+        ("body", number, "a") for number in range(MOST)
+    ]
+
+
+def test_the_place_is_found_however_deep() -> None:
+    text = '{"a": [0, {"b": 1, "b": {"c": [[], {"d": 1, "d": 2}]}}]}'
+    assert list(json_bodies._places(text)) == [("a", 1, "b"), ("a", 1, "b", "c", 1, "d")]
