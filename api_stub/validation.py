@@ -33,8 +33,9 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 
 def pointer(location: Sequence[int | str]) -> str:
-    """A JSON pointer (RFC 6901): ("lines", 0, "seats") is /lines/0/seats."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    """A JSON pointer (RFC 6901): ("lines", 0, "seats") is /lines/0/seats. Half a surrogate pair, which no answer can hold, is escaped."""
+    path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return path.encode(errors="backslashreplace").decode()
 
 
 def _field(error: dict[str, Any]) -> dict[str, str]:

@@ -122,3 +122,11 @@ def test_only_so_many_names_are_looked_for() -> None:
 def test_the_place_is_found_however_deep() -> None:
     text = '{"a": [0, {"b": 1, "b": {"c": [[], {"d": 1, "d": 2}]}}]}'
     assert list(json_bodies._places(text)) == [("a", 1, "b"), ("a", 1, "b", "c", 1, "d")]
+
+
+def test_a_name_that_is_half_a_surrogate_pair_is_pointed_at_too(api: Api, ada: Customer) -> None:
+    answer = api.post("/v1/quotes", content=b'{"\\ud800": 1, "\\ud800": 2}', headers=JSON)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [{"pointer": "/\\ud800", "detail": ONCE}]
+    alone = api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"\\ud800": 1}', headers=JSON)
+    assert problem(alone) == (422, "invalid-request")
