@@ -9,7 +9,7 @@ from api_stub import refusals
 from api_stub.access import account_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriter
 from api_stub.json_bodies import JsonRoute
-from api_stub.schemas.lines import LineWanted
+from api_stub.schemas.lines import LinesWanted
 from api_stub.schemas.values import Wanted
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/accounts/{account_id}/cart", tags=["cart"], route
 class CartWanted(Wanted):
     """One line per product."""
 
-    lines: list[LineWanted]
+    lines: LinesWanted
 
 
 class CartLineView(BaseModel):

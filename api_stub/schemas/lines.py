@@ -1,5 +1,7 @@
 """A cart's line as asked for, and a quote's or order's line with its whole arithmetic."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
 from api_stub.amounts import Money, money
@@ -22,6 +24,10 @@ class LineWanted(Wanted):
 
     def line(self) -> CartLine:
         return CartLine(self.action, self.product, self.tier, self.seats, self.interval)
+
+
+LinesWanted = Annotated[list[LineWanted], Field(max_length=1000)]
+"""how many may be had is a rule's to say, with a better answer; of more than these not each is told what is wrong with it"""
 
 
 class LineBefore(BaseModel):

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api_stub.amounts import Money, money
-from api_stub.schemas.lines import LineView, LineWanted, line_view
+from api_stub.schemas.lines import LinesWanted, LineView, line_view
 from api_stub.schemas.values import Instant, Wanted
 from models.accounts import Language
 from models.orders import Quote, Totals
@@ -34,7 +34,7 @@ class QuoteWanted(Wanted):
 
     account_id: UUID
     contact_id: UUID = Field(description="who orders; only billing contacts may")
-    lines: list[LineWanted] = Field(default=[], description="leave out with `from_cart`")
+    lines: LinesWanted = Field(default=[], description="leave out with `from_cart`")
     from_cart: StrictBool = Field(default=False, description="quote the account's stored cart")
 
 

@@ -107,6 +107,20 @@ def test_an_unexpected_error_tells_nothing(api: Api, ada: Customer, monkeypatch:
     assert failed["at"][-1].startswith("test_edges.py:")
 
 
+def test_of_very_many_wrong_lines_it_is_said_once_that_they_are_too_many(api: Api, ada: Customer) -> None:
+    ids = {"account_id": str(ada.account_id), "contact_id": str(ada.contact_id)}
+    for method, path, other in (("POST", "/v1/quotes", ids), ("PUT", f"/v1/accounts/{ada.account_id}/cart", {})):
+        answer = api(method, path, json={"lines": [{}] * 50_000, **other})
+        assert problem(answer) == (422, "invalid-request")
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/lines"]
+
+
+def test_how_many_lines_an_order_may_have_is_said_in_the_words_of_the_rule(api: Api, ada: Customer) -> None:
+    lines = [purchase(product=f"p{number}") for number in range(1000)]
+    assert problem(api.quote(ada, *lines)) == (422, "too-many-lines")
+    assert problem(api.quote(ada, *lines, purchase())) == (422, "invalid-request")
+
+
 def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:
     def send(size: int) -> Any:
         return api.post("/v1/quotes", content=b" " * size, headers={"Content-Type": "application/json"})
