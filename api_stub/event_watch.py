@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api_stub.schemas.orders import EventView
 from api_stub.timeline import event_view
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
+from models.states import FINAL
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
@@ -25,12 +27,19 @@ AFTER_TROUBLE = 2.0
 """seconds to wait where the database did not answer"""
 
 
+class News(NamedTuple):
+    order_id: UUID
+    event: EventView
+    is_final: bool
+    """the order, at the moment that this round read it"""
+
+
 @dataclass(eq=False, slots=True)
 class Follower:
     order_id: UUID
     after: int
     """id of the last event it has"""
-    news: "asyncio.Queue[EventView]" = field(default_factory=asyncio.Queue)
+    news: "asyncio.Queue[News]" = field(default_factory=asyncio.Queue)
 
 
 class EventWatch:
@@ -69,15 +78,15 @@ class EventWatch:
             wanted[follower.order_id] = min(follower.after, wanted.get(follower.order_id, follower.after))
         return wanted
 
-    def _hand_out(self, events: Sequence[tuple[UUID, EventView]]) -> None:
-        for order_id, event in events:
+    def _hand_out(self, round_: Sequence[News]) -> None:
+        for news in round_:
             for follower in self._followers:
-                if follower.order_id == order_id and follower.after < event.id:
-                    follower.after = event.id
-                    follower.news.put_nowait(event)
+                if follower.order_id == news.order_id and follower.after < news.event.id:
+                    follower.after = news.event.id
+                    follower.news.put_nowait(news)
 
 
-def _news(wanted: Mapping[UUID, int]) -> list[tuple[UUID, EventView]]:
+def _news(wanted: Mapping[UUID, int]) -> list[News]:
     """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
     whoever writes one holds the order's row."""
     if not wanted:
@@ -85,6 +94,7 @@ def _news(wanted: Mapping[UUID, int]) -> list[tuple[UUID, EventView]]:
     ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))
     watched = func.unnest(ids, last_seen).table_valued("order_id", "after", name="watched").render_derived()
     new = and_(OrderEvent.order_id == watched.c.order_id, OrderEvent.id > watched.c.after)
+    query = select(OrderEvent, Order.status).join(watched, new).join(Order, Order.id == OrderEvent.order_id)
     with begin() as session:
-        events = session.scalars(select(OrderEvent).join(watched, new).order_by(OrderEvent.id)).all()
-    return [(event.order_id, event_view(event)) for event in events]
+        rows = session.execute(query.order_by(OrderEvent.id)).all()
+    return [News(event.order_id, event_view(event), status in FINAL) for event, status in rows]

@@ -13,7 +13,6 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
 from api_stub.event_watch import EventWatch
-from api_stub.timeline import ENDS
 from models.orders import OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
@@ -66,14 +65,16 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
             },
         },
         204: {
-            "description": "The order's way is over and everything was seen. Only a later refund by support would add to it."
+            "description": "The order is final and everything was seen. What is noted later, such as a refund or that its invoice "
+            "was paid, can be followed as before."
         },
     },
 )
 async def follow_order(
     request: Request, order_id: UUID, more: Annotated[bool, Depends(has_more)], last_seen: LastEventId = 0
 ) -> Response:
-    """Every timeline entry from the first (or after Last-Event-ID) on, as it is written. Ends when the order is final."""
+    """Every timeline entry from the first (or after Last-Event-ID) on, as it is written. Ends when the order is final
+    and all that was noted after that was told, too."""
     if not more:
         return Response(status_code=204)
     entries = _entries(request.app.state.event_watch, order_id, last_seen)
@@ -86,9 +87,10 @@ async def _entries(watch: EventWatch, order_id: UUID, last_seen: int) -> AsyncIt
         while True:
             try:
                 async with asyncio.timeout_at(ends_at):
-                    event = await follower.news.get()
+                    news = await follower.news.get()
             except TimeoutError:
                 return
+            event = news.event
             yield ServerSentEvent(event.model_dump_json(), id=str(event.id), event=event.kind, retry=COME_BACK)
-            if event.kind in ENDS and follower.news.empty():  # a refunded order was completed before: not its last word
+            if news.is_final and follower.news.empty():
                 return

@@ -5,10 +5,6 @@ from typing import Any
 
 from api_stub.schemas.orders import EventView
 from models.orders import OrderEvent
-from models.states import FINAL
-
-ENDS = frozenset(f"order.{status.value}" for status in FINAL)
-"""kinds of the event that is an order's last"""
 
 _SHOWN = frozenset(
     {

@@ -1,5 +1,6 @@
 """An order's timeline as server-sent events, over real HTTP."""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -7,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from models import progress
-from models.orders import Order
-from models.states import OrderStatus
+from models.orders import Order, OrderEvent
+from models.states import OrderStatus, Step
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
 
@@ -78,6 +80,53 @@ def test_a_refund_after_completion_is_part_of_the_stream(live: str, world: World
         progress.note(session, order.id, "order.refunded", {})
     kinds = [kind for _, kind, _ in follow(live, api, order_id)]
     assert kinds[-3:] == ["order.completed", "refund.requested", "order.refunded"]
+
+
+@pytest.mark.parametrize("seen", [None, "order.completed"])
+def test_a_stream_ends_with_what_was_noted_after_the_order_was_final(
+    live: str, world: World, api: Api, ada: Customer, seen: str | None
+) -> None:
+    order_id = api.order(ada, purchase())
+    order = world.run(world.rows(Order)[0].id)
+    ids = {event.kind: event.id for event in world.rows(OrderEvent)}
+    with world.begin() as session:
+        progress.note(session, order.id, "vat.followed_up", {})
+        progress.note(session, order.id, "invoice.paid", {})
+    kinds = [kind for _, kind, _ in follow(live, api, order_id, last_seen=ids.get(seen or ""))]
+    timeline = world.timeline(order.id)
+    assert kinds == timeline[timeline.index(seen) + 1 if seen else 0 :]
+    assert kinds[-2:] == ["vat.followed_up", "invoice.paid"]
+
+
+def test_a_stream_ends_where_something_is_noted_together_with_the_end(
+    live: str, world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase())
+    stream = follow(live, api, order_id)
+    next(stream)
+    with world.begin() as session:
+        order = session.scalars(select(Order)).one()
+        open_, cancelled = (OrderStatus.OPEN,), OrderStatus.CANCELLED
+        assert progress.end_waiting(session, order, waiting_in=open_, status=cancelled, reason="cancelled-by-customer")
+        progress.note(session, order.id, "charge.unexpected", {})
+    assert [kind for _, kind, _ in stream] == ["order.cancelled", "charge.unexpected"]
+
+
+def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
+    live: str, world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase())
+    order = world.run(world.rows(Order)[0].id)
+    completed, step = OrderStatus.COMPLETED, Step.REFUND_PAYMENT
+    with world.begin() as session:
+        assert progress.call_back(session, order.id, ended_as=completed, step=step, error="the refund failed")
+    stream = follow(live, api, order_id)
+    kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
+    assert kinds[-1] == "order.completed"
+    with world.begin() as session:
+        waits, refunded = (OrderStatus.NEEDS_ATTENTION,), OrderStatus.REFUNDED
+        assert progress.end_waiting(session, order, waiting_in=waits, status=refunded, reason="refund")
+    assert [kind for _, kind, _ in stream] == ["order.refunded"]
 
 
 def test_who_has_seen_everything_of_a_final_order_is_told_not_to_come_back(
