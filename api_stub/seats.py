@@ -83,8 +83,10 @@ def change_seats(
 ) -> BulkChanged:
     """All lines or none: the order of the lines does not matter, each user may be named once."""
     with begin() as session:
+        subscription_of(session, caller, subscription_id)  # nothing is said of a file for somebody else's
+    lines = seat_file.read(content)  # for seconds: longer than a transaction may stand idle
+    with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
-        lines = seat_file.read(content)
         try:
             results = seats.change(
                 session, subscription_id=subscription_id, changes=[each.change for each in lines], now=now()

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from api_stub import seat_file
 from models.orders import Order
 from tests.api.conftest import Api, change, problem
 from tests.support import world as worlds
@@ -177,6 +179,28 @@ def test_what_is_no_such_file_is_refused(desk: Desk, content: bytes, says: str) 
     answer = desk.api.post(f"{desk.path}/bulk", content=content, headers={"Content-Type": "text/csv"})
     assert problem(answer) == (422, "seat-file-refused")
     assert answer.json()["lines"][0]["detail"] == says
+
+
+def test_a_file_is_read_outside_any_transaction(world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    open_meanwhile: list[int] = []
+    read = seat_file.read
+
+    def watched(content: bytes) -> list[seat_file.SeatLine]:
+        with world.begin() as session:
+            open_meanwhile.append(session.scalars(idle).one())
+        return read(content)
+
+    monkeypatch.setattr(seat_file, "read", watched)
+    assert desk.upload("a@x.example,assign").status_code == 200
+    assert open_meanwhile == [0]
+
+
+def test_nothing_is_said_of_a_file_for_a_subscription_of_somebody_else(world: World, api: Api, desk: Desk) -> None:
+    api.use(world.customer())
+    assert problem(desk.upload("nobody,assign")) == (404, "not-found")
 
 
 def test_a_spreadsheets_byte_order_mark_is_no_obstacle(desk: Desk) -> None:
