@@ -65,7 +65,8 @@ class EventWatch:
         while self._followers:
             pause = EVERY
             try:
-                self._hand_out(await run_in_threadpool(_news, self._wanted()))
+                wanted = self._wanted()
+                self._hand_out(await run_in_threadpool(_news, wanted), wanted)
             except SQLAlchemyError as error:
                 log.warning("event streams wait for the database", error=type(error).__name__)
                 pause = AFTER_TROUBLE
@@ -78,10 +79,11 @@ class EventWatch:
             wanted[follower.order_id] = min(follower.after, wanted.get(follower.order_id, follower.after))
         return wanted
 
-    def _hand_out(self, round_: Sequence[News]) -> None:
+    def _hand_out(self, round_: Sequence[News], wanted: Mapping[UUID, int]) -> None:
+        """Who came while the round was asked for and lacks earlier events, gets all in the next."""
         for news in round_:
             for follower in self._followers:
-                if follower.order_id == news.order_id and follower.after < news.event.id:
+                if follower.order_id == news.order_id and wanted[news.order_id] <= follower.after < news.event.id:
                     follower.after = news.event.id
                     follower.news.put_nowait(news)
 

@@ -1,15 +1,20 @@
 """An order's timeline as server-sent events, over real HTTP."""
 
+import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from api_stub import event_watch
+from api_stub.event_watch import EventWatch, Follower, News
 from models import progress
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
@@ -70,6 +75,34 @@ def test_many_followers_of_one_order_all_see_everything(live: str, world: World,
     for listener in listeners:
         listener.join(timeout=15)
     assert seen == [world.timeline(world.rows(Order)[0].id)] * 5
+
+
+def test_who_comes_while_others_are_told_the_news_misses_nothing(
+    world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.order(ada, purchase())
+    order = world.run(world.rows(Order)[0].id)
+    last_but_one, last = [event.id for event in world.rows(OrderEvent)][-2:]
+
+    async def told() -> list[int]:
+        watch, late = EventWatch(), ExitStack()
+        loop, read = asyncio.get_running_loop(), event_watch._news
+        comers: list[Follower] = []
+
+        async def come() -> None:
+            comers.append(late.enter_context(watch.follow(order.id, after=0)))
+
+        def read_while_one_comes(wanted: Mapping[UUID, int]) -> list[News]:
+            if not comers:
+                asyncio.run_coroutine_threadsafe(come(), loop).result()
+            return read(wanted)
+
+        monkeypatch.setattr(event_watch, "_news", read_while_one_comes)
+        with watch.follow(order.id, after=last_but_one) as early, late:
+            assert (await early.news.get()).event.id == last
+            return [(await comers[0].news.get()).event.id for _ in world.timeline(order.id)]
+
+    assert asyncio.run(asyncio.wait_for(told(), timeout=10)) == [event.id for event in world.rows(OrderEvent)]
 
 
 def test_a_refund_after_completion_is_part_of_the_stream(live: str, world: World, api: Api, ada: Customer) -> None:
