@@ -15,6 +15,8 @@ accounts:
     subscriptions:                        # optional; each is ordered and charged, with effect from that day
       - {product: board, tier: team, seats: 10, interval: month, bought: 10 days ago}
       - {product: docs, tier: team, seats: 3, trial: true, bought: 20 days ago}
+
+What the file leaves out, of an account or of a contact, stays as it is when it is loaded again: customers may have set it themselves.
 """
 
 import re
@@ -61,7 +63,8 @@ def contact_id(account: str, email: str) -> UUID:
 class ContactListed:
     name: str
     email: str
-    is_billing_contact: bool
+    is_billing_contact: bool | None
+    """None where the file does not say: a new contact is not one, and one that was there stays what it is"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class AccountListed:
     code: str
     line: int
     columns: dict[str, Any]
-    """of the accounts table, as the file gives them"""
+    """of the accounts table, as the file gives them; what it leaves out is not among them"""
     balance_minor: int
     payment_method: str | None
     contacts: tuple[ContactListed, ...]
@@ -109,12 +112,12 @@ def _account(name: str, place: Place) -> AccountListed | None:
     paid_in = given.value("currency", currency)
     called, country = given.value("name", proper_name), given.value("country", _country)
     details = {
-        "kind": given.value("kind", member, AccountKind) or AccountKind.SELF_SERVE,
-        "buyer_type": given.value("buyer_type", member, BuyerType) or BuyerType.BUSINESS,
-        "language": given.value("language", member, Language) or Language.EN,
-        "timezone": given.value("timezone", _timezone) or "UTC",
+        "kind": given.value("kind", member, AccountKind),
+        "buyer_type": given.value("buyer_type", member, BuyerType),
+        "language": given.value("language", member, Language),
+        "timezone": given.value("timezone", _timezone),
         "postcode": given.value("postcode", text, longest=20),
-        "address": given.value("address", text, longest=500, lines=True) or "",
+        "address": given.value("address", text, longest=500, lines=True),
         "vat_number": given.value("vat_number", text, longest=30),
     }
     listed: dict[str, Any] = {
@@ -127,7 +130,8 @@ def _account(name: str, place: Place) -> AccountListed | None:
         given["balance"].wrong("would go to the listed subscriptions first; give one or the other")
     if not (called and country and paid_in):
         return None
-    columns = {"name": called, "country": country, "currency": paid_in, **details}
+    told = {column: value for column, value in details.items() if value is not None}
+    columns = {"name": called, "country": country, "currency": paid_in, **told}
     return AccountListed(code=name, line=place.line, columns=columns, **listed)
 
 
@@ -141,7 +145,7 @@ def _contacts(place: Place) -> tuple[ContactListed, ...]:
         if address in found:
             item.wrong(f"{address} stands here twice")
         elif called and address:
-            found[address] = ContactListed(called, address, bool(billing))
+            found[address] = ContactListed(called, address, billing)
     return tuple(found.values())
 
 

@@ -1,13 +1,15 @@
 """An accounts file becomes accounts: facts first, all or none; then cards, with the payment provider; then orders for what they have.
 
 What somebody has already is ordered as any customer would order it, with effect from the day it was bought: charged, activated
-and confirmed by the same steps. Loading a file again changes what it says differently and repeats nothing.
+and confirmed by the same steps. Loading a file again changes what it says differently, leaves
+alone what it does not say, and repeats nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -23,7 +25,7 @@ from tasks import payment_details, placement
 from tasks.errors import PaymentMethodRefused
 from tasks.quoting import CartRefused
 from tasks.wiring import begin, now, policy
-from worker.accounts_file import AccountListed, AccountsFile, SubscriptionListed, account_id, contact_id
+from worker.accounts_file import AccountListed, AccountsFile, ContactListed, SubscriptionListed, account_id, contact_id
 from worker.readable_file import FileRefused, Problem
 
 
@@ -84,7 +86,7 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
     row = {"id": account_id(listed.code), **listed.columns}
     session.execute(upsert(Account).values(row).on_conflict_do_update(index_elements=["id"], set_=listed.columns))
     for contact in listed.contacts:
-        facts = {"name": contact.name, "is_billing_contact": contact.is_billing_contact}
+        facts = _told(contact)
         statement = upsert(Contact).values(
             id=contact_id(listed.code, contact.email),
             account_id=account_id(listed.code),
@@ -107,11 +109,21 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
 
 def _differs(session: Session, there: Account, listed: AccountListed) -> bool:
     contacts = {
-        (contact.email, contact.name, contact.is_billing_contact)
-        for contact in session.scalars(select(Contact).where(Contact.account_id == there.id))
+        contact.email: contact for contact in session.scalars(select(Contact).where(Contact.account_id == there.id))
     }
-    wanted = {(contact.email, contact.name, contact.is_billing_contact) for contact in listed.contacts}
-    return not wanted <= contacts or any(getattr(there, name) != value for name, value in listed.columns.items())
+    return _says_otherwise(listed.columns, there) or any(
+        _says_otherwise(_told(contact), contacts.get(contact.email)) for contact in listed.contacts
+    )
+
+
+def _told(contact: ContactListed) -> dict[str, Any]:
+    """What the file says of a person."""
+    flag = contact.is_billing_contact
+    return {"name": contact.name} | ({} if flag is None else {"is_billing_contact": flag})
+
+
+def _says_otherwise(told: Mapping[str, Any], there: Account | Contact | None) -> bool:
+    return there is None or any(getattr(there, name) != value for name, value in told.items())
 
 
 def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:

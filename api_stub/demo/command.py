@@ -19,6 +19,7 @@ from api_stub.demo import display, running
 from api_stub.demo.backstage import Here
 from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
+from models.accounts import Language
 from worker import stack as stacks
 from worker.commands.place import unused, usable
 from worker.commands.screen import WIDE
@@ -100,7 +101,9 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
 
 
 def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, prepared: Prepared) -> None:
-    languages = {account.code: str(account.columns["language"]) for account in prepared.accounts.accounts}
+    languages = {
+        account.code: str(account.columns.get("language", Language.EN)) for account in prepared.accounts.accounts
+    }
     console.print(display.results(results.played, results.complaints, languages, wide=console.width >= WIDE))
     for name, complaints in results.complaints.items():
         for complaint in complaints:

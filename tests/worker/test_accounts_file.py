@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models.accounts import AccountKind, Language
+from models.accounts import Language
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from models.rules.vat import BuyerType
 from worker import accounts_file
 from worker.accounts_file import AccountListed, account_id, contact_id
 from worker.readable_file import FileRefused
@@ -37,23 +36,18 @@ def read(folder: Path, text: str) -> tuple[AccountListed, ...]:
     return accounts_file.read(file).accounts
 
 
-def test_an_account_is_read_with_all_that_it_has(tmp_path: Path) -> None:
+def test_an_account_is_read_with_all_that_is_said_of_it_and_nothing_else(tmp_path: Path) -> None:
     (account,) = read(tmp_path, GOOD)
     assert account.columns == {
         "name": "Nordwind GmbH",
         "country": "DE",
         "currency": "EUR",
-        "kind": AccountKind.SELF_SERVE,
-        "buyer_type": BuyerType.BUSINESS,
         "language": Language.DE,
         "timezone": "Europe/Berlin",
-        "postcode": None,
-        "address": "",
-        "vat_number": None,
     }
     assert [(contact.email, contact.is_billing_contact) for contact in account.contacts] == [
         ("anna@nordwind.example", True),
-        ("bernd@nordwind.example", False),
+        ("bernd@nordwind.example", None),
     ]
     assert [(subscription.cart, subscription.age) for subscription in account.subscriptions] == [
         (CartLine(Action.PURCHASE, "board", "team", 10, Interval.MONTH), timedelta(days=10)),

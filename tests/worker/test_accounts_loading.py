@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
-from models.accounts import Account, Contact
+from models.accounts import Account, AccountKind, Contact, Language
+from models.rules.vat import BuyerType
 from tests.support.world import World
 from worker import accounts_file, accounts_loading
 from worker.accounts_file import account_id
@@ -62,6 +63,51 @@ def test_facts_that_differ_are_taken_over_and_the_account_is_named(world: World,
         assert session.get_one(Account, account_id("nordwind")).name == "Nordwind AG"
         names = select(Contact.name).where(Contact.account_id == account_id("nordwind")).order_by(Contact.name)
         assert list(session.scalars(names)) == ["Anna", "Berta"]
+
+
+def test_what_the_file_leaves_out_stays_as_the_customer_has_set_it(world: World, tmp_path: Path) -> None:
+    file = [("    language: de\n    timezone: Europe/Berlin\n", "")]
+    load(tmp_path, *file)
+    chosen = {
+        "kind": AccountKind.CORPORATE,
+        "buyer_type": BuyerType.CONSUMER,
+        "language": Language.FR,
+        "timezone": "Europe/Paris",
+        "postcode": "75001",
+        "address": "1 rue de Rivoli, 75001 Paris",
+        "vat_number": "FR40303265045",
+    }
+    with world.begin() as session:
+        session.execute(update(Account).where(Account.id == account_id("nordwind")).values(chosen))
+        session.execute(update(Contact).where(Contact.name == "Bernd").values(is_billing_contact=True))
+    assert load(tmp_path, *file).changed == []
+    assert load(tmp_path, *file, ("name: Bernd", "name: Berta")).changed == ["nordwind"]
+    with world.begin() as session:
+        account = session.get_one(Account, account_id("nordwind"))
+        assert {name: getattr(account, name) for name in chosen} == chosen
+        assert session.scalars(select(Contact.is_billing_contact).where(Contact.name == "Berta")).all() == [True]
+
+
+def test_a_new_account_has_what_is_usual_where_the_file_says_nothing(world: World, tmp_path: Path) -> None:
+    load(tmp_path, ("    language: de\n    timezone: Europe/Berlin\n", ""))
+    with world.begin() as session:
+        made = session.get_one(Account, account_id("nordwind"))
+        assert (made.kind, made.buyer_type, made.language) == (
+            AccountKind.SELF_SERVE,
+            BuyerType.BUSINESS,
+            Language.EN,
+        )
+        assert (made.timezone, made.postcode, made.address, made.vat_number) == ("UTC", None, "", None)
+        assert session.scalars(select(Contact.is_billing_contact).where(Contact.name == "Bernd")).all() == [False]
+
+
+def test_who_orders_no_more_is_said(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    assert load(tmp_path, ("billing_contact: true", "billing_contact: false")).changed == ["nordwind", "suedwind"]
+    assert [contact.is_billing_contact for contact in world.rows(Contact, account_id=account_id("nordwind"))] == [
+        False,
+        False,
+    ]
 
 
 def test_what_no_loading_changes_is_left_alone_and_said(world: World, tmp_path: Path) -> None:
