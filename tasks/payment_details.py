@@ -1,6 +1,7 @@
 """How an account pays: the one usable payment method, kept with the provider."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -14,10 +15,11 @@ from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.facts import UnknownAccount
 from models.prepared import Prepared
-from tasks.errors import KeyReused, KeySpent
+from tasks.errors import KeyReused, KeySpent, Refused
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _USABLE = Prepared[PaymentMethod](
     select(PaymentMethod).where(
@@ -66,17 +68,29 @@ def _customer(account_id: UUID) -> str:
             raise UnknownAccount(f"there is no account {account_id}")
         if account.customer_ref is not None:
             return account.customer_ref
-        email = next((contact.email for contact in account.contacts if contact.is_billing_contact), "")
+        email = next((contact.email for contact in account.contacts if contact.is_billing_contact), None)
         name = account.name
-    ref = _done_again(
-        f"account:{account_id}:customer",
-        lambda key: payments().create_customer(account_id=account_id, name=name, email=email, key=key),
-    )
+    ref = _made(account_id, name, email)
     with begin() as session:
         session.execute(
             update(Account).where(Account.id == account_id, Account.customer_ref.is_(None)).values(customer_ref=ref)
         )
         return session.scalar(select(Account.customer_ref).where(Account.id == account_id)) or ref
+
+
+def _made(account_id: UUID, name: str, email: str | None) -> str:
+    """A customer with this address, or with none where the provider refuses it: we write to our customers ourselves."""
+    key = f"account:{account_id}:customer"
+    try:
+        return _done_again(
+            key, lambda key: payments().create_customer(account_id=account_id, name=name, email=email, key=key)
+        )
+    except Refused as refused:
+        log.warning("account %s: the provider has the customer without an email address: %s", account_id, refused)
+        return _done_again(
+            f"{key}:without-email",
+            lambda key: payments().create_customer(account_id=account_id, name=name, email=None, key=key),
+        )
 
 
 KEYS = 5

@@ -116,8 +116,9 @@ class PaymentProvider(Protocol):
         """What every charge must be a multiple of, in minor units: 1, or 10 where a currency's last digit cannot be charged (KWD)."""
         ...
 
-    def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
-        """Returns the provider's reference of the customer; the same key gives the same customer."""
+    def create_customer(self, *, account_id: UUID, name: str, email: str | None, key: str) -> str:
+        """Returns the provider's reference of the customer; the same key gives the same customer. Raises Refused for an `email` that
+        the provider does not take."""
         ...
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:

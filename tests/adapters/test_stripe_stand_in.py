@@ -184,6 +184,15 @@ def test_what_does_not_exist_is_404(sdk: stripe.StripeClient, stripe_server: Str
     assert httpx.get(f"{stripe_server.url}/v1/nothing", auth=(API_KEY, "")).status_code == 404
 
 
+@pytest.mark.parametrize("email", ["jürgen@x.example", "ada@bücher.example", "ada", "@x.example", "a@b@x.example"])
+def test_an_address_that_is_none_to_stripe_makes_no_customer(sdk: stripe.StripeClient, email: str) -> None:
+    assert refused(lambda: sdk.v1.customers.create({"email": email})) == (400, "email_invalid", "email")
+
+
+def test_a_customer_needs_no_address(sdk: stripe.StripeClient) -> None:
+    assert sdk.v1.customers.create({"name": "Ada"}).email is None
+
+
 def test_a_card_belongs_to_one_customer(sdk: stripe.StripeClient, buyer: Buyer) -> None:
     stranger = new_buyer(buyer.payments)
     assert refused(lambda: sdk.v1.payment_methods.attach(buyer.card, {"customer": stranger.ref}))[0] == 400

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.accounts import Language
+from models.accounts import Contact, Language
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -86,6 +86,21 @@ def test_another_payment_method_replaces_the_one_before(api: Api, ada: Customer)
     assert api.get(own).json()["payment_method"]["last4"] == "4242"
     assert api("PUT", own, json={"token": "pm_card_mastercard"}).json()["last4"] == "4444"
     assert api.get(own).json()["payment_method"]["brand"] == "mastercard"
+
+
+def test_an_address_that_the_provider_refuses_keeps_nobody_from_giving_a_card(
+    world: World, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    customer = world.customer(card=None)
+    with world.begin() as session:
+        session.get_one(Contact, customer.contact_id).email = "jürgen@customer.example"
+    api.use(customer)
+    own = f"/v1/accounts/{customer.account_id}/payment-method"
+    assert api("PUT", own, json={"token": "pm_card_visa"}).json()["last4"] == "4242"
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+    assert "jürgen" not in caplog.text
+    world.run(world.place(customer, worlds.purchase()))
+    assert world.charged(customer) == [119_00]
 
 
 def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from models.accounts import Account, AccountKind, Contact, Language
+from models.accounts import Account, AccountKind, Contact, Language, PaymentMethod
 from models.rules.vat import BuyerType
 from tests.support.world import World
 from worker import accounts_file, accounts_loading
@@ -133,6 +133,13 @@ def test_what_was_loaded_before_something_stood_in_the_way_is_said(world: World,
     assert "accounts.nordwind.subscriptions: cannot be had on 20" in line
     assert rest.startswith("Loaded all the same: the accounts, their contacts, balances and payment methods.")
     assert len(world.rows(Account, id=account_id("nordwind"))) == 1
+
+
+def test_an_address_that_the_provider_refuses_stands_in_nobodys_way(world: World, tmp_path: Path) -> None:
+    loaded = load(tmp_path, ("anna@nordwind.example", "änna@nordwind.example"))
+    assert (loaded.new, list(loaded.orders)) == (["nordwind", "suedwind"], ["nordwind"])
+    cards = world.rows(PaymentMethod, account_id=account_id("nordwind"))
+    assert [(card.last4, card.status) for card in cards] == [("4242", "usable")]
 
 
 def test_before_there_is_anything_to_have_nobody_is_loaded(world: World, tmp_path: Path) -> None:

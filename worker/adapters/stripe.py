@@ -15,6 +15,7 @@ from datetime import datetime
 from uuid import UUID
 
 import stripe
+from stripe.params import CustomerCreateParams
 
 from tasks.errors import OutcomeUnknown, Refused
 from tasks.ports import PLANS_HOLD, Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
@@ -72,14 +73,12 @@ class StripePayments:
     def charge_unit(self, currency: str) -> int:
         return charge_unit(currency)
 
-    def create_customer(self, *, account_id: UUID, name: str, email: str, key: str) -> str:
+    def create_customer(self, *, account_id: UUID, name: str, email: str | None, key: str) -> str:
+        asked: CustomerCreateParams = {"name": name, "metadata": {"account_id": str(account_id)}}
+        if email is not None:
+            asked["email"] = email
         return self._calls.change(
-            lambda: (
-                self._client.v1.customers.create(
-                    {"name": name, "email": email, "metadata": {"account_id": str(account_id)}},
-                    {"idempotency_key": key},
-                ).id
-            ),
+            lambda: self._client.v1.customers.create(asked, {"idempotency_key": key}).id,
             refused=refusals.customer,
         )
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from api_stub.stand_ins.stripe.errors import JsonObject, missing
+from api_stub.stand_ins.stripe.errors import JsonObject, invalid, missing
 from api_stub.stand_ins.stripe.ledger import Ledger, new_id
 
 COVERED = frozenset({"name", "email", "description", "phone", "metadata", "preferred_locales", "address"})
 
 
 def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObject:
+    if not _is_taken(params.get("email")):
+        raise invalid("Invalid email address.", code="email_invalid", param="email")
     customer = ledger.add({
         "id": new_id("cus"), "object": "customer", "livemode": False, "balance": 0, "currency": None, "delinquent": False,
         "default_source": None, "invoice_settings": {"default_payment_method": None}, "tax_exempt": "none",
@@ -18,6 +20,11 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObjec
     })  # fmt: skip
     ledger.emit("customer.created", customer, idempotency_key=key)
     return customer
+
+
+def _is_taken(email: str | None) -> bool:
+    """What Stripe takes is written nowhere; the stand-in's rule: ASCII with one @ inside, or nothing at all."""
+    return not email or (email.isascii() and email.count("@") == 1 and not {email[0], email[-1]} & {"@"})
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
