@@ -3,6 +3,7 @@
 Prices are versioned and count from the version's `effective_from`; names, ranks and trial lengths have no history and change at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -39,16 +40,42 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
             1,
             f"is the same as version {same.id}, and newer ones were loaded since; to go back to it, give it another effective_from",
         )
-    version = CatalogueVersion(
-        effective_from=catalogue.effective_from or now.astimezone(UTC).replace(microsecond=0),
-        checksum=catalogue.checksum,
-    )
+    effective_from = catalogue.effective_from or now.astimezone(UTC).replace(microsecond=0)
+    _refuse_prices_that_would_not_count(session, catalogue, effective_from, now)
+    version = CatalogueVersion(effective_from=effective_from, checksum=catalogue.checksum)
     session.add(version)
     session.flush()
     _write_products(session, catalogue)
     _write_tiers(session, catalogue)
     _write_prices(session, catalogue, version.id)
     return Loaded(version.id, version.effective_from, is_new=True)
+
+
+def _refuse_prices_that_would_not_count(
+    session: Session, catalogue: Catalogue, effective_from: datetime, now: datetime
+) -> None:
+    """Of the versions that are effective, the one that is so from the latest instant counts, whichever was loaded last.
+
+    The prices that count already may be given an earlier day: what is ordered with effect from then is had for them, too.
+    """
+    in_force = session.scalar(
+        select(CatalogueVersion)
+        .where(CatalogueVersion.effective_from <= now)
+        .order_by(CatalogueVersion.effective_from.desc(), CatalogueVersion.id.desc())
+        .limit(1)
+    )
+    if in_force is None or effective_from >= in_force.effective_from:
+        return
+    columns = (Price.product_code, Price.tier_code, Price.interval, Price.currency, Price.unit_minor)
+    counting = session.execute(select(*columns).where(Price.version_id == in_force.id))
+    if {tuple(price) for price in counting} != set(_prices(catalogue)):
+        since = f"{in_force.effective_from.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        raise _refused(
+            catalogue,
+            1,
+            f"effective_from: its prices would not count, those of version {in_force.id} do since {since} UTC; "
+            "give it a later effective_from, or none",
+        )
 
 
 def _write_products(session: Session, catalogue: Catalogue) -> None:
@@ -87,19 +114,25 @@ def _write_prices(session: Session, catalogue: Catalogue, version: int) -> None:
     rows = [
         {
             "version_id": version,
-            "product_code": product.code,
-            "tier_code": tier.code,
+            "product_code": product,
+            "tier_code": tier,
             "interval": interval,
             "currency": currency,
             "unit_minor": unit_minor,
         }
-        for product in catalogue.products
-        for tier in product.tiers
-        for interval, by_currency in tier.prices.items()
-        for currency, unit_minor in by_currency.items()
+        for product, tier, interval, currency, unit_minor in _prices(catalogue)
     ]
     if rows:
         session.execute(insert(Price), rows)
+
+
+def _prices(catalogue: Catalogue) -> Iterator[tuple[str, str, str, str, int]]:
+    """Product, tier, interval, currency, and the unit price in minor units."""
+    for product in catalogue.products:
+        for tier in product.tiers:
+            for interval, by_currency in tier.prices.items():
+                for currency, unit_minor in by_currency.items():
+                    yield product.code, tier.code, interval, currency, unit_minor
 
 
 def _refused(catalogue: Catalogue, line: int, reason: str) -> FileRefused:

@@ -62,6 +62,45 @@ def test_prices_without_a_day_count_from_the_second_of_loading(session: Session,
     assert loaded.effective_from == datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
+def test_prices_that_would_not_count_are_refused_and_nothing_else_of_the_file_counts(
+    session: Session, tmp_path: Path
+) -> None:
+    load(session, tmp_path, GOOD.partition("\n")[2])
+    corrected = (
+        GOOD.replace("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z")
+        .replace("rank: 2", "rank: 3")
+        .replace('"10.00"', '"12.00"')
+    )
+    with pytest.raises(FileRefused) as refused:
+        load(session, tmp_path, corrected)
+    session.rollback()
+    assert [problem.reason for problem in refused.value.problems] == [
+        "effective_from: its prices would not count, those of version 1 do since 2026-03-01 12:00:00 UTC; "
+        "give it a later effective_from, or none"
+    ]
+    assert ranks(session) == {"team": 1, "plus": 2}
+    assert load(session, tmp_path, corrected.partition("\n")[2]).version == 2
+
+
+def test_the_prices_that_count_already_may_be_given_an_earlier_day(session: Session, tmp_path: Path) -> None:
+    load(session, tmp_path, GOOD.partition("\n")[2])
+    assert load(session, tmp_path, GOOD) == Loaded(2, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "then"),
+    [
+        pytest.param("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z", id="from the same instant"),
+        pytest.param("2026-03-02T00:00:00Z", "2026-02-01T00:00:00Z", id="until one that is to come"),
+        pytest.param("2026-02-01T00:00:00Z", "2026-03-02T00:00:00Z", id="later"),
+    ],
+)
+def test_prices_that_count_some_time_are_loaded(session: Session, tmp_path: Path, loaded: str, then: str) -> None:
+    load(session, tmp_path, GOOD.replace("2026-01-01T00:00:00Z", loaded))
+    corrected = GOOD.replace('"10.00"', '"12.00"').replace("2026-01-01T00:00:00Z", then)
+    assert load(session, tmp_path, corrected).version == 2
+
+
 def test_two_tiers_may_swap_their_ranks(session: Session, tmp_path: Path) -> None:
     load(session, tmp_path, GOOD)
     swapped = GOOD.replace("rank: 1", "rank: 9").replace("rank: 2", "rank: 1").replace("rank: 9", "rank: 2")
