@@ -150,7 +150,15 @@ def _contacts(place: Place) -> tuple[ContactListed, ...]:
 
 
 def _subscriptions(place: Place) -> tuple[SubscriptionListed, ...]:
-    return tuple(listed for item in place.items() if (listed := _subscription(item)))
+    """One of a product: an account has no more, and what was ordered is known again by its product."""
+    found: dict[str, SubscriptionListed] = {}
+    for item in place.items():
+        listed = _subscription(item)
+        if listed and listed.cart.product in found:
+            item.wrong(f"{listed.cart.product} stands here twice")
+        elif listed:
+            found[listed.cart.product] = listed
+    return tuple(found.values())
 
 
 def _subscription(place: Place) -> SubscriptionListed | None:

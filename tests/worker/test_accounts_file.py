@@ -70,6 +70,7 @@ MISTAKES = [
     pytest.param("Europe/Berlin", "Europe/Bonn", 7, f"{NORDWIND}.timezone: 'Europe/Bonn' is not a time zone of the IANA database; give a name such as 'Europe/Berlin'", id="unknown time zone"),
     pytest.param("bernd@nordwind.example", "bernd", 11, f"{NORDWIND}.contacts[2].email: An email address must have an @-sign.", id="no address"),
     pytest.param("bernd@", "ANNA@", 11, f"{NORDWIND}.contacts[2]: anna@nordwind.example stands here twice", id="an address twice"),
+    pytest.param("product: docs", "product: board", 14, f"{NORDWIND}.subscriptions[2]: board stands here twice", id="a product twice"),
     pytest.param("interval: month, ", "", 13, f"{NORDWIND}.subscriptions[1]: needs an interval (month or year), or trial: true, and not both", id="no interval"),
     pytest.param("10 days ago", "yesterday", 13, f"{NORDWIND}.subscriptions[1].bought: must be such as '10 days ago', is 'yesterday'", id="no day"),
     pytest.param("seats: 10", "seats: 0", 13, f"{NORDWIND}.subscriptions[1].seats: must be from 1 to 1000000, is 0", id="no seats"),
