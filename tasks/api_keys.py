@@ -66,7 +66,7 @@ def issue(
 
     key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it has these scopes and
     accounts and no others.
-    Raises KeyRefused where a scope is unknown, the key too short, or the name taken by another key.
+    Raises KeyRefused where a scope is unknown, the key too short or revoked, or the name taken by another key.
     """
     if unknown := sorted(set(scopes) - set(Scope)):
         raise KeyRefused(f"unknown scopes: {', '.join(unknown)}; there are {', '.join(Scope)}")
@@ -79,10 +79,13 @@ def issue(
         raise KeyRefused(f"there is another key called {name!r}; give this one another name")
     row = {"name": name, "scopes": sorted(set(scopes))}
     statement = upsert(ApiKey).values(id=uuid7(), digest=digest, **row)
+    valid = ApiKey.revoked_at.is_(None)
     key_id = session.scalar(
-        statement.on_conflict_do_update(index_elements=["digest"], set_=row).returning(ApiKey.id),
+        statement.on_conflict_do_update(index_elements=["digest"], set_=row, where=valid).returning(ApiKey.id),
         execution_options={"populate_existing": True},
     )
+    if key_id is None:
+        raise KeyRefused("this key was revoked and stays so; make another, with a name of its own")
     bound = sorted(set(account_ids))
     session.execute(
         delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.not_in(bound))

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from api_stub.rate_limit import RateLimit
-from models.api_keys import ApiKey
+from models.api_keys import ApiKey, ApiKeyAccount
 from tasks import api_keys
 from tasks.api_keys import KeyRefused, Scope
 from tests.api.conftest import Api, problem, purchase
@@ -218,6 +218,18 @@ def test_a_key_that_cannot_be_is_not_issued(world: World, api: Api, wrong: dict[
     values = {"name": "new", "scopes": ["orders:read"], "account_ids": []} | wrong
     with world.begin() as session, pytest.raises(KeyRefused, match=says):
         api_keys.issue(session, **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["shop", "shop again"])
+def test_a_revoked_key_is_not_issued_again_and_stays_as_it_was(world: World, name: str) -> None:
+    plain, before = "prk_" + "0123456789abcdef" * 2, world.customer()
+    with world.begin() as session:
+        api_keys.issue(session, name="shop", scopes=["orders:read"], account_ids=[before.account_id], key=plain)
+        api_keys.revoke(session, name="shop")
+    with pytest.raises(KeyRefused, match="this key was revoked and stays so; make another"), world.begin() as session:
+        api_keys.issue(session, name=name, scopes=["accounts:read"], account_ids=[], key=plain)
+    assert [(row.name, row.scopes) for row in world.rows(ApiKey)] == [("shop", ["orders:read"])]
+    assert [row.account_id for row in world.rows(ApiKeyAccount)] == [before.account_id]
 
 
 @pytest.mark.parametrize("path", ["/v1/orders", "/v1/quotes"])
