@@ -117,7 +117,7 @@ def _against(line: CartLine, buyer: Buyer, offers: Mapping[str, Offer]) -> list[
     if offer is None:
         return [(RefusalCode.UNKNOWN_PRODUCT, {"product": line.product})]
     if line.tier is not None and line.tier not in offer.tier_ranks:
-        return [_unknown_tier(line.tier, offer)]
+        return [_unknown_tier(line, offer)]
     if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
         return [_out_of_range(line.seats)]
     held = buyer.held.get(line.product)
@@ -134,12 +134,12 @@ def _against_purchase(line: CartLine, held: HeldSubscription | None, offer: Offe
     if held is not None and held.status is SubscriptionStatus.ACTIVE and not held.period_over:
         return [(RefusalCode.ALREADY_SUBSCRIBED, {"product": line.product})]
     if line.tier is None:
-        return [_unknown_tier(None, offer)]
+        return [_unknown_tier(line, offer)]
     if line.seats is None:
         return [_out_of_range(None)]
     if line.interval is None:
         return [(RefusalCode.INTERVAL_MISSING, {})]
-    return _unpriced(offer, line.tier, line.interval) + _too_few(line.seats, held)
+    return _unpriced(line.product, offer, line.tier, line.interval) + _too_few(line.seats, held)
 
 
 def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, *, used: bool) -> list[_Reason]:
@@ -152,10 +152,10 @@ def _against_trial(line: CartLine, held: HeldSubscription | None, offer: Offer, 
     if line.interval is not None:
         return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
     if line.tier is None:
-        return [_unknown_tier(None, offer)]
+        return [_unknown_tier(line, offer)]
     if line.seats is None:
         return [_out_of_range(None)]
-    return _not_sold(offer, line.tier) + _too_few(line.seats, held)
+    return _not_sold(line.product, offer, line.tier) + _too_few(line.seats, held)
 
 
 def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer) -> list[_Reason]:
@@ -176,9 +176,9 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
         found.append((RefusalCode.LOWER_TIER, {"product": line.product, "from_tier": held.tier, "to_tier": tier}))
     found += _too_few(seats, held)
     if interval is not None:
-        found += _unpriced(offer, tier, interval)
+        found += _unpriced(line.product, offer, tier, interval)
     elif tier != held.tier:
-        found += _not_sold(offer, tier)
+        found += _not_sold(line.product, offer, tier)
     return found
 
 
@@ -196,23 +196,23 @@ def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
     return [(RefusalCode.SEATS_BELOW_ASSIGNED, facts)]
 
 
-def _unknown_tier(tier: str | None, offer: Offer) -> _Reason:
+def _unknown_tier(line: CartLine, offer: Offer) -> _Reason:
     lowest_first = sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)
-    return RefusalCode.UNKNOWN_TIER, {"tier": tier, "tiers": lowest_first}
+    return RefusalCode.UNKNOWN_TIER, {"product": line.product, "tier": line.tier, "tiers": lowest_first}
 
 
 def _out_of_range(seats: int | None) -> _Reason:
     return RefusalCode.SEATS_OUT_OF_RANGE, {"seats": seats, "most": MAX_SEATS}
 
 
-def _not_sold(offer: Offer, tier: str) -> list[_Reason]:
+def _not_sold(product: str, offer: Offer, tier: str) -> list[_Reason]:
     """A trial is of what can be subscribed to after it; one that runs goes on though its tier has been retired."""
     if any((tier, interval) in offer.prices for interval in Interval):
         return []
-    return [(RefusalCode.NOT_FOR_SALE, {"tier": tier})]
+    return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier})]
 
 
-def _unpriced(offer: Offer, tier: str, interval: Interval) -> list[_Reason]:
+def _unpriced(product: str, offer: Offer, tier: str, interval: Interval) -> list[_Reason]:
     if (tier, interval) in offer.prices:
         return []
-    return [(RefusalCode.NOT_FOR_SALE, {"tier": tier, "interval": interval.value})]
+    return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier, "interval": interval.value})]

@@ -101,19 +101,25 @@ def _not_a_billing_contact(w: Wording, contacts: list[str], seller: Seller) -> s
 
 
 def _unknown_tier(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
-    tiers = w.one_of([names.tier_of_any(code) for code in facts.get("tiers", ())])
+    tiers = w.one_of([_tier(facts, str(code), names) for code in facts.get("tiers", ())])
     if facts.get("tier") is None:
         return w.say("Please choose a plan: %(tiers)s.", tiers=tiers)
     return w.say("There is no plan called %(tier)s. Please choose from: %(tiers)s.", tier=facts["tier"], tiers=tiers)
 
 
 def _not_for_sale(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
-    tier = names.tier_of_any(str(facts.get("tier", "")))
+    tier = _tier(facts, str(facts.get("tier", "")), names)
     if facts.get("interval") is None:
         return w.say("The plan %(tier)s is not for sale in your currency. Please choose another.", tier=tier)
     if facts["interval"] == Interval.YEAR:
         return w.say("The plan %(tier)s cannot be billed annually in your currency. Please choose another.", tier=tier)
     return w.say("The plan %(tier)s cannot be billed monthly in your currency. Please choose another.", tier=tier)
+
+
+def _tier(facts: Mapping[str, Any], code: str, names: ProductNames) -> str:
+    """Orders that were rejected before facts named the product have none."""
+    product = facts.get("product")
+    return names.tier_of_any(code) if product is None else names.tier(str(product), code)
 
 
 def _seats_below_assigned(w: Wording, facts: Mapping[str, Any]) -> str:

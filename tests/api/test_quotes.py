@@ -103,7 +103,14 @@ def test_a_trial_of_a_retired_tier_is_refused_for_its_tier_and_a_purchase_for_it
     world.retire("desk", "team")
     refused = [api.quote(ada, line).json()["refusals"][0] for line in (trial(tier="team"), purchase(tier="team"))]
     assert [each["pointer"] for each in refused] == ["/lines/0/tier", "/lines/0/interval"]
-    assert refused[0]["detail"] == "The plan team is not for sale in your currency. Please choose another."
+    assert refused[0]["detail"] == "The plan Team is not for sale in your currency. Please choose another."
+
+
+def test_a_plan_that_there_is_not_is_answered_with_the_names_of_those_there_are(api: Api, ada: Customer) -> None:
+    refusal = api.quote(ada, purchase(tier="gold")).json()["refusals"][0]
+    assert refusal["detail"] == "There is no plan called gold. Please choose from: Basic, Team or Business."
+    assert (refusal["product"], refusal["tier"]) == ("desk", "gold")
+    assert refusal["tiers"] == ["basic", "team", "business"]
 
 
 def test_a_lower_tier_is_refused_with_the_number_of_the_support_case_opened(

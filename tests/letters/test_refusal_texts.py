@@ -92,6 +92,16 @@ def test_an_unknown_tier_names_the_ones_there_are() -> None:
     assert choice == "Bitte wählen Sie einen Tarif: Team oder Business."
 
 
+@pytest.mark.parametrize(("product", "basic"), [("desk", "Basic"), ("wiki", "Starter")])
+def test_a_tier_is_called_as_its_product_calls_it(product: str, basic: str) -> None:
+    assert text(RefusalCode.UNKNOWN_TIER, product=product, tier=None, tiers=["basic", "team"]) == (
+        f"Please choose a plan: {basic} or Team."
+    )
+    assert text(RefusalCode.NOT_FOR_SALE, Language.DE, product=product, tier="basic", interval="year") == (
+        f"Der Tarif {basic} kann in Ihrer Währung nicht jährlich abgerechnet werden. Bitte wählen Sie einen anderen."
+    )
+
+
 def test_what_is_not_for_sale_at_all_differs_from_what_cannot_be_billed_so_often() -> None:
     assert text(RefusalCode.NOT_FOR_SALE, tier="business") == (
         "The plan Business is not for sale in your currency. Please choose another."

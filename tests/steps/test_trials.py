@@ -79,7 +79,9 @@ def test_a_tier_that_is_retired_cannot_be_tried_nor_a_trial_moved_to_it(world: W
     world.retire("desk", "team")
     moved = world.refused(ada, change(tier="team"))
     tried = world.refused(world.customer(), trial("desk", "team"))
-    assert [(r.code, r.facts) for r in (*moved, *tried)] == [(RefusalCode.NOT_FOR_SALE, {"tier": "team"})] * 2
+    assert [(r.code, r.facts) for r in (*moved, *tried)] == [
+        (RefusalCode.NOT_FOR_SALE, {"product": "desk", "tier": "team"})
+    ] * 2
 
 
 def test_a_trial_of_a_tier_that_is_retired_meanwhile_runs_on(world: World) -> None:

@@ -65,7 +65,7 @@ def test_a_line_that_cannot_be_had_is_refused_with_its_position(world: World, li
 
 def test_a_tier_without_a_price_in_the_accounts_currency_is_not_for_sale(world: World) -> None:
     [refusal] = world.refused(world.customer(country="SE", currency="SEK"), purchase())
-    assert (refusal.code, refusal.facts) == (C.NOT_FOR_SALE, {"tier": "team", "interval": "month"})
+    assert (refusal.code, refusal.facts) == (C.NOT_FOR_SALE, {"product": "desk", "tier": "team", "interval": "month"})
 
 
 def test_a_cart_has_between_one_and_fifty_lines(world: World) -> None:
