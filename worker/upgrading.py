@@ -1,4 +1,4 @@
-"""A database is upgraded while others use it: waited for in short turns, between which they go on."""
+"""A database is upgraded, or taken back, while others use it: waited for in short turns, between which they go on."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,21 @@ PATIENCE, PAUSE = 900.0, 3.0
 
 
 def upgrade(database_url: str, revision: str = "head", *, say: Callable[[str], None]) -> None:
-    """Whoever asks for a table as a whole holds up everybody behind it, so each try gives up soon.
+    """say: is told of each wait. Raises OperationalError after `PATIENCE`, and migrations.RevisionRefused."""
+    _waiting(say)(migrations.upgrade, database_url, revision)
 
-    say: is told of each wait. Raises OperationalError after `PATIENCE`.
-    """
-    waiting = tenacity.Retrying(
+
+def downgrade(database_url: str, revision: str, *, say: Callable[[str], None]) -> None:
+    """The same, the other way."""
+    _waiting(say)(migrations.downgrade, database_url, revision)
+
+
+def _waiting(say: Callable[[str], None]) -> tenacity.Retrying:
+    """Whoever asks for a table as a whole holds up everybody behind it, so each try gives up soon."""
+    return tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, OperationalError) and behind_a_lock(error)),
         wait=tenacity.wait_fixed(PAUSE),
         stop=tenacity.stop_after_delay(PATIENCE),
         before_sleep=lambda _: say("Others are using a table (a backup, or another upgrade?); trying again ..."),
         reraise=True,
     )
-    waiting(migrations.upgrade, database_url, revision)

@@ -1,11 +1,24 @@
-"""The database's history (Alembic): `upgrade` brings any older database to what the tables say."""
+"""The database's history (Alembic): `upgrade` brings any older database to what the tables say, `downgrade` takes one back."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, pool, text
 
 FOLDER = Path(__file__).parent
+LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
+"""worker/upgrading.py tries again"""
+
+_UNPREPARED = {"prepare_threshold": None}
+"""behind a pooler a statement must not stay prepared for whoever comes next: worker/pooler.py"""
+
+
+class RevisionRefused(Exception):
+    """The database cannot be brought to a revision; the message says why, and what to do instead."""
 
 
 def config(database_url: str) -> Config:
@@ -16,9 +29,65 @@ def config(database_url: str) -> Config:
     return made
 
 
+def engine(database_url: str) -> Engine:
+    return create_engine(database_url, poolclass=pool.NullPool, connect_args=_UNPREPARED)
+
+
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database at `database_url` to `revision`, all or nothing; doing it again changes nothing.
 
-    Raises OperationalError where others use a table for longer than it waits (`env.py`).
+    Raises OperationalError where others use a table for longer than it waits (`env.py`), and RevisionRefused where
+    there is no such revision, or the database is beyond it.
     """
-    command.upgrade(config(database_url), revision)
+    goal = _history()[-1] if revision == "head" else revision
+    standing = stands_at(database_url)
+    if _place(goal) < _place(standing):
+        raise RevisionRefused(
+            f"The database is at {standing}, beyond {goal}: an upgrade does not go back. `prorata db downgrade {goal}` does."
+        )
+    command.upgrade(config(database_url), goal)
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the database at `database_url` back to `revision`, all or nothing. What only later revisions keep is lost.
+
+    Raises OperationalError as `upgrade` does, and RevisionRefused where `revision` is not behind.
+    """
+    check_behind(revision, stands_at(database_url))
+    command.downgrade(config(database_url), revision)
+
+
+def check_behind(revision: str, standing: str | None) -> None:
+    """Raises RevisionRefused unless `revision` is behind `standing`."""
+    if _place(revision) >= _place(standing):
+        raise RevisionRefused(
+            f"{revision} is not behind the database, which is at {standing or 'no revision yet'}: nothing to take back."
+        )
+
+
+def stands_at(database_url: str) -> str | None:
+    """The revision of a database, None where it has no tables yet. Raises RevisionRefused where it is a newer release's."""
+    with engine(database_url).begin() as connection:
+        connection.execute(LOCK_TIMEOUT)
+        standing = MigrationContext.configure(connection).get_current_revision()
+    known = _history()
+    if standing is not None and standing not in known:
+        raise RevisionRefused(
+            f"The database is at {standing}, of a newer release: this one knows no revision after {known[-1]}. "
+            f"Use the newer release, or take the database back with the newer release's `prorata db downgrade {known[-1]}`."
+        )
+    return standing
+
+
+def _place(revision: str | None) -> int:
+    """How many migrations lead to it."""
+    known = _history()
+    if revision is not None and revision not in known:
+        raise RevisionRefused(f"There is no revision {revision}; there are {known[0]} to {known[-1]}.")
+    return 0 if revision is None else known.index(revision) + 1
+
+
+@cache
+def _history() -> list[str]:
+    """Every revision of this release, the oldest first."""
+    return [each.revision for each in ScriptDirectory.from_config(config("")).walk_revisions()][::-1]

@@ -8,6 +8,7 @@ import pytest
 from models.rules.currency import EXPONENTS
 from models.states import OrderStatus
 from worker.adapters.stripe_amounts import charge_unit
+from worker.commands.loading import db
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "operations.md").read_text()
@@ -33,3 +34,9 @@ def test_currencies_that_are_charged_in_larger_steps_are_named(page: str) -> Non
 def test_every_metric_of_the_books_is_explained_and_no_other() -> None:
     there_are = set(re.findall(r'"(prorata_\w+)"', METRICS)) - {"prorata_requests", "prorata_request_seconds"}
     assert set(re.findall(r"^\| `(prorata_\w+)", section("Alerts"), re.MULTILINE)) == there_are
+
+
+def test_every_command_of_the_database_is_explained_and_no_other() -> None:
+    assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database"))) == {
+        command.name for command in db.registered_commands
+    }

@@ -1,38 +1,150 @@
-"""`prorata db upgrade` beside those who use the database."""
+"""`prorata db upgrade` beside those who use the database, and the way back with `prorata db downgrade`."""
 
+import io
 import queue
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from models import migrations
-from worker import upgrading
+from tests.support.command import SETTINGS, Command
+from worker import server_urls, upgrading
 from worker.embedded import PostgresServer
 
 
-def test_an_upgrade_waits_for_a_table_without_holding_up_those_who_use_it(
-    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+def head() -> str | None:
+    return ScriptDirectory.from_config(migrations.config("")).get_current_head()
+
+
+def at(url: str) -> str | None:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        standing: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    engine.dispose()
+    return standing
+
+
+def set_to(url: str, revision: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    engine.dispose()
+
+
+def of(url: str) -> dict[str, str]:
+    return SETTINGS | {"PRORATA_DATABASE_URL": url}
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "end"), [(upgrading.upgrade, "0006", "0009"), (upgrading.downgrade, "0009", "0006")]
+)
+def test_it_waits_for_a_table_without_holding_up_those_who_use_it(
+    change: Callable[..., None], start: str, end: str, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = postgres_server.create_database("upgraded-behind-a-backup")
-    migrations.upgrade(url, "0006")
+    url = postgres_server.create_database(f"from-{start}-behind-a-backup")
+    migrations.upgrade(url, start)
     monkeypatch.setattr(upgrading, "PAUSE", 0.3)
     waits: queue.Queue[str] = queue.Queue()
     engine = create_engine(url)
     with ThreadPoolExecutor(1) as pool, engine.connect() as backup:
         backup.execute(text("LOCK TABLE orders IN ACCESS SHARE MODE"))
-        upgraded = pool.submit(upgrading.upgrade, url, say=waits.put)
+        changed = pool.submit(change, url, end, say=waits.put)
         assert "Others are using a table" in waits.get(timeout=30)
         with engine.connect() as order:
             order.execute(text("SET statement_timeout = '20s'"))
             assert order.execute(text("SELECT count(*) FROM orders")).scalar() == 0
         backup.rollback()
-        upgraded.result(timeout=60)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == head()
+        changed.result(timeout=60)
+    assert at(url) == end
     engine.dispose()
 
 
-def head() -> str | None:
-    return ScriptDirectory.from_config(migrations.config("")).get_current_head()
+def test_a_downgrade_says_of_which_database_and_an_upgrade_undoes_it(prorata: Command, fresh_database_url: str) -> None:
+    ended = prorata("db", "downgrade", "0007", "--yes", **of(fresh_database_url))
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(
+        f"The database at {server_urls.name(fresh_database_url)} goes back from {head()} to 0007. "
+    )
+    assert ended.out.endswith("The database is at 0007.\n")
+    assert at(fresh_database_url) == "0007"
+    assert prorata("db", "upgrade", **of(fresh_database_url)).out == "The database is up to date.\n"
+    assert at(fresh_database_url) == head()
+
+
+def test_a_downgrade_never_says_a_password(prorata: Command, fresh_database_url: str) -> None:
+    url = make_url(fresh_database_url).set(password="secret").render_as_string(hide_password=False)
+    ended = prorata("db", "downgrade", "0008", "--yes", **of(url))
+    assert "secret" not in ended.out + ended.err
+
+
+def test_a_program_must_say_that_it_means_it(prorata: Command, fresh_database_url: str) -> None:
+    ended = prorata("db", "downgrade", "0007", **of(fresh_database_url))
+    assert ended.status == 2
+    assert "--yes" in ended.err
+    assert at(fresh_database_url) == head()
+
+
+@pytest.mark.parametrize(("answer", "status", "end"), [("y", 0, "0008"), ("n", 1, head()), ("", 1, head())])
+def test_a_person_is_asked(
+    answer: str,
+    status: int,
+    end: str | None,
+    prorata: Command,
+    fresh_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", typed)
+    ended = prorata("db", "downgrade", "0008", **of(fresh_database_url))
+    assert (ended.status, at(fresh_database_url)) == (status, end)
+    assert "Go on?" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("0009", "0009 is not behind the database, which is at 0008: nothing to take back.\n"),
+        ("0008", "0008 is not behind the database, which is at 0008: nothing to take back.\n"),
+        ("base", f"There is no revision base; there are 0001 to {head()}.\n"),
+        ("head", f"There is no revision head; there are 0001 to {head()}.\n"),
+        ("0815", f"There is no revision 0815; there are 0001 to {head()}.\n"),
+    ],
+)
+def test_a_downgrade_goes_back_to_a_named_revision_or_nowhere(
+    revision: str, said: str, prorata: Command, fresh_database_url: str
+) -> None:
+    migrations.downgrade(fresh_database_url, "0008")
+    ended = prorata("db", "downgrade", revision, "--yes", **of(fresh_database_url))
+    assert (ended.status, ended.out, ended.err) == (1, "", said)
+    assert at(fresh_database_url) == "0008"
+
+
+def test_an_empty_database_has_nothing_to_take_back(prorata: Command, postgres_server: PostgresServer) -> None:
+    url = postgres_server.create_database("empty-before-a-downgrade")
+    ended = prorata("db", "downgrade", "0007", "--yes", **of(url))
+    assert ended.err == "0007 is not behind the database, which is at no revision yet: nothing to take back.\n"
+
+
+def test_an_upgrade_does_not_go_back_and_names_what_does(prorata: Command, fresh_database_url: str) -> None:
+    ended = prorata("db", "upgrade", "0007", **of(fresh_database_url))
+    assert (ended.status, ended.out) == (1, "")
+    assert f"The database is at {head()}, beyond 0007" in ended.err
+    assert "`prorata db downgrade 0007`" in ended.err
+    assert at(fresh_database_url) == head()
+
+
+@pytest.mark.parametrize("words", [["upgrade"], ["upgrade", "0007"], ["downgrade", "0007", "--yes"]])
+def test_a_database_of_a_newer_release_is_taken_back_by_that_release(
+    words: list[str], prorata: Command, fresh_database_url: str
+) -> None:
+    set_to(fresh_database_url, "0815")
+    ended = prorata("db", *words, **of(fresh_database_url))
+    assert (ended.status, ended.out) == (1, "")
+    assert "The database is at 0815, of a newer release" in ended.err
+    assert f"the newer release's `prorata db downgrade {head()}`" in ended.err
+    assert "Traceback" not in ended.err

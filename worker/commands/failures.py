@@ -6,6 +6,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from models.facts import UnknownAccount
+from models.migrations import RevisionRefused
 from tasks.api_keys import KeyRefused
 from tasks.errors import Misconfigured, TemporarilyUnavailable, behind_a_lock
 from tasks.operations import NotPossible
@@ -27,6 +28,7 @@ _SAID_ALREADY = (
     NotPossible,
     PlaceRefused,
     PlacementRefused,
+    RevisionRefused,
     ServerMissing,
     UnknownAccount,
     UnknownOrder,

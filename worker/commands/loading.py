@@ -1,13 +1,15 @@
-"""`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade`: what is there before the first order."""
+"""`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade | downgrade`: what is there before the first order."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from models import migrations
 from tasks.wiring import begin, now
-from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, upgrading
+from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, server_urls, upgrading
 from worker.commands.screen import moment
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
@@ -58,3 +60,29 @@ def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "h
     """Bring the database to what this version needs; doing it again changes nothing."""
     upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
     typer.echo("The database is up to date.")
+
+
+@db.command("downgrade")
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="back to this one", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask; for programs")] = False,
+) -> None:
+    """Take the database back to what an older release needs; run it with the newer one, whose processes have ended."""
+    url = settings().database_url.get_secret_value()
+    standing = migrations.stands_at(url)
+    migrations.check_behind(revision, standing)
+    typer.echo(
+        f"The database at {server_urls.name(url)} goes back from {standing} to {revision}. What only later revisions keep is lost: "
+        "have a backup, and end API, workers and beat before."
+    )
+    if not yes:
+        _ask()
+    upgrading.downgrade(url, revision, say=partial(typer.echo, err=True))
+    typer.echo(f"The database is at {revision}.")
+
+
+def _ask() -> None:
+    """Raises Abort unless a person says yes."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is here to be asked: add --yes")
+    typer.confirm("Go on?", abort=True)
