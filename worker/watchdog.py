@@ -1,6 +1,7 @@
 """A worker that no longer takes messages, though it lives and its broker answers, ends itself: its supervisor starts it again.
 
-A thread beside Celery's loop sends the worker a canary every so often and looks when it last took anything at all.
+A thread beside Celery's loop sends the worker a canary every so often and looks when it last took anything at all. Where every place of
+the pool is taken nobody can take a canary, so that time does not count, unless it is longer than any delivery takes.
 """
 
 import os
@@ -14,39 +15,67 @@ from typing import Any
 import structlog
 from celery import signals
 from celery.utils.nodenames import worker_direct
+from celery.worker import state
 from kombu.exceptions import OperationalError
 
 from worker.canary import canary
+from worker.settings import Settings, settings
 
 log = structlog.get_logger(__name__)
 
 EVERY, PATIENCE = 20.0, 70.0
-"""seconds between canaries, and without any message until it is the worker that is at fault; a step takes less"""
+"""seconds between canaries, and without any message, though a place is free, until it is the worker that is at fault"""
+
+
+def longest_delivery(chosen: Settings) -> float:
+    """Seconds that one delivery may take: all of an order's steps in this process, each answer as late as `chosen` lets it be.
+
+    Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute for our own work.
+    """
+    stripe = 12.0 + chosen.stripe_timeout_seconds  # tries begin for 8 s; the last connects in 3 s
+    vies = 10.0 + chosen.vies_timeout_seconds
+    letter = (
+        3 * 12 * chosen.smtp_timeout_seconds + 65.0
+    )  # three tries of twelve answers; one minute for the answer to the letter
+    return 10 * stripe + 2 * vies + 3 * letter + 60.0
 
 
 @dataclass
 class Watchdog:
-    """send: give the worker something to take; raises OperationalError where the broker is away. give_up: end the worker."""
+    """send: give the worker something to take; raises OperationalError where the broker is away. give_up: end the worker.
+
+    full: whether every place of the pool is taken. begun: how many deliveries began so far. longest: seconds that one may take.
+    """
 
     send: Callable[[], None]
     give_up: Callable[[], None]
     now: Callable[[], float] = time.monotonic
+    full: Callable[[], bool] = lambda: False
+    begun: Callable[[], int] = lambda: 0
+    longest: float = 0.0
     last_taken: float = field(init=False)
+    counted_from: float = field(init=False)
+    seen: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.last_taken = self.now()
+        self.last_taken = self.counted_from = self.now()
 
     def taken(self, **_: Any) -> None:
-        """The worker took a message, or finished one."""
-        self.last_taken = self.now()
+        """The worker took a message, began to work on it, or finished one."""
+        self.last_taken = self.counted_from = self.now()
 
     def look(self) -> None:
+        if (begun := self.begun()) != self.seen:  # one that waited here for its time: nothing was received
+            self.seen = begun
+            self.taken()
         try:
             self.send()
         except OperationalError:
-            self.last_taken = self.now()  # nobody could have taken anything: the time counts anew
+            self.taken()  # nobody could have taken anything: the time counts anew
             return
-        if self.now() - self.last_taken > PATIENCE:
+        if self.full() and self.now() - self.last_taken <= self.longest:
+            self.counted_from = self.now()
+        if self.now() - self.counted_from > PATIENCE:
             log.critical("worker takes no messages; ending it", seconds=round(self.now() - self.last_taken))
             self.give_up()
 
@@ -62,6 +91,9 @@ def _start(sender: Any, **_: Any) -> None:
     watchdog = Watchdog(
         send=lambda: canary.apply_async((None,), queue=own, expires=EVERY),
         give_up=lambda: os.kill(os.getpid(), signal.SIGKILL),
+        full=lambda: len(state.active_requests) >= sender.pool.limit,
+        begun=lambda: state.all_total_count[0],
+        longest=longest_delivery(settings()),
     )
     signals.task_received.connect(watchdog.taken, weak=False)
     signals.task_postrun.connect(watchdog.taken, weak=False)

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from kombu.exceptions import OperationalError
 
-from worker.watchdog import PATIENCE, Watchdog
+from tests.support.command import SETTINGS
+from worker.settings import Settings
+from worker.watchdog import EVERY, PATIENCE, Watchdog, longest_delivery
+
+LONGEST = 600.0
 
 
 @dataclass
@@ -14,11 +19,15 @@ class Scene:
     time: float = 0.0
     broker_is_away: bool = False
     takes: bool = True
+    full: bool = False
+    begun: int = 0
     ended: int = 0
     dog: Watchdog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dog = Watchdog(self.send, self.end, lambda: self.time)
+        self.dog = Watchdog(
+            self.send, self.end, lambda: self.time, full=lambda: self.full, begun=lambda: self.begun, longest=LONGEST
+        )
 
     def send(self) -> None:
         if self.broker_is_away:
@@ -57,3 +66,48 @@ def test_a_busy_worker_that_only_finishes_is_not_at_fault() -> None:
     scene.after(PATIENCE - 1)
     scene.dog.taken()
     assert scene.after(PATIENCE) == 0
+
+
+def looks(scene: Scene, *, during: float) -> int:
+    for _ in range(int(during / EVERY)):
+        scene.after(EVERY)
+    return scene.ended
+
+
+def test_a_worker_whose_every_place_waits_for_a_slow_answer_is_not_at_fault() -> None:
+    scene = Scene(takes=False, full=True)
+    assert looks(scene, during=LONGEST) == 0
+
+
+def test_a_worker_whose_places_are_taken_for_longer_than_any_delivery_is_ended() -> None:
+    scene = Scene(takes=False, full=True)
+    assert looks(scene, during=LONGEST + PATIENCE) == 0
+    assert scene.after(EVERY) == 1
+
+
+def test_a_place_that_comes_free_is_to_be_used_within_patience() -> None:
+    scene = Scene(takes=False, full=True)
+    looks(scene, during=300)
+    scene.full = False
+    assert [scene.after(PATIENCE), scene.after(1)] == [0, 1]
+
+
+def test_a_full_worker_that_goes_on_with_what_it_holds_is_not_at_fault() -> None:
+    scene = Scene(takes=False, full=True)
+    for _ in range(5):
+        assert looks(scene, during=LONGEST) == 0
+        scene.begun += 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "at_least"),
+    [
+        ({}, 2 * 59),
+        ({"stripe_timeout_seconds": 45}, 2 * (8 + 3 + 45)),
+        ({"smtp_timeout_seconds": 120}, 3 * (3 * 10 * 120 + 60)),
+        ({"vies_timeout_seconds": 60}, 2 * 60),
+    ],
+)
+def test_the_longest_delivery_goes_by_the_settings(chosen: dict[str, float], at_least: float) -> None:
+    given = {name.removeprefix("PRORATA_").lower(): value for name, value in SETTINGS.items()}
+    assert longest_delivery(Settings.model_validate(given | chosen)) > at_least
