@@ -18,11 +18,15 @@ router = APIRouter(tags=["operations"])
 
 FRESH = timedelta(seconds=60)
 """a sweep that did not run for longer is not running: beat sends it, or workers do not take it"""
+AHEAD = timedelta(seconds=5)
+"""a sweep that ran later than it is now by more than this ran before the clock was set back: beat waits for that moment to come again"""
+_SET_BACK = "the last sweep lies in the future: PostgreSQL's clock was set back, and perhaps that of beat, which then sends nothing until then. Restart beat"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
 """changes nothing; a standby refuses it, and whoever is refused leaves its connections there"""
 
 State = Literal["ok", "failing"]
+Check = Literal["ok", "failing", "unknown"]
 
 
 class Alive(BaseModel):
@@ -33,7 +37,9 @@ class Readiness(BaseModel):
     """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run."""
 
     status: State
-    checks: dict[str, Literal["ok", "failing", "unknown"]]
+    checks: dict[str, Check]
+    advice: str | None = None
+    """what to do, where `failing` does not say it"""
 
 
 @router.get("/healthz", summary="The process answers")
@@ -44,18 +50,20 @@ def healthz() -> Alive:
 @router.get(
     "/readyz",
     summary="Database, broker and beat are there",
+    response_model_exclude_none=True,
     responses={503: {"model": Readiness, "description": "What is `failing` is named"}},
 )
 def readyz(request: Request, response: Response) -> Readiness:
     broker: State = "ok" if request.app.state.parts.broker_answers() else "failing"
-    readiness = Readiness(status="ok", checks={**_database_and_beat(), "broker": broker})
+    readiness = _database_and_beat()
+    readiness.checks["broker"] = broker
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
         response.status_code = 503
     return readiness
 
 
-def _database_and_beat() -> dict[str, Literal["ok", "failing", "unknown"]]:
+def _database_and_beat() -> Readiness:
     try:
         with begin() as session:
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
@@ -63,7 +71,16 @@ def _database_and_beat() -> dict[str, Literal["ok", "failing", "unknown"]]:
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
-        return {"database": "failing", "beat": "unknown"}
+        return Readiness(status="ok", checks={"database": "failing", "beat": "unknown"})
+    readiness = Readiness(status="ok", checks={"database": "ok", "beat": _beat(age)})
+    if age is not None and age < -AHEAD:
+        log.warning("not ready: beat", advice=_SET_BACK)
+        readiness.advice = _SET_BACK
+    return readiness
+
+
+def _beat(age: timedelta | None) -> Check:
+    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet."""
     if age is None:
-        return {"database": "ok", "beat": "unknown"}
-    return {"database": "ok", "beat": "ok" if age < FRESH else "failing"}
+        return "unknown"
+    return "ok" if -AHEAD <= age < FRESH else "failing"

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from redis import Redis
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from api_stub import body_limit, parts
+from api_stub import body_limit, metrics, parts
 from api_stub.rate_limit import RateLimit
 from models.messages import Heartbeat, WebhookReceived
 from tasks import placement, wiring
@@ -215,6 +216,42 @@ def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api
     answer = api.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
     assert len(world.rows(Heartbeat)) == 2
+
+
+def sweep_ran(world: World, ago: str) -> None:
+    with world.begin() as session:
+        query = text("insert into heartbeats (name, at) values ('sweep', clock_timestamp() - cast(:ago as interval))")
+        session.execute(query, {"ago": ago})
+
+
+def test_not_ready_where_the_clock_was_set_back_since_the_last_sweep(world: World, api: Api) -> None:
+    """Beat is silent until that moment comes again."""
+    sweep_ran(world, "-2 hours")
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
+    assert "in the future" in answer.json()["advice"]
+    assert "Restart beat" in answer.json()["advice"]
+
+
+def test_a_sweep_that_is_ahead_by_a_moment_is_none_from_another_time(world: World, api: Api) -> None:
+    sweep_ran(world, "-3 seconds")
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["beat"], "advice" in answer.json()) == (200, "ok", False)
+
+
+@pytest.mark.parametrize(("ago", "at_least"), [("30 seconds", 30), ("-2 hours", -7200)])
+def test_the_age_of_a_heartbeat_is_by_the_databases_clock(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch, ago: str, at_least: int
+) -> None:
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Slow":
+            return super().now(tz) - timedelta(days=1)
+
+    monkeypatch.setattr(metrics, "datetime", Slow, raising=False)
+    sweep_ran(world, ago)
+    [line] = [each for each in api.get("/metrics").text.splitlines() if 'age_seconds{task="sweep"}' in each]
+    assert at_least <= float(line.split()[1]) < at_least + 20
 
 
 def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_does(world: World, api: Api) -> None:
