@@ -41,7 +41,10 @@ class WebhookReceived(Base):
     """A provider's notification as it came, stored before anything is made of it; its id arrives once."""
 
     __tablename__ = "webhooks_received"
-    __table_args__ = (Index("ix_webhooks_waiting", "received_at", postgresql_where="handled_at is null"),)
+    __table_args__ = (
+        Index("ix_webhooks_waiting", "received_at", postgresql_where="handled_at is null"),
+        Index("ix_webhooks_handled", "handled_at", postgresql_where="handled_at is not null"),
+    )
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True)
     """the provider's event id"""

@@ -13,7 +13,7 @@ from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
 from models.rules.cart import Action
 from models.rules.period import Interval
 from models.rules.vat import Treatment
-from models.states import OrderStatus, PaymentKind, Step
+from models.states import FINAL, OrderStatus, PaymentKind, Step
 
 
 class PricedLine:
@@ -104,7 +104,7 @@ class Quote(Totals, Base):
     """A binding offer until `expires_at`."""
 
     __tablename__ = "quotes"
-    __table_args__ = totals_add_up()
+    __table_args__ = (*totals_add_up(), Index("ix_quotes_expires_at", "expires_at"))
 
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -120,6 +120,10 @@ class QuoteLine(PricedLine, Base):
     __tablename__ = "quote_lines"
 
     quote_id: Mapped[UUID] = mapped_column(ForeignKey("quotes.id", ondelete="CASCADE"), primary_key=True)
+
+
+NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderStatus if status in FINAL)})"
+"""of an order; to be asked for in these very words, which PostgreSQL finds the index by"""
 
 
 class Order(Totals, Base):
@@ -141,6 +145,10 @@ class Order(Totals, Base):
         ),
         Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
         Index("ix_orders_account", "account_id", "number"),
+        Index("ix_orders_not_ended", "status", "created_at", postgresql_where=NOT_ENDED),
+        Index(
+            "ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"
+        ),  # without it each quote that is deleted costs a look at every order
         {"postgresql_with": {"fillfactor": 70}},  # room for the versions of a row that its steps write
     )
 
@@ -224,10 +232,15 @@ class OrderStep(Base):
     updated_at: Mapped[datetime]
 
 
+LETTER_REFUSED = "kind = 'letter.undeliverable'"
+"""of an entry: one for each letter refused for good. Counted here: an index over the letters' status would cost each letter that is sent"""
+
+
 class OrderEvent(Base):
     """The order's timeline, append-only; what the status page, the event stream and operations read."""
 
     __tablename__ = "order_events"
+    __table_args__ = (Index("ix_letters_refused", "id", postgresql_where=LETTER_REFUSED),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
