@@ -1,5 +1,6 @@
 """The upstream's application: everything under /v1, and what operations ask."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -56,6 +57,7 @@ def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         made = parts()
         app.state.parts = made
+        app.state.started = time.monotonic()
         app.state.rate_limit = made.rate_limit
         app.state.publisher = Publisher(made.publish)
         app.state.publisher.start()

@@ -1,5 +1,6 @@
 """Is this process alive, and can it do its work?"""
 
+import time
 from datetime import timedelta
 from typing import Literal
 
@@ -34,7 +35,7 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run."""
+    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run, for a minute after the start at most."""
 
     status: State
     checks: dict[str, Check]
@@ -55,7 +56,7 @@ def healthz() -> Alive:
 )
 def readyz(request: Request, response: Response) -> Readiness:
     broker: State = "ok" if request.app.state.parts.broker_answers() else "failing"
-    readiness = _database_and_beat()
+    readiness = _database_and_beat(up_for=timedelta(seconds=time.monotonic() - request.app.state.started))
     readiness.checks["broker"] = broker
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
@@ -63,7 +64,7 @@ def readyz(request: Request, response: Response) -> Readiness:
     return readiness
 
 
-def _database_and_beat() -> Readiness:
+def _database_and_beat(*, up_for: timedelta) -> Readiness:
     try:
         with begin() as session:
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
@@ -72,15 +73,15 @@ def _database_and_beat() -> Readiness:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
         return Readiness(status="ok", checks={"database": "failing", "beat": "unknown"})
-    readiness = Readiness(status="ok", checks={"database": "ok", "beat": _beat(age)})
+    readiness = Readiness(status="ok", checks={"database": "ok", "beat": _beat(age, up_for)})
     if age is not None and age < -AHEAD:
         log.warning("not ready: beat", advice=_SET_BACK)
         readiness.advice = _SET_BACK
     return readiness
 
 
-def _beat(age: timedelta | None) -> Check:
-    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet."""
+def _beat(age: timedelta | None, up_for: timedelta) -> Check:
+    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet, as it may be where everything has only just begun."""
     if age is None:
-        return "unknown"
+        return "unknown" if up_for < FRESH else "failing"
     return "ok" if -AHEAD <= age < FRESH else "failing"

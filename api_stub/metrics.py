@@ -1,5 +1,6 @@
 """What Prometheus reads: orders that have not ended by status, what waits, how old, and the requests of this process."""
 
+import math
 from collections.abc import Iterable
 
 from fastapi import APIRouter, Response
@@ -14,12 +15,16 @@ from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
 from models.states import FINAL, OrderStatus
+from tasks.pipeline import QUEUE_NAMES
 from tasks.wiring import begin
 
 router = APIRouter(tags=["operations"])
 _registry = CollectorRegistry()
 _requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=_registry)
 _seconds = Histogram("prorata_request_seconds", "Time to answer", ("method", "route"), registry=_registry)
+
+_RECURRING = ("sweep", *(f"queue {name}" for name in QUEUE_NAMES))
+"""heartbeats to expect: one that never came is infinitely old"""
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -82,8 +87,11 @@ def _webhooks(session: Session) -> float:
 
 def _heartbeats(session: Session) -> Metric:
     family = GaugeMetricFamily("prorata_heartbeat_age_seconds", "Since a recurring task last ran", labels=["task"])
+    ages = dict.fromkeys(_RECURRING, math.inf)
     for name, age in session.execute(select(Heartbeat.name, func.clock_timestamp() - Heartbeat.at)):
-        family.add_metric([name], age.total_seconds())
+        ages[name] = age.total_seconds()
+    for name, seconds in ages.items():
+        family.add_metric([name], seconds)
     return family
 
 

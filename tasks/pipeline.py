@@ -41,3 +41,4 @@ QUEUES: dict[str, str] = {
     **dict.fromkeys(("relay", "sweep", "housekeeping"), "upkeep"),
 }
 """Task name -> queue: what waits for a bank or a mail server must not keep database steps waiting."""
+QUEUE_NAMES = tuple(dict.fromkeys(QUEUES.values()))

@@ -2,7 +2,7 @@
 
 from kombu.entity import Queue
 
-from tasks.pipeline import QUEUES
+from tasks.pipeline import QUEUE_NAMES, QUEUES
 from worker.settings import settings as _settings
 
 _chosen = _settings()
@@ -38,10 +38,9 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
-_QUEUE_NAMES = ("orders", "payments", "mail", "upkeep")
 task_default_queue = "orders"
 task_routes = {str(name): {"queue": queue} for name, queue in QUEUES.items()}
-task_queues = [Queue(name) for name in _QUEUE_NAMES]
+task_queues = [Queue(name) for name in QUEUE_NAMES]
 task_create_missing_queues = False
 worker_direct = True  # each worker has a queue of its own, for its canary
 worker_consumer = "worker.rejected:Consumer"
@@ -69,7 +68,7 @@ beat_schedule = {
             "args": (queue,),
             "options": {"queue": queue, "expires": _EXPIRES},
         }
-        for queue in _QUEUE_NAMES
+        for queue in QUEUE_NAMES
     },
     "housekeeping": {"task": "housekeeping", "schedule": 300.0, "options": {"expires": 300}},
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": _EXPIRES}},

@@ -218,6 +218,23 @@ def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api
     assert len(world.rows(Heartbeat)) == 2
 
 
+def test_a_sweep_that_never_ran_is_waited_for_a_minute_from_the_start(world: World, api: Api) -> None:
+    state(api).started = time.monotonic() - 55
+    assert api.get("/readyz").json()["checks"]["beat"] == "unknown"
+    state(api).started = time.monotonic() - 60
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
+
+
+def test_a_heartbeat_that_never_came_is_infinitely_old(world: World, api: Api) -> None:
+    """Nothing can be alerted on where there is no number."""
+    sweep_ran(world, "0 seconds")
+    lines = [each for each in api.get("/metrics").text.splitlines() if each.startswith("prorata_heartbeat_age")]
+    ages = {each.partition('task="')[2].partition('"')[0]: each.split()[-1] for each in lines}
+    assert 0 <= float(ages.pop("sweep")) < 20
+    assert ages == {f"queue {name}": "+Inf" for name in ("orders", "payments", "mail", "upkeep")}
+
+
 def sweep_ran(world: World, ago: str) -> None:
     with world.begin() as session:
         query = text("insert into heartbeats (name, at) values ('sweep', clock_timestamp() - cast(:ago as interval))")
