@@ -1,16 +1,18 @@
-"""What is kept no longer than it serves: notifications of the provider, whose bodies hold customers' details."""
+"""What is kept no longer than it serves: notifications of the provider, whose bodies hold customers' details, and quotes nobody ordered."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 from sqlalchemy import delete, select
 
 from models.messages import WebhookReceived
+from models.orders import Order, Quote
 from tasks.errors import NO_DATABASE
 from tasks.wiring import begin, now
 
 KEPT = timedelta(days=30)
-"""the provider repeats a notification for days, not weeks: by then its id need not be known any more"""
+"""the provider repeats a notification for days, not weeks: by then its id need not be known any more; a quote that expired so long
+ago is not asked about either"""
 BATCH = 1000
 """rows deleted in one transaction"""
 
@@ -20,15 +22,43 @@ def housekeeping() -> int:
     """Delete notifications handled more than `KEPT` ago; returns how many. What is not handled stays."""
     deleted, last = 0, BATCH
     while last == BATCH:
-        last = _delete_some(before=now() - KEPT)
+        last = _delete_notifications(before=now() - KEPT)
         deleted += last
     return deleted
 
 
-def _delete_some(*, before: datetime) -> int:
-    some = select(WebhookReceived.id).where(WebhookReceived.handled_at < before).limit(BATCH)
+@shared_task(name="old_quotes", ignore_result=True, throws=NO_DATABASE)
+def old_quotes() -> int:
+    """Delete quotes, with their lines, that expired more than `KEPT` ago and that no order names; returns how many.
+
+    Once a day: the quotes that were ordered stay, and all of them are looked at.
+    """
+    deleted, since = 0, datetime.min.replace(tzinfo=UTC)
+    while gone := _delete_quotes(since=since, before=now() - KEPT):
+        deleted, since = deleted + len(gone), max(gone)
+    return deleted
+
+
+def _delete_notifications(*, before: datetime) -> int:
+    old = WebhookReceived.handled_at < before
+    some = select(WebhookReceived.id).where(old).limit(BATCH).with_for_update(skip_locked=True).cte()
     with begin() as session:
-        gone = session.connection().execute(
-            delete(WebhookReceived).where(WebhookReceived.id.in_(some.with_for_update(skip_locked=True)))
-        )
+        gone = session.connection().execute(delete(WebhookReceived).where(WebhookReceived.id.in_(select(some.c.id))))
         return gone.rowcount
+
+
+def _delete_quotes(*, since: datetime, before: datetime) -> list[datetime]:
+    """When those expired that were deleted: the oldest from `since` on, where the batch before ended."""
+    ordered = select(Order.id).where(Order.quote_id == Quote.id).exists()
+    proposed = select(Order.id).where(Order.proposed_quote_id == Quote.id).exists()
+    some = (
+        select(Quote.id)
+        .where(Quote.expires_at >= since, Quote.expires_at < before, ~ordered, ~proposed)
+        .order_by(Quote.expires_at)
+        .limit(BATCH)
+        .with_for_update(of=Quote, skip_locked=True)
+        .cte()
+    )
+    with begin() as session:
+        gone = delete(Quote).where(Quote.id.in_(select(some.c.id))).returning(Quote.expires_at)
+        return list(session.scalars(gone.execution_options(synchronize_session=False)))

@@ -38,7 +38,7 @@ QUEUES: dict[str, str] = {
     **dict.fromkeys((Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.ACTIVATE_SUBSCRIPTION), "orders"),
     **dict.fromkeys((Step.COLLECT_PAYMENT, Step.REFUND_PAYMENT, "vat_follow_up", "handle_webhooks"), "payments"),
     **dict.fromkeys((Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, Step.SEND_REFUND_NOTICE), "mail"),
-    **dict.fromkeys(("relay", "sweep", "housekeeping"), "upkeep"),
+    **dict.fromkeys(("relay", "sweep", "housekeeping", "old_quotes"), "upkeep"),
 }
 """Task name -> queue: what waits for a bank or a mail server must not keep database steps waiting."""
 QUEUE_NAMES = tuple(dict.fromkeys(QUEUES.values()))

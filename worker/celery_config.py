@@ -1,5 +1,6 @@
 """Every Celery setting, with its reason. Recovery does not rest on the broker: the sweep restarts what it loses."""
 
+from celery.schedules import crontab
 from kombu.entity import Queue
 
 from tasks.pipeline import QUEUE_NAMES, QUEUES
@@ -71,6 +72,7 @@ beat_schedule = {
         for queue in QUEUE_NAMES
     },
     "housekeeping": {"task": "housekeeping", "schedule": 300.0, "options": {"expires": 300}},
+    "old_quotes": {"task": "old_quotes", "schedule": crontab(hour="3", minute="30"), "options": {"expires": 3600}},
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": _EXPIRES}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": _EXPIRES}},
     "vat_follow_up": {"task": "vat_follow_up", "schedule": 30.0, "options": {"expires": _EXPIRES}},

@@ -8,7 +8,7 @@ from celery import Task
 from sqlalchemy import create_engine
 
 from tasks import wiring
-from tasks.housekeeping import housekeeping
+from tasks.housekeeping import housekeeping, old_quotes
 from tasks.sweep import sweep
 from tasks.vat_follow_up import vat_follow_up
 from tasks.webhooks import handle_webhooks
@@ -20,7 +20,15 @@ from worker.relay import relay
 
 @pytest.mark.parametrize(
     ("task", "words"),
-    [(sweep, []), (handle_webhooks, []), (relay, []), (vat_follow_up, []), (housekeeping, []), (heartbeat, ["orders"])],
+    [
+        (sweep, []),
+        (handle_webhooks, []),
+        (relay, []),
+        (vat_follow_up, []),
+        (housekeeping, []),
+        (old_quotes, []),
+        (heartbeat, ["orders"]),
+    ],
 )
 def test_upkeep_without_a_database_fails_in_one_line(
     world: World, caplog: pytest.LogCaptureFixture, task: Task, words: list[str]
