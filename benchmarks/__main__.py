@@ -111,7 +111,7 @@ def compare(
         told = {name: {**asdict(each), "ratio": each.ratio, "error": each.error} for name, each in found.items()}
         typer.echo(json.dumps(told, indent=2))
     else:
-        Console().print(report.of_comparison(revision, found))
+        Console(width=max(console.width, 100)).print(report.of_comparison(revision, found))
 
 
 def _measured(peers: list[Peer], number: int, size: Size, status: Status, *, statements: bool) -> figures.Figures:

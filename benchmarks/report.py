@@ -99,9 +99,8 @@ def of_scenario(question: str, findings: Findings) -> Group:
 
 def of_comparison(revision: str, figures: Mapping[str, Compared]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Medians of the rounds; ratios round by round", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for head in ("this version", revision, "ratio", "least", "most"):
-        table.add_column(head, justify="right")
+    for head in ("", "this version", revision, "ratio", "least", "most"):
+        table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for name, each in figures.items():
         ratio = f"{each.ratio:.3f} ± {each.error:.3f}"
         ends = (f"{end:.3f}" for end in (min(each.ratios), max(each.ratios)))
