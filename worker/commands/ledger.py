@@ -26,6 +26,7 @@ ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=T
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 UNDER_WAY = timedelta(minutes=15)
 """what is younger may be about to be written down"""
+FIRST_YEAR = 2000
 USUAL = timedelta(days=2)
 """who runs it every day looks at each charge twice: one that was still to be authenticated the first time is settled the second"""
 
@@ -77,6 +78,8 @@ def reconcile(
 ) -> None:
     """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC).replace(microsecond=0) - UNDER_WAY
+    if end.year < FIRST_YEAR:
+        raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
     start = since.replace(tzinfo=UTC) if since else end - USUAL
     if start >= end:
         raise typer.BadParameter("must be before --until, which is 15 minutes ago unless told", param_hint="--since")
