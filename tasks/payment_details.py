@@ -1,12 +1,12 @@
 """How an account pays: the one usable payment method, kept with the provider."""
 
 import hashlib
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
+import structlog
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
@@ -19,7 +19,7 @@ from tasks.errors import KeyReused, KeySpent, Refused
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _USABLE = Prepared[PaymentMethod](
     select(PaymentMethod).where(
@@ -86,7 +86,7 @@ def _made(account_id: UUID, name: str, email: str | None) -> str:
             key, lambda key: payments().create_customer(account_id=account_id, name=name, email=email, key=key)
         )
     except Refused as refused:
-        log.warning("account %s: the provider has the customer without an email address: %s", account_id, refused)
+        log.warning("customer without an email address", account_id=str(account_id), error=str(refused))
         return _done_again(
             f"{key}:without-email",
             lambda key: payments().create_customer(account_id=account_id, name=name, email=None, key=key),

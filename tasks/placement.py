@@ -206,7 +206,9 @@ def cancel(
         )
     progress.note(session, order_id, granted.CANCELLATION, asked)
     if order.next_step not in BACK:
-        session.execute(update(Order).where(Order.id == order_id).values(cancel_requested_at=now, cancel_reason=reason))
+        if order.cancel_requested_at is None:  # who asked first is whom the customer hears of
+            asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
+            session.execute(update(Order).where(Order.id == order_id).values(**asked_for))
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
         step = order.next_step or Step.COLLECT_PAYMENT
         progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")

@@ -6,7 +6,8 @@ import pytest
 
 from models import progress
 from models.states import OrderStatus, Step
-from tasks import leases, sweep
+from tasks import leases, placement, sweep
+from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.placement import PlacementRefused
 from tests.support.payment import refundable
 from tests.support.world import World, purchase
@@ -53,8 +54,11 @@ def test_an_order_that_was_parked_after_its_cancellation_goes_on_by_another(worl
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     world.cancel(order_id)
     world.park(order_id)
-    assert world.cancel(order_id) is OrderStatus.OPEN
-    assert world.run(order_id).status is OrderStatus.CANCELLED
+    with world.begin() as session:
+        again = placement.cancel(session, order_id=order_id, by="ops", now=world.time, reason=BY_US)
+    assert again is OrderStatus.OPEN
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, BY_CUSTOMER), "the customer asked first"
 
 
 def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
