@@ -1,21 +1,13 @@
 """What an order's payment says: what was taken, and what went back of it."""
 
-from sqlalchemy import update
-
-from models.orders import Order
-from models.states import OrderStatus, Step
+from models.states import OrderStatus
 from tests.api.conftest import Api
-from tests.steps.test_unexpected_money import late_money
-from tests.support.payment import refundable
-from tests.support.world import Customer, World, purchase
+from tests.support.payment import given_up_and_paid_late, refundable
+from tests.support.world import Customer, World
 
 
 def test_money_that_was_given_up_and_went_back_is_not_the_orders(world: World, api: Api, ada: Customer) -> None:
-    order_id = world.place(ada, purchase())
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    late = late_money(world, order_id)
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    order_id, late = given_up_and_paid_late(world, ada)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     world.notify(late)
     assert world.given_back(ada) == [119_00]

@@ -1,31 +1,19 @@
 """A charge that may have been made and that nobody has asked about: an order does not end without it, and should it, the money comes back."""
 
-from uuid import UUID
-
 import pytest
 
 from models.states import OrderStatus, Step
 from tasks import operations, order_story
 from tasks.ledger_check.verify import verify
 from tasks.operations import NotPossible
-from tests.support.payment import CREATE
-from tests.support.world import Customer, World, purchase
-
-
-def unanswered(world: World, customer: Customer) -> UUID:
-    """The provider has taken the money, and nobody here has heard of it; then a person looks."""
-    world.stripe.fail("answer_lost", CREATE)
-    world.stripe.fail("unavailable", "payment_intents.list")
-    order_id = world.run(world.place(customer, purchase())).id
-    world.stripe.calm()
-    assert (world.attempts(order_id), world.charged(customer)) == ([(1, "pending", 119_00)], [119_00])
-    world.park(order_id)
-    return order_id
+from tests.support.payment import unanswered
+from tests.support.world import World
 
 
 def test_what_may_have_been_charged_is_not_sent_back_unasked_and_a_cancellation_finds_out(world: World) -> None:
     ada = world.customer()
     order_id = unanswered(world, ada)
+    world.park(order_id)
     with world.begin() as session, pytest.raises(NotPossible, match="nobody has asked yet; cancel it instead"):
         operations.plan_resumption(order_story.tell(session, order_id), from_step=Step.REFUND_PAYMENT)
     world.cancel(order_id)
@@ -37,6 +25,7 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     """Somebody has put the order on its way back by hand."""
     ada = world.customer()
     order_id = unanswered(world, ada)
+    world.park(order_id)
     with world.begin() as session:
         stood_at = Step.COLLECT_PAYMENT
         operations.resume(session, order_id, stands_at=stood_at, first=Step.REFUND_PAYMENT, by="the test")

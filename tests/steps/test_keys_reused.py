@@ -8,7 +8,7 @@ from models.accounts import Account
 from models.states import OrderStatus
 from tasks import payment_details, wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
-from tests.support.payment import CREATE, REFUND, refundable
+from tests.support.payment import REFUND, refundable, unanswered
 from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
 from tests.support.world import World, purchase
 from worker.adapters.stripe import StripePayments
@@ -30,10 +30,7 @@ def with_another_return_url(world: World) -> None:
 
 def test_a_charge_whose_answer_was_lost_before_a_setting_changed_is_found(world: World) -> None:
     ada = world.customer()
-    world.stripe.fail("answer_lost", CREATE)
-    world.stripe.fail("unavailable", "payment_intents.list")
-    order_id = world.run(world.place(ada, purchase())).id
-    world.stripe.calm()
+    order_id = unanswered(world, ada)
     with_another_return_url(world)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
@@ -42,10 +39,7 @@ def test_a_charge_whose_answer_was_lost_before_a_setting_changed_is_found(world:
 
 def test_a_charge_of_another_sum_under_the_key_is_for_a_person_to_look_at(world: World) -> None:
     ada = world.customer()
-    world.stripe.fail("answer_lost", CREATE)
-    world.stripe.fail("unavailable", "payment_intents.list")
-    order_id = world.run(world.place(ada, purchase())).id
-    world.stripe.calm()
+    order_id = unanswered(world, ada)
     with world.begin() as session:
         session.connection().exec_driver_sql("update charge_attempts set amount_minor = 11800")
     with pytest.raises(Misconfigured, match="is of 11900 EUR"):

@@ -1,12 +1,9 @@
 """A period begins when it is quoted: who is asked anew when it is paid much later, and who goes on as quoted."""
 
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
-from sqlalchemy import update
 
-from models.orders import Order
 from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
 from tasks import operations
@@ -28,18 +25,12 @@ def test_a_slow_chain_charges_what_was_quoted_for_the_instant_that_was_quoted(wo
     assert world.subscription(ada, "desk").period_start == world.time - timedelta(hours=5)
 
 
-def placed_now(world: World, order_id: UUID) -> None:
-    """By the world's clock, where the database has its own."""
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
-
-
 @pytest.mark.parametrize("until", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
 @pytest.mark.parametrize("ordered", [purchase(), trial()], ids=["bought", "tried"])
 def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, until: Step, ordered: CartLine) -> None:
     ada = world.customer()
     order_id = world.place(ada, ordered)
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     world.run(order_id, until=until)
     world.park(order_id)
     world.pass_time(days=2)
@@ -58,7 +49,7 @@ def test_what_was_bought_before_it_was_placed_is_not_late_for_that(world: World)
     world.pass_time(days=-20)
     order_id = world.place(ada, purchase())
     world.pass_time(days=20)
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
@@ -67,7 +58,7 @@ def test_an_order_held_while_the_vat_registry_is_away_for_days_is_asked_about_a_
     ada = world.customer(country="FR", vat_number=FRENCH)
     world.vies.fail("MS_UNAVAILABLE")
     order_id = world.buy(ada, purchase()).id
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     world.pass_time(days=2)
     world.vies.forget()
     order = world.go_on(order_id)
@@ -82,7 +73,7 @@ def test_vat_that_the_customer_agreed_to_while_the_registry_is_away_stays_in_tha
     ada = world.customer(country="FR", vat_number=FRENCH)
     world.vies.fail("MS_UNAVAILABLE")
     order_id = world.buy(ada, purchase()).id
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     world.confirm(order_id)
     world.run(order_id, until=until)
     world.pass_time(days=2)

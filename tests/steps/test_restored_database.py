@@ -1,28 +1,18 @@
 """A database restored from a backup has forgotten what happened since: what the provider was paid meanwhile is found, not charged again."""
 
-from uuid import UUID
-
 import pytest
-from sqlalchemy import update
 
-from models.orders import Order
 from models.states import OrderStatus
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES
 from tests.support.world import World, purchase
 
 
-def placed_now(world: World, order_id: UUID) -> None:
-    """By the world's clock, where the database has its own."""
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(created_at=world.time))
-
-
 @pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
 def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up: BackUp, hours: float) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     restore = backed_up()
     assert world.run(order_id).status is OrderStatus.COMPLETED
     restore()
@@ -38,7 +28,7 @@ def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up
 def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, backed_up: BackUp) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     restore = backed_up()
     world.run(order_id)
     restore()
@@ -54,7 +44,7 @@ def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: Wo
     """Looking first finds nothing, and a request without an answer is asked for again under its key."""
     ada = world.customer(card=DECLINES)
     order_id = world.place(ada, purchase())
-    placed_now(world, order_id)
+    world.placed_now(order_id)
     world.run(order_id)
     world.pass_time(days=2)
     world.stripe.expire_keys()

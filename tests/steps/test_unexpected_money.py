@@ -6,31 +6,17 @@ from sqlalchemy import update
 
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, OrderStatus, Step
+from models.states import OrderStatus, Step
 from tasks import webhooks
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
-from tests.support.payment import REFUND, spoil_activation, waiting_events
+from tests.support.payment import REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.world import World, purchase, trial
-
-
-def late_money(world: World, order_id: UUID) -> str:
-    """The first attempt of an order is given up here, while the provider takes the money all the same."""
-    with world.begin() as session:
-        attempt = session.get_one(ChargeAttempt, (order_id, 1))
-        attempt.status, ref = AttemptStatus.VOID, attempt.ref
-        attempt.ref = None
-    assert ref is not None
-    return ref
 
 
 def test_money_on_an_attempt_that_was_given_up_goes_back_and_the_order_stays_as_it_is(world: World) -> None:
     ada = world.customer()
-    order_id = world.place(ada, purchase())
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    late = late_money(world, order_id)
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    order_id, late = given_up_and_paid_late(world, ada)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00, 119_00]
     for number in range(3):
@@ -73,11 +59,7 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
 def money_twice(world: World, card: str) -> tuple[UUID, str]:
     """An order that is completed and paid by another card, and the charge of an attempt with `card` that had been given up."""
     ada = world.customer(card=card)
-    order_id = world.place(ada, purchase())
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    late = late_money(world, order_id)
-    with world.begin() as session:
-        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    order_id, late = given_up_and_paid_late(world, ada)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     return order_id, late
 

@@ -2,9 +2,12 @@
 
 from uuid import UUID
 
+from sqlalchemy import update
+
 from models.messages import WebhookReceived
+from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import Step
+from models.states import AttemptStatus, Step
 from models.subscriptions import Trial
 from tests.support.world import Customer, World, purchase, trial
 
@@ -42,3 +45,33 @@ def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
         row.id: (row.attempts, row.next_attempt_at and (row.next_attempt_at - world.time).total_seconds())
         for row in rows
     }
+
+
+def unanswered(world: World, customer: Customer) -> UUID:
+    """An order whose charge the provider has taken, and nobody here has heard of it."""
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(customer, purchase())).id
+    world.stripe.calm()
+    assert (world.attempts(order_id), world.charged(customer)) == ([(1, "pending", 119_00)], [119_00])
+    return order_id
+
+
+def late_money(world: World, order_id: UUID) -> str:
+    """The first attempt of an order is given up here, while the provider takes the money all the same."""
+    with world.begin() as session:
+        attempt = session.get_one(ChargeAttempt, (order_id, 1))
+        attempt.status, ref = AttemptStatus.VOID, attempt.ref
+        attempt.ref = None
+    assert ref is not None
+    return ref
+
+
+def given_up_and_paid_late(world: World, customer: Customer) -> tuple[UUID, str]:
+    """A charged order that is to be charged once more, and the provider's id of the charge that was given up."""
+    order_id = world.place(customer, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    late = late_money(world, order_id)
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
+    return order_id, late

@@ -183,6 +183,11 @@ class World:
             )
             return placed.order.id
 
+    def placed_now(self, order_id: UUID) -> None:
+        """By this world's clock, where the database has its own."""
+        with self.begin() as session:
+            session.execute(update(Order).where(Order.id == order_id).values(created_at=self.time))
+
     def buy(self, customer: Customer, *cart: CartLine) -> Order:
         """Quote, place and carry through all steps."""
         return self.run(self.place(customer, *cart))
