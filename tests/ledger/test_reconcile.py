@@ -199,6 +199,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
     said = command.invoke(ledger.ledger, ["reconcile"])
     assert said.exit_code == 1
     assert f"order {order.number}" in said.stdout
+    assert "What is younger is left out" in said.stdout
     read = command.invoke(ledger.ledger, ["reconcile", "--json"])
     assert read.exit_code == 1
     told = json.loads(read.stdout)
@@ -213,7 +214,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
 
 
 def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None:
-    said = command.invoke(ledger.ledger, ["reconcile", "--since", "2020-01-01", "--until", "2020-01-01T06:30"])
+    said = command.invoke(ledger.ledger, ["reconcile", "--since", "2020-01-01", "--until", "2020-01-01T06:30:00Z"])
     assert said.exit_code == 0
     assert said.stdout == (
         "From 2020-01-01 00:00:00 to 2020-01-01 06:30:00 UTC: 0 charges, 0 refunds of them.\nEverything agrees.\n"

@@ -150,3 +150,9 @@ def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_cod
     listed = json.loads(run("list", "--undeliverable", "--json").stdout)
     assert ([each["id"] for each in listed], order.status) == ([str(order.id)], OrderStatus.COMPLETED)
     assert {"kind": "confirmation", "code": "5.1.1"} in facts(world, order.id, "letter.undeliverable")
+
+
+def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None:
+    order_id = world.buy(world.customer(card=None), purchase()).id
+    assert run("cancel", order_id).stdout == "Cancelled.\n"
+    assert run("cancel", order_id).stdout == "It was cancelled already.\n"

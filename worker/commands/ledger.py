@@ -23,7 +23,7 @@ from worker.wiring import plug_in_from_settings
 
 ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)
 
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 UNDER_WAY = timedelta(minutes=15)
 """what is younger may be about to be written down"""
 FIRST_YEAR = 2000
@@ -82,7 +82,7 @@ def reconcile(
         raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
     start = since.replace(tzinfo=UTC) if since else end - USUAL
     if start >= end:
-        raise typer.BadParameter("must be before --until, which is 15 minutes ago unless told", param_hint="--since")
+        raise typer.BadParameter(f"must be before the end, {moment(end)} UTC (--until)", param_hint="--since")
     plug_in_from_settings()
     with Console(stderr=True).status("asking the payment provider") as status:
         found = reconcile_books(start, end, say=status.update)
@@ -93,6 +93,8 @@ def reconcile(
         where.print(
             f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them."
         )
+        if until is None:
+            where.print("What is younger is left out, for it may be about to be written down: see --until.")
         if found.of_others:
             where.print(f"Left out, for no order of Prorata's is in their metadata: {found.of_others} charges.")
         where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")

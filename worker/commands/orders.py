@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import at_provider, operations, order_story, placement
 from tasks.at_provider import AtProvider
@@ -130,6 +131,7 @@ def cancel(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
+        already = session.get_one(Order, order_id).status is OrderStatus.CANCELLED
         status = placement.cancel(
             session,
             order_id=order_id,
@@ -138,7 +140,8 @@ def cancel(
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
         )
-    typer.echo(_CANCELLED.get(status, f"That was asked for before; now it is {status}."))
+    told = "It was cancelled already." if already else _CANCELLED.get(status)
+    typer.echo(told or f"That was asked for before; now it is {status}.")
 
 
 @orders.command("refund")
