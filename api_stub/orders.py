@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy import select
 
 from api_stub import order_view
@@ -52,6 +53,7 @@ async def place_order(
     wanted: OrderWanted, key: IdempotencyKey, knock: OrdersWriterKnocks, request: Request, response: Response
 ) -> OrderPlaced:
     """The order is on its way when this answers; `links.self` and `links.events` tell how it goes on."""
+    _require_one_key(request)
     placed = await in_thread(lambda: _place(wanted, key, knock))
     if placed.is_new:
         request.app.state.publisher.nudge()
@@ -61,6 +63,14 @@ async def place_order(
     answer = placed_view(placed.order, wanted.quote_id)
     response.headers["Location"] = answer.links["self"]
     return answer
+
+
+def _require_one_key(request: Request) -> None:
+    """Of two idempotency keys nobody can know which was meant. Raises RequestValidationError."""
+    name = "Idempotency-Key"
+    if len(request.headers.getlist(name)) > 1:
+        detail = "is given more than once; give it once"
+        raise RequestValidationError([{"type": "given_twice", "loc": ("header", name), "msg": detail}])
 
 
 def _place(wanted: OrderWanted, key: str, knock: Knock) -> Placed:

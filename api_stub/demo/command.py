@@ -117,7 +117,7 @@ def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, 
         f"Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders "
         f"{'DO NOT agree' if books.differences else 'agree'}.",
         f"{letters.sent} emails sent, {letters.arrived} arrived.",
-        f"prorata ledger verify: {len(results.ledger) or 'no'} differences.",
+        f"prorata ledger verify and reconcile: {len(results.ledger) or 'no'} differences.",
     ):
         console.print(line, highlight=False, style="bold")
 

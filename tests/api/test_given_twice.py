@@ -9,7 +9,7 @@ import pytest
 from api_stub import json_bodies
 from api_stub.validation import MOST
 from models.accounts import Language
-from models.orders import Quote
+from models.orders import Order, Quote
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
 
@@ -130,3 +130,13 @@ def test_a_name_that_is_half_a_surrogate_pair_is_pointed_at_too(api: Api, ada: C
     assert answer.json()["errors"] == [{"pointer": "/\\ud800", "detail": ONCE}]
     alone = api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"\\ud800": 1}', headers=JSON)
     assert problem(alone) == (422, "invalid-request")
+
+
+def test_two_idempotency_keys_place_nothing(world: World, api: Api, ada: Customer) -> None:
+    quote_id = api.quote(ada, purchase()).json()["id"]
+    headers = [("Authorization", f"Bearer {api.key}"), ("Idempotency-Key", "one"), ("Idempotency-Key", "another")]
+    body = {"account_id": str(ada.account_id), "quote_id": quote_id}
+    answer = api.client.post("/v1/orders", json=body, headers=headers)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [{"header": "Idempotency-Key", "detail": ONCE}]
+    assert world.rows(Order) == []
