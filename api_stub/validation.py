@@ -1,6 +1,7 @@
 """What is wrong with a request's shape, said with JSON pointers and without repeating what was sent."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from fastapi import Request
@@ -26,7 +27,7 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
         return Problem(400, "malformed-request", "The body is not JSON.").response()
     if isinstance(error.body, bytes):  # the framework reads only what is called JSON
         return Problem(415, "not-json", "Send the body as application/json.").response()
-    errors = [_field(each) for each in found[:MOST]]
+    errors = [field for field, _ in groupby(map(_field, found[:MOST]))]  # two readers of one header say the same
     return Problem(
         422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors
     ).response()

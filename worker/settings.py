@@ -266,7 +266,8 @@ def read() -> Settings:
     try:
         chosen = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        raise _refused([(_name(e["loc"]), e["msg"]) for e in error.errors()] + misspelt) from None
+        wrong = [(_name(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+        raise _refused(wrong + misspelt) from None
     if misspelt:
         raise _refused(misspelt)
     if chosen.environment == "production" and (unfit := list(unfit_for_production(chosen))):

@@ -183,4 +183,4 @@ def test_a_last_event_id_that_is_none_is_refused(api: Api, ada: Customer) -> Non
     order_id = api.order(ada, purchase())
     answer = api.get(f"/v1/orders/{order_id}/events", headers={"Last-Event-ID": "yesterday"})
     assert problem(answer) == (422, "invalid-request")
-    assert answer.json()["errors"][0]["header"] == "Last-Event-ID"
+    assert [error["header"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
