@@ -1,6 +1,5 @@
 """Step 3: take the money once, or invoice on an accepted VAT number, or find that nothing is due."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,14 +15,11 @@ from tasks import cancellation, charge_attempts, charging, fresh_quote, known_as
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
-from tasks.ports import Charge, ChargeStatus
+from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.step import Outcome, done, step, stop, take, turn_back, why_not
 from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
-
-UNDER_WAY = timedelta(seconds=60)
-"""how long a request that nobody waits for any more may still reach the provider; longer than any time limit of a call"""
 
 
 @step
@@ -138,9 +134,9 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
         case Move.RETRIEVE if ref is not None:
             return payments().retrieve_charge(ref)
         case Move.LAST_LOOK if ref is not None:
-            return _last_look(ref, key=f"{request.key}:cancel")
+            return _last_look(ref)
         case Move.CANCEL if ref is not None:
-            return payments().cancel_charge(ref, key=f"{request.key}:cancel")
+            return payments().cancel_charge(ref)
         case Move.FIND:
             return _find(order, planned) or _never_made(order, planned)
         case Move.FIND_OR_CHARGE:
@@ -150,10 +146,10 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
     raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
 
 
-def _last_look(ref: str, *, key: str) -> Charge:
+def _last_look(ref: str) -> Charge:
     """What came of it, or that nothing comes of it any more. Who pays in between the two has paid."""
     charge = payments().retrieve_charge(ref)
-    return payments().cancel_charge(ref, key=key) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
+    return payments().cancel_charge(ref) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
 
 
 def _make(order: Order, planned: Plan) -> Charge:
@@ -169,8 +165,8 @@ def _make(order: Order, planned: Plan) -> Charge:
             currency=request.currency,
             decline_code=refused.code,
         )
-    except KeySpent:
-        return _find(order, planned) or _never_made(order, planned)
+    except KeySpent as spent:
+        return _find(order, planned) or _never_made(order, planned, failed_just_now=spent.just_now)
     except OutcomeUnknown:
         found = _find(order, planned)
         if found is None:
@@ -184,11 +180,12 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     return next((charge for charge in found if charge.attempt == planned.attempt.attempt), None)
 
 
-def _never_made(order: Order, planned: Plan) -> Charge:
+def _never_made(order: Order, planned: Plan, *, failed_just_now: bool = False) -> Charge:
     """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way."""
     asked_at = planned.attempt.asked_at or planned.attempt.created_at
-    if planned.move is Move.FIND and asked_at > now() - UNDER_WAY:
-        raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=30)
+    if failed_just_now or (planned.move is Move.FIND and asked_at > now() - UNDER_WAY):
+        wait = UNDER_WAY.total_seconds()
+        raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=wait)
     with begin() as session:
         charge_attempts.void(session, order, planned.attempt)
     raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")

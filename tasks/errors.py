@@ -26,10 +26,15 @@ class OutcomeUnknown(TemporarilyUnavailable):
 
 
 class KeySpent(OutcomeUnknown):
-    """The provider keeps a failure of its own under this key and will answer with it for ever: look the effect up.
+    """The provider keeps a failure under this key and will answer with it for ever: look the effect up.
 
-    Where there is none, the key has made none and never will, and a new key may be used.
+    Where there is none, the key has made none, and a new key may be used; but where the provider itself failed `just_now`, what it had
+    begun may still come to be, so not before `ports.UNDER_WAY` is over.
     """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, just_now: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.just_now = just_now
 
 
 class KeyReused(OutcomeUnknown):

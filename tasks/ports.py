@@ -1,13 +1,13 @@
 """What the steps need from the world, as protocols and plain values; `worker` plugs the real ones in at start.
 
-Amounts are integers in minor units of `currency` (cents for EUR). Every call that changes something outside takes an
+Amounts are integers in minor units of `currency` (cents for EUR). Every call that makes something outside takes an
 idempotency key made from the thing itself; the caller has committed that key before the first try.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -25,6 +25,10 @@ class ChargeStatus(StrEnum):
     """The money was not taken; `Charge.decline_code` says why. This attempt is over."""
     CANCELED = "canceled"
 
+
+UNDER_WAY = timedelta(seconds=60)
+"""how long a request may still take effect that nobody waits for any more, or that failed at the provider itself; longer than any
+time limit of a call"""
 
 PLANS_HOLD = 1800.0
 """seconds. A charge is planned under a key that the provider still knows for an hour at least (`Policy.charge_key_lifetime`)"""
@@ -135,8 +139,11 @@ class PaymentProvider(Protocol):
 
     def retrieve_charge(self, ref: str) -> Charge: ...
 
-    def cancel_charge(self, ref: str, *, key: str) -> Charge:
-        """Cancel what has not succeeded yet; a charge that has succeeded comes back as SUCCEEDED, untouched."""
+    def cancel_charge(self, ref: str) -> Charge:
+        """Cancel what has not succeeded yet; a charge that has succeeded comes back as SUCCEEDED, untouched.
+
+        Without a key of ours: twice does what once does, and a failure kept under a key would be told for a day.
+        """
         ...
 
     def refund(self, request: RefundRequest) -> Refund:

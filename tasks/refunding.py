@@ -14,7 +14,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
 from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
-from tasks.ports import Refund, RefundRequest, RefundStatus
+from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.wiring import begin, now, payments, policy
 
 
@@ -73,6 +73,9 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
             return found
         if isinstance(error, Refused):
             raise Misconfigured(f"the provider refuses to refund {charge_ref}: {error}") from error
+        if isinstance(error, KeySpent) and error.just_now:
+            wait = UNDER_WAY.total_seconds()
+            raise TemporarilyUnavailable("the refund may still come to be at the provider", retry_after=wait) from error
         if isinstance(error, KeySpent):
             _give_up(refund)
             raise TemporarilyUnavailable("the refund's key is spent; beginning another") from error

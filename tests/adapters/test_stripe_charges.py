@@ -138,15 +138,15 @@ def test_the_charges_of_an_order_are_found_newest_first_over_several_pages(
 def test_a_waiting_charge_can_be_cancelled_twice_and_never_authenticated_after(payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_authenticationRequired")
     waiting = payments.charge(buyer.charge())
-    assert payments.cancel_charge(waiting.ref, key="c1" + waiting.ref).status is ChargeStatus.CANCELED
-    assert payments.cancel_charge(waiting.ref, key="c2" + waiting.ref).status is ChargeStatus.CANCELED
+    assert payments.cancel_charge(waiting.ref).status is ChargeStatus.CANCELED
+    assert payments.cancel_charge(waiting.ref).status is ChargeStatus.CANCELED
     assert httpx.post(waiting.action_url or "", data={"outcome": "succeed"}).status_code == 409
     assert payments.retrieve_charge(waiting.ref).status is ChargeStatus.CANCELED
 
 
 def test_cancelling_a_charge_that_succeeded_leaves_it_alone(stripe_server: StripeStandIn, buyer: Buyer) -> None:
     charge = buyer.payments.charge(buyer.charge())
-    assert buyer.payments.cancel_charge(charge.ref, key="c" + charge.ref) == charge
+    assert buyer.payments.cancel_charge(charge.ref) == charge
     assert stripe_server.books(buyer.ref)["refunds"] == []
 
 

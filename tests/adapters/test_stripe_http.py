@@ -1,6 +1,7 @@
 """The SDK speaks by urllib3 itself, and by its own client where the environment names a proxy."""
 
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from uuid import UUID
 import pytest
 import stripe
 
-from tasks.errors import Misconfigured
+from tasks.errors import Misconfigured, OutcomeUnknown, TemporarilyUnavailable
 from tasks.ports import ChargeRequest
 from tests.support.mailbox import TLS_FLAGS, running_mailbox
 from tests.support.tls_fronts import CERTIFICATES, LOOPBACK, TRUSTED
@@ -125,8 +126,8 @@ def test_a_request_is_sent_whole(monkeypatch: pytest.MonkeyPatch, *, tls: bool) 
     with hearing(requests, tls=tls) as base:
         client = DirectClient(connect_timeout=3.0, read_timeout=20.0)
         for amount in ("amount=1", "amount=2"):
-            assert client.request("post", f"{base}/v1/refunds", {"Idempotency-Key": "k"}, amount)[:2] == (b"{}", 200)
-        assert client.request("get", f"{base}/v1/refunds/re_1", {})[:2] == (b"{}", 200)
+            assert client.request("post", f"{base}/v1/refunds", {"Idempotency-Key": "k"}, amount)[:2] == ("{}", 200)
+        assert client.request("get", f"{base}/v1/refunds/re_1", {})[:2] == ("{}", 200)
         client.close()
     assert [request.partition(b"\r\n\r\n")[2] for request in requests] == [b"amount=1", b"amount=2", b""]
     assert [request.split(b"\r\n")[0] for request in requests] == [
@@ -134,3 +135,63 @@ def test_a_request_is_sent_whole(monkeypatch: pytest.MonkeyPatch, *, tls: bool) 
         b"POST /v1/refunds HTTP/1.1",
         b"GET /v1/refunds/re_1 HTTP/1.1",
     ]
+
+
+@contextmanager
+def answering(status: int, body: bytes, heard: list[bytes]) -> Iterator[str]:
+    """The address of a server that says the same to everybody."""
+    answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while received := self.request.recv(65536):
+                heard.append(received)
+                self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer((LOOPBACK, 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://{LOOPBACK}:{server.server_address[1]}"
+        server.shutdown()
+
+
+def asking(base: str) -> StripePayments:
+    return StripePayments(
+        api_key="sk_test_x", webhook_secret="whsec_x", return_url="https://shop.example", api_base=base, patience=0.3
+    )
+
+
+A_CHARGE = b'{"id":"pi_1","object":"payment_intent","status":"%s","amount":100,"currency":"eur","metadata":{},"next_action":null}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, "<h1>D\u00e9sol\u00e9</h1>".encode("latin-1")),
+        (200, "<h1>D\u00e9sol\u00e9</h1>".encode("latin-1")),
+        (200, b"{}"),
+        (200, b"null"),
+        (200, b"[]"),
+        (200, A_CHARGE % b"requires_something_new"),
+        (500, b'{"error": "oops"}'),
+        (500, b'{"error": null}'),
+    ],
+)
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9"])
+def test_an_answer_that_is_not_the_providers_leaves_a_charge_in_doubt_and_a_look_undecided(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, proxy: str | None
+) -> None:
+    """A proxy's error page, say. By urllib3, and by the SDK's own client."""
+    heard: list[bytes] = []
+    with answering(status, body, heard) as base:
+        if proxy is not None:
+            monkeypatch.setenv("HTTP_PROXY", proxy)
+        payments = asking(base)
+        monkeypatch.delenv("HTTP_PROXY", raising=False)
+        with pytest.raises(OutcomeUnknown):
+            payments.charge(REQUEST)
+        with pytest.raises(TemporarilyUnavailable) as undecided:
+            payments.retrieve_charge("pi_1")
+    assert type(undecided.value) is TemporarilyUnavailable
+    assert "sol" not in repr(undecided.value)
+    assert proxy is not None or status != 502 or len(heard) > 2, "a failure is asked about again"

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+import httpx
 import pytest
 
 from models.orders import OrderedProduct
 from models.states import OrderStatus, Step
 from tasks import failure_points
 from tasks.placement import PlacementRefused
+from tests.support.payment import ASKS_BANK
 from tests.support.world import MONTH, World, purchase
 
 CANCELLED, REFUNDED = OrderStatus.CANCELLED, OrderStatus.REFUNDED
@@ -178,3 +180,17 @@ def test_a_cancellation_of_what_already_goes_back_changes_nothing(world: World) 
     timeline = world.timeline(order_id)
     assert world.cancel(order_id) is OrderStatus.OPEN
     assert world.timeline(order_id) == timeline
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_a_500_kept_at_the_provider_does_not_keep_an_order_from_being_cancelled(world: World, *, pays: bool) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    page = (order.reason_facts or {})["action_url"]
+    world.stripe.fail("server_error", "payment_intents.cancel", times=1)
+    world.cancel(order.id)
+    world.run(order.id)
+    if pays:
+        assert httpx.post(page, data={"outcome": "succeed"}).is_redirect
+    assert world.go_on(order.id).status is (REFUNDED if pays else CANCELLED)
+    assert world.charged(ada) == world.given_back(ada) == ([119_00] if pays else [])

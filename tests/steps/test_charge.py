@@ -95,6 +95,17 @@ def test_a_500_kept_under_the_key_is_looked_up_and_another_attempt_made_only_whe
     assert world.charged(ada) == [119_00]
 
 
+def test_what_the_provider_began_in_a_500_and_finishes_later_is_waited_for_and_not_charged_again(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=0.5)
+    order_id = world.run(world.place(ada, purchase())).id
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
+    assert world.wakes_in(order_id) > 50
+    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
 @pytest.mark.parametrize(("taken", "attempts"), [(True, ["succeeded"]), (False, ["void", "succeeded"])])
 def test_a_charge_whose_key_has_expired_is_looked_up_before_another_is_made(
     world: World, taken: bool, attempts: list[str]

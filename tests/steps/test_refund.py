@@ -84,6 +84,31 @@ def test_a_part_given_back_by_hand_is_for_a_person_to_complete(world: World) -> 
     assert world.given_back(ada) == [19_00]
 
 
+def test_what_the_provider_began_of_a_refund_in_a_500_is_waited_for_and_not_given_twice(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.stripe.fail("server_error_before_effect", REFUND, times=1, seconds=0.5)
+    world.run(order_id)
+    assert (world.refunds(order_id), world.given_back(ada)) == ([("pending", 119_00)], [])
+    assert world.stripe.eventually(lambda: world.given_back(ada) == [119_00])
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
+
+
+def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World) -> None:
+    """The part that was given back by hand comes back, and a person resumes the order."""
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.stripe.control("settle-after", seconds=0.2)
+    refund_by_hand(world, order_id, 19_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+
+
 def test_a_refund_that_fails_after_it_was_accepted_calls_a_person(world: World) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
     assert world.run(order_id).status is OrderStatus.REFUNDED

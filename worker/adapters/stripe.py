@@ -129,14 +129,16 @@ class StripePayments:
             lambda: reading.charge(self._client.v1.payment_intents.retrieve(ref)), refused=unexpected
         )
 
-    def cancel_charge(self, ref: str, *, key: str) -> Charge:
+    def cancel_charge(self, ref: str) -> Charge:
         def too_late(error: Refusal) -> Charge:
             if error.code == "payment_intent_unexpected_state":
                 return self.retrieve_charge(ref)
             raise misconfigured(error) from None
 
         return self._calls.change(
-            lambda: reading.charge(self._client.v1.payment_intents.cancel(ref, None, {"idempotency_key": key})),
+            lambda: reading.charge(
+                self._client.v1.payment_intents.cancel(ref)
+            ),  # the SDK gives each try a key of its own
             refused=too_late,
         )
 

@@ -18,6 +18,7 @@ from tasks.errors import OutcomeUnknown, TemporarilyUnavailable
 from worker.adapters.stripe_errors import (
     Refusal,
     describe,
+    is_replayed,
     may_be_retried,
     may_have_happened,
     retry_after_of,
@@ -25,6 +26,10 @@ from worker.adapters.stripe_errors import (
 )
 
 T = TypeVar("T")
+
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""what the SDK and `stripe_reading` raise at an answer that is not Stripe's, or of a Stripe that knows more than we do"""
+
 log = logging.getLogger(__name__)
 
 
@@ -62,17 +67,20 @@ class Calls:
             return refused(error)
         except stripe.StripeError as error:
             raise unanswered(error, in_doubt=False) from None
+        except _UNREADABLE as error:
+            raise TemporarilyUnavailable(_unreadable(error)) from None
 
     def change(self, call: Callable[[], T], *, refused: Callable[[Refusal], T]) -> T:
         """A call under an idempotency key. Raises OutcomeUnknown once any try may have taken effect and none was answered."""
-        in_doubt = False
+        in_doubt = failed_just_now = False
 
         def attempt() -> T:
-            nonlocal in_doubt
+            nonlocal in_doubt, failed_just_now
             try:
                 return call()
             except stripe.StripeError as error:
                 in_doubt = in_doubt or may_have_happened(error)
+                failed_just_now = failed_just_now or (may_have_happened(error) and not is_replayed(error))
                 raise
 
         try:
@@ -80,7 +88,9 @@ class Calls:
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return refused(error)
         except stripe.StripeError as error:
-            raise unanswered(error, in_doubt=in_doubt) from None
+            raise unanswered(error, in_doubt=in_doubt, failed_just_now=failed_just_now) from None
+        except _UNREADABLE as error:
+            raise OutcomeUnknown(_unreadable(error)) from None
 
     def as_of_now(self, told: Told[T], look: Callable[[], T]) -> T:
         """The value itself, looked at again where it was replayed. Raises OutcomeUnknown where that fails: it has happened."""
@@ -101,6 +111,11 @@ class _Pause(tenacity.wait.wait_base):
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome is not None else None
         return (retry_after_of(error) or 0.0) + self._jittered(retry_state)
+
+
+def _unreadable(error: Exception) -> str:
+    """Without the error's text, which may repeat the answer."""
+    return f"Stripe: an answer that cannot be read ({type(error).__name__})"
 
 
 def _say(retry_state: tenacity.RetryCallState) -> None:

@@ -82,16 +82,17 @@ def _never_sent(cause: BaseException | None) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def unanswered(error: stripe.StripeError, *, in_doubt: bool) -> Exception:
+def unanswered(error: stripe.StripeError, *, in_doubt: bool, failed_just_now: bool = False) -> Exception:
     if is_untrusted(error.__cause__):
         return Misconfigured("Stripe's certificate is not trusted: is the address right, and no stranger in between?")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return misconfigured(error)
     if isinstance(error, stripe.IdempotencyError):
         return KeyReused(describe(error))
+    if in_doubt and is_kept(error):
+        return KeySpent(describe(error), retry_after=retry_after_of(error), just_now=failed_just_now)
     if in_doubt:
-        kind = KeySpent if is_kept(error) else OutcomeUnknown
-        return kind(describe(error), retry_after=retry_after_of(error))
+        return OutcomeUnknown(describe(error), retry_after=retry_after_of(error))
     return TemporarilyUnavailable(describe(error), retry_after=retry_after_of(error))
 
 

@@ -49,7 +49,8 @@ class DirectClient(stripe.HTTPClient):
             answer = self._pools.urlopen(method.upper(), url, body=post_data, headers=headers, redirect=False)
         except HTTPError as error:
             _tell(error)
-        return answer.data, answer.status, answer.headers
+        text = answer.data.decode(errors="replace")  # the SDK would fail at a proxy's error page that is not UTF-8
+        return text, answer.status, answer.headers
 
     def close(self) -> None:
         self._pools.clear()

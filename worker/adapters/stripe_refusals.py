@@ -2,7 +2,7 @@
 
 import stripe
 
-from tasks.errors import PaymentMethodRefused, Refused
+from tasks.errors import KeySpent, PaymentMethodRefused, Refused
 from tasks.ports import Charge, Refund, StoredPaymentMethod
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_calls import Told
@@ -19,6 +19,7 @@ def charge(error: Refusal) -> Told[Charge]:
         raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
     if error.code in SMALL_OR_LARGE:
         raise Refused(describe(error), code=error.code) from None
+    _require_fresh(error)
     raise misconfigured(error) from None
 
 
@@ -38,6 +39,13 @@ def customer(error: Refusal) -> str:
 
 
 def refund(error: Refusal) -> Told[Refund]:
+    _require_fresh(error)
     if error.code in ("resource_missing", "parameter_unknown"):
         raise misconfigured(error) from None
     raise Refused(describe(error), code=error.code or "refund_refused") from None
+
+
+def _require_fresh(error: Refusal) -> None:
+    """Raises KeySpent for a refusal that Stripe kept and tells again: its cause may be mended, and only another key can find out."""
+    if is_replayed(error):
+        raise KeySpent(describe(error)) from None

@@ -1,5 +1,6 @@
 """One request as a transaction."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,18 +37,25 @@ class Work:
             idempotency.keep(ledger, self.scope, self.key, self.path, self.params, answer, self.request_id)
         return answer
 
+    def happen_late(self, ledger: Ledger) -> None:
+        """The effect by itself, when its request was answered long ago. Nobody hears of its refusal."""
+        with suppress(ApiError), ledger.savepoint("effect"):
+            self.operation.run(self._call(ledger))
+
     def _effect(self, ledger: Ledger) -> tuple[Answer, bool]:
-        call = Call(ledger, self.params, self.identifier, self.key, self.base_url)
-        if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR:
+        if self.fault is not None and self.fault.kind in (Kind.SERVER_ERROR, Kind.SERVER_ERROR_BEFORE_EFFECT):
             return SERVER_ERROR, True
         try:
             with ledger.savepoint("effect"):
-                result = self.operation.run(call)
+                result = self.operation.run(self._call(ledger))
         except ApiError as error:
             return error.answer, error.executed
         if self.fault is not None and self.fault.kind is Kind.SERVER_ERROR_AFTER_EFFECT:
             return SERVER_ERROR, True
         return (result if isinstance(result, Answer) else Answer(200, result)), True
+
+    def _call(self, ledger: Ledger) -> Call:
+        return Call(ledger, self.params, self.identifier, self.key, self.base_url)
 
 
 # As Stripe mostly sends it: asking again with the same key would only replay this answer.

@@ -29,6 +29,8 @@ class Gate:
     latency: float = 0.0
     """seconds a bank takes for each payment and refund"""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
+    late: set[asyncio.Task[None]] = field(default_factory=set)
+    """effects still to come of requests that were answered"""
 
     async def handle(self, request: Request) -> Response:
         request_id = new_id("req")
@@ -65,7 +67,15 @@ class Gate:
         if fault is not None and fault.kind is Kind.ANSWER_LOST:
             await cut(request, reset=False)
             return None
+        if fault is not None and fault.kind is Kind.SERVER_ERROR_BEFORE_EFFECT and not idempotency.is_replay(answer):
+            happening = asyncio.create_task(self._happen_late(work, fault.seconds))
+            self.late.add(happening)
+            happening.add_done_callback(self.late.discard)
         return answer
+
+    async def _happen_late(self, work: Work, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.store.run(work.happen_late)
 
     async def _execute(self, work: Work) -> Answer:
         if work.key is None:

@@ -37,6 +37,10 @@ def recall(ledger: Ledger, scope: str, key: str, path: str, params: Any) -> Answ
     return Answer(row["status"], json.loads(row["body"]), json.loads(row["headers"]) | replayed)
 
 
+def is_replay(answer: Answer) -> bool:
+    return "Idempotent-Replayed" in answer.headers
+
+
 def keep(ledger: Ledger, scope: str, key: str, path: str, params: Any, answer: Answer, request_id: str) -> None:
     ledger.connection.execute(
         "INSERT OR REPLACE INTO idempotency_keys (scope, key, created, path, fingerprint, status, headers, body, request_id)"
