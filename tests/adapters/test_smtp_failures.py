@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import socketserver
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
@@ -151,6 +153,58 @@ def test_other_codes_for_the_recipient(mailbox: Mailbox, code: int, error: type[
     mailbox.fail("mailbox_full", code=code)
     with pytest.raises(error):
         mailer(mailbox, attempts=1).send(LETTER)
+
+
+@pytest.mark.parametrize("kind", ["relay_denied", "login_wanted"])
+def test_a_server_that_does_not_send_for_us_refuses_us_and_not_the_recipient(mailbox: Mailbox, kind: str) -> None:
+    mailbox.fail(kind)
+    with pytest.raises(Misconfigured, match=r"5\.7\."):
+        mailer(mailbox).send(LETTER)
+
+
+@pytest.mark.parametrize("kind", ["quota_spent", "quota_spent_later"])
+def test_a_quota_that_is_spent_comes_back(mailbox: Mailbox, kind: str) -> None:
+    mailbox.fail(kind)
+    with pytest.raises(TemporarilyUnavailable, match=r"5\.4\.5"):
+        mailer(mailbox, attempts=1).send(LETTER)
+    mailbox.heal()
+    mailer(mailbox).send(LETTER)
+    assert len(mailbox.listed()) == 1
+
+
+@pytest.mark.parametrize("secret", [{"password": "geheim-\u00fc"}, {"username": "\u00fcser", "password": "geheim"}])
+def test_a_login_outside_ascii_is_refused_at_once_and_not_repeated(secret: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match="outside ASCII") as refused:
+        SmtpMailer(host="mail.example", port=587, sender="b@prorata.example", sender_name="B", **secret)  # type: ignore[arg-type]
+    assert not any(text in repr(refused.value) for text in secret.values())
+
+
+class XoauthOnly(socketserver.StreamRequestHandler):
+    """A mail server that knows tokens and no passwords."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            self.wfile.write(b"250-here\r\n250 AUTH XOAUTH2\r\n" if line.startswith(b"ehlo") else b"250 ok\r\n")
+
+
+def test_a_server_that_takes_no_password_needs_a_person() -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), XoauthOnly) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host, port = server.server_address[:2]
+        ours = SmtpMailer(
+            host=str(host),
+            port=port,
+            sender="b@prorata.example",
+            sender_name="B",
+            tls="none",
+            username="b",
+            password="c",
+        )
+        with pytest.raises(Misconfigured, match="no login by user name and password"):
+            ours.send(LETTER)
+        server.shutdown()
 
 
 def test_nobody_listening_is_temporarily_unavailable() -> None:

@@ -132,6 +132,15 @@ def test_a_wrong_address_of_the_service_needs_a_person(vies: ViesStandIn) -> Non
         Vies(base_url=vies.url + "/elsewhere").check("FR40303265045", requester=None)
 
 
+def test_at_the_registrys_own_address_a_page_that_is_not_there_is_an_outage(
+    vies: ViesStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = f"{vies.base_url}/nowhere"
+    monkeypatch.setattr("worker.adapters.vies.BASE_URL", nowhere)
+    answer = Vies(base_url=nowhere, now=lambda: NOON).check("DE136695976", requester=None)
+    assert (answer.status, answer.reason) == (VatStatus.UNAVAILABLE, "http_404")
+
+
 @pytest.mark.parametrize("number", ["", "FR", "fr40303265045", "FR 40303265045", "FR40303265045\r\n"])
 def test_a_number_that_was_not_normalized_is_never_sent(vies: ViesStandIn, number: str) -> None:
     with pytest.raises(Misconfigured):

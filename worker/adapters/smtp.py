@@ -31,7 +31,7 @@ class SmtpMailer:
     instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
     idle_seconds: how long a connection waits for its thread's next email.
     attempts: tries of what failed before the email was handed over.
-    Raises Misconfigured where a password would travel unencrypted beyond this machine, or an address is none.
+    Raises Misconfigured where a password would travel unencrypted beyond this machine or has letters outside ASCII, or an address is none.
     """
 
     def __init__(
@@ -54,6 +54,10 @@ class SmtpMailer:
     ) -> None:
         if tls == "none" and username is not None and not _is_this_machine(host):
             raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
+        if (
+            not f"{username or ''}{password or ''}".isascii()
+        ):  # the library would fail, and repeat the password in doing so
+            raise Misconfigured("a mail user name or password outside ASCII cannot be sent: ask for another")
         self._sender = Sender(_ours(sender), sender_name, _ours(reply_to) if reply_to else None)
         self._server = Server(
             host=host,

@@ -20,6 +20,12 @@ Tls = Literal["none", "starttls", "tls"]
 OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""
 
+NOT_FOR_US = b"5.7."
+"""Begins what a server says of a recipient where it may not send for us (relaying denied, login wanted), whoever the recipient is."""
+
+QUOTA_SPENT = b"5.4.5"
+"""We have sent as much as we may today. Some servers say it with a code that means for good."""
+
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -125,6 +131,8 @@ def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
     """Certificates, passwords and missing abilities need a person; the network and 4xx codes need time."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         raise Misconfigured("the mail server does not offer what the settings ask for (STARTTLS, login)") from None
+    if type(error) is smtplib.SMTPException:  # of `login` only: the server offers no way that the library knows
+        raise Misconfigured("the mail server offers no login by user name and password") from None
     if isinstance(error, smtplib.SMTPResponseException) and 500 <= error.smtp_code < 600:
         raise Misconfigured(f"the mail server refuses us while {doing}: {error.smtp_code}") from None
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -166,10 +174,11 @@ def _recipient(connection: smtplib.SMTP, envelope: Envelope) -> None:
         code, text = connection.getreply() if _asks_ahead(connection) else connection.rcpt(envelope.recipient)
     except OSError as error:
         _failed_before_handing_over(error, "addressing")
-    if code not in {250, 251}:
-        _not_accepted(
-            code, text, AddressRefused(f"the mail server refuses the recipient: {code}", code=_code(code, text))
-        )
+    if code in {250, 251}:
+        return
+    if text.startswith(NOT_FOR_US):
+        _not_accepted(code, text, Misconfigured(f"the mail server does not send for us: {code} {_code(code, text)}"))
+    _not_accepted(code, text, AddressRefused(f"the mail server refuses the recipient: {code}", code=_code(code, text)))
 
 
 def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) -> None:
@@ -187,8 +196,10 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         code, text = connection.getreply()
     except OSError as error:
         raise OutcomeUnknown(f"the mail server's answer to the email was lost: {type(error).__name__}") from None
-    if 400 <= code < 500:
+    if 400 <= code < 500 or text.startswith(QUOTA_SPENT):
         raise TemporarilyUnavailable(f"the mail server puts the email off: {_code(code, text)}")
+    if code in OUR_FAULT:
+        raise Misconfigured(f"the mail server refuses the email, whoever it is for: {_code(code, text)}")
     if 500 <= code < 600:
         raise Refused("the mail server refuses the email", code=_code(code, text))
     if code != 250:
@@ -203,7 +214,8 @@ def _dots_doubled(content: bytes) -> bytes:
 def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
     if code in OUR_FAULT and not text.startswith(b"5.1."):  # 5.1.x is about the address, whatever the code before it
         raise Misconfigured(f"the mail server refuses our commands: {_code(code, text)}")
-    if 500 <= code < 600 and code != 552:  # RFC 5321 4.5.3.1.10: 552 may mean "too many" and is to be tried again
+    passes = code == 552 or text.startswith(QUOTA_SPENT)  # RFC 5321 4.5.3.1.10: 552 may mean "too many"
+    if 500 <= code < 600 and not passes:
         raise for_good
     raise NotHandedOver(f"the mail server puts us off: {_code(code, text)}")
 

@@ -61,6 +61,7 @@ class Vies:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._url = f"{base_url.rstrip('/')}/{operation}"
+        self._at_home = base_url == BASE_URL
         self._timeout, self._connect_timeout, self._total_timeout = timeout, connect_timeout, total_timeout
         self._attempts, self._now = attempts, now
         self._http = httpx.Client(
@@ -109,7 +110,7 @@ class Vies:
             raise Unavailable("timeout", passing=True) from error
         except httpx.RequestError as error:
             raise Unavailable("unreachable", passing=True) from error
-        return verdict(status, body, question)
+        return verdict(status, body, question, at_home=self._at_home)
 
     def _post(self, question: dict[str, str], deadline: _Deadline) -> tuple[int, bytes]:
         """One try, cut off at the deadline even where the answer trickles in."""

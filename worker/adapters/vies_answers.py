@@ -44,15 +44,18 @@ def question_about(number: str, requester: str | None) -> dict[str, str]:
     return question
 
 
-def verdict(status: int, body: bytes, question: dict[str, str]) -> dict[str, Any]:
-    """The verdict, or what stands in its way. Only `"valid": true or false` about the number asked is a verdict."""
+def verdict(status: int, body: bytes, question: dict[str, str], *, at_home: bool) -> dict[str, Any]:
+    """The verdict, or what stands in its way. Only `"valid": true or false` about the number asked is a verdict.
+
+    at_home: VIES's own address was asked, and not one that somebody may have mistyped.
+    """
     answer = _json_object(body)
     code = _error_code(answer)
     if code in REJECTIONS or (400 <= status < 500 and code.startswith("VOW-ERR")):
         raise Misconfigured(f"VIES rejects the request itself: {code}")
     if code:
         raise Unavailable(code, passing=code in PASSING or status >= 500)
-    if status in {400, 404, 405, 415}:
+    if status in {400, 404, 405, 415} and not at_home:
         raise Misconfigured(f"no VIES service at the configured address (HTTP {status})")
     if status != 200:
         raise Unavailable(f"http_{status}", passing=status >= 500 or status in {408, 429})
