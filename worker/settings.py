@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.rules import vat_number
 from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
     seller_country: CountryCode = "DE"
     seller_address: str = "Musterstraße 1, 10115 Berlin"
     seller_vat_number: str | None = None
-    """ours; with it the VAT registry gives receipts"""
+    """ours, as invoices in the Union must name it; with it the VAT registry gives receipts"""
     seller_bank_account: str | None = Field(None, max_length=200)
     """where customers pay invoices to, as invoices show it: bank, IBAN, BIC"""
     support_email: EmailStr = "support@prorata.example"
@@ -206,10 +207,15 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
     for name in ("seller_name", "seller_address", "mail_from", "support_email"):
         if getattr(chosen, name) == Settings.model_fields[name].default:
             yield name, "in production must be yours, not the example"
-    if chosen.invoice_on_vat and not chosen.seller_bank_account:
+    if chosen.seller_country in STATES and vat_number.is_blank(chosen.seller_vat_number):
+        yield (
+            "seller_vat_number",
+            "in production must be given by a seller in the Union: every invoice names it (Directive 2006/112/EC, article 226)",
+        )
+    if not (chosen.seller_bank_account or "").strip() and (asking := list(_asks_for_transfers(chosen))):
         yield (
             "seller_bank_account",
-            "in production must be given where PRORATA_INVOICE_ON_VAT is on: invoices say where to pay",
+            f"in production must be given where {' or '.join(asking)}: invoices say where to pay",
         )
     if "seller_country" not in chosen.model_fields_set:
         yield "seller_country", "in production must be given"
@@ -242,6 +248,14 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
             "broker_url",
             "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
         )
+
+
+def _asks_for_transfers(chosen: Settings) -> Iterator[str]:
+    """The choices by which invoices are to be paid by transfer: on a VAT number, or once one that was taken on trust turns out invalid."""
+    if chosen.invoice_on_vat:
+        yield "PRORATA_INVOICE_ON_VAT is on"
+    if chosen.vat_outage is VatOutage.PROVISIONAL:
+        yield "PRORATA_VAT_OUTAGE is provisional"
 
 
 def _is_loopback(host: str) -> bool:

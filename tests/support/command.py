@@ -25,6 +25,8 @@ PRODUCTION = SETTINGS | {
     "PRORATA_SELLER_NAME": "Kanban SAS",
     "PRORATA_SELLER_COUNTRY": "FR",
     "PRORATA_SELLER_ADDRESS": "1 rue de la Paix, 75002 Paris",
+    "PRORATA_SELLER_VAT_NUMBER": "FR40303265045",
+    "PRORATA_SELLER_BANK_ACCOUNT": "FR76 3000 6000 0112 3456 7890 189",
     "PRORATA_MAIL_FROM": "billing@kanban.example",
     "PRORATA_SUPPORT_EMAIL": "help@kanban.example",
     "PRORATA_PUBLIC_URL": "https://billing.kanban.example",

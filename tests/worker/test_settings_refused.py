@@ -220,6 +220,8 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         "PRORATA_SELLER_ADDRESS",
         "PRORATA_MAIL_FROM",
         "PRORATA_SUPPORT_EMAIL",
+        "PRORATA_SELLER_VAT_NUMBER",
+        "PRORATA_SELLER_BANK_ACCOUNT",
         "PRORATA_SELLER_COUNTRY",
         "PRORATA_CORPORATE_PORTAL_URL",
         "PRORATA_PUBLIC_URL",
@@ -230,11 +232,16 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
     assert "secret" not in ended.err
 
 
+WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
+
+
 @pytest.mark.parametrize(
     ("chosen", "named"),
     [
         ({"PRORATA_SELLER_NAME": "Prorata GmbH"}, "PRORATA_SELLER_NAME"),
         ({"PRORATA_SELLER_COUNTRY": ""}, "PRORATA_SELLER_COUNTRY"),
+        ({"PRORATA_SELLER_VAT_NUMBER": ""}, "PRORATA_SELLER_VAT_NUMBER"),
+        ({"PRORATA_SELLER_VAT_NUMBER": " "}, "PRORATA_SELLER_VAT_NUMBER"),
         ({"PRORATA_PUBLIC_URL": "http://billing.kanban.example"}, "PRORATA_PUBLIC_URL"),
         ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
         ({"PRORATA_STRIPE_API_KEY": "rk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
@@ -248,7 +255,13 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
         ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
-        ({"PRORATA_INVOICE_ON_VAT": "true"}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        (WITHOUT_ACCOUNT, "PRORATA_SELLER_BANK_ACCOUNT"),
+        (WITHOUT_ACCOUNT | {"PRORATA_SELLER_BANK_ACCOUNT": " "}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        (WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "provisional"}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        (
+            WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "hold", "PRORATA_INVOICE_ON_VAT": "true"},
+            "PRORATA_SELLER_BANK_ACCOUNT",
+        ),
         ({"PRORATA_BROKER_URL": "rediss://:secret@broker/0?ssl_cert_reqs=none"}, "PRORATA_BROKER_URL"),
     ],
 )
@@ -263,12 +276,16 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
     [
         {},
         {"PRORATA_SELLER_COUNTRY": "DE"},
+        {"PRORATA_SELLER_COUNTRY": "CH", "PRORATA_SELLER_VAT_NUMBER": ""},
+        {"PRORATA_SELLER_COUNTRY": "GB", "PRORATA_SELLER_VAT_NUMBER": ""},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "localhost"},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "::1"},
         {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
         {"PRORATA_STRIPE_API_BASE": "http://[::1]:12111"},
-        {"PRORATA_INVOICE_ON_VAT": "true", "PRORATA_SELLER_BANK_ACCOUNT": "FR76 3000 6000 0112 3456 7890 189"},
+        {"PRORATA_INVOICE_ON_VAT": "true"},
+        WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "charge_vat"},
+        WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "hold"},
     ],
 )
 def test_production_takes_what_a_seller_chose(prorata: Command, chosen: dict[str, str]) -> None:
