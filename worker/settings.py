@@ -73,7 +73,8 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_timeout_seconds: float = Field(10.0, gt=0, le=120)
     mail_from: EmailStr = "billing@prorata.example"
-    mail_from_name: str = "Prorata Billing"
+    mail_from_name: str | None = None
+    """who letters come from, beside the address; None is the seller"""
 
     seller_name: str = "Prorata GmbH"
     seller_country: CountryCode = "DE"

@@ -44,7 +44,7 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
             host=chosen.smtp_host,
             port=chosen.smtp_port,
             sender=chosen.mail_from,
-            sender_name=chosen.mail_from_name,
+            sender_name=chosen.mail_from_name or chosen.seller_name,
             tls=chosen.smtp_tls.value,
             username=chosen.smtp_username,
             password=chosen.smtp_password.get_secret_value() if chosen.smtp_password else None,

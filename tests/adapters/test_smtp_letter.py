@@ -12,6 +12,9 @@ from tasks.errors import AddressRefused, Misconfigured
 from tasks.ports import Attachment, Letter, Mailer
 from tests.support.mailbox import Mailbox, running_mailbox
 from worker.adapters.smtp import SmtpMailer
+from worker.database import engine
+from worker.settings import Settings
+from worker.wiring import wired
 
 NOON = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 MESSAGE_ID = "<order-0190f3a2-7c1e-7b5a-9d2f-3f6f1a2b4c5d.confirmation@prorata.example>"
@@ -49,6 +52,30 @@ def test_text_and_html_arrive_letter_for_letter(mailbox: Mailbox) -> None:
     assert email["Subject"] == "Your order: 5 seats"
     assert email["From"] == {"Name": "Prorata Billing", "Address": "billing@prorata.example"}
     assert email["To"] == [{"Name": "", "Address": "anna@customer.example"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [({}, "Kanban SAS"), ({"mail_from_name": "Kanban, facturation"}, "Kanban, facturation")],
+)
+def test_a_letter_comes_from_the_seller_unless_another_name_is_given(
+    mailbox: Mailbox, given: dict[str, str], shown: str
+) -> None:
+    chosen = Settings.model_validate(
+        {
+            "database_url": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
+            "broker_url": "redis://127.0.0.1:1/0",
+            "stripe_api_key": "sk_test_secret",
+            "stripe_webhook_secret": "whsec_secret",
+            "smtp_host": mailbox.host,
+            "smtp_port": mailbox.port,
+            "smtp_tls": "none",
+            "seller_name": "Kanban SAS",
+            **given,
+        }
+    )
+    wired(chosen, engine(chosen)).mailer.send(LETTER)
+    assert mailbox.read()["From"] == {"Name": shown, "Address": "billing@prorata.example"}
 
 
 def test_the_headers_are_exactly_these(mailbox: Mailbox) -> None:
