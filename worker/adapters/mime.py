@@ -1,7 +1,7 @@
 """A letter as the bytes that travel: multipart text and HTML, attachments, headers that no input can break out of.
 
-Headers that are not plain ASCII on one line are the standard library's to encode and fold; the rest is put together here, as
-its own message objects take ten times as long.
+All but what is hard to encode or fold is put together here and in `mail_headers`, as the standard library's own message objects
+take ten times as long.
 
 Not covered: DKIM signatures (the mail server's business), pictures inside the HTML, encryption.
 """
@@ -12,8 +12,6 @@ from binascii import b2a_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
 
@@ -21,13 +19,12 @@ from email_validator import EmailNotValidError, validate_email
 
 from tasks.errors import AddressRefused, Misconfigured
 from tasks.ports import Attachment, Letter
+from worker.adapters import mail_headers
+from worker.adapters.mail_headers import header, one_line
 
 MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 MEDIA_TYPE = re.compile(r"(?!multipart/|message/)([a-z]+)/([a-z0-9!#$&^_.+-]+)")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
-"""needs no encoding, and cannot be taken for encoded"""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,14 @@ class MailAddress:
     def read(cls, text: str) -> "MailAddress":
         """Raises ValueError, without the address in it, where this is none. A domain in other scripts becomes IDNA."""
         return _read(text)
+
+    def shown(self) -> str:
+        return mail_headers.address(*self.parts())
+
+    def parts(self) -> tuple[str, str]:
+        """What stands before and after the @."""
+        username, _, domain = self.address.rpartition("@")
+        return username, domain
 
 
 @lru_cache(maxsize=1000)
@@ -70,48 +75,21 @@ def recipient(letter: Letter) -> MailAddress:
 def as_bytes(letter: Letter, *, sender: Sender, to: MailAddress, date: datetime) -> bytes:
     """The whole message with CRLF line ends, ASCII throughout unless `to` is international."""
     utf8 = to.international or sender.address.international
-    reply_to = () if sender.reply_to is None else (("Reply-To", _shown(sender.reply_to)),)
     headers = (
-        ("From", _shown(sender.address, sender.name)),
-        ("To", _shown(to)),
-        *reply_to,
-        ("Date", format_datetime(date)),
-        ("Message-ID", _required(MESSAGE_ID, letter.message_id, "Message-ID")),
-        ("Subject", one_line(letter.subject)),
-        ("Content-Language", _required(LANGUAGE, letter.language, "language")),
-        ("Auto-Submitted", "auto-generated"),
-        ("MIME-Version", "1.0"),
+        mail_headers.sender(*sender.address.parts(), sender.name, utf8=utf8),
+        header("To", to.shown(), utf8=utf8),
+        header("Reply-To", sender.reply_to.shown(), utf8=utf8) if sender.reply_to else "",
+        header("Date", format_datetime(date), utf8=utf8),
+        header("Message-ID", _required(MESSAGE_ID, letter.message_id, "Message-ID"), utf8=utf8),
+        mail_headers.subject(letter.subject),
+        header("Content-Language", _required(LANGUAGE, letter.language, "language"), utf8=utf8),
+        "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
     )
-    head = "".join(_header(name, value, utf8=utf8) for name, value in headers).encode()
+    head = "".join(headers).encode()
     body = _multipart("alternative", [_text("plain", letter.text), _text("html", letter.html)])
     if letter.attachments:
         body = _multipart("mixed", [body, *map(_attached, letter.attachments)])
     return head + body
-
-
-def one_line(text: str) -> str:
-    """Names of customers and products end up in headers; a line break in one must not begin a new header."""
-    return CONTROL.sub(" ", text).strip()
-
-
-@lru_cache(maxsize=1000)
-def _shown(address: MailAddress, name: str = "") -> str:
-    username, _, domain = address.address.rpartition("@")
-    return str(Address(display_name=one_line(name), username=username, domain=domain))
-
-
-def _header(name: str, value: str, *, utf8: bool) -> str:
-    line = f"{name}: {value}\r\n"
-    if name == "Message-ID" or (len(line) <= 80 and PLAIN.fullmatch(value)):
-        return line
-    return _folded(name, value, utf8=utf8)
-
-
-@lru_cache(maxsize=64)
-def _folded(name: str, value: str, *, utf8: bool) -> str:
-    policy = SMTP.clone(cte_type="7bit", utf8=utf8)
-    folded: str = policy.fold(*policy.header_store_parse(name, value))
-    return folded
 
 
 def _multipart(subtype: str, parts: Iterable[bytes]) -> bytes:
@@ -131,7 +109,7 @@ def _attached(attachment: Attachment) -> bytes:
     if not MEDIA_TYPE.fullmatch(attachment.media_type):
         raise Misconfigured("an attachment's media type must read type/subtype, and be neither multipart nor message")
     name = one_line(attachment.filename).replace("\\", "\\\\").replace('"', '\\"')
-    disposition = _header("Content-Disposition", f'attachment; filename="{name}"', utf8=False)
+    disposition = header("Content-Disposition", f'attachment; filename="{name}"', utf8=False)
     head = f"Content-Type: {attachment.media_type}\r\nContent-Transfer-Encoding: base64\r\n{disposition}\r\n"
     content = b64encode(attachment.content)
     lines = [content[start : start + 76] for start in range(0, len(content), 76)]

@@ -1,0 +1,71 @@
+"""A letter's headers as lines: folded, in ASCII where they must be, and with no line that their text could begin.
+
+What people read of them (the subject, the sender's name) is encoded as a whole: an email policy of the standard library, which
+may fold the others, loses a space, or adds one, where one encoded word follows another.
+"""
+
+import re
+from email.header import Header
+from email.headerregistry import Address
+from email.policy import SMTP
+from functools import lru_cache
+
+PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
+"""needs no encoding, and cannot be taken for encoded"""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+LONGEST = 78
+"""characters of a line"""
+_FOLDED = re.compile(r".{0,77}[!-~](?= [!-~]|$)")
+"""a line that ends where a single space begins the next"""
+
+
+def one_line(text: str) -> str:
+    """Names of customers and products end up in headers; a line break in one must not begin a new header."""
+    return CONTROL.sub(" ", text).strip()
+
+
+@lru_cache(maxsize=1000)
+def address(username: str, domain: str, name: str = "") -> str:
+    return str(Address(display_name=one_line(name), username=username, domain=domain))
+
+
+@lru_cache(maxsize=64)
+def sender(username: str, domain: str, name: str, *, utf8: bool) -> str:
+    """The From header."""
+    shown, name = address(username, domain, name), one_line(name)
+    if not name or (PLAIN.fullmatch(shown) and len(f"From: {shown}") <= LONGEST):
+        return header("From", shown, utf8=utf8)
+    words, plain = _encoded("From", name), f"<{address(username, domain)}>"
+    last = f"From: {words} {plain}".rpartition("\r\n")[2]
+    between = " " if len(last) <= LONGEST else "\r\n "
+    return f"From: {words}{between}{plain}\r\n"
+
+
+@lru_cache(maxsize=64)
+def subject(text: str) -> str:
+    """The Subject header. ASCII stays readable, unless a word fills a line or looks encoded."""
+    text = one_line(text)
+    line = f"Subject: {text}"
+    folded = _FOLDED.findall(line)
+    if PLAIN.fullmatch(text) and "".join(folded) == line and folded[0] != "Subject:":
+        return "".join(f"{each}\r\n" for each in folded)
+    return f"Subject: {_encoded('Subject', text)}\r\n"
+
+
+def header(name: str, value: str, *, utf8: bool) -> str:
+    """Any other header; utf8: the mail server takes it unencoded."""
+    line = f"{name}: {value}\r\n"
+    if name == "Message-ID" or (len(line) <= LONGEST + 2 and PLAIN.fullmatch(value)):
+        return line
+    return _by_policy(name, value, utf8=utf8)
+
+
+@lru_cache(maxsize=64)
+def _by_policy(name: str, value: str, *, utf8: bool) -> str:
+    policy = SMTP.clone(cte_type="7bit", utf8=utf8)
+    folded: str = policy.fold(*policy.header_store_parse(name, value))
+    return folded
+
+
+def _encoded(name: str, text: str) -> str:
+    return Header(text, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
