@@ -1,6 +1,7 @@
 """What customers know things by: products and tiers by their names in the catalogue, a card by its brand and last digits."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, String, any_, bindparam, select
@@ -17,6 +18,22 @@ from models.states import AttemptStatus
 from tasks.letters.names import ProductNames
 
 _NAMES, _CARD = "names", "card"
+
+BRANDS: Final[Mapping[str, str]] = {
+    "amex": "American Express",
+    "cartes_bancaires": "Cartes Bancaires",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "eftpos_au": "eftpos Australia",
+    "girocard": "girocard",
+    "interac": "Interac",
+    "jcb": "JCB",
+    "link": "Link",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+"""what each of the payment provider's codes is called, in every language; source: Stripe's API, `PaymentMethod.card.brand`"""
 
 
 def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
@@ -54,22 +71,23 @@ def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
 
 
 def card(session: Session, order: Order) -> str | None:
-    """The card that was charged, once it was, e.g. `Visa •••• 4242`."""
+    """The card that was charged, once it was, e.g. `Visa •••• 4242`, or `•••• 4242` where nobody knows its brand."""
     return in_hand.once(order, _CARD, lambda: _card(session, order.id)) if order.payment_kind else None
 
 
 def keep_card(order: Order, method: PaymentMethod | None) -> None:
     """The card of the order's live attempt, read in passing; documents name it once the charge has succeeded, before there are none."""
-    in_hand.keep(order, _CARD, _shown(method.brand, method.last4) if method else None)
+    in_hand.keep(order, _CARD, card_name(method.brand, method.last4) if method else None)
 
 
 def _card(session: Session, order_id: UUID) -> str | None:
     found = _CHARGED.one_or_none(session, {"order_id": order_id})
-    return _shown(*found) if found else None
+    return card_name(*found) if found else None
 
 
-def _shown(brand: str, last4: str) -> str:
-    return f"{brand.capitalize()} •••• {last4}"
+def card_name(brand: str, last4: str) -> str | None:
+    """None where nothing is known that a person would recognize it by."""
+    return " ".join(filter(None, (BRANDS.get(brand), f"•••• {last4}" if last4 else None))) or None
 
 
 _CHARGED = Prepared[str, str](
