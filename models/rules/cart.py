@@ -197,7 +197,9 @@ def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
 
 
 def _unknown_tier(line: CartLine, offer: Offer) -> _Reason:
-    lowest_first = sorted(offer.tier_ranks, key=offer.tier_ranks.__getitem__)
+    """With the tiers to choose from, the lowest first: none that is retired, or has no price in the account's currency."""
+    for_sale = {tier for tier, _ in offer.prices}
+    lowest_first = sorted(for_sale & offer.tier_ranks.keys(), key=offer.tier_ranks.__getitem__)
     return RefusalCode.UNKNOWN_TIER, {"product": line.product, "tier": line.tier, "tiers": lowest_first}
 
 

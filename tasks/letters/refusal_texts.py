@@ -101,7 +101,10 @@ def _not_a_billing_contact(w: Wording, contacts: list[str], seller: Seller) -> s
 
 
 def _unknown_tier(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
-    tiers = w.one_of([_tier(facts, str(code), names) for code in facts.get("tiers", ())])
+    for_sale = [_tier(facts, str(code), names) for code in facts.get("tiers", ())]
+    if not for_sale:
+        return w.say("%(product)s is not for sale in your currency.", product=names.product(facts["product"]))
+    tiers = w.one_of(for_sale)
     if facts.get("tier") is None:
         return w.say("Please choose a plan: %(tiers)s.", tiers=tiers)
     return w.say("There is no plan called %(tier)s. Please choose from: %(tiers)s.", tier=facts["tier"], tiers=tiers)

@@ -92,6 +92,18 @@ def test_an_unknown_tier_names_the_ones_there_are() -> None:
     assert choice == "Bitte wählen Sie einen Tarif: Team oder Business."
 
 
+@pytest.mark.parametrize("tier", ["gold", None])
+def test_where_no_tier_is_left_to_choose_the_product_is_said_not_to_be_for_sale(tier: str | None) -> None:
+    said = [text(RefusalCode.UNKNOWN_TIER, language, product="desk", tier=tier, tiers=[]) for language in Language]
+    assert said == [
+        "Desk is not for sale in your currency.",
+        "Desk no está a la venta en su moneda.",
+        "Desk wird in Ihrer Währung nicht verkauft.",
+        "Desk n'est pas en vente dans votre devise.",
+        "Desk non è in vendita nella Sua valuta.",
+    ]
+
+
 @pytest.mark.parametrize(("product", "basic"), [("desk", "Basic"), ("wiki", "Starter")])
 def test_a_tier_is_called_as_its_product_calls_it(product: str, basic: str) -> None:
     assert text(RefusalCode.UNKNOWN_TIER, product=product, tier=None, tiers=["basic", "team"]) == (

@@ -68,6 +68,17 @@ def test_a_tier_without_a_price_in_the_accounts_currency_is_not_for_sale(world: 
     assert (refusal.code, refusal.facts) == (C.NOT_FOR_SALE, {"product": "desk", "tier": "team", "interval": "month"})
 
 
+def test_a_tier_that_is_unknown_is_answered_with_those_that_this_account_can_buy(world: World) -> None:
+    ada = world.customer()
+    [refusal] = world.refused(ada, purchase(tier="gold"))
+    assert refusal.facts == {"product": "desk", "tier": "gold", "tiers": ["basic", "team", "business"]}
+    world.retire("desk", "team")
+    [refusal] = world.refused(ada, purchase(tier="gold"))
+    assert refusal.facts["tiers"] == ["basic", "business"]
+    [refusal] = world.refused(world.customer(country="SE", currency="SEK"), purchase(tier="gold"))
+    assert refusal.facts["tiers"] == []
+
+
 def test_a_cart_has_between_one_and_fifty_lines(world: World) -> None:
     ada = world.customer()
     assert [r.code for r in world.refused(ada)] == [C.EMPTY_CART]
