@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Boolean, String, Uuid, bindparam, text
+from sqlalchemy import Boolean, String, Uuid, bindparam, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -19,14 +19,16 @@ from models import facts, in_hand, progress, step_ends
 from models.lease import LeaseLost
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
+from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
 from models.states import LetterKind, LetterStatus, OrderStatus
+from models.subscriptions import Subscription
 from tasks import attachments, known_as, receivables, refunding
 from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.ports import Letter
-from tasks.wiring import begin, begin_alone, mailer, outside, policy
+from tasks.wiring import begin, begin_alone, mailer, now, outside, policy
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +91,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
         refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
+        trials_running=_trials_running(session, lines) if tells_of_refund else (),
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
         correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )
@@ -155,6 +158,15 @@ _END = Prepared[()](
     SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
 )
+
+
+def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:
+    """Products of trials that the order began; one that has ended, or was bought since, is none."""
+    began = [line.subscription_id for line in lines if line.action is Action.TRIAL]
+    running = select(Subscription.product_code).where(
+        Subscription.id.in_(began), Subscription.status == SubscriptionStatus.TRIALING, Subscription.period_end > now()
+    )
+    return session.scalars(running.order_by(Subscription.product_code)).all()
 
 
 def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:

@@ -36,6 +36,7 @@ def compose(
     refunded_minor: int | None = None,
     refunded_outside: bool = False,
     transferred_minor: int = 0,
+    trials_running: Sequence[str] = (),
     unassigned: Mapping[str, int] | None = None,
     correction: VatCorrection | None = None,
 ) -> Letter:
@@ -45,6 +46,7 @@ def compose(
     refunded_minor: for a refund notice, what went back to the card; None: all that was charged.
     refunded_outside: for a refund notice, whether that went back in another way than to the card.
     transferred_minor: for a refund notice, what had been paid by transfer and is balance now.
+    trials_running: for a refund notice, the products by code whose trials the order began and that go on.
     unassigned: for a seat prompt, seats without a user by product code; None: as many as the order added.
     correction: for a VAT correction, what it comes to.
     """
@@ -61,6 +63,7 @@ def compose(
         refunded_minor=refunded_minor,
         refunded_outside=refunded_outside,
         transferred_minor=transferred_minor,
+        trials_running=trials_running,
         unassigned=unassigned,
     )
     content = _content(kind, occasion, correction)

@@ -29,6 +29,8 @@ class Occasion:
     """whether it went back in another way than to the card"""
     transferred_minor: int
     """what had been paid by transfer and went back to the balance"""
+    trials_running: Sequence[str]
+    """products whose trials the order began and that go on although its money went back, by code"""
     unassigned: Mapping[str, int] | None
     """seats without a user, by product code; None: as many as the order added"""
 

@@ -1,5 +1,6 @@
 """The notice that an order did not come about although it was charged: what was given back, and why."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from models.states import PaymentKind
@@ -27,13 +28,18 @@ def refund_notice(o: Occasion) -> Content:
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
             *_given_back(o, had=had),
             Paragraph(
-                w.say("The subscriptions it bought have ended.")
-                if had
-                else w.say("Your subscriptions are as they were before this order.")
+                " ".join(_what_is_left(o)) if had else w.say("Your subscriptions are as they were before this order.")
             ),
         ),
         closing=o.closing,
     )
+
+
+def _what_is_left(o: Occasion) -> Iterator[str]:
+    yield o.w.say("The subscriptions it bought have ended.")
+    if o.trials_running:
+        products = o.w.listed([o.names.product(code) for code in o.trials_running])
+        yield o.w.say("Your free trial of %(products)s goes on as before.", products=products)
 
 
 def _ordered(o: Occasion) -> list[Row]:

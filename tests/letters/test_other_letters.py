@@ -114,6 +114,21 @@ def test_a_refund_after_completion_ends_what_was_bought() -> None:
     assert "as they were before" not in made.text
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (Language.EN, "have ended. Your free trial of Desk and Wiki goes on as before."),
+        (Language.ES, "han finalizado. Su prueba gratuita de Desk y Wiki sigue como hasta ahora."),
+        (Language.DE, "sind beendet. Ihr kostenloser Test von Desk und Wiki läuft weiter wie bisher."),
+        (Language.FR, "ont pris fin. Votre essai gratuit se poursuit comme avant : Desk et Wiki."),
+        (Language.IT, "sono terminati. La Sua prova gratuita di Desk e Wiki continua come prima."),
+    ],
+)
+def test_a_refund_after_completion_names_the_trials_that_go_on(language: Language, sentence: str) -> None:
+    trials = {"reason": "refunded-by-support", "trials_running": ["desk", "wiki"], "language": language}
+    assert sentence in said(LetterKind.REFUND_NOTICE, PURCHASE, **trials)
+
+
 def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
     text = said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction)

@@ -17,7 +17,7 @@ from tasks import operations, order_story
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operations import NotPossible
-from tests.support.world import MONTH, Customer, World, change, purchase, trial
+from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 
 def parked_before(world: World, step: Step, **account: str | None) -> UUID:
@@ -41,6 +41,11 @@ def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
 def refund(world: World, order_id: UUID) -> None:
     with world.begin() as session:
         operations.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
+
+
+def notice(world: World, customer: Customer) -> str:
+    [mail] = world.mailbox.listed(f"to:{customer.email} subject:refunded")
+    return " ".join(str(world.mailbox.read(mail["ID"])["Text"]).split())
 
 
 @pytest.mark.parametrize("step", FORWARD)
@@ -177,6 +182,7 @@ def test_a_trial_in_the_same_cart_goes_on_when_the_purchase_is_refunded(world: W
     assert world.given_back(ada) == [119_00]
     assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
     assert world.subscription(ada, "chat").status is SubscriptionStatus.TRIALING
+    assert "Your free trial of Chat goes on as before." in notice(world, ada)
     with world.begin() as session:
         assert verify(session) == []
 
@@ -189,8 +195,19 @@ def test_a_trial_that_was_bought_since_stays_bought_when_the_other_purchase_is_r
     world.run(order_id)
     assert world.given_back(ada) == [119_00]
     assert world.subscription(ada, "chat").status is SubscriptionStatus.ACTIVE
+    assert "goes on" not in notice(world, ada)
     with world.begin() as session:
         assert verify(session) == []
+
+
+def test_a_trial_that_is_over_is_not_said_to_go_on(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase("desk", interval=YEAR), trial("chat")).id
+    world.pass_time(days=30)
+    refund(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert "The subscriptions it bought have ended." in notice(world, ada)
+    assert "goes on" not in notice(world, ada)
 
 
 def test_a_change_is_not_refunded_and_nothing_is_touched(world: World) -> None:
