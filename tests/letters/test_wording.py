@@ -37,6 +37,11 @@ def test_a_currency_has_the_decimals_of_iso_4217(currency: str, money: str) -> N
     assert w(Language.DE, currency).money(1234) == money
 
 
+def test_four_digits_are_grouped_in_spanish_and_italian_too() -> None:
+    for language in (Language.ES, Language.IT):
+        assert (w(language).money(100_000), w(language).number(1000)) == (f"1.000,00{NO_BREAK}€", "1.000")
+
+
 def test_money_is_exact_where_a_float_is_not() -> None:
     assert w(Language.EN).money(9_007_199_254_740_993) == "€90,071,992,547,409.93"
 
