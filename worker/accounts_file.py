@@ -7,7 +7,9 @@ accounts:
     currency: EUR
     language: de                          # en unless given; timezone: UTC, kind: self_serve, buyer_type: business
     timezone: Europe/Berlin
-    vat_number: DE136695976               # optional, as are postcode and address
+    postcode: "20457"                     # optional
+    address: Am Sandtorkai 1, 20457 Hamburg   # optional; invoices in the Union must name it
+    vat_number: DE136695976               # optional
     balance: "25.00"                      # optional; granted once
     payment_method: pm_card_visa          # optional; a token of the payment provider
     contacts:

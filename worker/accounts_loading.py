@@ -35,6 +35,8 @@ class Loaded:
     known: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     """of the known, those about whom the file says something else than was there"""
+    without_address: list[str] = field(default_factory=list)
+    """neither the file has one, nor did anybody set it: invoices will lack what the VAT directive wants on them"""
     left_alone: list[str] = field(default_factory=list)
     """what the file says otherwise and no loading changes, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
@@ -79,6 +81,8 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
         yield Problem(listed.line, f"accounts.{listed.code}: its currency is {there.currency} for ever")
         return
     (loaded.known if there else loaded.new).append(listed.code)
+    if not listed.columns.get("address", there.address if there else "").strip():
+        loaded.without_address.append(listed.code)
     if there is not None:
         if _differs(session, there, listed):
             loaded.changed.append(listed.code)

@@ -1,17 +1,19 @@
-"""`prorata accounts list`: from an account's name to the ids that a quote asks for."""
+"""`prorata accounts list`: from an account's name to the ids that a quote asks for. `load`: what it says of those it loaded."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.support.world import World
-from worker.commands import accounts
+from worker.commands import accounts, loading
 
 
 @pytest.fixture(autouse=True)
 def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "plug_in_from_settings", lambda: None)
+    monkeypatch.setattr(loading, "plug_in_from_settings", lambda: None)
     monkeypatch.setenv("COLUMNS", "170")
 
 
@@ -66,3 +68,29 @@ def test_a_list_that_was_cut_says_so_beside_what_programs_read(world: World) -> 
     assert [account["name"] for account in json.loads(cut.stdout)] == ["One of many"]
     assert cut.stderr == "The first 1: there may be more, see --limit.\n"
     assert run("of many", "--json").stderr == ""
+
+
+FILE = """\
+accounts:
+  nordwind: {name: Nordwind GmbH, country: DE, currency: EUR, contacts: []}
+  suedwind: {name: Südwind GmbH, country: DE, currency: EUR, contacts: []}
+"""
+
+
+def test_loading_says_how_many_have_no_address_for_their_invoices(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yaml"
+    file.write_text(FILE)
+    first, missing = load(file)
+    assert first == "2 accounts are new, 0 were there; 0 orders placed for what they have already."
+    assert missing == (
+        "Without an address: 2. Their invoices will lack what invoices in the Union must name "
+        "(Directive 2006/112/EC, article 226); give it in the file and load it again, or let them set it."
+    )
+    file.write_text(FILE.replace("country: DE,", "country: DE, address: 'Hafenstraße 2, 20457 Hamburg',"))
+    assert load(file) == [
+        "0 accounts are new, 2 were there (2 changed: nordwind, suedwind); 0 orders placed for what they have already."
+    ]
+
+
+def load(file: Path) -> list[str]:
+    return CliRunner().invoke(accounts.accounts, ["load", str(file)]).stdout.splitlines()

@@ -101,6 +101,23 @@ def test_a_new_account_has_what_is_usual_where_the_file_says_nothing(world: Worl
         assert session.scalars(select(Contact.is_billing_contact).where(Contact.name == "Bernd")).all() == [False]
 
 
+def test_who_has_no_address_is_known_until_the_file_gives_it_or_somebody_has_set_it(
+    world: World, tmp_path: Path
+) -> None:
+    assert load(tmp_path).without_address == ["nordwind", "suedwind"]
+    given = ("name: Nordwind GmbH\n", "name: Nordwind GmbH\n    address: Am Sandtorkai 1, 20457 Hamburg\n")
+    assert load(tmp_path, given).without_address == ["suedwind"]
+    with world.begin() as session:
+        values = {"address": "Hafenstraße 2, 20457 Hamburg"}
+        session.execute(update(Account).where(Account.id == account_id("suedwind")).values(values))
+    assert load(tmp_path).without_address == []
+
+
+def test_everybody_in_the_sample_has_an_address() -> None:
+    sample = accounts_file.read(Path(__file__).parents[2] / "api_stub" / "sample" / "accounts.yaml")
+    assert [account.code for account in sample.accounts if not account.columns.get("address")] == []
+
+
 def test_who_orders_no_more_is_said(world: World, tmp_path: Path) -> None:
     load(tmp_path)
     assert load(tmp_path, ("billing_contact: true", "billing_contact: false")).changed == ["nordwind", "suedwind"]

@@ -49,6 +49,11 @@ def load_accounts(file: File) -> None:
         f"{len(loaded.new)} accounts are new, {len(loaded.known)} were there{changed}; "
         f"{sum(map(len, loaded.orders.values()))} orders placed for what they have already."
     )
+    if loaded.without_address:
+        typer.echo(
+            f"Without an address: {len(loaded.without_address)}. Their invoices will lack what invoices in the Union must name "
+            "(Directive 2006/112/EC, article 226); give it in the file and load it again, or let them set it."
+        )
     if loaded.left_alone:
         typer.echo("Left as it is, although the file says otherwise:")
         for what in loaded.left_alone:
