@@ -12,7 +12,8 @@ from models.orders import Order
 from models.states import Step
 from tasks import cancellation, invoicing, vat_follow_up
 from tasks.failure_points import reach
-from tasks.step import Outcome, done, step, take, turn_back, why_not
+from tasks.outcome import Outcome, why_not
+from tasks.step import done, step, take, turn_back
 from tasks.wiring import carry
 
 THIS = Step.ACTIVATE_SUBSCRIPTION

@@ -20,8 +20,9 @@ from tasks import cancellation, charge_attempts
 from tasks.charge_attempts import Standing
 from tasks.errors import Misconfigured
 from tasks.fresh_quote import KEPT_BY_US
+from tasks.outcome import Outcome
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
-from tasks.step import Outcome, done, stop, turn_back
+from tasks.step import done, stop, turn_back
 from tasks.wiring import now, policy
 
 FIRST_LOOK = timedelta(seconds=20)

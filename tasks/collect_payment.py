@@ -15,8 +15,9 @@ from tasks import cancellation, charge_attempts, charging, fresh_quote, known_as
 from tasks.charging import Move, Plan
 from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.failure_points import reach
+from tasks.outcome import Outcome, why_not
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus
-from tasks.step import Outcome, done, step, stop, take, turn_back, why_not
+from tasks.step import done, step, stop, take, turn_back
 from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT

@@ -16,8 +16,9 @@ from models.states import OrderStatus, Step
 from tasks import fresh_quote, quoting, what_changed
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
+from tasks.outcome import Outcome, why_not
 from tasks.quoting import CartRefused
-from tasks.step import Outcome, done, step, stop, take, why_not
+from tasks.step import done, step, stop, take
 from tasks.wiring import carry, now, policy
 
 THIS = Step.COMPUTE_PRORATION

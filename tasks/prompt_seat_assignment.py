@@ -10,7 +10,8 @@ from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing
 from tasks.failure_points import reach
-from tasks.step import Outcome, step, take, why_not
+from tasks.outcome import Outcome, why_not
+from tasks.step import step, take
 from tasks.wiring import begin_alone, carry
 
 THIS = Step.PROMPT_SEAT_ASSIGNMENT

@@ -11,7 +11,8 @@ from models.states import RefundState, Step
 from tasks import invoicing, receivables, refunding
 from tasks.errors import Misconfigured
 from tasks.failure_points import reach
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.outcome import Outcome, why_not
+from tasks.step import done, step, take
 from tasks.wiring import begin, outside
 
 THIS = Step.REFUND_PAYMENT

@@ -7,7 +7,8 @@ from models.rules.cart import Action
 from models.states import LetterKind, Step
 from tasks import mailing
 from tasks.failure_points import reach
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.outcome import Outcome, why_not
+from tasks.step import done, step, take
 from tasks.wiring import carry
 
 THIS = Step.SEND_CONFIRMATION_EMAIL

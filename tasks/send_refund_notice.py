@@ -9,7 +9,8 @@ from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing, refunding
 from tasks.failure_points import reach
-from tasks.step import Outcome, step, take, why_not
+from tasks.outcome import Outcome, why_not
+from tasks.step import step, take
 from tasks.wiring import begin
 
 THIS = Step.SEND_REFUND_NOTICE

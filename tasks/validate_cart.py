@@ -10,8 +10,9 @@ from models.states import Step
 from tasks import known_as, quoting, support_case
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
+from tasks.outcome import Outcome, why_not
 from tasks.quoting import CartRefused
-from tasks.step import Outcome, done, step, take, why_not
+from tasks.step import done, step, take
 from tasks.wiring import carry, now
 
 THIS = Step.VALIDATE_CART

@@ -11,9 +11,9 @@ from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
 from models.states import Step
 from tasks import fresh_quote, payment_details, quoting
+from tasks.outcome import Outcome
 from tasks.policy import Policy, VatOutage
 from tasks.ports import VatAnswer, VatStatus
-from tasks.step import Outcome
 
 ASK_AGAIN = timedelta(minutes=5)
 """while policy `hold` waits for the registry"""

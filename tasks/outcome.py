@@ -1,0 +1,40 @@
+"""How a delivery of a step ended."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from models import progress
+from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
+from tasks.wiring import begin
+
+
+class Outcome(StrEnum):
+    """As Flower shows it."""
+
+    DONE = "done"
+    ALREADY_DONE = "already_done"
+    """an earlier delivery did it; the chain goes on"""
+    HELD_BY_ANOTHER = "held_by_another"
+    """another worker is at it, or it is to be tried later; that one goes on with the chain"""
+    NOT_OPEN = "not_open"
+    """the order waits or has ended"""
+    STOPPED = "stopped"
+    """this delivery ended the order, or made it wait for the customer"""
+    TURNED_BACK = "turned_back"
+    """the order cannot go forward; its money goes back"""
+    POSTPONED = "postponed"
+    """not now; the sweep takes it up again"""
+
+
+GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
+"""after which the next step's turn has come"""
+
+
+def why_not(order_id: UUID, this: Step) -> Outcome:
+    """What a step returns that could not take the order."""
+    with begin() as session:
+        standing = progress.status_and_step(session, order_id)
+    if standing is None or standing[0] is not OrderStatus.OPEN:
+        return Outcome.NOT_OPEN
+    went_on = standing[1] in steps_from(this)[1:] or (this in FORWARD and standing[1] in BACK)
+    return Outcome.ALREADY_DONE if went_on else Outcome.HELD_BY_ANOTHER

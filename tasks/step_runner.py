@@ -1,0 +1,146 @@
+"""Runs what was delivered: a step, and after it those that stay in this process.
+
+Temporary trouble gives the order back and retries with a growing delay (beyond the last retry the sweep goes on); anything
+unexpected is written to the order and shown red in Flower.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError as BrokerAway
+
+from models import progress
+from models.lease import LeaseLost
+from models.states import Step, steps_from
+from tasks import carrying, hand_over, retry_policy, turns
+from tasks.carrying import StepsUndone
+from tasks.delivery import Delivery
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
+from tasks.failure_points import reach, working_on
+from tasks.outcome import GOES_ON, Outcome, why_not
+from tasks.step_context import StepContext, context
+from tasks.wiring import begin, wired
+
+log = structlog.get_logger(__name__)
+
+STEPS: Final[dict[Step, Callable[[UUID], Outcome]]] = {}
+"""the function of each step; `tasks.step.step` enters it"""
+
+
+def run_delivery(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
+    """The step that was delivered, and after it those that stay in this process. Returns what came of the first."""
+    if delivery.is_call:
+        return _run_step(delivery, order_id, first, StepContext())
+    try:
+        return _run_steps(delivery, order_id, first, first, StepContext(), carries=hand_over.carries())
+    except StepsUndone as undone:
+        told = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
+        log.warning("done again, step by step", **told)
+        again = StepContext(token=context.get().token, restarts=context.get().restarts)
+        return _run_steps(delivery, order_id, first, undone.since, again, carries=False)
+
+
+def _run_steps(
+    delivery: Delivery, order_id: UUID, first: Step, start: Step, held: StepContext, *, carries: bool
+) -> Outcome:
+    """From `start` on; `first` came with the delivery, and is done where it lies before. carries: see `tasks.carrying`."""
+    outcome = came_of_it = Outcome.DONE
+    way = deque(steps_from(start))
+    with carrying.walking(wired().begin, carries=carries):
+        while way and came_of_it in GOES_ON and (way[0] is first or hand_over.stays_here(way[0])):
+            this = way.popleft()
+            held.next_stays_here = bool(way) and hand_over.stays_here(way[0])
+            carrying.at(this)
+            if this is first:
+                outcome = came_of_it = _run_step(delivery, order_id, this, held)
+            else:
+                came_of_it = _run_without_message(delivery, order_id, this, held)
+            held = StepContext(context.get().handed_on)
+    if way and came_of_it in GOES_ON:
+        _publish(order_id, way[0])
+    return outcome
+
+
+def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
+    """A delivery of `this` without a message. POSTPONED where it failed, or is retried by message."""
+    request, task = delivery.task.request, current_app.tasks[this.value]
+    outcome = Outcome.POSTPONED
+    with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
+        outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, held)
+        shown.result = outcome.value
+    return outcome
+
+
+def _run_step(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
+    working_on(order_id)
+    if held.order is not None:
+        held.token, held.restarts = held.order.lease_token, held.order.restarts
+    context.set(held)
+    reach(f"{this}.delivered")
+    outcome = _translate_errors(delivery, STEPS[this], order_id, this)
+    reach(f"{this}.recorded")
+    log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
+    return outcome
+
+
+def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
+    try:
+        return function(order_id)
+    except StepsUndone:
+        raise
+    except LeaseLost:
+        return Outcome.HELD_BY_ANOTHER
+    except TemporarilyUnavailable as error:
+        return _try_later(delivery, order_id, this, error, asked=error.retry_after)
+    except NO_DATABASE as error:
+        try:
+            return _try_later(delivery, order_id, this, error)
+        except NO_DATABASE:  # the database is away altogether: the lease runs out by itself
+            raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
+    except Misconfigured as error:
+        with begin() as session:
+            progress.park(session, order_id, error=f"{this}: {error}", token=context.get().token)
+        raise
+    except Exception as error:
+        _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
+        raise
+
+
+def _try_later(
+    delivery: Delivery, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None
+) -> Outcome:
+    delay = retry_policy.delay(delivery.retries, asked=asked)
+    if not _give_back(order_id, this, delay, error):
+        return why_not(order_id, this)
+    if delivery.is_last:
+        return Outcome.POSTPONED
+    raise delivery.again(order_id, error, delay)
+
+
+def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
+    """Leave the order to a later try, the error written on it. False where it has moved on without us."""
+    held = context.get()
+    with begin() as session:
+        return progress.postpone(
+            session,
+            order_id,
+            this,
+            held.token,
+            delay=delay,
+            grace=retry_policy.restart_delay(held.restarts),
+            error=f"{this}: {type(error).__name__}: {error}",
+        )
+
+
+def _publish(order_id: UUID, this: Step) -> None:
+    """By message to whoever does that step; where the broker is away, the sweep goes on with the order."""
+    try:
+        with turns.given_up():
+            current_app.tasks[this.value].apply_async((str(order_id),))
+    except BrokerAway as error:
+        log.warning("the broker is away", order_id=str(order_id), step=this.value, error=type(error).__name__)
