@@ -1,1 +1,16 @@
-"""What happens: one module per step of an order, and the pipeline that strings them together."""
+"""What happens: one module per step of an order, and the pipeline that strings them together. Where to look:
+
+- the order's way: `pipeline` first, then the steps it names, then the way back, `refund_payment` and `send_refund_notice`
+- what an upstream calls: `placement`, `quoting`, `carts`, `payment_details`, `seats`, `api_keys`; a request made again: `granted`
+- between quote and charge: `fresh_quote`, `what_changed`, `cancellation`, `support_case`
+- the charge: `collect_payment` asks, `charging` decides, `charge_attempts` has the rows; the webhook's side is `webhooks`, `charge_news`
+- money going back: `refunding`
+- VAT numbers: `vat_check` in step 3; after an outage `vat_follow_up`, then `vat_correction`
+- documents and letters: `invoicing`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `attachments`, `letters`,
+  `locales`, `known_as`, `plain_text`
+- how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `turns`,
+  `leases`, `retry_policy`, `errors`
+- what stands still or is over: `sweep`, `queue_heads`, `housekeeping`
+- for people who operate it: `operations`, `order_story`, `at_provider`, `ledger_check`, `reconciliation`; for drills: `failure_points`
+- what is plugged in: `ports` says what the world must offer, `policy` what the merchant chose, `wiring` holds both
+"""
