@@ -1,4 +1,4 @@
-"""No request body larger than its route needs, or slower than anybody's line: what is still coming is held, by whoever sends it."""
+"""Limits request bodies in size and in the time they take to come in: an unfinished body holds a connection and its memory."""
 
 import asyncio
 from collections.abc import Mapping

@@ -20,7 +20,7 @@ router = APIRouter(tags=["operations"])
 FRESH = timedelta(seconds=60)
 """a sweep that did not run for longer is not running: beat sends it, or workers do not take it"""
 AHEAD = timedelta(seconds=5)
-"""a sweep that ran later than it is now by more than this ran before the clock was set back: beat waits for that moment to come again"""
+"""a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
 _SET_BACK = "the last sweep lies in the future: PostgreSQL's clock was set back, and perhaps that of beat, which then sends nothing until then. Restart beat"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)

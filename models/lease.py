@@ -109,7 +109,7 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
     """Prolong the leases that are still ours (order -> token), in one statement.
 
-    Not of an order whose row is locked: whoever has it, a step of ours or another, all other leases would run out behind it.
+    An order whose row is locked is left out: if this waited for one lock, all other leases would run out meanwhile.
     """
     ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
     free = select(Order.id).where(ours).with_for_update(skip_locked=True)

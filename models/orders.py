@@ -123,7 +123,7 @@ class QuoteLine(PricedLine, Base):
 
 
 NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderStatus if status in FINAL)})"
-"""of an order; to be asked for in these very words, which PostgreSQL finds the index by"""
+"""of an order; repeat it word for word in queries: PostgreSQL matches a partial index by the text of its condition"""
 
 
 class Order(Totals, Base):

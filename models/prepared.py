@@ -1,9 +1,9 @@
 """Statements of every order's way: put together by SQLAlchemy once, and sent straight through the driver from then on.
 
-What SQLAlchemy does anew at each execution takes as long as sending does (docs/performance-history.md). Here it is done at the first use:
-the text, who converts which parameter, what becomes of a row. All else stays as it is with the session: its transaction and
-savepoints, what it has to write is written first, and a driver's error is raised as SQLAlchemy's. Two things differ: objects are
-detached (what is set on them is not written, relationships raise), and an object is new each time it is read.
+SQLAlchemy's work at each execution takes as long as the round trip (docs/performance-history.md). Here it is done once, at the first
+use: compile the text, choose the converters of parameters and columns. All else is as with `Session.execute`: the session's
+transaction and savepoints hold, what it has pending is flushed first, and a driver's error is raised as SQLAlchemy's. Two things
+differ: objects are detached (what is set on them is not written, relationships raise), and an object is new each time it is read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

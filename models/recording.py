@@ -1,7 +1,8 @@
 """The end of a step, written down in one statement: the order moves, the step is recorded, its timeline grows.
 
 One round trip in place of three to five, and SQL that is built once (docs/performance-history.md has what that is worth). Nothing is written
-unless it is still the step's turn and our lease is on the order. Ends within a transaction that goes on are `models.step_ends`'.
+unless it is still the step's turn and our lease is on the order. Where the transaction goes on into the next step, `models.step_ends`
+writes the result later.
 
 The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should
 PostgreSQL crash in the next half second, the order stands where it stood before, and the step is done again, as every step may be.

@@ -1,4 +1,4 @@
-"""Whom an order is sold to: what VAT goes by (where the buyer is, what it is, the number it gives), and on which clock. Frozen with the order.
+"""The buyer's data that decide an order's VAT (country, kind of buyer, VAT number) and its dates (time zone), frozen with the order.
 
 Tax, periods and documents go by that, and by no change of the account since: what was sold to Austria stays sold there
 (Directive 2006/112/EC, articles 44, 58 and 63). See docs/money.md, section 6.

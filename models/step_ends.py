@@ -1,7 +1,8 @@
-"""Ends of steps in one transaction (`tasks.carrying`), written down together: several in one statement, and that is often another's.
+"""Results of steps that share a transaction (`tasks.carrying`): kept in the session and written by one statement, often as part of
+a statement that another module sends anyway.
 
-`later` notes an end; the order in hand is then where that step leads. `moved()` is the part of a statement that writes what was
-noted, `of` gives its parameters. Whoever needs the row as it will be, and whoever commits, calls `write` before.
+`later` keeps a result; the order in hand is then where that step leads. `moved()` is the part of a statement that writes what was
+kept, `of` takes its parameters. Whoever needs the row as it will be, and whoever commits, calls `write` before.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""One transaction for what follows each other in one process, as long as nothing outside is asked for in between.
+"""Steps that follow each other in one process share a transaction, until one has to ask the world outside.
 
 A transaction costs as much as the statements in it (docs/performance-history.md). `wiring.carry()` leaves its transaction open for the
 next one of this thread, in its step or in the one after; `wiring.begin()` goes on with it, and commits all of it. Before anything

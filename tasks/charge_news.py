@@ -24,7 +24,7 @@ class RefundFailed(Exception):
 
 
 class NotRecordedYet(TemporarilyUnavailable):
-    """A step is asking about the same charge, and may have an older answer in its hands: only what it makes of that can tell."""
+    """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
 
 
 def handle(kind: str, charge_ref: str) -> str:

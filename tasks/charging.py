@@ -42,7 +42,8 @@ class Move(Enum):
     FIND = auto()
     """its key may be forgotten by now: look it up by metadata before anything new is made"""
     FIND_OR_CHARGE = auto()
-    """the order is older than any key that the provider still knows. In a database that was restored from a backup that may be its second charge"""
+    """the order is older than any key that the provider still knows: in a database restored from a backup it may have been charged
+    already, so search by metadata first"""
 
 
 @dataclass(frozen=True, slots=True)

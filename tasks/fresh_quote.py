@@ -14,7 +14,7 @@ from tasks import quoting
 from tasks.wiring import now, policy
 
 KEPT_BY_US = timedelta(days=1)
-"""how long after its time an order still goes on as quoted where it is we who kept it waiting: the period that it pays for has begun"""
+"""how long past its time (its quote's, or that to authenticate in) an order that we, and not the customer, have delayed goes on as quoted"""
 
 
 def is_due(order: Order) -> bool:

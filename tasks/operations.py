@@ -1,4 +1,4 @@
-"""What a person may do to an order that the pipeline cannot help by itself: put it back on its way, give its money back, or say that it is."""
+"""What an operator may do with an order: resume it, refund it, or record that its money was given back elsewhere."""
 
 from dataclasses import dataclass
 from datetime import datetime

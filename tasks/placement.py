@@ -152,8 +152,8 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
     """The account has a payment method, or another VAT number, now: try again, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
 
     From the first step on: a VAT number changes the tax, and what was true may have changed while the order waited.
-    token: of the method that was given for this; None where the account's details as they are now are to be tried. The same that made the
-    order go on before changes nothing, unless the order waits once more: then it is another try.
+    token: of the method that was given for this; None where the account's details as they are now are to be tried. Sending the same token
+    again changes nothing, unless the order is waiting again: then it is another try.
     seen: the newest entry of the timeline when the request came in. What was granted since then was the same request, made twice at once.
     """
     order, given = _locked(session, order_id), granted.payment_details(token)

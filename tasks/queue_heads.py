@@ -36,8 +36,8 @@ def since(at: datetime) -> Mapping[str, Any]:
 
 
 def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
-    """Since when whoever was next `IN_HANDS` seconds ago had waited, by queue: whose message is younger lies in the queue, or in a
-    worker's hands. Who is next in an empty queue comes `now`, by the clock that orders' messages are stamped by, the database's.
+    """By queue: when the message was sent that was at its head `IN_HANDS` seconds ago. Any that was sent later is still in the queue, or
+    was only just taken by a worker. An empty queue counts as `now`, by the clock that stamps orders' messages, the database's.
 
     A queue is left out where that could not be read; all are, where the broker is away, for nothing waits in it then.
     """

@@ -2,8 +2,9 @@
 
 Threads that wait for a bank cost nothing, hence many. Threads that compute share one interpreter: beyond two, each only makes the
 others slower (a tenth of an order's processor time, docs/performance-history.md) and holds its locks in PostgreSQL for longer. So a
-delivery has a turn while it works, and gives it up while it waits outside. Those who come back with an answer and those who begin take
-turns: were all answers first, a crowd would go to a slow bank together, and nobody would work while it waits there.
+delivery has a turn while it works, and gives it up while it waits outside. A turn that becomes free goes alternately to a thread that
+comes back with an answer and to a new delivery: if those who come back always went first, all new ones would leave for a slow bank
+together, and the process would stand idle while they wait there.
 
 Nobody waits for a turn with a transaction open: those with a turn may be waiting for its locks.
 """

@@ -40,7 +40,7 @@ def _too_little_balance(order: Order, quoted: Quoted) -> bool:
 
 
 def _number_called_invalid(order: Order, lines: Lines, drafted: Draft) -> bool:
-    """The account says of itself what it said, and its number no longer counts: so the registry does not know it. A trial bears no VAT."""
+    """The account's data are unchanged but its VAT number no longer counts, so the registry must have called it invalid. A trial bears no VAT."""
     same = order.sold_to == drafted.sold_to.as_json()
     gone = order.vat_number is not None and drafted.vat.number is None
     return same and gone and any(line.interval is not None for line in lines)

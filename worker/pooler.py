@@ -1,8 +1,8 @@
 """A pooler of connections between us and PostgreSQL (PgBouncer, for example), and what must not be done behind one.
 
-Where it pools by transactions, each transaction may come to another server process. Then a prepared statement's name, which every client
-counts from nought, is another client's statement there, and that would be executed with our parameters. So behind a pooler nothing is
-prepared. And limits that are set once a connection hold for whoever comes to that process: the role should bring them.
+With transaction pooling, each transaction may run on another server process. The name of a statement that we prepared may be another
+client's statement there, and that would be executed with our parameters. So behind a pooler nothing is prepared. And limits that are
+set once for a connection hold for whoever comes to that process next: the role should bring them.
 
 A pooler shows by the process's number: it must give its clients numbers of its own to cancel by, and what PostgreSQL answers is another.
 One that gives each client a process of its own is not told from the others, and nothing is prepared behind that either.

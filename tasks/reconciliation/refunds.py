@@ -18,7 +18,7 @@ OfKnown = Sequence[tuple[Refund, ChargeAttempt]]
 
 
 def of_known_charges(session: Session, refunds: Sequence[Refund]) -> OfKnown:
-    """Those of charges that are written here. Of the others, the charge itself is a difference already, or nobody's business."""
+    """Those of charges that are written here. Where a charge is unknown, `check_charges` reports it, or it is none of ours."""
     refs = [refund.charge_ref for refund in refunds]
     charges = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
     return [(refund, charges[refund.charge_ref]) for refund in refunds if refund.charge_ref in charges]
