@@ -11,7 +11,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
@@ -103,6 +105,57 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
             return [(await comers[0].news.get()).event.id for _ in world.timeline(order.id)]
 
     assert asyncio.run(asyncio.wait_for(told(), timeout=10)) == [event.id for event in world.rows(OrderEvent)]
+
+
+@pytest.mark.parametrize("trouble", [KeyError("paused"), OperationalError("", None, Exception("away"))])
+def test_a_round_that_fails_is_said_and_followed_by_others(
+    world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    order_id, read, failed = UUID(api.order(ada, purchase())), event_watch._news, list[Mapping[UUID, int]]()
+
+    def fails_first(wanted: Mapping[UUID, int]) -> list[News]:
+        if not failed:
+            failed.append(wanted)
+            raise trouble
+        return read(wanted)
+
+    async def told() -> str:
+        with EventWatch().follow(order_id, after=0) as follower:
+            return (await follower.news.get()).event.kind
+
+    monkeypatch.setattr(event_watch, "_news", fails_first)
+    monkeypatch.setattr(event_watch, "AFTER_TROUBLE", 0.01)
+    with capture_logs() as logs:
+        assert asyncio.run(asyncio.wait_for(told(), timeout=10)) == "order.placed"
+    assert [(line["log_level"], line["event"]) for line in logs if line["event"].startswith("event streams")] == [
+        ("error", "event streams are told nothing")
+        if isinstance(trouble, KeyError)
+        else ("warning", "event streams wait for the database")
+    ]
+
+
+def test_who_comes_after_the_rounds_have_ended_starts_others(world: World, api: Api, ada: Customer) -> None:
+    order_id = UUID(api.order(ada, purchase()))
+
+    async def told() -> str:
+        watch = EventWatch()
+        with watch.follow(order_id, after=0) as follower:
+            await follower.news.get()
+            assert watch._rounds is not None
+            watch._rounds.cancel()
+            await asyncio.wait([watch._rounds])
+        with watch.follow(order_id, after=0) as follower:
+            return (await follower.news.get()).event.kind
+
+    assert asyncio.run(asyncio.wait_for(told(), timeout=10)) == "order.placed"
+
+
+def test_an_order_whose_status_only_a_newer_release_knows_is_followed(world: World, api: Api, ada: Customer) -> None:
+    order_id = UUID(api.order(ada, purchase()))
+    with world.begin() as session:
+        session.execute(text("ALTER DOMAIN order_status DROP CONSTRAINT ck_order_status"))
+        session.execute(text("UPDATE orders SET status = 'paused', next_step = NULL"))
+    assert [(news.event.kind, news.is_final) for news in event_watch._news({order_id: 0})] == [("order.placed", False)]
 
 
 def test_a_refund_after_completion_is_part_of_the_stream(live: str, world: World, api: Api, ada: Customer) -> None:
