@@ -64,6 +64,6 @@ class Misconfigured(Exception):
     """We are wrong, not the customer: bad credentials, unknown parameter. A person must look."""
 
 
-def behind_a_lock(error: OperationalError) -> bool:
+def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is there, and only gave up waiting for what others hold (`worker.database.limit_waits`), or for each other."""
-    return getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")

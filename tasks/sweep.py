@@ -10,7 +10,6 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import lease, progress
@@ -76,7 +75,7 @@ def _visit(order_id: UUID, due: Due) -> bool:
         with begin() as session:
             order = session.scalar(query.with_for_update(skip_locked=True))
             return order is not None and _look_after(session, order)
-    except OperationalError as error:
+    except NO_DATABASE as error:
         if not behind_a_lock(error):
             raise
         log.warning("somebody holds what an order needs", order_id=str(order_id))

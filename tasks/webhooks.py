@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from celery import shared_task
 from sqlalchemy import exists, func, or_, select, text, update
-from sqlalchemy.exc import OperationalError
 
 from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
@@ -97,7 +96,7 @@ def _made_of(event: WebhookReceived) -> dict[str, Any]:
         outcome = (
             charge_news.handle(event.type, event.charge_ref) if event.charge_ref is not None else "not about a charge"
         )
-    except OperationalError as error:
+    except NO_DATABASE as error:
         if not behind_a_lock(error):
             raise
         log.warning("webhook waits", event_id=event.id, error="behind a lock")

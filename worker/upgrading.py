@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import tenacity
-from sqlalchemy.exc import OperationalError
 
 from models import migrations
 from tasks.errors import behind_a_lock
@@ -25,7 +24,7 @@ def downgrade(database_url: str, revision: str, *, say: Callable[[str], None]) -
 def _waiting(say: Callable[[str], None]) -> tenacity.Retrying:
     """Whoever asks for a table as a whole holds up everybody behind it, so each try gives up soon."""
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda error: isinstance(error, OperationalError) and behind_a_lock(error)),
+        retry=tenacity.retry_if_exception(behind_a_lock),
         wait=tenacity.wait_fixed(PAUSE),
         stop=tenacity.stop_after_delay(PATIENCE),
         before_sleep=lambda _: say("Others are using a table (a backup, or another upgrade?); trying again ..."),

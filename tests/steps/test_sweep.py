@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 from celery import Celery, current_app
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session
 
 from models import progress
 from models.messages import Heartbeat, OutboxMessage
@@ -179,6 +181,24 @@ def test_what_somebody_has_locked_holds_up_no_other_order_no_trial_and_no_heartb
     sweep.sweep()
     assert world.order(held).status is OrderStatus.CANCELLED
     assert [row.status for row in world.rows(Subscription)] == [SubscriptionStatus.TRIAL_ENDED]
+
+
+def test_without_a_free_connection_a_sweep_ends_at_the_first_order_that_wants_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them would wait for as long as the pool may let it wait."""
+    for _ in range(2):
+        stand_still(world, world.place(world.customer(card=None), purchase()))
+    waited = []
+
+    def wait(_: Session, order: Order) -> bool:
+        waited.append(order.id)
+        raise NoConnectionFree
+
+    monkeypatch.setattr(sweep, "_look_after", wait)
+    with pytest.raises(NoConnectionFree):
+        sweep.sweep()
+    assert len(waited) == 1
 
 
 def test_each_run_leaves_its_heartbeat(world: World) -> None:

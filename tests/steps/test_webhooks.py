@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models import progress
 from models.messages import WebhookReceived
@@ -118,6 +120,22 @@ def test_an_order_that_somebody_has_locked_holds_up_no_other_news(world: World) 
         OrderStatus.AWAITING_AUTHENTICATION,
         OrderStatus.OPEN,
     ]
+
+
+@pytest.mark.parametrize("trouble", [OperationalError("", None, Exception("away")), NoConnectionFree()])
+def test_without_a_database_a_run_ends_and_nothing_is_held_against_the_event(
+    world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+
+    def fail(*_: object) -> str:
+        raise trouble
+
+    monkeypatch.setattr(charge_news, "handle", fail)
+    with pytest.raises(type(trouble)):
+        webhooks.handle_webhooks()
+    assert [(row.attempts, row.outcome) for row in world.rows(WebhookReceived)] == [(0, None)]
 
 
 def test_a_charge_of_nobody_we_know_is_looked_into(world: World) -> None:
