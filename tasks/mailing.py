@@ -12,7 +12,6 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Boolean, String, Uuid, bindparam, select, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import facts, in_hand, progress, step_ends
@@ -24,7 +23,7 @@ from models.sold_to import as_sold
 from models.states import LetterKind, LetterStatus, OrderStatus
 from models.subscriptions import Subscription
 from tasks import attachments, known_as, receivables, refunding
-from tasks.errors import Refused
+from tasks.errors import NO_DATABASE, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
 from tasks.ports import Letter
@@ -105,7 +104,7 @@ def _complete(order: Order, kind: LetterKind) -> bool:
     try:
         with begin_alone() as session:
             progress.stop(session, order, order.next_step, OrderStatus.COMPLETED, letter=kind)
-    except OperationalError:
+    except NO_DATABASE:
         return False
     return True
 
@@ -115,7 +114,7 @@ def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | No
     told = {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}", "code": code}
     try:
         _mark(told)
-    except OperationalError:
+    except NO_DATABASE:
         _mark(told)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models import lease, progress
 from models.lease import LeaseLost
@@ -163,15 +164,16 @@ def test_a_letter_of_an_order_that_another_has_taken_is_marked_all_the_same(worl
     assert world.timeline(at_the_prompt)[-2:] == ["letter.sent", "order.completed"]
 
 
+@pytest.mark.parametrize("trouble", [OperationalError("", None, Exception("gone")), NoConnectionFree()])
 def test_a_letter_is_marked_by_itself_where_its_orders_end_cannot_be_written(
-    world: World, at_the_prompt: UUID, monkeypatch: pytest.MonkeyPatch
+    world: World, at_the_prompt: UUID, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     stop, tries = progress.stop, []
 
     def fails_once(*given: Any, **named: Any) -> None:
         tries.append(named.get("letter"))
         if len(tries) == 1:
-            raise OperationalError("", None, Exception("the connection is gone"))
+            raise trouble
         stop(*given, **named)
 
     monkeypatch.setattr(progress, "stop", fails_once)
