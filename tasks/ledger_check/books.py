@@ -51,10 +51,15 @@ class Books:
 
 def read(session: Session, account_id: UUID | None = None) -> Iterator[Books]:
     """Account after account; only the one, if told."""
-    ids = session.scalars(select(Account.id).order_by(Account.id)).all() if account_id is None else [account_id]
-    for start in range(0, len(ids), BATCH):
-        yield from _batch(session, ids[start : start + BATCH])
+    ids = _after(session, UUID(int=0)) if account_id is None else [account_id]
+    while ids:
+        yield from _batch(session, ids)
         session.expunge_all()
+        ids = _after(session, ids[-1]) if account_id is None else []
+
+
+def _after(session: Session, last: UUID) -> Sequence[UUID]:
+    return session.scalars(select(Account.id).where(Account.id > last).order_by(Account.id).limit(BATCH)).all()
 
 
 def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
@@ -72,7 +77,8 @@ def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
         books[subscription.account_id].subscriptions.append(subscription)
         books[subscription.account_id].periods[subscription.id] = []
     owners = {s.id: b for b in books.values() for s in b.subscriptions}
-    periods = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(owners))
+    of_accounts = select(Subscription.id).where(Subscription.account_id.in_(ids))
+    periods = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(of_accounts))
     for period in session.scalars(periods.order_by(SubscriptionPeriod.starts_at, SubscriptionPeriod.id)):
         owners[period.subscription_id].periods[period.subscription_id].append(period)
     return list(books.values())
@@ -93,8 +99,9 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for event in session.scalars(unexpected):
         orders[event.order_id].unexpected.append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
-    query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(issued)).order_by(InvoiceLine.position)
+    of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))
+    query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(of_orders)).order_by(InvoiceLine.position)
     for line in session.scalars(query):
         issued[line.invoice_id].invoice_lines.setdefault(line.invoice_id, []).append(line)
-    for receivable in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(issued))):
+    for receivable in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(of_orders))):
         issued[receivable.invoice_id].receivables[receivable.invoice_id] = receivable

@@ -1,13 +1,16 @@
 """`verify` finds nothing in honest books, and names every dishonest one."""
 
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from models.rules.period import Interval
 from models.states import FORWARD
 from tasks import operations
+from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import verify
 from tests.support.world import Customer, World, change, purchase, trial
@@ -131,6 +134,43 @@ def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
         session.execute(text("update orders set status = 'cancelled' where id = :id"), {"id": order.id})
     (found,) = differences(world)
     assert (found.check, found.expected, found.found) == (Check.RESERVATION, "0", "500")
+
+
+@contextmanager
+def parameters(world: World) -> Iterator[list[int]]:
+    """How many each statement in the block had."""
+    engine, counted = world.transactions._engine, list[int]()
+
+    def count(_: object, __: object, ___: str, given: Sized, *____: object) -> None:
+        counted.append(len(given))
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        yield counted
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+
+
+def test_no_statement_grows_with_the_books_of_a_batch(world: World) -> None:
+    """One parameter per invoice, and the driver takes no more than 65,535."""
+    ada = world.customer()
+    world.buy(ada, purchase("desk"))
+    with parameters(world) as of_one_order:
+        assert differences(world) == []
+    world.buy(ada, purchase("wiki", "basic"))
+    world.pass_time(days=3)
+    world.buy(ada, change("desk", seats=12))
+    with parameters(world) as of_three:
+        assert differences(world) == []
+    assert of_three == of_one_order
+
+
+def test_all_accounts_are_checked_batch_by_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "BATCH", 2)
+    accounts = sorted(world.customer().account_id for _ in range(4))
+    with world.begin() as session:
+        assert [each.account.id for each in books.read(session)] == accounts
+        assert [each.account.id for each in books.read(session, accounts[1])] == [accounts[1]]
 
 
 def test_only_the_account_asked_for_is_checked(world: World) -> None:
