@@ -1,7 +1,9 @@
 """`verify`: all checks over all accounts, or one; the list of what differs, empty where everything agrees."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tasks.ledger_check.balances import check_balances, check_order_balance
@@ -12,10 +14,18 @@ from tasks.ledger_check.documents import check_documents, check_numbers
 from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.payments import check_payments
 
+LONGEST_CHECK = timedelta(minutes=10)
+"""between two queries: the checks of a batch's books run in our own process, and PostgreSQL hears nothing meanwhile"""
+
 
 def of_one_moment(session: Session) -> Session:
-    """Orders may be at work meanwhile: all that is read is as it was when reading began. Before the session's first statement."""
+    """Orders may be at work meanwhile: all that is read is as it was when reading began. Before the session's first statement.
+
+    Until its transaction ends, it may say nothing for as long as a batch's checks take. Others' may not, for they hold locks that
+    somebody waits for; this one only keeps PostgreSQL from clearing up, hence a limit all the same.
+    """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_CHECK.total_seconds():.0f}s'"))
     return session
 
 

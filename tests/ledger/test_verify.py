@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 
 from models.rules.period import Interval
 from models.states import FORWARD
-from tasks import operations
+from tasks import operations, wiring
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
-from tasks.ledger_check.verify import verify
+from tasks.ledger_check.verify import of_one_moment, verify
 from tests.support.world import Customer, World, change, purchase, trial
 
 
@@ -171,6 +172,20 @@ def test_all_accounts_are_checked_batch_by_batch(world: World, monkeypatch: pyte
     with world.begin() as session:
         assert [each.account.id for each in books.read(session)] == accounts
         assert [each.account.id for each in books.read(session, accounts[1])] == [accounts[1]]
+
+
+def test_checks_may_take_longer_between_two_queries_than_others_may_say_nothing(world: World) -> None:
+    with world.impatient(), wiring.begin() as session:
+        usual = allowed_silence(session)
+        session.commit()
+        verify(of_one_moment(session))
+        assert (usual, allowed_silence(session)) == ("8s", "10min")
+        session.commit()
+        assert allowed_silence(session) == "8s"
+
+
+def allowed_silence(session: Session) -> str:
+    return str(session.scalar(text("SHOW idle_in_transaction_session_timeout")))
 
 
 def test_only_the_account_asked_for_is_checked(world: World) -> None:
