@@ -1,6 +1,7 @@
 """Start everything, as parallel as its needs allow; stop everything, whatever ends us."""
 
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -47,9 +48,9 @@ class Stack:
         """What to type so that `prorata` finds this stack; its settings are written to a file that only its owner may read."""
         file = self.folder / "settings.env"
         file.touch(mode=0o600)
-        file.write_text("".join(f"{name}='{value}'\n" for name, value in self.variables.items()))
-        prorata = "prorata" if shutil.which("prorata") else Path(sys.executable).with_name("prorata")
-        return f"set -a; . {file}; set +a; {prorata} orders list"
+        file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items()))
+        prorata = "prorata" if shutil.which("prorata") else str(Path(sys.executable).with_name("prorata"))
+        return f"set -a; . {shlex.quote(str(file))}; set +a; {shlex.quote(prorata)} orders list"
 
     def check(self) -> None:
         """Raises ChildFailed where a process has ended by itself."""
