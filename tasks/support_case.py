@@ -19,9 +19,10 @@ def open_cases(session: Session, refused: CartRefused) -> None:
             continue
         product = str(refusal.facts["product"])
         held = refused.facts.subscriptions[product]
+        billed = f"billed per {held.interval}" if held.interval else "on a trial"
         text = (
             f"{account.name} asks to move {product} from {held.tier_code} to {refusal.facts['to_tier']} "
-            f"({held.seats} seats, billed per {held.interval or 'trial'}, period ends {held.period_end.isoformat()}). "
+            f"({held.seats} seats, {billed}, period ends {held.period_end.isoformat()}). "
             f"Asked by {contact.name}."
         )
         session.execute(

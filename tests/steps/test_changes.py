@@ -10,6 +10,7 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus
+from models.subscriptions import SupportCase
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
 
@@ -154,6 +155,11 @@ def test_a_lower_tier_is_refused_and_one_support_case_is_opened_filled_in(world:
         assert refusal.code is RefusalCode.LOWER_TIER
         assert refusal.facts == {"product": "desk", "from_tier": "team", "to_tier": "basic"}
     assert world.support_cases(ada) == [("team", "basic")]
+    [case] = world.rows(SupportCase)
+    assert case.text == (
+        "Customer 1 asks to move desk from team to basic (10 seats, billed per month, period ends 2026-12-01T09:00:00+00:00). "
+        "Asked by Ada Byron."
+    )
 
 
 def test_more_seats_do_not_make_a_lower_tier_possible(world: World, ada: Customer) -> None:
