@@ -34,9 +34,7 @@ def update(language: Language) -> Catalog:
     Nothing is guessed: a message whose English changed is a new one.
     """
     path = po_path(language)
-    catalogue = (
-        read_catalogue(language) if path.exists() else Catalog(locale=language.value, domain=DOMAIN, fuzzy=False)
-    )
+    catalogue = read_catalogue(language) if path.exists() else _new(language)
     catalogue.update(messages(), no_fuzzy_matching=True, update_creation_date=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

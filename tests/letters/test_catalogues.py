@@ -12,7 +12,7 @@ from models.accounts import Language
 from tasks import locales
 from tasks.letters.wording import LOCALES
 from tasks.locales import SOURCE_LANGUAGE, po_path, read_catalogue
-from tasks.locales.messages import messages, untranslated
+from tasks.locales.messages import messages, untranslated, update
 
 TRANSLATED = [language for language in Language if language is not SOURCE_LANGUAGE]
 every_translation = pytest.mark.parametrize("language", TRANSLATED, ids=lambda each: each.value)
@@ -34,6 +34,18 @@ def test_nothing_is_missing_or_stale(language: Language, asked_for: Catalog) -> 
         return {message.id for message in catalogue if message.id}
 
     assert ids(read_catalogue(language)) == ids(asked_for), REMEDY
+
+
+def test_a_new_languages_catalogue_begins_as_the_others_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beginning(file: Path) -> list[str]:
+        of_the_day = ("POT-Creation-Date", "PO-Revision-Date", "Generated-By")
+        lines = file.read_text(encoding="utf-8").split("\n\n", maxsplit=1)[0].splitlines()
+        return [line for line in lines if not any(name in line for name in of_the_day)]
+
+    anew = tmp_path / "de" / "prorata.po"
+    monkeypatch.setattr("tasks.locales.messages.po_path", lambda _: anew)
+    update(Language.DE)
+    assert beginning(anew) == beginning(po_path(Language.DE))
 
 
 @every_translation
