@@ -92,7 +92,7 @@ class EventWatch:
 
 def _news(wanted: Mapping[UUID, int]) -> list[News]:
     """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
-    whoever writes one holds the order's row."""
+    whoever writes one holds the order's row before its id is given out (`progress.note`)."""
     if not wanted:
         return []
     ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))

@@ -293,6 +293,10 @@ def status_and_step(session: Session, order_id: UUID) -> tuple[OrderStatus, Step
 
 
 def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
-    """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses."""
+    """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses.
+
+    Lock the order's row before: of two who write at once, the one whose entry has the lower id is to commit first, for whoever reads on
+    from the newest entry they have seen would miss it else.
+    """
     step_ends.write(session)
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})

@@ -69,10 +69,10 @@ _ADVANCE = Prepared[datetime | None, str | None](
 )
 
 
-def _stopping(*, first: str = "", before: str = "") -> TextClause:
-    """first: CTEs that do not ask whose the order is. before: SELECTs of events to be noted before the order's."""
+def _stopping(*, then: str = "", before: str = "") -> TextClause:
+    """then: CTEs that go by `moved`. before: SELECTs of events to be noted before the order's."""
     return _typed(f"""
-    WITH {first}moved AS (
+    WITH moved AS (
         UPDATE orders SET
             status = :status, reason = :reason, reason_facts = :kept, next_step = NULL, attempts = 0, last_error = NULL,
             lease_token = NULL, lease_until = NULL,
@@ -80,7 +80,7 @@ def _stopping(*, first: str = "", before: str = "") -> TextClause:
             finished_at = CASE WHEN :ends THEN clock_timestamp() ELSE finished_at END
         WHERE {_IS_OURS}
         RETURNING id, revision
-    ),
+    ), {then}
     released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id),
     {_RECORDED.format(before=before)}
     SELECT id, {_NEED_NOT_WAIT} FROM moved
@@ -90,15 +90,14 @@ def _stopping(*, first: str = "", before: str = "") -> TextClause:
 _STOP = Prepared[UUID, str | None](_stopping())
 _STOP_WITH_LETTER = Prepared[UUID, str | None](
     _stopping(
-        first="""marked AS (
-        UPDATE sent_letters SET status = 'sent', sent_at = clock_timestamp()
-        WHERE order_id = :order_id AND kind = :letter AND status = 'sending'
+        then="""marked AS (
+        UPDATE sent_letters SET status = 'sent', sent_at = clock_timestamp() FROM moved
+        WHERE order_id = moved.id AND kind = :letter AND sent_letters.status = 'sending'
         RETURNING order_id, kind
-    ), """,
+    ),""",
         before="SELECT order_id, 'letter.sent', jsonb_build_object('kind', kind) FROM marked UNION ALL ",
     )
 )
-"""the letter is marked, whosever the order is by now"""
 
 
 def advance(
@@ -156,7 +155,7 @@ def stop(
 ) -> None:
     """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost.
 
-    letter: of the order, just sent. It is marked in any case; should our lease be lost, let the session commit.
+    letter: of the order, just sent. It is marked with it; should our lease be lost, that is still to be done.
     """
     step_ends.write(session)
     asked = {

@@ -126,7 +126,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
     """Unexpected money goes back, whatever became of the order. Raises RefundFailed until it has."""
     with begin() as session:
-        session.execute(select(Order.id).where(Order.id == order.id).with_for_update())
+        _lock(session, order)
         if refunding.given_back(session, attempt):
             return "unexpected charge, refunded before"
         _space_out(session, attempt)
@@ -134,10 +134,15 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
         refund = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
     answer = refunding.ask(refund, charge_ref=charge.ref)
     with begin() as session:
+        _lock(session, order)
         state = refunding.record(session, refund, answer)
     if state is RefundState.FAILED:
         raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
     return f"unexpected charge, refund {state}"
+
+
+def _lock(session: Session, order: Order) -> None:
+    session.execute(select(Order.id).where(Order.id == order.id).with_for_update())
 
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:

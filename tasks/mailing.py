@@ -98,7 +98,10 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:
-    """Mark the letter and end its order. False where that may not be written: the letter is to be marked by itself. Raises LeaseLost."""
+    """Mark the letter and end its order. False where that may not be written: the letter is to be marked by itself.
+
+    Raises LeaseLost; the letter is marked all the same.
+    """
     if order.next_step is None:
         return False
     try:
@@ -106,6 +109,9 @@ def _complete(order: Order, kind: LetterKind) -> bool:
             progress.stop(session, order, order.next_step, OrderStatus.COMPLETED, letter=kind)
     except NO_DATABASE:
         return False
+    except LeaseLost:
+        _end(order, kind, LetterStatus.SENT)
+        raise
     return True
 
 
@@ -148,15 +154,18 @@ _END_AND_BEGIN = Prepared[UUID, str | None](
 """The same, with the ends of the steps before it. No message id where the letter was sent before; nothing where the order is another's."""
 _END = Prepared[()](
     text("""
-    WITH marked AS (
-        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
-        WHERE order_id = :order_id AND kind = :kind AND status = 'sending'
+    WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),
+    marked AS (
+        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp() FROM held
+        WHERE order_id = held.id AND kind = :kind AND status = 'sending'
         RETURNING kind
     )
     INSERT INTO order_events (order_id, kind, facts)
     SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
 )
+"""Whosever the order is by now. Its row is locked first, as by all who write to its timeline (`progress.note`): the lock that the entry's
+foreign key takes would come after the entry's id, and have to wait for most of the others all the same."""
 
 
 def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:

@@ -1,25 +1,18 @@
 """Who changes what is owed on an order has the order first and the sum then: in one order, so that no two wait for each other."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from models.invoices import Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import invoicing, operations, receivables
 from tests.invoices.documents import one
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
-
-
-def until_it_waits_for(session: Session, work: Future[str]) -> None:
-    """For a lock that `session` has; or until it is done."""
-    waits = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
-    while not work.done() and not session.scalar(text(waits)):
-        pass
 
 
 def test_who_marks_it_paid_waits_for_who_has_the_order_and_holds_up_nothing_of_theirs(world: World) -> None:

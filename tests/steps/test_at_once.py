@@ -2,24 +2,27 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import ledger
+from models import lease, ledger, progress
 from models.account_lock import lock_account
 from models.catalogue import Price
+from models.lease import LeaseLost
 from models.orders import Order, OrderEvent
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus, Step
-from tasks import failure_points, placement, seats, wiring
+from models.states import LetterKind, LetterStatus, OrderStatus, Step
+from tasks import failure_points, mailing, placement, seats, wiring
 from tasks.placement import PlacementRefused
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 
@@ -208,6 +211,51 @@ def test_an_activation_keeps_others_from_the_accounts_balance_and_periods(world:
     world.run(order_id)
     failure_points.arm(None)
     assert waited == ["grant", "lock_periods"]
+
+
+# Whoever writes to an order's timeline has its row: what becomes visible later has the higher id
+
+
+def noted_meanwhile(world: World, order_id: UUID, write: Callable[[], object]) -> list[str]:
+    """The timeline, where somebody has the order's row when `write` begins, and then notes something."""
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
+            writing = another.submit(write)
+            until_it_waits_for(session, writing)
+            progress.note(session, order_id, "noted.meanwhile")
+        writing.result()
+    return world.timeline(order_id)
+
+
+def begun(world: World, kind: LetterKind) -> Order:
+    """An order in our hands whose letter is about to be sent."""
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    with world.begin() as session:
+        order = lease.claim(session, order_id, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(seconds=60))
+        assert order is not None
+        assert mailing._begin(session, order, kind)
+        return order
+
+
+def test_a_letters_mark_comes_after_what_is_noted_by_who_has_the_order(world: World) -> None:
+    order = begun(world, LetterKind.SEAT_PROMPT)
+    timeline = noted_meanwhile(world, order.id, lambda: mailing._end(order, LetterKind.SEAT_PROMPT, LetterStatus.SENT))
+    assert timeline[-2:] == ["noted.meanwhile", "letter.sent"]
+
+
+def test_a_letters_mark_comes_after_what_is_noted_by_who_has_taken_the_order_from_us(world: World) -> None:
+    order = begun(world, LetterKind.SEAT_PROMPT)
+    world.let_waits_run_out(order.id)
+    with world.begin() as session:
+        assert lease.claim(session, order.id, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(seconds=60))
+
+    def complete() -> None:
+        with pytest.raises(LeaseLost):
+            mailing._complete(order, LetterKind.SEAT_PROMPT)
+
+    assert noted_meanwhile(world, order.id, complete)[-2:] == ["noted.meanwhile", "letter.sent"]
 
 
 def test_of_a_confirmation_and_a_cancellation_at_once_the_later_finds_the_earlier(world: World) -> None:

@@ -1,16 +1,22 @@
 """Money that comes after we had given the attempt up goes back, and the order stays as it is."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import select, update
 
+from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
-from tasks import webhooks
+from tasks import refunding, webhooks
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
+from tasks.ports import Refund, RefundStatus
 from tests.support.payment import REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase, trial
 
 
@@ -86,6 +92,33 @@ def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_eve
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.timeline(order_id).count("charge.unexpected") == 1
     assert world.timeline(order_id).count("refund.failed") == 2
+
+
+def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or those who follow the order would have gone beyond it when it became visible."""
+    order_id, late = money_twice(world, "pm_card_visa")
+    asked, answered = threading.Event(), threading.Event()
+
+    def refuse(refund: RefundAttempt, **_: str) -> Refund:
+        asked.set()
+        assert answered.wait(10)
+        return Refund(
+            "re_1", RefundStatus.FAILED, refund.amount_minor, refund.currency, failure_reason="expired_or_canceled_card"
+        )
+
+    monkeypatch.setattr(refunding, "ask", refuse)
+    with ThreadPoolExecutor(1) as another:
+        telling = another.submit(world.notify, late)
+        assert asked.wait(10)
+        with world.begin() as session:
+            session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
+            answered.set()
+            until_it_waits_for(session, telling)
+            progress.note(session, order_id, "noted.meanwhile")
+        telling.result()
+    assert world.timeline(order_id)[-2:] == ["noted.meanwhile", "refund.failed"]
 
 
 def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten(world: World) -> None:

@@ -1,0 +1,14 @@
+"""Until something that happens at the same time has come to where it waits."""
+
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def until_it_waits_for(session: Session, work: Future[Any]) -> None:
+    """For a lock that `session` has; or until it is done."""
+    waits = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+    while not work.done() and not session.scalar(text(waits)):
+        pass
