@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Country, CreatedAt, Currency, Key, Listed
-from models.never_changed import never_changes
+from models.never_changed import freeze_column
 from models.rules.vat import BuyerType
 
 
@@ -52,7 +52,7 @@ class Account(Base):
     contacts: Mapped[list["Contact"]] = relationship(lazy="raise", order_by="Contact.name")
 
 
-never_changes(
+freeze_column(
     Account.__table__,
     "currency",
     trigger="accounts_keep_their_currency",

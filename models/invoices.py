@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.accounts import Language
 from models.base import Base, CreatedAt, Currency, Key, Listed, Minor
-from models.never_changed import never_changed
+from models.never_changed import freeze_documents
 from models.orders import PricedLine
 from models.prepared import Prepared
 from models.states import PaymentKind
@@ -163,4 +163,4 @@ _LINES = Prepared[InvoiceLine](
 )
 
 
-never_changed(Invoice.__table__, InvoiceLine.__table__)
+freeze_documents(Invoice.__table__, InvoiceLine.__table__)

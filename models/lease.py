@@ -86,7 +86,7 @@ _LOCK_IF_OURS = Prepared[datetime | None](
 _LOCKED = "models.lease.locked"
 
 
-def locked(session: Session, order_id: UUID) -> None:
+def remember_locked(session: Session, order_id: UUID) -> None:
     """`session` has locked the order's row while our lease was on it: nobody changes that until its transaction ends."""
     session.info.setdefault(_LOCKED, set()).add(order_id)
 
@@ -102,7 +102,7 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
         return None
     claimed = rows[0][0]
     in_hand.keep(claimed, in_hand.LINES, [line for _, line in rows if line is not None])
-    locked(session, order_id)
+    remember_locked(session, order_id)
     return claimed
 
 
@@ -121,7 +121,7 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
     )
 
 
-def still_ours(session: Session, order: Order) -> None:
+def require_ours(session: Session, order: Order) -> None:
     """Lock the order and make sure that our lease is still on it, and at this step; reads what has been asked of it since. Raises LeaseLost."""
     if order.id in session.info.get(_LOCKED, ()):
         return
@@ -130,4 +130,4 @@ def still_ours(session: Session, order: Order) -> None:
     if row is None:
         raise LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])
-    locked(session, order.id)
+    remember_locked(session, order.id)

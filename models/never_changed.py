@@ -22,7 +22,7 @@ $$
 """
 
 
-def never_changed(first: FromClause, *others: FromClause) -> None:
+def freeze_documents(first: FromClause, *others: FromClause) -> None:
     """Issued documents. Create the triggers with the tables; `first` is the one created before the others, which refer to it."""
     _with_function(first, "refuse_change_of_issued", _ISSUED)
     for table in (first, *others):
@@ -30,14 +30,14 @@ def never_changed(first: FromClause, *others: FromClause) -> None:
 
 
 def append_only(table: FromClause, *, because: str, instead: str) -> None:
-    """Rows are added, and nothing else. The table refers to one with a column that `never_changes`, whose function it uses.
+    """Rows are added, and nothing else. The table refers to one with a column frozen by `freeze_column`, whose function it uses.
 
     because, instead: what whoever tries reads, before and after what was refused.
     """
     _freeze(cast("Table", table), f"refuse_change('{because}', '{instead}')")
 
 
-def never_changes(table: FromClause, column: str, *, trigger: str, because: str, instead: str) -> None:
+def freeze_column(table: FromClause, column: str, *, trigger: str, because: str, instead: str) -> None:
     """One column keeps what it was made with; an UPDATE that does not name the column is not looked at."""
     _with_function(table, "refuse_change", _ANY)
     _at(

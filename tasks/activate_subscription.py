@@ -34,7 +34,7 @@ def activate_subscription(order_id: UUID) -> Outcome:
 
 def _activate(session: Session, order: Order) -> Outcome:
     # A cancellation may have come since the step before; from here on it comes too late.
-    lease.still_ours(session, order)
+    lease.require_ours(session, order)
     if order.cancel_requested_at is not None:
         return turn_back(session, order, THIS, cancellation.reason(session, order))
     lines = in_hand.lines(session, order)

@@ -61,7 +61,7 @@ def standing_of(session: Session, order: Order) -> Standing:
     return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
 
 
-def ask(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
+def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
     """The provider is about to be asked to make it; commit this first."""
     if attempt.asked_at != at:
         _ASKED.run(session, {"of": attempt.order_id, "number": attempt.attempt, "at": at})
@@ -148,7 +148,7 @@ _SETTLE = Prepared[datetime | None](
     SELECT cancel_requested_at FROM ours
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("is_over", type_=Boolean))
 )
-"""under the order's lock, while our lease is on it, as `lease.still_ours` would make sure beforehand"""
+"""under the order's lock, while our lease is on it, as `lease.require_ours` would make sure beforehand"""
 
 
 def settle(
@@ -170,4 +170,4 @@ def settle(
     if row is None:
         raise lease.LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])
-    lease.locked(session, order.id)
+    lease.remember_locked(session, order.id)

@@ -147,7 +147,7 @@ def _lock(session: Session, order: Order) -> None:
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:
     """Several events tell of one failed refund, and each new refund makes new events: they must not drive each other on."""
-    failed = refunding.failed(session, attempt)
+    failed = refunding.failed_refunds(session, attempt)
     if failed and now() < max(refund.created_at for refund in failed) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
@@ -167,7 +167,7 @@ def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt,
     Whatever a step of the order is about to make of the older answer. Not where the money was unexpected: that is given back again.
     """
     for refund in refunds:
-        if refund.status is not RefundStatus.FAILED or not refunding.fell_through(session, attempt, refund):
+        if refund.status is not RefundStatus.FAILED or not refunding.mark_failed_later(session, attempt, refund):
             continue
         error = f"refund {refund.ref} failed after the provider had accepted it"
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)

@@ -63,11 +63,11 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
     keys_known_since = now() - policy().charge_key_lifetime
     if attempt.created_at < keys_known_since:
         return Plan(Move.FIND, attempt, request)
-    charge_attempts.ask(session, attempt, now())
+    charge_attempts.mark_asked(session, attempt, now())
     return Plan(Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE, attempt, request)
 
 
-def refused(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
+def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
     """The provider takes no such charge from anybody (its amount is below the minimum, say): the order ends. Raises LeaseLost."""
     charge_attempts.void(session, order, attempt)
     return stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")

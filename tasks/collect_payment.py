@@ -44,7 +44,7 @@ def collect_payment(order_id: UUID) -> Outcome:
             charge = _ask_provider(order, planned)
     except Refused as refusal:
         with begin() as session:
-            return charging.refused(session, order, planned.attempt, refusal.code, THIS)
+            return charging.record_refusal(session, order, planned.attempt, refusal.code, THIS)
     reach("collect_payment.called")
     with carry() as session:
         return charging.record(session, order, planned.attempt, charge, THIS)
@@ -54,7 +54,11 @@ def _question(session: Session, order: Order) -> str | None:
     """The VAT number to ask about first; none once there is a charge to look after, or the order is to end."""
     if order.vat_number is None or order.cancel_requested_at is not None:
         return None
-    return None if charge_attempts.live(session, order.id) is not None else vat_check.question(session, order, policy())
+    return (
+        None
+        if charge_attempts.live(session, order.id) is not None
+        else vat_check.number_to_ask(session, order, policy())
+    )
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -66,7 +70,7 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
 
 def _plan(session: Session, order: Order) -> Plan | Outcome:
     """The next thing to ask the provider, or what becomes of the order without asking."""
-    lease.still_ours(session, order)
+    lease.require_ours(session, order)
     standing = charge_attempts.standing_of(session, order)
     attempt = standing.attempt
     if attempt is None:

@@ -1,5 +1,5 @@
-"""What was asked for about an order and granted, as its timeline keeps it: who asks the same again after a lost answer is answered, and
-nothing is done twice."""
+"""Requests about an order that were granted, as its timeline keeps them: the same request made again, after a lost answer, is answered as
+before, and nothing is done twice."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from models.progress import REOPENED
 CANCELLATION: Final = "order.cancel_requested"
 
 
-def confirmation(quote_id: UUID) -> dict[str, str]:
+def confirmation_facts(quote_id: UUID) -> dict[str, str]:
     """For the timeline: this fresh quote was accepted."""
     return {"quote_id": str(quote_id)}
 
 
-def payment_details(token: str | None) -> dict[str, str]:
+def payment_details_facts(token: str | None) -> dict[str, str]:
     """For the timeline: this payment method was given, or, without one, the account's own as they were then."""
     return {"given": "as they are" if token is None else hashlib.sha256(token.encode()).hexdigest()[:32]}
 
 
-def before(session: Session, order_id: UUID, what: Mapping[str, str], *, after: int = 0) -> bool:
-    """Whether the order went on because of exactly this. after: only entries of the timeline behind this one are looked at."""
-    return _noted(session, order_id, REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > after)
+def was_granted(session: Session, order_id: UUID, what: Mapping[str, str], *, since_event: int = 0) -> bool:
+    """Whether the order went on because of exactly this. since_event: only timeline entries with a higher id count."""
+    return _noted(session, order_id, REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > since_event)
 
 
-def cancellation(session: Session, order_id: UUID) -> bool:
+def cancellation_was_requested(session: Session, order_id: UUID) -> bool:
     """Whether its cancellation was asked for while that could be had."""
     return _noted(session, order_id, CANCELLATION)
 

@@ -119,7 +119,7 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     if order.next_step is not Step.REFUND_PAYMENT:
         raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
-    charge = refunding.charged(session, order)
+    charge = refunding.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
     if refunding.given_back(session, charge):

@@ -116,8 +116,8 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     """
     now = _business_time(now)
     order = _locked(session, order_id)
-    accepted = granted.confirmation(quote_id)
-    if granted.before(session, order_id, accepted):
+    accepted = granted.confirmation_facts(quote_id)
+    if granted.was_granted(session, order_id, accepted):
         return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
         raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
@@ -135,6 +135,13 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
     if used is not None:
         raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
+    _take_over(session, order, fresh)
+    waiting = (OrderStatus.AWAITING_CONFIRMATION,)
+    progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
+
+
+def _take_over(session: Session, order: Order, fresh: Quote) -> None:
+    """The order becomes what the fresh quote says, as its next revision."""
     held = {line.position: line.subscription_id for line in order.lines}
     order.lines.clear()
     session.flush()
@@ -144,8 +151,6 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
     order.vat_check_id, order.vat_provisional = None, False
     session.flush()
-    waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
 
 
 def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
@@ -156,8 +161,8 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
     again changes nothing, unless the order is waiting again: then it is another try.
     seen: the newest entry of the timeline when the request came in. What was granted since then was the same request, made twice at once.
     """
-    order, given = _locked(session, order_id), granted.payment_details(token)
-    twice_at_once = seen is not None and granted.before(session, order_id, given, after=seen)
+    order, given = _locked(session, order_id), granted.payment_details_facts(token)
+    twice_at_once = seen is not None and granted.was_granted(session, order_id, given, since_event=seen)
     if twice_at_once or not waits_for_payment(session, order, token=token):
         return
     why = "payment details given"
@@ -168,7 +173,7 @@ def waits_for_payment(session: Session, order: Order, *, token: str | None) -> b
     """Whether it does; False where it has gone on with just these details. Raises PlacementRefused: not-waiting."""
     if order.status in AWAITS_PAYMENT:
         return True
-    if granted.before(session, order.id, granted.payment_details(token)):
+    if granted.was_granted(session, order.id, granted.payment_details_facts(token)):
         return False
     raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
 
@@ -176,10 +181,14 @@ def waits_for_payment(session: Session, order: Order, *, token: str | None) -> b
 def cancel(
     session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
 ) -> OrderStatus:
-    """Stop the order; what was charged goes back. Returns its status: cancelled, or open until its
-    chain, at work or in a queue, has come to it. Asked for before, it is as it has become since.
+    """Stop the order; what was charged goes back. Returns its status afterwards.
 
-    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. Raises PlacementRefused: unknown-order, too-late (it is active, or ended).
+    - waits for the customer, with no charge under way: cancelled at once
+    - open, to be authenticated, or parked for a person: open, until its chain comes to it and cancels it, or gives the money back
+    - asked for before: as it has become since
+    - active, being undone, or ended: PlacementRefused too-late; where there is no such order, unknown-order
+
+    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
     """
     now = _business_time(now)
     order = _locked(session, order_id)
@@ -193,19 +202,19 @@ def cancel(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
-    stands_still = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
-    if not stands_still and granted.cancellation(session, order_id):
+    parked, being_undone = order.status is OrderStatus.NEEDS_ATTENTION, order.next_step in BACK
+    if (being_undone or not parked) and granted.cancellation_was_requested(session, order_id):
         return order.status
     if order.status in FINAL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
     if order.next_step in AFTER_ACTIVATION:
         raise PlacementRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
-    if order.next_step in BACK and order.status is OrderStatus.NEEDS_ATTENTION:
+    if being_undone and parked:
         raise PlacementRefused(
             "too-late", "The order is being undone already, and our team is looking after its refund."
         )
     progress.note(session, order_id, granted.CANCELLATION, asked)
-    if order.next_step not in BACK:
+    if not being_undone:
         if order.cancel_requested_at is None:  # who asked first is whom the customer hears of
             asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
             session.execute(update(Order).where(Order.id == order_id).values(**asked_for))

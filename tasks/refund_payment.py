@@ -32,7 +32,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     reach("refund_payment.claimed")
     if charge is None:
         with begin() as session:
-            lease.still_ours(session, order)
+            lease.require_ours(session, order)
             _take_back(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
     with outside():
@@ -40,7 +40,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         answer = refunding.ask(refund, charge_ref=_ref(charge))
     reach("refund_payment.called")
     with begin() as session:
-        lease.still_ours(session, order)
+        lease.require_ours(session, order)
         if refunding.record(session, refund, answer) is RefundState.FAILED:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
             progress.park(session, order.id, error=error, token=order.lease_token)
@@ -63,5 +63,5 @@ def _take_back(session: Session, order: Order) -> None:
 
 def _outstanding(session: Session, order: Order) -> ChargeAttempt | None:
     """The charge to give back; None where nothing was charged, or it is back."""
-    charge = refunding.charged(session, order)
+    charge = refunding.succeeded_charge(session, order)
     return None if charge is None or refunding.given_back(session, charge) else charge

@@ -18,7 +18,7 @@ from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.wiring import begin, now, payments, policy
 
 
-def charged(session: Session, order: Order) -> ChargeAttempt | None:
+def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
     """The attempt that took the order's money."""
     return session.scalar(
         select(ChargeAttempt).where(ChargeAttempt.order_id == order.id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
@@ -30,7 +30,7 @@ def given_back(session: Session, charge: ChargeAttempt) -> bool:
     return any(refund.status is RefundState.SUCCEEDED for refund in _refunds_of(session, charge))
 
 
-def failed(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     """The refunds of the charge that came to nothing."""
     return [refund for refund in _refunds_of(session, charge) if refund.status is RefundState.FAILED]
 
@@ -95,7 +95,7 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
     return state
 
 
-def fell_through(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
+def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
     """Write down that a refund of the charge failed in the end, its first answer recorded or not. False where that is known, or it is none of ours."""
     accepted = and_(RefundAttempt.status == RefundState.SUCCEEDED, RefundAttempt.ref == refund.ref)
     not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)

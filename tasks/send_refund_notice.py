@@ -41,7 +41,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
 
 def _ending(session: Session, order: Order) -> OrderStatus | None:
     """None where money was taken and is not on its way back."""
-    charge = refunding.charged(session, order)
+    charge = refunding.succeeded_charge(session, order)
     if charge is not None:
         return OrderStatus.REFUNDED if refunding.given_back(session, charge) else None
     return OrderStatus.CANCELLED if order.cancel_requested_at is not None else OrderStatus.REJECTED

@@ -19,8 +19,9 @@ ASK_AGAIN = timedelta(minutes=5)
 """while policy `hold` waits for the registry"""
 
 
-def question(session: Session, order: Order, policy: Policy) -> str | None:
-    """The number to ask the registry about now, None where nothing depends on it or its last answer still stands.
+def number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
+    """The number to ask the registry about now. None where nothing depends on it, or where a valid answer still stands, which is then
+    recorded on the order.
 
     Something depends on it where it sets the tax (reverse charge), or where the order would be invoiced on it.
     """
@@ -55,7 +56,7 @@ def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
 
 def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
     """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
-    lease.still_ours(session, order)
+    lease.require_ours(session, order)
     check = keep(session, order, answer)
     progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
     if order.cancel_requested_at is not None:
