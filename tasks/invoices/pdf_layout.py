@@ -33,6 +33,16 @@ def text(said: str, style: Style, width: float) -> Box:
     return Box(len(marks) * style.leading, marks)
 
 
+def figure(said: str, style: Style, width: float) -> Box:
+    """A number or an amount, on one line: broken, it would be another. What is too wide is set smaller, in tenths of a point."""
+    needed = style.face.width(said, style.size)
+    set_in = style
+    if needed > width + 0.01:
+        set_in = style._replace(size=int(10 * style.size * width / needed) / 10)
+    x = width - set_in.face.width(said, set_in.size) if style.right else 0.0
+    return Box(style.leading, [Text(x, style.size, said, set_in)])
+
+
 def below(boxes: Iterable[Box], *, gap: float = 0.0) -> Box:
     y, marks = 0.0, list[Mark]()
     for box in boxes:

@@ -5,6 +5,9 @@ from typing import Final
 from tasks.invoices.pdf_file import Style
 from tasks.invoices.typeface import face
 
+MM: Final = 72 / 25.4
+"""a millimetre in points"""
+
 
 def _color(code: str) -> str:
     return " ".join(f"{part / 255:.3f}" for part in bytes.fromhex(code))

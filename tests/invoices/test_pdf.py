@@ -3,15 +3,20 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
 from pypdf import PdfReader
 
+from models.accounts import Language
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.items import Item
 from tasks.invoices.page import Page, Part
+from tasks.invoices.pdf_file import Text
+from tasks.invoices.pdf_table import sums, table
 from tasks.invoices.settlement import Row
+from tasks.letters.wording import Wording
 from tests.invoices.documents import text_of
 
 ITEM = Item("Desk Team", ("billed monthly",), "10", "€10.00", "€100.00", "19%", "€19.00")
@@ -60,6 +65,61 @@ def test_a_word_longer_than_its_column_is_broken_and_nothing_of_it_is_lost() -> 
     word = "".join(chr(ord("a") + number % 26) for number in range(300))
     said = text_of(as_pdf(replace(PAGE, buyer=Part("Customer", (word,)))))
     assert word in said.replace(" ", "")
+
+
+SEATS = 1_000_000
+
+
+def large(w: Wording, minor: int, *, unit: int) -> Page:
+    """A document of so much for so many seats, and its mirror below it."""
+    figures = (w.number(SEATS), w.money(unit), w.money(minor), w.percent(Decimal(27)), w.money(minor * 27 // 100))
+    back = (w.number(SEATS), "", w.money(-minor), w.percent(Decimal(27)), w.money(-minor * 27 // 100))
+    items = (Item("Desk Team", ("billed annually",), *figures), Item("Desk Team", ("billed annually",), *back))
+    return replace(PAGE, items=items, totals=(Row("Net", w.money(-minor)), Row("Total", w.money(minor), strong=True)))
+
+
+def figures_of(page: Page) -> list[str]:
+    cells = [(item.seats, item.unit, item.net, item.rate, item.tax) for item in page.items]
+    return [" ".join(" ".join(row).split()) for row in cells] + [" ".join(row.value.split()) for row in page.totals]
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("currency", "unit", "minor"),
+    [
+        ("HUF", 48_000_00, 12_000_000_00),
+        ("IDR", 4_800_000_00, 1_200_000_000_00),
+        ("CHF", 1_23, 1_234_567_89),
+        ("KWD", 123, 123_456_789),
+        ("IRR", 9_223_372_036_854_77, 9_223_372_036_854_775_807),
+    ],
+)
+def test_a_seat_count_or_an_amount_stays_whole_however_long(
+    language: Language, currency: str, unit: int, minor: int
+) -> None:
+    """The last is the largest that the database can hold."""
+    page = large(Wording(language, currency, "UTC"), minor, unit=unit)
+    said = text_of(as_pdf(page))
+    assert [figures for figures in figures_of(page) if figures not in said] == []
+
+
+@pytest.mark.parametrize("minor", [100_00, 12_000_000_00, 1_200_000_000_00, 9_223_372_036_854_775_807])
+def test_figures_stand_beside_each_other_within_the_table(minor: int) -> None:
+    page = large(Wording(Language.DE, "HUF", "UTC"), minor, unit=minor)
+    _, rows = table(page.columns, page.items, 500)
+    for marks in [*(row.marks for row in rows), sums(page.totals, 500).marks]:
+        texts = [mark for mark in marks if isinstance(mark, Text)]
+        edges = {(mark.x, mark.x + mark.style.face.width(mark.text, mark.style.size), mark.y) for mark in texts}
+        assert max(right for _, right, _ in edges) <= 500.01
+        assert [(a, b) for a in edges for b in edges if a[2] == b[2] and a[0] < b[0] < a[1] + 4] == []
+
+
+@pytest.mark.parametrize("minor", [12_000_000_00, 1_200_000_000_00])
+def test_the_description_gives_way_before_figures_are_set_smaller(minor: int) -> None:
+    page = large(Wording(Language.EN, "IDR", "UTC"), minor, unit=4_800_000_00)
+    _, rows = table(page.columns, page.items, 493)
+    sizes = {mark.style.size for row in rows for mark in row.marks if isinstance(mark, Text) and mark.style.right}
+    assert sizes == {9}
 
 
 def test_a_table_over_several_pages_repeats_its_head() -> None:
