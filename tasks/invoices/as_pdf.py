@@ -6,7 +6,7 @@ from typing import Final
 from tasks.invoices import pdf_style as style
 from tasks.invoices.page import Page, Part
 from tasks.invoices.pdf_file import About, Mark, Rule, Style, Text, written
-from tasks.invoices.pdf_layout import Block, Box, below, beside, moved, on_sheets, padded, text, washed
+from tasks.invoices.pdf_layout import Block, Box, below, beside, moved, on_sheets, padded, shortened, text, washed
 from tasks.invoices.pdf_style import MM
 from tasks.invoices.pdf_table import sums, table
 
@@ -15,6 +15,8 @@ _MARGIN: Final = 18 * MM
 _FOOT: Final = 22 * MM
 _WIDTH: Final = _A4[0] - 2 * _MARGIN
 _HALF: Final = _WIDTH / 2
+_GUTTER: Final = 5 * MM
+"""between texts that stand side by side"""
 
 
 def as_pdf(page: Page) -> bytes:
@@ -52,7 +54,8 @@ def _head(page: Page) -> Box:
 
 
 def _parties(page: Page) -> Box:
-    buyer = below([text(page.buyer.title, style.LABEL, _HALF), *_texts(page.buyer.lines, style.TEXT, _HALF)])
+    room = _HALF - _GUTTER
+    buyer = below([text(page.buyer.title, style.LABEL, room), *_texts(page.buyer.lines, style.TEXT, room)])
     label = 38 * MM
     facts = below(
         beside((0, text(row.label, style.SOFT_TEXT, label)), (label, text(row.value, style.TEXT, _HALF - label)))
@@ -85,9 +88,10 @@ def _foot(page: Page, number: int, pages: int) -> list[Mark]:
     told = page.page_of.replace("{page}", str(number)).replace("{pages}", str(pages))
     centred = (_A4[0] - style.FOOT.face.width(page.number, style.FOOT.size)) / 2
     right = _A4[0] - _MARGIN - style.FOOT.face.width(told, style.FOOT.size)
+    name = shortened(page.seller.title, style.FOOT_STRONG, centred - _GUTTER - _MARGIN)
     return [
         Rule(_MARGIN, _A4[1] - 17 * MM, _WIDTH, 0.5, style.LINE),
-        Text(_MARGIN, y, page.seller.title, style.FOOT_STRONG),
+        Text(_MARGIN, y, name, style.FOOT_STRONG),
         Text(centred, y, page.number, style.FOOT),
         Text(right, y, told, style.FOOT),
     ]

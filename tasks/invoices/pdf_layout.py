@@ -43,6 +43,17 @@ def figure(said: str, style: Style, width: float) -> Box:
     return Box(style.leading, [Text(x, style.size, said, set_in)])
 
 
+def shortened(said: str, style: Style, width: float) -> str:
+    """`said`, or as much of its beginning as leaves room for an ellipsis."""
+
+    def fits(line: str) -> bool:
+        return style.face.width(line, style.size) <= width
+
+    if fits(said):
+        return said
+    return next((cut for n in range(len(said), 0, -1) if fits(cut := f"{said[:n].rstrip()}…")), "…")
+
+
 def below(boxes: Iterable[Box], *, gap: float = 0.0) -> Box:
     y, marks = 0.0, list[Mark]()
     for box in boxes:

@@ -10,10 +10,12 @@ import pytest
 from pypdf import PdfReader
 
 from models.accounts import Language
+from tasks.invoices import pdf_style as style
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.items import Item
 from tasks.invoices.page import Page, Part
 from tasks.invoices.pdf_file import Text
+from tasks.invoices.pdf_layout import shortened
 from tasks.invoices.pdf_table import sums, table
 from tasks.invoices.settlement import Row
 from tasks.letters.wording import Wording
@@ -65,6 +67,38 @@ def test_a_word_longer_than_its_column_is_broken_and_nothing_of_it_is_lost() -> 
     word = "".join(chr(ord("a") + number % 26) for number in range(300))
     said = text_of(as_pdf(replace(PAGE, buyer=Part("Customer", (word,)))))
     assert word in said.replace(" ", "")
+
+
+def test_a_long_unbroken_name_ends_before_the_facts_beside_it() -> None:
+    name = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenfabrikation"
+    said = read(replace(PAGE, buyer=Part("Customer", (name,)))).pages[0].extract_text()
+    lines = [line for line in said.split("\n") if len(line) > 10 and line in name]
+    assert "".join(lines) == name
+    assert max(style.TEXT.face.width(line, style.TEXT.size) for line in lines) <= (87 - 5) * style.MM
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Prorata GmbH", "Prorata GmbH"),
+        ("Prorata Softwareentwicklungs- und Vertriebs-GmbH", "Prorata Softwareentwicklungs- und Vertriebs-GmbH"),
+        (
+            "Prorata Softwareentwicklungs- und Vertriebsgesellschaft mbH & Co. KG",
+            "Prorata Softwareentwicklungs- und Vertriebsgesell…",
+        ),
+    ],
+)
+def test_a_foot_keeps_the_sellers_name_clear_of_the_documents_number(name: str, shown: str) -> None:
+    said = text_of(as_pdf(replace(PAGE, seller=Part(name, ()))))
+    assert said.endswith(f" {shown} INV-2026-000001 Page 1 of 1")
+
+
+@pytest.mark.parametrize("width", [0, 5, 20, 60])
+def test_a_shortened_name_is_no_wider_than_its_room_and_breaks_off_after_a_letter(width: float) -> None:
+    short = shortened("Ada Byron", style.TEXT, width)
+    assert style.TEXT.face.width(short, style.TEXT.size) <= max(width, style.TEXT.face.width("…", style.TEXT.size))
+    assert "Ada Byron".startswith(short.removesuffix("…"))
+    assert " …" not in short
 
 
 SEATS = 1_000_000
