@@ -95,6 +95,19 @@ def test_a_number_taken_on_trust_that_is_invalid_leads_to_a_corrected_invoice_an
     assert nothing_differs(world)
 
 
+@pytest.mark.parametrize("language", Language)
+def test_what_takes_back_a_document_on_an_invalid_number_has_no_note_of_a_reverse_charge(
+    world: World, language: Language
+) -> None:
+    """The note names article 196, in every language."""
+    _, order = during_outage(world, language=language)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    issued = documents(world, order.id)
+    assert ["196" in text_of(pdf(world, each)) for each in issued] == [True, False, False]
+    assert ["196" in html(world, each) for each in issued] == [True, False, False]
+
+
 @pytest.mark.parametrize(("country", "postcode"), [("HU", None), ("US", None), ("ES", "35001")])
 def test_vat_is_that_of_the_country_where_it_was_sold_wherever_the_customer_has_moved_since(
     world: World, country: str, postcode: str | None
