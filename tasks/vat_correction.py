@@ -121,17 +121,21 @@ def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
 
 
 def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
-    """A line that gives back the line's VAT, less what a later change has given back of it, and nothing else."""
-    kept = 0
+    """A line that credits, with its VAT, what no later change has credited, and charges the same net under the reverse charge.
+
+    So only VAT is given back, and the line still says of which amount, as article 226 (8) of Directive 2006/112/EC wants it per rate.
+    """
+    base = kept = 0
     if period is not None and line.tax_treatment is Treatment.DESTINATION_RATE:
+        base = period.charged_minor - (period.unused_minor or 0)
         kept = period.tax_minor - (period.unused_tax_minor or 0)
     return copy_of(
         line,
         position=position,
-        charge_minor=0,
-        unused_minor=0,
+        charge_minor=base,
+        unused_minor=base,
         net_minor=0,
-        tax_base_minor=0,
+        tax_base_minor=base,
         charge_tax_minor=0,
         unused_tax_minor=kept,
         tax_minor=-kept,

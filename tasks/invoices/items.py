@@ -1,7 +1,7 @@
 """The rows of a document's table: a line is a charge and, on a change, a credit, each with the rate it bears."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
@@ -28,7 +28,7 @@ def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[
 
 def _items(w: Wording, document: Invoice, line: InvoiceLine) -> list[Item]:
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        return [_vat_given_back(w, line)] if line.tax_minor else []
+        return _vat_given_back(w, line) if line.unused_minor or line.tax_minor else []
     found = [_charge(w, line, document.sign)]
     return [*found, _credit(w, line, document.sign)] if line.unused_minor else found
 
@@ -65,16 +65,27 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
     )
 
 
-def _vat_given_back(w: Wording, line: InvoiceLine) -> Item:
-    return Item(
+def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
+    """The net is taken from the rate at which it was charged and put under the reverse charge; old documents do not say how much."""
+    taken = Item(
         title=f"{line.product_name} {line.tier_name}",
         details=(w.say("VAT refunded"), plans.span(w, line)),
         seats=w.number(line.seats),
         unit="",
-        net=w.money(0),
+        net=w.money(-line.unused_minor),
         rate=w.percent(line.from_tax_rate or Decimal(0)),
-        tax=w.money(line.tax_minor),
+        tax=w.money(-line.unused_tax_minor),
     )
+    if not line.charge_minor:
+        return [taken]
+    put = replace(
+        taken,
+        details=(w.say("Reverse charge"), plans.span(w, line)),
+        net=w.money(line.charge_minor),
+        rate=w.percent(line.tax_rate),
+        tax=w.money(line.charge_tax_minor),
+    )
+    return [taken, put]
 
 
 def _share(w: Wording, line: InvoiceLine) -> str:

@@ -74,15 +74,20 @@ def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tu
             rate = line.from_tax_rate or Decimal(0)
             _add(sums, rate, -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        sums = {rate: both for rate, both in sums.items() if both[1]}
+        sums = {rate: both for rate, both in sums.items() if any(both)}
     rows = [
-        Row(w.say("VAT %(rate)s on %(net)s", rate=w.percent(rate), net=w.money(net)), w.money(tax))
-        for rate, (net, tax) in sorted(sums.items(), reverse=True)
+        Row(_of_rate(w, document, rate, net), w.money(tax)) for rate, (net, tax) in sorted(sums.items(), reverse=True)
     ]
     credited = document.sign * sum(line.charge_minor - line.tax_base_minor for line in lines)
     if credited:
         rows.append(Row(w.say("No VAT on %(net)s: credited later", net=w.money(credited)), w.money(0)))
     return tuple(rows)
+
+
+def _of_rate(w: Wording, document: Invoice, rate: Decimal, net: int) -> str:
+    if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED and not rate:
+        return w.say("VAT %(rate)s (reverse charge) on %(net)s", rate=w.percent(rate), net=w.money(net))
+    return w.say("VAT %(rate)s on %(net)s", rate=w.percent(rate), net=w.money(net))
 
 
 def _due(w: Wording, document: Invoice) -> str:

@@ -1,5 +1,6 @@
 """Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,10 +19,13 @@ from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
 from tasks import failure_points, invoicing, operations, placement, receivables
+from tasks.invoice_lines import copy_of
+from tasks.invoices.as_pdf import as_pdf
+from tasks.invoices.page import page
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
-from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
+from tests.invoices.documents import attached, documents, html, lines, pdf, summed_up, text_of
 from tests.support.world import Customer, World, change, purchase
 
 NUMBER = "ATU13585627"
@@ -286,6 +290,63 @@ def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(w
     assert nothing_differs(world)
 
 
+VAT_GIVEN_BACK = [
+    (
+        Language.EN,
+        "VAT 20% on -€100.00 -€20.00 VAT 0% (reverse charge) on €100.00 €0.00 VAT -€20.00",
+    ),
+    (
+        Language.DE,
+        "USt. 20 % auf -100,00 € -20,00 € USt. 0 % (Steuerschuldnerschaft des Leistungsempfängers) auf 100,00 € 0,00 €"
+        " USt. -20,00 €",
+    ),
+    (
+        Language.ES,
+        "IVA 20 % sobre -100,00 € -20,00 € IVA 0 % (inversión del sujeto pasivo) sobre 100,00 € 0,00 € IVA -20,00 €",
+    ),
+    (
+        Language.FR,
+        "TVA 20 % sur -100,00 € -20,00 € TVA 0 % (autoliquidation) sur 100,00 € 0,00 € TVA -20,00 €",
+    ),
+    (
+        Language.IT,
+        "IVA 20% su -100,00 € -20,00 € IVA 0% (inversione contabile) su 100,00 € 0,00 € IVA -20,00 €",
+    ),
+]
+
+
+@pytest.mark.parametrize(("language", "sums"), VAT_GIVEN_BACK)
+def test_a_credit_note_for_vat_names_the_net_that_leaves_its_rate_and_comes_under_the_reverse_charge(
+    world: World, language: Language, sums: str
+) -> None:
+    """Directive 2006/112/EC, article 226 (8): the taxable amount per rate."""
+    _, order = during_outage(world, VatOutage.CHARGE_VAT, language=language)
+    ask_again(world, minutes=2000)
+    credit = documents(world, order.id)[-1]
+    assert summed_up(credit)[1:] == (0, -20_00, -20_00)
+    marked_up = unescape(re.sub("<[^>]+>", " ", html(world, credit)))
+    for said in (text_of(pdf(world, credit)), marked_up):
+        assert sums in " ".join(said.split())
+
+
+def test_a_credit_note_for_vat_shows_the_line_at_both_rates(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world, minutes=2000)
+    said = text_of(pdf(world, documents(world, order.id)[-1]))
+    assert "Desk Team VAT refunded 1 November 2026 – 1 December 2026 10 -€100.00 20% -€20.00" in said
+    assert "Desk Team Reverse charge 1 November 2026 – 1 December 2026 10 €100.00 0% €0.00 Net €0.00" in said
+
+
+def test_a_credit_note_for_vat_issued_when_no_net_was_kept_with_it_reads_as_it_was_issued(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world, minutes=2000)
+    credit = documents(world, order.id)[-1]
+    kept = [copy_of(line, charge_minor=0, unused_minor=0, tax_base_minor=0) for line in lines(world, credit)]
+    said = text_of(as_pdf(page(credit, kept)))
+    assert "10 €0.00 20% -€20.00 Net €0.00 VAT 20% on €0.00 -€20.00 Total -€20.00" in said
+    assert said.count("Desk Team") == 1
+
+
 def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
     world.pass_time(days=15)
@@ -293,6 +354,7 @@ def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: Wor
     ask_again(world)
     credit = documents(world, order.id)[-1]
     assert summed_up(credit)[1:] == (0, -10_00, -10_00)
+    assert "VAT 20% on -€50.00 -€10.00 VAT 0% (reverse charge) on €50.00 €0.00" in text_of(pdf(world, credit))
     assert nothing_differs(world)
 
 
