@@ -1,5 +1,6 @@
-"""docker-compose.yml: no service may take the machine's memory or its disk from the others."""
+"""docker-compose.yml: no service may take the machine's memory or its disk from the others, and each of ours gets every setting."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())[
-    "services"
-]
+from worker.settings import Settings, read
+
+FOLDER = Path(__file__).parents[2]
+COMPOSE = (FOLDER / "docker-compose.yml").read_text()
+EXAMPLE = (FOLDER / ".env.example").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 MACHINE = 8 * 2**30
 """a small one, which is to have room left for itself"""
@@ -54,3 +58,35 @@ def test_redis_is_full_before_it_is_killed_and_drops_no_message() -> None:
 
 def test_postgresql_has_room_for_its_shared_memory_many_times() -> None:
     assert size(SERVICES["postgres"]["mem_limit"]) >= 4 * size(SERVICES["postgres"]["shm_size"])
+
+
+def test_every_setting_reaches_every_container_of_ours() -> None:
+    """What is not named there is ignored in .env, without a word."""
+    wanted = {f"PRORATA_{name.upper()}" for name in Settings.model_fields if name != "drill_folder"}
+    ours = [service for service in SERVICES.values() if "PRORATA_DATABASE_URL" in service.get("environment", {})]
+    assert len(ours) == 6
+    for service in ours:
+        assert {name for name in service["environment"] if name.startswith("PRORATA_")} == wanted
+
+
+def test_the_example_of_env_lists_every_variable_that_docker_compose_reads() -> None:
+    read = set(re.findall(r"\$\{(PRORATA_\w+)", COMPOSE))
+    assert set(re.findall(r"^(?:# )?(PRORATA_\w+)=", EXAMPLE, re.MULTILINE)) == read
+
+
+def by_default(text: str) -> str:
+    """As docker compose makes it of a file without .env: ${NAME:-default}, and that within a default."""
+    inner = re.compile(r"\$\{\w+:?-([^${}]*)\}")
+    while inner.search(text):
+        text = inner.sub(r"\1", text)
+    return text
+
+
+def test_a_setting_that_docker_compose_hands_over_empty_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over = {name: by_default(value) for name, value in SERVICES["api"]["environment"].items()}
+    empty = {name.removeprefix("PRORATA_").lower() for name, value in handed_over.items() if not value}
+    assert {"database_pool_size", "stripe_timeout_seconds", "max_restarts", "sweep_seconds"} <= empty
+    for name, value in handed_over.items():
+        monkeypatch.setenv(name, value)
+    chosen = read()
+    assert empty.isdisjoint(chosen.model_fields_set)
