@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from models.rules.currency import EXPONENTS
 from models.states import OrderStatus
 from worker.adapters.stripe_amounts import charge_unit
 from worker.commands.loading import db
+from worker.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "operations.md").read_text()
@@ -40,3 +42,25 @@ def test_every_command_of_the_database_is_explained_and_no_other() -> None:
     assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database"))) == {
         command.name for command in db.registered_commands
     }
+
+
+def written(field: FieldInfo) -> str:
+    """A setting's default as the table has it."""
+    if field.is_required():
+        return "must be set"
+    match field.default:
+        case None:
+            return "empty"
+        case bool() as choice:
+            return f"`{str(choice).lower()}`"
+        case float() as seconds:
+            return f"`{seconds:g}`"
+        case default:
+            return f"`{str(default).removesuffix('/')}`"
+
+
+def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
+    told = re.findall(r"^\| `PRORATA_(\w+)` \| (.*?) \|", section("Settings"), re.MULTILINE)
+    assert [(name.lower(), default) for name, default in told] == [
+        (name, written(field)) for name, field in Settings.model_fields.items()
+    ]
