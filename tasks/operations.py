@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from models import ledger, progress
 from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
-from models.orders import Order
+from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import (
@@ -131,13 +132,15 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     resume(session, order_id, stands_at=order.next_step, first=Step.REFUND_PAYMENT, by=by)
 
 
+_FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
+
+
 def _paid_otherwise(order: Order) -> str:
     """Why there is nothing to give back to a card, and what can be done where it cost something."""
-    instead = "order fewer seats instead: what is unused becomes balance"
     if order.payment_kind is PaymentKind.INVOICE:
-        return f": it is paid by invoice, and no command takes that back; {instead}"
+        return f": it is paid by invoice, and no command takes that back; {_FEWER_SEATS}"
     if order.balance_used_minor:
-        return f": the account's balance paid for it, and no command takes that back; {instead}"
+        return f": the account's balance paid for it, and no command takes that back; {_FEWER_SEATS}"
     return ", so there is nothing to give back to one"
 
 
@@ -168,6 +171,21 @@ def _take_rounding_back(session: Session, order: Order) -> None:
         ) from None
 
 
+def _overtaken(session: Session, order: Order, running: SubscriptionPeriod | None) -> str:
+    """Why what the order bought cannot be ended by refunding it. running: the period that its subscription has now, another order's."""
+    if running is not None and _changed(session, running):
+        return f"what order {order.number} bought was changed by a later order, and that cannot be brought back; {_FEWER_SEATS}"
+    return f"what order {order.number} bought is over already, so there is nothing of it to end; give money back in the provider's dashboard"
+
+
+def _changed(session: Session, period: SubscriptionPeriod) -> bool:
+    """Whether a change began it, and no purchase."""
+    action = select(OrderLine.action).where(
+        OrderLine.order_id == period.order_id, OrderLine.subscription_id == period.subscription_id
+    )
+    return session.scalar(action) is Action.CHANGE
+
+
 def _end_purchase(session: Session, order: Order, action: Action, subscription_id: UUID | None, now: datetime) -> None:
     subscription = session.scalar(select(Subscription).where(Subscription.id == subscription_id).with_for_update())
     running = session.scalar(
@@ -177,11 +195,10 @@ def _end_purchase(session: Session, order: Order, action: Action, subscription_i
     )
     if action is not Action.PURCHASE:
         raise NotPossible(
-            f"order {order.number} changed what was there before, and that cannot be brought back; order the change back "
-            "instead: what is unused of it becomes balance"
+            f"order {order.number} changed what was there before, and that cannot be brought back; {_FEWER_SEATS}"
         )
     if subscription is None or running is None or running.order_id != order.id:
-        raise NotPossible(f"what order {order.number} bought was changed by a later order since; refund that one first")
+        raise NotPossible(_overtaken(session, order, running))
     running.closed_at, running.unused_minor, running.unused_tax_minor = now, running.charged_minor, running.tax_minor
     subscription.status = SubscriptionStatus.ENDED
     session.execute(
