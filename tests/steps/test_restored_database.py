@@ -1,11 +1,18 @@
 """A database restored from a backup has forgotten what happened since: what the provider was paid meanwhile is found, not charged again."""
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
+from models.invoices import Invoice
 from models.states import OrderStatus
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES
 from tests.support.world import World, purchase
+
+OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
 
 @pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
@@ -57,3 +64,14 @@ def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: Wo
     world.stripe.calm()
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("issued_before", [0, 1], ids=["no row of the year", "a row of the year"])
+def test_what_the_document_says_to_run_sets_the_number_of_the_next_invoice(world: World, issued_before: int) -> None:
+    for _ in range(issued_before):
+        world.buy(world.customer(), purchase())
+    [told] = re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)
+    with world.begin() as session:
+        session.execute(text(told))
+    [invoice] = world.rows(Invoice, order_id=world.buy(world.customer(), purchase()).id)
+    assert invoice.number == "INV-2026-001235"
