@@ -17,7 +17,7 @@ from models.prepared import Prepared
 from models.states import AWAITS_PAYMENT, BACK, FINAL, LetterKind, OrderStatus, PaymentKind, Step, steps_from
 
 REOPENED: Final = "order.reopened"
-_NEEDS_ATTENTION: Final = "needs-attention"
+NEEDS_ATTENTION: Final = "needs-attention"
 
 # Asked in every order's way, so built once.
 _NOTE = Prepared[()](
@@ -138,7 +138,7 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
         )
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, _NEEDS_ATTENTION),  # why it turned back is still to be told
+            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
             last_error=error[:2000],
             lease_token=None,
             lease_until=None,
@@ -176,7 +176,7 @@ def reopen(
         .values(
             status=OrderStatus.OPEN,
             next_step=step,
-            reason=func.nullif(Order.reason, _NEEDS_ATTENTION) if step in BACK else None,
+            reason=func.nullif(Order.reason, NEEDS_ATTENTION) if step in BACK else None,
             reason_facts=None,
             attempts=0,
             restarts=0,
@@ -234,7 +234,7 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
         )
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, _NEEDS_ATTENTION),  # why it turned back is still to be told
+            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
             next_step=step,
             last_error=error[:2000],
             lease_token=None,

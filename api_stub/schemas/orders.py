@@ -72,7 +72,11 @@ class Reason(BaseModel):
 class NextStep(BaseModel):
     """What the customer must do for the order to go on."""
 
-    action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"]
+    action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"] = Field(
+        description="authenticate: at `url`. give_payment_method: POST the order's `payment-method` with a token. correct_vat_number: correct "
+        "or remove it (PATCH the account), then POST the order's `payment-method` without a token: the order does not go on before. "
+        "confirm_quote: POST the order's `confirm` with the id of `quote`."
+    )
     text: str
     url: str | None = Field(default=None, description="where the customer authenticates (3-D Secure)")
     quote: QuoteView | None = Field(default=None, description="the fresh quote to confirm")

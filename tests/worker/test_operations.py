@@ -226,7 +226,7 @@ def test_a_purchase_that_was_changed_since_is_not_refunded(world: World) -> None
     first = world.buy(ada, purchase()).id
     world.pass_time(days=10)
     world.buy(ada, change(seats=20))
-    with pytest.raises(NotPossible, match="was changed by a later order.*; order fewer seats instead"):
+    with pytest.raises(NotPossible, match=r"was changed by a later order.*; order fewer seats instead"):
         refund(world, first)
     assert world.given_back(ada) == []
     world.buy(ada, change(seats=1))

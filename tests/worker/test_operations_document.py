@@ -1,13 +1,18 @@
 """docs/operations.md names what there is: every status, every metric to alert on, and nothing that is not."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic.fields import FieldInfo
 
+from models import progress
 from models.rules.currency import EXPONENTS
+from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
+from tasks.letters.reasons import UNDONE
 from worker.adapters.stripe_amounts import charge_unit
 from worker.commands.loading import db
 from worker.settings import Settings
@@ -64,3 +69,27 @@ def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
     assert [(name.lower(), default) for name, default in told] == [
         (name, written(field)) for name, field in Settings.model_fields.items()
     ]
+
+
+def constants(call: str, argument: str | int) -> Iterator[str]:
+    """What the code of `models` and `tasks` gives calls of this name for this argument, where it is written out there."""
+    for folder in ("models", "tasks"):
+        for file in (DOCS.parent / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and call == getattr(node.func, "attr", getattr(node.func, "id", None)):
+                    given = dict(enumerate(node.args)) | {each.arg: each.value for each in node.keywords}
+                    match given.get(argument):
+                        case ast.Constant(value=str(code)):
+                            yield code
+
+
+def test_every_code_is_explained_and_no_other() -> None:
+    waiting = {*constants("stop", "reason"), *constants("values", "reason"), progress.NEEDS_ATTENTION}
+    assert {"payment-details-missing", "payment-declined", "amount-differs", "refunded-by-support"} <= waiting
+    turned_back, ungranted = set(constants("CannotActivate", 0)), set(constants("PlacementRefused", 0))
+    assert len(turned_back) == 6
+    assert len(ungranted) == 9
+    told = re.findall(r"^\| (`.*?`) \|", section("Codes"), re.MULTILINE)
+    assert {code.strip("`") for row in told for code in row.split(", ")} == {
+        *waiting, *turned_back, *ungranted, *UNDONE, *(code.value for code in RefusalCode)
+    }  # fmt: skip
