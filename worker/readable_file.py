@@ -110,10 +110,21 @@ class Place:
         return [Place(node, f"{self.name}[{number}]", self.problems) for number, node in enumerate(self.node.value, 1)]
 
 
+STDIN = Path("/dev/stdin")
+
+
+def _text(file: Path) -> str:
+    """Standard input is read by its descriptor: a pipe that another user made (a container's engine), or a socket, cannot be opened by that name."""
+    if file == STDIN:
+        with open(0, encoding="utf-8", closefd=False) as given:
+            return given.read()
+    return file.read_text(encoding="utf-8")
+
+
 def read(file: Path) -> Place:
     """The file's only document. Raises FileRefused where it cannot be read at all."""
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(_text(file), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise FileRefused(file, [Problem(1, f"cannot be read: {reason}")]) from None

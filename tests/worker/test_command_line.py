@@ -1,7 +1,10 @@
 """What goes wrong with `prorata` is one clear message and an exit status, never a traceback."""
 
 import os
+import socket
 import stat
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +34,20 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
     file.write_text("products:\n  board: {name: Board}\n")
     ended = prorata("catalogue", "load", str(file))
     assert (ended.status, ended.err) == (1, f"{file}:2: products.board: tiers is missing\n")
+
+
+@pytest.mark.parametrize("what", ["catalogue", "accounts"])
+def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
+    """A socket, like a pipe that another user made, cannot be opened by the name /dev/stdin."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"products: {board: {}}\naccounts: {nordwind: {}}\n")
+        ours.shutdown(socket.SHUT_WR)
+        command = [sys.executable, "-m", "worker.cli", what, "load", "/dev/stdin"]
+        ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "is missing" in ended.stderr
+    assert {line.partition(":")[0] for line in ended.stderr.splitlines()} == {"/dev/stdin"}
 
 
 @pytest.mark.parametrize(
