@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from pydantic.fields import FieldInfo
 
 from models import progress
@@ -14,6 +15,7 @@ from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.letters.reasons import UNDONE
 from worker.adapters.stripe_amounts import charge_unit
+from worker.cli import app
 from worker.commands.loading import db
 from worker.settings import Settings
 
@@ -93,3 +95,20 @@ def test_every_code_is_explained_and_no_other() -> None:
     assert {code.strip("`") for row in told for code in row.split(", ")} == {
         *waiting, *turned_back, *ungranted, *UNDONE, *(code.value for code in RefusalCode)
     }  # fmt: skip
+
+
+def commands(group: typer.Typer, *words: str) -> Iterator[str]:
+    """As they are typed."""
+    for command in group.registered_commands:
+        name = command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
+        yield " ".join([*words, name])
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None and inner.name is not None:
+            yield from commands(inner.typer_instance, *words, inner.name)
+
+
+def test_every_command_is_named_in_a_document() -> None:
+    documents = " ".join(file.read_text() for file in (DOCS.parent / "README.md", *DOCS.glob("*.md")))
+    there_are = set(commands(app, "prorata"))
+    assert {"prorata drill storm", "prorata keys revoke", "prorata worker-health", "prorata up"} <= there_are
+    assert {command for command in there_are if not re.search(rf"\b{command}\b", documents)} == set()
