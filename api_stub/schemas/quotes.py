@@ -22,9 +22,9 @@ class QuoteWanted(Wanted):
                     "account_id": _ACCOUNT,
                     "contact_id": _CONTACT,
                     "lines": [
-                        {"action": "purchase", "product": "board", "tier": "team", "seats": 10, "interval": "month"},
+                        {"action": "purchase", "product": "desk", "tier": "starter", "seats": 10, "interval": "month"},
                         {"action": "change", "product": "docs", "seats": 25},
-                        {"action": "trial", "product": "desk", "tier": "team", "seats": 3},
+                        {"action": "trial", "product": "board", "tier": "team", "seats": 3},
                     ],
                 },
                 {"account_id": _ACCOUNT, "contact_id": _CONTACT, "from_cart": True},

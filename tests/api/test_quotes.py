@@ -1,12 +1,17 @@
 """Quotes over HTTP: the binding offer, and every refusal with what a customer needs to mend it."""
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
+from api_stub.schemas.quotes import QuoteWanted
 from models.accounts import AccountKind, Language
+from models.rules.cart import Action, Buyer, HeldSubscription, Offer, SubscriptionStatus, refusals
+from models.rules.period import Interval
 from tests.api.conftest import Api, change, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import TODAY, Customer, World
+from worker import catalogue_file
 
 
 def test_a_quote_shows_period_seats_plan_price_credit_tax_and_totals(world: World, api: Api, ada: Customer) -> None:
@@ -158,3 +163,20 @@ def test_a_request_of_the_wrong_shape_is_told_field_by_field(api: Api, ada: Cust
         "/lines/0/product",
         "/lines/0/seats",
     ]
+
+
+def test_the_example_of_the_contract_can_be_ordered_from_the_sample_catalogue() -> None:
+    sold = catalogue_file.read(Path(__file__).parents[2] / "api_stub/sample/catalogue.yaml").products
+    offers = {
+        product.code: Offer(
+            tier_ranks={tier.code: tier.rank for tier in product.tiers},
+            prices={(t.code, Interval(i)): p["EUR"] for t in product.tiers for i, p in t.prices.items()},
+            trial_days=product.trial_days,
+        )
+        for product in sold
+    }
+    held = {"docs": HeldSubscription(SubscriptionStatus.ACTIVE, "team", 1, seats=10, interval=Interval.MONTH)}
+    buyer = Buyer(corporate=False, is_billing_contact=True, billing_contacts=(), held=held)
+    wanted = QuoteWanted.model_validate(QuoteWanted.model_json_schema()["examples"][0])
+    assert {line.action for line in wanted.lines} == set(Action)
+    assert refusals([line.line() for line in wanted.lines], buyer, offers) == []
