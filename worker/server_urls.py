@@ -2,6 +2,7 @@
 anybody tries to, and no part of it is said."""
 
 import re
+from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from psycopg.pq import Conninfo
@@ -35,6 +36,14 @@ def check_broker(url: str) -> None:
     if unknown := sorted(option for option in _options(parts) if not option.startswith("ssl_")):
         # Celery and redis share no others
         raise ValueError(f"takes options of TLS only, ssl_..., not {', '.join(unknown)}")
+
+
+def is_this_machine(host: str) -> bool:
+    """By address, or by the name localhost: what is sent there stays on it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def name(url: str) -> str:

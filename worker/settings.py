@@ -6,7 +6,6 @@ from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -235,14 +234,18 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         )
     for name in ("stripe_api_base", "vies_base_url"):
         address = getattr(chosen, name)
-        if address is not None and address.scheme != "https" and not _is_loopback((address.host or "").strip("[]")):
+        if (
+            address is not None
+            and address.scheme != "https"
+            and not server_urls.is_this_machine((address.host or "").strip("[]"))
+        ):
             yield name, "in production must start with https://, or be empty for the real service"
     for name in ("database_url", "broker_url"):
         address = urlsplit(getattr(chosen, name).get_secret_value())
         given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
         if any(each in _FOR_DEVELOPMENT for each in given):
             yield name, "in production must have a password of its own"
-    if chosen.smtp_tls is SmtpTls.NONE and not _is_loopback(chosen.smtp_host):
+    if chosen.smtp_tls is SmtpTls.NONE and not server_urls.is_this_machine(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
     if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
         yield (
@@ -257,13 +260,6 @@ def _asks_for_transfers(chosen: Settings) -> Iterator[str]:
         yield "PRORATA_INVOICE_ON_VAT is on"
     if chosen.vat_outage is VatOutage.PROVISIONAL:
         yield "PRORATA_VAT_OUTAGE is provisional"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @cache

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -82,22 +82,18 @@ def _scratch(folder: Path | None, console: Console) -> Iterator[Path]:
 
 @contextmanager
 def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]:
-    with console.status("starting") as status:
-        starting = stacks.running(
-            folder,
-            chosen=running.SETTINGS,
-            flower=flower,
-            durable=False,
-            restart=flower,
-            say=lambda what: status.update(f"starting: {what}"),
-        )
-        stack = starting.__enter__()
-    try:
+    with ExitStack() as exits:
+        with console.status("starting") as status:
+            starting = stacks.running(
+                folder,
+                chosen=running.SETTINGS,
+                flower=flower,
+                durable=False,
+                restart=flower,
+                say=lambda what: status.update(f"starting: {what}"),
+            )
+            stack = exits.enter_context(starting)
         yield stack
-    except BaseException:
-        starting.__exit__(*sys.exc_info())
-        raise
-    starting.__exit__(None, None, None)
 
 
 def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, prepared: Prepared) -> None:

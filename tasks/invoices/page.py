@@ -5,7 +5,6 @@ Contents: Directive 2006/112/EC, article 226 (numbers in brackets below), and ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from tasks.invoices.items import Item, items
@@ -84,17 +83,13 @@ def _facts(w: Wording, document: Invoice) -> tuple[Row, ...]:
     """[1] the date of issue, [2] the number, [7] the date of supply."""
     rows = [
         Row(w.say("Number"), document.number),
-        Row(w.say("Date of issue"), _day(w, document.issued_on)),
+        Row(w.say("Date of issue"), w.day(document.issued_on)),
         Row(w.say("Date of supply"), w.date(document.supplied_at)),
         Row(w.say("Order"), document.order_number),
     ]
     if document.corrects_number:
         rows.append(Row(w.say("Corrects"), document.corrects_number))
     return tuple(rows)
-
-
-def _day(w: Wording, day: date) -> str:
-    return Wording(w.language, w.currency, "UTC").date(datetime.combine(day, time(12), UTC))
 
 
 def _about(w: Wording, document: Invoice) -> str:

@@ -8,7 +8,7 @@ from tasks.plain_text import one_line
 
 
 def seller_lines(w: Wording, seller: Mapping[str, Any]) -> tuple[str, ...]:
-    lines = [*_address(seller), country(w, seller["country"])]
+    lines = [*_address(seller), w.country(seller["country"])]
     if seller.get("vat_number"):
         lines.append(w.say("VAT number %(number)s", number=seller["vat_number"]))
     return *lines, one_line(seller["email"])
@@ -21,14 +21,10 @@ def buyer_lines(w: Wording, buyer: Mapping[str, Any]) -> tuple[str, ...]:
     lines += _address(buyer)
     if buyer.get("postcode") and buyer["postcode"] not in buyer["address"]:
         lines.append(one_line(buyer["postcode"]))
-    lines.append(country(w, buyer["country"]))
+    lines.append(w.country(buyer["country"]))
     if buyer.get("vat_number"):
         lines.append(w.say("VAT number %(number)s", number=buyer["vat_number"]))
     return tuple(lines)
-
-
-def country(w: Wording, code: str) -> str:
-    return str(w.locale.territories.get(code, code))
 
 
 def _address(party: Mapping[str, Any]) -> list[str]:

@@ -86,13 +86,13 @@ def _check_link(where: str, link: Link) -> Found:
 
 def _check_conservation(where: str, links: list[Link]) -> Found:
     """Paid = used + running, net and tax. A refund gives back what its period was charged."""
-    for name, unused, corrected in (("net", 0, False), ("tax", 1, True)):
+    for which, name in enumerate(("net", "tax")):
         paid = used = 0
         for link in links:
-            charged = (link.period.charged_minor, link.period.tax_minor)[unused]
-            left = _unused(link.period)[unused]
+            charged = (link.period.charged_minor, link.period.tax_minor)[which]
+            left = _unused(link.period)[which]
             if link.line is not None:
-                paid += getattr(link.line, f"{name}_minor") + (link.corrected_tax if corrected else 0)
+                paid += getattr(link.line, f"{name}_minor") + (link.corrected_tax if name == "tax" else 0)
             if link.credited_by is None:
                 paid -= left
             used += charged - left

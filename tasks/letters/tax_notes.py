@@ -1,15 +1,17 @@
 """What an order has to say about its VAT, in the words that invoices use."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
 from tasks.letters.wording import Wording
 
 
-def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str) -> tuple[str, ...]:
-    """country: the buyer's, ISO 3166. Sources: Directive 2006/112/EC, articles 44, 58, 196 and 226 (11a)."""
-    treatments = {line.tax_treatment for line in lines}
+def treatment_notes(w: Wording, treatments: Collection[Treatment], *, country: str) -> list[str]:
+    """Who owes the VAT, and what its treatment rests on, in the words of the directive's language versions.
+
+    country: the buyer's, ISO 3166. Source: Directive 2006/112/EC, articles 44, 58, 196 and 226 (11a).
+    """
     notes: list[str] = []
     if Treatment.REVERSE_CHARGE in treatments:
         notes.append(
@@ -24,6 +26,12 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
         )
     if Treatment.DESTINATION_RATE in treatments:
         notes.append(w.say("VAT at the rate of the customer's country: %(country)s.", country=w.country(country)))
+    return notes
+
+
+def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str) -> tuple[str, ...]:
+    """country: the buyer's, ISO 3166."""
+    notes = treatment_notes(w, {line.tax_treatment for line in lines}, country=country)
     if order.vat_number:
         notes.append(w.say("Your VAT number: %(number)s.", number=order.vat_number))
     if order.vat_provisional:

@@ -7,7 +7,6 @@ Not covered: several recipients, bounces that come back later by email.
 Addresses, subjects and bodies never reach a log or an error's text.
 """
 
-import ipaddress
 import logging
 import ssl
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from tasks.ports import Letter
 from worker.adapters.mime import MailAddress, Sender, as_bytes, recipient
 from worker.adapters.smtp_connections import IDLE_SECONDS, Connections
 from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, Tls, deliver
+from worker.server_urls import is_this_machine
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class SmtpMailer:
         attempts: int = 3,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if tls == "none" and username is not None and not _is_this_machine(host):
+        if tls == "none" and username is not None and not is_this_machine(host):
             raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
         if (
             not f"{username or ''}{password or ''}".isascii()
@@ -104,10 +104,3 @@ def _ours(address: str) -> MailAddress:
         return MailAddress.read(address)
     except ValueError:
         raise Misconfigured(f"our own mail address is malformed: {address!r}") from None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,4 @@
-"""`prorata api | worker | beat | demo`: become another program, with the settings checked."""
+"""`prorata api | worker | beat | demo`, and the command lines of the stack's processes; each checks the settings as it starts."""
 
 import os
 import sys
