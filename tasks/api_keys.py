@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.base import uuid7
 from models.prepared import Prepared
+from tasks.plain_text import one_line
 
+LONGEST_NAME = 100
 PREFIX = "prk_"
 """So that a key found where it should not be is recognized as one."""
 
@@ -66,8 +68,10 @@ def issue(
 
     key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it has these scopes and
     accounts and no others.
-    Raises KeyRefused where a scope is unknown, the key too short or revoked, or the name taken by another key.
+    Raises KeyRefused where a scope is unknown, the name is none, the key too short or revoked, or the name taken by another key.
     """
+    if not name or name != one_line(name) or len(name) > LONGEST_NAME:
+        raise KeyRefused(f"a key's name is one line of 1 to {LONGEST_NAME} characters that can be printed")
     if unknown := sorted(set(scopes) - set(Scope)):
         raise KeyRefused(f"unknown scopes: {', '.join(unknown)}; there are {', '.join(Scope)}")
     plain = key or PREFIX + secrets.token_urlsafe(32)

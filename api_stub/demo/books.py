@@ -73,4 +73,6 @@ def reconcile_letters(orders: Sequence[Json], mailbox: str, domain: str) -> Post
         for number, kind, mail_id in sent
         if arrived[mail_id] != 1
     ]
+    strange = arrived.keys() - {mail_id for _, _, mail_id in sent}
+    wrong += [f"an email arrived that no order tells of: {mail_id}" for mail_id in sorted(strange)]
     return Post(len(sent), sum(arrived.values()), tuple(wrong))

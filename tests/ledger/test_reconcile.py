@@ -222,7 +222,13 @@ def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None
 
 
 @pytest.mark.parametrize(
-    "words", [["--since", "2020-01-02", "--until", "2020-01-02"], ["--since", "yesterday"], ["--until", "0001-01-01"]]
+    "words",
+    [
+        ["--since", "2020-01-02", "--until", "2020-01-02"],
+        ["--since", "yesterday"],
+        ["--until", "0001-01-01"],
+        ["--until", "2999-01-01"],
+    ],
 )
 def test_a_time_that_makes_no_sense_is_refused(command: CliRunner, words: list[str]) -> None:
     said = command.invoke(ledger.ledger, ["reconcile", *words])

@@ -50,6 +50,13 @@ def test_a_key_is_listed_by_what_it_may_do_and_never_itself(world: World) -> Non
         assert api_keys.digest_of(plain) not in read + seen
 
 
+@pytest.mark.parametrize("name", ["", " ", "shop ", "sh\nop", "s" * 101])
+def test_a_name_that_nobody_could_read_or_type_again_is_refused(world: World, name: str) -> None:
+    refused = run("issue", name, f"--account={world.customer().account_id}").exception
+    assert isinstance(refused, KeyRefused)
+    assert "one line of 1 to 100 characters" in str(refused)
+
+
 def test_where_there_is_no_key_that_is_said(world: World) -> None:
     assert run("list").stdout == "No keys: nobody can come in.\n"
     assert json.loads(run("list", "--json").stdout) == []

@@ -77,7 +77,10 @@ def reconcile(
     as_json: AsJson = False,
 ) -> None:
     """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
-    end = until.replace(tzinfo=UTC) if until else datetime.now(UTC).replace(microsecond=0) - UNDER_WAY
+    now = datetime.now(UTC).replace(microsecond=0)
+    end = until.replace(tzinfo=UTC) if until else now - UNDER_WAY
+    if until and end > now:
+        raise typer.BadParameter("lies in the future, and nothing can be compared yet", param_hint="--until")
     if end.year < FIRST_YEAR:
         raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
     start = since.replace(tzinfo=UTC) if since else end - USUAL

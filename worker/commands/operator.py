@@ -1,6 +1,8 @@
-"""Who is at the keyboard, for what is written down as done by a person."""
+"""Who is at the keyboard and why, for what is written down as done by a person."""
 
 import getpass
+
+import typer
 
 
 def operator() -> str:
@@ -9,3 +11,10 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def not_blank(text: str) -> str:
+    """For a reason that has to be given. Raises BadParameter."""
+    if not text.strip():
+        raise typer.BadParameter("must say something")
+    return text

@@ -14,7 +14,7 @@ from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
-from worker.commands.operator import operator
+from worker.commands.operator import not_blank, operator
 from worker.commands.screen import console, tell_if_cut
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
@@ -147,7 +147,7 @@ def cancel(
 @orders.command("refund")
 def refund(
     which: Which,
-    why: Annotated[str, typer.Option(help="for the order's timeline", show_default=False)],
+    why: Annotated[str, typer.Option(help="for the order's timeline", show_default=False, callback=not_blank)],
     by: By = None,
 ) -> None:
     """Give back all that a completed purchase charged to a card, and end what it bought."""
@@ -161,7 +161,9 @@ def refund(
 @orders.command("settle")
 def settle(
     which: Which,
-    why: Annotated[str, typer.Option(help="how it went back, for the order's timeline", show_default=False)],
+    why: Annotated[
+        str, typer.Option(help="how it went back, for the order's timeline", show_default=False, callback=not_blank)
+    ],
     refunded_outside: Annotated[
         bool,
         typer.Option("--refunded-outside", help="the whole charge was given back in another way (bank transfer, say)"),

@@ -40,8 +40,17 @@ class Reconciled:
     findings: list[Finding] = field(default_factory=list)
 
 
-def reconcile(session: Session, books: Mapping[str, list[dict[str, Any]]], mails: Counter[str]) -> Reconciled:
-    """Hold all orders against the books; call it once everything is quiet."""
+def reconcile(
+    session: Session,
+    books: Mapping[str, list[dict[str, Any]]],
+    mails: Counter[str],
+    *,
+    told: Mapping[UUID, tuple[int, str]] | None = None,
+) -> Reconciled:
+    """Hold all orders against the books; call it once everything is quiet.
+
+    told: the amount due, in minor units of its currency, that the API told an order's customer last.
+    """
     stripe, result = Books.read(books), Reconciled()
     orders = {order.id: order for order in session.scalars(select(Order).options(selectinload(Order.lines)))}
     quoted = {row[0]: row[1] for row in session.execute(select(Quote.id, Quote.due_minor))}
@@ -59,6 +68,7 @@ def reconcile(session: Session, books: Mapping[str, list[dict[str, Any]]], mails
         about = [
             *_about_end(order),
             *_about_money(order, quoted[order.quote_id], stripe, known),
+            *_about_what_was_told(order, (told or {}).get(order.id)),
             *_about_activation(order, known),
             *_about_letters(order, mails, known, result),
         ]
@@ -123,6 +133,12 @@ def _about_money(order: Order, quoted_minor: int, stripe: Books, known: _Known) 
         yield f"we have the charges {ours}, Stripe has {theirs}"
     if order.status in FINAL and (pending := stripe.pending.get(order.id)):
         yield f"has ended, and payment {pending[0]['id']} may yet be taken"
+
+
+def _about_what_was_told(order: Order, told: tuple[int, str] | None) -> Iterator[str]:
+    ours = (order.due_minor, order.currency)
+    if told is not None and order.status in FINAL and told != ours:
+        yield f"its customer was told {told}, and the order says {ours}"
 
 
 def _about_activation(order: Order, known: _Known) -> Iterator[str]:

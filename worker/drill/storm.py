@@ -4,17 +4,19 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
 
-from models.states import OrderStatus
+from models.states import FINAL, OrderStatus
 from worker.drill.buying import Bought, GaveUp, Shop
 from worker.drill.detour import Proxies
 from worker.drill.faults import FAULTS, Fault, Strike
 from worker.drill.ground import Customer, Ground
 from worker.drill.journeys import Journey, for_orders
+from worker.drill.kinds import Doing
 from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.watch import Watch
 
@@ -22,6 +24,12 @@ QUIET_WITHIN, PER_ORDER = 300.0, 0.1
 """seconds after the storm in which every order has to end, and more of them for each"""
 LASTING_SHARE, LONGEST = 0.1, 60.0
 """what lasts a while lasts a tenth of the storm, a minute at most"""
+
+ENDS: Final[Mapping[Doing, frozenset[OrderStatus]]] = {
+    Doing.NOTHING: frozenset({OrderStatus.COMPLETED}),
+    Doing.CANCEL_WHILE_CHARGED: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED}),
+}
+"""as what an order may end, whatever is struck; one whose cancellation came too late is completed"""
 
 Progress = Callable[[float, str], None]
 """called with seconds since the storm began, and what happens"""
@@ -49,6 +57,11 @@ class StormReport:
     @property
     def troubles(self) -> list[str]:
         lost = [f"{each.key}: {each.trouble}" for each in self.bought if each.trouble]
+        otherwise = [
+            f"{each.key}: ended as {each.status}, and it should be {' or '.join(sorted(ENDS[each.doing]))}"
+            for each in self.bought
+            if each.status in FINAL and each.status not in ENDS[each.doing]
+        ]
         quiet = [] if self.quiet_after is not None else [f"not quiet {self.patience:g} s after the storm"]
         never = [
             f"{fault.name} never struck: {self.missed.get(fault.name)}"
@@ -56,7 +69,7 @@ class StormReport:
             if not self.strikes[fault.name]
         ]
         few = [f"{len(self.placed)} orders placed, {self.wanted} wanted"] if len(self.placed) < self.wanted else []
-        return lost + quiet + never + few
+        return lost + otherwise + quiet + never + few
 
     @property
     def placed(self) -> list[Bought]:
@@ -77,7 +90,8 @@ def run(ground: Ground, proxies: Proxies, *, orders: int, seed: int, seconds: fl
     asyncio.run(storm.run(list(zip(customers, journeys, strict=True))))
     progress(time.monotonic() - storm.began, "reconciling")
     with ground.begin() as session:
-        report.reconciled = reconcile(session, ground.books(), ground.mails())
+        told = {each.order_id: (each.due_minor, each.currency) for each in report.bought if each.order_id is not None}
+        report.reconciled = reconcile(session, ground.books(), ground.mails(), told=told)
     report.seconds = time.monotonic() - began
     return report
 

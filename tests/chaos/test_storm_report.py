@@ -1,0 +1,53 @@
+"""A storm has passed only where every order ended as its customer wanted it to."""
+
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+
+from models.states import OrderStatus
+from tests.support.world import World, purchase
+from worker.drill.buying import Bought
+from worker.drill.faults import FAULTS
+from worker.drill.ground import Customer
+from worker.drill.kinds import KINDS, Doing
+from worker.drill.reconcile import reconcile
+from worker.drill.storm import StormReport
+
+
+def over(status: OrderStatus, doing: Doing) -> StormReport:
+    """A storm in which all faults have struck one customer."""
+    bought = Bought(Customer(uuid4(), uuid4(), KINDS[0]), doing, key="ada", order_id=uuid4(), status=status)
+    report = StormReport(seed=1, wanted=1, bought=[bought], quiet_after=1.0)
+    report.strikes.update(fault.name for fault in FAULTS)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("doing", "status", "passes"),
+    [
+        (Doing.NOTHING, OrderStatus.COMPLETED, True),
+        (Doing.NOTHING, OrderStatus.REJECTED, False),
+        (Doing.NOTHING, OrderStatus.REFUNDED, False),
+        (Doing.NOTHING, OrderStatus.CANCELLED, False),
+        (Doing.CANCEL_WHILE_CHARGED, OrderStatus.REFUNDED, True),
+        (Doing.CANCEL_WHILE_CHARGED, OrderStatus.CANCELLED, True),
+        (Doing.CANCEL_WHILE_CHARGED, OrderStatus.COMPLETED, True),
+        (Doing.CANCEL_WHILE_CHARGED, OrderStatus.REJECTED, False),
+    ],
+)
+def test_an_order_that_ends_otherwise_is_a_trouble(doing: Doing, status: OrderStatus, *, passes: bool) -> None:
+    report = over(status, doing)
+    assert report.passed is passes
+    assert [trouble.partition(",")[0] for trouble in report.troubles] == ([] if passes else [f"ada: ended as {status}"])
+
+
+@pytest.mark.parametrize(("told", "differs"), [(119_00, False), (118_99, True)])
+def test_what_a_customer_was_told_is_held_against_the_order(world: World, told: int, *, differs: bool) -> None:
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        found = reconcile(
+            session, {"charges": [], "payment_intents": [], "refunds": []}, Counter(), told={order.id: (told, "EUR")}
+        )
+    said = [finding.what for finding in found.findings if finding.order_id == order.id and "was told" in finding.what]
+    assert said == (["its customer was told (11899, 'EUR'), and the order says (11900, 'EUR')"] if differs else [])
