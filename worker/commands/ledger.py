@@ -79,13 +79,14 @@ def reconcile(
     """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
     now = datetime.now(UTC).replace(microsecond=0)
     end = until.replace(tzinfo=UTC) if until else now - UNDER_WAY
-    if until and end > now:
-        raise typer.BadParameter("lies in the future, and nothing can be compared yet", param_hint="--until")
     if end.year < FIRST_YEAR:
         raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
     start = since.replace(tzinfo=UTC) if since else end - USUAL
     if start >= end:
         raise typer.BadParameter(f"must be before the end, {moment(end)} UTC (--until)", param_hint="--since")
+    if start > now:
+        hint = "--since" if since else "--until"
+        raise typer.BadParameter(f"nothing has happened yet from {moment(start)} UTC on", param_hint=hint)
     plug_in_from_settings()
     with Console(stderr=True).status("asking the payment provider") as status:
         found = reconcile_books(start, end, say=status.update)
