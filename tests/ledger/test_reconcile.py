@@ -228,6 +228,7 @@ def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None
         ["--since", "yesterday"],
         ["--until", "0001-01-01"],
         ["--until", "2999-01-01"],
+        ["--since", "2999-01-01", "--until", "2999-01-02"],
     ],
 )
 def test_a_time_that_makes_no_sense_is_refused(command: CliRunner, words: list[str]) -> None:
