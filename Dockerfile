@@ -6,7 +6,7 @@ WORKDIR /src
 RUN python -m venv /opt/prorata
 COPY requirements.txt requirements-dev.txt ./
 RUN /opt/prorata/bin/pip install --quiet --no-deps --require-hashes -r requirements.txt
-# setuptools builds the project itself: from the lock too, and outside the environment that is shipped.
+# setuptools builds the project itself. It comes from the lock, too, and is installed outside the environment that is shipped.
 RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements-dev.txt > requirements-build.txt \
     && pip install --quiet --no-deps --require-hashes --target /opt/build -r requirements-build.txt
 COPY . .

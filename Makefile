@@ -1,4 +1,4 @@
-# Everything runs in .venv, which `make setup` builds from the hashed lock; every other target calls it first.
+# Everything runs in .venv, which `make setup` builds from the hashed lock; the other targets that need .venv call it first.
 
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python3.13 python3.14,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
