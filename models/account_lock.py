@@ -1,6 +1,6 @@
-"""The lock at which those who change an account's balance, subscriptions or periods wait for each other.
+"""The row lock that serializes changes to an account's balance, subscriptions and periods.
 
-Who places an order does not: a row that refers to the account needs only its key, which this leaves free.
+Placing an order does not wait for it: a row that refers to the account needs only its key, which this lock (FOR NO KEY UPDATE) leaves free.
 """
 
 from uuid import UUID
@@ -15,5 +15,5 @@ _LOCK = Prepared[UUID](select(Account.id).where(Account.id == bindparam("account
 
 
 def lock_account(session: Session, account_id: UUID) -> None:
-    """Until the end of the transaction."""
+    """Held until the end of the transaction."""
     _LOCK.run(session, {"account": account_id})

@@ -1,4 +1,4 @@
-"""An order's lines become subscriptions, under a lock on each; what speaks against that now is CannotActivate."""
+"""Turns an order's lines into subscriptions, under a lock on the account and on each; CannotActivate where that is no longer possible."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -27,7 +27,7 @@ class CannotActivate(Exception):
 
 
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
-    """Give what the order's lines say, from its instant on, under a lock on the account. Raises CannotActivate: roll back."""
+    """Give what the order's lines say, effective from `order.as_of`, under a lock on the account. Raises CannotActivate: roll back."""
     lock_account(session, order.account_id)
     all_new = True
     for line in sorted(lines, key=lambda line: line.product_code):
@@ -50,11 +50,11 @@ _LINK = (
     .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
     .values(subscription_id=bindparam("subscription"))
 )
-"""the line's subscription is known from now on"""
+"""records which subscription the line led to"""
 
 
 def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: Base) -> None:
-    """With the rows that are new with it."""
+    """Link the line to its subscription, and insert `rows` in the same statement."""
     parameters = {"order": line.order_id, "at": line.position, "subscription": subscription.id}
     write_and(session, _LINK, parameters, *rows)
     set_committed_value(line, "subscription_id", subscription.id)

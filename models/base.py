@@ -19,11 +19,11 @@ def uuid7() -> UUID:
 
 
 class Listed(TypeDecorator[enum.StrEnum]):
-    """A StrEnum kept as its readable value, in a domain of PostgreSQL's that takes no other. Adding a member is a migration without a rewrite.
+    """A StrEnum stored as its readable value, in a PostgreSQL domain that accepts no other. Adding a member is a migration without a rewrite.
 
-    A check constraint at the table would say the same, but PostgreSQL reads that anew at each INSERT and UPDATE, byte for byte: a
-    tenth of an order's time (docs/performance-history.md). It keeps what it has read of a domain.
-    name: the domain's, where the kind's is taken by PostgreSQL.
+    A check constraint on the table would say the same, but PostgreSQL parses that again at each INSERT and UPDATE, byte for byte: a
+    tenth of an order's time (docs/performance-history.md). A domain's constraint it parses once and caches.
+    name: the domain's name, where PostgreSQL itself uses the one made from the class's.
     """
 
     impl = DOMAIN

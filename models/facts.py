@@ -33,9 +33,9 @@ class Facts:
     buyer: Buyer
     sold: Sold
     offers: Mapping[str, Offer]
-    """of the cart's products, as far as they are sold"""
+    """for those of the cart's products that are sold"""
     running: Mapping[str, RunningPeriod]
-    """by product, the period that nothing has closed; whether a trial's still ran at the instant says its end: it may have ended since"""
+    """by product, the period that nothing has closed. A trial's may have ended before the instant: compare its end"""
     subscriptions: Mapping[str, Subscription]
     balance_minor: int
     """in the account's currency"""
@@ -80,7 +80,7 @@ def load(
     )
 
 
-# Asked for every quote and twice on every order's way, so built once.
+# Run for every quote and twice for every order, so built once.
 _ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, int | None, datetime | None](
     select(
         Account,

@@ -1,8 +1,9 @@
-"""What a worker has read of the order in its hands: once, however many steps ask for it on the order's way.
+"""A per-order cache: what a worker has read about the order it is working on, read once however many of its steps need it.
 
-Kept beside the `Order` object and gone with it: whoever takes the order next, a second later or after a crash, reads anew. Only
-what nobody changes while an order is open belongs here, and names and addresses, which may be as old on a letter or an invoice as
-the order's way is long. What decides about money (how an account pays, a cancellation) is read in the transaction that acts on it.
+It lives and dies with the `Order` object: the next worker to take the order, a second later or after a crash, reads everything again.
+Only two kinds of data belong here: what nobody changes while an order is open, and names and addresses, where a letter or an invoice
+may show those from when the worker took the order. What decides about money (how an account pays, a cancellation) is read in the
+transaction that acts on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,23 +46,23 @@ def once(order: Order, what: str, read: Callable[[], T]) -> T:
 
 
 def keep(order: Order, what: str, value: object) -> None:
-    """`value` was read of the order, or written for it, in passing."""
+    """Cache `value`, which another query about the order happened to read or write."""
     _known.setdefault(order, {})[what] = value
 
 
 def read_in(session: Session, order: Order, what: str) -> Any | None:
-    """What `keep_in` kept of this very transaction; None in any other."""
+    """What `keep_in` cached in this very session; None in any other."""
     within, value = _known.get(order, {}).get(what, (None, None))
     return value if within is session else None
 
 
 def keep_in(session: Session, order: Order, what: str, value: object) -> None:
-    """`value` was read in this transaction, and holds no longer than it."""
+    """Cache `value`, which is valid only within this transaction."""
     keep(order, what, (session, value))
 
 
 def keep_customer(order: Order, account: Account, contact: Contact) -> None:
-    """Whose order it is, read in passing."""
+    """Cache whose order it is, which another query happened to read."""
     keep(order, _CUSTOMERS, (account, contact))
 
 
@@ -71,12 +72,12 @@ def lines(session: Session, order: Order) -> Sequence[OrderLine]:
 
 
 def keep_nobody_assigned(order: Order) -> None:
-    """All that the order is for is new: nobody can have been assigned to it yet."""
+    """Cache that nobody is assigned: every subscription of the order is new."""
     keep(order, ASSIGNED, {})
 
 
 def account(session: Session, order: Order) -> Account:
-    """For its name, address and language only: it may have changed since."""
+    """Use only its name, address and language: the account may have changed since it was read."""
     return _customer(session, order)[0]
 
 

@@ -38,10 +38,10 @@ class InvoiceNumber(NamedTuple):
 
 
 def next_number(session: Session, kind: InvoiceKind, issued_on: date, *, cause: str) -> InvoiceNumber | None:
-    """Take the next number of the kind's series and the day's year; None where `cause` has its document already.
+    """Take the next number of the kind's series in that day's year; None where `cause` already has its document.
 
-    Whoever else issues in that series waits until this transaction ends; if it is rolled back, the next one gets the number.
-    Take it as late as can be, and a credit note's before an invoice's, so that two transactions never wait for each other.
+    Other transactions that issue in the same series wait until this one ends; if this one is rolled back, the next one gets the number.
+    Take the number as late as possible, and a credit note's before an invoice's, so that two transactions never deadlock.
     """
     series, year = SERIES[kind], issued_on.year
     sequence = _NEXT.scalar(session, {"series": series, "year": year, "cause": cause})

@@ -30,9 +30,9 @@ class InvoiceReason(StrEnum):
 
     ORDER = "order"
     REFUND = "refund"
-    """takes back the document of an order whose money went back"""
+    """reverses the document of an order that was refunded"""
     VAT_NUMBER_INVALID = "vat_number_invalid"
-    """a number taken on trust failed: takes back the document without VAT, then one with VAT"""
+    """a VAT number taken on trust turned out invalid: a credit note reverses the document without VAT, then an invoice charges it with VAT"""
     VAT_NUMBER_CONFIRMED = "vat_number_confirmed"
     """VAT charged during an outage of the registry is given back"""
 
@@ -44,7 +44,7 @@ class ReceivableStatus(StrEnum):
 
 
 class InvoiceSeries(Base):
-    """The last number given in a series and year; its row's lock is held until the issuing transaction ends, so no number is lost."""
+    """The last number given in a series and year. The issuing transaction locks this row until it ends, so no number is lost."""
 
     __tablename__ = "invoice_series"
 
@@ -96,7 +96,7 @@ class Invoice(Base):
     issued_on: Mapped[date] = mapped_column(Date)
     issued_at: Mapped[datetime]
     supplied_at: Mapped[datetime]
-    """when what it is for took effect"""
+    """when the change or purchase that it invoices took effect"""
     order_number: Mapped[str] = mapped_column(String(20))
     language: Mapped[Language] = mapped_column(Listed(Language))
     timezone: Mapped[str] = mapped_column(String(60))
@@ -135,11 +135,11 @@ class InvoiceLine(PricedLine, Base):
     from_invoice: Mapped[str | None] = mapped_column(String(30))
     """number of the document that charged the period credited here"""
     tax_base_minor: Mapped[Minor]
-    """the net amount that `charge_tax_minor` is of: the charge, or what is left of it where a later change gave some back"""
+    """the net amount on which `charge_tax_minor` is levied: the charge, less what a later change gave back of it"""
 
 
 class Receivable(Base):
-    """Money that a customer owes on an invoice; an issued document never changes, whether it is paid does."""
+    """Money that a customer owes on an invoice. A row of its own, because an issued document never changes but whether it is paid does."""
 
     __tablename__ = "receivables"
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)

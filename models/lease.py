@@ -1,10 +1,10 @@
-"""Whose an order is while steps work on it. The first step of a delivery claims the order (its turn, nobody else's lease) and gets a
-token; the steps after it in the same process go on under it.
+"""The lease under which a worker's steps work on an order. The first step of a delivery claims the order, if it is that step's turn
+and nobody else holds a lease, and gets a fencing token; the later steps in the same process go on under the same token.
 
-What a step writes later holds only while the order still carries that token: a worker that was stopped past its lease and wakes up
-finds another's, LeaseLost, rolled back. Time in leases is the database's, so that machines need not agree on it.
+A step may write only while the order still carries its token. A worker that was paused beyond its lease finds another worker's token
+when it wakes: LeaseLost is raised and its transaction rolled back. Leases use the database's clock, so that machines need not agree on the time.
 
-Every order comes through here several times: statements are built once, which halves what they cost.
+Every order passes through here several times, so the statements are built once, which halves what they cost.
 """
 
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ GRACE = timedelta(seconds=8)
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the order over; nothing of this one's may be written any more."""
+    """Another worker has taken the order over; this one may no longer write anything to it."""
 
     def __init__(self, order_id: UUID) -> None:
         super().__init__(f"order {order_id} was taken over by another worker")
 
 
 def is_over() -> ColumnElement[bool]:
-    """Nobody holds the order, or nobody who is alive."""
+    """Whether the order has no lease, or one that has expired."""
     return or_(Order.lease_until.is_(None), Order.lease_until < func.clock_timestamp())
 
 
 def db_now(later: timedelta) -> ColumnElement[datetime]:
-    """The database's clock, so much later."""
+    """The database's clock plus `later`."""
     return func.clock_timestamp() + later
 
 
@@ -56,7 +56,7 @@ _CLAIMED = (
     .values(
         lease_token=bindparam("token", type_=Uuid),
         lease_until=_LEASE_ENDS,
-        wake_at=func.coalesce(Order.wake_at, _LEASE_ENDS),  # as it was, so no index of the row is touched
+        wake_at=func.coalesce(Order.wake_at, _LEASE_ENDS),  # unchanged if set, so that the update touches no index
         attempts=Order.attempts + 1,
         next_attempt_at=None,
     )
@@ -87,14 +87,14 @@ _LOCKED = "models.lease.locked"
 
 
 def remember_locked(session: Session, order_id: UUID) -> None:
-    """`session` has locked the order's row while our lease was on it: nobody changes that until its transaction ends."""
+    """`session` holds the order's row lock and found our lease on it: nobody can take the lease until its transaction ends."""
     session.info.setdefault(_LOCKED, set()).add(order_id)
 
 
 def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, held: UUID | None = None) -> Order | None:
-    """Take the order for `step`, if it is its turn and nobody holds it. None: not ours to do (see `progress.status_and_step`).
+    """Take a lease on the order for `step`, if it is that step's turn and nobody else holds it; else None (see `progress.status_and_step`).
 
-    held: the token of a lease of our own.
+    held: the token of a lease that we hold already and may replace.
     """
     asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
     rows = _CLAIM.all(session, asked)
@@ -107,9 +107,9 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
 
 
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
-    """Prolong the leases that are still ours (order -> token), in one statement.
+    """Extend, in one statement, those of the leases in `held` (order -> token) that are still ours.
 
-    An order whose row is locked is left out: if this waited for one lock, all other leases would run out meanwhile.
+    An order whose row is locked is skipped: while this waited for one lock, all other leases would run out.
     """
     ours = tuple_(Order.id, Order.lease_token).in_(list(held.items()))
     free = select(Order.id).where(ours).with_for_update(skip_locked=True)
@@ -122,7 +122,7 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
 
 
 def require_ours(session: Session, order: Order) -> None:
-    """Lock the order and make sure that our lease is still on it, and at this step; reads what has been asked of it since. Raises LeaseLost."""
+    """Lock the order, make sure that it is still at this step under our lease, and read whether it is to be cancelled. Raises LeaseLost."""
     if order.id in session.info.get(_LOCKED, ()):
         return
     asked = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}

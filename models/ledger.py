@@ -16,12 +16,12 @@ from models.prepared import Prepared
 
 class MovementKind(StrEnum):
     RESERVED = "reserved"
-    """balance set aside to pay for an order, which stays spent once the order is active; or taken back with a refund of the
-    charge whose rounding had put it there"""
+    """balance set aside to pay for an order, which stays spent once the order is active; or balance that a charge's rounding up
+    had added, taken back when that charge is refunded"""
     RELEASED = "released"
     """a reservation given back: the order ended otherwise, or was quoted anew"""
     CREDITED = "credited"
-    """the customer's money from a change that cost less than it credited"""
+    """money that an order brings to the balance: a change's credit beyond its charge, a charge's rounding up, VAT or a transfer given back"""
     GRANTED = "granted"
     """put there by a person, with a reason"""
 
@@ -90,9 +90,9 @@ def post(
     order_id: UUID | None = None,
     note: str = "",
 ) -> LedgerMovement | None:
-    """Append a movement; a cause already posted is left alone and gives None.
+    """Append a movement; returns None, and changes nothing, where one with the same cause was posted before.
 
-    Locks the account: its movements follow each other.
+    Locks the account, so that its movements are appended one after the other.
     Raises BalanceTooLow where the balance would fall below zero.
     """
     lock_account(session, account_id)

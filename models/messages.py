@@ -1,4 +1,4 @@
-"""What goes out and comes in beside the orders' own rows: the outbox, emails sent, webhooks received."""
+"""Messages, outgoing and incoming: the outbox, emails sent, webhooks received, and the heartbeats of recurring tasks."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from models.states import LetterKind, LetterStatus, Step
 
 
 class OutboxMessage(Base):
-    """That an order's chain is to be published from a step on; committed with what calls for it, deleted once published."""
+    """An outbox row: publish the order's chain from this step on. Committed with the change that calls for it, deleted once published."""
 
     __tablename__ = "outbox"
 
@@ -53,7 +53,7 @@ class WebhookReceived(Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[CreatedAt]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
-    """tries to act on it that failed; it is tried again, ever more slowly, until it is handled"""
+    """how many tries to handle it have failed; it is retried with a growing delay until one succeeds"""
     next_attempt_at: Mapped[datetime | None]
     handled_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(200))

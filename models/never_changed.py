@@ -1,4 +1,4 @@
-"""What is written once: the database itself refuses UPDATE, DELETE and TRUNCATE, or a column's change, whoever asks."""
+"""Write-once data: triggers refuse UPDATE, DELETE and TRUNCATE of a table, or changes to a column, no matter which client asks."""
 
 from typing import cast
 
@@ -23,22 +23,22 @@ $$
 
 
 def freeze_documents(first: FromClause, *others: FromClause) -> None:
-    """Issued documents. Create the triggers with the tables; `first` is the one created before the others, which refer to it."""
+    """Freeze the tables of issued documents, by triggers created with them. `first` is created before the others, which refer to it."""
     _with_function(first, "refuse_change_of_issued", _ISSUED)
     for table in (first, *others):
         _freeze(cast("Table", table), "refuse_change_of_issued()")
 
 
 def append_only(table: FromClause, *, because: str, instead: str) -> None:
-    """Rows are added, and nothing else. The table refers to one with a column frozen by `freeze_column`, whose function it uses.
+    """Allow nothing but INSERT. The table must refer to one that `freeze_column` was called for, because it uses the function created there.
 
-    because, instead: what whoever tries reads, before and after what was refused.
+    because, instead: the beginning and the end of the error message; what was refused stands between them.
     """
     _freeze(cast("Table", table), f"refuse_change('{because}', '{instead}')")
 
 
 def freeze_column(table: FromClause, column: str, *, trigger: str, because: str, instead: str) -> None:
-    """One column keeps what it was made with; an UPDATE that does not name the column is not looked at."""
+    """Refuse changes to one column. The trigger does not fire on an UPDATE that does not name the column."""
     _with_function(table, "refuse_change", _ANY)
     _at(
         cast("Table", table),

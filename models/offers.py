@@ -1,4 +1,4 @@
-"""What the catalogue sells, read once a version: every process keeps what it has read, and asks only which version that is."""
+"""What the catalogue sells. Every process caches each version that it has read, and asks the database only which version applies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from models.rules.period import Interval
 
 
 class Edition(NamedTuple):
-    """Tells one state of the catalogue from all others. `AS_OF` selects its fields."""
+    """Identifies one state of the catalogue. `AS_OF` selects its fields."""
 
     in_force: int | None
     """the version whose prices count"""
     newest: int | None
     newest_loaded_at: datetime | None
-    """products and tiers are those of the newest version, in force or not; the id alone would not tell databases apart"""
+    """products and tiers are those of the newest version, in force or not; part of the key because two databases may use the same ids"""
 
 
 AS_OF = (
@@ -32,10 +32,10 @@ AS_OF = (
     select(func.max(CatalogueVersion.id)).scalar_subquery(),
     select(func.max(CatalogueVersion.loaded_at)).scalar_subquery(),
 )
-"""columns to add to a statement that is sent anyway; `priced_at`: the instant whose prices count"""
+"""columns to add to a query that is made anyway; `priced_at`: the instant at which prices are looked up"""
 
 _MOST = 100
-"""editions times currencies kept: the prices of orders that wait are those of earlier versions"""
+"""cached combinations of edition and currency; a full cache is emptied"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from models.states import FINAL, OrderStatus, PaymentKind, Step
 
 
 class PricedLine:
-    """One line with its whole arithmetic: what it costs, what it credits, over which time, at which tax."""
+    """One line with its whole arithmetic: its charge, its credit, the period of each, and their tax."""
 
     position: Mapped[int] = mapped_column(primary_key=True)
     action: Mapped[Action] = mapped_column(Listed(Action))
@@ -30,21 +30,21 @@ class PricedLine:
     charge_minor: Mapped[Minor]
     """unit x seats: the whole new period, net"""
     unused_minor: Mapped[Minor]
-    """credit for the running period's rest, net, not negative"""
+    """credit for the rest of the running period, net, not negative"""
     net_minor: Mapped[Minor]
     """charge - unused; negative where the customer gets money back"""
     tax_rate: Mapped[Rate]
     tax_treatment: Mapped[Treatment] = mapped_column(Listed(Treatment))
     charge_tax_minor: Mapped[Minor]
     unused_tax_minor: Mapped[Minor]
-    """at the rate of the period it comes from"""
+    """at the rate of the period that is credited"""
     tax_minor: Mapped[Minor]
     total_minor: Mapped[Minor]
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
     anchor_day: Mapped[int]
     from_tier: Mapped[str | None] = mapped_column(String(60))
-    """what a change, or the purchase of a running trial, starts from; None on lines that start anew"""
+    """the tier before a change, or of the running trial that is bought; None on lines that replace nothing"""
     from_seats: Mapped[int | None]
     from_interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     from_period_id: Mapped[UUID | None]
@@ -53,7 +53,7 @@ class PricedLine:
     from_period_start: Mapped[datetime | None]
     from_period_end: Mapped[datetime | None]
     share_left: Mapped[int | None] = mapped_column(BigInteger)
-    """units of the running period left at the change, of `share_whole`; a `Unit` of the rule of proration, as `share_unit` says"""
+    """units of the running period left at the change, out of `share_whole`; `share_unit` says which `Unit` of `models.rules.proration`"""
     share_whole: Mapped[int | None] = mapped_column(BigInteger)
     share_unit: Mapped[str | None] = mapped_column(String(20))
 
@@ -81,13 +81,13 @@ class Totals:
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 over everything that decides the amount"""
     as_of: Mapped[datetime]
-    """the instant the change takes effect and time is counted from"""
+    """the instant at which the order takes effect, and from which periods are counted"""
     vat_number: Mapped[str | None] = mapped_column(String(30))
-    """the number the tax treatment rests on, as the registry wants it"""
+    """the VAT number on which the tax treatment is based, in the registry's format"""
     vat_set_aside: Mapped[bool] = mapped_column(default=False)
     """VAT is charged although the buyer gave a number, because the registry could not be asked"""
     sold_to: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """see `models.sold_to`; None: from before this was kept"""
+    """see `models.sold_to`; None on rows that are older than this column"""
 
 
 def totals_add_up() -> tuple[CheckConstraint, ...]:
@@ -123,7 +123,7 @@ class QuoteLine(PricedLine, Base):
 
 
 NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderStatus if status in FINAL)})"
-"""of an order; repeat it word for word in queries: PostgreSQL matches a partial index by the text of its condition"""
+"""condition of the index over orders that have not ended. Repeat it word for word in queries, or PostgreSQL will not use the partial index"""
 
 
 class Order(Totals, Base):
@@ -148,13 +148,13 @@ class Order(Totals, Base):
         Index("ix_orders_not_ended", "status", "created_at", postgresql_where=NOT_ENDED),
         Index(
             "ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"
-        ),  # without it each quote that is deleted costs a look at every order
-        {"postgresql_with": {"fillfactor": 70}},  # room for the versions of a row that its steps write
+        ),  # without it, each quote that is deleted costs a scan of all orders
+        {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: each step rewrites its order's row
     )
 
     id: Mapped[Key]
     number: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1001), unique=True)
-    """what people call it by"""
+    """the number that people use for it"""
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
     quote_id: Mapped[UUID] = mapped_column(ForeignKey("quotes.id"))
@@ -170,7 +170,7 @@ class Order(Totals, Base):
     proposed_quote_id: Mapped[UUID | None] = mapped_column(ForeignKey("quotes.id"))
     """in awaiting_confirmation: the fresh quote the customer may accept"""
     revision: Mapped[int] = mapped_column(default=1)
-    """goes up with each quote accepted for this order; part of the keys of what is done once per quote"""
+    """incremented with each fresh quote that is accepted; part of the keys of whatever is done once per quote"""
     payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
     payment_due_at: Mapped[datetime | None]
     """when an invoice is to be paid"""
@@ -178,7 +178,7 @@ class Order(Totals, Base):
     vat_provisional: Mapped[bool] = mapped_column(default=False)
     cancel_requested_at: Mapped[datetime | None]
     cancel_reason: Mapped[str | None] = mapped_column(String(40))
-    """the reason it is to end with, where its cancellation was asked for"""
+    """the `reason` to end with, once cancellation has been requested"""
 
     next_step: Mapped[Step | None] = mapped_column(Listed(Step))
     lease_token: Mapped[UUID | None]
@@ -187,7 +187,7 @@ class Order(Totals, Base):
     """tries of `next_step` so far"""
     next_attempt_at: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
-    """if nothing has moved by then, and nobody holds it, the sweep looks after it"""
+    """when the sweep looks after the order, if nothing has happened to it by then and nobody holds it"""
     restarts: Mapped[int] = mapped_column(default=0)
     """how often the sweep restarted it since its last progress"""
     last_error: Mapped[str | None] = mapped_column(String(2000))
@@ -205,7 +205,7 @@ class OrderLine(PricedLine, Base):
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     subscription_id: Mapped[UUID | None] = mapped_column(ForeignKey("subscriptions.id"))
-    """known from the start on a change, from activation on else"""
+    """None until activation"""
 
 
 class OrderedProduct(Base):
@@ -233,7 +233,7 @@ class OrderStep(Base):
 
 
 LETTER_REFUSED = "kind = 'letter.undeliverable'"
-"""of an entry: one for each letter refused for good. Counted here: an index over the letters' status would cost each letter that is sent"""
+"""selects timeline entries, one per letter refused for good. Counted here, because an index on the letters' status would slow every letter"""
 
 
 class OrderEvent(Base):

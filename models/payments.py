@@ -1,4 +1,4 @@
-"""Money asked for and given back. Each row is written, with its key, before the provider first hears of it."""
+"""Charges and refunds. Each row is committed, with its idempotency key, before the first request to the provider."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from models.states import AttemptStatus, RefundState
 
 
 class ChargeAttempt(Base):
-    """One try at an order's money; another card is another attempt with another key."""
+    """One attempt to charge an order; another card is another attempt with another key."""
 
     __tablename__ = "charge_attempts"
     __table_args__ = (
@@ -32,12 +32,12 @@ class ChargeAttempt(Base):
     payment_method_id: Mapped[UUID] = mapped_column(ForeignKey("payment_methods.id"))
     status: Mapped[AttemptStatus] = mapped_column(Listed(AttemptStatus), default=AttemptStatus.PENDING)
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
-    """the provider's id of it"""
+    """the provider's id of the charge"""
     decline_code: Mapped[str | None] = mapped_column(String(60))
     action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[CreatedAt]
     asked_at: Mapped[datetime | None]
-    """when the provider was last about to be asked to make it; committed before it is"""
+    """when we last set out to ask the provider for this charge; committed before the request is sent"""
     settled_at: Mapped[datetime | None]
 
 

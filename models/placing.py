@@ -1,7 +1,7 @@
 """A quote becomes an order in one statement: order, lines, outbox, hold on the products and the timeline's first entry, or nothing.
 
-Whatever the order is made of is in the database already, so nothing of it travels. An upstream waits for this, hence one round
-trip in place of nine and SQL that is built once (docs/performance-history.md has what that is worth).
+All that the order is made of is already in the database, so the statement copies it there. An upstream waits for the answer, hence one
+round trip instead of nine, and SQL that is built once (measured in docs/performance-history.md).
 """
 
 from dataclasses import dataclass
@@ -90,9 +90,9 @@ def insert_order(
     api_key_id: UUID | None,
     wake_in: timedelta,
 ) -> PlacedOrder | None:
-    """None where the account has no such quote any more at `now`, or the quote, or the key, has an order already.
+    """None where the account has no such quote that is still valid at `now`, or where an order already uses the quote or the key.
 
-    wake_in: when the sweep is to look after it. Raises ProductsTaken.
+    wake_in: how soon the sweep is to look after the order. Raises ProductsTaken.
     """
     asked = {
         "order_id": uuid7(),
@@ -109,7 +109,7 @@ def insert_order(
         return None
     id_, number, of, created_at, taken = row
     placed = PlacedOrder(id_, number, of, created_at)
-    if taken:  # what is refused leaves nothing behind, whatever the caller commits beside it
+    if taken:  # so that a refused order leaves nothing behind, even if the caller commits
         session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == placed.id))
         session.execute(delete(Order).where(Order.id == placed.id))
         raise ProductsTaken(taken)

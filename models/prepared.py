@@ -1,9 +1,9 @@
-"""Statements of every order's way: put together by SQLAlchemy once, and sent straight through the driver from then on.
+"""Statements that every order needs: SQLAlchemy compiles each one once, and from then on it goes straight to the driver.
 
-SQLAlchemy's work at each execution takes as long as the round trip (docs/performance-history.md). Here it is done once, at the first
-use: compile the text, choose the converters of parameters and columns. All else is as with `Session.execute`: the session's
-transaction and savepoints hold, what it has pending is flushed first, and a driver's error is raised as SQLAlchemy's. Two things
-differ: objects are detached (what is set on them is not written, relationships raise), and an object is new each time it is read.
+SQLAlchemy's work per execution takes as long as the round trip (docs/performance-history.md). Here that work is done once, at first
+use: compiling the SQL and choosing the converters for parameters and columns. Otherwise it is like `Session.execute`: statements run in
+the session's transaction and savepoints, pending changes are flushed first, and driver errors are raised as SQLAlchemy's. Two things
+differ: objects are detached (changes to them are not written, relationships raise), and each read makes a new object.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,22 +27,22 @@ _Convert = Callable[[Any], Any]
 _PSYCOPG: Final = psycopg(dbapi=psycopg.import_dbapi())  # type: ignore[no-untyped-call]
 _DRIVERS_ERROR: Final = _PSYCOPG.loaded_dbapi.Error
 _NUMERIC: Final = 1700
-"""PostgreSQL's number for that type: SQLAlchemy asks for it before it says that nothing is to be converted"""
+"""PostgreSQL's OID of that type; SQLAlchemy checks it before it decides that no conversion is needed"""
 
 
 _ALONE: Final = "models.prepared.alone"
 KEPT_CURSOR: Final = "models.prepared.cursor"
-"""what a connection keeps its cursor as, in its `info`"""
+"""the key under which a connection's `info` holds its cursor"""
 
 
 def one_statement_only(session: Session) -> None:
-    """Before anything is said in `session`: one prepared statement will be, which PostgreSQL commits by itself."""
+    """Run the only prepared statement of `session` in autocommit mode. Call this before the session's first statement."""
     session.info[_ALONE] = True
 
 
 @contextmanager
 def _by_itself(session: Session) -> Iterator[Connection]:
-    """A connection in the driver's autocommit, for the one statement in the block; a transaction of the session's takes as long as it."""
+    """A connection in autocommit mode for the one statement in the block. A transaction of the session's would cost as much as the statement."""
     if session.in_transaction() or not session.info[_ALONE]:
         raise RuntimeError("a second statement where one was to be a transaction by itself")
     session.info[_ALONE] = False
@@ -67,7 +67,7 @@ def _sent(connection: Connection, sql: str, parameters: Mapping[str, Any], fetch
 
 
 def _cursor(connection: Connection) -> Any:
-    """The connection's own, kept with it: whoever has the connection has read what was there."""
+    """The connection's one cursor, kept with it. Safe to share, because results are fetched before the connection is used again."""
     pooled = connection.connection
     kept = pooled.info.get(KEPT_CURSOR)
     if kept is None:
@@ -76,10 +76,10 @@ def _cursor(connection: Connection) -> Any:
 
 
 class Prepared(Generic[*Row]):
-    """`Prepared[Order, int](statement, Order)`: each of its rows is an order and a number.
+    """`Prepared[Order, int](statement, Order)`: each result row is an order and a number.
 
-    Parameters are the statement's own `bindparam`s, all of which must be given. `entities`: what a row begins with; single columns
-    follow.
+    `entities`: the mapped classes that a row begins with; single columns follow. The parameters of an execution are the statement's
+    named `bindparam`s, all of which must be given.
     """
 
     def __init__(self, statement: Executable, *entities: type[Base]) -> None:
@@ -125,15 +125,15 @@ class Prepared(Generic[*Row]):
 
     @cached_property
     def _translated(self) -> "_Translated":
-        """At the first use, when every table is known."""
+        """Compiled at first use, when every mapper has been configured."""
         return _Translated(self._statement, self._entities)
 
 
 class _Translated:
-    """A statement as the driver takes it.
+    """A statement in the form that the driver takes.
 
-    fixed: parameters that the statement brings along itself. binds: who converts which parameter. made: what becomes of a row, None
-    where it stays as the driver gives it.
+    fixed: values of parameters that are part of the statement. binds: parameters to convert, each with its converter. made: converts a
+    row; None where rows stay as the driver returns them.
     """
 
     def __init__(self, statement: Executable, entities: Sequence[type[Base]]) -> None:
@@ -160,7 +160,7 @@ class _Translated:
 
 
 class _Entity:
-    """Makes an entity's objects as a query would that then lets go of them."""
+    """Builds an entity's objects as if they had been loaded by a query and then expunged from the session."""
 
     def __init__(self, mapper: Mapper[Any]) -> None:
         self._mapper, self._manager = mapper, mapper.class_manager
@@ -192,17 +192,17 @@ def _result(kind: TypeEngine[Any]) -> _Convert | None:
 
 
 def is_outdated(error: Any) -> bool:
-    """The connection lives and is of no more use: its server has become a standby (takes no writes), or a table is not any more what
-    its prepared statements were made for. A new one is.
+    """Whether the connection is alive but must be replaced: its server has become a standby (refuses writes), or a table has changed
+    since the connection prepared its statements.
     """
     state = getattr(error, "sqlstate", None)
     return state == "25006" or (state == "0A000" and error.diag.source_function == "RevalidateCachedQuery")
 
 
 def _as_sqlalchemy_says_it(sql: str, error: Any, connection: Connection) -> DBAPIError:
-    """A driver's error as SQLAlchemy's. A lost connection it finds out by itself, and drops it from the pool with all others there."""
+    """Translate a driver's error. SQLAlchemy is left to detect a lost connection itself; it then drops the whole pool."""
     if is_outdated(error):
-        # As SQLAlchemy does it for a connection that is lost: the others in the pool are no better.
+        # As SQLAlchemy does for a lost connection: the others in the pool are no better.
         connection.engine.pool._invalidate(connection.connection, error, _checkin=False)
         connection.invalidate(error)
         return OperationalError(sql, None, error, hide_parameters=True, connection_invalidated=True)

@@ -1,4 +1,4 @@
-"""An order's guarded transitions. Each is one conditional update: whoever comes second changes nothing and is told so."""
+"""An order's guarded transitions. Each is a compare-and-set update: the second of two callers changes nothing, and the result says so."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from models.states import AWAITS_PAYMENT, BACK, FINAL, LetterKind, OrderStatus, 
 REOPENED: Final = "order.reopened"
 NEEDS_ATTENTION: Final = "needs-attention"
 
-# Asked in every order's way, so built once.
+# Run several times for every order, so built once.
 _NOTE = Prepared[()](
     insert(OrderEvent.metadata.tables[OrderEvent.__tablename__])
     .values({name: bindparam(name) for name in ("order_id", "kind", "facts")})
@@ -44,13 +44,13 @@ def advance(
 ) -> None:
     """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost.
 
-    keep: our lease stays on the order, for the same worker goes on with the next step at once.
+    keep: keep our lease, because the same worker goes on with the next step at once.
     """
     recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], keep=keep, facts=facts or {})
 
 
 def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
-    """The order cannot go forward any more: what was charged goes back, by the way that starts at the refund. Raises LeaseLost."""
+    """The order cannot go forward any more: continue with `refund_payment`, which gives back what was charged. Raises LeaseLost."""
     advance(session, order, step, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
     session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
@@ -70,9 +70,9 @@ def stop(
 ) -> None:
     """End the chain here: finally, or until somebody does something. Raises LeaseLost.
 
-    for_customer_only: kept with the reason while the order waits, left out of the timeline.
-    wake_in: when the sweep is to look after a waiting order; None where only an action from outside goes on with it.
-    letter: of the order, just sent: see `recording.stop`.
+    for_customer_only: facts that are stored with the reason but left out of the timeline.
+    wake_in: how soon the sweep is to look after a waiting order; None where only an action from outside can continue it.
+    letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
     told = {**({"reason": reason} if reason else {}), **(facts or {})}
     kept = {**(facts or {}), **(for_customer_only or {})}
@@ -91,11 +91,11 @@ def postpone(
     waits: bool = False,
     grace: timedelta = GRACE,
 ) -> bool:
-    """Give the order back untouched, to be tried again after `delay`. False where it has moved on, or another holds it.
+    """Release the lease and leave the step to be tried again after `delay`. False where the order has moved on or somebody else holds it.
 
-    token: our lease; None where we never got to take one, or our taking it was rolled back.
-    waits: nothing is wrong, there is just nothing to do yet; such waits never count towards parking.
-    grace: how long after the delay the sweep leaves the order to Celery's own retry.
+    token: our lease; None where we never took one, or where taking it was rolled back.
+    waits: nothing is wrong, there is just nothing to do yet. Such waits never count towards parking.
+    grace: how long after `delay` the sweep still leaves the order to Celery's own retry.
     """
     step_ends.write(session)
     statement = (
@@ -124,7 +124,7 @@ def postpone(
 
 
 def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = None) -> bool:
-    """A person must look: keep the step it stands at, out of the sweep's sight. False where it is not open, or another's.
+    """Set the order aside for a person, at the step it stands at; the sweep ignores it. False where it is not open, or somebody else holds it.
 
     token: our lease; None where we hold none.
     """
@@ -164,9 +164,9 @@ def reopen(
     stands_at: Step | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> bool:
-    """A waiting order goes on from `step`; its chain is published through the outbox. False where it does not wait so (any more).
+    """Continue a waiting order from `step`; its chain is published through the outbox. False where its status is not in `waiting_in` (any more).
 
-    stands_at: where it must wait, if that matters. facts: for the timeline, beside `why`.
+    stands_at: the step at which it must be waiting, if that matters. facts: added to `why` on the timeline.
     """
     statement = (
         update(Order)
@@ -203,7 +203,7 @@ def end_waiting(
     reason: str,
     by: str | None = None,
 ) -> bool:
-    """A waiting order ends without a charge. False where it does not wait so (any more)."""
+    """End a waiting order without a charge. False where its status is not in `waiting_in` (any more)."""
     statement = (
         update(Order)
         .where(Order.id == order.id, Order.status.in_(waiting_in))
@@ -222,9 +222,9 @@ def end_waiting(
 
 
 def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
-    """An order that had ended so, or is on its way back, needs a person after all, who resumes it at `step`.
+    """Set an order aside for a person, who resumes it at `step`, although it had ended as `ended_as` or is being undone.
 
-    A step that is at it loses its lease: what it makes of an older answer is not written. False where the order does not stand so.
+    A step at work on it loses its lease, so that nothing based on an older answer is written. False where the order is in neither state.
     """
     statement = (
         update(Order)
@@ -274,7 +274,7 @@ def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: da
 
 
 def sell_to(session: Session, order: Order, sold_to: dict[str, Any], *, vat_number: str | None) -> None:
-    """Whom the order is sold to from here on, on which number, where that has changed at the same amount; a new number is yet to be asked about."""
+    """Store buyer data and VAT number that have changed without changing the amount. A new number counts as not yet checked."""
     changed: dict[str, Any] = {} if sold_to == order.sold_to else {"sold_to": sold_to}
     if vat_number != order.vat_number:
         changed |= {"vat_number": vat_number, "vat_check_id": None, "vat_provisional": False}
@@ -295,8 +295,8 @@ def status_and_step(session: Session, order_id: UUID) -> tuple[OrderStatus, Step
 def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
     """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses.
 
-    Lock the order's row before: of two who write at once, the one whose entry has the lower id is to commit first, for whoever reads on
-    from the newest entry they have seen would miss it else.
+    Lock the order's row first. Of two concurrent writers, the one whose entry has the lower id must commit first: a reader that continues
+    after the newest entry it has seen would otherwise miss the lower one.
     """
     step_ends.write(session)
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})

@@ -1,12 +1,12 @@
-"""The end of a step, written down in one statement: the order moves, the step is recorded, its timeline grows.
+"""Records the end of a step in one statement: moves the order on, records the step and adds to the order's timeline.
 
-One round trip in place of three to five, and SQL that is built once (docs/performance-history.md has what that is worth). Nothing is written
+One round trip instead of three to five, and SQL that is built once (measured in docs/performance-history.md). Nothing is written
 unless it is still the step's turn and our lease is on the order. Where the transaction goes on into the next step, `models.step_ends`
 writes the result later.
 
-The transaction that this ends is committed without waiting for the disk, unless something that must not be lost is in it. Should
-PostgreSQL crash in the next half second, the order stands where it stood before, and the step is done again, as every step may be.
-What must not be lost is committed the usual way, which takes along all that was committed before: an order placed, a charge's key, a
+The transaction is committed asynchronously (synchronous_commit off) unless it contains something that must not be lost. Should
+PostgreSQL crash within the next half second, the order is back where it was and the step is done again, as every step may be.
+These must not be lost, and are committed synchronously, which also flushes all earlier commits: a placed order, a charge's key, a
 letter's beginning and its end, a notification.
 """
 
@@ -40,8 +40,8 @@ _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_
 _NEED_NOT_WAIT = "CASE WHEN :need_not_wait THEN set_config('synchronous_commit', 'off', true) END"
 
 CARRIED = "models.recording.carried"
-"""In a session's `info`: true where several steps share its transaction (`tasks.carrying`). What must not be lost is then among the
-rest, and ends of steps are written together (`models.step_ends`)."""
+"""Key in a session's `info`: true where several steps share its transaction (`tasks.carrying`). The transaction may then contain
+something that must not be lost, and the ends of its steps are written together (`models.step_ends`)."""
 
 
 def _typed(sql: str) -> TextClause:
@@ -70,7 +70,7 @@ _ADVANCE = Prepared[datetime | None, str | None](
 
 
 def _stopping(*, then: str = "", before: str = "") -> TextClause:
-    """then: CTEs that go by `moved`. before: SELECTs of events to be noted before the order's."""
+    """then: further CTEs that read `moved`. before: SELECTs of timeline entries to insert before the order's own."""
     return _typed(f"""
     WITH moved AS (
         UPDATE orders SET
@@ -110,10 +110,10 @@ def advance(
     keep: bool,
     facts: Mapping[str, Any],
 ) -> None:
-    """`step` is done, and `next_step`'s turn it is. Raises LeaseLost.
+    """Record that `step` is done and that it is `next_step`'s turn. Raises LeaseLost.
 
-    keep: our lease stays as it is, for the same worker goes on with the next step at once (and whoever holds it, renews it). Such
-    an update touches no index, so PostgreSQL writes it beside the row it replaces.
+    keep: leave our lease as it is, because the same worker goes on with the next step at once (and keeps renewing it). Such
+    an update touches no index, so PostgreSQL can make it a HOT update.
     """
     if keep and session.info.get(CARRIED):
         step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
@@ -153,9 +153,9 @@ def stop(
     wake_in: timedelta | None,
     letter: LetterKind | None = None,
 ) -> None:
-    """The order ends, or waits, with `kept` beside its reason and `told` on its timeline. Raises LeaseLost.
+    """Record that the order ends or waits, with `kept` stored beside its reason and `told` on its timeline. Raises LeaseLost.
 
-    letter: of the order, just sent. It is marked with it; should our lease be lost, that is still to be done.
+    letter: a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
     """
     step_ends.write(session)
     asked = {

@@ -1,4 +1,4 @@
-"""Messages that no worker could make anything of, kept for a person to look at."""
+"""Messages that no worker could process, kept for a person to look at."""
 
 from enum import StrEnum
 from typing import Any
@@ -11,11 +11,11 @@ from models.base import Base, CreatedAt, Listed
 
 class RejectedBecause(StrEnum):
     UNKNOWN_TASK = "unknown_task"
-    """another version's, or somebody else's"""
+    """sent by another version, or by another application"""
     MALFORMED = "malformed"
-    """headers or body are not a task's"""
+    """its headers or body are not those of a task"""
     KILLED_ITS_WORKER = "killed_its_worker"
-    """twice: it was not given a third one. Its order is restarted by the sweep, so often and no more"""
+    """two workers died of it, so it was not given to a third. The sweep restarts its order, up to the usual limit"""
 
 
 class RejectedMessage(Base):

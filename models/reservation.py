@@ -40,7 +40,7 @@ def reserved(session: Session, order: Order) -> int:
 
 
 def release(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
-    """An order that ends otherwise than completed, or is quoted anew, lets go of the balance that it had set aside."""
+    """Give back the balance that the order had set aside, where `status` ends it without completion or means that it is quoted anew."""
     if status in _LETS_GO and (aside := reserved(session, order)):
         ledger.post_for(
             session, order, MovementKind.RELEASED, aside, cause=f"release:{order.revision}", step=step or "placement"

@@ -1,6 +1,6 @@
 """The buyer's data that decide an order's VAT (country, kind of buyer, VAT number) and its dates (time zone), frozen with the order.
 
-Tax, periods and documents go by that, and by no change of the account since: what was sold to Austria stays sold there
+Tax, periods and documents follow these data, whatever has changed in the account since: what was sold to Austria stays sold there
 (Directive 2006/112/EC, articles 44, 58 and 63). See docs/money.md, section 6.
 """
 
@@ -54,20 +54,20 @@ class SoldTo:
 
 
 def sold_to(order: Order | Quote, account: Account) -> SoldTo:
-    """account: the order's, as it is today; it speaks for what was not kept yet when the order was placed."""
+    """account: the order's account as it is today. It supplies the data that were not yet stored when the order was placed."""
     today = SoldTo.today(account)
     return today if order.sold_to is None else replace(today, **order.sold_to)
 
 
 def kept_timezone(order: Order) -> str | None:
-    """The time zone that the order was priced in; None: from before it was kept."""
+    """The time zone that the order was priced in; None for orders from before it was stored."""
     return order.sold_to.get("timezone") if order.sold_to is not None else None
 
 
 def as_sold(order: Order, account: Account) -> Account:
-    """The account at the place and on the clock that the order was sold to: for letters, which are to agree with its documents.
+    """The account with the address and time zone that the order was sold to, for letters, which must agree with the order's documents.
 
-    Where that is not as it is today, a copy that no session knows.
+    Where these have changed since, the result is a copy outside any session.
     """
     sold, today = sold_to(order, account), SoldTo.today(account)
     if sold == today:

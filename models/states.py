@@ -66,7 +66,7 @@ AFTER_ACTIVATION = FORWARD[FORWARD.index(Step.ACTIVATE_SUBSCRIPTION) + 1 :]
 
 
 def steps_from(step: Step) -> tuple[Step, ...]:
-    """What is left of the way that `step` lies on, `step` included."""
+    """The remaining steps, `step` included: forward, or on the way back where `step` belongs to that."""
     way = FORWARD if step in FORWARD else BACK
     return way[way.index(step) :]
 
@@ -88,12 +88,12 @@ class AttemptStatus(StrEnum):
     DECLINED = "declined"
     CANCELED = "canceled"
     VOID = "void"
-    """the provider swears it never charged under this key, and the key is spent"""
+    """the provider has no charge under this key, or one whose money we give back; the key is not used again"""
 
 
 ATTEMPT_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
 ATTEMPT_OVER = frozenset({AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID})
-"""the attempt took no money, and takes none any more"""
+"""the attempt took no money, and none is expected of it any more"""
 
 
 class RefundState(StrEnum):

@@ -1,8 +1,8 @@
 """Results of steps that share a transaction (`tasks.carrying`): kept in the session and written by one statement, often as part of
 a statement that another module sends anyway.
 
-`later` keeps a result; the order in hand is then where that step leads. `moved()` is the part of a statement that writes what was
-kept, `of` takes its parameters. Whoever needs the row as it will be, and whoever commits, calls `write` before.
+`later` stores a result and updates the order object to match. `moved()` is the SQL that writes stored results as part of another
+statement; `of` returns its parameters and removes them. Call `write` before reading the order's row, and before committing.
 """
 
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ _NOTED: Final = "models.step_ends"
 
 
 def moved(*, also: str = "", begun: str = "", then_noted: str = "") -> str:
-    """CTEs `moved` (the order's row, nothing where our lease is lost), `recorded`, `noted`.
+    """CTEs `moved` (the order's row; empty where our lease is lost), `recorded` and `noted`.
 
-    also: what else to set on the row. begun: CTEs that go by `moved`. then_noted: SELECTs `order_id, kind, facts` of what else to note.
+    also: further assignments to the row. begun: CTEs that read `moved`. then_noted: SELECTs `order_id, kind, facts` of further timeline entries.
     """
     then_noted = then_noted and f" UNION ALL {then_noted}"
     begun = begun and f"{begun},"
@@ -61,7 +61,7 @@ _WRITE = Prepared[UUID](typed(f"WITH {moved()} SELECT id FROM moved"))  # noqa: 
 
 
 def later(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
-    """The step that it is the turn of has ended so; our lease stays on the order. It is written with what follows."""
+    """Store that the current step has ended with `outcome`; it is written with a later statement. Our lease stays on the order."""
     this = order.next_step
     noted = session.info.setdefault(_NOTED, {})
     first = noted.setdefault(
@@ -75,13 +75,13 @@ def later(session: Session, order: Order, outcome: str, *, next_step: Step, fact
 
 
 def of(session: Session, order_id: UUID) -> dict[str, Any] | None:
-    """The parameters of `moved`, once: whoever takes them writes them. None where nothing is noted."""
+    """The parameters of `moved`, or None where no result is stored. They are handed out once: the caller must write them."""
     noted: dict[UUID, dict[str, Any]] | None = session.info.get(_NOTED)
     return noted.pop(order_id, None) if noted else None
 
 
 def write(session: Session) -> None:
-    """Write what is noted by itself. Raises LeaseLost."""
+    """Write all stored results, in statements of their own. Raises LeaseLost."""
     for order_id in list(session.info.get(_NOTED, ())):
         asked = of(session, order_id)
         if asked and _WRITE.scalar(session, asked) is None:

@@ -13,7 +13,7 @@ from models.rules.vat import Treatment
 
 
 class Subscription(Base):
-    """One product held by one account. A trial that is bought, and a bought one that lapsed, go on in the same row."""
+    """One product held by one account. The row is reused when a trial is bought, and when a lapsed subscription is bought again."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (
@@ -45,7 +45,7 @@ class Subscription(Base):
 
 
 class Trial(Base):
-    """That a trial of a product was taken. The primary key is the rule: one per product and account."""
+    """Records that a trial was taken. The primary key enforces the rule: one trial per product and account."""
 
     __tablename__ = "trials"
 
@@ -83,7 +83,7 @@ class SubscriptionPeriod(Base):
     tax_treatment: Mapped[Treatment] = mapped_column(Listed(Treatment))
     closed_at: Mapped[datetime | None]
     unused_minor: Mapped[int | None]
-    """what was credited of it when a change closed it early"""
+    """how much of `charged_minor` was credited when a change closed the period early"""
     unused_tax_minor: Mapped[int | None]
 
 
@@ -105,7 +105,7 @@ class SeatAssignment(Base):
 
 
 class SupportCase(Base):
-    """A wish that cannot be had online (a lower tier), handed to support with everything filled in."""
+    """A request that cannot be fulfilled online (a lower tier), passed to support with all its details."""
 
     __tablename__ = "support_cases"
     __table_args__ = (

@@ -19,7 +19,7 @@ class FollowUpReason(StrEnum):
 
 class FollowUpOutcome(StrEnum):
     CONFIRMED = "confirmed"
-    """as it was charged, so it stands"""
+    """the answer agrees with what was charged: nothing to correct"""
     VAT_CHARGED = "vat_charged"
     """the number is invalid: corrected invoice, VAT owed"""
     VAT_CREDITED = "vat_credited"

@@ -1,7 +1,7 @@
-"""Rows written at once, by an INSERT that is built once for their tables and the columns that are given.
+"""Inserts rows at once, by a statement that is built once per combination of tables and given columns.
 
-The session's unit of work, which would find out by itself what to write when and in which order, takes as long again as the
-statement. Where that is plain to see, this says it; rows that belong together are one statement.
+The session's unit of work would determine what to write, and in which order, but that takes as long again as the statement. This
+module is for callers that know it already; it inserts rows that belong together in one statement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ _Kind = tuple[type[Base], tuple[str, ...]]
 
 _INSERTS: dict[tuple[Update | None, tuple[_Kind, ...]], Prepared[()]] = {}
 _MOST = 4
-"""rows in one statement: a long cart needs no statement of its own length"""
+"""rows per statement, so that carts of different lengths do not each need a statement of their own"""
 
 
 def write(session: Session, *rows: Base) -> None:
-    """Insert `rows` with the values they were made with. They do not join the session: what is set on them later stays unwritten."""
+    """Insert `rows` with the values set on them. They are not added to the session: later changes to them are not written."""
     for first in range(0, len(rows), _MOST):
         _write(session, rows[first : first + _MOST], None, {})
 
 
 def write_and(session: Session, statement: Update, parameters: Mapping[str, Any], *rows: Base) -> None:
-    """Insert a few `rows`, and in the same exchange run an UPDATE of other rows that is built once, at its module's level."""
+    """Insert a few `rows` and run an UPDATE of other rows in one round trip. `statement`: a module-level constant, because it is a cache key."""
     _write(session, rows, statement, parameters)
 
 

@@ -14,7 +14,7 @@ LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
 """worker/upgrading.py tries again"""
 
 _UNPREPARED = {"prepare_threshold": None}
-"""behind a pooler a statement must not stay prepared for whoever comes next: worker/pooler.py"""
+"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py)"""
 
 
 class RevisionRefused(Exception):
@@ -22,7 +22,7 @@ class RevisionRefused(Exception):
 
 
 def config(database_url: str) -> Config:
-    """Alembic's configuration, made here rather than in a file: the address comes from the settings."""
+    """Alembic's configuration. Built here rather than read from a file, because the database's address comes from the settings."""
     made = Config()
     made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     made.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
@@ -36,8 +36,8 @@ def engine(database_url: str) -> Engine:
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database at `database_url` to `revision`, all or nothing; doing it again changes nothing.
 
-    Raises OperationalError where others use a table for longer than it waits (`env.py`), and RevisionRefused where
-    there is no such revision, or the database is beyond it.
+    Raises OperationalError where others keep a table locked for longer than `LOCK_TIMEOUT`, and RevisionRefused where
+    there is no such revision, or the database is already past it.
     """
     goal = _history()[-1] if revision == "head" else revision
     standing = stands_at(database_url)
@@ -49,16 +49,16 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Take the database at `database_url` back to `revision`, all or nothing. What only later revisions keep is lost.
+    """Take the database at `database_url` back to `revision`, all or nothing. Data that only later revisions store are lost.
 
-    Raises OperationalError as `upgrade` does, and RevisionRefused where `revision` is not behind.
+    Raises OperationalError as `upgrade` does, and RevisionRefused unless `revision` is earlier than the database's.
     """
     check_behind(revision, stands_at(database_url))
     command.downgrade(config(database_url), revision)
 
 
 def check_behind(revision: str, standing: str | None) -> None:
-    """Raises RevisionRefused unless `revision` is behind `standing`."""
+    """Raises RevisionRefused unless `revision` is earlier than `standing`."""
     if _place(revision) >= _place(standing):
         raise RevisionRefused(
             f"{revision} is not behind the database, which is at {standing or 'no revision yet'}: nothing to take back."
@@ -66,7 +66,7 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The revision of a database, None where it has no tables yet. Raises RevisionRefused where it is a newer release's."""
+    """The revision that the database is at, None where it has no tables yet. Raises RevisionRefused where that is a newer release's."""
     with engine(database_url).begin() as connection:
         connection.execute(LOCK_TIMEOUT)
         standing = MigrationContext.configure(connection).get_current_revision()
@@ -80,7 +80,7 @@ def stands_at(database_url: str) -> str | None:
 
 
 def _place(revision: str | None) -> int:
-    """How many migrations lead to it."""
+    """How many migrations it takes to reach `revision` from an empty database."""
     known = _history()
     if revision is not None and revision not in known:
         raise RevisionRefused(f"There is no revision {revision}; there are {known[0]} to {known[-1]}.")

@@ -1,7 +1,8 @@
 """May this account order this cart? Every reason against it, as data that an answer can be made from.
 
-Only a billing contact orders, and for no corporate account; one line a product, of what the catalogue sells; one trial a product; what is
-active is changed, not bought again: never to a lower tier, never to fewer seats than are assigned. Amounts are docs/money.md's.
+Only a billing contact may order, and not for a corporate account. A cart has one line per product, and the catalogue must sell it. A product
+has one trial. An active subscription is changed, not bought again: never to a lower tier, never to fewer seats than are assigned.
+Amounts follow docs/money.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ class Buyer:
 def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]) -> list[Refusal]:
     """Every reason against the cart; empty means it may be ordered.
 
-    Who may not order at all learns only that: the cart is then not looked at.
+    For a buyer who may not order at all, that is the only reason: the cart itself is not checked.
     """
     refused = against_buyer(
         is_billing_contact=buyer.is_billing_contact,
@@ -197,7 +198,7 @@ def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
 
 
 def _unknown_tier(line: CartLine, offer: Offer) -> _Reason:
-    """With the tiers to choose from, the lowest first: none that is retired, or has no price in the account's currency."""
+    """The reason with the tiers to choose from, lowest first, without those that are retired or have no price in the account's currency."""
     for_sale = {tier for tier, _ in offer.prices}
     lowest_first = sorted(for_sale & offer.tier_ranks.keys(), key=offer.tier_ranks.__getitem__)
     return RefusalCode.UNKNOWN_TIER, {"product": line.product, "tier": line.tier, "tiers": lowest_first}
@@ -208,7 +209,7 @@ def _out_of_range(seats: int | None) -> _Reason:
 
 
 def _not_sold(product: str, offer: Offer, tier: str) -> list[_Reason]:
-    """A trial is of what can be subscribed to after it; one that runs goes on though its tier has been retired."""
+    """A trial is only of a tier that can be bought afterwards. One that is running goes on even if its tier is retired."""
     if any((tier, interval) in offer.prices for interval in Interval):
         return []
     return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier})]

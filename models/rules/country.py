@@ -25,7 +25,7 @@ _MEANS: Final = {"EL": "GR", "XI": "GB", "MC": "FR", "IM": "GB"}
 
 
 def country_for_vat(name: str, code: str) -> str:
-    """The ISO code of the country whose VAT rules hold in `code`; `name` is how the error calls it.
+    """The ISO code of the country whose VAT rules apply in `code`; error messages call the argument `name`.
 
     code: ISO 3166-1 alpha-2 in either case, or EL, or XI. Raises UnknownCountry; WrongType if it is no string.
     """

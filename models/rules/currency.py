@@ -4,7 +4,7 @@ Source: ISO 4217 list one, published by SIX (https://www.six-group.com/en/produc
 with XCG (2025-03-31), XAD (2025-05-12) and ZWG, without HRK, SLL and ZWL; written from memory, then checked on 2026-11-22 against the
 currencies that CLDR 48 (Babel 2.18) calls current and against the count of Debian's iso-codes 4.20.1: 165, and 13 without minor unit.
 CLDR's own digits are not used: they say how money is shown (no fils for the Iraqi dinar), not in what unit it is counted.
-Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are no money one can charge, and are unknown here.
+Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are not money that can be charged, so they are unknown here.
 """
 
 from typing import Final

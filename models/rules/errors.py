@@ -1,4 +1,4 @@
-"""What a rule says when it is asked something it cannot answer: what was wrong, and what to do."""
+"""Errors that the rules raise for arguments they cannot work with; each message says what was wrong and what to do."""
 
 
 class RuleError(ValueError):

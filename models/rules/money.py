@@ -30,8 +30,8 @@ class NegativeAmount(RuleError):
 def round_half_up(value: Fraction | Decimal | int) -> int:
     """The whole number nearest to `value`; a half goes away from zero: 2.5 -> 3, -2.5 -> -3.
 
-    Away from zero so that a credit note is the exact mirror of its invoice (as Python's decimal.ROUND_HALF_UP).
-    Raises WrongType for floats and bools, RuleError for a Decimal that is no finite number.
+    Rounding away from zero makes a credit note the exact mirror of its invoice (like Python's decimal.ROUND_HALF_UP).
+    Raises WrongType for floats and bools, RuleError for a Decimal that is not finite.
     """
     number = exact("value", value)
     floor_of_half_up = (abs(number) + _HALF).__floor__()

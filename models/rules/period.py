@@ -69,9 +69,9 @@ def period_end(
     """When a period that starts at `start` ends, in UTC: the same wall clock time 1 or 12 months on, in `timezone`.
 
     anchor_day: 1 to 31, the day to return to after a short month (31 Jan -> 28 Feb -> 31 Mar); None: the local day of `start`.
-    Where the clock skips that time, the end is as much later as the clock skips (02:30 -> 03:30); where it
-    shows that time twice, the end is the first. Both as java.time and RFC 5545 have it.
-    Raises NaiveDatetime, UnknownInterval, UnknownTimezone, RuleError for an anchor day that is none, or past the year 9999.
+    Where the clock skips that time, the end is later by as much as the clock skips (02:30 -> 03:30); where the clock
+    shows that time twice, the end is the first of the two. Both follow java.time and RFC 5545.
+    Raises NaiveDatetime, UnknownInterval, UnknownTimezone, RuleError for an invalid anchor day, or an end past the year 9999.
     """
     step = _MONTHS[interval_of(interval)]
     here = local(utc("start", start), timezone)

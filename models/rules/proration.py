@@ -1,4 +1,4 @@
-"""A plan changes in mid-period: what of the old charge is given back, and the period that starts anew."""
+"""A plan changes in mid-period: how much of the old charge is given back, and the new period that starts."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,14 +25,14 @@ class UnknownGranularity(RuleError):
 
 
 class Granularity(StrEnum):
-    """In what a period is divided."""
+    """The unit in which a period is divided for proration."""
 
     SECOND = "second"
     DAY = "day"
 
 
 class Unit(StrEnum):
-    """In what a share was counted; microseconds only where an instant given has a fraction of a second."""
+    """The unit in which a share was counted; microseconds only where one of the instants has a fraction of a second."""
 
     MICROSECOND = "microsecond"
     SECOND = "second"
@@ -69,8 +69,8 @@ def share_left(
 ) -> Share:
     """How much of `period` is left at `changed_at`, as whole numbers and their unit: the facts of an explanation.
 
-    granularity: 'second', exact to the microsecond; or 'day', calendar days in `timezone`, where a day belongs to the plan
-    that begins on it: the day of the change to the new plan, the period's last day, if cut, to the next period.
+    granularity: 'second', exact to the microsecond; or 'day', calendar days in `timezone`. A day belongs to the plan that
+    begins on it: the day of the change to the new plan, and the day within which a period ends to the next period.
     Raises OutsidePeriod unless period.start <= changed_at < period.end, UnknownGranularity, UnknownTimezone,
     NaiveDatetime, WrongType, and RuleError for days in a period that begins and ends on the same day.
     """
@@ -113,7 +113,7 @@ def reset_period(
 
 
 def reset_tax(*, original_tax_minor: int, original_rate: Decimal, unused_minor: int) -> TaxProration:
-    """Divide the tax once charged: given back on the unused part at the rate of then, and what stays.
+    """Divide the tax that was charged: the part given back on the unused amount, at the original rate, and the part that stays.
 
     original_rate: percent (19 for 19 %) at which original_tax_minor was charged; unused_minor: net, from `reset_period`.
     The credit is rounded half up, once, and is never more than the tax that was charged.

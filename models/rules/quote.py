@@ -18,7 +18,7 @@ from models.rules.vat import VatDecision
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """total = net + tax over all lines; the balance pays first, what it does not pay is due; a negative total becomes balance.
+    """total = net + tax over all lines. The balance pays first and the rest is due; a negative total is added to the balance.
 
     due = total - balance used + what becomes balance, always.
     """
@@ -44,10 +44,10 @@ def compute(
     clock: Clock,
     charge_unit_minor: int = 1,
 ) -> Quoted:
-    """Price a cart that `models.rules.cart.refusals` has nothing against.
+    """Price a cart for which `models.rules.cart.refusals` found no reason against it.
 
-    vat: with a rate (an invalid number has none: refuse before). balance_minor: what the account has to spend, not negative.
-    charge_unit_minor: what a charge must be a multiple of; what is due is rounded up to it and the difference becomes balance.
+    vat: must have a rate (refuse an invalid number before). balance_minor: what the account has to spend, not negative.
+    charge_unit_minor: every charge must be a multiple of it. The amount due is rounded up to it and the difference becomes balance.
     Raises RuleError where amounts or times make no sense.
     """
     lines = tuple(
@@ -78,7 +78,7 @@ class Settled(NamedTuple):
 
 
 def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int = 1) -> Settled:
-    """The balance pays first; what it does not pay is due, rounded up to what can be charged; what is over becomes balance.
+    """The balance pays first; the rest is due, rounded up to an amount that can be charged; any excess becomes balance.
 
     >>> settle(10_001, balance_minor=0, charge_unit_minor=10)
     Settled(balance_used_minor=0, due_minor=10010, to_balance_minor=9)
@@ -91,7 +91,7 @@ def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int = 1) 
 
 
 def needs_payment_details(total_minor: int, actions: Iterable[Action]) -> bool:
-    """Rule 9: when the price rises, and for every purchase."""
+    """Rule 9: payment details are needed where the total is above zero, and for every purchase."""
     return total_minor > 0 or Action.PURCHASE in actions
 
 

@@ -14,7 +14,7 @@ class UnknownTimezone(RuleError):
 
 
 class NaiveDatetime(RuleError):
-    """A datetime without a time zone says no instant."""
+    """A datetime without a time zone does not identify an instant."""
 
 
 def zone(name: str) -> ZoneInfo:

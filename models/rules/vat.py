@@ -1,8 +1,8 @@
-"""Which VAT an order bears: decided from where seller and buyer are, what the buyer is, and the number it gives.
+"""Which VAT applies to an order. It depends on the countries of seller and buyer, the type of the buyer, and the VAT number that it gives.
 
-For services supplied electronically, which subscriptions are. Whether a number exists is for VIES to say, not for this rule.
+For electronically supplied services, such as these subscriptions. Whether a number exists is a question for VIES, not for this rule.
 Sources: Directive 2006/112/EC, articles 44, 58 and 196 (place of supply, reverse charge);
-docs/money.md section 6 has them in the order in which they decide.
+docs/money.md section 6 lists the rules in the order in which they are applied.
 """
 
 from datetime import date, datetime
@@ -98,10 +98,10 @@ def decide(
 
 
 def day_of_supply(moment: datetime, *, buyer_country: str, postcode: str | None = None) -> date:
-    """The tax point for `decide` of what is supplied at `moment`: the day that it is then where the buyer is.
+    """The tax point to give to `decide` for a supply at `moment`: the date at that moment where the buyer is.
 
-    A rate begins at midnight on its country's clock, wherever seller, server or the account's own time zone are. Where no rate is
-    known no day decides; it is that of UTC. Raises UnknownCountry, NaiveDatetime, WrongType.
+    A rate begins at midnight on its country's clock, whatever the time zones of the seller, the server or the account. For a country
+    without known rates the date makes no difference; the date in UTC is returned. Raises UnknownCountry, NaiveDatetime, WrongType.
     """
     buyer, instant = country_for_vat("buyer_country", buyer_country), utc("moment", moment)
     territory = territory_of(buyer, postcode)
@@ -141,7 +141,7 @@ _ONE_AREA: Final = {"LI": "CH"}
 
 
 def _area_of(country: str) -> str:
-    """What is at home together: CH for Liechtenstein, elsewhere the country itself."""
+    """The VAT area of a country: CH for Liechtenstein, otherwise the country itself."""
     return _ONE_AREA.get(country, country)
 
 

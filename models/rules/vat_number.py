@@ -1,4 +1,4 @@
-"""A VAT number in the form that VIES wants: checked for format, check digits and country, asked of nobody."""
+"""A VAT number in the form that VIES wants: checked for format, check digits and country, without any request."""
 
 import re
 from typing import Any, Final

@@ -28,7 +28,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Territory:
-    """Part of a country where VAT differs; None: the country's standard rate, or clock; no rates at all: outside, no VAT."""
+    """Part of a country where VAT differs. None: the country's standard rate, or its clock. Empty rates: outside the VAT area, so no VAT."""
 
     name: str
     country: str

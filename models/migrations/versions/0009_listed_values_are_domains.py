@@ -76,7 +76,7 @@ COLUMNS = {
     "vat_check_status": ["vat_checks.status"],
 }
 CONSTRAINTS = {"billing_interval": "interval"}
-"""what the columns' constraints were called by, where that is not the domain's name or the column's"""
+"""what the columns' constraints were named after, where that is neither the domain nor the column"""
 
 ACROSS = {
     ("orders", "ck_orders_open_orders_have_a_next_step"): (
@@ -88,7 +88,7 @@ ACROSS = {
         "(status = 'trialing' or status = 'trial_ended') = (interval is null)",
     ),
 }
-"""constraints on two columns, before and after: a list is read byte for byte"""
+"""constraints across two columns, before and after; rewritten because an IN list takes PostgreSQL longer to parse"""
 
 ONE_LIVE_CHARGE = (
     "CREATE UNIQUE INDEX one_live_charge ON charge_attempts (order_id)"
@@ -97,7 +97,7 @@ ONE_LIVE_CHARGE = (
 
 
 def upgrade() -> None:
-    """The columns first and the domains' constraints after: so no table is written anew, only read."""
+    """Change the columns' types first and add the domains' constraints after: tables are then only scanned, not rewritten."""
     for table, constraint in ACROSS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
     op.execute("DROP INDEX one_live_charge")
@@ -112,7 +112,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The release before does not know the key, and stops at it.
+    # The previous release does not know this key and fails on it.
     op.execute("UPDATE quotes SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
     op.execute("UPDATE orders SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
     for table, constraint in ACROSS:
