@@ -33,13 +33,13 @@ def activate_subscription(order_id: UUID) -> Outcome:
 
 
 def _activate(session: Session, order: Order) -> Outcome:
-    # A cancellation may have come since the step before; from here on it comes too late.
+    # A cancellation may have been requested since the previous step; from here on it is too late.
     lease.require_ours(session, order)
     if order.cancel_requested_at is not None:
         return turn_back(session, order, THIS, cancellation.reason(session, order))
     lines = in_hand.lines(session, order)
     try:
-        # A single line has written nothing yet where it cannot be activated.
+        # A single line that cannot be activated has written nothing yet, so it needs no savepoint.
         with session.begin_nested() if len(lines) > 1 else nullcontext():
             activate(session, order, lines)
     except CannotActivate as error:

@@ -20,7 +20,7 @@ from tasks.plain_text import one_line
 
 LONGEST_NAME = 100
 PREFIX = "prk_"
-"""So that a key found where it should not be is recognized as one."""
+"""lets people and scanners recognize a leaked key"""
 
 
 class Scope(StrEnum):
@@ -42,12 +42,12 @@ class Caller:
     key_id: UUID
     scopes: frozenset[str]
     bound_to: UUID | None = None
-    """the account it was asked for, if the key may act for that one"""
+    """the account that was asked about, if the key may act for it"""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """What may be said of a key to whoever asks."""
+    """What may be shown of a key."""
 
     name: str
     scopes: tuple[str, ...]
@@ -101,7 +101,7 @@ def issue(
 
 
 def revoke(session: Session, *, name: str) -> bool:
-    """From now on the key is refused. False where no such key was valid."""
+    """Revoke the key with immediate effect. False where there is no valid key of that name."""
     statement = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     return session.scalar(statement.returning(ApiKey.id)) is not None
 
@@ -116,7 +116,7 @@ def issued(session: Session) -> list[IssuedKey]:
 
 
 def caller_with(session: Session, plain: str, *, account_id: UUID | None = None) -> Caller | None:
-    """Who holds this key; None where it is unknown or revoked. The last comparison takes as long whatever was presented."""
+    """Who holds this key; None where it is unknown or revoked. The final comparison is constant-time."""
     digest = digest_of(plain)
     row = _VALID_KEY.one_or_none(session, {"digest": digest, "account_id": account_id})
     if row is None:

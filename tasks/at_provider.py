@@ -1,4 +1,4 @@
-"""What the payment provider itself says of an order now, beside what we have written down of it."""
+"""What the payment provider itself says of an order now, for comparison with what we have recorded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ class AtProvider:
 
 
 def now_of(story: Story) -> list[AtProvider]:
-    """Every charge and refund of the order that the provider has. Call it outside a transaction.
+    """The order's charges, with their refunds, as the provider has them now. Call it outside a transaction.
 
+    Charges that no attempt of ours names are looked for only where some attempt has no provider id.
     Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
     """
     return [found for charge in _charges(story) for found in _with_refunds(charge)]

@@ -42,7 +42,7 @@ def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ..
 
 
 def keep_document(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
-    """The order's own document has just been written: its confirmation brings it."""
+    """Cache the order's own document, which has just been written, for its confirmation."""
     in_hand.keep(order, f"documents with {LetterKind.CONFIRMATION}", [(document, lines)])
 
 
@@ -52,7 +52,7 @@ def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[In
 
 
 def correction(session: Session, order_id: UUID) -> VatCorrection | None:
-    """What the VAT of an order was corrected by, for the letter that says so; None where it was not."""
+    """The correction of an order's VAT, for the letter about it; None where there was none."""
     corrected = documents(session, order_id, LetterKind.VAT_CORRECTION)
     if not corrected:
         return None

@@ -1,4 +1,4 @@
-"""A cancellation asked for while the chain is at work: the steps before the charge look for it first, the charge and the activation under the order's lock."""
+"""Cancellation requested while the chain is at work. Steps before the charge check for it first; charge and activation, under the order's lock."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,12 +14,12 @@ UNANSWERED = "customer-did-not-answer"
 
 
 def reason(session: Session, order: Order) -> str:
-    """Of an order whose cancellation was asked for, maybe since it was taken in hand."""
+    """Why the order is to be cancelled. Read anew, because the request may have come after the order was claimed."""
     return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
 
 
 def stop_if_cancelled(session: Session, order: Order, this: Step) -> bool:
-    """End the order where its cancellation was asked for; nothing was charged up to here."""
+    """End the order if its cancellation was requested; nothing has been charged yet."""
     if order.cancel_requested_at is None:
         return False
     progress.stop(session, order, this, OrderStatus.CANCELLED, reason=reason(session, order))

@@ -1,11 +1,11 @@
-"""Steps that follow each other in one process share a transaction, until one has to ask the world outside.
+"""Consecutive steps in one process share a transaction, until one has to call an outside system.
 
-A transaction costs as much as the statements in it (docs/performance-history.md). `wiring.carry()` leaves its transaction open for the
-next one of this thread, in its step or in the one after; `wiring.begin()` goes on with it, and commits all of it. Before anything
-outside is asked for there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it stood.
+A transaction costs as much as the statements in it (docs/performance-history.md). `wiring.carry()` leaves its transaction open for this
+thread's next block, in the same step or in the next one. `wiring.begin()` continues that transaction and commits it. Before any call to
+the outside there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it stood.
 
-An error rolls back what was carried to it as well. Where that was another step's, `StepsUndone` says from which one on each is to
-be done again, by itself.
+An error rolls back the whole shared transaction. If an earlier step's work was in it, `StepsUndone` names the first step to be done
+again; from there on steps share no transaction.
 """
 
 import threading
@@ -26,7 +26,7 @@ Begin = Callable[[], AbstractContextManager[Session]]
 
 
 class StepsUndone(Exception):
-    """An error took steps along that were done, but not yet committed. `since`: the first of them."""
+    """An error rolled back steps that were done, but not yet committed. `since`: the first of them."""
 
     def __init__(self, since: Step) -> None:
         super().__init__(f"rolled back since {since}")
@@ -35,7 +35,7 @@ class StepsUndone(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """since: the step that began it."""
+    """since: the step that began the transaction."""
 
     transaction: ExitStack
     session: Session
@@ -43,7 +43,7 @@ class _Open:
 
 
 class _Thread(threading.local):
-    """step: what it is at. carries: whether anything may be left open. left: open, and nobody at work in it."""
+    """step: what the thread is running. carries: whether a transaction may be left open. left: the one left open, not in use now."""
 
     step: Step | None = None
     carries: bool = False
@@ -55,14 +55,14 @@ _here = _Thread()
 
 @contextmanager
 def walking(begin: Begin, *, carries: bool) -> Iterator[None]:
-    """Around the steps of a delivery: what is open at their end is committed. Raises StepsUndone.
+    """Wraps the steps of a delivery; a transaction still open at their end is committed. Raises StepsUndone.
 
-    carries: whether anything may be left open between them; else each `carry()` is a `begin()`.
+    carries: whether a transaction may be left open between them; otherwise each `carry()` acts like a `begin()`.
     """
     _here.carries = carries
     try:
         yield
-        _here.step = None  # should this fail, no step is at work that could be tried later
+        _here.step = None  # if the commit fails, there is no current step to be retried
         settle(begin)
     finally:
         left, _here.left = _here.left, None
@@ -84,9 +84,9 @@ def settle(begin: Begin) -> None:
 
 
 class Joint:
-    """`with` it: the transaction that was left open in this thread, or a new one.
+    """Context manager: continues the transaction that was left open in this thread, or begins a new one.
 
-    leave_open: for the next one. alone: one statement is all that is said in it, its own transaction where nothing was carried.
+    leave_open: leave it open for the next one. alone: the block runs a single statement, in autocommit mode where nothing was left open.
     """
 
     __slots__ = ("_alone", "_begin", "_leave_open", "_open")

@@ -1,4 +1,4 @@
-"""The rows of an order's charge attempts: written with their keys before the provider is asked, and with what it has said after."""
+"""The rows of an order's charge attempts: inserted with their keys before the provider is asked, updated with its answer afterwards."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from tasks.wiring import now
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an order stands with the provider before it is asked anything."""
+    """What we know of an order's charge before we ask the provider anything."""
 
     attempt: ChargeAttempt | None
     """the one that has taken, or may yet take, the money"""
@@ -57,12 +57,12 @@ def live(session: Session, order_id: UUID) -> ChargeAttempt | None:
 
 
 def standing_of(session: Session, order: Order) -> Standing:
-    """Read it; under the order's lock, or it may be another a moment later."""
+    """Read the order's standing. Hold the order's lock, or it may change a moment later."""
     return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
 
 
 def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
-    """The provider is about to be asked to make it; commit this first."""
+    """Record that we are about to ask the provider to make this charge; commit before asking."""
     if attempt.asked_at != at:
         _ASKED.run(session, {"of": attempt.order_id, "number": attempt.attempt, "at": at})
         set_committed_value(attempt, "asked_at", at)
@@ -126,9 +126,9 @@ _END_AND_BEGIN = Prepared[int, str](
 
 
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
-    """The provider has no charge of this attempt, and no request for it is under way any more. Raises LeaseLost.
+    """Give the attempt up: the provider has no charge for it, and no request for it is under way any more. Raises LeaseLost.
 
-    Should money arrive on it all the same, the webhook finds it and gives it back.
+    Should it be charged all the same, a webhook reports the charge and it is refunded.
     """
     settle(session, order, attempt, AttemptStatus.VOID)
 
@@ -148,13 +148,13 @@ _SETTLE = Prepared[datetime | None](
     SELECT cancel_requested_at FROM ours
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("is_over", type_=Boolean))
 )
-"""under the order's lock, while our lease is on it, as `lease.require_ours` would make sure beforehand"""
+"""locks the order and checks our lease itself, so no `lease.require_ours` is needed before it"""
 
 
 def settle(
     session: Session, order: Order, attempt: ChargeAttempt, status: AttemptStatus, charge: Charge | None = None
 ) -> None:
-    """Write down how the attempt stands, and read what has been asked of the order since. Raises LeaseLost."""
+    """Record the attempt's status, and read whether the order is to be cancelled meanwhile. Raises LeaseLost."""
     asked = {
         "order_id": order.id,
         "token": order.lease_token,

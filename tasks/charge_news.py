@@ -1,4 +1,4 @@
-"""What follows from news of a charge: an order that waited goes on, money that nobody expected goes back, a person is told."""
+"""What an event about a charge leads to: a waiting order goes on, unexpected money is refunded, or a person is told."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class RefundFailed(Exception):
-    """Unexpected money is not back yet: the event that tells of it stays, and is tried again."""
+    """Unexpected money has not been refunded yet: its event stays unhandled and is tried again."""
 
 
 class NotRecordedYet(TemporarilyUnavailable):
@@ -28,7 +28,7 @@ class NotRecordedYet(TemporarilyUnavailable):
 
 
 def handle(kind: str, charge_ref: str) -> str:
-    """What came of an event of this kind about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+    """Handle an event of this kind about the charge; returns what came of it. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
     The event only says where to look: charge and refunds are fetched as they are now.
     """
@@ -50,14 +50,14 @@ def handle(kind: str, charge_ref: str) -> str:
 
 
 def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
-    """Nothing will be made of its money: the attempt is over, or the order is, and nobody waits for the attempt's answer any more."""
+    """Whether the order has no use for this attempt's money: the attempt is over, or the order ended while the attempt was still under way."""
     return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
 
 
 def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
-    """The attempt that the charge was made for. A second one that took the money of an attempt gets a row of its own, given up from the start.
+    """The attempt that the charge was made for. A second successful charge for the same attempt gets an attempt of its own, void from the start.
 
-    No key makes two charges, for as long as the provider remembers it; should there be two all the same, the second is not ours to keep.
+    While the provider remembers a key, that key cannot make two charges. Should there be two all the same, the second must be refunded.
     """
     known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
     attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
@@ -98,7 +98,7 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 def _note_what_others_did(
     session: Session, order: Order, attempt: ChargeAttempt, kind: str, refunds: Sequence[Refund]
 ) -> None:
-    """A dispute, or a refund made in the provider's Dashboard: said once, for a person; the order stays as it is."""
+    """Report a dispute, or a refund made in the provider's Dashboard, once, for a person to see; the order does not change."""
     if kind == "charge.dispute.created":
         facts = {"attempt": attempt.attempt}
         if _note_once(session, order, "charge.disputed", facts):
@@ -124,7 +124,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 
 
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
-    """Unexpected money goes back, whatever became of the order. Raises RefundFailed until it has."""
+    """Refund unexpected money, whatever became of the order. Raises RefundFailed until that has succeeded."""
     with begin() as session:
         _lock(session, order)
         if refunding.given_back(session, attempt):
@@ -146,14 +146,14 @@ def _lock(session: Session, order: Order) -> None:
 
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:
-    """Several events tell of one failed refund, and each new refund makes new events: they must not drive each other on."""
+    """Delay the next refund after a failed one. Each refund causes several events, and each of these would otherwise start another refund."""
     failed = refunding.failed_refunds(session, attempt)
     if failed and now() < max(refund.created_at for refund in failed) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
 
 def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any]) -> bool:
-    """Whether it was news; the order's row is locked, so that two events do not both find it to be."""
+    """Add the entry unless the timeline has it; returns whether it was new. The caller holds the order's row lock, so only one caller is told so."""
     same = (OrderEvent.order_id == order.id, OrderEvent.kind == kind, OrderEvent.facts == facts)
     if session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None:
         return False
@@ -162,9 +162,9 @@ def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any])
 
 
 def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
-    """A refund that the provider had accepted came to nothing (the card's account is closed, say): a person must look.
+    """A refund that the provider had accepted failed afterwards (the card's account is closed, say): a person must look.
 
-    Whatever a step of the order is about to make of the older answer. Not where the money was unexpected: that is given back again.
+    This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again.
     """
     for refund in refunds:
         if refund.status is not RefundStatus.FAILED or not refunding.mark_failed_later(session, attempt, refund):

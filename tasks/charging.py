@@ -1,7 +1,7 @@
 """The charge of an order, attempt by attempt: what to ask the provider next, and what its answer means.
 
-An attempt is committed with its key before the provider hears of it. While one is not settled no other begins (a unique index
-sees to it); a declined, cancelled or void one is over, and the next is a new number with a new key.
+An attempt is committed with its key before the provider is asked. While one attempt is unsettled no other begins (a unique index
+enforces that). A declined, cancelled or void attempt is over; the next one has a new number and a new key.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from tasks.step import done, stop, turn_back
 from tasks.wiring import now, policy
 
 FIRST_LOOK = timedelta(seconds=20)
-"""how long the webhook has before the sweep asks the provider itself; each time it asks again a quarter later"""
+"""how long we wait for the webhook before the sweep has the provider asked; each further wait is a quarter of the time since the attempt began"""
 LONGEST_WAIT = timedelta(hours=1)
 
 
@@ -34,7 +34,7 @@ class Move(Enum):
     """What to ask the provider about an attempt."""
 
     CHARGE = auto()
-    """create and confirm under its key; again under the same key is safe"""
+    """create and confirm under its key; safe to repeat under the same key"""
     RETRIEVE = auto()
     LAST_LOOK = auto()
     """retrieve, and cancel where it still waits for the customer"""
@@ -42,8 +42,8 @@ class Move(Enum):
     FIND = auto()
     """its key may be forgotten by now: look it up by metadata before anything new is made"""
     FIND_OR_CHARGE = auto()
-    """the order is older than any key that the provider still knows: in a database restored from a backup it may have been charged
-    already, so search by metadata first"""
+    """the order is older than any key that the provider still knows. If the database was restored from a backup, the order may have been
+    charged already, so search by metadata first"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
 
 
 def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
-    """The provider takes no such charge from anybody (its amount is below the minimum, say): the order ends. Raises LeaseLost."""
+    """End the order: the provider refuses the charge whatever the card (its amount is below the minimum, say). Raises LeaseLost."""
     charge_attempts.void(session, order, attempt)
     return stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
-    """Write down what the provider says of an attempt, with all that follows for the order. Raises LeaseLost, Misconfigured."""
+    """Record the provider's answer about an attempt, and move the order on accordingly. Raises LeaseLost, Misconfigured."""
     if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
         attempt.amount_minor,
         attempt.currency,
@@ -122,12 +122,12 @@ def _await_authentication(
 
 
 def _unanswered(attempt: ChargeAttempt) -> bool:
-    """Whether the customer has not authenticated it, as far as we knew, and has no time left to."""
+    """Whether the time to authenticate the payment is over and, as far as we know, the customer has not done so."""
     return attempt.status is AttemptStatus.REQUIRES_ACTION and _left(attempt) <= timedelta(0)
 
 
 def _left(attempt: ChargeAttempt) -> timedelta:
-    """How long the customer still has to authenticate it; negative where that is over. Not for ever: the period that it pays for has begun."""
+    """How long the customer still has to authenticate the payment; negative once over. It is limited because the period paid for has begun."""
     return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime - now()
 
 

@@ -51,7 +51,7 @@ def collect_payment(order_id: UUID) -> Outcome:
 
 
 def _question(session: Session, order: Order) -> str | None:
-    """The VAT number to ask about first; none once there is a charge to look after, or the order is to end."""
+    """The VAT number to check before charging; None once there is a charge attempt to settle, or the order is to be cancelled."""
     if order.vat_number is None or order.cancel_requested_at is not None:
         return None
     return (
@@ -113,7 +113,7 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
-    """Whether a VAT number, of which the order has none, would do in place of a payment method."""
+    """Whether the order has no VAT number, and one would do instead of a payment method."""
     account, treatments = (
         in_hand.account(session, order),
         {line.tax_treatment for line in in_hand.lines(session, order)},
@@ -133,7 +133,7 @@ def _already_taken(session: Session, order: Order) -> Outcome:
 
 
 def _ask_provider(order: Order, planned: Plan) -> Charge:
-    """The provider's word on the attempt. Raises Refused; TemporarilyUnavailable or OutcomeUnknown where it gives none."""
+    """Make the planned request; returns the provider's charge. Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer."""
     request, ref = planned.request, planned.attempt.ref
     match planned.move:
         case Move.RETRIEVE if ref is not None:
@@ -152,13 +152,13 @@ def _ask_provider(order: Order, planned: Plan) -> Charge:
 
 
 def _last_look(ref: str) -> Charge:
-    """What came of it, or that nothing comes of it any more. Who pays in between the two has paid."""
+    """The charge, cancelled if it still waits for the customer. One that is paid between the two requests counts as paid."""
     charge = payments().retrieve_charge(ref)
     return payments().cancel_charge(ref) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
 
 
 def _make(order: Order, planned: Plan) -> Charge:
-    """Create and confirm; the same key again gives the same charge. A doubtful answer is looked up."""
+    """Create and confirm; the same key again gives the same charge. After an unclear answer the charge is looked up."""
     request = planned.request
     try:
         return payments().charge(request)

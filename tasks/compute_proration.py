@@ -1,6 +1,6 @@
-"""Step 2: work the amount out anew and hold it against the quote; set the balance's share aside.
+"""Step 2: recompute the amount and compare it with the quote; set the balance's share aside.
 
-The charge equals the quote to the cent, or the order stops here and asks: nothing else leads past this step.
+The charge equals the quote to the cent, or the order stops here and asks the customer: nothing else leads past this step.
 """
 
 from uuid import UUID

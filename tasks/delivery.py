@@ -1,6 +1,6 @@
-"""How a step came to be worked on: by a message, handed over by the step before it in the same process, or called as a function.
+"""How a step came to run: by a message, handed over by the previous step in the same process, or called as a function.
 
-Only a delivery can be repeated, so it knows how: temporary trouble puts it back on its queue with a growing delay.
+A delivery knows how to repeat itself: after temporary trouble it goes back on its queue, with a growing delay.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from celery.exceptions import Retry
 from tasks import retry_policy, turns
 
 _TO_BE_SURE = 0.1
-"""seconds that a message comes after the time the order waits for"""
+"""seconds by which a retry is delivered after the order's `next_attempt_at`, so that it is never too early"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Delivery:
     task: Task
     retries: int
     handed_over_as: str | None = None
-    """the id it is known by in Flower, where no message of its own brought it"""
+    """its id in Flower, if it was handed over and not delivered by a message"""
 
     @classmethod
     def by_message(cls, task: Task) -> "Delivery":
@@ -30,7 +30,7 @@ class Delivery:
 
     @property
     def is_call(self) -> bool:
-        """A function call, by a test or by a person: nobody waits to go on."""
+        """A direct function call, by a test or by a person: there is no chain to continue."""
         return self.handed_over_as is None and bool(self.task.request.called_directly)
 
     @property
@@ -38,11 +38,11 @@ class Delivery:
         return self.is_call or self.retries >= retry_policy.RETRIES
 
     def again(self, order_id: UUID, error: Exception, delay: timedelta) -> Exception:
-        """Deliver it again after `delay`. Returns what is to be raised: Celery's signal for that, or `error` where no try is left."""
+        """Deliver again after `delay`. Returns the exception to raise: Celery's retry signal, or `error` where no try is left."""
         if self.is_last:
             return error
         countdown = delay.total_seconds() + _TO_BE_SURE
-        with turns.given_up():  # a broker that hangs must not hold those up who need none
+        with turns.given_up():  # a broker that hangs must not delay threads that do not need it
             return self._published(order_id, error, countdown)
 
     def _published(self, order_id: UUID, error: Exception, countdown: float) -> Exception:

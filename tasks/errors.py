@@ -4,7 +4,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 NO_DATABASE = (OperationalError, NoConnectionFree)
-"""it is away, or the pool's connections are all in use and stay so: temporary"""
+"""the database is unreachable, or every pooled connection stays in use: temporary trouble"""
 
 
 class TemporarilyUnavailable(Exception):
@@ -26,10 +26,10 @@ class OutcomeUnknown(TemporarilyUnavailable):
 
 
 class KeySpent(OutcomeUnknown):
-    """The provider keeps a failure under this key and will answer with it for ever: look the effect up.
+    """The provider has stored a failure under this key and will keep answering with it: look the effect up.
 
-    Where there is none, the key has made none, and a new key may be used; but where the provider itself failed `just_now`, what it had
-    begun may still come to be, so not before `ports.UNDER_WAY` is over.
+    If there is no effect, the key had none and a new key may be used. But where the provider itself failed `just_now`, what it had
+    begun may still take effect, so wait for `ports.UNDER_WAY` first.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, just_now: bool = False) -> None:
@@ -38,11 +38,11 @@ class KeySpent(OutcomeUnknown):
 
 
 class KeyReused(OutcomeUnknown):
-    """The key was used for a request that said something else (a setting has changed since, say): look up what came of that one."""
+    """The key was already used for a different request (a setting has changed since, say): look up what that request led to."""
 
 
 class Refused(Exception):
-    """The other side understood and said no for good; the same request can only be refused again.
+    """The other side understood the request and refused it for good; repeating it cannot help.
 
     code: the other side's own machine-readable reason, "" where it has none.
     """
@@ -65,5 +65,5 @@ class Misconfigured(Exception):
 
 
 def behind_a_lock(error: BaseException) -> bool:
-    """Whether PostgreSQL is there, and only gave up waiting for what others hold (`worker.database.limit_waits`), or for each other."""
+    """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.limit_waits`), or there was a deadlock."""
     return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")

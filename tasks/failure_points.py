@@ -1,8 +1,8 @@
 """Named places where a drill may kill the process. Inert unless `arm` was called; production settings refuse to.
 
 The places of each step, in the order in which a delivery passes them:
-<step>.delivered (before the claim), <step>.claimed, <step>.calling (an effect outside is about to be asked for; steps that have
-none lack it), <step>.called (effect done, not recorded), <step>.recorded (not acknowledged).
+<step>.delivered (before the claim), <step>.claimed, <step>.calling (an external effect is about to be requested; missing in steps
+without one), <step>.called (effect done, not recorded), <step>.recorded (not acknowledged).
 Beside the steps: placement.inserted and placement.committed (of the Idempotency-Key), relay.published (of `outbox`: not
 deleted yet).
 """
@@ -24,7 +24,7 @@ def arm(on_reach: Reached | None) -> None:
 
 
 def working_on(order_id: object) -> None:
-    """The subject of the places that this thread reaches from now on."""
+    """Set the subject of the places that this thread reaches from now on."""
     _order.set(str(order_id))
 
 

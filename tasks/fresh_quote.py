@@ -1,4 +1,4 @@
-"""The amount would no longer equal the quote: make a fresh one, show both, take no money, wait for the customer."""
+"""The amount no longer equals the quote: make a fresh quote, show both, take no money and wait for the customer."""
 
 from datetime import datetime, timedelta
 
@@ -14,28 +14,28 @@ from tasks import quoting
 from tasks.wiring import now, policy
 
 KEPT_BY_US = timedelta(days=1)
-"""how long past its time (its quote's, or that to authenticate in) an order that we, and not the customer, have delayed goes on as quoted"""
+"""how long an order that we delayed, not the customer, still goes on as quoted after its quote, or its time to authenticate, has expired"""
 
 
 def is_due(order: Order) -> bool:
-    """Whether we kept the order so long that the period that was quoted would have begun long before it is paid for.
+    """Whether we delayed the order so long that the quoted period would have begun long before it is paid for.
 
-    One from a file of accounts may have been bought long before it was placed, and is not late for that.
+    An order loaded from a file of accounts may have been bought long before it was placed; that alone does not make it late.
     """
     return now() - max(order.created_at, order.as_of + policy().quote_lifetime) > KEPT_BY_US
 
 
 def is_due_to_customer(session: Session, order: Order) -> bool:
-    """Whether that is so because the customer, who was waited for, came back when the quote had expired."""
+    """Whether a fresh quote is due because we waited for the customer, who came back after the quote had expired."""
     return order.as_of + policy().quote_lifetime <= now() and progress.waited_for_customer(session, order)
 
 
 def propose(
     session: Session, order: Order, this: Step, *, lines: quoting.Lines, differs: list[str], vat_set_aside: bool = False
 ) -> None:
-    """Stop the order at awaiting_confirmation with a fresh quote, or reject it where it can no longer be had at all.
+    """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all.
 
-    vat_set_aside: charge VAT although there is a number. VAT that the customer has agreed to so stays in the quote while the registry is away.
+    vat_set_aside: charge VAT although there is a number. Once the customer has agreed to that, it stays so while the registry is away.
     """
     at = now()
     set_aside = vat_set_aside or _stays_set_aside(session, order, at)
@@ -83,9 +83,9 @@ def propose(
 
 
 def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:
-    """Whether the number that the order set aside is still the one that would decide the VAT, and the registry has given no answer that still stands.
+    """Whether VAT stays charged despite the number: it would still decide the VAT, and the registry has given no recent answer.
 
-    It is not asked here: the VAT goes back by itself once it answers (`tasks.vat_follow_up`).
+    The registry is not asked here: once it answers, the VAT is given back automatically (`tasks.vat_follow_up`).
     """
     if not order.vat_set_aside:
         return False

@@ -1,5 +1,5 @@
-"""Requests about an order that were granted, as its timeline keeps them: the same request made again, after a lost answer, is answered as
-before, and nothing is done twice."""
+"""Requests about an order that were granted, as recorded on its timeline. A request repeated after a lost answer gets the same answer, and
+nothing is done twice."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,22 +21,22 @@ def confirmation_facts(quote_id: UUID) -> dict[str, str]:
 
 
 def payment_details_facts(token: str | None) -> dict[str, str]:
-    """For the timeline: this payment method was given, or, without one, the account's own as they were then."""
+    """For the timeline: the payment method of this token was given; without one, the account's details as they were then."""
     return {"given": "as they are" if token is None else hashlib.sha256(token.encode()).hexdigest()[:32]}
 
 
 def was_granted(session: Session, order_id: UUID, what: Mapping[str, str], *, since_event: int = 0) -> bool:
-    """Whether the order went on because of exactly this. since_event: only timeline entries with a higher id count."""
+    """Whether this very request has continued the order before. since_event: only timeline entries with a higher id count."""
     return _noted(session, order_id, REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > since_event)
 
 
 def cancellation_was_requested(session: Session, order_id: UUID) -> bool:
-    """Whether its cancellation was asked for while that could be had."""
+    """Whether cancellation was requested while the order could still be cancelled."""
     return _noted(session, order_id, CANCELLATION)
 
 
 def newest_entry(session: Session, order_id: UUID) -> int:
-    """Of the order's timeline."""
+    """The id of the newest entry on the order's timeline, 0 where there is none."""
     return session.scalar(select(func.max(OrderEvent.id)).where(OrderEvent.order_id == order_id)) or 0
 
 

@@ -1,7 +1,7 @@
-"""From one step to the next without a message: six messages and their acknowledgement were a fifth of an order's processor time.
+"""Goes from one step to the next without a message: six messages and their acknowledgements took a fifth of an order's processor time.
 
-Each step stays a task of its own: named, guarded, retried by itself, and seen in Flower by the events that are sent here in the
-place of Celery's. A worker says which steps it does in its own process (`set_up`); whatever is not among them goes by message.
+Each step remains a task of its own: named, guarded, retried separately, and visible in Flower through events that are sent here in
+place of Celery's. A worker declares which steps it runs in its own process (`set_up`); the others go by message.
 """
 
 import time
@@ -27,7 +27,7 @@ class Show(Protocol):
 
 
 def _nowhere(event: str, **fields: Any) -> None:
-    """Until a worker says where."""
+    """The default: events go nowhere until a worker calls `set_up`."""
 
 
 _here: Callable[[Step], bool] = lambda _: False  # noqa: E731 - a default in the shape of what replaces it
@@ -36,7 +36,7 @@ _carries = True
 
 
 def set_up(*, here: Callable[[Step], bool], show: Show, carries: bool = True) -> None:
-    """here: whether this process does a step that another has just led to. carries: within one transaction, where that can be."""
+    """here: whether this process runs the given step after the one before it. carries: whether steps may share a transaction."""
     global _here, _show, _carries
     _here, _show, _carries = here, show, carries
 
@@ -59,7 +59,7 @@ class Shown:
 
 @contextmanager
 def shown(step: Step, order_id: UUID, *, parent: str, root: str) -> Iterator[Shown]:
-    """Around a step that was handed over. What it raises is told and ends here: the delivery that led to it has succeeded."""
+    """Wraps a step that was handed over. Its exceptions, except StepsUndone, end here: the delivery that led to it has succeeded."""
     this, began = Shown(), time.monotonic()
     names = {"name": step.value, "args": repr((str(order_id),)), "kwargs": "{}", "retries": 0}
     _show("task-received", uuid=this.id, **names, eta=None, expires=None, parent_id=parent, root_id=root)

@@ -1,4 +1,4 @@
-"""What is kept no longer than it serves: notifications of the provider, whose bodies hold customers' details, and quotes nobody ordered."""
+"""Deletes what is no longer needed: the provider's notifications, whose bodies hold customers' details, and quotes that nobody ordered."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,8 @@ from tasks.errors import NO_DATABASE
 from tasks.wiring import begin, now
 
 KEPT = timedelta(days=30)
-"""the provider repeats a notification for days, not weeks: by then its id need not be known any more; a quote that expired so long
-ago is not asked about either"""
+"""the provider repeats a notification for days, not weeks, so after this time its id is no longer needed for deduplication; nor does
+anybody ask about a quote that expired this long ago"""
 BATCH = 1000
 """rows deleted in one transaction"""
 
@@ -31,7 +31,7 @@ def housekeeping() -> int:
 def old_quotes() -> int:
     """Delete quotes, with their lines, that expired more than `KEPT` ago and that no order names; returns how many.
 
-    Once a day: the quotes that were ordered stay, and all of them are looked at.
+    It runs only once a day, because each run also scans all quotes that were ordered, and these stay.
     """
     deleted, since = 0, datetime.min.replace(tzinfo=UTC)
     while gone := _delete_quotes(since=since, before=now() - KEPT):
@@ -48,7 +48,7 @@ def _delete_notifications(*, before: datetime) -> int:
 
 
 def _delete_quotes(*, since: datetime, before: datetime) -> list[datetime]:
-    """When those expired that were deleted: the oldest from `since` on, where the batch before ended."""
+    """Delete a batch, oldest first from `since` on, where the previous batch ended. Returns when the deleted quotes had expired."""
     ordered = select(Order.id).where(Order.quote_id == Quote.id).exists()
     proposed = select(Order.id).where(Order.proposed_quote_id == Quote.id).exists()
     some = (

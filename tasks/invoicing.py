@@ -1,4 +1,4 @@
-"""Issuing invoices and credit notes, in the transaction of what they are for: rolled back together, or both stand.
+"""Issues invoices and credit notes, in the same transaction as what they document: both are committed, or neither.
 
 An order that costs something gets an invoice; one that gives more than it takes, a credit note. Each cause gets one document.
 """
@@ -81,7 +81,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
 
 
 def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = InvoiceReason.REFUND) -> Invoice | None:
-    """Take back what stands of the order's documents; None where none was issued. Doing it again gives the same document."""
+    """Reverse the order's document in force, less VAT credited since; None where none was issued. Doing it again gives the same document."""
     original = document_in_force(session, order)
     if original is None:
         return None
@@ -111,7 +111,7 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 
 
 def write(session: Session, draft: Draft) -> Invoice:
-    """Number and write the document; the same cause again gives the document that it has. The order's row is locked by the caller."""
+    """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
     net, tax = draft.sums()
     order, at, kind = draft.order, now(), draft.kind
     place = sold_to(order, in_hand.account(session, order))
@@ -165,7 +165,7 @@ def owe(session: Session, document: Invoice, minor: int) -> None:
 
 
 def buyer(session: Session, order: Order) -> dict[str, Any]:
-    """By today's name, at the place that it was sold to."""
+    """The buyer by today's name, at the address that the order was sold to."""
     account = in_hand.account(session, order)
     place = sold_to(order, account)
     return {

@@ -63,7 +63,7 @@ def names_on(session: Session, order: Order) -> ProductNames:
 
 
 def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
-    """The catalogue was read in passing."""
+    """Cache the names of the lines' products and tiers, where the catalogue has been read anyway."""
     codes = {line.product_code for line in lines}
     products = {code: name for code, name in sold.products.items() if code in codes}
     tiers = {tier: name for tier, name in sold.tiers.items() if tier[0] in codes}
@@ -76,7 +76,7 @@ def card(session: Session, order: Order) -> str | None:
 
 
 def keep_card(order: Order, method: PaymentMethod | None) -> None:
-    """The card of the order's live attempt, read in passing; documents name it once the charge has succeeded, before there are none."""
+    """Cache the card of the order's live attempt. No document names it too early, because none is issued before the charge has succeeded."""
     in_hand.keep(order, _CARD, card_name(method.brand, method.last4) if method else None)
 
 
@@ -86,7 +86,7 @@ def _card(session: Session, order_id: UUID) -> str | None:
 
 
 def card_name(brand: str, last4: str) -> str | None:
-    """None where nothing is known that a person would recognize it by."""
+    """The name of a card; None where neither its brand nor its last digits are known."""
     return " ".join(filter(None, (BRANDS.get(brand), f"•••• {last4}" if last4 else None))) or None
 
 

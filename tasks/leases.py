@@ -1,7 +1,7 @@
-"""Keeps the leases of steps at work alive, so that a slow call is not taken for a dead worker.
+"""Keeps the leases of running steps alive, so that a slow call is not mistaken for a dead worker.
 
-One thread per process renews all of them in one statement. A process that is killed, or stopped, stops renewing: its orders are
-free again one lease later.
+One thread per process renews all its leases in one statement. A process that is killed, or paused, stops renewing, and its orders
+can be claimed again once their leases expire.
 """
 
 import os
@@ -31,7 +31,7 @@ class Keeper:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Around a step: whatever this thread `hold`s in it is let go at its end."""
+        """Wraps a delivery: at its end, the lease that this thread holds is no longer renewed."""
         self._mine.held = None
         try:
             yield
@@ -50,7 +50,7 @@ class Keeper:
         self._mine.held = order_id, token
 
     def _let_go(self, order_id: UUID, token: UUID) -> None:
-        """Not where another thread has taken the order over meanwhile, whose lease it is by now."""
+        """Stop renewing, unless another thread has taken the order over meanwhile and the lease is now that thread's."""
         with self._lock:
             if self._held.get(order_id) == token:
                 del self._held[order_id]
@@ -68,7 +68,7 @@ class Keeper:
         try:
             with begin() as session:
                 leasing.renew(session, held, lease=lease)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next round may do better; without rounds every lease runs out
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round may succeed; if the thread ended, every lease would expire
             log.warning("leases not renewed", orders=len(held), error=type(error).__name__)
 
     def _forget(self) -> None:

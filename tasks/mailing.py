@@ -1,8 +1,8 @@
-"""Handing an order's letters to the mail server, each kind once.
+"""Hands an order's letters to the mail server, each kind once.
 
-The row is written before the letter is sent and marked after. Between the mail server's yes and our mark lies the one window
-that SMTP leaves open: a crash there sends the letter again, under the same Message-ID. So nothing else lies in it: no wait for a turn
-(`tasks.turns`), which behind many others takes a hundred times as long as the mark.
+The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
+mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
+a turn (`tasks.turns`), which behind many other threads takes a hundred times as long as the mark.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ log = structlog.get_logger(__name__)
 
 
 def deliver(order: Order, kinds: Sequence[LetterKind], *, completes: bool = False) -> bool:
-    """Send what of `kinds` was not sent yet. A letter that is refused for good is noted and holds nothing up.
+    """Send those of `kinds` that were not sent before. A letter refused for good is recorded and does not hold up the others.
 
-    completes: with the last of them the order is completed, in one exchange with the database. Returns whether it has been.
-    Raises TemporarilyUnavailable, OutcomeUnknown: nothing after that letter was sent. Raises LeaseLost.
+    completes: mark the last letter and complete the order in one round trip to the database. Returns whether that was done.
+    Raises TemporarilyUnavailable, OutcomeUnknown: no letter after the one that failed was sent. Raises LeaseLost.
     """
     completed = False
     for kind in kinds:
@@ -61,7 +61,7 @@ def deliver(order: Order, kinds: Sequence[LetterKind], *, completes: bool = Fals
 
 
 def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
-    """Whether the letter is to be sent, its row written; not where it was sent before, or the order is another's."""
+    """Insert the letter's row; returns whether to send the letter. False if it was sent before, or another worker has the order."""
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
@@ -75,7 +75,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
-    """Composed with nothing locked: an invoice's number is not to wait for the letters of others."""
+    """Compose the letter, in a transaction without locks, so that nobody's invoice number waits for it."""
     lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
     letter = compose(
         kind=kind,
@@ -98,7 +98,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:
-    """Mark the letter and end its order. False where that may not be written: the letter is to be marked by itself.
+    """Mark the letter and complete its order. False where that may not have been written: the caller then marks the letter alone.
 
     Raises LeaseLost; the letter is marked all the same.
     """
@@ -116,7 +116,7 @@ def _complete(order: Order, kind: LetterKind) -> bool:
 
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
-    """Tried twice, the second time on another connection: what is not marked now is sent again later."""
+    """Mark the letter. Tried twice, the second time on another connection, because a letter left unmarked is sent again later."""
     told = {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}", "code": code}
     try:
         _mark(told)
@@ -144,14 +144,14 @@ _BEGIN = Prepared[str](
         bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean)
     )
 )
-"""Nothing where the letter was sent before, or where the order is another's by now."""
+"""No row where the letter was sent before, or where another worker has the order by now."""
 _END_AND_BEGIN = Prepared[UUID, str | None](
     step_ends.typed(f"""
     WITH {step_ends.moved()}, begun AS ({_BEGUN.format(orders="moved")})
     SELECT id, message_id FROM moved LEFT JOIN begun ON true
 """)  # noqa: S608 - put together from constants
 )
-"""The same, with the ends of the steps before it. No message id where the letter was sent before; nothing where the order is another's."""
+"""The same, with the ends of earlier steps. No message id where the letter was sent before; no row where another worker has the order."""
 _END = Prepared[()](
     text("""
     WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),
@@ -164,12 +164,12 @@ _END = Prepared[()](
     SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
 )
-"""Whosever the order is by now. Its row is locked first, as by all who write to its timeline (`progress.note`): the lock that the entry's
-foreign key takes would come after the entry's id, and have to wait for most of the others all the same."""
+"""Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`progress.note`): the foreign
+key's own lock would come only after the entry's id was drawn, and would mostly have to wait for the same transactions anyway."""
 
 
 def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:
-    """Products of trials that the order began; one that has ended, or was bought since, is none."""
+    """Products of trials that the order began and that still run; not those that have ended or were bought since."""
     began = [line.subscription_id for line in lines if line.action is Action.TRIAL]
     running = select(Subscription.product_code).where(
         Subscription.id.in_(began), Subscription.status == SubscriptionStatus.TRIALING, Subscription.period_end > now()

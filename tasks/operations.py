@@ -46,7 +46,7 @@ class Resumption:
 
 
 def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumption:
-    """From where a parked order can go on: the step it stands at, unless told. Raises NotPossible."""
+    """What resuming a parked order would do, from `from_step` or else from the step it stands at. Raises NotPossible."""
     order = story.order
     if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
@@ -58,9 +58,9 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
 
 
 def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by: str, why: str | None = None) -> None:
-    """Put it back on its way, as planned; by whom and why is kept. Raises NotPossible where somebody else was faster.
+    """Resume the order as planned, recording by whom and why. Raises NotPossible where somebody else was faster.
 
-    stands_at: where it stood when that was planned. From elsewhere the plan is another.
+    stands_at: the step at which it stood when the resumption was planned. If it has moved since, the plan no longer applies.
     """
     waiting, why = (OrderStatus.NEEDS_ATTENTION,), _resumed_by(by, why)
     if not progress.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
@@ -74,9 +74,9 @@ def _resumed_by(by: str, why: str | None) -> str:
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
     """Give back all that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
-    What the charge was rounded up by leaves the balance again. Trials of the same order cost nothing and go on.
-    Raises NotPossible: nothing charged to a card, balance that came of the order and cannot be taken back, or something other than
-    purchases that are still as they were bought.
+    The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
+    Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, or unless everything
+    else in the order is a purchase that is still as it was bought.
     """
     order = session.scalar(
         select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
@@ -109,7 +109,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
 
 
 def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
-    """The whole charge was given back in a way the provider does not know of; the order goes on from `refund_payment`.
+    """Record that the whole charge was given back outside the provider; the order goes on from `refund_payment`.
 
     Raises NotPossible where the order is not parked there, or there is nothing left to give back.
     """
@@ -136,7 +136,7 @@ _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance
 
 
 def _paid_otherwise(order: Order) -> str:
-    """Why there is nothing to give back to a card, and what can be done where it cost something."""
+    """Why there is nothing to refund to a card and, if the order cost something, what can be done instead."""
     if order.payment_kind is PaymentKind.INVOICE:
         return f": it is paid by invoice, and no command takes that back; {_FEWER_SEATS}"
     if order.balance_used_minor:
@@ -145,13 +145,13 @@ def _paid_otherwise(order: Order) -> str:
 
 
 def _vat_credited(session: Session, order_id: UUID) -> int:
-    """What the order put on the balance later: VAT that was not due after all."""
+    """VAT that turned out not to be due and was credited to the balance later."""
     query = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == f"order:{order_id}:vat-credit")
     return session.scalar(query) or 0
 
 
 def _take_rounding_back(session: Session, order: Order) -> None:
-    """What a charge was rounded up by became balance, and goes back to the card with the charge."""
+    """Take back from the balance what the charge was rounded up by, because it goes back to the card with the charge."""
     if not order.to_balance_minor:
         return
     try:
@@ -172,14 +172,14 @@ def _take_rounding_back(session: Session, order: Order) -> None:
 
 
 def _overtaken(session: Session, order: Order, running: SubscriptionPeriod | None) -> str:
-    """Why what the order bought cannot be ended by refunding it. running: the period that its subscription has now, another order's."""
+    """Why refunding the order cannot end what it bought. running: the subscription's running period, which belongs to another order."""
     if running is not None and _changed(session, running):
         return f"what order {order.number} bought was changed by a later order, and that cannot be brought back; {_FEWER_SEATS}"
     return f"what order {order.number} bought is over already, so there is nothing of it to end; give money back in the provider's dashboard"
 
 
 def _changed(session: Session, period: SubscriptionPeriod) -> bool:
-    """Whether a change began it, and no purchase."""
+    """Whether the period began with a change, not with a purchase."""
     action = select(OrderLine.action).where(
         OrderLine.order_id == period.order_id, OrderLine.subscription_id == period.subscription_id
     )
@@ -233,7 +233,7 @@ def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
 
 
 def _happened(story: Story) -> list[str]:
-    """One sentence per thing done, none of which is done again."""
+    """One phrase for each thing that was done before and is not repeated."""
     steps = [f"{step.step}: {step.outcome}" for step in story.steps if step.revision == story.order.revision]
     charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
     refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]

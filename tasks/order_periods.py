@@ -1,4 +1,4 @@
-"""The periods that an order charged. Who changes them has the account locked (`models.account_lock`), as activation has."""
+"""The periods that an order charged. Lock the account (`models.account_lock`) before changing them, as activation does."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session

@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     ALREADY_DONE = "already_done"
     """an earlier delivery did it; the chain goes on"""
     HELD_BY_ANOTHER = "held_by_another"
-    """another worker is at it, or it is to be tried later; that one goes on with the chain"""
+    """another worker holds it, or a later try is scheduled; that worker or try continues the chain"""
     NOT_OPEN = "not_open"
     """the order waits or has ended"""
     STOPPED = "stopped"

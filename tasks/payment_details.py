@@ -61,7 +61,7 @@ def attach(account_id: UUID, token: str) -> PaymentMethod:
 
 
 def _customer(account_id: UUID) -> str:
-    """The provider's reference of the account, made at the first need."""
+    """The provider's reference of the account; the customer is created there when first needed."""
     with begin() as session:
         account = session.get(Account, account_id, options=[selectinload(Account.contacts)])
         if account is None:
@@ -97,8 +97,8 @@ KEYS = 5
 
 
 def _done_again(key: str, call: Callable[[str], T]) -> T:
-    """What moves no money and may be done twice: under the next key where the provider keeps a failure of its own under one, or knows it
-    from a request that said something else (the account was renamed since)."""
+    """Make a call that moves no money and so may be repeated, under the next key if the provider has stored a failure of its own under one, or
+    has seen that key with a different request (the account was renamed since)."""
     for number in range(1, KEYS):
         with suppress(KeySpent, KeyReused):
             return call(key if number == 1 else f"{key}:{number}")

@@ -40,5 +40,5 @@ QUEUES: dict[str, str] = {
     **dict.fromkeys((Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, Step.SEND_REFUND_NOTICE), "mail"),
     **dict.fromkeys(("relay", "sweep", "housekeeping", "old_quotes"), "upkeep"),
 }
-"""Task name -> queue: what waits for a bank or a mail server must not keep database steps waiting."""
+"""Task name -> queue. Separate queues, so that steps waiting for a bank or a mail server do not delay database steps."""
 QUEUE_NAMES = tuple(dict.fromkeys(QUEUES.values()))

@@ -2,7 +2,7 @@
 
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
 
-`now` is an aware datetime in any zone, counted in whole seconds: what is less is cut off. Without a zone it is refused (NaiveDatetime).
+`now` is an aware datetime in any zone, truncated to whole seconds. A naive one is refused (NaiveDatetime).
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def quote(
 ) -> Quote:
     """A binding offer for `cart`, valid for `policy.quote_lifetime`. Raises CartRefused, UnknownAccount.
 
-    Where a lower tier was asked for, a support case is opened before the refusal; commit it with the refusal.
+    A request for a lower tier opens a support case before it is refused; commit the transaction even though this raises.
     """
     as_of = _business_time(now)
     try:
@@ -154,12 +154,12 @@ def _take_over(session: Session, order: Order, fresh: Quote) -> None:
 
 
 def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
-    """The account has a payment method, or another VAT number, now: try again, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
+    """Try again with the account's new payment method or VAT number, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
 
-    From the first step on: a VAT number changes the tax, and what was true may have changed while the order waited.
-    token: of the method that was given for this; None where the account's details as they are now are to be tried. Sending the same token
+    The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
+    token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
     again changes nothing, unless the order is waiting again: then it is another try.
-    seen: the newest entry of the timeline when the request came in. What was granted since then was the same request, made twice at once.
+    seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
     """
     order, given = _locked(session, order_id), granted.payment_details_facts(token)
     twice_at_once = seen is not None and granted.was_granted(session, order_id, given, since_event=seen)
@@ -170,7 +170,7 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
-    """Whether it does; False where it has gone on with just these details. Raises PlacementRefused: not-waiting."""
+    """Whether the order waits for payment details; False where it has gone on with these very details. Raises PlacementRefused: not-waiting."""
     if order.status in AWAITS_PAYMENT:
         return True
     if granted.was_granted(session, order.id, granted.payment_details_facts(token)):
@@ -183,10 +183,10 @@ def cancel(
 ) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status afterwards.
 
-    - waits for the customer, with no charge under way: cancelled at once
-    - open, to be authenticated, or parked for a person: open, until its chain comes to it and cancels it, or gives the money back
-    - asked for before: as it has become since
-    - active, being undone, or ended: PlacementRefused too-late; where there is no such order, unknown-order
+    - waiting for the customer, with no charge under way: cancelled at once
+    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
+    - requested before: its status now
+    - active, being undone, or ended: PlacementRefused too-late; no such order: unknown-order
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
     """
@@ -215,7 +215,7 @@ def cancel(
         )
     progress.note(session, order_id, granted.CANCELLATION, asked)
     if not being_undone:
-        if order.cancel_requested_at is None:  # who asked first is whom the customer hears of
+        if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first
             asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
             session.execute(update(Order).where(Order.id == order_id).values(**asked_for))
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)

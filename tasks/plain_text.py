@@ -14,5 +14,5 @@ def one_line(text: str) -> str:
 
 
 def names_a_web_address(text: str) -> bool:
-    """By `://` or `www.`; a bare domain is many a company's name."""
+    """Whether `text` contains `://` or `www.`. A bare domain does not count, because many companies are named like one."""
     return _WEB_ADDRESS.search(text) is not None

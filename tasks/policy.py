@@ -49,6 +49,6 @@ class Policy:
     """how long a payment may wait to be authenticated: it pays for the quote's period, which has begun"""
     max_restarts: int = 10
     lease: timedelta = timedelta(seconds=8)
-    """how long after its worker fell silent another may take an order over; a working step renews it"""
+    """how long after a worker's last renewal another may take its order over; a running step keeps renewing"""
     charge_key_lifetime: timedelta = timedelta(hours=23)
     """how long the provider remembers an idempotency key, with a margin (Stripe: at least 24 h)"""

@@ -27,11 +27,11 @@ class ChargeStatus(StrEnum):
 
 
 UNDER_WAY = timedelta(seconds=60)
-"""how long a request may still take effect that nobody waits for any more, or that failed at the provider itself; longer than any
+"""how long a request that nobody waits for any more, or that failed at the provider itself, may still take effect; longer than any
 time limit of a call"""
 
 PLANS_HOLD = 1800.0
-"""seconds. A charge is planned under a key that the provider still knows for an hour at least (`Policy.charge_key_lifetime`)"""
+"""seconds for which a planned charge may be sent; the provider remembers its key for at least an hour more (`Policy.charge_key_lifetime`)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ChargeRequest:
     """ISO 4217, upper case"""
     description: str
     made_at: float = field(default_factory=time.time, compare=False)
-    """when it was planned, seconds since the epoch on this host: what follows from how old its key is holds for `PLANS_HOLD`"""
+    """when it was planned, in seconds since the epoch on this host; what was decided from its key's age is valid for `PLANS_HOLD`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ class PaymentProvider(Protocol):
     def retrieve_charge(self, ref: str) -> Charge: ...
 
     def cancel_charge(self, ref: str) -> Charge:
-        """Cancel what has not succeeded yet; a charge that has succeeded comes back as SUCCEEDED, untouched.
+        """Cancel a charge that has not succeeded yet; one that has succeeded is returned as SUCCEEDED, untouched.
 
-        Without a key of ours: twice does what once does, and a failure kept under a key would be told for a day.
+        Sends no idempotency key: cancelling is idempotent anyway, and a failure stored under a key would be repeated for a day.
         """
         ...
 

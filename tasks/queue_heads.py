@@ -1,6 +1,7 @@
-"""Who is next in each queue, and since when that one has waited: whoever began to wait later still lies behind it.
+"""How long the head of each queue has waited: every message that was sent later is still behind it.
 
-Redis can say whether a message lies in a list only by reading all of it; its oldest says it for all, however long the list is.
+To find a given message in a list, Redis would have to read the whole list. The oldest message answers for all of them, however long
+the list is.
 """
 
 import json
@@ -16,16 +17,16 @@ from kombu.exceptions import KombuError
 log = structlog.get_logger(__name__)
 
 SINCE: Final = "waiting_since"
-"""a message's header: seconds since the epoch. An order's is the database's time, at which it was put into the outbox."""
+"""message header, seconds since the epoch; for a message about an order, when it was put into the outbox by the database's clock"""
 IN_HANDS: Final = 5.0
-"""seconds that a worker may have a message before it begins: it takes more than it can work at once"""
+"""seconds that a message may wait inside a worker, which prefetches more than it can work on at once"""
 KEPT_AS: Final = "prorata:heads:"
-"""Redis keys of sorted sets, one a queue: `seen:since`, by when it was seen"""
+"""prefix of Redis keys, one sorted set per queue: members `seen:since`, scored by when the head was seen"""
 _UNREADABLE = (LookupError, OSError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 def stamp(headers: MutableMapping[str, Any], **_: Any) -> None:
-    """For Celery's `before_task_publish`: every message says since when it waits. A retry begins anew."""
+    """Handler of Celery's `before_task_publish`: stamps each message with the time since which it waits. A retry starts again from now."""
     if SINCE not in headers or headers.get("retries"):
         headers[SINCE] = time.time()
 
@@ -36,14 +37,14 @@ def since(at: datetime) -> Mapping[str, Any]:
 
 
 def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
-    """By queue: when the message was sent that was at its head `IN_HANDS` seconds ago. Any that was sent later is still in the queue, or
-    was only just taken by a worker. An empty queue counts as `now`, by the clock that stamps orders' messages, the database's.
+    """For each queue, since when the message that was at its head `IN_HANDS` seconds ago has waited. Any message sent later is still in the
+    queue, or has only just been taken by a worker. The head of an empty queue counts as sent at `now`, by the database's clock.
 
-    A queue is left out where that could not be read; all are, where the broker is away, for nothing waits in it then.
+    A queue is left out if its head could not be read. All are left out while the broker is away: no message then counts as queued.
     """
     with current_app.connection_for_read() as broker:
         try:
-            client = broker.channel().client  # its default channel would go on trying to connect for seconds
+            client = broker.channel().client  # the connection's default_channel would retry connecting for seconds
             seen_at = now.timestamp()
             heads = {queue: _since(client.lindex(queue, -1), if_none=seen_at) for queue in queues}
             before = {queue: _before(client, KEPT_AS + queue, seen_at, head) for queue, head in heads.items()}
@@ -54,7 +55,7 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
 
 
 def _since(message: bytes | None, *, if_none: float) -> float | None:
-    """None where the message does not say. Whoever takes it out next hands it aside, if it is none (`worker.rejected`)."""
+    """Since when the message has waited; None where it does not say. A malformed message is set aside by its consumer (`worker.rejected`)."""
     if message is None:
         return if_none
     try:
@@ -65,7 +66,7 @@ def _since(message: bytes | None, *, if_none: float) -> float | None:
 
 
 def _before(client: Any, key: str, seen_at: float, head: float | None) -> float | None:
-    """What was seen first in the last `IN_HANDS` seconds; `head` is kept for those who ask later."""
+    """The first head seen within the last `IN_HANDS` seconds. Stores `head` for later calls."""
     with client.pipeline() as pipe:
         if head is not None:
             pipe.zadd(key, {f"{seen_at}:{head}": seen_at})

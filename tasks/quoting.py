@@ -1,4 +1,4 @@
-"""A cart against an account, at one instant: the refusals, or what it costs. Placement and two steps ask; all get the same answer."""
+"""Checks and prices a cart for an account at one instant: the refusals, or what it costs. Placement and the steps share this code."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -62,12 +62,12 @@ def draft(
     most_balance_minor: int | None = None,
     known: Facts | None = None,
 ) -> Draft:
-    """Price `cart` with its effect at `as_of`. Raises CartRefused, UnknownAccount.
+    """Price `cart`, to take effect at `as_of`. Raises CartRefused, UnknownAccount.
 
-    priced_at: when prices count, `as_of` unless told. vat_set_aside: charge VAT although there is a number.
+    priced_at: the instant whose prices apply; default `as_of`. vat_set_aside: charge VAT although there is a number.
     reserved_minor: balance already set aside for this very order, which it may spend too.
-    most_balance_minor: how much of the balance it may spend, None for all: what a quote offered is not changed by more.
-    known: what `check` found in this very transaction.
+    most_balance_minor: how much balance it may spend, None for all. It keeps a balance that has grown since from changing a quote's amount.
+    known: what `check` returned in this very transaction.
     """
     found = known or check(
         session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at
@@ -97,7 +97,7 @@ def check(
     as_of: datetime,
     priced_at: datetime | None = None,
 ) -> Facts:
-    """What decides about `cart`, if nothing is against it. Raises CartRefused, UnknownAccount."""
+    """The facts that decide about `cart`, if it may be ordered. Raises CartRefused, UnknownAccount."""
     products = [line.product for line in cart]
     found = facts.load(
         session, account_id=account_id, contact_id=contact_id, products=products, as_of=as_of, priced_at=priced_at
@@ -110,9 +110,9 @@ def check(
 def decide_vat(
     session: Session, account: Account, policy: Policy, *, tax_point: datetime, set_aside: bool
 ) -> vat.VatDecision:
-    """The tax treatment; a number that the registry has lately called invalid, or that is set aside, counts as not given.
+    """The tax treatment. A number that the registry has recently called invalid, or that is set aside, counts as not given.
 
-    Lately: not longer before the tax point than an answer stands, so that quote and order look back to the same instant.
+    Recently: within `vat_evidence_lifetime` before the tax point, so that quote and order look back to the same instant.
     """
     sold_to, seller = SoldTo.today(account), policy.seller.country
     decision = sold_to.vat(seller_country=seller, at=tax_point)
@@ -123,11 +123,11 @@ def decide_vat(
 
 
 def evidence(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> VatCheck | None:
-    """The registry's last word on the number since `not_before`, outages left out."""
+    """The registry's latest answer about the number since `not_before`; an outage is no answer."""
     return _LAST_WORD.scalar(session, {"account_id": account_id, "number": number, "not_before": not_before})
 
 
-# Asked up to three times on the way of every order with a number, so built once.
+# Run up to three times for every order with a number, so built once.
 _LAST_WORD = Prepared[VatCheck](
     select(VatCheck)
     .where(
@@ -175,9 +175,9 @@ Lines = Sequence[OrderLine] | Sequence[QuoteLine]
 
 
 def wishes(lines: Lines) -> list[CartLine]:
-    """The cart that these lines came from. What a change left as it was is left open: who asked for seats asked for no tier.
+    """The cart that these lines came from. What a change did not alter is None: a request for more seats did not ask for a tier.
 
-    Should another order change it first, it stays as that order made it.
+    If another order alters the tier first, the change then keeps the tier that this order set.
     """
     return [_wish(line) for line in lines]
 
@@ -196,7 +196,7 @@ def _wish(line: PricedLine) -> CartLine:
 
 
 def same_cart(ordered: Lines, offered: Lines) -> bool:
-    """Whether a quote's lines are for what was ordered: the same plan, or, of a change, as it is now what the order left as it was."""
+    """Whether a quote is for what was ordered: the same plans. What a change left unaltered may differ, where another order altered it since."""
     return len(ordered) == len(offered) and all(map(_same, ordered, offered))
 
 
@@ -212,7 +212,7 @@ def _plan(line: PricedLine) -> tuple[str, int, Interval | None]:
 
 
 def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> None:
-    """End the order before any money moved, keeping every reason. The timeline has their codes: some tell names and addresses."""
+    """End the order before any money has moved, storing every reason. The timeline gets only codes, because some reasons contain addresses."""
     codes = [refusal.code.value for refusal in refused.refusals]
     reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
     progress.stop(

@@ -1,6 +1,6 @@
 """What customers owe on invoices and pay by transfer: a person says when the money is in the bank.
 
-Should the order be undone, it becomes balance: there is no card it came from, and we know of no account to send it to.
+If the order is undone, what was paid becomes balance: the money came from no card, and we do not know a bank account to send it to.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
     """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay.
 
-    The order is locked before the sum, as by those who correct or refund it: each would wait for the other else.
+    The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
     """
     of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
     session.execute(of_order.with_for_update(of=Order))
@@ -66,13 +66,13 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
 
 
 def return_to_balance(session: Session, order: Order, step: Step) -> None:
-    """What was paid by transfer on the order's invoices, once; in the transaction that takes them back."""
+    """Credit to the balance, once, what was paid by transfer on the order's invoices; in the transaction that reverses them."""
     if paid := paid_by_transfer(session, order.id):
         ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=step)
 
 
 def paid_by_transfer(session: Session, order_id: UUID) -> int:
-    """On all of the order's invoices, minor units of its currency."""
+    """What was paid by transfer on all of the order's invoices, in minor units of its currency."""
     query = (
         select(func.sum(Receivable.amount_minor))
         .join(Invoice, Invoice.id == Receivable.invoice_id)

@@ -1,4 +1,4 @@
-"""The way back, step 1: what was charged for an order that cannot stand goes back, once."""
+"""The way back, step 1: refund, once, what was charged for an order that cannot be fulfilled or is to be undone."""
 
 from uuid import UUID
 
@@ -56,7 +56,7 @@ def _ref(charge: ChargeAttempt) -> str:
 
 
 def _take_back(session: Session, order: Order) -> None:
-    """The order's documents, and what was paid on them by transfer. The order's row is locked by the caller."""
+    """Reverse the order's documents and return what was paid on them by transfer. The caller has locked the order's row."""
     invoicing.issue_credit_note(session, order)
     receivables.return_to_balance(session, order, THIS)
 

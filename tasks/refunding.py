@@ -1,7 +1,7 @@
-"""Money going back for one charge: what is outstanding, asking the provider for it, and what its answer means.
+"""Refunds of one charge: what is outstanding, asking the provider for it, and what its answer means.
 
-A refund is committed with its key before the provider hears of it, and a charge has at most one that has not failed (a unique
-index sees to it), so that nothing goes back twice. Two ask: the way back of an order, and money that came unexpected.
+A refund is committed with its key before the provider is asked, and a charge has at most one refund that has not failed (a unique
+index enforces that), so that nothing goes back twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
 """
 
 from uuid import UUID
@@ -36,7 +36,7 @@ def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttemp
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
-    """The refund to `ask` the provider for, its row written; the one under way, where there is one. Commit before asking."""
+    """Insert the row of a refund, or return the one that is under way. Commit before you `ask` the provider for it."""
     under_way = next((r for r in _refunds_of(session, charge) if r.status is RefundState.PENDING), None)
     if under_way is not None:
         return under_way
@@ -59,7 +59,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
 
 
 def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
-    """The provider's word on the refund; a doubtful one is looked up among the charge's refunds.
+    """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
     Raises TemporarilyUnavailable; Misconfigured where the provider refuses and the money is not back.
     """
@@ -83,7 +83,7 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
 
 
 def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundState:
-    """Write the provider's answer down. What it has accepted counts as given back; should that fail later, a webhook says so."""
+    """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that."""
     state = RefundState.FAILED if answer.status is RefundStatus.FAILED else RefundState.SUCCEEDED
     session.execute(
         update(RefundAttempt)
@@ -96,7 +96,7 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
 
 
 def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
-    """Write down that a refund of the charge failed in the end, its first answer recorded or not. False where that is known, or it is none of ours."""
+    """Record that a refund failed in the end, whether or not its first answer was recorded. False if that is known already, or it is not ours."""
     accepted = and_(RefundAttempt.status == RefundState.SUCCEEDED, RefundAttempt.ref == refund.ref)
     not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)
     failed = (
@@ -118,7 +118,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
 
 
 def settle_outside(session: Session, refund: RefundAttempt) -> None:
-    """A person says that the money went back in another way: the provider is not asked (any more)."""
+    """Record a person's statement that the money went back in another way; the provider is not asked (any more)."""
     session.execute(
         update(RefundAttempt)
         .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
@@ -131,7 +131,7 @@ def settle_outside(session: Session, refund: RefundAttempt) -> None:
 
 
 def refunded_minor(session: Session, order_id: UUID) -> int:
-    """What went back of the order's charge; unexpected money, which goes back by itself, is not among it."""
+    """How much of the order's charge was refunded, without refunds of unexpected money."""
     query = (
         select(func.sum(RefundAttempt.amount_minor))
         .join(
@@ -177,7 +177,7 @@ def _request(refund: RefundAttempt, charge_ref: str) -> RefundRequest:
 
 
 def _find(refund: RefundAttempt, charge_ref: str) -> Refund | None:
-    """This refund among the charge's; or any, where all of the money went back some other way (by hand, in the Dashboard)."""
+    """This refund at the provider; or any refund of the charge, where all of the money went back otherwise (by hand, in the Dashboard)."""
     found = [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
     ours = next((each for each in found if each.attempt == refund.attempt), None)
     all_is_back = sum(each.amount_minor for each in found) >= refund.amount_minor

@@ -1,10 +1,10 @@
-"""How long to wait before the same step is tried again. Longer waits than these live in PostgreSQL and are the sweep's."""
+"""How long to wait before a retry. Waits longer than Celery's few retries are stored in PostgreSQL and end with the sweep."""
 
 import random
 from datetime import timedelta
 
 RETRIES = 4
-"""Celery's retries of one delivery: about 1, 4, 16 and 60 s. Should the worker that keeps one meanwhile die, the sweep goes on in its place."""
+"""Celery's retries of one delivery, after about 1, 4, 16 and 60 s. If the worker that holds a pending retry dies, the sweep takes over."""
 _LONGEST = 60.0
 
 
@@ -12,7 +12,7 @@ def delay(tries: int, *, asked: float | None, spread: float | None = None) -> ti
     """Wait before the try after `tries` failed ones: 1, 4, 16, 60 s, give or take a fifth so that a crowd does not come back at once.
 
     asked: seconds that the other side asked us to wait; the longer one counts, up to a minute.
-    spread: 0 to 1, where in that fifth to land; None draws it.
+    spread: 0 to 1, the position within that jitter; None: random.
     """
     base = min(4.0**tries, _LONGEST)
     position = random.random() if spread is None else spread  # noqa: S311 - spreads load, guards nothing

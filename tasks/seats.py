@@ -1,7 +1,7 @@
 """Who sits on the seats of a subscription: assign, unassign, many at once.
 
-Every change locks the subscription's row first, as activation does: no more users than seats, whatever runs at the same time.
-While an order that cuts the seats is open, the lower number counts: nobody gets a seat that is about to go.
+Every change locks the subscription's row first, as activation does, so that concurrent changes cannot assign more users than seats.
+While an order that reduces the seats is open, the lower number counts: nobody gets a seat that is about to be removed.
 """
 
 from collections import Counter
@@ -97,7 +97,7 @@ def change(
 
 
 def left(session: Session, subscription: Subscription) -> SeatsLeft:
-    """The seats there are, and how many of them may be given: an open order that changes other things leaves them alone."""
+    """How many seats there are, and how many may be occupied: fewer only while an open order reduces them."""
     cut = session.execute(
         select(OrderLine.seats, Order.number)
         .join(OrderedProduct, OrderedProduct.order_id == OrderLine.order_id)

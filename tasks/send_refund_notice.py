@@ -20,7 +20,7 @@ THIS = Step.SEND_REFUND_NOTICE
 def send_refund_notice(order_id: UUID) -> Outcome:
     """Say what went back and why. The order ends as refunded; as cancelled or rejected where nothing had been charged.
 
-    A refund that failed after the provider had accepted it is for a person to look at: nobody is told that money came back.
+    If a refund failed after the provider had accepted it, a person must look: the customer is then not told that money came back.
     """
     with begin() as session:
         order = take(session, order_id, THIS)

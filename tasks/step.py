@@ -1,5 +1,5 @@
-"""What a step's author uses: `step` makes a named Celery task of a plain function from an order's id to an Outcome, which takes
-the order, and hands it on or ends its chain where the business says so. How it is run: `tasks.step_runner`.
+"""What a step's author uses. `step` turns a plain function from an order's id to an Outcome into a named Celery task. The function takes
+the order, then hands it on or ends its chain, as the business rules say. `tasks.step_runner` runs it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from tasks.wiring import policy
 
 
 def step(function: Callable[[UUID], Outcome]) -> Task:
-    """Make a Celery task of a step; its name is the function's, its Step of the same name."""
+    """Turn a step into a Celery task. The task is named after the function, which must be named after its `Step`."""
     this = Step(function.__name__)
     STEPS[this] = function
 
@@ -36,7 +36,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
 
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
-    """The order, ours for this step; None where the step has nothing to do (see `tasks.outcome.why_not`)."""
+    """Claim the order for this step, or go on under our lease; None where the step has nothing to do (see `tasks.outcome.why_not`)."""
     held = context.get()
     order = held.order or lease.claim(session, order_id, this, lease=policy().lease, held=held.token)
     if order is not None and order.lease_token is not None:
@@ -46,7 +46,7 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
 
 
 def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
-    """The step has done its part: the next one's turn. Raises LeaseLost."""
+    """Record that the step is done and that it is the next one's turn. Raises LeaseLost."""
     held = context.get()
     progress.advance(session, order, this, Outcome.DONE, facts=facts, keep=held.next_stays_here)
     if held.next_stays_here:
@@ -65,7 +65,7 @@ def stop(
     for_customer_only: Mapping[str, Any] | None = None,
     wake_in: timedelta | None = None,
 ) -> Outcome:
-    """This delivery ends the chain, finally or until somebody does something: see `progress.stop`. Raises LeaseLost."""
+    """End the chain with this delivery, finally or until somebody acts: see `progress.stop`. Raises LeaseLost."""
     progress.stop(
         session, order, this, status, reason=reason, facts=facts, for_customer_only=for_customer_only, wake_in=wake_in
     )

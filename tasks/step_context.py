@@ -1,4 +1,4 @@
-"""What the step that this thread works on holds, between `tasks.step_runner`, which runs it, and `tasks.step`, which it calls."""
+"""State shared between `tasks.step_runner`, which runs a step, and `tasks.step`, which the step calls; per thread."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from models.orders import Order
 
 @dataclass(slots=True)
 class StepContext:
-    """What the runner and the step at work tell each other.
+    """What the runner and the running step tell each other.
 
-    order: handed over by the step before, our lease still on it; None where the step has to claim it.
-    next_stays_here: whether this step, once done, is to keep the lease for the next. handed_on: the order, once it has.
-    token, restarts: of the order that was taken, for a step that fails: the order itself is unreadable after a rollback.
-    The token is also what a step claims by that is done again under our own lease.
+    order: handed over by the previous step, still under our lease; None where the step has to claim it.
+    next_stays_here: whether this step is to keep the lease for the next one when it is done. handed_on: the order, once that was done.
+    token, restarts: those of the order that was taken, for use after a failure, because a rollback makes the order itself unreadable.
+    A step that is done again under our own lease also uses the token for its claim.
     """
 
     order: Order | None = None

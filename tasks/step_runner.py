@@ -1,7 +1,7 @@
-"""Runs what was delivered: a step, and after it those that stay in this process.
+"""Runs a delivered step, and after it the steps that stay in this process.
 
-Temporary trouble gives the order back and retries with a growing delay (beyond the last retry the sweep goes on); anything
-unexpected is written to the order and shown red in Flower.
+After temporary trouble the order is released and the step retried with a growing delay (after the last retry, by the sweep). Any
+unexpected error is stored with the order and shown red in Flower.
 """
 
 from collections import deque
@@ -29,11 +29,11 @@ from tasks.wiring import begin, wired
 log = structlog.get_logger(__name__)
 
 STEPS: Final[dict[Step, Callable[[UUID], Outcome]]] = {}
-"""the function of each step; `tasks.step.step` enters it"""
+"""the function of each step, registered by `tasks.step.step`"""
 
 
 def run_delivery(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
-    """The step that was delivered, and after it those that stay in this process. Returns what came of the first."""
+    """Run the step that was delivered, and after it those that stay in this process. Returns the outcome of the delivered one."""
     if delivery.is_call:
         return _run_step(delivery, order_id, first, StepContext())
     try:
@@ -48,7 +48,7 @@ def run_delivery(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
 def _run_steps(
     delivery: Delivery, order_id: UUID, first: Step, start: Step, held: StepContext, *, carries: bool
 ) -> Outcome:
-    """From `start` on; `first` came with the delivery, and is done where it lies before. carries: see `tasks.carrying`."""
+    """Run the steps from `start` on. `first` is the delivered one; if before `start`, it is done already. carries: see `tasks.carrying`."""
     outcome = came_of_it = Outcome.DONE
     way = deque(steps_from(start))
     with carrying.walking(wired().begin, carries=carries):
@@ -67,7 +67,7 @@ def _run_steps(
 
 
 def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
-    """A delivery of `this` without a message. POSTPONED where it failed, or is retried by message."""
+    """Run `this`, handed over without a message. Returns POSTPONED if it failed, or is to be retried by message."""
     request, task = delivery.task.request, current_app.tasks[this.value]
     outcome = Outcome.POSTPONED
     with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
@@ -123,7 +123,7 @@ def _try_later(
 
 
 def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
-    """Leave the order to a later try, the error written on it. False where it has moved on without us."""
+    """Release the order for a later try and store the error with it. False where it has moved on without us."""
     held = context.get()
     with begin() as session:
         return progress.postpone(
@@ -138,7 +138,7 @@ def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -
 
 
 def _publish(order_id: UUID, this: Step) -> None:
-    """By message to whoever does that step; where the broker is away, the sweep goes on with the order."""
+    """Publish the step as a message. If the broker is unreachable, the sweep continues the order."""
     try:
         with turns.given_up():
             current_app.tasks[this.value].apply_async((str(order_id),))

@@ -1,4 +1,4 @@
-"""A lower tier cannot be had online: the wish goes to support, filled in, once."""
+"""A lower tier cannot be ordered online: the request goes to support, with its details, once."""
 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from tasks.quoting import CartRefused
 
 
 def open_cases(session: Session, refused: CartRefused) -> None:
-    """Open a case for each lower tier wished for; one that is open already stays the only one."""
+    """Open a case for each request for a lower tier, unless the same one is open already."""
     account, contact = refused.facts.account, refused.facts.contact
     if contact is None:
         return

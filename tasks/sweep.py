@@ -1,6 +1,6 @@
-"""Looks after orders that stand still. PostgreSQL knows them; whatever the broker lost, this finds again.
+"""Looks after stalled orders. It finds them in PostgreSQL, so that nothing depends on messages that the broker lost.
 
-Safe to run twice at once: rows are taken with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
+Two runs at once are safe: rows are locked with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 UNSURE = timedelta(seconds=2)
-"""by how much clocks may differ, and relays that publish at once may change the order of messages"""
+"""tolerance for clocks that differ, and for concurrent relays that publish messages out of order"""
 
 
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
@@ -42,14 +42,14 @@ def sweep() -> int:
 
 
 _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in ("orders", "payments", "mail")}
-"""whose message is in which queue"""
+"""queue -> the steps whose messages go there"""
 
 
 def _in_queue() -> ColumnElement[bool]:
-    """Orders whose message waits in a queue, or in the hands of a worker: to publish them again would only make the queue longer.
+    """Selects orders whose message still waits in a queue or inside a worker: publishing it again would only lengthen the queue.
 
-    Whoever publishes an order lets it stand for `GRACE` at least, so that its `wake_at` says when that was at the latest. A token
-    says that a worker had begun.
+    Publishing an order sets its `wake_at` at least `GRACE` ahead, so it was published at `wake_at - GRACE` at the latest. An order with a
+    lease token is not selected, because a worker had already begun.
     """
     with begin() as session:
         at = session.scalars(select(func.clock_timestamp())).one()
@@ -69,7 +69,7 @@ def _standing_still(due: Due) -> list[UUID]:
 
 
 def _visit(order_id: UUID, due: Due) -> bool:
-    """Each order in a transaction of its own: none waits for another, and trouble with one is not the others'."""
+    """Look after one order in a transaction of its own, so that orders neither wait for each other nor fail together."""
     query = select(Order).where(Order.id == order_id, *due)
     try:
         with begin() as session:
@@ -106,7 +106,7 @@ def _look_after(session: Session, order: Order) -> bool:
 def _restart(session: Session, order: Order) -> bool:
     """Publish what is left of its chain; an order restarted too often without progress is parked for a person.
 
-    One that still lies in the outbox is not lost and only looked at again later.
+    One whose message is still in the outbox is not lost; it is only checked again later.
     """
     if _lies_in_outbox(session, order):
         _sleep(session, order.id, GRACE)
@@ -129,7 +129,7 @@ def _lies_in_outbox(session: Session, order: Order) -> bool:
 
 
 def _ask_about_authentication(session: Session, order: Order) -> bool:
-    """No webhook came: let the payment step ask the provider; past its time it ends the order."""
+    """No webhook came: have the payment step ask the provider. Once the time to authenticate is over, that step ends the order."""
     return progress.reopen(
         session,
         order.id,

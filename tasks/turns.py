@@ -1,12 +1,12 @@
-"""How many steps of a process are at work at once, and how many may wait for the world outside.
+"""Limits how many steps of a process run at once, though more may be waiting for outside systems.
 
-Threads that wait for a bank cost nothing, hence many. Threads that compute share one interpreter: beyond two, each only makes the
-others slower (a tenth of an order's processor time, docs/performance-history.md) and holds its locks in PostgreSQL for longer. So a
-delivery has a turn while it works, and gives it up while it waits outside. A turn that becomes free goes alternately to a thread that
-comes back with an answer and to a new delivery: if those who come back always went first, all new ones would leave for a slow bank
-together, and the process would stand idle while they wait there.
+Threads that wait for a bank cost nothing, so there are many. Threads that compute share one interpreter: beyond two, each only slows the
+others down (a tenth of an order's processor time, docs/performance-history.md) and holds its PostgreSQL locks for longer. So a
+delivery holds a turn while it works, and gives it up while it waits for an outside system. A free turn goes alternately to a thread that
+returns with an answer and to a new delivery. If returning threads always went first, all new ones would later start their calls to a slow
+bank together, and the process would be idle while they wait.
 
-Nobody waits for a turn with a transaction open: those with a turn may be waiting for its locks.
+A thread never waits for a turn with a transaction open: threads that hold a turn may be waiting for its locks.
 """
 
 import threading
@@ -20,7 +20,7 @@ AT_ONCE: Final = 2
 
 
 class Turns:
-    """A semaphore that hands a turn straight to who has waited longest: of those who come back, then of those who begin, and so on."""
+    """A semaphore that passes a turn directly to the longest-waiting thread, alternating between returning threads and new ones."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
@@ -61,7 +61,7 @@ _mine = _Mine()
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Wait for a turn, and have it in the block."""
+    """Wait for a turn, and hold it within the block."""
     if _mine.held:
         yield
         return
@@ -76,7 +76,7 @@ def turn() -> Iterator[None]:
 
 @contextmanager
 def given_up() -> Iterator[None]:
-    """Let another have the turn in the block, and wait for one after it; nothing where this thread has none."""
+    """Give the turn up within the block, and wait for one afterwards. Does nothing if this thread holds none."""
     if not _mine.held:
         yield
         return

@@ -20,7 +20,7 @@ THIS = Step.VALIDATE_CART
 
 @step
 def validate_cart(order_id: UUID) -> Outcome:
-    """Check the cart against the account as it is now; an order that may not be ends as rejected, with the reasons."""
+    """Check the cart against the account as it is now. An order that is no longer allowed ends as rejected, with the reasons."""
     with carry() as session:
         order = take(session, order_id, THIS)
         if order is not None:

@@ -1,4 +1,4 @@
-"""The VAT number in step 3: is there a question for the registry, and what follows from its answer."""
+"""The VAT number in step 3: whether to ask the registry about it, and what follows from the answer."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
     """The number to ask the registry about now. None where nothing depends on it, or where a valid answer still stands, which is then
     recorded on the order.
 
-    Something depends on it where it sets the tax (reverse charge), or where the order would be invoiced on it.
+    Something depends on the number if it decides the tax (reverse charge), or if the order would be invoiced because of it.
     """
     if order.vat_number is None or order.vat_set_aside or order.vat_check_id is not None:
         return None
@@ -38,7 +38,7 @@ def number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
 
 
 def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
-    """The registry's answer as evidence, outages too."""
+    """Store the registry's answer as evidence, even an outage."""
     check = VatCheck(
         account_id=order.account_id,
         number=answer.number,
@@ -73,7 +73,7 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
 
 
 def accepted(order: Order) -> bool:
-    """The order rests on a number the registry confirmed, or that policy takes on trust for now."""
+    """Whether the order has a number that the registry has confirmed, or that policy accepts provisionally."""
     return order.vat_check_id is not None
 
 

@@ -31,9 +31,9 @@ Periods = Mapping[str, SubscriptionPeriod]
 
 
 def charge_vat(session: Session, order: Order) -> Invoice | None:
-    """The number is invalid: take the document without VAT back, issue one with VAT, and put the VAT down as owed.
+    """The number is invalid: reverse the document without VAT, issue one with VAT, and record the VAT as owed.
 
-    None where nothing changes: nothing was invoiced, or the VAT comes to nothing. The order's row is locked by the caller.
+    None where nothing changes: nothing was invoiced, or the VAT comes to zero. The caller has locked the order's row.
     """
     original = invoicing.document_in_force(session, order)
     if original is None:
@@ -71,7 +71,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
 
 
 def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
-    """The number is valid: a credit note for the VAT that is still charged, and the VAT to the balance. None where there is none."""
+    """The number is valid: issue a credit note for the VAT still charged, and credit it to the balance. None where there is no such VAT."""
     original = invoicing.document_in_force(session, order)
     if original is None:
         return None
@@ -96,7 +96,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:
-    """The line with VAT on what it charged and no later change has given back."""
+    """The line with VAT on its charge, less what later changes gave back of it."""
     if line.tax_treatment is not Treatment.REVERSE_CHARGE or decision.rate is None:
         return copy_of(line)
     base = line.charge_minor - ((period.unused_minor or 0) if period else 0)
@@ -121,9 +121,9 @@ def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
 
 
 def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
-    """A line that credits, with its VAT, what no later change has credited, and charges the same net under the reverse charge.
+    """A line that credits, with its VAT, the amount that later changes have not credited, and charges the same net under the reverse charge.
 
-    So only VAT is given back, and the line still says of which amount, as article 226 (8) of Directive 2006/112/EC wants it per rate.
+    So only VAT is given back, and the line still states the taxable amount per rate, as article 226 (8) of Directive 2006/112/EC requires.
     """
     base = kept = 0
     if period is not None and line.tax_treatment is Treatment.DESTINATION_RATE:
@@ -161,7 +161,7 @@ def _take_back(order: Order, original: Invoice, lines: list[InvoiceLine]) -> Dra
 
 
 def _paid(session: Session, original: Invoice) -> int:
-    """What the customer has paid on the document; a sum that is still owed on it is cancelled and owed on the next."""
+    """What the customer has paid on the document. A sum still owed on it is cancelled here; it is owed on the next document instead."""
     if original.payment_kind is not PaymentKind.INVOICE:
         return original.due_minor
     open_sum = (Receivable.invoice_id == original.id, Receivable.status == ReceivableStatus.OPEN)

@@ -1,7 +1,7 @@
-"""VAT numbers that an outage left unanswered: ask the registry again until it answers, then let stand or correct, once.
+"""VAT numbers that the registry could not be asked about in an outage: ask again until it answers, then confirm or correct, once.
 
-Each order has one row. Its next question's time is moved on before the question is asked, so that a crash only means that
-it is asked again; the answer is acted on under the order's lock and only while the row has no outcome yet.
+Each such order has one row. The time of its next question is moved on before the question is asked, so a crash only means that
+it is asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet.
 """
 
 from datetime import timedelta
@@ -38,9 +38,9 @@ _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 @shared_task(name="vat_follow_up", ignore_result=True, throws=NO_DATABASE)
 def vat_follow_up() -> int:
-    """Ask about what is due, correct what turned out otherwise, send what letters are owed; returns how many rows it worked on.
+    """Ask about the numbers that are due, correct orders where needed, send the letters owed; returns how many rows it worked on.
 
-    Ends with the first question that gets no answer: the others may wait for the next run.
+    Stops at the first question without an answer: the others can wait for the next run.
     """
     worked_on = 0
     while worked_on < BATCH and (due := _next()) is not None:
@@ -60,7 +60,7 @@ def _ask(due: VatFollowUp) -> VatStatus:
 
 
 def watch(session: Session, order: Order) -> None:
-    """Put down that the registry is to be asked about this order's number; in the transaction that activates it."""
+    """Schedule a question to the registry about this order's number, if needed; call it in the transaction that activates the order."""
     if not order.vat_provisional and not order.vat_set_aside:
         return
     number = order.vat_number or _number_set_aside(session, order)
@@ -77,7 +77,7 @@ def _number_set_aside(session: Session, order: Order) -> str | None:
 
 
 def _next() -> VatFollowUp | None:
-    """A row that is due, its next time moved on already."""
+    """Take a row that is due, moving its next time on."""
     with begin() as session:
         query = select(VatFollowUp).where(
             or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed), VatFollowUp.next_at <= now()
@@ -90,7 +90,7 @@ def _next() -> VatFollowUp | None:
 
 
 def _settle(session: Session, order_id: UUID, answer: VatAnswer) -> None:
-    """Act on the registry's answer, once; an outage changes nothing, and neither does an answer while another order is at work."""
+    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another has its products."""
     row = session.scalar(
         select(VatFollowUp)
         .where(VatFollowUp.order_id == order_id, VatFollowUp.outcome.is_(None))
@@ -147,8 +147,8 @@ def _hold_products(session: Session, order: Order) -> bool:
 def _tell(order_id: UUID) -> None:
     """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due.
 
-    An order that has been turned back meanwhile owes none: what it says of sums would not be so any more, and the refund's notice brings
-    the last document.
+    No letter is owed for an order that has been refunded meanwhile: its sums would be out of date, and the refund notice brings the last
+    document.
     """
     with begin() as session:
         row = session.get_one(VatFollowUp, order_id)

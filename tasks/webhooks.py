@@ -1,4 +1,4 @@
-"""The provider's notifications: stored raw, once, before anything is made of them; then the object itself is asked for."""
+"""The provider's notifications: stored raw, once, before they are processed. To process one, the object itself is fetched from the provider."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def receive(payload: bytes, signature: str) -> str:
     """Check, store, deduplicate. Returns the event's id. Raises Refused where it is forged, stale or malformed.
 
-    What tells us nothing new is stored as handled: most events are about a charge whose answer we have recorded already.
+    An event that tells us nothing new is stored as handled: most are about a charge whose result we have recorded already.
     """
     event = payments().read_webhook(payload=payload, signature=signature)
     asked = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
@@ -32,7 +32,7 @@ def receive(payload: bytes, signature: str) -> str:
 
 
 _OF_SUCCESS = ["charge.succeeded", "charge.updated", "payment_intent.created", "payment_intent.succeeded"]
-"""of a charge that is recorded as taken they tell nothing new; its refunds and disputes come as other types"""
+"""event types that tell nothing new about a charge recorded as taken; its refunds and disputes come as other types"""
 
 _KNOWN = """
     ({event}.type = ANY(:of_success) AND EXISTS (
@@ -62,16 +62,16 @@ def _nothing_new() -> dict[str, object]:
 
 
 LONGEST_RUN = 20.0
-"""seconds after which a run takes no further event: it is not to keep its thread from orders for ever"""
+"""seconds after which a run takes no further event, so that its thread becomes free for orders"""
 _one_at_a_time = threading.Lock()
-"""in a process. Where the provider does not answer, a run waits for as long as a call may take, and beat sends the next ones meanwhile"""
+"""one run per process: while the provider does not respond, a run waits until its call times out, and meanwhile beat sends further ones"""
 
 
 @shared_task(name="handle_webhooks", ignore_result=True, throws=NO_DATABASE)
 def handle_webhooks() -> int:
-    """Act on what is stored and due; returns how many were handled. What fails stays, and is tried again ever more slowly.
+    """Process stored events that are due; returns how many were handled. One that fails is retried with a growing delay.
 
-    First, at once, what came before we had recorded the provider's own answer and now tells nothing new.
+    First it closes, in one statement, events that came before we had recorded the provider's own answer and that now tell nothing new.
     """
     with begin() as session:
         handled = len(session.execute(_CLOSE_KNOWN, _nothing_new()).all())
@@ -91,7 +91,7 @@ def handle_webhooks() -> int:
 
 
 def _made_of(event: WebhookReceived) -> dict[str, Any]:
-    """What to write down about the event."""
+    """Handle the event; returns the columns to update in its row."""
     try:
         outcome = (
             charge_news.handle(event.type, event.charge_ref) if event.charge_ref is not None else "not about a charge"
@@ -111,20 +111,20 @@ def _made_of(event: WebhookReceived) -> dict[str, Any]:
 
 
 OWN_ANSWER = timedelta(seconds=3)
-"""an event about a charge that nothing is recorded of is mostly one whose own answer is being recorded: that long it has for it"""
+"""how long to leave an event about an unknown charge alone: mostly, a step is just about to record the provider's own answer"""
 _of_known_charge = or_(
     WebhookReceived.charge_ref.is_(None), exists().where(ChargeAttempt.ref == WebhookReceived.charge_ref)
 )
 _tells_something = text(f"NOT {_KNOWN.format(event='webhooks_received')}").bindparams(of_success=_OF_SUCCESS)
-"""In a rush the answers to most events are recorded while a run is on: these are left to the next run, which asks nobody about them."""
+"""Under load, the answers for most events are recorded while a run is on. These are left to the next run, which closes them without asking."""
 
 
 TAKEN_FOR = timedelta(seconds=60)
-"""an event is left to the run that took it for so long, which is longer than its calls take; should its process die, another tries then"""
+"""how long an event belongs to the run that took it: longer than its calls take. If that process dies, another run takes it afterwards"""
 
 
 def _next() -> WebhookReceived | None:
-    """One that is due, its next time moved on already: first those that were never tried, so that no failing one holds them up."""
+    """Take an event that is due, moving its next time on. Events never tried come first, so that failing ones do not hold them up."""
     with begin() as session:
         event = session.scalar(
             select(WebhookReceived)
@@ -144,7 +144,7 @@ def _next() -> WebhookReceived | None:
 
 
 PROVIDER_AWAY = timedelta(seconds=60)
-"""how long an event waits at most that the provider could not be asked about: it says nothing against the event"""
+"""longest delay before an event is retried when the provider could not be asked, because nothing is wrong with the event itself"""
 
 
 def _again(attempts: int, error: Exception, *, at_most: timedelta = timedelta.max) -> dict[str, Any]:

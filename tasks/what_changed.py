@@ -1,4 +1,4 @@
-"""What has changed since an order was quoted: the reasons that its customer reads where it asks to be confirmed anew."""
+"""What has changed since an order was quoted: the reasons shown to its customer, who is asked to confirm it again."""
 
 from models.orders import Order, PricedLine
 from models.rules.quote import Quoted
@@ -15,11 +15,11 @@ _COMPARED = (
     "from_tax_rate",
     "from_period_id",
 )
-"""what a line's other figures follow from, its period's end left aside"""
+"""the figures from which a line's other figures follow, except the end of its period"""
 
 
 def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
-    """What no longer is as the customer confirmed it; empty where the digests agree."""
+    """The names of what differs from what the customer confirmed; empty where the digests agree."""
     if drafted.quoted.digest == order.digest:
         return []
     pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, drafted.quoted.lines, strict=True))
@@ -30,17 +30,17 @@ def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
         changed.add("balance_used_minor")
     if "tax_treatment" in changed and _number_called_invalid(order, lines, drafted):
         changed = changed - {"tax_rate", "tax_treatment"} | {"vat_number"}
-    # What is left is how time is counted: the anchor day, or the share of the running period, in another time zone.
+    # What remains is how time is counted: another time zone, say, moves the anchor day and the share of the running period.
     return sorted(changed) or ["period"]
 
 
 def _too_little_balance(order: Order, quoted: Quoted) -> bool:
-    """Where the total fell, the balance need not pay more than that."""
+    """Whether the balance pays less than quoted; if the total has fallen, it need not pay more than the total."""
     return quoted.balance_used_minor < min(order.balance_used_minor, max(quoted.total_minor, 0))
 
 
 def _number_called_invalid(order: Order, lines: Lines, drafted: Draft) -> bool:
-    """The account's data are unchanged but its VAT number no longer counts, so the registry must have called it invalid. A trial bears no VAT."""
+    """Whether the buyer's data are unchanged but the VAT number no longer counts: then the registry has called it invalid. Trials bear no VAT."""
     same = order.sold_to == drafted.sold_to.as_json()
     gone = order.vat_number is not None and drafted.vat.number is None
     return same and gone and any(line.interval is not None for line in lines)

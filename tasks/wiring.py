@@ -1,4 +1,4 @@
-"""Where the steps find database, adapters, policy and clock. `worker` (and tests) plug them in once, before the first step."""
+"""Gives the steps their database, adapters, policy and clock. `worker` (and tests) plug these in once, before the first step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -47,23 +47,23 @@ def wired() -> Wiring:
 
 
 def begin() -> AbstractContextManager[Session]:
-    """A transaction, committed at the end with all that was carried to it; rolled back on an exception."""
+    """A transaction, or the one left open by `carry()`; committed at the end, rolled back on an exception."""
     return carrying.Joint(wired().begin)
 
 
 def begin_alone() -> AbstractContextManager[Session]:
-    """The same, for a single statement (`models.prepared`): without a BEGIN and a COMMIT to wait for, where nothing was carried."""
+    """Like `begin()`, for a single `models.prepared` statement: without the round trips of BEGIN and COMMIT, if no transaction was left open."""
     return carrying.Joint(wired().begin, alone=True)
 
 
 def carry() -> AbstractContextManager[Session]:
-    """The same, but for what need not be committed before the next thing that is done in this thread (see `tasks.carrying`)."""
+    """Like `begin()`, but the transaction is left open for this thread's next block, which may commit it (see `tasks.carrying`)."""
     return carrying.Joint(wired().begin, leave_open=True)
 
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """Around whatever is asked of the world outside: what was carried is committed before, and others work while this waits."""
+    """Wraps calls to outside systems. Commits an open transaction first, and gives up this thread's turn while the call waits."""
     carrying.settle(wired().begin)
     with turns.given_up():
         yield

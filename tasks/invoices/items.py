@@ -66,7 +66,7 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
 
 
 def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
-    """The net is taken from the rate at which it was charged and put under the reverse charge; old documents do not say how much."""
+    """Two items: the net is credited at the rate it was charged at, and charged under the reverse charge. Old documents do not state that net."""
     taken = Item(
         title=f"{line.product_name} {line.tier_name}",
         details=(w.say("VAT refunded"), plans.span(w, line)),

@@ -1,6 +1,6 @@
 """A PDF, written: sheets with texts, lines and areas at their places (ISO 32000-1). No date, no random id.
 
-Written here because an invoice needs so little of it: the canvas of a library took five milliseconds for what takes a half.
+Our own writer, because an invoice needs so little of the format: a library's canvas took five milliseconds for what takes half a millisecond here.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from tasks.invoices.typeface import Cut, Face, stream
 
 _FIRST_FONT: Final = 4
-"""after the catalogue, the list of pages and the document's properties"""
+"""number of the first font object: after the catalogue, the list of pages and the document's properties"""
 
 
 class Style(NamedTuple):

@@ -34,7 +34,7 @@ def text(said: str, style: Style, width: float) -> Box:
 
 
 def figure(said: str, style: Style, width: float) -> Box:
-    """A number or an amount, on one line: broken, it would be another. What is too wide is set smaller, in tenths of a point."""
+    """A number or an amount, never broken, because half of it is another number. If too wide, it is set smaller, by tenths of a point."""
     needed = style.face.width(said, style.size)
     set_in = style
     if needed > width + 0.01:
@@ -88,7 +88,7 @@ def moved(box: Box, x: float) -> Box:
 
 
 def on_sheets(blocks: Iterable[Block], height: float) -> list[Box]:
-    """The blocks in their order; a gap falls away where a sheet begins, a block higher than a sheet is cut between lines."""
+    """The blocks in order, on sheets. At the top of a sheet the gap is dropped; a block higher than a sheet is cut between lines."""
     sheets, placed, y = list[Box](), list[Mark](), 0.0
     for block in blocks:
         box, gap = block.box, block.gap if y else 0.0
@@ -137,7 +137,7 @@ def _moved(marks: Sequence[Mark], x: float, y: float) -> Sequence[Mark]:
 
 
 def _lines(said: str, style: Style, width: float) -> list[str]:
-    """Broken between words; a word longer than a line, within. A line for nothing is a line too."""
+    """`said`, broken into lines between words, or within a word that is longer than a line. An empty text is one empty line."""
     measured, size, limit = style.face.width, style.size, width + 0.01
     whole = " ".join(_BREAKS.split(said)).strip(" ")
     if measured(whole, size) <= limit:

@@ -65,7 +65,7 @@ def is_owed(document: Invoice) -> bool:
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
     """Net and VAT for each rate; a charge bears today's rate, a credit the rate it was charged at.
 
-    What a later change credited of a charge, before VAT came to be due on it, bears none: a row of its own, so that the nets add up.
+    The part of a charge that a later change had credited before VAT became due on it bears no VAT. It gets its own row, so that the nets add up.
     """
     sums: dict[Decimal, tuple[int, int]] = {}
     for line in lines:

@@ -11,7 +11,7 @@ from tasks.letters.wording import Wording
 def tax_notes(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
     """As `tasks.letters.tax_notes` words them for the letter.
 
-    What takes a document back because its VAT number is invalid says that there is no reverse charge: there, no note says that there is.
+    A credit note that reverses a document because the VAT number is invalid carries no note about the reverse charge: it says that there is none.
     """
     treatments = {line.tax_treatment for line in lines}
     if document.reason is InvoiceReason.VAT_NUMBER_INVALID and document.sign == -1:

@@ -1,8 +1,8 @@
-"""The typeface as a PDF embeds it, cut down to the letters that invoices use: cut once, kept for every document after it.
+"""The typeface as a PDF embeds it: a subset with the letters that invoices use, made once and cached for all later documents.
 
-Latin, Greek and Cyrillic names look the same everywhere. What no document needs is left out of the file, and so are the hints for
-screens of long ago: a document travels by email and is kept for years. Nearly all consist of `BASIC` letters, or of `REPERTOIRE`;
-another letter makes a cut of its own, and the last few of those are kept too.
+Embedding makes Latin, Greek and Cyrillic names look the same everywhere. Tables that no document needs and hints for old screens are
+left out of the file, because documents travel by email and are kept for years. Nearly all documents need only the letters of `BASIC`, or
+of `REPERTOIRE`; any other letter requires a subset of its own, and the most recent of those are cached too.
 """
 
 import zlib
@@ -26,7 +26,7 @@ REPERTOIRE: Final = BASIC + "".join(
 
 _PARTS: Final = 6
 _KEPT: Final = frozenset({"glyf", "loca", "head", "hhea", "hmtx", "maxp"})
-"""the tables that a PDF needs of a TrueType font (ISO 32000-1, 9.9); which letter is which, it says itself"""
+"""the tables of a TrueType font that a PDF needs (ISO 32000-1, 9.9); not cmap, because the PDF itself maps codes to glyphs"""
 
 
 class Face:
@@ -43,14 +43,14 @@ class Face:
             self.descriptor = _descriptor(font, self.scale)
 
     def width(self, text: str, size: float) -> float:
-        """In points, for `size` in points; what the typeface lacks is as wide as the box shown instead."""
+        """Width in points for a type size in points; a letter that the typeface lacks is as wide as the box shown in its place."""
         try:
             return sum(map(self.widths.__getitem__, text)) * size / 1000
         except KeyError:
             return sum(self.widths.get(letter, self.missing) for letter in text) * size / 1000
 
     def cut(self, texts: Iterable[str], *, first: int) -> "Cut":
-        """With every letter of `texts`. first: the number of its first object in the file."""
+        """A subset with every letter of `texts`. first: the number of its first object in the PDF."""
         said = set().union(*texts)
         letters = BASIC if said <= _BASIC else REPERTOIRE + "".join(sorted(said - _COMMON))
         return _cut(self, letters, first)
@@ -63,7 +63,7 @@ _COMMON: Final = frozenset(REPERTOIRE)
 class Cut:
     """A face with some of its letters, as `objects` of a PDF; the first is the font that a page names.
 
-    A letter's code is its place in `letters`, from 1, so what is copied from the document is what was written.
+    A letter's code is its position in `letters`, from 1; `_meanings` maps codes back, so that text copied from the PDF is right.
     """
 
     def __init__(self, face: Face, letters: str, first: int) -> None:
@@ -103,7 +103,7 @@ def _objects(whole: Face, letters: str, first: int) -> tuple[bytes, ...]:
 
 
 def _descriptor(font: Any, scale: float) -> str:
-    """The face as a whole (ISO 32000-1, 9.8). StemV, which the file does not tell, from the weight, as others guess it."""
+    """The font descriptor (ISO 32000-1, 9.8). The font file does not state StemV; it is estimated from the weight, as is usual."""
     head, across, about = font["head"], font["hhea"], font["OS/2"]
     capital = font["glyf"][font.getBestCmap()[ord("H")]]
     box = " ".join(f"{edge * scale:g}" for edge in (head.xMin, head.yMin, head.xMax, head.yMax))
@@ -117,7 +117,7 @@ def _descriptor(font: Any, scale: float) -> str:
 def _program(whole: Face, letters: str) -> tuple[bytes, Sequence[int]]:
     """The cut font, and which of its glyphs each letter is; 0 is the box for what is missing."""
     options = Options(hinting=False, notdef_outline=True, layout_features=[], legacy_kern=False, recalc_timestamp=False)
-    options.drop_tables += ["FFTM"]  # when its makers built it
+    options.drop_tables += ["FFTM"]  # FontForge's timestamps
     cutter = Subsetter(options)
     cutter.populate(unicodes=map(ord, letters))
     with TTFont(whole.path, recalcTimestamp=False) as font:

@@ -1,4 +1,4 @@
-"""An account's balance is the sum of its movements, each made by something that moved it once."""
+"""Checks that an account's balance is the sum of its movements, and that each movement has a cause that fits it."""
 
 import re
 from itertools import groupby
@@ -45,9 +45,9 @@ def _check_cause(books: Books, movement: LedgerMovement) -> Found:
 
 
 def check_order_balance(book: OrderBook) -> Found:
-    """What an order reserved stays spent while it lives and once it is completed, and is given back if it ends otherwise.
+    """What an order reserved stays spent while the order is open and once it is completed; otherwise it is given back.
 
-    What it added to the balance is taken back where it is undone.
+    What an order added to the balance is taken back if the order is undone.
     """
     order = book.order
     credit = (f"order:{order.id}:credit", f"order:{order.id}:take-back")
@@ -64,7 +64,7 @@ def check_order_balance(book: OrderBook) -> Found:
 
 
 def _reserved(book: OrderBook) -> tuple[int, ...]:
-    """What the order may hold of the balance; more than one where a status does not tell how far it has come."""
+    """The amounts of balance that the order may hold; several where its status does not show how far it has come."""
     order = book.order
     match order.status:
         case OrderStatus.COMPLETED | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_AUTHENTICATION:

@@ -26,7 +26,7 @@ class OrderBook:
     charges: list[ChargeAttempt] = field(default_factory=list)
     refunds: list[RefundAttempt] = field(default_factory=list)
     unexpected: list[OrderEvent] = field(default_factory=list)
-    """that money came on an attempt that was given up"""
+    """timeline entries about money that arrived on an attempt we had given up"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A subscription's periods follow from each other, and over the whole chain what was paid is what was used plus what runs now."""
+"""Checks that a subscription's periods follow from each other, and that over the whole chain paid = used + running."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -15,14 +15,14 @@ from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.payments import check_payments
 
 LONGEST_CHECK = timedelta(minutes=10)
-"""between two queries: the checks of a batch's books run in our own process, and PostgreSQL hears nothing meanwhile"""
+"""idle time allowed between two queries: while a batch is checked in our process, its transaction sends nothing to PostgreSQL"""
 
 
 def of_one_moment(session: Session) -> Session:
-    """Orders may be at work meanwhile: all that is read is as it was when reading began. Before the session's first statement.
+    """Make the session read one snapshot, taken when reading begins, even while orders are processed. Call before its first statement.
 
-    Until its transaction ends, it may say nothing for as long as a batch's checks take. Others' may not, for they hold locks that
-    somebody waits for; this one only keeps PostgreSQL from clearing up, hence a limit all the same.
+    Its transaction may stay idle for as long as a batch's checks take. Other transactions may not, because they hold locks that
+    somebody waits for. This one only holds back VACUUM, hence a limit all the same.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_CHECK.total_seconds():.0f}s'"))
@@ -30,7 +30,7 @@ def of_one_moment(session: Session) -> Session:
 
 
 def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
-    """Reads only. Where orders are at work meanwhile, give it a session of isolation REPEATABLE READ: one moment for all it reads."""
+    """All differences; reads only. While orders are at work, pass a session from `of_one_moment`, so that all it reads is one snapshot."""
     found = [difference for books in read(session, account_id) for difference in _check(books)]
     return found + (list(check_numbers(session)) if account_id is None else [])
 

@@ -41,7 +41,7 @@ def explain(
 
 
 def explain_settlement(totals: Totals, *, language: Language, timezone: str) -> tuple[str, ...]:
-    """How the sum of the lines is settled: the balance pays first, the rest is due, or what is over becomes balance."""
+    """How the sum of the lines is settled: the balance pays first, the rest is due; an excess becomes balance."""
     w = Wording(language, totals.currency, timezone)
     summed = w.say(
         "All lines together: net %(net)s and VAT %(tax)s make %(total)s.",

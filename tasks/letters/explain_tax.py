@@ -1,4 +1,4 @@
-"""Why this tax: the rate on the new period, and what of the tax once charged comes back with the credit."""
+"""Why this tax: the rate on the new period, and how much of the tax charged earlier comes back with the credit."""
 
 from decimal import Decimal
 

@@ -25,6 +25,6 @@ class ProductNames:
         return f"{self.product(product)} {self.tier(product, tier)}"
 
     def tier_of_any(self, code: str) -> str:
-        """A tier's name where the product is not known: its code, if products call it differently."""
+        """A tier's name where the product is not known; its code, if products name that tier differently."""
         called = {name for (_, tier), name in self.tiers.items() if tier == code}
         return one_line(called.pop()) if len(called) == 1 else code

@@ -120,7 +120,7 @@ def _not_for_sale(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> 
 
 
 def _tier(facts: Mapping[str, Any], code: str, names: ProductNames) -> str:
-    """Orders that were rejected before facts named the product have none."""
+    """A tier's name. Orders rejected before `facts` contained the product have none there."""
     product = facts.get("product")
     return names.tier_of_any(code) if product is None else names.tier(str(product), code)
 

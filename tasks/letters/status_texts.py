@@ -74,7 +74,7 @@ def status_text(
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
-    """Both totals and, where the totals agree, what is due: the balance may be what differs. Where that agrees, too, it is not the amount."""
+    """Both totals; if these agree, both amounts due, because the balance may differ. If these agree too, it is not the amount that differs."""
     due = facts["quoted_total_minor"] == facts["total_minor"] and "due_minor" in facts
     quoted, today = ("quoted_due_minor", "due_minor") if due else ("quoted_total_minor", "total_minor")
     changed = [w.say(reasons.DIFFERS[name]) for name in facts.get("differs", ()) if name in reasons.DIFFERS]

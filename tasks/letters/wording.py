@@ -126,8 +126,8 @@ def _locale(language: Language) -> Locale:
     return Locale.parse(LOCALES[language])
 
 
-# A document and its letters say the same few amounts and days again and again. Decimals are remembered by their digits:
-# 5 and 5.00 are equal, and written differently.
+# Cached, because a document and its letters repeat the same few amounts and days. Decimals are cached by their digits, because
+# 5 and 5.00 are equal but written differently.
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,5 @@
-"""The provider's books held against ours: each charge it took and each refund it made in a time, and what is written down of it here.
+"""Compares the provider's books with ours: each charge and each refund that it made within a time range, with what we recorded of it.
 
-`tasks.ledger_check` believes what is written; this asks who has the money. After a database was restored from a backup it names what was
-forgotten: charges of orders that are not there any more among them.
+`tasks.ledger_check` believes our records; this package asks the provider, which has the money. After a database was restored from a
+backup, it names what the backup lacks, including charges of orders that no longer exist here.
 """

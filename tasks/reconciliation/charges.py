@@ -1,4 +1,4 @@
-"""Charges: what the provider took is written down as taken, once, and the other way round."""
+"""Charges: what the provider took must be recorded as taken, once, and the other way round."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ _TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES
 
 
 def check_charges(session: Session, charges: Sequence[Charge]) -> Found:
-    """Charges as the provider has them, which were made for orders of some Prorata."""
+    """Compare charges of the provider's that carry a Prorata order's metadata with our attempts."""
     known = numbers(session, (charge.order_id for charge in charges))
     for charge in charges:
         row = _attempt_of(session, charge)
@@ -33,7 +33,7 @@ def check_charges(session: Session, charges: Sequence[Charge]) -> Found:
 
 
 def check_missing_charges(since: datetime, until: datetime, seen: Container[str]) -> Found:
-    """What is written as taken in that time and was not `seen` there. It was made a moment before or after, mostly, so it is asked for."""
+    """Attempts recorded as taken in that range whose charge was not `seen`. Mostly the provider dates it just outside, so each is looked up."""
     with begin() as session:
         query = select(ChargeAttempt).where(
             ChargeAttempt.created_at >= since,
@@ -48,14 +48,14 @@ def check_missing_charges(since: datetime, until: datetime, seen: Container[str]
 
 
 def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
-    """What is written of the charge. An attempt that became another charge is not it: two of one attempt are one too many."""
+    """Our row for the charge. None if the attempt has another charge already: two charges for one attempt are one too many."""
     known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
     attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
     return attempt if attempt is None or attempt.ref in (None, charge.ref) else None
 
 
 def _agree(session: Session, charge: Charge, row: ChargeAttempt) -> bool:
-    """What took no money may be written in several ways; what took some in one, unless we know that it went back."""
+    """A charge that took no money may be recorded in several ways; one that took some, only as taken, unless we know that it was refunded."""
     took, written = charge.status is ChargeStatus.SUCCEEDED, row.status is AttemptStatus.SUCCEEDED
     if not took and not written:
         return True
@@ -75,7 +75,7 @@ def _went_back(session: Session, row: ChargeAttempt) -> bool:
 def _stands(ref: str | None) -> bool:
     try:
         return ref is not None and payments().retrieve_charge(ref).status is ChargeStatus.SUCCEEDED
-    except Misconfigured:  # it knows none of that name
+    except Misconfigured:  # the provider has no charge with this id
         return False
 
 

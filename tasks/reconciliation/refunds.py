@@ -1,4 +1,4 @@
-"""Refunds: what the provider gave back is written down as given back, and the other way round."""
+"""Refunds: what the provider gave back must be recorded as given back, and the other way round."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ OfKnown = Sequence[tuple[Refund, ChargeAttempt]]
 
 
 def of_known_charges(session: Session, refunds: Sequence[Refund]) -> OfKnown:
-    """Those of charges that are written here. Where a charge is unknown, `check_charges` reports it, or it is none of ours."""
+    """The refunds whose charges we have recorded. An unknown charge is reported by `check_charges`, or is not ours."""
     refs = [refund.charge_ref for refund in refunds]
     charges = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
     return [(refund, charges[refund.charge_ref]) for refund in refunds if refund.charge_ref in charges]
@@ -40,7 +40,7 @@ def check_refunds(session: Session, refunds: OfKnown) -> Found:
 
 
 def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]) -> Found:
-    """What is written as given back in that time and was not `seen` there; it was made a moment before or after, mostly, so it is asked for."""
+    """Refunds recorded as made in that range that were not `seen`. Mostly the provider dates them just outside, so each is looked up."""
     with begin() as session:
         query = (
             select(RefundAttempt, ChargeAttempt.ref)
@@ -67,7 +67,7 @@ def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]
 
 
 def _noted(session: Session, refund: Refund, charge: ChargeAttempt) -> str:
-    """Made in the provider's Dashboard, a webhook has told of it (`tasks.charge_news`); or we know nothing."""
+    """What we know of a refund without a row: a webhook may have noted that it was made elsewhere (`tasks.charge_news`)."""
     noted = select(OrderEvent.id).where(
         OrderEvent.order_id == charge.order_id,
         OrderEvent.kind == "refund.elsewhere",

@@ -1,4 +1,4 @@
-"""`reconcile`: all charges and refunds of a time, page by page."""
+"""`reconcile`: all charges and refunds within a time range, page by page."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,12 +24,12 @@ class Reconciled:
     charges: int = 0
     refunds: int = 0
     of_others: int = 0
-    """charges that no order of any Prorata's was the reason for; they are left out"""
+    """charges that were not made for an order of any Prorata installation; they are left out"""
     differences: list[Difference] = field(default_factory=list)
 
 
 def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = lambda _: None) -> Reconciled:
-    """All that was made from `since` to just before `until`. Let `until` lie minutes back: what is under way is no difference yet.
+    """Compare all that was made from `since` to just before `until`. Choose `until` some minutes ago, so that nothing is still under way.
 
     Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """

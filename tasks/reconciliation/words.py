@@ -18,7 +18,7 @@ def told(status: str, amount_minor: int, currency: str) -> str:
 
 
 def numbers(session: Session, order_ids: Iterable[UUID | None]) -> dict[UUID, int]:
-    """Of those orders that are here."""
+    """The numbers, by id, of those orders that exist here."""
     asked = select(Order.id, Order.number).where(Order.id.in_([id_ for id_ in order_ids if id_ is not None]))
     return dict(session.execute(asked).all())
 
