@@ -7,6 +7,7 @@ import pytest
 
 from api_stub.rate_limit import RateLimit
 from models.api_keys import ApiKey, ApiKeyAccount
+from models.orders import Order
 from tasks import api_keys
 from tasks.api_keys import KeyRefused, Scope
 from tests.api.conftest import Api, problem, purchase
@@ -110,6 +111,18 @@ def test_what_takes_no_key_names_no_scope(api: Api) -> None:
         "/v1/webhooks/stripe", "/healthz", "/readyz", "/metrics",
     ]  # fmt: skip
     assert "Needs a key" not in paths["/v1/webhooks/stripe"]["post"]["description"]
+
+
+def test_another_accounts_quote_cannot_be_ordered(api: Api, world: World, ada: Customer) -> None:
+    theirs = world.quote(world.customer(), worlds.purchase("wiki"))
+    assert problem(api.place(ada, str(theirs.id))) == (404, "unknown-quote")
+    assert world.rows(Order) == []
+
+
+def test_orders_of_other_accounts_are_not_listed(api: Api, world: World, ada: Customer) -> None:
+    world.place(world.customer(), worlds.purchase("wiki"))
+    mine = world.place(ada, worlds.purchase("wiki"))
+    assert [order["id"] for order in api.get("/v1/orders").json()["orders"]] == [str(mine)]
 
 
 def test_another_accounts_things_are_not_there(api: Api, world: World, names: dict[str, str]) -> None:
