@@ -1,0 +1,122 @@
+"""A worker that was stopped past its lease wakes up while another is at the very same step: only the token of the lease tells them apart."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from models import lease, progress, step_ends
+from models.lease import LeaseLost
+from models.orders import Order
+from models.states import AttemptStatus, OrderStatus, Step
+from tasks import charge_attempts, failure_points
+from tests.support.world import World, purchase
+
+LEASE = timedelta(minutes=5)
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    yield
+    failure_points.arm(None)
+
+
+def claim(world: World, order_id: UUID, step: Step) -> Order:
+    with world.begin() as session:
+        claimed = lease.claim(session, order_id, step, lease=LEASE)
+    assert claimed is not None
+    return claimed
+
+
+def overtaken(world: World, order_id: UUID, step: Step) -> Order:
+    """The order as it was claimed by who lost it; another is at `step` now."""
+    ours = claim(world, order_id, step)
+    world.let_waits_run_out(order_id)
+    claim(world, order_id, step)
+    return ours
+
+
+def overtake_at(world: World, order_id: UUID, step: Step, point: str) -> None:
+    """Once, at that point of `step`, whoever is at it loses the order to another."""
+
+    def reached(place: str, _: str) -> None:
+        if place == f"{step}.{point}":
+            failure_points.arm(None)
+            world.let_waits_run_out(order_id)
+            claim(world, order_id, step)
+
+    failure_points.arm(reached)
+
+
+@pytest.mark.parametrize(
+    ("step", "point"),
+    [
+        (Step.COLLECT_PAYMENT, "claimed"),
+        (Step.COLLECT_PAYMENT, "calling"),
+        (Step.COLLECT_PAYMENT, "called"),
+        (Step.SEND_CONFIRMATION_EMAIL, "claimed"),
+        (Step.SEND_CONFIRMATION_EMAIL, "called"),
+        (Step.PROMPT_SEAT_ASSIGNMENT, "claimed"),
+    ],
+)
+def test_who_is_overtaken_does_not_end_the_step_of_another(world: World, step: Step, point: str) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=step)
+    overtake_at(world, order_id, step, point)
+    assert world.deliver(order_id, step) == "held_by_another"
+    order = world.order(order_id)
+    assert (order.status, order.next_step, order.lease_token is None) == (OrderStatus.OPEN, step, False)
+    assert f"{step}.done" not in world.timeline(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_who_is_overtaken_before_it_asks_for_the_money_begins_no_attempt(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    overtake_at(world, order_id, Step.COLLECT_PAYMENT, "claimed")
+    world.deliver(order_id, Step.COLLECT_PAYMENT)
+    assert world.attempts(order_id) == []
+
+
+def test_who_is_overtaken_cannot_lock_the_order(world: World) -> None:
+    ours = overtaken(world, world.place(world.customer(), purchase()), Step.VALIDATE_CART)
+    with pytest.raises(LeaseLost), world.begin() as session:
+        lease.require_ours(session, ours)
+
+
+def test_who_is_overtaken_does_not_settle_the_attempt(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    ours = claim(world, order_id, Step.COLLECT_PAYMENT)
+    with world.begin() as session:
+        method = charge_attempts.standing_of(session, ours).method
+        assert method is not None
+        attempt = charge_attempts.begin(session, ours, method)
+    world.let_waits_run_out(order_id)
+    claim(world, order_id, Step.COLLECT_PAYMENT)
+    with pytest.raises(LeaseLost), world.begin() as session:
+        charge_attempts.settle(session, ours, attempt, AttemptStatus.VOID)
+    assert world.attempts(order_id) == [(1, "pending", 119_00)]
+
+
+def test_who_is_overtaken_writes_no_step_that_it_ended(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    ours = overtaken(world, order_id, Step.VALIDATE_CART)
+    with pytest.raises(LeaseLost), world.begin() as session:
+        step_ends.later(session, ours, "done", next_step=Step.COMPUTE_PRORATION, facts={})
+        step_ends.write(session)
+    assert world.order(order_id).next_step is Step.VALIDATE_CART
+
+
+def test_who_is_overtaken_does_not_give_the_order_of_another_back(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    ours = overtaken(world, order_id, Step.VALIDATE_CART)
+    at_once = timedelta(0)
+    with world.begin() as session:
+        assert not progress.postpone(
+            session, order_id, Step.VALIDATE_CART, ours.lease_token, delay=at_once, error="stale"
+        )
+    assert world.order(order_id).lease_token is not None
