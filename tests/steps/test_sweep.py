@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import lease, progress
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.rules.cart import SubscriptionStatus
@@ -47,6 +47,24 @@ def test_an_order_that_moves_is_left_alone(world: World) -> None:
     lose_message(world)
     assert sweep.sweep() == 0
     assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
+
+
+def test_an_order_that_a_worker_holds_is_left_alone_however_late_it_is(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    stand_still(world, order_id)
+    with world.begin() as session:
+        lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(minutes=5))
+    assert sweep.sweep() == 0
+    assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
+
+
+def test_a_step_that_is_to_be_tried_again_later_is_not_tried_before(world: World) -> None:
+    world.stripe.fail("unavailable", "payment_intents.create")
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id)
+    world.stripe.calm()
+    assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
 
 
 def test_what_still_lies_in_the_outbox_is_not_published_twice(world: World) -> None:
@@ -181,6 +199,25 @@ def test_what_somebody_has_locked_holds_up_no_other_order_no_trial_and_no_heartb
     sweep.sweep()
     assert world.order(held).status is OrderStatus.CANCELLED
     assert [row.status for row in world.rows(Subscription)] == [SubscriptionStatus.TRIAL_ENDED]
+
+
+def test_an_order_that_cannot_be_looked_after_does_not_stop_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, lost = world.place(world.customer(), purchase()), world.place(world.customer(), purchase())
+    for order_id in (broken, lost):
+        stand_still(world, order_id)
+    look_after = sweep._look_after
+
+    def look(session: Session, order: Order) -> bool:
+        if order.id == broken:
+            raise ValueError("what nobody thought of")
+        return look_after(session, order)
+
+    monkeypatch.setattr(sweep, "_look_after", look)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(lost, Step.VALIDATE_CART)]
+    assert [row.name for row in world.rows(Heartbeat)] == ["sweep"]
 
 
 def test_without_a_free_connection_a_sweep_ends_at_the_first_order_that_wants_one(

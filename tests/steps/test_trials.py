@@ -58,6 +58,7 @@ def test_a_trial_with_an_open_order_is_not_ended_under_it(world: World) -> None:
     order_id = world.place(ada, purchase(seats=5))
     world.pass_time(hours=1)
     sweep.sweep()
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.TRIALING
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
