@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from models.accounts import AccountKind, Contact
+from models.orders import QuoteLine
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
@@ -160,6 +161,18 @@ def test_a_time_zone_that_moves_the_period_is_named_beside_whatever_else_has_cha
     world.change_account(bob, timezone="Europe/Berlin", country="AT")
     assert differs(ordered(world, ada, quotes[ada.account_id])) == ["period"]
     assert differs(ordered(world, bob, quotes[bob.account_id])) == ["period", "tax_rate", "tax_treatment"]
+
+
+def test_a_time_zone_that_moves_only_the_anchor_day_is_named_as_the_period(world: World) -> None:
+    """The 1st in UTC, the 2nd in Berlin; both months end at the same instant."""
+    world.time = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    ada = world.customer(timezone="UTC")
+    quote = world.quote(ada, purchase())
+    world.change_account(ada, timezone="Europe/Berlin")
+    order = ordered(world, ada, quote)
+    [fresh] = world.rows(QuoteLine, quote_id=order.proposed_quote_id)
+    assert fresh.period_end == order.lines[0].period_end
+    assert differs(order) == ["period"]
 
 
 def test_the_period_is_named_once_where_the_quote_expired_as_well(world: World) -> None:

@@ -9,7 +9,7 @@ from models.invoices import Invoice
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from models.subscriptions import SupportCase
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
@@ -170,6 +170,15 @@ def test_the_prompt_comes_only_where_seats_rose(world: World, ada: Customer) -> 
     assert world.letters(world.buy(ada, change(interval=YEAR)).id) == ["confirmation"]
     assert world.letters(world.buy(ada, change(seats=5)).id) == ["confirmation"]
     assert world.letters(world.buy(ada, change(seats=6)).id) == ["confirmation", "seat_prompt"]
+
+
+def test_no_prompt_where_the_new_seats_were_assigned_before_it_was_due(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase(seats=1))
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    world.assign(ada, "desk", "a@x.example")
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.letters(order_id) == ["confirmation"]
 
 
 def test_no_prompt_where_every_seat_has_its_user(world: World) -> None:

@@ -96,6 +96,27 @@ def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world
     assert world.charged(ada) == [119_00]
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(-1, OrderStatus.COMPLETED), (0, ASKS)], ids=["just before", "then"])
+def test_who_pays_at_the_instant_the_quote_expires_is_asked(world: World, seconds: int, status: OrderStatus) -> None:
+    ada = world.customer(card=None)
+    order_id = world.buy(ada, purchase()).id
+    world.time += world.wiring.policy.quote_lifetime + timedelta(seconds=seconds)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is status
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, OrderStatus.COMPLETED), (1, ASKS)], ids=["a day", "longer"])
+def test_an_order_that_we_kept_for_a_day_past_its_quote_goes_on_as_quoted(
+    world: World, seconds: int, status: OrderStatus
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    world.time += world.wiring.policy.quote_lifetime + timedelta(days=1, seconds=seconds)
+    assert world.run(order_id).status is status
+
+
 def test_who_gave_another_card_in_time_is_not_asked_again_because_we_are_slow(world: World) -> None:
     ada = world.customer(card=DECLINES)
     order_id = world.buy(ada, purchase()).id

@@ -1,5 +1,6 @@
 """What cannot be given after all is paid back once, whatever the line does."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -170,3 +171,12 @@ def test_a_person_who_resumes_a_refund_that_failed_meanwhile_finds_it_called_bac
     order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert world.letters(order_id) == []
+
+
+def test_the_notice_after_a_refund_that_failed_first_names_the_sum_once(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.stripe.fail("server_error", REFUND, times=1)
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+    [mail] = world.mailbox.listed(f"to:{ada.email}")
+    assert re.search(r"^Total refunded +€119\.00\s*$", world.mailbox.read(mail["ID"])["Text"], re.MULTILINE)

@@ -339,3 +339,20 @@ def test_another_number_that_the_registry_confirms_is_the_one_on_the_invoice(wor
     order = world.run(world.place_quote(ada, quote.id))
     [invoice] = world.rows(Invoice)
     assert (order.status, order.vat_number, invoice.buyer["vat_number"]) == ("completed", ANOTHER, ANOTHER)
+
+
+def test_an_order_confirmed_anew_asks_anew_about_the_number_that_was_taken_on_trust(world: World) -> None:
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    world.vies.fail("MS_UNAVAILABLE")
+    ada = world.customer(card=None, country="FR", vat_number=FRENCH)
+    order_id = world.buy(ada, purchase()).id
+    world.pass_time(days=2)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    asks = world.run(order_id)
+    assert (asks.status, asks.vat_provisional) == (OrderStatus.AWAITING_CONFIRMATION, True)
+    world.vies.forget()
+    world.confirm(order_id)
+    order = world.run(order_id)
+    assert (order.status, order.vat_provisional) == (OrderStatus.COMPLETED, False)
+    assert [row.status for row in world.rows(VatCheck, id=order.vat_check_id)] == ["valid"]

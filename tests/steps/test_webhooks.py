@@ -12,7 +12,7 @@ from models import progress
 from models.messages import WebhookReceived
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import OrderStatus, Step
+from models.states import AttemptStatus, OrderStatus, Step
 from tasks import charge_news, webhooks, wiring
 from tasks.errors import TemporarilyUnavailable
 from tests.support.world import World, purchase
@@ -91,6 +91,16 @@ def test_what_an_order_waits_for_is_news(world: World) -> None:
     assert webhooks.handle_webhooks() == 1
     assert outcomes(world) == ["reopened"]
     assert world.order(order.id).status is OrderStatus.OPEN
+
+
+def test_success_is_news_for_as_long_as_its_order_waits_for_it(world: World) -> None:
+    """Whatever is written about the charge already: only the order's step goes on with it."""
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    with world.begin() as session:
+        session.execute(update(ChargeAttempt).values(status=AttemptStatus.SUCCEEDED))
+    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    assert (webhooks.handle_webhooks(), outcomes(world)) == (1, ["reopened"])
 
 
 def test_news_that_comes_while_a_step_is_asking_waits_for_what_the_step_makes_of_its_older_answer(world: World) -> None:
