@@ -1,5 +1,6 @@
 """What the VIES adapter makes of each answer, against the stand-in over HTTP."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from tasks.errors import Misconfigured
 from tasks.ports import VatAnswer, VatRegistry, VatStatus
 from tests.support.vies_stand_in import ViesStandIn, running_vies
+from worker.adapters import vies_answers
 from worker.adapters.vies import Vies
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -100,6 +102,14 @@ def test_every_broken_answer_is_an_outage(vies: ViesStandIn, kind: str, reason: 
     vies.fail(kind)
     answer = asked(vies).check("FR40303265045", requester=None)
     assert (answer.status, answer.reason) == (VatStatus.UNAVAILABLE, reason)
+
+
+@pytest.mark.parametrize("other", [{"vatNumber": "40303265046"}, {"countryCode": "IT"}])
+def test_a_verdict_about_another_number_is_no_verdict(other: dict[str, str]) -> None:
+    question = vies_answers.question_about("FR40303265045", None)
+    body = json.dumps({**question, **other, "valid": True}).encode()
+    with pytest.raises(vies_answers.Unavailable, match="unexpected_answer"):
+        vies_answers.verdict(200, body, question, at_home=True)
 
 
 def test_a_register_that_hangs_is_an_outage_after_our_own_time_limit(vies: ViesStandIn) -> None:

@@ -29,7 +29,14 @@ class Broker:
 
     def orders(self) -> list[str]:
         """Ids of the messages in the queue, oldest first."""
-        return [json.loads(raw)["headers"]["id"] for raw in reversed(self.redis.lrange("orders", 0, -1))]
+        return self._headers("id")
+
+    def tasks(self) -> list[str]:
+        """Which steps they are for."""
+        return self._headers("task")
+
+    def _headers(self, name: str) -> list[str]:
+        return [json.loads(raw)["headers"][name] for raw in reversed(self.redis.lrange("orders", 0, -1))]
 
 
 @pytest.fixture
@@ -54,6 +61,17 @@ def test_several_relays_at_once_publish_each_message_once(world: World, broker: 
     with ThreadPoolExecutor(4, initializer=broker.app.set_current) as pool:
         published = sum(pool.map(lambda _: relay.publish_pending(), range(8)))
     assert (published, len(broker.orders()), world.outbox()) == (5 * relay.BATCH, 5 * relay.BATCH, [])
+
+
+def test_messages_are_published_oldest_first(world: World, broker: Broker) -> None:
+    fill_outbox(world, 1)
+    order_id, first = world.outbox()[0]
+    later = [Step.ACTIVATE_SUBSCRIPTION, Step.COMPUTE_PRORATION, Step.VALIDATE_CART]
+    for step in later:
+        with world.begin() as session:
+            session.add(OutboxMessage(order_id=order_id, step=step))
+    relay.publish_pending()
+    assert broker.tasks() == [first, *later]
 
 
 def test_without_a_broker_messages_wait_and_go_out_when_it_is_back(world: World, broker: Broker) -> None:
