@@ -10,7 +10,7 @@ import pytest
 import redis
 from celery import Celery, current_app
 from kombu.exceptions import BatchPublishError, OperationalError
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from models.messages import OutboxMessage
 from models.states import Step
@@ -62,6 +62,14 @@ def test_several_relays_at_once_publish_each_message_once(world: World, broker: 
     with ThreadPoolExecutor(4, initializer=broker.app.set_current) as pool:
         published = sum(pool.map(lambda _: relay.publish_pending(), range(8)))
     assert (published, len(broker.orders()), world.outbox()) == (5 * relay.BATCH, 5 * relay.BATCH, [])
+
+
+def test_a_message_that_another_relay_has_taken_holds_up_no_other(world: World, broker: Broker) -> None:
+    fill_outbox(world, 3)
+    with world.impatient(), world.begin() as another:
+        another.execute(select(OutboxMessage).order_by(OutboxMessage.id).limit(1).with_for_update())
+        assert (relay.publish_pending(), len(broker.orders())) == (2, 2)
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (1, 3, [])
 
 
 def test_messages_are_published_oldest_first(world: World, broker: Broker) -> None:
