@@ -91,8 +91,8 @@ _STOP = Prepared[UUID, str | None](_stopping())
 _STOP_WITH_LETTER = Prepared[UUID, str | None](
     _stopping(
         then="""marked AS (
-        UPDATE sent_letters SET status = 'sent', sent_at = clock_timestamp() FROM moved
-        WHERE order_id = moved.id AND kind = :letter AND sent_letters.status = 'sending'
+        UPDATE sent_letters SET status = 'sent', sent_at = clock_timestamp()
+        WHERE order_id = :order_id AND kind = :letter AND status = 'sending' AND EXISTS (SELECT FROM moved)
         RETURNING order_id, kind
     ),""",
         before="SELECT order_id, 'letter.sent', jsonb_build_object('kind', kind) FROM marked UNION ALL ",

@@ -156,8 +156,8 @@ _END = Prepared[()](
     text("""
     WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),
     marked AS (
-        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp() FROM held
-        WHERE order_id = held.id AND kind = :kind AND status = 'sending'
+        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
+        WHERE order_id = :order_id AND kind = :kind AND status = 'sending' AND EXISTS (SELECT FROM held)
         RETURNING kind
     )
     INSERT INTO order_events (order_id, kind, facts)
