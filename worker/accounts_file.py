@@ -50,7 +50,7 @@ def account_id(account: str) -> UUID:
 
 
 def account_called(name: str) -> UUID:
-    """The id of the account that a person calls by its code, or by its id itself."""
+    """The id of the account that a person names by its code, or by the id itself."""
     try:
         return UUID(name)
     except ValueError:
@@ -66,7 +66,7 @@ class ContactListed:
     name: str
     email: str
     is_billing_contact: bool | None
-    """None where the file does not say: a new contact is not one, and one that was there stays what it is"""
+    """None where the file does not say: a new contact is then none, an existing one keeps its flag"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class AccountListed:
     code: str
     line: int
     columns: dict[str, Any]
-    """of the accounts table, as the file gives them; what it leaves out is not among them"""
+    """columns of the accounts table, as the file gives them; those that it leaves out are missing here"""
     balance_minor: int
     payment_method: str | None
     contacts: tuple[ContactListed, ...]
@@ -152,7 +152,7 @@ def _contacts(place: Place) -> tuple[ContactListed, ...]:
 
 
 def _subscriptions(place: Place) -> tuple[SubscriptionListed, ...]:
-    """One of a product: an account has no more, and what was ordered is known again by its product."""
+    """At most one per product: an account cannot have more, and its order's idempotency key is made from the product."""
     found: dict[str, SubscriptionListed] = {}
     for item in place.items():
         listed = _subscription(item)

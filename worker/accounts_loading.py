@@ -1,8 +1,8 @@
-"""An accounts file becomes accounts: facts first, all or none; then cards, with the payment provider; then orders for what they have.
+"""Loads an accounts file: first the facts, all or none; then the cards, at the payment provider; then an order for each subscription.
 
-What somebody has already is ordered as any customer would order it, with effect from the day it was bought: charged, activated
-and confirmed by the same steps. Loading a file again changes what it says differently, leaves
-alone what it does not say, and repeats nothing.
+A subscription that an account already has is ordered as any customer would order it, with effect from the day it was bought: the
+same steps charge, activate and confirm it. Loading a file again applies what differs in it, leaves alone what it does not
+mention, and repeats nothing.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -34,17 +34,17 @@ class Loaded:
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-    """of the known, those about whom the file says something else than was there"""
+    """those of `known` for which the file says something other than the database did"""
     without_address: list[str] = field(default_factory=list)
-    """neither the file has one, nor did anybody set it: invoices will lack what the VAT directive wants on them"""
+    """with an address neither in the file nor in the database: their invoices will lack what the VAT directive requires"""
     left_alone: list[str] = field(default_factory=list)
-    """what the file says otherwise and no loading changes, in words"""
+    """differences that loading never applies, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
-    """placed now, one per listed subscription, by account; workers carry them on"""
+    """those placed by this load, one per listed subscription, by account; workers carry them on"""
 
 
 class LoadedInPart(FileRefused):
-    """What stands in the way was found when some of the file was loaded."""
+    """The problems were found after part of the file had been loaded."""
 
     def __init__(self, file: Path, problems: Collection[Problem], loaded: str) -> None:
         super().__init__(file, problems)
@@ -54,7 +54,7 @@ class LoadedInPart(FileRefused):
 
 
 def load(listed: AccountsFile) -> Loaded:
-    """Raises FileRefused, LoadedInPart; TemporarilyUnavailable where the payment provider is away: load again, it goes on from there."""
+    """Raises FileRefused, LoadedInPart; TemporarilyUnavailable where the payment provider is down: loading again continues from there."""
     loaded = Loaded()
     with begin() as session:
         first = next((bought for account in listed.accounts for bought in account.subscriptions), None)
@@ -153,7 +153,7 @@ def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:
 
 
 def _attach(listed: AccountListed) -> Iterator[Problem]:
-    """A card is given to the provider once; one that was replaced since is left alone."""
+    """Attach the card at the provider, once; an account that has a payment method keeps it."""
     if listed.payment_method is None:
         return
     with begin() as session:

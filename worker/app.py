@@ -14,7 +14,7 @@ broker.install()
 app = Celery("prorata", set_as_current=True, events="worker.events:Events")
 app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"
-app.set_default()  # for every thread: the API publishes from one of its own
+app.set_default()  # in every thread: the API publishes from a thread of its own
 app.finalize()
 signals.before_task_publish.connect(queue_heads.stamp)
 

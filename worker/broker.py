@@ -1,8 +1,8 @@
-"""Kombu's way to a Redis queue, mended in three places; each channel is put in the place of kombu's.
+"""Kombu's Redis transport, fixed in three places; `install` puts one of these channels in the place of kombu's.
 
-`SwiftChannel`, for whoever publishes: kombu makes a new client for each command, which takes twice as long as the command.
-`Channel`, for workers' main processes: there, one list entry that kombu cannot read ends the worker; this one hands it aside and
-goes on. What lies in a queue's list is anybody's who may write to Redis. Its `Held` leaves out the book that kombu keeps in Redis.
+`SwiftChannel`, for publishers: kombu makes a new client for each command, which takes twice as long as the command.
+`Channel`, for workers' main processes: with kombu's, one list entry that it cannot read ends the worker; this one hands the entry
+aside and goes on. Anybody who may write to Redis can put one there. `Held` leaves out kombu's record of held messages in Redis.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,24 +17,24 @@ from redis import Redis
 log = structlog.get_logger(__name__)
 
 HandAside = Callable[[str, bytes, Exception], None]
-"""is told the queue, what lay in it, and what was wrong with that"""
+"""called with the queue, the entry, and what was wrong with it"""
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""what reading something that is no message ends with"""
+"""what reading an entry that is no message may raise"""
 
 _hand_aside: HandAside
 
 
 def install(hand_aside: HandAside | None = None) -> None:
-    """Before the first connection. hand_aside, for a worker: must not raise."""
+    """Call it before the first connection. hand_aside: for a worker; must not raise."""
     global _hand_aside
     if hand_aside is not None:
         _hand_aside = hand_aside
-    # By name it could be too late: kombu keeps the transports it has looked up.
+    # Registering a transport by name could be too late: kombu caches those it has looked up.
     redis.Transport.Channel = SwiftChannel if hand_aside is None else Channel
 
 
 class Client(Redis):
-    """A client that waits at the queues, and knows what it received there last: the queue's list, and the entry."""
+    """A client that remembers what its last BRPOP received: the queue's list, and the entry."""
 
     received: tuple[bytes, bytes] | None = None
 
@@ -60,13 +60,13 @@ class SwiftChannel(redis.Channel):
 
 
 class Held(virtual.QoS):
-    """What a worker holds is known to the worker alone. One that ends gives it back; of one that dies, the sweep restarts the orders, as it
-    does with whatever else a broker loses. Kombu's book of it in Redis costs eight commands a message, and would be read minutes later.
+    """The messages a worker holds are known to that worker alone. One that shuts down gives them back; after one that dies, the sweep restarts
+    the orders, as it does for anything a broker loses. Kombu's record in Redis costs eight commands a message, and is read only minutes later.
     """
 
     def restore_unacked(self) -> list[Any]:
-        """All in one request, which fails once where Redis is away. What cannot be given back is not dumped into a file, as kombu would
-        have it.
+        """All in one request, which fails only once where Redis is down. Unlike kombu, this does not dump into a file what cannot be given
+        back.
         """
         self._flush()  # type: ignore[no-untyped-call]
         held = list(self._delivered.values())
@@ -79,7 +79,7 @@ class Held(virtual.QoS):
 
 
 class Message(virtual.Message):
-    """Kombu's, with what it takes to put it by. Raises one of UNREADABLE where the envelope is none."""
+    """Kombu's, with checks of what is needed to give it back. Raises one of UNREADABLE where the envelope is malformed."""
 
     def __init__(self, payload: Any, channel: Any = None, **named: Any) -> None:
         if payload["headers"].get("compression"):
@@ -98,7 +98,7 @@ class Channel(SwiftChannel):
         return Client
 
     def _brpop_read(self, **options: Any) -> Any:
-        """What cannot be read counts as nothing received."""
+        """An entry that cannot be read counts as nothing received."""
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except UNREADABLE as error:
@@ -113,7 +113,7 @@ class Channel(SwiftChannel):
         self.give_back([message], last_in_line=leftmost)
 
     def give_back(self, messages: Sequence[Any], *, last_in_line: bool = False) -> None:
-        """Into their queues: first in line, in the order they were received in. Raises redis's errors."""
+        """Put messages back into their queues: first in line, in the order received. Raises redis's errors."""
         with self.conn_or_acquire() as client, client.pipeline(transaction=False) as request:
             for message in reversed(messages):
                 where = message.delivery_info

@@ -1,7 +1,7 @@
-"""Is a worker still taking messages? A process that lives, and even answers a ping, may have stopped to.
+"""Is a worker still taking messages? A process that lives, and even answers a ping, may have stopped taking them.
 
-`canary`: sent to the one worker's own queue, on the connection by which it takes all its messages; it sings into Redis.
-`heartbeat`: sent to each queue by beat; the age of its row says that somebody takes from that queue.
+`canary`: sent to a worker's own queue, which it reads on the same connection as all others; it leaves a sign (its song) in Redis.
+`heartbeat`: sent to each queue by beat; the age of its row shows whether anybody takes from that queue.
 """
 
 import time
@@ -26,7 +26,7 @@ LISTEN = 2.0
 
 @shared_task(name="canary", ignore_result=True)
 def canary(song: str | None) -> None:
-    """song: what to leave in Redis as a sign; None where being taken is sign enough."""
+    """song: the key to leave in Redis as a sign; None where it is enough that the message was taken."""
     if song is None:
         return
     with current_app.connection_for_write() as connection:

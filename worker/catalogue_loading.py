@@ -16,7 +16,7 @@ from worker.catalogue_file import Catalogue
 from worker.readable_file import FileRefused, Problem
 
 _OUT_OF_THE_WAY = 2_000_000
-"""added to every rank before the new ones are given: two tiers may swap theirs, and no two may ever share one"""
+"""added to every rank before the new ones are set: tiers may swap ranks, though no two may ever share one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
 def _refuse_prices_that_would_not_count(
     session: Session, catalogue: Catalogue, effective_from: datetime, now: datetime
 ) -> None:
-    """Of the versions that are effective, the one that is so from the latest instant counts, whichever was loaded last.
+    """Of the versions in effect, the one with the latest `effective_from` counts, whichever was loaded last.
 
-    The prices that count already may be given an earlier day: what is ordered with effect from then is had for them, too.
+    Prices that count already may be loaded with an earlier `effective_from`: orders with effect from then get them, too.
     """
     in_force = session.scalar(
         select(CatalogueVersion)
@@ -79,7 +79,7 @@ def _refuse_prices_that_would_not_count(
 
 
 def _write_products(session: Session, catalogue: Catalogue) -> None:
-    """A product that is no longer listed stays for those who have it; nobody new can try it, or buy it for want of a price."""
+    """A product that is no longer listed stays for those who have it; nobody new can try it, or buy it, as it has no price."""
     listed = [product.code for product in catalogue.products]
     session.execute(update(Product).where(Product.code.not_in(listed)).values(trial_days=None))
     for product in catalogue.products:

@@ -13,13 +13,13 @@ broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # a worker waits for its broker however long it is away
 broker_channel_error_retry = True
 broker_transport_options = {
-    # A connection that is cut without a word (failover, a firewall's timeout) is noticed within 10 s: a call by the first, waiting
-    # for messages by the last (kombu 5.7 gives up on a BRPOP after brpop_timeout 1 s + 2 x this).
+    # A connection cut without notice (failover, a firewall's timeout) is noticed within 10 s: by socket_timeout in a call, by
+    # health_check_interval while waiting for messages (kombu 5.7 gives up on a BRPOP after brpop_timeout 1 s + 2 x this).
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 4,
-    "priority_steps": [0],  # no message goes before another; each step more is another list to wait at
+    "priority_steps": [0],  # no priorities; each further step would be another list to wait at
 }
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
@@ -27,7 +27,7 @@ result_backend = None  # the database is the truth; Flower reads events
 task_ignore_result = True
 
 task_acks_late = True  # the message of a killed child process comes back; every step may be delivered twice
-task_reject_on_worker_lost = True  # at once, once: worker.rejected.Request keeps a message that kills a second process
+task_reject_on_worker_lost = True  # redelivered once; worker.rejected.Request keeps it if it kills a second process
 worker_prefetch_multiplier = 1  # a slow payment must not sit on others' messages
 worker_cancel_long_running_tasks_on_connection_loss = (
     False  # a step in flight ends by itself; its second delivery is guarded
@@ -48,7 +48,7 @@ worker_consumer = "worker.rejected:Consumer"
 
 worker_send_task_events = True  # what Flower shows
 task_send_sent_event = (
-    False  # that an order was placed is told elsewhere; at the API it would cost as much as publishing it
+    False  # that an order was placed is recorded elsewhere; at the API this would cost as much as publishing it
 )
 worker_hijack_root_logger = False
 # No `celery inspect` and no control in Flower: it costs a second connection, to PUBLISH/SUBSCRIBE, on which kombu 5.7 with redis 8
@@ -57,9 +57,9 @@ worker_enable_remote_control = False
 timezone = "UTC"
 
 beat_scheduler = "celery.beat:Scheduler"
-"""in memory: the usual one keeps a file of pickles, which whoever can write there could have it run"""
+"""in memory: the default one keeps a file of pickles, by which anybody who can write that file could run code in beat"""
 _EXPIRES = 60
-"""seconds: what waits for longer has been sent again. By the clocks of two hosts, so no less than these may differ by."""
+"""seconds: a message that waits longer has been sent again. Two hosts' clocks are compared, so it must exceed their difference."""
 
 beat_schedule = {
     **{

@@ -1,4 +1,4 @@
-"""TLS to Redis and PostgreSQL: certificates are checked unless the setting says in words that they shall not be, and an error about one
+"""TLS to Redis and PostgreSQL: certificates are checked unless the setting explicitly turns that off, and an error about a certificate
 says what to do."""
 
 from pathlib import Path
@@ -14,8 +14,8 @@ _SIGNS = ("certificate verify failed", "certificate_verify_failed", "does not ma
 def checked(redis_url: str) -> str:
     """The same address, with the certificate check spelled out for rediss://. Raises ValueError that says what is wrong.
 
-    Each library has its own default and its own spelling: without this, workers would take any certificate, and `CERT_REQUIRED`
-    would be right for workers and an error in the API.
+    Each library has its own default and its own spelling: without this, workers would accept any certificate, and `CERT_REQUIRED`
+    would be valid for workers but an error in the API.
     """
     parts = urlsplit(redis_url)
     if parts.scheme != "rediss":

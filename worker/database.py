@@ -25,7 +25,7 @@ def engine(settings: Settings) -> Engine:
     made = create_engine(
         settings.database_url.get_secret_value(),
         pool_size=2 * settings.database_pool_size,
-        max_overflow=0,  # one that overflows is closed after use, and opened again for the next: 5 ms each time
+        max_overflow=0,  # an overflow connection is closed after use, and opened anew for the next: 5 ms each time
         pool_use_lifo=True,
         pool_recycle=1800,
         hide_parameters=True,  # an SQL error in a log must not carry addresses
@@ -39,16 +39,16 @@ def engine(settings: Settings) -> Engine:
 
 
 BEHIND_A_LOCK = 3.0
-"""seconds a statement waits for another's lock; less than a lease, and a step gives its place to others before it tries again"""
+"""seconds a statement waits for another transaction's lock; less than a lease, and a step lets others have its slot before it is retried"""
 IDLE_WITH_LOCKS = 8.0
-"""seconds a transaction may say nothing before PostgreSQL ends it: a worker that is frozen in one must not stop all others"""
+"""seconds a transaction may idle before PostgreSQL ends it: a worker that is frozen inside one must not stop all others"""
 
 
 def limit_waits(
     engine: Engine, *, behind_a_lock: float = BEHIND_A_LOCK, idle_with_locks: float = IDLE_WITH_LOCKS
 ) -> None:
-    """Seconds. Both end with an OperationalError, temporary as where PostgreSQL is away: who waits behind a lock for too long, and who
-    says nothing for too long and has lost the connection. PostgreSQL learns within half a minute, too, that the other side of one is gone.
+    """Seconds. Both limits end in an OperationalError, temporary like one where PostgreSQL is down: a wait for a lock, and an idle transaction,
+    which loses its connection. PostgreSQL, too, notices within half a minute that the other side of a connection is gone.
     """
     limits = (
         f"SET lock_timeout = {behind_a_lock * 1000:.0f}; "
@@ -64,10 +64,10 @@ def limit_waits(
 
     @event.listens_for(engine, "handle_error", retval=True)
     def temporary(context: ExceptionContext) -> DatabaseAway | None:
-        """What the driver calls an error of another kind, which nobody would try again: idle for too long, or outdated."""
+        """Errors that the driver gives another type, so that nobody would retry them: idle for too long, or `is_outdated`."""
         error = context.original_exception
         if is_outdated(error):
-            context.is_disconnect = True  # and so are all others in the pool
+            context.is_disconnect = True  # all others in the pool are outdated, too
         elif not isinstance(error, IdleInTransactionSessionTimeout):
             return None
         return DatabaseAway(context.statement, None, error, hide_parameters=True, connection_invalidated=True)
@@ -77,14 +77,14 @@ _KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count
 """a half-open connection is noticed in half a minute"""
 
 UNASKED = 2.0
-"""seconds a connection may rest before PostgreSQL is asked whether it is still there"""
+"""seconds a pooled connection may rest without being pinged before its next use"""
 
 
 def check_before_use(engine: Engine) -> None:
     """Replace a connection that broke in the pool, and with it all others there, before anybody works on it.
 
-    Asking PostgreSQL each time, as `pool_pre_ping` does, is a fifth of a short transaction. A server that stopped has closed its
-    sockets, which the kernel says for nothing; only where it says something, or a network may have failed meanwhile, is asked.
+    A ping each time, as with `pool_pre_ping`, takes a fifth of a short transaction. A server that stopped has closed its sockets,
+    which the kernel tells us for free; so we ping only where the socket is readable, or has rested for longer than `UNASKED`.
     """
 
     @event.listens_for(engine, "checkin")
@@ -104,7 +104,7 @@ def check_before_use(engine: Engine) -> None:
 
 
 def _has_something_to_say(connection: DBAPIConnection) -> bool:
-    """Unasked: that it is closed, mostly."""
+    """Whether something has arrived unasked: mostly, that the server closed it."""
     if connection.closed:
         return True
     watch = poll()

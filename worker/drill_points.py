@@ -1,7 +1,7 @@
 """Where a drill asks this process to die: a file `{place}.{subject}` in its folder is an order to do so at that place, once.
 
-Whoever renames the file has the order; the time it bears then is when the process died. It is set by the process: the file system's own clock is up to
-10 ms behind, and what was recorded just before would seem to come after. What the file says, if anything, is another signal than SIGKILL.
+The process that renames the file takes the order; the file's modification time is then when it died. The process sets that time itself: the file system's
+clock is up to 10 ms behind, and what was recorded just before would seem to come after. The file's content, if any, names another signal than SIGKILL.
 """
 
 import os
@@ -37,7 +37,7 @@ def order_freeze(folder: Path, place: str, subject: object) -> None:
     name = f"{place}.{subject}"
     (folder / TAKEN).mkdir(parents=True, exist_ok=True)
     (folder / TAKEN / name).write_text(signal.SIGSTOP.name)
-    (folder / TAKEN / name).rename(folder / name)  # whole, or not there
+    (folder / TAKEN / name).rename(folder / name)  # atomic: never there half-written
 
 
 def died_at(folder: Path, place: str, subject: object) -> float | None:

@@ -1,4 +1,4 @@
-"""What Flower shows travels in bundles: one message each third of a second in place of three for every task.
+"""Task events for Flower are sent in batches: one message every 0.3 s instead of three for every task.
 
 Sent one by one, an order's eighteen events cost 4.5 ms of processor time (docs/performance-history.md).
 """
@@ -15,7 +15,7 @@ EVERY: Final = 0.3
 
 
 class Dispatcher(EventDispatcher):  # type: ignore[misc]
-    """Celery's, which in a worker gathers the events of tasks already, but sends them with the next turn of its loop."""
+    """Celery's, which in a worker already gathers the events of tasks, but would send them with the next turn of its loop."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         gathers = bool(options.get("buffer_group"))

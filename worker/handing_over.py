@@ -1,7 +1,7 @@
-"""In a worker whose pool is threads, an order goes from step to step without a message, as far as this worker takes their queues.
+"""In a worker with a thread or solo pool, an order goes from step to step without a message, as long as the worker takes their queues.
 
-Celery's own events for those steps are sent in its place, so that Flower shows six tasks an order. In a prefork pool nothing is
-handed over: its processes have no line of their own to Flower.
+We send the events that Celery would have sent for those steps, so that Flower shows six tasks an order. In a prefork pool nothing
+is handed over: its processes have no connection of their own to Flower.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ _IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
 
 @signals.worker_ready.connect
 def _set_up(sender: Any, **_: Any) -> None:
-    """sender: Celery's consumer; its line to Flower is another one after each reconnect."""
+    """sender: Celery's consumer, which has a new event dispatcher after each reconnect."""
     if sender.controller.pool_cls.__module__ not in _IN_ONE_PROCESS:
         return
     taken = set(sender.app.amqp.queues.consume_from)

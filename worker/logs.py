@@ -60,6 +60,6 @@ def set_up_logging(level: int = logging.INFO) -> None:
 
 
 def _leave_out_what_no_line_shows() -> None:
-    """Who called from where, in which thread: half of what a line costs (Python's "Logging HOWTO", Optimization)."""
+    """The caller's place in the source, thread and process: half the cost of a line (Python's "Logging HOWTO", Optimization)."""
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

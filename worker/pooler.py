@@ -2,10 +2,10 @@
 
 With transaction pooling, each transaction may run on another server process. The name of a statement that we prepared may be another
 client's statement there, and that would be executed with our parameters. So behind a pooler nothing is prepared. And limits that are
-set once for a connection hold for whoever comes to that process next: the role should bring them.
+set once for a connection apply to whichever client uses that server process next: set them on the role instead.
 
-A pooler shows by the process's number: it must give its clients numbers of its own to cancel by, and what PostgreSQL answers is another.
-One that gives each client a process of its own is not told from the others, and nothing is prepared behind that either.
+A pooler shows in the process id: it must give its clients ids of its own to cancel by, which differ from what PostgreSQL answers.
+One that gives each client a server process of its own cannot be told from the others, and nothing is prepared behind it either.
 """
 
 from threading import Lock
@@ -24,7 +24,7 @@ _ASK = "SELECT pg_backend_pid(), array(SELECT name FROM pg_settings WHERE name =
 
 
 def prepare_nothing_behind(engine: Engine) -> None:
-    """Look at each new connection of the engine's; the first that comes through a pooler is told in the log."""
+    """Check each new connection of the engine; the first that goes through a pooler is logged."""
     first = Lock()
 
     @event.listens_for(engine, "connect")

@@ -25,7 +25,7 @@ class Problem:
 
 
 class FileRefused(Exception):
-    """The file cannot be taken as it is; nothing of it was. The message lists every problem with its line."""
+    """The file cannot be loaded as it is; nothing of it was. The message lists every problem with its line."""
 
     def __init__(self, file: Path, problems: Collection[Problem]) -> None:
         self.problems = sorted(set(problems))
@@ -44,13 +44,13 @@ class Fields(dict[str, "Place"]):
 
 @dataclass(slots=True)
 class Place:
-    """One value in the file: where it stands, what it is called, and where what is wrong with it is noted."""
+    """One value in the file: its node, its name, and the list that collects its problems."""
 
     node: Node
     name: str
     problems: list[Problem] = field(repr=False)
     key: Node | None = None
-    """where it has a key, that one's own place"""
+    """the node of its key, where it has one"""
 
     @property
     def line(self) -> int:
@@ -114,7 +114,7 @@ STDIN = Path("/dev/stdin")
 
 
 def _text(file: Path) -> str:
-    """Standard input is read by its descriptor: a pipe that another user made (a container's engine), or a socket, cannot be opened by that name."""
+    """Standard input is read by its descriptor: a socket, or a pipe that another user made (a container's engine), cannot be opened as /dev/stdin."""
     if file == STDIN:
         with open(0, encoding="utf-8", closefd=False) as given:
             return given.read()

@@ -15,14 +15,14 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_MINOR = 10**12
 """times a million seats, this still fits the database's eight bytes"""
 LONGEST_QUOTED = 60
-"""characters of a value that a message repeats: the file may be another than was meant, and hold what nobody should read"""
+"""characters of a value that a message repeats: it may be the wrong file, with content that should not be shown"""
 _TAG = "tag:yaml.org,2002:"
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
-    """lines: several are fine."""
+    """lines: several lines are allowed."""
     found = _scalar(node, "str")
     if found is None:
         quoted = f": put it in quotes, '{cut(node.value)}'" if isinstance(node, ScalarNode) and node.value else ""
@@ -40,7 +40,7 @@ def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
 
 
 def proper_name(node: Node) -> str:
-    """Of an account or a person: what a letter greets by."""
+    """The name of an account or a person, by which a letter greets."""
     found = text(node)
     if names_a_web_address(found):
         raise ValueError("must be a name, not an address on the web")

@@ -1,6 +1,6 @@
 """Messages that cannot be worked on: kept in a table, told in the log, and out of the queue. None of them goes round in circles.
 
-Connected to Celery's signals where it has them; `Consumer` and `Request` where it has none. In a worker's main process only.
+Connected to Celery's signals where it has any; `Consumer` and `Request` catch the rest. In a worker's main process only.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ from worker import broker
 log = structlog.get_logger(__name__)
 LONGEST_BODY = 64 * 1024
 _STEPS = frozenset(step.value for step in Step)
-"""their one argument is an order's id"""
+"""tasks whose one argument is an order's id"""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """Celery's, which only logs a message that it cannot decode, and restarts over one whose headers are of no shape it thought of."""
+    """Keeps what Celery's only logs (a message that it cannot decode), or would restart over (headers of an unexpected shape)."""
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         keep(RejectedBecause.MALFORMED, message, exc)
@@ -48,8 +48,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
 
 class Request(request.Request):  # type: ignore[misc]
-    """Celery's, which would run a task with arguments that are not its own, and would hand a message to one process after the other
-    although it kills each: this one stops at the second."""
+    """Celery's would run a task with arguments it does not take, and would hand a message that kills its process to one process after
+    another. This one refuses the first, and stops the other at the second process."""
 
     def __init__(self, message: Any, **named: Any) -> None:
         super().__init__(message, **named)
@@ -57,7 +57,7 @@ class Request(request.Request):  # type: ignore[misc]
             self._task.__header__(*self._args, **self._kwargs)
             if self._type in _STEPS:
                 UUID(str([*self._args, *self._kwargs.values()][0]))
-            hard, soft = self.time_limits  # wrong ones would keep a place in the pool for ever
+            hard, soft = self.time_limits  # wrong ones would occupy a slot of the pool for ever
             if not all(isinstance(limit, int | float | None) for limit in (hard, soft)):
                 raise TypeError("time limits must be numbers")
             if isinstance(message.payload, list) and not isinstance(message.payload[2], dict | None):
@@ -86,14 +86,14 @@ def _malformed(message: Any, exc: Exception | None, **_: Any) -> None:
 
 
 def keep(because: RejectedBecause, message: Any, error: BaseException | None) -> None:
-    """Write it down; where the database is away, the log has at least that it was there."""
+    """Write it down; where the database is down, at least the log says that it was there."""
     headers = _as_json(message.headers if isinstance(message.headers, dict) else {})
     queue = (message.delivery_info or {}).get("routing_key", "")
     _keep(because, error, queue=queue, headers=headers, body=_as_bytes(message.body))
 
 
 def keep_unread(queue: str, item: bytes, error: Exception) -> None:
-    """The same of a queue's entry that is no message at all."""
+    """The same for a queue's entry that is no message at all."""
     _keep(RejectedBecause.MALFORMED, error, queue=queue, headers={}, body=item)
 
 
@@ -126,7 +126,7 @@ def _as_bytes(body: Any) -> bytes:
 
 
 def _as_json(value: Any, depth: int = 20) -> Any:
-    """What JSONB can hold of it; text without the NUL and the half characters that PostgreSQL refuses."""
+    """What JSONB can hold of it; text without the NULs and lone surrogates that PostgreSQL refuses."""
     if depth == 0:
         return "..."
     match value:

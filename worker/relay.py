@@ -23,8 +23,8 @@ def publish_pending() -> int:
     """Publish what waits, oldest first, and delete it; returns how many orders were sent on their way.
 
     Several may run at once (SKIP LOCKED). Killed between publishing and deleting, it publishes again later: harmless.
-    Raises kombu's OperationalError or BatchPublishError where the broker is away, SQLAlchemy's OperationalError where it takes so long
-    that PostgreSQL does not wait; the rows stay.
+    Raises kombu's OperationalError or BatchPublishError where the broker is down, SQLAlchemy's OperationalError where it takes so long
+    that PostgreSQL ends the transaction; the rows stay.
     """
     published = 0
     while count := _publish_batch():
@@ -34,7 +34,7 @@ def publish_pending() -> int:
     return published
 
 
-# Asked after every order, so built once.
+# Run after every order, so built once.
 _OUTBOX = OutboxMessage.__table__
 _OLDEST = select(_OUTBOX.c.id).order_by(_OUTBOX.c.id).limit(BATCH).with_for_update(skip_locked=True)
 _TAKE = Prepared[int, UUID, Step, datetime](
@@ -53,9 +53,9 @@ def _publish_batch() -> int:
 
 
 def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
-    """The same messages as a task's `apply_async` sends, for half: what Celery works out for each call is known here.
+    """The same messages as a task's `apply_async` sends, at half the cost: what Celery works out for each call is known here.
 
-    Publishing twice is harmless: every step looks whether it is its turn.
+    Publishing twice is harmless: every step checks whether it is its turn.
     """
     app = current_app
     with app.producer_or_acquire() as producer, producer.batch():

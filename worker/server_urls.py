@@ -1,5 +1,5 @@
-"""The addresses of PostgreSQL and Redis. A password is part of them: one that not everybody would read alike is refused before
-anybody tries to, and no part of it is said."""
+"""The addresses of PostgreSQL and Redis. They contain passwords: an address that our libraries would parse differently is refused
+before any of them tries, and no part of it is shown."""
 
 import re
 from ipaddress import ip_address
@@ -14,7 +14,7 @@ _WITHOUT_HOST = frozenset({"host", "hostaddr", "service"})
 
 
 def check_database(url: str) -> None:
-    """Raises ValueError that says what is wrong. Without a host in it, the options must name one, or a socket's folder."""
+    """Raises ValueError that says what is wrong. A URL without a host must name one, a socket's folder or a service in its options."""
     parts = _parts(url)
     options = _options(parts)
     if not parts.hostname and not options & _WITHOUT_HOST:
@@ -34,12 +34,12 @@ def check_broker(url: str) -> None:
     if not re.fullmatch(r"/?[0-9]*", parts.path):
         raise ValueError("must end with the number of a database, /0")
     if unknown := sorted(option for option in _options(parts) if not option.startswith("ssl_")):
-        # Celery and redis share no others
+        # Celery and redis have no others in common
         raise ValueError(f"takes options of TLS only, ssl_..., not {', '.join(unknown)}")
 
 
 def is_this_machine(host: str) -> bool:
-    """By address, or by the name localhost: what is sent there stays on it."""
+    """Whether it is a loopback address, or localhost: what is sent there stays on this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -56,7 +56,7 @@ def name(url: str) -> str:
 
 
 def _parts(url: str) -> SplitResult:
-    """SQLAlchemy, redis and Celery differ in where a password ends that has a / or an @ in it: nobody may guess."""
+    """SQLAlchemy, redis and Celery disagree on where a password with a / or an @ in it ends, so such an address is refused."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - read only when asked for

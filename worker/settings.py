@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     seller_country: CountryCode = "DE"
     seller_address: str = "Musterstraße 1, 10115 Berlin"
     seller_vat_number: str | None = None
-    """ours, as invoices in the Union must name it; with it the VAT registry gives receipts"""
+    """ours: invoices in the Union must name it, and the VAT registry gives receipts (consultation numbers) only with it"""
     seller_bank_account: str | None = Field(None, max_length=200)
     """where customers pay invoices to, as invoices show it: bank, IBAN, BIC"""
     support_email: EmailStr = "support@prorata.example"
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     waiting_days: int = Field(7, ge=1, le=365)
     """how long an order waits for its customer before it is cancelled"""
     authentication_minutes: int = Field(60, ge=5, le=60 * 24)
-    """the same for a payment that is to be authenticated; the period that it pays for has begun"""
+    """the same for a payment that awaits authentication; shorter, as the period that it pays for has begun"""
 
     api_rate_limit: str = "12000/minute"
     """requests of one API key, in the notation of `limits`: "200/second", "12000/minute" """
@@ -183,7 +183,7 @@ FOR_OTHERS = frozenset(
         *("LONG", "E2E_URL", "E2E_STRIPE_URL", "E2E_VIES_URL", "E2E_MAILPIT_URL", "E2E_PRORATA"),  # the tests
     }
 )
-"""names that begin like settings and are read by somebody else; see docs/operations.md"""
+"""names that begin like settings but are read elsewhere; see docs/operations.md"""
 
 
 def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
@@ -197,7 +197,7 @@ def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
 
 
 _FOR_DEVELOPMENT = ("development", "whsec_development")
-"""what docker-compose.yml has where nothing is set: anybody knows it"""
+"""the defaults in docker-compose.yml: publicly known"""
 _SHORTEST_SECRET = 16
 """characters"""
 
@@ -255,7 +255,7 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _asks_for_transfers(chosen: Settings) -> Iterator[str]:
-    """The choices by which invoices are to be paid by transfer: on a VAT number, or once one that was taken on trust turns out invalid."""
+    """The settings under which customers pay by transfer: on a VAT number, or after one accepted provisionally turns out invalid."""
     if chosen.invoice_on_vat:
         yield "PRORATA_INVOICE_ON_VAT is on"
     if chosen.vat_outage is VatOutage.PROVISIONAL:

@@ -1,4 +1,4 @@
-"""A database is upgraded, or taken back, while others use it: waited for in short turns, between which they go on."""
+"""Upgrades or downgrades a database while others use it: waits for table locks in short tries, between which the others go on."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def downgrade(database_url: str, revision: str, *, say: Callable[[str], None]) -
 
 
 def _waiting(say: Callable[[str], None]) -> tenacity.Retrying:
-    """Whoever asks for a table as a whole holds up everybody behind it, so each try gives up soon."""
+    """A statement that waits for a lock on a whole table holds up all those behind it, so each try gives up soon."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(behind_a_lock),
         wait=tenacity.wait_fixed(PAUSE),

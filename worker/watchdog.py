@@ -1,7 +1,7 @@
 """A worker that no longer takes messages, though it lives and its broker answers, ends itself: its supervisor starts it again.
 
-A thread beside Celery's loop sends the worker a canary every so often and looks when it last took anything at all. Where every place of
-the pool is taken nobody can take a canary, so that time does not count, unless it is longer than any delivery takes.
+A thread beside Celery's loop regularly sends the worker a canary, and checks when it last took any message. While every slot of the pool
+is busy, the worker cannot take a canary, so that time does not count, unless it is longer than any delivery takes.
 """
 
 import os
@@ -24,7 +24,7 @@ from worker.settings import Settings, settings
 log = structlog.get_logger(__name__)
 
 EVERY, PATIENCE = 20.0, 70.0
-"""seconds between canaries, and without any message, though a place is free, until it is the worker that is at fault"""
+"""seconds between canaries, and seconds without any message, though a slot is free, after which the worker is at fault"""
 
 
 def longest_delivery(chosen: Settings) -> float:
@@ -44,7 +44,7 @@ def longest_delivery(chosen: Settings) -> float:
 class Watchdog:
     """send: give the worker something to take; raises OperationalError where the broker is away. give_up: end the worker.
 
-    full: whether every place of the pool is taken. begun: how many deliveries began so far. longest: seconds that one may take.
+    full: whether every slot of the pool is busy. begun: how many deliveries have begun so far. longest: seconds that one may take.
     """
 
     send: Callable[[], None]
@@ -65,7 +65,7 @@ class Watchdog:
         self.last_taken = self.counted_from = self.now()
 
     def look(self) -> None:
-        if (begun := self.begun()) != self.seen:  # one that waited here for its time: nothing was received
+        if (begun := self.begun()) != self.seen:  # a message that waited here for its ETA: it was not received just now
             self.seen = begun
             self.taken()
         try:

@@ -1,7 +1,7 @@
-"""A letter's headers as lines: folded, in ASCII where they must be, and with no line that their text could begin.
+"""A letter's headers as lines: folded, in ASCII where they must be, and unable to start a header of their own.
 
-What people read of them (the subject, the sender's name) is encoded as a whole: an email policy of the standard library, which
-may fold the others, loses a space, or adds one, where one encoded word follows another.
+The parts that people read (the subject, the sender's name) are encoded as a whole. The standard library's email policy folds only
+the other headers: where one encoded word follows another, it loses a space or adds one.
 """
 
 import re
@@ -11,7 +11,7 @@ from email.policy import SMTP
 from functools import lru_cache
 
 PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]*[!-~])?")
-"""needs no encoding, and cannot be taken for encoded"""
+"""text that needs no encoding, and cannot be mistaken for encoded text"""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 LONGEST = 78
 """characters of a line"""

@@ -1,7 +1,7 @@
 """A letter as the bytes that travel: multipart text and HTML, attachments, headers that no input can break out of.
 
-All but what is hard to encode or fold is put together here and in `mail_headers`, as the standard library's own message objects
-take ten times as long.
+This module and `mail_headers` put everything together themselves, but for what is hard to encode or fold: the standard library's
+message objects take ten times as long.
 
 Not covered: DKIM signatures (the mail server's business), pictures inside the HTML, encryption.
 """
@@ -36,7 +36,7 @@ class MailAddress:
 
     @classmethod
     def read(cls, text: str) -> "MailAddress":
-        """Raises ValueError, without the address in it, where this is none. A domain in other scripts becomes IDNA."""
+        """Raises ValueError where `text` is no address, without repeating it. A domain in another script becomes IDNA."""
         return _read(text)
 
     def shown(self) -> str:
@@ -50,7 +50,7 @@ class MailAddress:
 
 @lru_cache(maxsize=1000)
 def _read(text: str) -> MailAddress:
-    """Kept for the next letter of the same order."""
+    """Cached for the next letter of the same order."""
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
@@ -93,7 +93,7 @@ def as_bytes(letter: Letter, *, sender: Sender, to: MailAddress, date: datetime)
 
 
 def _multipart(subtype: str, parts: Iterable[bytes]) -> bytes:
-    """`=_` begins a boundary that cannot occur within a part: neither quoted-printable nor base64 has it (RFC 2045, 6.7)."""
+    """A boundary that begins with `=_` cannot occur within a part: neither quoted-printable nor base64 has `=_` (RFC 2045, 6.7)."""
     boundary = f"=_{subtype}".encode()
     head = b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n' % (subtype.encode(), boundary)
     return head + b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts) + b"--%b--\r\n" % boundary

@@ -1,8 +1,8 @@
 """Emails over SMTP: plain, STARTTLS or implicit TLS with the certificate checked, login where configured.
 
-Covered: a connection for each thread, kept open for the next email that comes soon; short retries of what cannot deliver
-twice; the answer that got lost told apart from the one that said no. A lost answer may mean a delivered email: sending it
-again gives the customer two with the same Message-ID, which mail programs show as one.
+Covered: a connection for each thread, kept open briefly for its next email; short retries of failures that cannot deliver
+twice; a lost answer told apart from a refusal. After a lost answer the email may have been delivered: sending it again gives
+the customer two with the same Message-ID, which mail programs show as one.
 Not covered: several recipients, bounces that come back later by email.
 Addresses, subjects and bodies never reach a log or an error's text.
 """
@@ -30,8 +30,8 @@ class SmtpMailer:
     sender, reply_to: addresses; sender_name: shown beside the sender's. ca_file: PEM of certificate authorities to trust
     instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
     idle_seconds: how long a connection waits for its thread's next email.
-    attempts: tries of what failed before the email was handed over.
-    Raises Misconfigured where a password would travel unencrypted beyond this machine or has letters outside ASCII, or an address is none.
+    attempts: tries in all, as long as each fails before the email is handed over.
+    Raises Misconfigured where a password would leave this machine unencrypted, a user name or password is not ASCII, or an address is malformed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SmtpMailer:
             raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
         if (
             not f"{username or ''}{password or ''}".isascii()
-        ):  # the library would fail, and repeat the password in doing so
+        ):  # the library would fail with an error that repeats the password
             raise Misconfigured("a mail user name or password outside ASCII cannot be sent: ask for another")
         self._sender = Sender(_ours(sender), sender_name, _ours(reply_to) if reply_to else None)
         self._server = Server(
@@ -74,7 +74,7 @@ class SmtpMailer:
         self._attempts, self._now = attempts, now
 
     def send(self, letter: Letter) -> None:
-        """See `tasks.ports.Mailer.send`; besides, Refused: the server will not take this email, whoever it is for."""
+        """See `tasks.ports.Mailer.send`. Also raises Refused: the server will not take this email, whoever it is for."""
         to = recipient(letter)
         envelope = Envelope(
             sender=self._sender.address.address,

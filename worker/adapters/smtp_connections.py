@@ -1,7 +1,7 @@
-"""Connections that stay open between emails: each thread has its own, for a few seconds, for a number of emails.
+"""Connections kept open between emails: each thread has its own, for a few seconds and a limited number of emails.
 
-A connection in use is nobody else's; one that waits is closed when its time is over, when the mailer is gone or the process
-ends. A forked child drops those of its parent without a word on them.
+A connection in use belongs to one thread; an idle one is closed when its time is over, when the mailer is gone or the process
+ends. A forked child closes its copies of the parent's sockets without sending anything.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Final
 
 IDLE_SECONDS: Final = 10.0
 MOST_EMAILS: Final = 100
-"""servers end a connection after so many, or fewer, and say so then"""
+"""emails per connection; a server may end one after fewer, and says so then"""
 GOODBYE_SECONDS: Final = 2.0
 
 
@@ -40,7 +40,7 @@ class Connections:
         _everywhere.add(self)
 
     def take(self) -> Open | None:
-        """This thread's own, if it looks alive: a server that has spoken unasked has ended it."""
+        """This thread's idle connection, if it looks alive: a server that has sent something unasked has ended it."""
         with self._lock:
             found = self._waiting.pop(threading.get_ident(), None)
         if found is None:
@@ -51,7 +51,7 @@ class Connections:
         return found
 
     def keep(self, used: Open) -> None:
-        """For this thread's next email; the server must wait for a command."""
+        """Keep it for this thread's next email; the server must be waiting for a command."""
         used.emails += 1
         used.idle_since = time.monotonic()
         with self._lock:
@@ -61,7 +61,7 @@ class Connections:
             self._close_later()
 
     def forget(self) -> None:
-        """In a forked child: the connections are the parent's, only our copies of their sockets are closed."""
+        """In a forked child: the connections are the parent's, so only our copies of their sockets are closed."""
         self._lock, self._closing_later = threading.Lock(), False
         waiting = list(self._waiting.values())
         self._waiting.clear()
@@ -88,7 +88,7 @@ class Connections:
 
 
 def goodbye(connection: smtplib.SMTP) -> None:
-    """Out of courtesy: every email is the server's already, so nothing here can fail or take long."""
+    """QUIT, out of courtesy: the server has every email already, so errors are ignored and the wait is short."""
     with suppress(OSError):
         if connection.sock is not None:
             connection.sock.settimeout(GOODBYE_SECONDS)

@@ -1,7 +1,7 @@
 """One email over SMTP, step by step, so that each failure says what is certain.
 
-Until the last line of the email is sent, nothing was delivered; from then until the server's answer, nobody knows.
-Server texts may repeat the address or the subject, so only their codes go on.
+Until the last line of the email is sent, nothing is delivered; from then until the server answers, the outcome is unknown.
+A server's texts may repeat the address or the subject, so only its codes are passed on.
 """
 
 import re
@@ -21,10 +21,10 @@ OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""
 
 NOT_FOR_US = b"5.7."
-"""Begins what a server says of a recipient where it may not send for us (relaying denied, login wanted), whoever the recipient is."""
+"""How a server's answer to a recipient begins where it will not send for us (relaying denied, login required), whoever that is."""
 
 QUOTA_SPENT = b"5.4.5"
-"""We have sent as much as we may today. Some servers say it with a code that means for good."""
+"""We have sent as much as we may today. Some servers say so with a permanent (5xx) code."""
 
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 
@@ -69,9 +69,9 @@ def deliver(server: Server, connections: Connections, envelope: Envelope) -> Non
 
 
 def _with_sender(server: Server, connections: Connections, envelope: Envelope) -> Open:
-    """A connection whose server has accepted our sender: the one that was kept, or where that has ended a new one.
+    """A connection whose server has accepted our sender: the kept one, or a new one where that does not work any more.
 
-    Whatever a kept one answers or fails to answer here, nothing was handed over on it, so a new one has the last word.
+    Nothing has been handed over yet, so whatever goes wrong on a kept connection here, a new one decides.
     """
     kept = connections.take()
     if kept is not None:
@@ -81,7 +81,7 @@ def _with_sender(server: Server, connections: Connections, envelope: Envelope) -
     connection = _connect(server)
     try:
         code, text = _sender(connection, envelope)
-        if code == 552:  # of the sender's command, which says the size
+        if code == 552:  # the answer to MAIL FROM, which announces the size
             raise Refused("the mail server takes no email of this size", code=_code(code, text))
         if code != 250:
             _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
@@ -131,7 +131,7 @@ def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
     """Certificates, passwords and missing abilities need a person; the network and 4xx codes need time."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         raise Misconfigured("the mail server does not offer what the settings ask for (STARTTLS, login)") from None
-    if type(error) is smtplib.SMTPException:  # of `login` only: the server offers no way that the library knows
+    if type(error) is smtplib.SMTPException:  # `login` raises it where the server offers no method it knows
         raise Misconfigured("the mail server offers no login by user name and password") from None
     if isinstance(error, smtplib.SMTPResponseException) and 500 <= error.smtp_code < 600:
         raise Misconfigured(f"the mail server refuses us while {doing}: {error.smtp_code}") from None
@@ -165,7 +165,7 @@ _quoted = lru_cache(maxsize=1000)(smtplib.quoteaddr)
 
 
 def _asks_ahead(connection: smtplib.SMTP) -> bool:
-    """Where the server lets us (RFC 2920), sender, recipient and the email's beginning are one request; answers come in turn."""
+    """Whether the server allows pipelining (RFC 2920): MAIL, RCPT and DATA then go out together, and are answered in turn."""
     return connection.has_extn("pipelining")
 
 
@@ -207,7 +207,7 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
 
 
 def _dots_doubled(content: bytes) -> bytes:
-    """At the start of a line, where one alone would end the email (RFC 5321, 4.5.2)."""
+    """Double every dot that begins a line: a line with only a dot would end the email (RFC 5321, 4.5.2)."""
     return (b"." if content.startswith(b".") else b"") + content.replace(b"\n.", b"\n..")
 
 

@@ -94,7 +94,7 @@ class StripePayments:
         amount = to_stripe(request.amount_minor, request.currency)
 
         def create() -> Told[Charge]:
-            if time.time() > request.made_at + PLANS_HOLD:  # this process was frozen; the key may be forgotten by now
+            if time.time() > request.made_at + PLANS_HOLD:  # this process was frozen; Stripe may have forgotten the key
                 raise OutcomeUnknown(f"too late to ask for {request.key} by an old plan")
             intent = self._client.v1.payment_intents.create(
                 {
@@ -174,7 +174,7 @@ class StripePayments:
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)
         try:
-            event = json.loads(payload)  # three fields of it are needed, the library's objects cost as much again
+            event = json.loads(payload)  # only three fields are needed; the library's objects would double the cost
             told = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
             if event.get("object") == "v2.core.event":
                 raise ValueError("a thin event, which is for another kind of endpoint")
@@ -185,13 +185,13 @@ class StripePayments:
             raise Refused("the webhook is not an event", code="malformed") from None
 
     def _require_signature(self, payload: bytes, signature: str) -> None:
-        """Whoever cannot sign learns nothing else, whatever is wrong with body or header."""
+        """Checked first: a sender who cannot sign learns nothing else, whatever is wrong with body or header."""
         try:
             stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, self._webhook_tolerance)
             signed_at = _signed_at(signature)
-        except (stripe.SignatureVerificationError, ValueError, TypeError):  # also of what is no text, or not ASCII
+        except (stripe.SignatureVerificationError, ValueError, TypeError):  # the last two: not text, or not ASCII
             raise Refused("the webhook's signature does not hold", code="signature") from None
-        if signed_at > time.time() + self._webhook_tolerance:  # the library looks at the past alone
+        if signed_at > time.time() + self._webhook_tolerance:  # the library refuses only old signatures
             raise Refused("the webhook was signed in the future", code="signature")
 
 
@@ -204,5 +204,5 @@ def _is_name(text: object) -> bool:
 
 
 def _signed_at(signature: str) -> int:
-    """Of a header that the library has read, in seconds since 1970."""
+    """Seconds since 1970, from a header that the library has accepted."""
     return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))

@@ -1,8 +1,8 @@
 """Minor units of ISO 4217 against what Stripe's API takes (https://docs.stripe.com/currencies, "Special cases").
 
 Stripe counts ISK and UGX in hundredths although they have none, and MGA in whole units although it has fractions.
-Amounts with three decimals must end in 0; Stripe refuses others, nothing is rounded here. It names KWD, BHD, JOD, OMR and TND; what is
-asked of these is asked of IQD and LYD too, which have as many.
+Amounts with three decimals must end in 0; Stripe refuses others, nothing is rounded here. Its page names KWD, BHD, JOD, OMR and TND; we
+apply the same rule to IQD and LYD, which have three decimals too.
 """
 
 from models.rules.currency import exponent

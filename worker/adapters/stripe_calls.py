@@ -1,7 +1,7 @@
-"""One call to Stripe: tried again where that may help, its errors in the pipeline's words.
+"""One call to Stripe: retried where that may help, its errors translated into the pipeline's.
 
-Tried again, for a few seconds: no connection, no answer (same key), 409 while the first request is under way, 429, 5xx;
-`Stripe-Should-Retry` and `Retry-After` have the last word. A refused card is an answer and never asked again.
+Retried, for a few seconds: no connection, no answer (same key), 409 while the first request is under way, 429, 5xx;
+`Stripe-Should-Retry` and `Retry-After` have the last word. A refused card is an answer and is never retried.
 
 Stripe's messages are not passed on: they may quote what we sent. Its request id finds them in the Dashboard.
 """
@@ -28,7 +28,7 @@ from worker.adapters.stripe_errors import (
 T = TypeVar("T")
 
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
-"""what the SDK and `stripe_reading` raise at an answer that is not Stripe's, or of a Stripe that knows more than we do"""
+"""what the SDK and `stripe_reading` raise on an answer that is not Stripe's, or has values newer than this code"""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class Told(Generic[T]):
     """What Stripe answered.
 
-    replayed: it is the answer of the first time, kept under the key; since then it may have changed.
+    replayed: this is the first request's answer, kept under the key; the object may have changed since.
     """
 
     value: T
@@ -93,7 +93,7 @@ class Calls:
             raise OutcomeUnknown(_unreadable(error)) from None
 
     def as_of_now(self, told: Told[T], look: Callable[[], T]) -> T:
-        """The value itself, looked at again where it was replayed. Raises OutcomeUnknown where that fails: it has happened."""
+        """The value, read again from Stripe where it was replayed. Raises OutcomeUnknown where that fails: the change has happened."""
         if not told.replayed:
             return told.value
         try:
@@ -103,7 +103,7 @@ class Calls:
 
 
 class _Pause(tenacity.wait.wait_base):
-    """What Stripe asks for in Retry-After, and a jittered pause that doubles."""
+    """What Stripe asks for in Retry-After, plus a jittered pause that doubles."""
 
     def __init__(self, longest: float) -> None:
         self._jittered = tenacity.wait_exponential_jitter(multiplier=0.1, max=longest, jitter=0.1)

@@ -1,4 +1,4 @@
-"""What an error of Stripe's SDK means: ask again, in doubt, our mistake; and how it is told without what we had sent."""
+"""What an error of Stripe's SDK means (retry, outcome in doubt, our mistake), and its description without what we had sent."""
 
 from ssl import SSLCertVerificationError
 from typing import NoReturn
@@ -42,7 +42,7 @@ def may_be_retried(error: BaseException) -> bool:
 
 
 def may_have_happened(error: stripe.StripeError) -> bool:
-    """Whether a request that ended so may have taken effect all the same."""
+    """Whether a request that ended with this error may have taken effect all the same."""
     if isinstance(error, stripe.APIConnectionError):
         return not _never_sent(error.__cause__)
     if isinstance(
@@ -57,14 +57,14 @@ def is_replayed(error: stripe.StripeError) -> bool:
 
 
 def is_kept(error: stripe.StripeError) -> bool:
-    """A 5xx that Stripe keeps under the key: asking again can only give it again."""
+    """A 5xx that Stripe keeps under the idempotency key: a retry can only return it again."""
     headers = error.headers or {}
     replayed = is_replayed(error) or headers.get("stripe-should-retry") == "false"
     return replayed and (error.http_status or 0) >= 500
 
 
 def is_untrusted(error: object) -> bool:
-    """Somewhere in what the libraries have wrapped it into: whoever answered has no certificate that holds, and was told nothing."""
+    """Whether a failed certificate check is the cause, however the libraries have wrapped it. Nothing was sent then."""
     while isinstance(error, BaseException):
         if isinstance(error, SSLCertVerificationError):
             return True

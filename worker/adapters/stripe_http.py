@@ -1,7 +1,7 @@
-"""How the Stripe SDK speaks HTTP: by urllib3 itself, in place of `requests`, which is built on it and takes as long again.
+"""How the Stripe SDK speaks HTTP: by urllib3 directly, in place of `requests`, which is built on it and takes as long again.
 
-`requests` works out proxies, cookies and passwords anew for each request. Where `requests` would go by a proxy that the
-environment names, the SDK's own client stays, and so it does.
+`requests` works out proxies, cookies and passwords anew for each request. Where the environment names a proxy for Stripe's
+address, we keep the SDK's own client, which uses `requests` and so goes through that proxy.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from worker.adapters.stripe_errors import is_untrusted
 
 _KEPT_OPEN = 32
-"""connections to one host; more are opened for those who need them, and closed after use"""
+"""connections to one host; more are opened where they are needed, and closed after use"""
 
 
 def http_client(base: str, *, connect_timeout: float, read_timeout: float) -> stripe.HTTPClient:
@@ -27,7 +27,7 @@ def http_client(base: str, *, connect_timeout: float, read_timeout: float) -> st
 
 
 class DirectClient(stripe.HTTPClient):
-    """Shared by threads. Never tries again by itself, follows no redirect, and trusts whom the SDK trusts."""
+    """Shared by threads. Never retries by itself, follows no redirect, and trusts the SDK's certificate authorities."""
 
     name = "urllib3"
 
@@ -57,7 +57,7 @@ class DirectClient(stripe.HTTPClient):
 
 
 class _InOne(HTTPConnection):
-    """Sends a request's head and body together: as two they are two packets, or two TLS records, and wake up the server twice."""
+    """Sends a request's head and body together: apart, they are two packets, or two TLS records, and wake the server up twice."""
 
     _parts: list[bytes] | None = None
     """of a request that is being put together"""
@@ -90,7 +90,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 def _tell(error: HTTPError) -> NoReturn:
-    """Only a certificate that does not hold is the same the next time."""
+    """Every error may be retried, except a certificate that is not trusted: it would be the same the next time."""
     told = f"{type(error).__name__} while asking Stripe"
     should_retry = not is_untrusted(error)
     raise stripe.APIConnectionError(told, should_retry=should_retry) from error  # type: ignore[no-untyped-call]

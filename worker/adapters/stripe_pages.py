@@ -1,4 +1,4 @@
-"""What Stripe took and gave back in a time, newest first, page by page: each page is asked for, and tried again, by itself."""
+"""What Stripe charged and refunded in a period, newest first, page by page: each page is a call of its own, with its own retries."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime

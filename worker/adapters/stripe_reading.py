@@ -9,7 +9,7 @@ import stripe
 from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus, StoredPaymentMethod
 from worker.adapters.stripe_amounts import from_stripe
 
-# Waiting for a payment method or a confirmation means: the try was refused, and nothing goes on by itself.
+# requires_payment_method and requires_confirmation mean that the try was refused: nothing more happens by itself.
 _CHARGE_STATUS = {
     "succeeded": ChargeStatus.SUCCEEDED,
     "requires_action": ChargeStatus.REQUIRES_ACTION,
@@ -63,7 +63,7 @@ def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
 
 
 def intent_of(event: Mapping[str, Any]) -> str | None:
-    """The PaymentIntent that an event is about, be it itself, its charge, refund or dispute. Raises KeyError, TypeError: it is no event."""
+    """The PaymentIntent that an event is about: the object itself, or that of a charge, refund or dispute. Raises KeyError, TypeError: no event."""
     subject = event["data"]["object"]
     if not isinstance(subject, Mapping):
         return None

@@ -46,6 +46,6 @@ def refund(error: Refusal) -> Told[Refund]:
 
 
 def _require_fresh(error: Refusal) -> None:
-    """Raises KeySpent for a refusal that Stripe kept and tells again: its cause may be mended, and only another key can find out."""
+    """Raises KeySpent for a refusal that Stripe replays: its cause may be fixed by now, and only a new key can find out."""
     if is_replayed(error):
         raise KeySpent(describe(error)) from None

@@ -28,7 +28,7 @@ Folder = Annotated[
     Path | None, typer.Option(help="keep data and logs here; a scratch folder unless given", file_okay=False)
 ]
 WIDTH = 140
-"""columns where nobody looks"""
+"""columns where the output is no terminal"""
 _progress = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
 
 

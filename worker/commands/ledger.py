@@ -25,10 +25,10 @@ ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=T
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 UNDER_WAY = timedelta(minutes=15)
-"""what is younger may be about to be written down"""
+"""a charge or refund younger than this may not be recorded here yet"""
 FIRST_YEAR = 2000
 USUAL = timedelta(days=2)
-"""who runs it every day looks at each charge twice: one that was still to be authenticated the first time is settled the second"""
+"""run every day, it sees each charge twice: one that still awaited authentication the first time is settled the second"""
 
 Which = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="its code from the accounts file, or its id", show_default=False)

@@ -30,8 +30,8 @@ WORKERS = {
     Worker.PAYMENTS: ("payments", Pool.THREADS, 16),
     Worker.MAIL: ("mail", Pool.THREADS, 8),
 }
-"""Queues, pool and concurrency. One that takes all queues does an order's six steps without a message in between: one for each
-processor is the fastest. The other three keep waiting for a bank, or a mail server, away from everything else."""
+"""Queues, pool and concurrency. A worker that takes all queues does an order's six steps without a message in between: one such
+worker per processor is the fastest. The other three keep the waiting for a bank or a mail server away from everything else."""
 
 KNOWN_QUEUES = tuple(WORKERS[Worker.ALL][0].split(","))
 

@@ -17,7 +17,7 @@ from worker.commands.screen import console, plain
 
 ALL = 1_000_000
 MOST_ERRORS, ENOUGH = 5, 120
-"""errors that are named where the one asked for is not among them, and characters of each"""
+"""how many errors to list where none matches the one asked for, and characters of each"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Shop:
     deadline: float
     """`time.monotonic()` after which everybody gives up"""
     line: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    """Where customers stand in line: the HTTP client's own line takes longer the longer it is, until nothing gets through."""
+    """Where customers queue: the HTTP client's own queue gets slower as it gets longer, until nothing gets through."""
 
     async def quote(self, bought: Bought, cart: tuple[CartLine, ...]) -> str:
         customer = bought.customer

@@ -1,4 +1,4 @@
-"""The places where processes are killed, and in which order: each in a wave in which nobody else kills the same process."""
+"""The places where processes are killed, in waves: a wave has at most one place of each queue, and one outside the steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def waves(rounds: int) -> list[list[Cell]]:
 
 
 def _by_queue() -> dict[str, list[tuple[Step, str]]]:
-    """A queue's workers die once a wave; what fills the fewest goes along."""
+    """The places of each queue's steps. A wave takes one of each queue; a queue with fewer places is missing from the last waves."""
     by_queue: dict[str, list[tuple[Step, str]]] = {}
     for step in STEPS:
         by_queue.setdefault(QUEUES[step], []).extend((step, point) for point in points_of(step))

@@ -68,7 +68,7 @@ class CrashReport:
 
 
 def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress) -> CrashReport:
-    """Raises GaveUp where the orders to begin with are not even activated."""
+    """Raises TimeoutError where the orders to begin with are not even activated, GaveUp where the API gives no quote."""
     began = time.monotonic()
     report = CrashReport()
     customers = ground.customers([cell.kind for wave in planned for cell in wave], named="drill")
@@ -112,7 +112,7 @@ async def _run(
 
 async def _wave(ground: Ground, shop: Shop, wave: Sequence[Killed]) -> None:
     quotes = await asyncio.gather(*(shop.quote(killed.bought, killed.cell.kind.cart) for killed in wave))
-    with frozen(ground.stack, *WORKERS):  # nobody begins before everybody's end is arranged
+    with frozen(ground.stack, *WORKERS):  # no step begins before every kill is arranged
         for killed in wave:
             if not killed.cell.is_step:
                 drill_points.order_death(ground.deaths, killed.cell.place, _subject(killed))
@@ -146,9 +146,9 @@ async def _follow(shop: Shop, killed: Killed) -> None:
 
 
 def _went_on_after(session: Session, killed: Killed, deaths: Sequence[float]) -> float | None:
-    """Seconds from the process's end to the order's next sign of life; none is owed where it had ended by then.
+    """Seconds from the process's death to the order's next timeline event; 0 where the order had already ended as it should.
 
-    Where other kills of workers came in between, each may have hit whoever had just taken the order up: the longest time without one counts.
+    Each kill of a worker in between may have hit the one that had just taken the order up, so the longest time without a kill counts.
     """
     if killed.died_at is None or killed.bought.order_id is None:
         return None
@@ -163,6 +163,6 @@ def _went_on_after(session: Session, killed: Killed, deaths: Sequence[float]) ->
 
 
 def longest_calm(begin: float, end: float, deaths: Sequence[float]) -> float:
-    """Seconds between two kills, or from the last one to the end."""
+    """The longest time in seconds without a kill between `begin` and `end`."""
     between = [begin, *sorted(death for death in deaths if begin < death < end), end]
     return max(later - earlier for earlier, later in pairwise(between))

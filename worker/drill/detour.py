@@ -24,7 +24,7 @@ class Proxies:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def detour(self, variables: dict[str, str]) -> dict[str, str]:
-        """Start them before these addresses; returns the variables with theirs instead."""
+        """Start a proxy in front of each server; returns the variables with the proxies' addresses instead."""
         self.control = self.supervisor.port()
         fronts, detoured = [], dict(variables)
         for name, variable in BEHIND.items():

@@ -40,13 +40,13 @@ class Customer:
 class Ground:
     stack: Stack
     begin: Callable[[], AbstractContextManager[Session]]
-    """a transaction on the stack's database, past everything that is cut"""
+    """a transaction on the stack's database, which bypasses the proxies"""
     deaths: Path
     """where processes are told to die; see `worker.drill_points`"""
     levers: httpx.Client
 
     def customers(self, kinds: Sequence[Kind], *, named: str) -> list[Customer]:
-        """An account for each; what they have already is ordered, and may not be active yet."""
+        """An account for each; the subscriptions they start with are ordered, and may not be active yet."""
         codes = [f"{named}-{number}" for number in range(len(kinds))]
         listed = tuple(_account(code, kind) for code, kind in zip(codes, kinds, strict=True))
         accounts_loading.load(AccountsFile(Path(named), listed))

@@ -2,9 +2,9 @@
 
 python -m worker.drill.proxy CONTROL_PORT NAME:FRONT_PORT:TARGET_PORT ...
 
-Orders come to the control port, a line each, and are answered with how many connections they concern:
-cut NAME · half-open NAME SECONDS (nothing comes through, and nobody is told) · lose-commits COUNT (PostgreSQL does it, its answer
-is lost).
+Commands come to the control port, a line each, and are answered with how many connections they concern:
+cut NAME · half-open NAME SECONDS (nothing gets through, and neither side is told) · lose-commits COUNT (PostgreSQL commits, its
+answer is lost).
 """
 
 import asyncio

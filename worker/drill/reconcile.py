@@ -35,8 +35,8 @@ class Reconciled:
     refunds: int = 0
     letters: int = 0
     letters_again: int = 0
-    """emails that arrived twice under one Message-ID, in the window SMTP leaves: accepted by the mail server, our process dead
-    (or the answer lost) before it was written down"""
+    """emails that arrived twice under one Message-ID, which SMTP allows: the mail server accepted the email, and our process died
+    (or the answer was lost) before that was recorded"""
     findings: list[Finding] = field(default_factory=list)
 
 

@@ -21,15 +21,15 @@ from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.watch import Watch
 
 QUIET_WITHIN, PER_ORDER = 300.0, 0.1
-"""seconds after the storm in which every order has to end, and more of them for each"""
+"""seconds after the storm within which every order has to end, and how many more each order adds"""
 LASTING_SHARE, LONGEST = 0.1, 60.0
-"""what lasts a while lasts a tenth of the storm, a minute at most"""
+"""a lasting fault lasts a tenth of the storm, a minute at most"""
 
 ENDS: Final[Mapping[Doing, frozenset[OrderStatus]]] = {
     Doing.NOTHING: frozenset({OrderStatus.COMPLETED}),
     Doing.CANCEL_WHILE_CHARGED: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED}),
 }
-"""as what an order may end, whatever is struck; one whose cancellation came too late is completed"""
+"""how an order may end, whatever faults strike; one whose cancellation came too late is completed"""
 
 Progress = Callable[[float, str], None]
 """called with seconds since the storm began, and what happens"""
@@ -146,7 +146,7 @@ class _Storm:
                 return
 
     async def _strike_all(self) -> None:
-        """Every kind once, in the seed's order, evenly over the storm; in what time is left, kinds by chance."""
+        """Every kind once, in the seed's order, then kinds by chance; spread evenly over the storm."""
         lasting = min(LONGEST, LASTING_SHARE * self.seconds)
         strike = Strike(self.ground, self.proxies, self.luck, lasting)
         times = max(len(FAULTS), round(self.seconds / 3))

@@ -1,4 +1,4 @@
-"""Where orders stand, looked up for many who wait, in one query at a time; an unreachable database only makes them wait."""
+"""Looks up where orders stand, for many waiters in one query at a time; an unreachable database only makes them wait longer."""
 
 import asyncio
 import time
@@ -46,15 +46,15 @@ class Watch:
                 await self._task
 
     async def leaves(self, order_id: UUID, *statuses: OrderStatus, within: float) -> OrderStatus:
-        """Its first other status. Raises TimeoutError."""
+        """Wait until its status is none of `statuses`; returns that one. Raises TimeoutError."""
         return await self._wait(order_id, _Waiter(frozenset(statuses), None, self._future()), within)
 
     async def happens(self, order_id: UUID, event: str, *, within: float) -> None:
-        """Until this stands in its timeline. Raises TimeoutError."""
+        """Wait until `event` is in its timeline. Raises TimeoutError."""
         await self._wait(order_id, _Waiter(frozenset(), event, self._future()), within)
 
     async def quiet(self, *, within: float) -> None:
-        """Until no order is open and nothing waits to be published or handled. Raises TimeoutError."""
+        """Wait until no order is open and nothing waits to be published or handled. Raises TimeoutError."""
         give_up_at = time.monotonic() + within
         while (left := await asyncio.to_thread(self.unfinished)) != 0:
             if time.monotonic() > give_up_at:

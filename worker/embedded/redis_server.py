@@ -25,8 +25,8 @@ save ""
 appendonly {appendonly}
 appendfsync always
 """
-"""`always`: Redis writes before it answers, so that after `kill -9` it has whatever it said it had. With `everysec` it may answer
-up to two seconds before it writes, and a drill would find us guilty of Redis's loss. Production can take everysec: what the
+"""`always`: Redis writes before it answers, so that after `kill -9` it has whatever it acknowledged. With `everysec` it may answer
+up to two seconds before it writes, and a drill would blame us for what Redis lost. Production can use everysec: what the
 broker loses, the outbox and the sweep publish again."""
 
 AT_ONCE = Retry(NoBackoff(), 0)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 POSTGRES_BIN = Path("pginstall/bin")
-"""PostgreSQL 16 of the versions in that wheel: older than any we deploy on, so that nothing newer slips into a query unseen."""
+"""Of the versions in that wheel, PostgreSQL 16: older than any we deploy on, so that no query comes to need a newer one unnoticed."""
 
 
 class ServerMissing(Exception):

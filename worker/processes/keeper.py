@@ -3,7 +3,7 @@
 Run as a script with nothing but the standard library, so that it starts in milliseconds. Our end of its standard input is the
 leash: it reads end-of-file the moment our process ends, however it ended (`kill -9` too), stops the child, then kills whatever
 the child left behind. On Linux it adopts orphaned descendants (a subreaper), so that one which made its own session is found
-too, and the child dies with it; elsewhere it reaches the child's process group.
+too, and the child dies with the keeper; elsewhere it reaches only the child's process group.
 
 Signals to the keeper: TERM stops the child with its stop signal and kills after `--grace` seconds; QUIT kills at once.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 1, 28, 36, 47
 FIRST_PAUSE, LONGEST_PAUSE, SETTLED_AFTER = 0.2, 10.0, 10.0
-"""Seconds: before the first restart (doubled each time), at most, and of good health after which we begin anew."""
+"""Seconds: the pause before the first restart (doubled each time), the longest pause, and the uptime after which it starts over."""
 
 
 class Keeper:
@@ -32,7 +32,7 @@ class Keeper:
         self.child = 0
         self.parent = os.getppid()
         self.kill_at: float | None = None
-        """When to give up asking nicely; None while nobody wants the child stopped."""
+        """When to send SIGKILL; None while nobody wants the child stopped."""
         self.wake, wake_writer = os.pipe()
         for end in (self.wake, wake_writer):
             os.set_blocking(end, False)
@@ -78,7 +78,7 @@ class Keeper:
         return code
 
     def wait(self, seconds: float) -> None:
-        """Until a signal, our parent's end, or `seconds` have passed; notes in `kill_at` who wants the child stopped."""
+        """Wait for a signal, our parent's end, or until `seconds` have passed; sets `kill_at` where the child is to be stopped."""
         leash = [] if self.kill_at is not None else [0]
         readable, _, _ = select.select([*leash, self.wake], [], [], seconds)
         signals = os.read(self.wake, 512) if self.wake in readable else b""
@@ -160,7 +160,7 @@ def launch(options: argparse.Namespace) -> int:
 def become(name: str) -> None:
     """Another user, for servers that refuse to run as root.
 
-    On Linux it keeps the right to pass folders closed to it (a clone or scratch folder below a closed home folder, say), and no other right.
+    On Linux it keeps one capability, CAP_DAC_OVERRIDE, to pass folders closed to it (a clone or scratch folder below a closed home folder, say).
     """
     user = pwd.getpwnam(name)
     os.setgroups([])

@@ -64,7 +64,7 @@ class StackSettings(Settings):
 
 
 def variables(ports: Ports, *, database_url: str, broker_url: str, chosen: Mapping[str, str]) -> dict[str, str]:
-    """The PRORATA_ variables of every process, those of `chosen` instead of ours; two secrets are new each time."""
+    """The PRORATA_ variables of every process, with those of `chosen` overriding ours; two secrets are new each time."""
     here = Addresses.of(ports, flower=False)
     own = {
         "ENVIRONMENT": "development",

@@ -1,4 +1,4 @@
-"""Start everything, as parallel as its needs allow; stop everything, whatever ends us."""
+"""Start everything, as parallel as dependencies allow; stop everything, whatever ends us."""
 
 import secrets
 import shlex
@@ -28,7 +28,7 @@ DEADLINE = 90.0
 
 Say = Callable[[str], None]
 Detour = Callable[[dict[str, str]], dict[str, str]]
-"""from the PRORATA_ variables as they are to those our processes get: other addresses, with something in between"""
+"""turns the PRORATA_ variables into those that our processes get: addresses with something in between"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ def running(
     """The whole stack, its data and logs in `folder`; a folder may be used again, its data are still there.
 
     chosen: PRORATA_ variables to set otherwise than usual. durable: False is faster and good for data nobody keeps.
-    restart: start processes again that end by themselves. detour: called once the servers are there; `Stack.settings` stay direct.
+    restart: start processes again that end by themselves. detour: called once the servers are up; `Stack.settings` keep the direct addresses.
     Raises ServerMissing, ChildFailed with the end of the log.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as exits:
-        # The servers end last: whoever still works on something may end it properly.
+        # The servers end last, so that processes can finish what they are working on.
         servers = exits.enter_context(ExitStack())
         supervisor = exits.enter_context(Supervisor(folder))
         exits.callback(_stop_all_at_once, supervisor)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One strike: where, with what luck, and how long things that last may last."""
+    """What a fault needs to strike: where, with what luck, and how long a lasting fault lasts."""
 
     ground: Ground
     proxies: Proxies
@@ -28,11 +28,11 @@ class Strike:
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     def turn(self, what: str) -> AbstractAsyncContextManager[None]:
-        """Nobody restarts what somebody else is just restarting."""
+        """A lock on `what`: no two faults may restart the same thing at once."""
         return self.turns[what]
 
     async def aside(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what blocks in a thread."""
+        """Run a blocking call in a thread."""
         return await asyncio.to_thread(partial(call, *args, **kwargs))
 
 

@@ -60,7 +60,7 @@ def _put(client: "redis.Redis", queue: str, messages: list[bytes]) -> None:
 
 
 def shuffled_and_doubled(messages: list[bytes], luck: random.Random) -> list[bytes]:
-    """Every message twice, the second one a delivery of its own, in any order."""
+    """Every message twice, the copy with a delivery tag of its own, in random order."""
     doubled = messages + [_another_delivery(message) for message in messages]
     luck.shuffle(doubled)
     return doubled
@@ -73,7 +73,7 @@ def _another_delivery(message: bytes) -> bytes:
 
 
 async def _any_step(on: Strike) -> int:
-    """Chains published from any step, of orders that stand anywhere, ended ones too."""
+    """Publish any step of orders at any stage, ended ones too."""
     return await on.aside(_publish_any, on)
 
 

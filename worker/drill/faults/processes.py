@@ -27,7 +27,7 @@ def _signals(number: signal.Signals, *names: str) -> Callable[[Strike], Awaitabl
 
 
 async def _stopped(on: Strike) -> int:
-    """A worker that was stopped and wakes up finds that its lease is another's: what it would write is refused."""
+    """A worker that is stopped past its lease wakes up to find that another has taken it over: its writes are refused."""
     name = on.luck.choice(WORKERS)
     async with on.turn(name):
         with frozen(on.ground.stack, name) as processes:

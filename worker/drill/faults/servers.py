@@ -1,4 +1,4 @@
-"""Faults of the servers we stand on: Redis and PostgreSQL killed, emptied, throwing us out."""
+"""Faults of the servers we depend on: Redis and PostgreSQL killed, Redis emptied, PostgreSQL ending our connections."""
 
 import shutil
 from pathlib import Path
