@@ -49,7 +49,7 @@ def account_of(session: Session, caller: Caller, account_id: UUID, *options: Exe
 def order_of(session: Session, caller: Caller, order_id: UUID, *options: ExecutableOption) -> Order:
     """Raises Problem 404."""
     query = select(Order).where(Order.id == order_id, within_reach(caller, Order.account_id)).options(*options)
-    # Transitions are updates that go past the session's objects: what it read before may be old.
+    # Transitions are UPDATEs that bypass the session's objects: what it read before may be stale.
     return _found(session.scalar(query, execution_options={"populate_existing": True}), "order")
 
 

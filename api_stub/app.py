@@ -72,7 +72,7 @@ def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        strict_content_type=False,  # what says nothing of its type is taken for JSON: no browser sends a key by itself
+        strict_content_type=False,  # a body without a content type counts as JSON: no browser sends an API key by itself
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(BodyLimit, default=256 * KIB, by_ending={"/seats/bulk": 1024 * KIB})

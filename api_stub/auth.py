@@ -28,9 +28,9 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """A key as it was presented, for endpoints that look it up in their own transaction: asked often, they are to be cheap.
+    """A key as presented, for busy endpoints, which look it up in their own transaction to save one.
 
-    A request that is not even well formed never gets there: `api_stub.validation` looks it up before it says so.
+    A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Knock:
     def let_in(self, session: Session, account_id: UUID | None = None) -> Caller:
         """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429.
 
-        account_id: the account that it will be asked about (`access.require_account`).
+        account_id: the account that the request is about (`access.require_account`).
         """
         self.limit.count(api_keys.digest_of(self.key)[:32])
         caller = api_keys.caller_with(session, self.key, account_id=account_id)
@@ -60,7 +60,7 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Knocks:
-    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has what the route does not know, or query or body a name twice."""
+    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has a parameter unknown to the route, or query or body give a name twice."""
 
     scope: Scope
 
@@ -89,7 +89,7 @@ def _knock(request: Request, credentials: HTTPAuthorizationCredentials | None, s
 
 
 def _require_plain(request: Request) -> None:
-    """Raises RequestValidationError where query or body say what nobody would read, or say it twice."""
+    """Raises RequestValidationError where the query has an unknown parameter, or query or body give a name twice."""
     require_known_once(request)
     require_once(request)
 

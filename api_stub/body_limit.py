@@ -10,9 +10,9 @@ from api_stub.problems import Problem
 
 KIB = 1024
 LONGEST, SLOWEST = 10.0, 16 * KIB
-"""seconds for a whole body: so many, and one more for each so many bytes that it may have"""
+"""time for a whole body: these seconds, and one more for each so many bytes of its size limit"""
 _NO_MORE = {"Connection": "close"}
-"""what else comes of the body is not read"""
+"""the rest of the body is not read"""
 
 
 class BodyLimit:
@@ -41,7 +41,7 @@ class BodyLimit:
         async def counted() -> Message:
             nonlocal received, over
             if over:
-                return await receive()  # that the caller has gone, whenever that is
+                return await receive()  # waits for the caller to disconnect
             try:
                 async with asyncio.timeout_at(until):
                     message = await receive()
@@ -50,7 +50,7 @@ class BodyLimit:
             received += len(message.get("body", b""))
             over = over or not message.get("more_body", False)
             if received > most:
-                # Of this kind, or the framework would call it a body that it cannot read.
+                # An HTTPException: any other, the framework would report as a body that it cannot read.
                 raise HTTPException(413, headers=_NO_MORE)
             return message
 

@@ -31,7 +31,7 @@ class News(NamedTuple):
     order_id: UUID
     event: EventView
     is_final: bool
-    """the order, at the moment that this round read it"""
+    """whether the order was final when this round read it"""
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +70,7 @@ class EventWatch:
             except SQLAlchemyError as error:
                 log.warning("event streams wait for the database", error=type(error).__name__)
                 pause = AFTER_TROUBLE
-            except Exception:  # whoever follows an order stays, and nobody else would tell them
+            except Exception:  # the followers are still there, and nothing else would serve them
                 log.exception("event streams are told nothing")
                 pause = AFTER_TROUBLE
             await asyncio.sleep(pause)
@@ -82,7 +82,7 @@ class EventWatch:
         return wanted
 
     def _hand_out(self, round_: Sequence[News], wanted: Mapping[UUID, int]) -> None:
-        """Who came while the round was asked for and lacks earlier events, gets all in the next."""
+        """A follower who joined during the query and lacks earlier events gets them all in the next round."""
         for news in round_:
             for follower in self._followers:
                 if follower.order_id == news.order_id and wanted[news.order_id] <= follower.after < news.event.id:
@@ -92,13 +92,13 @@ class EventWatch:
 
 def _news(wanted: Mapping[UUID, int]) -> list[News]:
     """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
-    whoever writes one holds the order's row before its id is given out (`progress.note`)."""
+    a writer locks the order's row before the event gets its id (`progress.note`)."""
     if not wanted:
         return []
     ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))
     watched = func.unnest(ids, last_seen).table_valued("order_id", "after", name="watched").render_derived()
     new = and_(OrderEvent.order_id == watched.c.order_id, OrderEvent.id > watched.c.after)
-    # Asked of PostgreSQL, as a newer release may have written a status that this one has no name for.
+    # PostgreSQL decides it, as a newer release may have written a status that this one has no name for.
     is_final = Order.status.in_(sorted(FINAL))
     query = select(OrderEvent, is_final).join(watched, new).join(Order, Order.id == OrderEvent.order_id)
     with begin() as session:

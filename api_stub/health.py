@@ -18,13 +18,13 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"])
 
 FRESH = timedelta(seconds=60)
-"""a sweep that did not run for longer is not running: beat sends it, or workers do not take it"""
+"""a sweep that has not run for this long has stopped: beat does not send it, or no worker takes it"""
 AHEAD = timedelta(seconds=5)
 """a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
 _SET_BACK = "the last sweep lies in the future: PostgreSQL's clock was set back, and perhaps that of beat, which then sends nothing until then. Restart beat"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
-"""changes nothing; a standby refuses it, and whoever is refused leaves its connections there"""
+"""changes nothing, but a standby refuses it; after that error we drop our connections to the standby"""
 
 State = Literal["ok", "failing"]
 Check = Literal["ok", "failing", "unknown"]
@@ -81,7 +81,7 @@ def _database_and_beat(*, up_for: timedelta) -> Readiness:
 
 
 def _beat(age: timedelta | None, up_for: timedelta) -> Check:
-    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet, as it may be where everything has only just begun."""
+    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet, as may be right after the first start."""
     if age is None:
         return "unknown" if up_for < FRESH else "failing"
     return "ok" if -AHEAD <= age < FRESH else "failing"

@@ -1,4 +1,4 @@
-"""JSON bodies that give a name twice in one object: any parser takes the last silently, so they are refused before half of one is obeyed."""
+"""JSON bodies that give a name twice in one object: parsers silently take the last, so such a body is refused rather than half obeyed."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ Place = tuple[str | int, ...]
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is read so that names given twice are noticed. Whoever asks for its key says so (`require_once`)."""
+    """A route that notices names given twice in its body. The dependency that asks for the API key reports them (`require_once`)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -31,7 +31,7 @@ class JsonRoute(APIRoute):
 
 
 class GivenTwice(RequestValidationError):
-    """A body gives names twice. Where, is looked up only when `errors` is asked for: not for somebody who may not ask at all."""
+    """A body gives names twice. Where, is worked out only when `errors` is called: not for a caller without a valid key."""
 
     def __init__(self, text: str) -> None:
         super().__init__([])
@@ -86,7 +86,7 @@ class _Object(tuple[tuple[str, Any], ...]):
 
 
 class _Inside(NamedTuple):
-    """An object or array, linked to the one around it: a path for each would take the body's length times its depth."""
+    """An object or array, linked to the one around it: storing a path for each would take the body's length times its depth."""
 
     outer: "_Inside | None"
     name: str | int

@@ -33,7 +33,7 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 
 
 class _Books(Collector):
-    """Asks the database at each scrape, for ages by its clock: every process gives the same numbers.
+    """Asks the database at each scrape, and computes ages by its clock, so that every process gives the same numbers.
 
     It reads no table that grows with the years: of those it counts only what an index holds.
     """

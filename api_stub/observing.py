@@ -1,4 +1,4 @@
-"""Around every request: an id, a log line, a count, safe headers; and what nobody expected becomes an answer that tells nothing."""
+"""Around every request: an id, a log line, a count, safe headers; an unexpected error becomes an answer that reveals nothing."""
 
 import time
 import traceback

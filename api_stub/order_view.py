@@ -22,7 +22,7 @@ from tasks.api_keys import Caller
 
 def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     """Raises Problem 404."""
-    # The timeline first, for callers without one moment for all they read: a newer status is caught up with by following, a newer timeline never.
+    # The timeline first, for callers that do not read in one snapshot: following catches up with a newer status, never with a newer timeline.
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
     order = order_of(session, caller, order_id, selectinload(Order.lines))
     text = told(session, order)
@@ -82,7 +82,7 @@ def _payment(session: Session, order: Order) -> PaymentView:
         kind=order.payment_kind,
         invoice_due_at=order.payment_due_at,
         charged=_sum(order, [charge.amount_minor for charge in taken.values()]),
-        # Money of an attempt that was given up goes back by itself: it was never the order's.
+        # Money taken by an attempt that was given up is refunded by itself: it was never the order's.
         refunded=_sum(
             order,
             [r.amount_minor for r in refunds if r.status is RefundState.SUCCEEDED and r.charge_attempt in taken],

@@ -66,7 +66,7 @@ async def place_order(
 
 
 def _require_one_key(request: Request) -> None:
-    """Of two idempotency keys nobody can know which was meant. Raises RequestValidationError."""
+    """With two idempotency keys, nobody can know which was meant. Raises RequestValidationError."""
     name = "Idempotency-Key"
     if len(request.headers.getlist(name)) > 1:
         detail = "is given more than once; give it once"
@@ -120,6 +120,6 @@ def list_orders(
 def show_order(order_id: UUID, caller: OrdersReader) -> OrderView:
     """Status with its reason, what the customer must do next, lines, amounts, payment and timeline."""
     with begin() as session:
-        # One moment for all it tells: who sees the order ended sees in its timeline all that happened before.
+        # One snapshot for the whole answer: an order shown as ended has in its timeline all that happened before.
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return order_view.view(session, caller, order_id)

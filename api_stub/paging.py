@@ -27,10 +27,10 @@ def page(
     limit: int,
     among: Select[Row] | None = None,
 ) -> tuple[Sequence[Row], UUID | None]:
-    """The rows that come after this one, and what the next page comes after; None where there is no more. Raises Problem 422.
+    """The rows that come after `after`, and the `after` of the next page, None where there is none. Raises Problem 422.
 
-    by: what they are ordered by, ascending; the last is their id. among: what `after` may name, if more than `query` shows: rows that
-    left the list since, for example.
+    by: what the rows are ordered by, ascending; the last is their id. among: the rows that `after` may name, if more than `query` shows:
+    also those that have left the list since, for example.
     """
     if after is not None:
         named = (query if among is None else among).where(by[-1] == after).with_only_columns(*by)

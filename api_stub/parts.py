@@ -43,7 +43,7 @@ def from_settings() -> Parts:
 
 
 def answers(redis_url: str) -> bool:
-    """Whether Redis is there and takes what is written, within a second: a replica or a full one answers, too."""
+    """Whether Redis accepts a write within a second; a replica or a full Redis would still answer a PING."""
     retry = Retry(NoBackoff(), 0)
     try:
         with Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry) as client:

@@ -1,5 +1,5 @@
-"""The query of a request: a name that its route does not have is refused, or a misspelled filter would list everybody's. So is one
-that is given twice, of which only the last would count."""
+"""The query of a request: a parameter unknown to its route is refused, or a misspelled filter would list everything. So is one that
+is given twice, of which only the last would count."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 
 
 def require_known_once(request: Request) -> None:
-    """Raises RequestValidationError with every parameter that the route does not have, and those it has, or that is given twice."""
+    """Raises RequestValidationError that names every parameter unknown to the route, with the known ones, and every one given twice."""
     if not request.scope["query_string"]:
         return
     known = sorted(_names(request.scope["route"].dependant))
@@ -25,7 +25,7 @@ def require_known_once(request: Request) -> None:
 
 
 def _names(dependant: Dependant) -> Iterator[str]:
-    """Of the route's own parameters, and those of what it depends on."""
+    """The names of the route's own parameters, and of its dependencies'."""
     yield from (parameter.alias for parameter in dependant.query_params)
     for each in dependant.dependencies:
         yield from _names(each)

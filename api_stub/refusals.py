@@ -32,7 +32,7 @@ _FIELD = {
     RefusalCode.INTERVAL_MISSING: "/interval",
     RefusalCode.INTERVAL_ON_TRIAL: "/interval",
 }
-"""What a refusal points at, within its line if it has one; `action` unless told here."""
+"""The field that a refusal points at, within its line if it has one; `action` unless listed here."""
 
 
 def problem(session: Session, refused: CartRefused) -> Problem:

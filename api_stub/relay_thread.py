@@ -12,7 +12,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 REST: Final = 0.02
-"""seconds between two rounds: in a rush, orders are published by the handful, and requests have the interpreter for themselves meanwhile"""
+"""seconds between two rounds: under load, orders are published in batches, and requests have the interpreter to themselves in between"""
 
 
 class Publisher:

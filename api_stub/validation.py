@@ -17,17 +17,17 @@ MOST = 50
 
 
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
-    """Said only to who may ask at all: where the endpoint was to look the key up, that is done here."""
+    """Reported only to callers with a valid key: where the endpoint itself would have looked the key up, this does."""
     if not isinstance(error, RequestValidationError):
         raise error
     if (knock := getattr(request.state, "knock", None)) is not None:
         await in_thread(knock.caller)
-    found = await in_thread(error.errors)  # some are only now looked for
+    found = await in_thread(error.errors)  # some are searched for only now
     if found and found[0]["type"] == "json_invalid":
         return Problem(400, "malformed-request", "The body is not JSON.").response()
-    if isinstance(error.body, bytes):  # the framework reads only what is called JSON
+    if isinstance(error.body, bytes):  # not parsed: not labelled as JSON
         return Problem(415, "not-json", "Send the body as application/json.").response()
-    errors = [field for field, _ in groupby(map(_field, found[:MOST]))]  # two readers of one header say the same
+    errors = [field for field, _ in groupby(map(_field, found[:MOST]))]  # two readers of a header report the same
     return Problem(
         422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors
     ).response()

@@ -49,7 +49,7 @@ def _refused() -> Problem:
 
 
 def _malformed() -> Problem:
-    """Said only to who holds the secret."""
+    """Answered only to a sender who holds the secret."""
     return Problem(
         400, "webhook-malformed", "The signature holds, but the body is no event: JSON with `id`, `type` and `data`."
     )

@@ -78,7 +78,7 @@ class Here:
     def quote_of_long_ago(
         self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
     ) -> str:
-        """One that only a clock set back can give; everything else goes over HTTP."""
+        """A quote that only a clock set back can give; everything else goes over HTTP."""
         asked_at = now() - age
         cart = [_cart_line(line) for line in lines]
         with begin() as session:

@@ -25,7 +25,7 @@ AT_ONCE = 8
 """accounts whose orders are under way at the same time"""
 
 SETTINGS = {"PRORATA_INVOICE_ON_VAT": "true"}
-"""what the sample orders need to be otherwise than usual"""
+"""settings that the sample orders need to differ from the defaults"""
 
 
 class Watcher(Protocol):
@@ -54,7 +54,7 @@ class Results:
     books: Reconciliation
     letters: Post
     ledger: tuple[str, ...]
-    """what `prorata ledger verify` and `reconcile` find; nothing, where every amount works out again and is the provider's, too"""
+    """what `prorata ledger verify` and `reconcile` find; empty where every amount can be recomputed and equals the provider's"""
 
     @property
     def as_expected(self) -> bool:

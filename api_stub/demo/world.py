@@ -32,7 +32,7 @@ class World:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Whoever waits, waits no longer."""
+        """End every wait for an order."""
         self._stopped.set()
 
     @property

@@ -27,7 +27,7 @@ class LineWanted(Wanted):
 
 
 LinesWanted = Annotated[list[LineWanted], Field(max_length=1000)]
-"""how many may be had is a rule's to say, with a better answer; of more than these not each is told what is wrong with it"""
+"""a rule sets the real limit, with a better answer; in a list longer than this, the lines are not checked one by one"""
 
 
 class LineBefore(BaseModel):

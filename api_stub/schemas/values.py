@@ -54,11 +54,11 @@ def _no_link(name: str) -> str:
 Name = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE), AfterValidator(_no_link)
 ]
-"""of an account or a person: letters greet by it, and whoever gets one has not necessarily asked for it"""
+"""name of an account or a person: letters greet by it, and the recipient has not necessarily asked for one"""
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]
 """of the payment provider"""
 Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]
-"""any that fits; how many may be had is a rule's to say, with a better answer"""
+"""any number that fits its column; a rule sets the real limit, with a better answer"""
 
 
 class Wanted(BaseModel):

@@ -41,7 +41,7 @@ class Fault:
 
 
 class FaultBook:
-    """The only one who reads and writes the faults of its file, so it also knows them by heart."""
+    """The only reader and writer of the faults in its file, so it also keeps them in memory."""
 
     def __init__(self, state: sqlite3.Connection) -> None:
         self._state = state

@@ -11,7 +11,7 @@ from api_stub.stand_ins.mailbox.faults import KINDS, Stage
 from api_stub.stand_ins.mailbox.receiving import Listener
 
 BEFORE_EMAILS = frozenset({Stage.GREETING, Stage.LOGIN})
-"""who keeps a connection open between emails would not come by these"""
+"""stages that a client passes only once per connection, however many emails it sends"""
 
 
 class MailFault(FaultOrder):

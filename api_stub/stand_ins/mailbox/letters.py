@@ -34,7 +34,7 @@ class Part:
 
 
 class _Remembering(policy.EmailPolicy):
-    """A message reads its headers anew each time it is asked for one; most are the same in every email."""
+    """Caches parsed headers: a message parses a header anew at each access, and most are the same in every email."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         return _header(name, value)

@@ -20,10 +20,10 @@ HOSTNAME = "mailbox.localhost"
 _END = b"\r\n.\r\n"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _PLAIN_ADDRESS = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>((?: .*)?)")
-"""and what follows it: a dot-atom on both sides (RFC 5321, 4.1.2)"""
+"""an address with a dot-atom on both sides (RFC 5321, 4.1.2), and what follows it"""
 _SENDER_OK, _RECIPIENT_OK = "250 2.1.0 Ok", "250 2.1.5 Ok"
 _AT_ONCE = 1 << 30
-"""bytes: all that has come"""
+"""bytes per read: all that has come"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class MailSession(SMTP):
     """One connection; faults at the greeting happen here, where the library offers no hook."""
 
     has_taken_one = False
-    """an email; so whoever sends another on it has kept the connection"""
+    """whether an email was sent on it: a client that sends another has kept the connection"""
 
     def __init__(self, inbox: "Inbox", loop: asyncio.AbstractEventLoop, dialogue: Dialogue) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class MailSession(SMTP):
             self.transport.close()
 
     async def push(self, status: str | bytes) -> None:
-        """Answers to commands that came together leave together (RFC 2920, 3.2), where the library sends each by itself."""
+        """Answers to commands that came together leave together (RFC 2920, 3.2); the library would send each by itself."""
         told = status if isinstance(status, str) else status.decode()
         if told in (_SENDER_OK, _RECIPIENT_OK):
             if not self._held:
@@ -84,12 +84,12 @@ class MailSession(SMTP):
             self._held = []
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
-        """The library's for headers is slow; to that is left what does not look like an address at first sight."""
+        """The library parses addresses like headers, which is slow: it gets only what is not plainly an address."""
         plain = _PLAIN_ADDRESS.fullmatch(arg or "")
         return (plain[1], plain[2]) if plain else super()._getaddr(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 the library's name for it
-        """In place of the library's, which goes line by line: a letter with its invoice is hundreds of them."""
+        """Replaces the library's, which reads line by line: a letter with its invoice has hundreds of lines."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
         if self.envelope is None or not self.envelope.rcpt_tos:
@@ -102,7 +102,7 @@ class MailSession(SMTP):
             self._set_post_data_state()  # type: ignore[no-untyped-call]
 
     async def _content(self) -> bytes | None:
-        """Everything up to the line that is a dot; None where it is larger than what is taken."""
+        """Everything up to the line with only a dot; None where it is larger than the limit."""
         came, looked_at, fits, most = bytearray(b"\r\n"), 0, True, self.data_size_limit or sys.maxsize
         while (end := came.find(_END, looked_at)) < 0:
             looked_at = max(len(came) - len(_END) + 1, 0)
@@ -125,7 +125,7 @@ class MailSession(SMTP):
 
 
 def _keeps_lines_short(content: bytes, most: int) -> bool:
-    """From line end to line end as far as a line may reach: to look at every line takes several times as long."""
+    """Jumps each time to the last line end within a line's longest reach: looking at every line takes several times as long."""
     looked_at = 0
     while len(content) - looked_at > most:
         end = content.rfind(b"\r\n", looked_at, looked_at + most)
@@ -195,7 +195,7 @@ class Inbox:
         return await self.go_wrong(Stage.AFTER_STORING, server, **facts) or f"250 2.0.0 Ok: kept as {email_id}"
 
     async def go_wrong(self, stage: Stage, server: SMTP, **facts: str) -> str | None:
-        """Do what a fault of this stage asks for; the line to answer with, None: go on as if nothing was."""
+        """Do what a fault of this stage asks for; returns the line to answer with, None to go on as usual."""
         fault = self._faults.strike(facts, BY_STAGE[stage])
         if fault is None:
             return None
@@ -230,7 +230,7 @@ class Listener:
         )
 
     def end_kept(self) -> None:
-        """As a server does that is restarted: whoever kept a connection must come anew."""
+        """End kept connections, as a restarted server does: their clients must connect anew."""
         self._inbox.restarts += 1
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ class Store:
         state.executescript(SCHEMA)
 
     def add(self, raw: bytes, *, sender: str, recipients: list[str], username: str) -> str:
-        """Keep an email and return its id; it outlives the process from then on. What it says is read when somebody asks."""
+        """Keep an email and return its id; it outlives the process from then on. Its content is parsed when somebody asks for it."""
         email_id = secrets.token_hex(11)
         self._state.execute(
             "INSERT INTO emails (id, received_at, sender, recipients, username, raw, summary, words)"
@@ -60,7 +60,7 @@ class Store:
 
     async def newest_first(self) -> list[Listed]:
         while self._read_some_new():
-            await asyncio.sleep(0)  # emails go on coming in
+            await asyncio.sleep(0)  # lets new emails come in meanwhile
         rows = self._state.execute(
             "SELECT id, seen, summary, words FROM emails WHERE summary != '' ORDER BY position DESC"
         )
@@ -70,7 +70,7 @@ class Store:
         ]
 
     def _read_some_new(self) -> bool:
-        """What lists and searches need of each email is worked out once, and kept; False: there are no more."""
+        """Work out, and keep, what lists and searches need of some new emails; returns False where there are none."""
         new = self._state.execute("SELECT * FROM emails WHERE summary = '' LIMIT ?", (AT_ONCE,)).fetchall()
         if not new:
             return False

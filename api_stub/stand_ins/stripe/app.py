@@ -29,7 +29,7 @@ class Settings:
     public_url: str | None = None
 
     def apply(self, ledger: Ledger) -> None:
-        """What was given now wins over what the file remembers."""
+        """Settings given now override those kept in the data file."""
         for name in ("webhook_url", "webhook_secret", "webhook_events"):
             if value := getattr(self, name):
                 ledger.set(name, value)

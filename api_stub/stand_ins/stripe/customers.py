@@ -23,7 +23,7 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObjec
 
 
 def _is_taken(email: str | None) -> bool:
-    """What Stripe takes is written nowhere; the stand-in's rule: ASCII with one @ inside, or nothing at all."""
+    """Which emails Stripe accepts is not documented; the stand-in's rule: ASCII with one @ inside, or nothing at all."""
     return not email or (email.isascii() and email.count("@") == 1 and not {email[0], email[-1]} & {"@"})
 
 

@@ -34,7 +34,7 @@ class _Answer:
         self.keeps_connection = False
 
     def take(self, received: bytes) -> None:
-        """What came; nothing: the other side has hung up. Raises EOFError where that leaves the answer incomplete."""
+        """Feed what came in; empty: the other side has hung up. Raises EOFError where that leaves the answer incomplete."""
         if received:
             self._parser.feed_data(received)
         elif self.status and not self._has_length:
@@ -47,7 +47,7 @@ class _Answer:
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        self.status = status if status >= 200 else 0  # those below come before the answer
+        self.status = status if status >= 200 else 0  # 1xx come before the answer itself
 
     def on_message_complete(self) -> None:
         self.is_whole = self.status > 0
@@ -103,7 +103,7 @@ class Endpoint:
 
 
 def _request(where: SplitResult, content: bytes, headers: Mapping[str, str]) -> bytes:
-    """Head and body in one: as two they are two packets, and the endpoint's server wakes up for each."""
+    """Head and body in one: apart, they are two packets, and the endpoint's server wakes up for each."""
     target = (where.path or "/") + (f"?{where.query}" if where.query else "")
     lines = [f"POST {target} HTTP/1.1", f"Host: {where.netloc.rpartition('@')[2]}", f"Content-Length: {len(content)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]

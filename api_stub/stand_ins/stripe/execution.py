@@ -38,7 +38,7 @@ class Work:
         return answer
 
     def happen_late(self, ledger: Ledger) -> None:
-        """The effect by itself, when its request was answered long ago. Nobody hears of its refusal."""
+        """The effect alone, long after its request was answered. A refusal is reported to nobody."""
         with suppress(ApiError), ledger.savepoint("effect"):
             self.operation.run(self._call(ledger))
 

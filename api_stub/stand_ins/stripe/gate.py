@@ -30,7 +30,7 @@ class Gate:
     """seconds a bank takes for each payment and refund"""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     late: set[asyncio.Task[None]] = field(default_factory=set)
-    """effects still to come of requests that were answered"""
+    """effects still to come, of requests that are already answered"""
 
     async def handle(self, request: Request) -> Response:
         request_id = new_id("req")
@@ -54,7 +54,7 @@ class Gate:
             )
         operation, identifier = found
         sent = await _sent(request)
-        fault = self.faults.take(operation.name, request.url.path)  # from here to the key in flight nothing waits
+        fault = self.faults.take(operation.name, request.url.path)  # no await from here until the key is in flight
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
             await cut(request, reset=True)
             return None

@@ -14,7 +14,7 @@ from api_stub.stand_ins.stripe.errors import JsonObject
 API_VERSION = "2026-10-28.endive"
 _ALPHABET = (string.ascii_letters + string.digits).encode()
 _LETTERS = bytes(_ALPHABET[number % len(_ALPHABET)] for number in range(256))
-"""which of them stands for a byte"""
+"""the letter that stands for each byte"""
 _LINKS = ("customer", "payment_intent", "charge", "type")
 
 
@@ -26,9 +26,9 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.next_due = 0.0
-        """nothing is to be delivered or done before; may be too early, never too late"""
+        """when the next delivery or other action is due; may be too early, never too late"""
         self._settings: dict[str, str] = {}
-        """those that were asked for since something was last undone"""
+        """a cache of those read since the last rollback"""
 
     @contextmanager
     def savepoint(self, name: str) -> Iterator[None]:
@@ -43,7 +43,7 @@ class Ledger:
         self.connection.execute(f"RELEASE {name}")
 
     def undone(self) -> None:
-        """What was set may not be so any more."""
+        """After a rollback, cached settings may be wrong."""
         self._settings.clear()
         self.next_due = 0.0
 

@@ -1,10 +1,10 @@
 """Everything the stand-in knows, in one SQLite file that survives `kill -9`: WAL, one writer.
 
-What was committed is the operating system's, so it outlives the process; syncing the disk would only help against the end
-of the machine, and would take its turn on the disk from the database that is tried out beside.
+What was committed is in the operating system's hands, so it outlives the process; syncing the disk would only help if the
+machine died, and would take disk time from the database under test beside it.
 
-It is written in the event loop's own thread: that takes a third of a millisecond, and a thread beside it took as long again
-for the hand-over, there and back.
+The event loop's own thread does the writing: that takes a third of a millisecond, and handing it to another thread and back
+took as long again.
 
 What arrives together is committed together: each operation runs in a savepoint of its own, the answers leave after the
 one COMMIT. An effect and the idempotency record that answers for it are therefore kept together or not at all.
@@ -52,13 +52,13 @@ class Store:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._asked:
-            loop.call_soon(self._commit)  # who else has something to say by then is part of it
+            loop.call_soon(self._commit)  # operations asked for by then join the batch
         self._asked.append((operation, future))
         return await future
 
     @property
     def next_due(self) -> float:
-        """When the first delivery or other later thing may be due, by the clock; infinity: none is waiting."""
+        """When the first delivery or other deferred action may be due, as `time.time()` counts; infinity: none is waiting."""
         return self._ledger.next_due
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint would undo was a file for each larger batch
+    connection.execute("PRAGMA temp_store = MEMORY")  # larger batches kept their savepoints in a file
     connection.executescript(SCHEMA)
     return connection
 

@@ -111,7 +111,7 @@ def _record(ledger: Ledger, delivery: Delivery, error: str | None) -> None:
 
 
 def _next_due(ledger: Ledger) -> float:
-    """Of what is left: deliveries, those under way too, and what the bank does later."""
+    """The earliest due time of what is left: deliveries, those under way too, and what the bank does later."""
     (due,) = ledger.connection.execute(
         "SELECT MIN(due) FROM (SELECT MIN(due) AS due FROM deliveries WHERE delivered IS NULL UNION SELECT MIN(due) FROM later)"
     ).fetchone()
