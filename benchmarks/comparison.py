@@ -1,8 +1,8 @@
 """This code beside an earlier version of it, in bursts that take turns: what a change was worth.
 
-A machine's moods are larger than most changes. So both versions run all the time, each on servers of its own, and every figure is compared
-with its neighbour's, seconds apart. Both are loaded and watched by this version's benchmarks, on the libraries that are installed now:
-a version that needs others, or whose `worker` and `tasks` the benchmarks do not know any more, cannot be compared.
+A machine's speed varies by more than most changes are worth. So both versions run all the time, each on servers of its own, and every figure
+is compared with the other's, seconds apart. This version's benchmarks load and watch both, on the libraries that are installed now: a version
+that needs others, or whose `worker` and `tasks` no longer fit the benchmarks, cannot be compared.
 """
 
 import io
@@ -65,7 +65,7 @@ def run(
 
 
 def compared(ours: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]]) -> dict[str, Compared]:
-    """Figures of one round each, ours and the other's of the same round at the same place."""
+    """One entry per round; ours and the other's of the same round have the same index."""
     pairs = list(zip(ours, other, strict=True))
     return {
         name: Compared(
@@ -101,7 +101,7 @@ def _check_out(revision: str, folder: Path) -> None:
 
 
 def _stack(code: Path, folder: Path) -> AbstractContextManager[Line]:
-    """Started where nothing lies but our own `benchmarks`, so that all else is found in `code`."""
+    """Started in a folder with nothing but our own `benchmarks`, so that all else is imported from `code`."""
     here = folder / "here"
     here.mkdir(parents=True)
     (here / "benchmarks").symlink_to(ROOT / "benchmarks")

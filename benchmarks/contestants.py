@@ -12,8 +12,8 @@ from worker.stack.processes import Process
 READY = log_says(" ready.")
 
 GIVES_WAY = ["/bin/sh", "-c", 'echo 10 2>/dev/null >/proc/self/autogroup; exec nice -n 10 "$@"', "sh"]
-"""before a command: a ninth of the others' share of the processors while they want them, in the range of docker-compose.yml's `cpu_shares`.
-Linux shares among sessions first, where it groups by them, and a process's own niceness says nothing there."""
+"""put before a command: it gets a ninth of the others' processor share while they want it, in the range of docker-compose.yml's `cpu_shares`.
+Where Linux groups processes by session (autogroup), it shares among sessions first, and a process's own niceness does not count there."""
 
 
 def prorata(
@@ -25,7 +25,7 @@ def prorata(
 ) -> Peer:
     """workers: command lines by name, in place of its usual two. chosen: PRORATA_ variables to set otherwise than usual.
 
-    giving_way: whether workers leave the processors to whoever else wants them, as docker-compose.yml has it.
+    giving_way: whether workers leave the processors to other processes that want them, as docker-compose.yml has it.
     """
 
     def arrange(setting: Setting) -> Processes:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.driver MODULE:LOAD`: sends orders to a peer and sees them done, told how by lines on its standard input.
+"""`python -m benchmarks.driver MODULE:LOAD`: sends orders to a peer and waits until they are done. Its commands, lines on standard input:
 
 prepare N · burst N (seconds from the first sent to the last done) · alone N (seconds of each, one after the other).
 Each line is answered by a line of JSON.
@@ -33,7 +33,7 @@ class Driver:
 
     def _one(self) -> float:
         self._load.prepare(1)
-        time.sleep(0.02)  # so that what the one before left behind is over
+        time.sleep(0.02)  # lets the work that the previous order left behind end
         return self._through(1, ALONE_PAUSE)
 
     def _through(self, orders: int, pause: float) -> float:

@@ -50,7 +50,7 @@ def of_peer(peer: Peer, turns: Sequence[Turn], asked: Asked | None) -> Figures:
 
 
 def ratios(peers: Mapping[str, Figures]) -> Figures:
-    """Prorata's orders per second over each peer's: the median of the rounds' ratios, for a round's two turns are neighbours."""
+    """Prorata's orders per second over each peer's: the median of the rounds' ratios, as a round's turns are close in time."""
     if OURS not in peers:
         return {}
     ours = peers[OURS]

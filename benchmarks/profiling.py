@@ -1,6 +1,6 @@
 """Where Prorata's processor time goes, step by step: py-spy looks at the workers a hundred times a second during a burst.
 
-Only who holds the interpreter's lock is seen, so what waits is not. A sample belongs to the step on its stack (none: Celery itself) and to the library
+Only the thread that holds the GIL is sampled, so waiting is not. A sample belongs to the step on its stack (none: Celery itself) and to the library
 of its innermost known frame; milliseconds are the worker's processor time per order, shared out by samples.
 """
 
@@ -36,7 +36,7 @@ LIBRARIES = {
     "retries": "tenacity",
     "our own code": "models|tasks|worker",
 }
-"""by the beginning of the frame's file; the innermost frame that matches any decides"""
+"""patterns for the beginning of a frame's file; the innermost frame that matches any decides"""
 
 Sample = tuple[list[str], int]
 """a stack, outermost frame first, and how often it was seen"""

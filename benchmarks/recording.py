@@ -1,4 +1,4 @@
-"""What an order's steps say to PostgreSQL and ask of the world outside, written down in order, to be done again for other orders."""
+"""Records what an order's steps send to PostgreSQL and ask of the world outside, in order, to replay it for other orders."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ Transaction = list[Said]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Of something outside the database: a charge, a letter sent, a letter or a document written."""
+    """A call of something outside the database: a charge, a letter sent, a letter or a document written."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -42,12 +42,12 @@ class Recording:
     """of the order that was recorded: its own, its account's, its contact's, its quote's, its card's"""
     happened: list[Transaction | Call]
     varying: dict[Said, list[str]] = field(default_factory=dict)
-    """by statement, the parameters that another order has otherwise"""
+    """by statement, the parameters that differ for another order"""
 
 
 @contextmanager
 def record(engine: Engine) -> Iterator[list[Transaction | Call]]:
-    """Fills the list with whatever happens in this process, one after the other; what is rolled back is left out."""
+    """Fills the list with whatever happens in this process, in order; transactions that are rolled back are left out."""
     happened: list[Transaction | Call] = []
     with _statements(engine, happened), _calls(happened):
         yield happened
@@ -90,7 +90,7 @@ def _statements(engine: Engine, happened: list[Transaction | Call]) -> Iterator[
         current.append(Said(str(statement).encode(), dict(parameters or {})))
 
     class Overheard(Cursor[Any]):
-        """Here everything comes by: prepared statements do not go through SQLAlchemy (`models.prepared`)."""
+        """Sees every statement: prepared ones do not go through SQLAlchemy (`models.prepared`)."""
 
         def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
             say(query, params)
@@ -109,7 +109,7 @@ def _statements(engine: Engine, happened: list[Transaction | Call]) -> Iterator[
         entry.info.pop(KEPT_CURSOR, None)
         if connection is not None:
             connection.cursor_factory = Cursor
-        committed(connection)  # what was said outside a session's transaction has been one by itself
+        committed(connection)  # statements outside a session's transaction count as one of their own
 
     def begun(_: Any) -> None:
         current.clear()
@@ -136,7 +136,7 @@ def _statements(engine: Engine, happened: list[Transaction | Call]) -> Iterator[
 
 
 class Retold:
-    """What was recorded, as it is for another order: ids made on the way are new ones, keys made of ids follow."""
+    """The recording, adapted to another order: ids made on the way are new ones, and keys made of ids change with them."""
 
     def __init__(self, recording: Recording, ids: list[str]) -> None:
         self._recording, self._ids = recording, ids
@@ -149,7 +149,7 @@ class Retold:
         return {**said.parameters, **{name: self._new(name, said.parameters[name]) for name in self._varying(said)}}
 
     def _varying(self, said: Said) -> list[str]:
-        """Found out with the first order: looking at each value would cost as much as sending it."""
+        """Worked out once, with the first order: comparing each value every time would cost as much as sending it."""
         known = self._recording.varying
         if said not in known:
             known[said] = [name for name, value in said.parameters.items() if self._new(name, value) != value]
@@ -168,7 +168,7 @@ class Retold:
 
     @property
     def _number(self) -> int:
-        """In place of an invoice's, which no other may have."""
+        """In place of an invoice's number, which must be unique."""
         return int(self._ids[0][-7:], 16)
 
     def _value(self, value: Any) -> Any:
@@ -187,4 +187,4 @@ class Retold:
 
 
 _GIVEN_ONCE = re.compile(r"(pi|ch)_\w+|[A-Z]+-\d{4}-\d+")
-"""a charge's reference at the provider, an invoice's number"""
+"""values that must be unique: a charge's reference at the provider, an invoice's number"""

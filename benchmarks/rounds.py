@@ -1,4 +1,4 @@
-"""Everybody in turn, again and again, so that a machine's moods fall on all alike."""
+"""All peers in turn, round after round, so that changes in the machine's speed affect all alike."""
 
 import shutil
 import tempfile
@@ -40,14 +40,14 @@ def count_statements(peers: Sequence[Peer], running: Servers, scratch: Path, *, 
 
 @contextmanager
 def venue() -> Iterator[tuple[Servers, Path]]:
-    """The servers, their data on disk, and a folder in memory for what is not theirs, where the machine has such a place."""
+    """The servers, with their data on disk, and a folder for everything else, in memory where the machine has such a place."""
     with folder() as disk, servers.running(disk) as running, folder(in_memory=True) as scratch:
         yield running, scratch
 
 
 @contextmanager
 def folder(*, in_memory: bool = False) -> Iterator[Path]:
-    """Gone afterwards."""
+    """Removed afterwards."""
     memory = Path("/dev/shm")
     where = memory if in_memory and memory.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="prorata-bench-", dir=where) as made:

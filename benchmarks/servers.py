@@ -26,7 +26,7 @@ class Servers:
         return self.postgres.create_database(name, template=MIGRATED if migrated else None)
 
     def level_ground(self) -> None:
-        """Before each turn: nothing queued, nothing left to write for whoever was here before."""
+        """Before each turn: empty Redis, and let PostgreSQL write out what the turn before has left."""
         with self._redis() as client:
             client.flushall()
         self.execute("CHECKPOINT")

@@ -34,7 +34,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _spent(process: psutil.Process) -> float:
-    """Its own and that of children it has buried."""
+    """Its own and that of the children it has reaped."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:

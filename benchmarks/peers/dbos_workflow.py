@@ -1,7 +1,7 @@
 """DBOS: the same six steps as one durable workflow; each step does nothing, and DBOS writes down that it has.
 
 Set up as its documentation says for a queue worker: two processes with an executor id each, one queue, thirty-two workflows at
-once in each. It looks for work every 50 ms instead of every second, which its latency gains more from than its throughput pays.
+once in each. It polls for work every 50 ms instead of every second, which improves its latency more than it costs throughput.
 Messages below warnings are not logged, OpenTelemetry is off. Workflows are enqueued by its own client.
 """
 

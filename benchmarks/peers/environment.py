@@ -10,7 +10,7 @@ DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "postgresql+psycopg://nobody
 PLAIN_URL = DATABASE_URL.replace("+psycopg", "")
 """as libpq wants it"""
 UNLOGGED = "-c log_statement=none"
-"""for the connection that only looks on: where statements are counted, its own are not"""
+"""for the connection that only observes: where statements are counted, its own must not be"""
 BROKER_URL = os.environ.get("BENCH_BROKER_URL", "redis://127.0.0.1:1/0")
 FOLDER = Path(os.environ.get("BENCH_FOLDER", "."))
 
@@ -24,11 +24,11 @@ STEPS = (
 )
 
 JOBS, TO_RECORD, RECORDED = "bench:floor", "bench:floor:first", "bench:floor:recorded"
-"""a floor's lists: orders that wait, some for each process to record, and those that were"""
+"""a floor's Redis lists: waiting orders, orders for its processes to record, and orders recorded"""
 PATIENCE = 60
-"""seconds for these"""
+"""seconds to wait at the last two"""
 SAYS_STATEMENTS, ASKS_OUTSIDE = (os.environ.get(f"BENCH_FLOOR_{part}") == "1" for part in ("STATEMENTS", "OUTSIDE"))
-"""what it does again for each of them"""
+"""what a floor replays for each waiting order"""
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 
 _LIST = "bench:done"

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _recorded(jobs: redis.Redis) -> Recording:
-    """Orders go through Prorata's own steps in this process, as in a worker; what is read once a process, the first has read."""
+    """Two orders go through Prorata's own steps in this process, as in a worker. The first reads what a process reads once; the second is recorded."""
     hand_over.set_up(here=lambda _: True, show=lambda *_, **__: None)
     _through(_to_record(jobs))
     ids = _to_record(jobs)

@@ -1,12 +1,12 @@
-"""The floors: what an order's six steps say to PostgreSQL, what they ask of the world outside, or both, and nothing else.
+"""The floors: what an order's six steps send to PostgreSQL, what they ask of the world outside, or both, and nothing else.
 
-Each of two processes lets an order go through Prorata's own steps, and writes down its statements in their transactions and its
-calls: the charge, two letters and an invoice written, two letters sent. It then does the same again for other orders, their ids
-and keys in place of the recorded ones: no Celery, no ORM, no step's own code, no lease; of retries and logs only the adapters' own; one Redis
-list hands the orders out. What is left is what the database and the world are asked for today, by our adapters and in our statements.
+Each of two processes lets an order go through Prorata's own steps, and records its statements, by transaction, and its calls: the
+charge, two letters and an invoice written, two letters sent. It then replays them for other orders, with their ids and keys in place
+of the recorded ones: no Celery, no ORM, no step's own code, no lease; of retries and logs only the adapters' own; one Redis list
+hands the orders out. What is left is what the database and the world are asked for today, by our adapters and in our statements.
 
-Statements alone are said by one thread a process; where calls wait for somebody there are four, which of 1, 2, 4 and 8 were the quickest for both
-together. Where there is a charge its webhook is sent, and taken by Prorata's API as always.
+One thread a process replays statements alone; where calls wait for an answer there are four threads, the fastest of 1, 2, 4 and 8 for
+statements and calls together. Each charge's webhook is sent, and Prorata's API takes it as always.
 """
 
 import json
@@ -22,7 +22,7 @@ from worker import app as application
 from worker.wiring import plug_in_from_settings
 
 PROCESSES = 2
-"""each of which records an order, its second"""
+"""each of which records its second order"""
 
 
 class FloorLoad:

@@ -2,7 +2,7 @@
 
 Each order is one purchase by card on an account of its own: a charge at the Stripe stand-in, a webhook about it, two letters
 over SMTP. The stand-ins answer at once, keep their data in memory and are counted apart. Orders are placed beforehand, in a
-transaction that is committed when they are sent, because the others' orders come from nowhere too; what placing costs is a
+transaction that is committed when they are sent, because the other peers place no orders either; what placing costs is a
 scenario of its own.
 """
 
@@ -29,7 +29,7 @@ AT_A_LOOK = 50
 
 class ProrataLoad:
     known_by, over = "id", "status = 'completed'"
-    """the column that the orders on their way are found by, and when one has gone all the way"""
+    """the column by which orders under way are found, and the condition that one is done"""
 
     def __init__(self) -> None:
         self.app = application.app
@@ -44,7 +44,7 @@ class ProrataLoad:
         self._watching = psycopg.connect(url, autocommit=True, options=UNLOGGED)
 
     def prepare(self, orders: int) -> None:
-        """Placed, but seen by nobody before `send`."""
+        """Placed, but invisible to others until `send` commits."""
         session = self._waiting.enter_context(begin())
         session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         self._placed(session, [place(session, customer) for customer in self._customers.add(session, orders)])
@@ -63,7 +63,7 @@ class ProrataLoad:
         relay.publish_pending()
 
     def done(self) -> int:
-        """Looks at the first of those under way, which arrive first: however many there are, looking costs what it costs others."""
+        """Looks only at the oldest of those under way, which arrive first: however many there are, looking costs what it costs other peers."""
         query = f"SELECT {self.known_by} FROM orders WHERE {self.known_by} = ANY(%s) AND {self.over}".encode()
         while looked_at := list(islice(self._under_way, AT_A_LOOK)):
             arrived = self._watching.execute(query, [looked_at]).fetchall()

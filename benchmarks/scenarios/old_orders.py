@@ -15,7 +15,7 @@ OLD = int(os.environ.get("BENCH_OLD_ORDERS", "1000000"))
 EMPTY, FULL = "empty tables", f"{OLD:,} old orders"
 
 COPIED = ("quotes", "quote_lines", "orders", "order_lines", "order_events", "order_steps", "charge_attempts")
-"""in this order; what the database numbers itself, it numbers"""
+"""in this order; identity columns are left to the database"""
 
 
 def run(place: Place, orders: int) -> Findings:
@@ -35,7 +35,7 @@ def run(place: Place, orders: int) -> Findings:
 
 
 def multiply(url: str, number: int) -> None:
-    """Copies of the one order there is, a month and more old, with ids of their own that sort before any new one."""
+    """Copies of the one order there is, 40 days older, with random ids of their own."""
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # no foreign keys checked, no triggers
         connection.execute("SET synchronous_commit = off")

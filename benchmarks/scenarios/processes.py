@@ -1,7 +1,7 @@
 """One worker process against two: where the processors are the limit, and where waiting for the bank is.
 
-On two processors that PostgreSQL, the API and the stand-ins share, two workers cannot have twice the processor time of one. That
-nothing else holds them back, no lock and no common queue, shows where each order waits for its bank and threads are few.
+On two processors that PostgreSQL, the API and the stand-ins share, two workers cannot have twice the processor time of one. Whether
+anything else holds them back, a lock or a common queue, shows where each order waits for its bank and threads are few.
 """
 
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from worker.commands.process import WORKERS, Worker, worker_command
 *_, USUAL = WORKERS[Worker.ALL]
 """threads"""
 FEW = 3
-"""with banks that slow, orders wait for a thread long before anything waits for a processor"""
+"""threads: with banks this slow, orders wait for a thread long before anything waits for a processor"""
 
 
 def run(place: Place, orders: int) -> Findings:

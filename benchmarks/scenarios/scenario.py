@@ -31,14 +31,14 @@ class Place:
 class Scenario:
     question: str
     orders: int
-    """as many as it sends, unless told otherwise"""
+    """how many it sends unless told otherwise"""
     run: Callable[[Place, int], Findings]
 
 
 def in_turns(
     say: Callable[[str], None], cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS
 ) -> dict[str, list[T]]:
-    """What each case gave in each round. Every other round goes backwards: what is compared lies seconds apart, and nobody is always first."""
+    """What each case gave in each round. Every other round runs in reverse: compared figures are seconds apart, and no case is always first."""
     seen: dict[str, list[T]] = {name: [] for name in cases}
     for number in range(rounds):
         for name in sorted(cases, reverse=number % 2 == 1):
@@ -48,12 +48,12 @@ def in_turns(
 
 
 def compared(seen: Mapping[str, list[float]], *, of: str, over: str, called: str) -> Findings:
-    """Orders per second of two cases, medians, and one's over the other's, round by round."""
+    """The median orders per second of two cases, and the ratio of one to the other, round by round."""
     rows = {name: {"orders/s": median(rates)} for name, rates in seen.items()}
     return Findings(rows, ratios(seen[of], seen[over], called=called))
 
 
 def ratios(these: list[float], over: list[float], *, called: str) -> dict[str, float]:
-    """Of each round: the median, the least and the most."""
+    """The median, the least and the most of the rounds' ratios."""
     each = [a / b for a, b in zip(these, over, strict=True)]
     return {called: median(each), f"{called}, least": min(each), f"{called}, most": max(each)}

@@ -35,4 +35,4 @@ def bank_takes(it: Started, *, seconds: float) -> None:
 
 
 SCENARIO = Scenario("Do payments that take 300 ms slow everything down?", 600, run)
-"""in a burst: so many that the first and the last, who wait alone, count little"""
+"""orders in a burst: so many that the first and the last, which wait alone, count little"""

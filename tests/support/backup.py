@@ -1,4 +1,4 @@
-"""A backup of a world's database, and its return: what happened since is forgotten here, and by nobody else."""
+"""A backup of a world's database, and its restore: what happened since is forgotten here, but by nobody else."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ BackUp = Callable[[], Restore]
 
 @pytest.fixture
 def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]:
-    """Take a backup: called later, it is what the world lives on from then on."""
+    """Take a backup; calling what that returns switches the world over to the backup."""
     with ExitStack() as exits:
 
         def back_up() -> Restore:

@@ -48,7 +48,7 @@ def told(events: Events, kind: str) -> list[str]:
 
 
 def just_before(step: Step, happens: Callable[[], object]) -> None:
-    """Once, when the process is about to do `step`."""
+    """Call `happens` once, when the process is about to do `step`."""
 
     def watch(place: str, _: str) -> None:
         if place == f"{step}.delivered":

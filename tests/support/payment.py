@@ -1,4 +1,4 @@
-"""Customers whose payments, refunds and events do not go straight."""
+"""Customers whose payments, refunds and events do not go smoothly."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ DECLINES, ASKS_BANK = "pm_card_chargeCustomerFail", "pm_card_authenticationRequi
 
 
 def spoil_activation(world: World, customer: Customer, order_id: UUID) -> None:
-    """What was bought can no longer be given once it is charged."""
+    """Charge the order, and then make it impossible to activate what was bought."""
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     with world.begin() as session:
         session.add(
@@ -39,7 +39,7 @@ def refund_by_hand(world: World, order_id: UUID, amount: int) -> None:
 
 
 def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
-    """Event -> failed tries, and seconds until the next, of those that are not handled."""
+    """Events not yet handled: id -> failed tries, and seconds until the next."""
     rows = world.rows(WebhookReceived, handled_at=None)
     return {
         row.id: (row.attempts, row.next_attempt_at and (row.next_attempt_at - world.time).total_seconds())
@@ -48,7 +48,7 @@ def waiting_events(world: World) -> dict[str, tuple[int, float | None]]:
 
 
 def unanswered(world: World, customer: Customer) -> UUID:
-    """An order whose charge the provider has taken, and nobody here has heard of it."""
+    """An order whose charge the provider has taken, while its answer to us was lost."""
     world.stripe.fail("answer_lost", CREATE)
     world.stripe.fail("unavailable", "payment_intents.list")
     order_id = world.run(world.place(customer, purchase())).id

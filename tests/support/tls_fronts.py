@@ -1,6 +1,6 @@
-"""TLS before servers whose wheels were built without it: what it protects is the way to them, and that is the client's to check.
+"""TLS in front of servers whose wheels were built without it: it protects the way to them, and checking it is up to the client.
 
-A process that ends it, as stunnel does: `with tls_fronts(folder) as fronts: fronts.before_redis(port)`. A client that does not ask for
+A process that terminates TLS, as stunnel does: `with tls_fronts(folder) as fronts: fronts.before_redis(port)`. A client that does not ask for
 TLS gets nothing.
 """
 

@@ -39,7 +39,7 @@ class ViesStandIn:
         return asked
 
     def forget(self) -> None:
-        """Faults, register and questions as on the first day."""
+        """Reset faults, register and questions."""
         for what in ("faults", "numbers", "requests"):
             self.http.delete(f"/_control/{what}").raise_for_status()
 

@@ -82,7 +82,7 @@ class World:
 
     @contextmanager
     def impatient(self, *, behind_a_lock: float = 0.1) -> Iterator[None]:
-        """Whatever is at work in the block waits only so many seconds for a lock; `begin` of this world waits for ever."""
+        """Steps in the block wait only so many seconds for a lock; this world's own `begin` waits for ever."""
         engine = create_engine(self.transactions._engine.url)
         limit_waits(engine, behind_a_lock=behind_a_lock)
         wiring.plug_in(replace(self.wiring, begin=Transactions(engine)))
@@ -184,7 +184,7 @@ class World:
             return placed.order.id
 
     def placed_now(self, order_id: UUID) -> None:
-        """By this world's clock, where the database has its own."""
+        """Set its placement to this world's time; the database used its own clock."""
         with self.begin() as session:
             session.execute(update(Order).where(Order.id == order_id).values(created_at=self.time))
 
@@ -250,7 +250,7 @@ class World:
             return placement.cancel(session, order_id=order_id, by="the customer", now=self.time)
 
     def park(self, order_id: UUID) -> None:
-        """A person must look."""
+        """Make it need a person's attention."""
         with self.begin() as session:
             assert progress.park(session, order_id, error="for the test")
 
