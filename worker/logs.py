@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, to standard error. Ids and outcomes only: no addresses, tokens, amounts of cards or bodies."""
+"""Logs as one JSON object a line, to standard error. Ids and outcomes only: no addresses, tokens, card data or email bodies."""
 
 import logging
 import sys

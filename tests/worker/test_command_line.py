@@ -69,6 +69,8 @@ def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
         (["orders", "resume", "1001", "--all-parked"], "--all-parked"),
         (["orders", "resume", "--all-parked", "--from", "validate_cart"], "--from"),
         (["orders", "resume", "1001", "--error-contains", "key"], "--error-contains"),
+        (["drill", "--json", "storm"], "after the word storm"),
+        (["drill", "--rounds", "3", "storm", "--json"], "after the word storm"),
         (["api", "--port", "eighty"], "--port"),
         (["nonsense"], "nonsense"),
     ],

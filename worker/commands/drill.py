@@ -43,6 +43,10 @@ def crashes(
 ) -> None:
     """Kill a process with -9 at every named place of every step, and check every order. Exit status 1 if anything is wrong."""
     if context.invoked_subcommand is not None:
+        if (rounds, folder, as_json) != (1, None, False):
+            raise typer.BadParameter(
+                f"give options after the word {context.invoked_subcommand}; here they would have no effect"
+            )
         return
     with _folder(folder) as place:
         with ground(place, say=_say) as prepared:
