@@ -46,15 +46,20 @@ def _giving_way(process: Process) -> Process:
     return replace(process, command=[*GIVES_WAY, *process.command])
 
 
-def _celery(module: str, setting: Setting) -> Processes:
+def _celery(module: str, setting: Setting, *more: str) -> Processes:
     """Two child processes that log warnings only."""
     celery = [sys.executable, "-m", "celery", f"--app=benchmarks.peers.{module}", "--quiet", "worker"]
     options = ["--loglevel=WARNING", "--pool=prefork", "--concurrency=2", "--without-mingle", "--without-gossip"]
-    return Processes([Process("worker", [*celery, *options], READY, setting.variables)], variables=setting.variables)
+    worker = Process("worker", [*celery, *options, *more], READY, setting.variables)
+    return Processes([worker], variables=setting.variables)
 
 
 def _bare_chain(setting: Setting) -> Processes:
     return _celery("bare_chain", setting)
+
+
+def _watched_chain(setting: Setting) -> Processes:
+    return _celery("bare_chain", setting, "--events")
 
 
 def _naive_chain(setting: Setting) -> Processes:
@@ -98,6 +103,13 @@ _ALL = (
         "bare Celery chain of no-ops, prefork -c 2",
         ("celery", "kombu", "redis"),
         _bare_chain,
+        "benchmarks.peers.bare_chain:BareLoad",
+    ),
+    Peer(
+        "watched_chain",
+        "the same chain, with events for Flower",
+        ("celery", "kombu", "redis"),
+        _watched_chain,
         "benchmarks.peers.bare_chain:BareLoad",
     ),
     Peer(

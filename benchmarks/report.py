@@ -14,6 +14,7 @@ from benchmarks.scenarios.scenario import Findings
 
 WORDS = {
     "bare_chain": "a bare Celery chain's",
+    "watched_chain": "the bare chain's with events",
     "naive": "the naive chain's",
     "dbos": "DBOS's",
     "dramatiq": "Dramatiq's",
