@@ -1,31 +1,24 @@
-"""The next number of a series: one after the other, none twice, none left out."""
+"""Numbers a document and inserts it: one number after the other in its series, none twice, none left out.
 
-from datetime import date
-from typing import NamedTuple
+Both are one statement, because the series' row stays locked from its first moment until the transaction ends, and all of a seller's
+orders wait for that lock.
+"""
 
-from sqlalchemy import bindparam, exists, literal, select
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import CTE, ColumnElement, Insert, String, bindparam, cast, exists, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models.invoices import Invoice, InvoiceKind, InvoiceSeries
+from models import writing
+from models.base import Base
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
 from models.prepared import Prepared
 
 SERIES = {InvoiceKind.INVOICE: "INV", InvoiceKind.CREDIT_NOTE: "CN"}
-
-
-_NEXT = Prepared[int](
-    upsert(InvoiceSeries)
-    .from_select(
-        ["series", "year", "last_sequence"],
-        select(
-            bindparam("series", type_=InvoiceSeries.series.type),
-            bindparam("year", type_=InvoiceSeries.year.type),
-            literal(1),
-        ).where(~exists().where(Invoice.cause == bindparam("cause"))),
-    )
-    .on_conflict_do_update(index_elements=["series", "year"], set_={"last_sequence": InvoiceSeries.last_sequence + 1})
-    .returning(InvoiceSeries.last_sequence)
-)
+_DIGITS = 6
 
 
 class InvoiceNumber(NamedTuple):
@@ -34,15 +27,79 @@ class InvoiceNumber(NamedTuple):
     sequence: int
 
     def __str__(self) -> str:
-        return f"{self.series}-{self.year}-{self.sequence:06d}"
+        return f"{self.series}-{self.year}-{self.sequence:0{_DIGITS}d}"
 
 
-def next_number(session: Session, kind: InvoiceKind, issued_on: date, *, cause: str) -> InvoiceNumber | None:
-    """Take the next number of the kind's series in that day's year; None where `cause` already has its document.
+def insert_numbered(session: Session, document: Invoice, lines: Sequence[InvoiceLine]) -> bool:
+    """Give `document` the next number of its kind's series in the year of its day, and insert it with its `lines`.
 
-    Other transactions that issue in the same series wait until this one ends; if this one is rolled back, the next one gets the number.
-    Take the number as late as possible, and a credit note's before an invoice's, so that two transactions never deadlock.
+    False, and nothing inserted, if its cause already has its document. Other transactions that issue in the same series wait until this
+    one ends; if this one is rolled back, the next one gets the number. Issue as late as possible, and a credit note before an
+    invoice, so that two transactions never deadlock.
     """
-    series, year = SERIES[kind], issued_on.year
-    sequence = _NEXT.scalar(session, {"series": series, "year": year, "cause": cause})
-    return None if sequence is None else InvoiceNumber(series, year, sequence)
+    for line in lines:
+        line.invoice_id = document.id
+    with_it, later = lines[: writing.MOST - 1], lines[writing.MOST - 1 :]
+    given = [writing.given(row) for row in (document, *with_it)]
+    statement = _numbered(*(tuple(values) for values in given))
+    numbered = statement.one_or_none(
+        session,
+        {
+            **writing.numbered(given),
+            "of_series": SERIES[document.kind],
+            "of_year": document.issued_on.year,
+            "of_cause": document.cause,
+        },
+    )
+    if numbered is None:
+        return False
+    document.series, document.year, document.sequence, document.number = numbered
+    writing.write(session, *later)
+    return True
+
+
+@cache
+def _numbered(document: tuple[str, ...], *lines: tuple[str, ...]) -> Prepared[str, int, int, str]:
+    """Inserts the given columns of a document and of its lines; returns its series, year, sequence and number, or no row."""
+    taken = _taken().cte("taken")
+    sequence = cast(taken.c.last_sequence, String)
+    padded = func.lpad(sequence, func.greatest(func.length(sequence), _DIGITS), "0")
+    numbered = {
+        "series": taken.c.series,
+        "year": taken.c.year,
+        "sequence": taken.c.last_sequence,
+        "number": taken.c.series + "-" + cast(taken.c.year, String) + "-" + padded,
+    }
+    rows = [_inserted(InvoiceLine, at, names, taken) for at, names in enumerate(lines, start=1)]
+    statement = _inserted(Invoice, 0, document, taken, **numbered).add_cte(
+        *(row.cte(f"row_{at}") for at, row in enumerate(rows))
+    )
+    return Prepared(statement.returning(Invoice.series, Invoice.year, Invoice.sequence, Invoice.number))
+
+
+def _taken() -> Insert:
+    """Takes the number, unless the cause already has its document."""
+    first = select(
+        bindparam("of_series", type_=InvoiceSeries.series.type),
+        bindparam("of_year", type_=InvoiceSeries.year.type),
+        literal(1),
+    ).where(~exists().where(Invoice.cause == bindparam("of_cause")))
+    return (
+        upsert(InvoiceSeries)
+        .from_select(["series", "year", "last_sequence"], first)
+        .on_conflict_do_update(
+            index_elements=["series", "year"], set_={"last_sequence": InvoiceSeries.last_sequence + 1}
+        )
+        .returning(InvoiceSeries.series, InvoiceSeries.year, InvoiceSeries.last_sequence)
+    )
+
+
+def _inserted(table: type[Base], at: int, names: Sequence[str], taken: CTE, **computed: ColumnElement[Any]) -> Insert:
+    """One row, where a number was taken. at: which of the statement's rows, as in `writing.numbered`."""
+    into = table.metadata.tables[table.__tablename__]
+    values = {name: bindparam(f"{name}_{at}", type_=into.columns[name].type) for name in names} | computed
+    return (
+        insert(into)
+        .from_select(list(values), select(*values.values()).select_from(taken), include_defaults=False)
+        .inline()
+    )

@@ -5,7 +5,7 @@ module is for callers that know it already; it inserts rows that belong together
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Update, bindparam, insert
 from sqlalchemy.orm import Session
@@ -17,14 +17,14 @@ _Kind = tuple[type[Base], tuple[str, ...]]
 """a table and the columns that are given"""
 
 _INSERTS: dict[tuple[Update | None, tuple[_Kind, ...]], Prepared[()]] = {}
-_MOST = 4
+MOST: Final = 4
 """rows per statement, so that carts of different lengths do not each need a statement of their own"""
 
 
 def write(session: Session, *rows: Base) -> None:
     """Insert `rows` with the values set on them. They are not added to the session: later changes to them are not written."""
-    for first in range(0, len(rows), _MOST):
-        _write(session, rows[first : first + _MOST], None, {})
+    for first in range(0, len(rows), MOST):
+        _write(session, rows[first : first + MOST], None, {})
 
 
 def write_and(session: Session, statement: Update, parameters: Mapping[str, Any], *rows: Base) -> None:
@@ -33,16 +33,21 @@ def write_and(session: Session, statement: Update, parameters: Mapping[str, Any]
 
 
 def _write(session: Session, rows: Sequence[Base], also: Update | None, parameters: Mapping[str, Any]) -> None:
-    given = [_given(row) for row in rows]
-    what = also, tuple((type(row), tuple(values)) for row, values in zip(rows, given, strict=True))
+    values = [given(row) for row in rows]
+    what = also, tuple((type(row), tuple(its)) for row, its in zip(rows, values, strict=True))
     if what not in _INSERTS:
         _INSERTS[what] = _built(*what)
-    asked = {f"{name}_{at}": value for at, values in enumerate(given) for name, value in values.items()}
-    _INSERTS[what].run(session, {**asked, **parameters})
+    _INSERTS[what].run(session, {**numbered(values), **parameters})
 
 
-def _given(row: Base) -> dict[str, object]:
+def given(row: Base) -> dict[str, object]:
+    """The columns that are set on a row, and their values."""
     return {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
+
+
+def numbered(values: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The parameters of a statement that inserts several rows: `name_0` is the first row's `name`."""
+    return {f"{name}_{at}": value for at, its in enumerate(values) for name, value in its.items()}
 
 
 def _built(also: Update | None, kinds: Sequence[_Kind]) -> Prepared[()]:

@@ -12,9 +12,8 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from models import in_hand, invoices
-from models import writing as rows
 from models.base import uuid7
-from models.invoice_numbers import next_number
+from models.invoice_numbers import insert_numbered
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
@@ -113,7 +112,7 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
     net, tax = draft.sums()
-    order, at, kind = draft.order, now(), draft.kind
+    order, at = draft.order, now()
     place = sold_to(order, in_hand.account(session, order))
     values = {
         **_settled(session, draft),
@@ -137,18 +136,14 @@ def write(session: Session, draft: Draft) -> Invoice:
         "tax_minor": tax,
         "total_minor": net + tax,
     }
-    number = next_number(session, kind, at.date(), cause=draft.cause)
-    if number is None:
+    document = Invoice(**values, id=uuid7(), kind=draft.kind)
+    if not insert_numbered(session, document, draft.lines):
         return _WRITTEN.one(session, {"because": draft.cause})[0]
-    document = Invoice(**values, **number._asdict(), id=uuid7(), number=str(number), kind=kind)
-    for line in draft.lines:
-        line.invoice_id = document.id
-    rows.write(session, document, *draft.lines)
     return document
 
 
 def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:
-    """Two documents of one transaction, a credit note before an invoice, as `next_number` wants their numbers taken."""
+    """Two documents of one transaction, a credit note before an invoice, as `insert_numbered` wants them issued."""
     if one.kind is InvoiceKind.INVOICE and other.kind is InvoiceKind.CREDIT_NOTE:
         second, first = write(session, other), write(session, one)
         return first, second

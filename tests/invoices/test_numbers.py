@@ -1,16 +1,17 @@
 """No number twice, none left out, whatever happens at the same time; and no issued document ever changes."""
 
 import threading
-from datetime import date
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models.invoice_numbers import next_number
-from models.invoices import Invoice, InvoiceKind, InvoiceSeries
+from models import in_hand, writing
+from models.invoices import Invoice, InvoiceLine, InvoiceSeries
+from models.orders import Order
 from models.states import Step
-from tasks import pipeline
+from tasks import invoicing, pipeline
 from tests.support.world import World, change, purchase
 
 
@@ -36,33 +37,52 @@ def test_orders_activated_at_once_get_numbers_in_a_row(world: World) -> None:
 
 
 def test_a_number_taken_in_a_transaction_that_is_rolled_back_is_the_next_ones(world: World) -> None:
-    """Eight threads, fifty transactions, every third rolled back: 1, 2, 3 ... without a gap."""
-    taken: list[int] = []
-    left = iter(range(50))
+    """Eight threads issue the documents of twenty orders; every third is rolled back first: 1, 2, 3 ... without a gap."""
+    orders = [world.place(world.customer(), purchase()) for _ in range(20)]
+    left = iter(enumerate(orders))
     lock = threading.Lock()
 
-    def take() -> None:
+    def issue(order_id: UUID, *, roll_back: bool) -> None:
+        with world.begin() as session:
+            order = session.get_one(Order, order_id)
+            assert invoicing.issue(session, order, in_hand.lines(session, order)) is not None
+            if roll_back:
+                raise KeyError
+
+    def issue_all() -> None:
         while True:
             with lock:
-                turn = next(left, None)
-            if turn is None:
+                turn, order_id = next(left, (None, None))
+            if turn is None or order_id is None:
                 return
-            try:
-                with world.begin() as session:
-                    number = next_number(session, InvoiceKind.INVOICE, date(2026, 11, 1), cause=f"turn {turn}")
-                    if turn % 3 == 0:
-                        raise KeyError
-                with lock:
-                    taken.append(number.sequence if number else 0)
-            except KeyError:
-                continue
+            if turn % 3 == 0:
+                with pytest.raises(KeyError):
+                    issue(order_id, roll_back=True)
+            issue(order_id, roll_back=False)
 
-    threads = [threading.Thread(target=take) for _ in range(8)]
+    threads = [threading.Thread(target=issue_all) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == list(range(1, 34))
+    assert sorted(invoice.sequence for invoice in world.rows(Invoice)) == list(range(1, 21))
+
+
+def test_the_number_grows_wider_after_six_digits(world: World) -> None:
+    with world.begin() as session:
+        session.add(InvoiceSeries(series="INV", year=2026, last_sequence=999_998))
+    for _ in range(2):
+        world.buy(world.customer(), purchase())
+    assert sorted(invoice.number for invoice in world.rows(Invoice)) == ["INV-2026-1000000", "INV-2026-999999"]
+
+
+def test_a_document_of_more_lines_than_one_statement_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "MOST", 2)
+    order = world.buy(world.customer(), purchase("desk"), purchase("chat", seats=2), purchase("wiki", seats=3))
+    [invoice] = world.rows(Invoice)
+    lines = world.rows(InvoiceLine, invoice_id=invoice.id)
+    assert sorted((line.position, line.seats) for line in lines) == [(0, 10), (1, 2), (2, 3)]
+    assert sum(line.total_minor for line in lines) == invoice.total_minor == order.total_minor
 
 
 def test_invoices_and_credit_notes_count_apart(world: World) -> None:
