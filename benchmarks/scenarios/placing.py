@@ -36,6 +36,10 @@ def run(place: Place, orders: int) -> Findings:
 
 
 def _figures(answers: Answers) -> dict[str, float]:
+    """Raises RuntimeError if any was refused: a refusal is quicker than an order, and would count as one."""
+    refused = [answer["status"] for answer in answers if answer["status"] >= 300]
+    if refused:
+        raise RuntimeError(f"{len(refused)} of {len(answers)} requests were refused, the first with {refused[0]}")
     took = max(answer["when"] for answer in answers) - min(answer["when"] - answer["seconds"] for answer in answers)
     placed = [answer["seconds"] * 1000 for answer in answers]
     return {"orders/s": len(answers) / took, "p50 ms": percentile(placed, 0.5), "p99 ms": percentile(placed, 0.99)}
