@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from models.rules.period import Interval
-from models.rules.refusals import Refusal, RefusalCode
+from models.rules.refusals import MOST_NAMED, Refusal, RefusalCode
 from models.rules.who_may_order import against_buyer
 
 MAX_SEATS = 1_000_000
@@ -184,16 +184,15 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
 
 
 def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
-    """Users keep their seats when a trial ends, so a purchase after it must have room for them too."""
+    """Users keep their seats when a trial ends, so a purchase after it must have room for them too.
+
+    Who keeps a seat is not named: an answer may go to somebody who may not see the users.
+    """
     over = len(held.assigned) - seats if held is not None else 0
     if held is None or over <= 0:
         return []
-    facts = {
-        "seats": seats,
-        "assigned": list(held.assigned),
-        "must_unassign": over,
-        "most_recent": list(held.assigned[:over]),
-    }
+    most_recent = list(held.assigned[: min(over, MOST_NAMED)])
+    facts = {"seats": seats, "must_unassign": over, "most_recent": most_recent}
     return [(RefusalCode.SEATS_BELOW_ASSIGNED, facts)]
 
 

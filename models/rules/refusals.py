@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MOST_NAMED = 10
+"""people that a refusal names: enough billing contacts to find one, and enough users to begin with"""
+
 
 class RefusalCode(StrEnum):
     NOT_A_BILLING_CONTACT = "not-a-billing-contact"

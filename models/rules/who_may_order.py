@@ -3,10 +3,7 @@
 Only a billing contact of the account orders; corporate accounts are refused here and pointed to the Corporate Billing Portal.
 """
 
-from models.rules.refusals import Refusal, RefusalCode
-
-MOST_NAMED = 10
-"""billing contacts: enough to find one"""
+from models.rules.refusals import MOST_NAMED, Refusal, RefusalCode
 
 
 def against_buyer(*, is_billing_contact: bool, corporate: bool, billing_contacts: tuple[str, ...]) -> Refusal | None:

@@ -5,13 +5,10 @@ from typing import Any, Final
 
 from models.accounts import Language
 from models.rules.period import Interval
-from models.rules.refusals import Refusal, RefusalCode
+from models.rules.refusals import MOST_NAMED, Refusal, RefusalCode
 from tasks.letters.names import ProductNames
 from tasks.letters.wording import Wording, mark
 from tasks.policy import Seller
-
-_NAMED_USERS: Final = 10
-"""more would bury what to do"""
 
 _TEXTS: Final[Mapping[RefusalCode, str]] = {
     RefusalCode.CORPORATE_ACCOUNT: mark(
@@ -127,8 +124,8 @@ def _tier(facts: Mapping[str, Any], code: str, names: ProductNames) -> str:
 
 def _seats_below_assigned(w: Wording, facts: Mapping[str, Any]) -> str:
     surplus, recent = int(facts["must_unassign"]), list(facts["most_recent"])
-    named = recent[:_NAMED_USERS]
-    if more := len(recent) - len(named):
+    named = recent[:MOST_NAMED]  # an older order may have all of them
+    if more := surplus - len(named):
         named.append(w.say_n("%(more)s more", "%(more)s more", more, more=more))
     return w.say_n(
         "You have assigned more users than you are asking for seats (%(seats)s). Please unassign %(surplus)s user first;"

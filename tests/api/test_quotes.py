@@ -141,6 +141,17 @@ def test_fewer_seats_than_assigned_names_whom_to_unassign(world: World, api: Api
     assert refusal["pointer"] == "/lines/0/seats"
     assert refusal["most_recent"] == ["c@x.example", "b@x.example"]
     assert "unassign 2 users first; the most recently assigned are c@x.example and b@x.example" in refusal["detail"]
+    assert refusal.keys() == {"type", "pointer", "detail", "seats", "must_unassign", "most_recent"}
+    assert "a@x.example" not in answer.text, "who keeps a seat is nobody's business"
+
+
+def test_of_many_users_to_unassign_ten_are_named_and_the_others_counted(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase(seats=13))
+    world.assign(ada, "desk", *(f"u{n:02}@x.example" for n in range(13)))
+    refusal = api.quote(ada, change(seats=1)).json()["refusals"][0]
+    assert refusal["must_unassign"] == 12
+    assert refusal["most_recent"] == [f"u{n:02}@x.example" for n in range(12, 2, -1)]
+    assert "u03@x.example and 2 more." in refusal["detail"]
 
 
 def test_every_refusal_is_told_at_once(api: Api, ada: Customer) -> None:

@@ -143,9 +143,7 @@ def test_seats_never_fall_below_the_assigned_and_the_answer_names_who_must_go(wo
     world.assign(ada, "desk", "a@x.example", "b@x.example", "c@x.example")
     [refusal] = world.refused(ada, change(seats=1))
     assert refusal.code is RefusalCode.SEATS_BELOW_ASSIGNED
-    assert refusal.facts["must_unassign"] == 2
-    assert refusal.facts["most_recent"] == ["c@x.example", "b@x.example"]
-    assert refusal.facts["assigned"] == ["c@x.example", "b@x.example", "a@x.example"]
+    assert refusal.facts == {"seats": 1, "must_unassign": 2, "most_recent": ["c@x.example", "b@x.example"]}
     assert world.buy(ada, change(seats=3)).status is OrderStatus.COMPLETED
 
 
