@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, String, Uuid, and_, any_, bindparam, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models import in_hand
 from models.accounts import Account, AccountKind, Contact
@@ -17,6 +17,7 @@ from models.prepared import Prepared
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quoted_line import RunningPeriod
+from models.rules.refusals import MOST_NAMED
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 
@@ -52,13 +53,11 @@ def load(
 ) -> Facts:
     """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
     codes = sorted(set(products))
-    asked = {"account_id": account_id, "priced_at": priced_at or as_of}
-    rows = _ACCOUNT.all(session, asked)
-    if not rows:
+    asked = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
+    row = _ACCOUNT.one_or_none(session, asked)
+    if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
-    account, _, has_subscriptions, trials, balance, in_force, newest, newest_loaded_at = rows[0]
-    contacts: list[Contact] = [row[1] for row in rows if row[1] is not None]
-    contact = next((c for c in contacts if c.id == contact_id), None)
+    account, contact, billing_contacts, has_subscriptions, trials, balance, in_force, newest, newest_loaded_at = row
     catalogue = sold(session, Edition(in_force, newest, newest_loaded_at), account.currency)
     offers = catalogue.offers
     held = _HELD.all(session, {"account_id": account_id, "products": codes}) if has_subscriptions else []
@@ -68,23 +67,33 @@ def load(
         buyer=Buyer(
             corporate=account.kind is AccountKind.CORPORATE,
             is_billing_contact=contact is not None and contact.is_billing_contact,
-            billing_contacts=tuple(f"{c.name} <{c.email}>" for c in contacts if c.is_billing_contact),
-            held={s.product_code: _held(s, assigned, offers[s.product_code], as_of) for s, _, assigned in held},
+            billing_contacts=tuple(billing_contacts),
+            held={s.product_code: _held(s, n, latest, offers[s.product_code], as_of) for s, _, n, latest in held},
             trials_used=frozenset(trials).intersection(codes),
         ),
         sold=catalogue,
         offers={code: offers[code] for code in codes if code in offers},
-        running={s.product_code: _running(period) for s, period, _ in held if period is not None},
-        subscriptions={s.product_code: s for s, _, _ in held},
+        running={s.product_code: _running(period) for s, period, *_ in held if period is not None},
+        subscriptions={s.product_code: s for s, *_ in held},
         balance_minor=balance or 0,
     )
 
 
-# Run for every quote and twice for every order, so built once.
-_ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | None, int | None, datetime | None](
+# Run for every quote and twice for every order, so built once. However many people an account has, they give a few rows.
+_Billing = aliased(Contact)
+_ACCOUNT = Prepared[
+    Account, Contact | None, list[str], bool, list[str], int | None, int | None, int | None, datetime | None
+](
     select(
         Account,
         Contact,
+        func.array(
+            select(_Billing.name + " <" + _Billing.email + ">")
+            .where(_Billing.account_id == Account.id, _Billing.is_billing_contact)
+            .order_by(_Billing.name)
+            .limit(MOST_NAMED)
+            .scalar_subquery()
+        ),
         exists().where(Subscription.account_id == Account.id),
         func.array(select(Trial.product_code).where(Trial.account_id == Account.id).scalar_subquery()),
         select(LedgerMovement.balance_minor)
@@ -94,22 +103,25 @@ _ACCOUNT = Prepared[Account, Contact | None, bool, list[str], int | None, int | 
         .scalar_subquery(),
         *AS_OF,
     )
-    .outerjoin(Contact, Contact.account_id == Account.id)
-    .where(Account.id == bindparam("account_id"))
-    .order_by(Contact.name),
+    .outerjoin(Contact, and_(Contact.account_id == Account.id, Contact.id == bindparam("contact_id")))
+    .where(Account.id == bindparam("account_id")),
     Account,
     Contact,
 )
 _SITS = SeatAssignment.unassigned_at.is_(None)
-_LATEST_FIRST = (SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
-_HELD = Prepared[Subscription, SubscriptionPeriod | None, list[str]](
+_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
     select(
         Subscription,
         SubscriptionPeriod,
+        select(func.count())
+        .select_from(SeatAssignment)
+        .where(SeatAssignment.subscription_id == Subscription.id, _SITS)
+        .scalar_subquery(),
         func.array(
             select(SeatAssignment.user_email)
             .where(SeatAssignment.subscription_id == Subscription.id, _SITS)
-            .order_by(*_LATEST_FIRST)
+            .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
+            .limit(MOST_NAMED)
             .scalar_subquery()
         ),
     )
@@ -124,35 +136,34 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, list[str]](
     Subscription,
     SubscriptionPeriod,
 )
-_ASSIGNED = Prepared[UUID, str](
-    select(SeatAssignment.subscription_id, SeatAssignment.user_email)
+_ASSIGNED = Prepared[UUID, int](
+    select(SeatAssignment.subscription_id, func.count())
     .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), _SITS)
-    .order_by(*_LATEST_FIRST)
+    .group_by(SeatAssignment.subscription_id)
 )
 
 
-def assigned_users(session: Session, subscription_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
-    """Who sits on the seats of each subscription, the most recently assigned first."""
-    found: dict[UUID, list[str]] = {}
-    for subscription_id, email in _ASSIGNED.all(session, {"subscriptions": list(subscription_ids)}):
-        found.setdefault(subscription_id, []).append(email)
-    return found
+def assigned_on(session: Session, order: Order) -> dict[UUID, int]:
+    """How many users sit on the seats of each subscription of an order; without those on which nobody does."""
+
+    def read() -> dict[UUID, int]:
+        ids = [line.subscription_id for line in in_hand.lines(session, order) if line.subscription_id is not None]
+        return dict(_ASSIGNED.all(session, {"subscriptions": ids}))
+
+    return in_hand.once(order, in_hand.ASSIGNED, read)
 
 
-def assigned_on(session: Session, order: Order) -> dict[UUID, list[str]]:
-    """Who sits on the seats of each subscription of an order."""
-    ids = [line.subscription_id for line in in_hand.lines(session, order) if line.subscription_id is not None]
-    return in_hand.once(order, in_hand.ASSIGNED, lambda: assigned_users(session, ids))
-
-
-def _held(subscription: Subscription, assigned: list[str], offer: Offer, as_of: datetime) -> HeldSubscription:
+def _held(
+    subscription: Subscription, assigned: int, most_recent: list[str], offer: Offer, as_of: datetime
+) -> HeldSubscription:
     return HeldSubscription(
         status=subscription.status,
         tier=subscription.tier_code,
         tier_rank=offer.tier_ranks[subscription.tier_code],
         seats=subscription.seats,
         interval=subscription.interval,
-        assigned=tuple(assigned),
+        assigned=assigned,
+        most_recent=tuple(most_recent),
         period_over=subscription.period_end <= as_of,
     )
 

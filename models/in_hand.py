@@ -19,7 +19,7 @@ from models.prepared import Prepared
 
 T = TypeVar("T")
 
-LINES, ASSIGNED = "lines", "assigned users"
+LINES, ASSIGNED = "lines", "number of assigned users"
 _CUSTOMERS = "account and contact"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()

@@ -181,7 +181,7 @@ def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> d
     """Seats without a user, by product."""
     assigned = facts.assigned_on(session, order)
     return {
-        line.product_code: line.seats - len(assigned.get(line.subscription_id, ()))
+        line.product_code: line.seats - assigned.get(line.subscription_id, 0)
         for line in lines
         if line.subscription_id is not None
     }

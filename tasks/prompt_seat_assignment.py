@@ -27,7 +27,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
-    asks = any(rose(line) and line.seats > len(_users(line, assigned)) for line in lines)
+    asks = any(rose(line) and line.seats > _users(line, assigned) for line in lines)
     completed = asks and mailing.deliver(order, [LetterKind.SEAT_PROMPT], completes=True)
     reach("prompt_seat_assignment.called")
     if not completed:
@@ -41,5 +41,5 @@ def rose(line: OrderLine) -> bool:
     return line.from_seats is None or line.seats > line.from_seats
 
 
-def _users(line: OrderLine, assigned: dict[UUID, list[str]]) -> list[str]:
-    return assigned.get(line.subscription_id, []) if line.subscription_id else []
+def _users(line: OrderLine, assigned: dict[UUID, int]) -> int:
+    return assigned.get(line.subscription_id, 0) if line.subscription_id else 0

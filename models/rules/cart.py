@@ -55,8 +55,10 @@ class HeldSubscription:
     tier_rank: int
     seats: int
     interval: Interval | None
-    assigned: tuple[str, ...] = ()
-    """who sits on a seat, the most recently assigned first"""
+    assigned: int = 0
+    """how many users sit on a seat"""
+    most_recent: tuple[str, ...] = ()
+    """the `MOST_NAMED` of them that were assigned last, the latest first"""
     period_over: bool = False
 
 
@@ -188,11 +190,10 @@ def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
 
     Who keeps a seat is not named: an answer may go to somebody who may not see the users.
     """
-    over = len(held.assigned) - seats if held is not None else 0
+    over = held.assigned - seats if held is not None else 0
     if held is None or over <= 0:
         return []
-    most_recent = list(held.assigned[: min(over, MOST_NAMED)])
-    facts = {"seats": seats, "must_unassign": over, "most_recent": most_recent}
+    facts = {"seats": seats, "must_unassign": over, "most_recent": list(held.most_recent[: min(over, MOST_NAMED)])}
     return [(RefusalCode.SEATS_BELOW_ASSIGNED, facts)]
 
 
