@@ -13,6 +13,12 @@ def one_line(text: str) -> str:
     return UNPRINTABLE.sub(" ", text).strip()
 
 
+def printable_lines(text: str) -> str:
+    """`text` line by line as `one_line` has it; half of a surrogate pair, which no file and no database takes, becomes a question mark."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "\n".join(map(one_line, whole.split("\n"))).strip()
+
+
 def names_a_web_address(text: str) -> bool:
     """Whether `text` contains `://` or `www.`. A bare domain does not count, because many companies are named like one."""
     return _WEB_ADDRESS.search(text) is not None

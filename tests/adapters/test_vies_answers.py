@@ -112,6 +112,48 @@ def test_a_verdict_about_another_number_is_no_verdict(other: dict[str, str]) -> 
         vies_answers.verdict(200, body, question, at_home=True)
 
 
+def answered(**fields: object) -> bytes:
+    return json.dumps({"countryCode": "FR", "vatNumber": "40303265045", "valid": True, **fields}).encode()
+
+
+@pytest.mark.parametrize("field", ["name", "address", "requestIdentifier"])
+@pytest.mark.parametrize("value", [7, True, ["SODIMAS"], {"fr": "SODIMAS"}], ids=repr)
+def test_a_verdict_with_something_else_than_text_is_no_verdict(field: str, value: object) -> None:
+    question = vies_answers.question_about("FR40303265045", None)
+    with pytest.raises(vies_answers.Unavailable, match="unexpected_answer"):
+        vies_answers.verdict(200, answered(**{field: value}), question, at_home=True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("name", "x" * 500, "x" * 500),
+        ("name", "x" * 501, "x" * 500),
+        ("address", "x" * 1001, "x" * 1000),
+        ("requestIdentifier", "x" * 61, "x" * 60),
+        ("name", "SA\0 SODIMAS\x9b", "SA  SODIMAS"),
+        ("name", "SODI\ud800MAS", "SODI?MAS"),
+        ("name", "\U0001f600" * 501, "\U0001f600" * 500),
+        ("address", "11 RUE AMPERE \r\n26600 PONT\u2028", "11 RUE AMPERE\n26600 PONT"),
+        ("name", "\0", None),
+        ("name", None, None),
+        ("name", "---", None),
+    ],
+    ids=ascii,
+)
+def test_what_the_registry_says_is_kept_as_far_as_it_can_be(field: str, value: str | None, kept: str | None) -> None:
+    question = vies_answers.question_about("FR40303265045", None)
+    answer = vies_answers.verdict(200, answered(**{field: value}), question, at_home=True)
+    assert vies_answers.said(answer, field) == kept
+
+
+def test_a_code_longer_than_any_that_can_be_kept_is_not_shown() -> None:
+    question = vies_answers.question_about("FR40303265045", None)
+    body = json.dumps({"errorWrappers": [{"error": "X" * 61}]}).encode()
+    with pytest.raises(vies_answers.Unavailable, match="unexpected_answer"):
+        vies_answers.verdict(200, body, question, at_home=True)
+
+
 def test_a_register_that_hangs_is_an_outage_after_our_own_time_limit(vies: ViesStandIn) -> None:
     vies.fail("hang", seconds=30)
     assert asked(vies, timeout=0.3).check("FR40303265045", requester=None).reason == "timeout"

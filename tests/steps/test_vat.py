@@ -41,6 +41,15 @@ def test_a_number_that_the_registry_confirms_makes_it_reverse_charge_and_is_kept
     assert check.consultation_number
 
 
+@pytest.mark.parametrize("piece", ["x", "\0", "\x9b", "\N{GRINNING FACE}"], ids=ascii)
+def test_an_answer_longer_than_any_that_can_be_kept_stops_no_order(world: World, ada: Customer, piece: str) -> None:
+    world.vies.register(FRENCH, status="valid", name="A" + piece * 1500, address="B" + piece * 1500)
+    assert world.buy(ada, purchase()).status is OrderStatus.COMPLETED
+    [check] = world.rows(VatCheck, account_id=ada.account_id)
+    assert (check.registered_name or "").startswith("A")
+    assert (check.registered_address or "").startswith("B")
+
+
 def test_the_registrys_answer_stands_for_a_day(world: World, ada: Customer) -> None:
     world.buy(ada, purchase("desk"))
     world.buy(ada, purchase("chat"))

@@ -8,8 +8,11 @@ import re
 from typing import Any
 
 from tasks.errors import Misconfigured
+from tasks.plain_text import printable_lines
 
 NOT_SAID = "---"
+LONGEST = {"requestIdentifier": 60, "name": 500, "address": 1000}
+"""of what is kept as evidence: so many characters fit into its columns"""
 
 REJECTIONS = frozenset({"INVALID_INPUT", "INVALID_REQUESTER_INFO"})
 PASSING = frozenset(
@@ -59,13 +62,17 @@ def verdict(status: int, body: bytes, question: dict[str, str], *, at_home: bool
         raise Misconfigured(f"no VIES service at the configured address (HTTP {status})")
     if status != 200:
         raise Unavailable(f"http_{status}", passing=status >= 500 or status in {408, 429})
-    if not isinstance(answer.get("valid"), bool) or not _is_about(answer, question):
+    if not isinstance(answer.get("valid"), bool) or not _is_about(answer, question) or not _is_readable(answer):
         raise Unavailable("unexpected_answer", passing=True)
     return answer
 
 
 def _is_about(answer: dict[str, Any], question: dict[str, str]) -> bool:
     return all(str(answer.get(key, question[key])).upper() == question[key] for key in ("countryCode", "vatNumber"))
+
+
+def _is_readable(answer: dict[str, Any]) -> bool:
+    return all(isinstance(answer.get(field), str | None) for field in LONGEST)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -81,9 +88,10 @@ def _error_code(answer: dict[str, Any]) -> str:
     wrappers = answer.get("errorWrappers")
     first = wrappers[0] if isinstance(wrappers, list) and wrappers else None
     code = first.get("error") if isinstance(first, dict) else None
-    return code if isinstance(code, str) and re.fullmatch(r"[A-Z0-9_-]{1,64}", code) else ""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Z0-9_-]{1,60}", code) else ""
 
 
 def said(answer: dict[str, Any], field: str) -> str | None:
-    text = str(answer.get(field) or "").strip()
+    """The text of a `field` of LONGEST as it can be kept: printable, and not too long. None where the registry keeps it to itself."""
+    text = printable_lines(answer.get(field) or "")[: LONGEST[field]].strip()
     return None if text in {"", NOT_SAID} else text
