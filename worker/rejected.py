@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 LONGEST_BODY = 64 * 1024
 _STEPS = frozenset(step.value for step in Step)
 """tasks whose one argument is an order's id"""
+_WHAT_COMES_NEXT = ("callbacks", "errbacks", "chain", "chord", "group")
+"""what Celery would do after a task, and reads in the headers too; ours have nothing of it"""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
@@ -57,13 +59,26 @@ class Request(request.Request):  # type: ignore[misc]
             self._task.__header__(*self._args, **self._kwargs)
             if self._type in _STEPS:
                 UUID(str([*self._args, *self._kwargs.values()][0]))
+            if not isinstance(self.name, str) or not isinstance(self.id, str):  # the worker's own books go by them
+                raise TypeError("a task's name and id must be text")
             hard, soft = self.time_limits  # wrong ones would occupy a slot of the pool for ever
             if not all(isinstance(limit, int | float | None) for limit in (hard, soft)):
                 raise TypeError("time limits must be numbers")
-            if isinstance(message.payload, list) and not isinstance(message.payload[2], dict | None):
-                raise TypeError("what follows the arguments must be an object")
+            self._ends_with_its_task()
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidTaskError(f"not what {self._type} takes: {error}") from error
+
+    def _ends_with_its_task(self) -> None:
+        """Refuse a message that wants more than its task: one that Celery then cannot send would keep a place in the worker for ever."""
+        follows = self._payload[2]
+        if not isinstance(follows, dict | None):
+            raise TypeError("what follows the arguments must be an object")
+        wanted = {name for name, value in (follows or {}).items() if value}
+        wanted.update(name for name in _WHAT_COMES_NEXT if self._request_dict.get(name))
+        if wanted:
+            raise ValueError(
+                f"no task here is followed by others, or changed after its arguments: {', '.join(sorted(map(str, wanted)))}"
+            )
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         error = exc_info.exception

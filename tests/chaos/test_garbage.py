@@ -40,6 +40,17 @@ def body(*arguments: Any, **named: Any) -> dict[str, Any]:
     return {"body": json.dumps([arguments, named, {}])}
 
 
+def followed_by(**wanted: Any) -> dict[str, Any]:
+    """A heartbeat, which succeeds, and after its arguments what Celery is to do next."""
+    return a_task("heartbeat", "orders") | {"body": json.dumps([["orders"], {}, wanted])}
+
+
+def headed_by(**wanted: Any) -> dict[str, Any]:
+    """The same said in the headers, where Celery looks too."""
+    beat = followed_by()
+    return beat | {"headers": beat["headers"] | wanted}
+
+
 def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
@@ -101,6 +112,21 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "a time limit of another kind": order(**headers(timelimit="long")),
     "time limits that are no numbers": order(**headers(timelimit=["long", None])),
     "callbacks of another kind": order(body=json.dumps([[str(uuid4())], {}, 5])),
+    "a callback": followed_by(callbacks=["x"]),
+    "a callback for failures": followed_by(errbacks=["x"]),
+    "a chain": followed_by(chain=["x"]),
+    "a chain that could go on": followed_by(chain=[{"task": "heartbeat", "args": ["made up"], "options": {}}]),
+    "a chord": followed_by(chord={"task": "x"}),
+    "time limits after the arguments": followed_by(timelimit=["long", None]),
+    "a callback in the headers": headed_by(callbacks=["x"]),
+    "a callback for failures in the headers": headed_by(errbacks=["x"]),
+    "a chain in the headers": headed_by(chain=["x"]),
+    "a chord in the headers": headed_by(chord="x"),
+    "a group": headed_by(group="x"),
+    "an id of another kind": headed_by(id=["x"]),
+    "a name to be shown by of another kind": headed_by(shadow=["x"]),
+    "a chain in the older protocol": a_task("heartbeat", "orders")
+    | {"body": json.dumps({"task": "heartbeat", "id": "1", "args": ["orders"], "kwargs": {}, "callbacks": ["x"]})},
     "a time to wait for of another kind": order(**headers(eta=[1])),
     "an end of another kind": order(**headers(expires={"a": 1})),
     "no arguments": order(**body()),
