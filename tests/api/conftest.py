@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from api_stub.app import create_app
 from api_stub.parts import Parts
 from api_stub.rate_limit import RateLimit
+from api_stub.request_head import LimitedHead
 from tasks import api_keys
 from tasks.api_keys import Scope
 from tests.support.world import Customer, World
@@ -126,7 +127,8 @@ def client(world: World, redis_server: RedisServer, published: Published) -> Ite
 def live(redis_server: RedisServer, world: World) -> Iterator[str]:
     """The application on a port of its own."""
     parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, redis_server.answers, secure=False)
-    server = uvicorn.Server(uvicorn.Config(create_app(lambda: parts), log_config=None, timeout_graceful_shutdown=2))
+    app = create_app(lambda: parts)
+    server = uvicorn.Server(uvicorn.Config(app, http=LimitedHead, log_config=None, timeout_graceful_shutdown=2))
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -67,10 +67,13 @@ def beat_command() -> list[str]:
     return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
 
 
+API_PROTOCOL = "api_stub.request_head:LimitedHead"
+
+
 def api_command(*, host: str, port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "api_stub.app:create_app", "--factory"),
-        *(f"--host={host}", f"--port={port}", "--no-access-log", "--log-level=info"),
+        *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
     ]
 
 
@@ -119,6 +122,7 @@ def api(
         host=host,
         port=port,
         workers=workers,
+        http=API_PROTOCOL,
         access_log=False,
         log_config=None,
     )

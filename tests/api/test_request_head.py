@@ -1,0 +1,141 @@
+"""Heads that do not end, over real connections: each is limited in size and in time."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+
+from api_stub import request_head
+from api_stub.request_head import KIB
+from models.orders import Order
+from tests.api.conftest import Api, purchase
+from tests.api.test_order_events import follow
+from tests.support.command import SETTINGS
+from tests.support.world import Customer, World
+from worker.commands.process import api_command
+from worker.processes import Child, Supervisor, http_ok
+
+BEGUN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+WHOLE = BEGUN + b"\r\n"
+CHUNKED = b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+TRIES = 16 * 1024 * KIB
+
+
+@contextmanager
+def connected(address: str) -> Iterator[socket.socket]:
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        yield line
+
+
+def everything(line: socket.socket) -> bytes:
+    """What is answered until the connection ends; nothing where the end came with a reset."""
+    answer = b""
+    with suppress(ConnectionError):
+        while part := line.recv(64 * KIB):
+            answer += part
+    return answer
+
+
+def head_of(size: int) -> bytes:
+    """A request whose address and headers count that many bytes."""
+    start, end = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX: ", b"\r\n\r\n"
+    return start + b"a" * (size - len("/healthz" + "Connection: close\r\n" + "X: \r\n")) + end
+
+
+@pytest.mark.parametrize(("size", "answered"), [(32 * KIB, b" 200 "), (32 * KIB + 1, b" 431 ")])
+def test_a_head_is_taken_up_to_32_kibibytes(live: str, size: int, answered: bytes) -> None:
+    with connected(live) as line:
+        line.sendall(head_of(size))
+        answer = everything(line)
+    assert answered in answer.splitlines()[0]
+    assert (b"problems/head-too-large" in answer) == (answered == b" 431 ")
+
+
+@pytest.mark.parametrize(
+    ("begin", "on_and_on"),
+    [
+        (BEGUN, b"a:\r\n"),
+        (BEGUN + b"X: ", b"a"),
+        (BEGUN, b"a"),
+        (b"GET /", b"a"),
+        (WHOLE, b"\r\n"),
+        (CHUNKED + b"0\r\n", b"a:\r\n"),
+        (CHUNKED + b"0\r\nX: ", b"a"),
+        (CHUNKED + b"1;", b"a"),
+    ],
+    ids=["headers", "value", "name", "address", "lines between", "trailers", "trailer", "chunk extension"],
+)
+def test_what_does_not_end_is_not_taken_for_long(live: str, begin: bytes, on_and_on: bytes) -> None:
+    piece, sent = on_and_on * (16 * KIB // len(on_and_on)), 0
+    with connected(live) as line:
+        line.sendall(begin)
+        with suppress(ConnectionError):
+            while sent < TRIES:
+                line.sendall(piece)
+                sent += len(piece)
+    assert sent < TRIES
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [b"", BEGUN, WHOLE + BEGUN, WHOLE + b"\r\n", CHUNKED, CHUNKED + b"0\r\nX: "],
+    ids=["nothing", "head", "second head", "line", "answered body", "answered trailers"],
+)
+def test_a_connection_that_does_not_finish_what_it_began_is_closed(
+    live: str, monkeypatch: pytest.MonkeyPatch, unfinished: bytes
+) -> None:
+    monkeypatch.setattr(request_head, "LONGEST", 0.2)
+    with connected(live) as line:
+        line.sendall(unfinished)
+        line.settimeout(4)  # uvicorn itself closes a connection that was kept for a next request after 5 s
+        everything(line)
+
+
+def test_requests_that_come_together_are_not_one_large_head(live: str) -> None:
+    with connected(live) as line:
+        line.sendall(WHOLE * 2000 + BEGUN + b"Connection: close\r\n\r\n")
+        assert everything(line).count(b"HTTP/1.1 200 OK") == 2001
+
+
+def test_a_body_in_many_small_pieces_is_no_head(live: str) -> None:
+    with connected(live) as line:
+        line.sendall(CHUNKED.replace(b"Host", b"Connection: close\r\nHost"))
+        with suppress(ConnectionError):
+            for piece in repeat(b"1\r\nx\r\n", 10_000):
+                line.sendall(piece)
+            line.sendall(b"0\r\n\r\n")
+        assert b" 431 " not in everything(line)
+
+
+def test_an_answer_may_take_longer_than_a_head(
+    live: str, world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_head, "LONGEST", 0.05)
+    stream = follow(live, api, api.order(ada, purchase()))
+    next(stream)
+    world.run(world.rows(Order)[0].id)
+    assert [kind for _, kind, _ in stream][-1] == "order.completed"
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["prorata api", "of a stack"])
+def test_the_api_is_started_with_these_limits(tmp_path: Path, alone: bool) -> None:
+    with Supervisor(tmp_path) as processes:
+        port = processes.port()
+        command: Sequence[str] = (
+            [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
+            if alone
+            else api_command(host="127.0.0.1", port=port)
+        )
+        ours = dict.fromkeys((name for name in os.environ if name.startswith("PRORATA_")), "") | SETTINGS
+        ready = http_ok(f"http://127.0.0.1:{port}/healthz")
+        child: Child = processes.start("api", command, env=ours, ready=ready)
+        assert child.running()
+        with connected(f"http://127.0.0.1:{port}") as line:
+            line.sendall(head_of(32 * KIB + 1))
+            assert b" 431 " in everything(line)
