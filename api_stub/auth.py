@@ -1,6 +1,6 @@
 """Who asks, and whether they may: an API key in the Authorization header, with the scope that the route needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -33,7 +33,7 @@ class Knock:
     A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors.
     """
 
-    key: str
+    key: str = field(repr=False)
     scope: Scope
     limit: RateLimit
 

@@ -36,7 +36,7 @@ class Child:
     command: Sequence[str]
     folder: Path
     """where `{name}.log` and, while it runs, `{name}.pid` are"""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM

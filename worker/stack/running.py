@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -37,7 +37,7 @@ class Stack:
 
     folder: Path
     addresses: Addresses
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     """the PRORATA_ variables that every process of it has"""
     settings: Settings
     processes: Supervisor
