@@ -1,4 +1,4 @@
-"""How often one API key may ask, counted in Redis so that all processes count together. Without Redis nobody is turned away."""
+"""How often one API key may ask, and all that are unknown together, counted in Redis so that all processes count together. Without Redis nobody is turned away."""
 
 import math
 import time
@@ -52,6 +52,6 @@ class RateLimit:
         raise Problem(
             429,
             "too-many-requests",
-            f"Too many requests with this API key; please wait {seconds} s.",
+            f"Too many requests; please wait {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )

@@ -4,6 +4,7 @@ import hashlib
 from uuid import uuid4
 
 import pytest
+from redis import Redis
 
 from api_stub.auth import Knock
 from api_stub.rate_limit import RateLimit
@@ -268,3 +269,27 @@ def test_a_request_that_makes_no_sense_counts_too(
     api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
     statuses = [api.post("/v1/orders", {}).status_code for _ in range(4)]
     assert statuses == [422, 422, 422, 429]
+
+
+def test_keys_that_are_made_up_count_together_and_take_nothing_from_those_there_are(
+    api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
+    with Redis.from_url(redis_server.url) as redis:
+        before = redis.dbsize()
+        made_up = [api.get("/v1/orders", headers={"Authorization": f"Bearer prk_{n}"}).status_code for n in range(9)]
+        assert redis.dbsize() - before <= 2  # the window that is, and the one before
+    assert made_up == [401] * 3 + [429] * 6
+    assert [api.get("/v1/orders").status_code for _ in range(4)] == [200] * 3 + [429]
+
+
+def test_a_revoked_key_counts_as_one_that_is_made_up(
+    world: World, api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("1/minute", redis_server.url)  # type: ignore[attr-defined]
+    api.key = api.key_for(ada, name="shop")
+    with world.begin() as session:
+        api_keys.revoke(session, name="shop")
+    assert problem(api.get("/v1/orders")) == (401, "unauthorized")
+    api.key = "prk_unknown"
+    assert problem(api.get("/v1/orders")) == (429, "too-many-requests")
