@@ -14,6 +14,8 @@ from api_stub.threads import in_thread
 
 MOST = 50
 """reported at once; a body can have thousands"""
+LONGEST, DEEPEST = 100, 10
+"""characters of a name in a pointer, and names in it; what is beyond is left out, or a short request would have a long answer"""
 
 
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -28,15 +30,19 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error.body, bytes):  # not parsed: not labelled as JSON
         return Problem(415, "not-json", "Send the body as application/json.").response()
     errors = [field for field, _ in groupby(map(_field, found[:MOST]))]  # two readers of a header report the same
-    return Problem(
-        422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors
-    ).response()
+    many = f" in more than {MOST} places; see `errors` for the first." if len(found) > MOST else "; see `errors`."
+    return Problem(422, "invalid-request", "The request is not as it should be" + many, errors=errors).response()
 
 
 def pointer(location: Sequence[int | str]) -> str:
     """A JSON pointer (RFC 6901): ("lines", 0, "seats") is /lines/0/seats. Half a surrogate pair, which no answer can hold, is escaped."""
-    path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    parts = [_shortened(str(part)) for part in location[:DEEPEST]] + ["…"] * (len(location) > DEEPEST)
+    path = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
     return path.encode(errors="backslashreplace").decode()
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def _field(error: dict[str, Any]) -> dict[str, str]:
@@ -46,5 +52,5 @@ def _field(error: dict[str, Any]) -> dict[str, str]:
         case "header":
             return {"header": str(rest[0]) if rest else "", "detail": detail}
         case "query" | "path":
-            return {"parameter": str(rest[0]) if rest else "", "detail": detail}
+            return {"parameter": _shortened(str(rest[0])) if rest else "", "detail": detail}
     return {"pointer": pointer(rest), "detail": detail}

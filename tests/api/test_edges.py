@@ -116,6 +116,39 @@ def test_of_very_many_wrong_lines_it_is_said_once_that_they_are_too_many(api: Ap
         assert [error["pointer"] for error in answer.json()["errors"]] == ["/lines"]
 
 
+def test_a_short_request_has_no_long_answer(api: Api, ada: Customer) -> None:
+    twice = ",".join(f'"k{number}":1,"k{number}":2' for number in range(60))
+    wide = '{"' + "n" * 120_000 + '": {' + twice + "}}"
+    deep = '{"n":' * 300 + "{" + twice + "}" + "}" * 300
+    for content, start in ((wide, "/" + "n" * 99 + "…/k"), (deep, "/n" * 10 + "/…")):
+        answer = api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})
+        assert problem(answer) == (422, "invalid-request")
+        assert {error["pointer"].rstrip("0123456789") for error in answer.json()["errors"]} == {start}
+        assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (1, "The request is not as it should be; see `errors`."),
+        (50, "The request is not as it should be; see `errors`."),
+        (51, "The request is not as it should be in more than 50 places; see `errors` for the first."),
+    ],
+)
+def test_of_many_errors_the_first_are_told_and_that_there_are_more(
+    api: Api, ada: Customer, wrong: int, told: str
+) -> None:
+    names = [f"n{number:02}" for number in range(wrong)]
+    path = f"/v1/accounts/{ada.account_id}"
+    for answer in (
+        api("PATCH", path, json=dict.fromkeys(names, 1)),
+        api("PATCH", path, content="{" + ",".join(f'"{name}":1,"{name}":1' for name in names) + "}"),
+    ):
+        assert problem(answer) == (422, "invalid-request")
+        assert answer.json()["detail"] == told
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{name}" for name in names[:50]]
+
+
 def test_how_many_lines_an_order_may_have_is_said_in_the_words_of_the_rule(api: Api, ada: Customer) -> None:
     lines = [purchase(product=f"p{number}") for number in range(1000)]
     assert problem(api.quote(ada, *lines)) == (422, "too-many-lines")
