@@ -199,8 +199,19 @@ def is_outdated(error: Any) -> bool:
     return state == "25006" or (state == "0A000" and error.diag.source_function == "RevalidateCachedQuery")
 
 
+def withhold_values(error: Any) -> None:
+    """Shorten the text of a driver's error, which is going to a log, to PostgreSQL's first sentence and the SQLSTATE.
+
+    What follows that sentence repeats the row that a constraint refuses, with its names and addresses. `diag` still has all of it.
+    """
+    sentence = error.diag.message_primary
+    if sentence is not None:  # not an error of the driver's own, such as no connection
+        error.args = (f"{sentence} (SQLSTATE {error.sqlstate})",)
+
+
 def _as_sqlalchemy_says_it(sql: str, error: Any, connection: Connection) -> DBAPIError:
     """Translate a driver's error. SQLAlchemy is left to detect a lost connection itself; it then drops the whole pool."""
+    withhold_values(error)
     if is_outdated(error):
         # As SQLAlchemy does for a lost connection: the others in the pool are no better.
         connection.engine.pool._invalidate(connection.connection, error, _checkin=False)

@@ -5,7 +5,7 @@ from select import POLLIN, poll
 from time import monotonic
 from types import TracebackType
 
-from psycopg import OperationalError
+from psycopg import Error, OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import models.tables  # noqa: F401 - every table is known before the first flush, whatever else this process imports
-from models.prepared import is_outdated
+from models.prepared import is_outdated, withhold_values
 from worker.pooler import prepare_nothing_behind
 from worker.settings import Settings
 
@@ -28,14 +28,28 @@ def engine(settings: Settings) -> Engine:
         max_overflow=0,  # an overflow connection is closed after use, and opened anew for the next: 5 ms each time
         pool_use_lifo=True,
         pool_recycle=1800,
-        hide_parameters=True,  # an SQL error in a log must not carry addresses
+        hide_parameters=True,  # an SQL error in a log must not carry addresses; see also `keep_values_out_of_errors`
         connect_args={"prepare_threshold": 1, "connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
     )
     prepare_nothing_behind(made)
+    keep_values_out_of_errors(made)
     limit_waits(made)
     check_before_use(made)
     os.register_at_fork(after_in_child=lambda: made.dispose(close=False))
     return made
+
+
+def keep_values_out_of_errors(engine: Engine) -> None:
+    """See `withhold_values`. Prepared statements, whose errors pass no listener, see to it themselves."""
+
+    @event.listens_for(engine, "handle_error")
+    def shorten(context: ExceptionContext) -> None:
+        error, told = context.original_exception, context.sqlalchemy_exception
+        if isinstance(error, Error):
+            whole = str(error)
+            withhold_values(error)
+            if told is not None:
+                told.args = tuple(str(part).replace(whole, str(error)) for part in told.args)
 
 
 BEHIND_A_LOCK = 3.0

@@ -1,14 +1,18 @@
 """Connections are looked at before use, for next to nothing; transactions end as their block does."""
 
-from collections.abc import Iterator
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from models.prepared import Prepared
 from worker import database
 from worker.commands import failures
 from worker.database import Transactions, check_before_use, limit_waits
@@ -84,6 +88,83 @@ def test_what_raises_leaves_nothing_behind(begin: Transactions) -> None:
         session.execute(text("insert into kept values (1), (2), (2)"))
     with begin() as session:
         assert session.scalars(text("select id from kept")).all() == []
+
+
+_ADD_PERSON = text("insert into people values (:email, :age)")
+
+
+@pytest.fixture
+def people(fresh_database_url: str) -> Iterator[Transactions]:
+    """The engine of a process, and a table of people."""
+    made = database.engine(cast(Any, SimpleNamespace(database_url=SecretStr(fresh_database_url), database_pool_size=1)))
+    begin = Transactions(made)
+    with begin() as session:
+        session.execute(
+            text(
+                "create table people (email text constraint one_person unique deferrable,"
+                " age int not null constraint grown_up check (age > 17))"
+            )
+        )
+        session.execute(_ADD_PERSON, {"email": "ada@x.example", "age": 36})
+    yield begin
+    made.dispose()
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda session, person: session.execute(_ADD_PERSON, person),
+        lambda session, person: Prepared[()](_ADD_PERSON).run(session, person),
+    ],
+    ids=["through the session", "prepared"],
+)
+@pytest.mark.parametrize(
+    ("person", "said", "constraint"),
+    [
+        (
+            {"email": "ada@x.example", "age": 18},
+            'duplicate key value violates unique constraint "one_person" (SQLSTATE 23505)',
+            "one_person",
+        ),
+        (
+            {"email": "bo@x.example", "age": 17},
+            'new row for relation "people" violates check constraint "grown_up" (SQLSTATE 23514)',
+            "grown_up",
+        ),
+        (
+            {"email": "bo@x.example", "age": None},
+            'null value in column "age" of relation "people" violates not-null constraint (SQLSTATE 23502)',
+            None,
+        ),
+    ],
+    ids=["unique", "check", "not null"],
+)
+def test_an_error_names_the_constraint_and_not_the_values(
+    people: Transactions,
+    add: Callable[[Session, dict[str, Any]], object],
+    person: dict[str, Any],
+    said: str,
+    constraint: str | None,
+) -> None:
+    with pytest.raises(IntegrityError) as refused, people() as session:
+        add(session, person)
+    driver: Any = refused.value.orig
+    assert str(driver) == said
+    assert said in str(refused.value)
+    assert "x.example" not in "".join(traceback.format_exception(refused.value))
+    assert driver.diag.constraint_name == constraint
+
+
+def test_neither_does_an_error_of_the_commit(people: Transactions) -> None:
+    def add_twice() -> None:
+        with people() as session:
+            session.execute(text("set constraints all deferred"))
+            session.execute(_ADD_PERSON, {"email": "ada@x.example", "age": 18})
+
+    with pytest.raises(IntegrityError) as refused:
+        add_twice()
+    assert "one_person" in str(refused.value)
+    assert "x.example" not in "".join(traceback.format_exception(refused.value))
 
 
 def lock(session: Session) -> None:
