@@ -3,8 +3,12 @@
 import re
 from typing import Final
 
-UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""line breaks, control characters, and what turns the direction of all that follows; a mark within a name (200E, 200F) does not"""
+UNPRINTABLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u115f\u1160\u3164\uffa0\U000e0000-\U000e007f]+"
+)
+"""line breaks, control characters, what turns the direction of all that follows (a mark within a name, 200E or 200F, does not), and
+letters and tags that nobody sees
+"""
 _WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.", re.IGNORECASE)
 
 
@@ -17,6 +21,16 @@ def printable_lines(text: str) -> str:
     """`text` line by line as `one_line` has it; half of a surrogate pair, which no file and no database takes, becomes a question mark."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return "\n".join(map(one_line, whole.split("\n"))).strip()
+
+
+def is_printable(text: str, *, lines: bool = False) -> bool:
+    """lines: several lines are allowed."""
+    return UNPRINTABLE.search(text.replace("\n", "") if lines else text) is None
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is neither a letter nor a digit in it. Marks and joiners alone show nothing."""
+    return not any(character.isalnum() for character in text)
 
 
 def names_a_web_address(text: str) -> bool:

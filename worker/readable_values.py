@@ -9,7 +9,7 @@ from typing import TypeVar
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from models.rules.currency import exponent
-from tasks.plain_text import UNPRINTABLE, names_a_web_address
+from tasks.plain_text import is_blank, is_printable, names_a_web_address
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MOST_MINOR = 10**12
@@ -32,7 +32,7 @@ def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
         found = found.replace("\r\n", "\n").replace("\t", " ")
     if not found:
         raise ValueError("must not be empty")
-    if UNPRINTABLE.search(found.replace("\n", "") if lines else found):
+    if not is_printable(found, lines=lines):
         raise ValueError("must have no control characters" + ("" if lines else ", and be one line"))
     if len(found) > longest:
         raise ValueError(f"is {len(found)} characters long, {longest} at most")
@@ -42,6 +42,8 @@ def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
 def proper_name(node: Node) -> str:
     """The name of an account or a person, by which a letter greets."""
     found = text(node)
+    if is_blank(found):
+        raise ValueError("must have a letter or a digit in it")
     if names_a_web_address(found):
         raise ValueError("must be a name, not an address on the web")
     return found

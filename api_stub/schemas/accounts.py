@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
 
 from api_stub.amounts import Money
 from api_stub.paging import NEXT_AFTER
-from api_stub.schemas.values import Email, Instant, Name, Patch, Token, Wanted
+from api_stub.schemas.values import IN_WORDS, LINES, Email, Instant, Name, Patch, Token, Wanted
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
 from models.rules.country import ISO_3166
@@ -15,8 +15,7 @@ from models.rules.errors import RuleError
 from models.rules.timezone import zone
 from models.rules.vat import BuyerType
 from models.rules.vat_number import is_blank
-
-_TEXT = r"^[^\x00-\x09\x0B-\x1F\x7F]*$"
+from tasks.plain_text import is_printable
 
 
 def _lines(value: object) -> object:
@@ -24,7 +23,18 @@ def _lines(value: object) -> object:
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-Address = Annotated[str, BeforeValidator(_lines), StringConstraints(strict=True, max_length=500, pattern=_TEXT)]
+def _printable(text: str) -> str:
+    if not is_printable(text, lines=True):
+        raise ValueError(IN_WORDS[LINES])
+    return text
+
+
+Address = Annotated[
+    str,
+    BeforeValidator(_lines),
+    StringConstraints(strict=True, max_length=500, pattern=LINES),
+    AfterValidator(_printable),
+]
 """several lines are fine"""
 Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=r"^[A-Za-z0-9 -]+$")]
 VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=30, pattern=r"^[A-Za-z0-9 .+*/-]+$")]

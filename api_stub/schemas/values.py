@@ -16,16 +16,18 @@ from pydantic import (
     model_validator,
 )
 
-from tasks.plain_text import names_a_web_address
+from tasks.plain_text import is_blank, is_printable, names_a_web_address
 
-_PRINTED = r"[^\x00-\x1F\x7F-\x9F\u2028\u2029\u202A-\u202E\u2066-\u2069]"
+_PRINTED = r"[^\x00-\x1F\x7F-\x9F\u115F\u1160\u2028\u2029\u202A-\u202E\u2066-\u2069\u3164\uFFA0]"
 PRINTABLE = f"^{_PRINTED}*$"
+LINES = rf"^({_PRINTED}|\n)*$"
 READABLE = rf"^{_PRINTED}*\w{_PRINTED}*$"
 """printable, and not blank: it will stand on invoices"""
 
 PRINTED = r"^[!-~]+$"
 IN_WORDS = {
     PRINTABLE: "Must be text in one line, without control characters.",
+    LINES: "Must be text without control characters.",
     READABLE: "Must be text in one line with a letter or a digit in it.",
     PRINTED: "Must be printable ASCII characters without blanks.",
 }
@@ -45,14 +47,16 @@ Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60
 """of a product or tier, as the catalogue has it"""
 
 
-def _no_link(name: str) -> str:
+def _readable(name: str) -> str:
+    if is_blank(name) or not is_printable(name):
+        raise ValueError(IN_WORDS[READABLE])
     if names_a_web_address(name):
         raise ValueError("must be a name, not an address on the web")
     return name
 
 
 Name = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE), AfterValidator(_no_link)
+    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=READABLE), AfterValidator(_readable)
 ]
 """name of an account or a person: letters greet by it, and the recipient has not necessarily asked for one"""
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]

@@ -78,6 +78,8 @@ MISTAKES = [
     pytest.param("    name: Nordwind GmbH\n", "", 2, f"{NORDWIND}: name is missing", id="no name"),
     pytest.param("name: Nordwind GmbH", 'name: "Nord\\ewind"', 3, f"{NORDWIND}.name: must have no control characters, and be one line", id="escape sequence"),
     pytest.param("name: Nordwind GmbH", 'name: "Click http://evil.example"', 3, f"{NORDWIND}.name: must be a name, not an address on the web", id="link"),
+    pytest.param("name: Nordwind GmbH", 'name: "Nord\\U000e0041wind"', 3, f"{NORDWIND}.name: must have no control characters, and be one line", id="a tag that nobody sees"),
+    pytest.param("name: Nordwind GmbH", 'name: "\\u200d"', 3, f"{NORDWIND}.name: must have a letter or a digit in it", id="a name that nobody sees"),
     pytest.param("    name: Nordwind GmbH", '    "na\\eme": 1\n    name: Nordwind GmbH', 3, f"{NORDWIND}: must have no control characters, and be one line", id="escape sequence in a key"),
 ]  # fmt: skip
 
