@@ -1,6 +1,7 @@
 """Every setting, read once at start from the environment (prefix PRORATA_); nobody else reads the environment."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from difflib import get_close_matches
@@ -102,6 +103,8 @@ class Settings(BaseSettings):
 
     max_restarts: int = Field(10, ge=1)
     sweep_seconds: float = Field(2.0, gt=0, le=30)
+    flower_login: SecretStr | None = None
+    """user:password of the Flower of docker-compose.yml, which reads it itself; here it is only checked"""
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
 
@@ -134,6 +137,13 @@ class Settings(BaseSettings):
     def _is_a_secret_key(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value().startswith("pk_"):
             raise ValueError("must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable")
+        return value
+
+    @field_validator("flower_login")
+    @classmethod
+    def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch("[^:,]+:[^,]+", value.get_secret_value()):
+            raise ValueError("must be user:password, without a comma: to Flower, a second login begins there")
         return value
 
     @field_validator("drill_folder")
@@ -178,7 +188,7 @@ class Settings(BaseSettings):
 PREFIX = "PRORATA_"
 FOR_OTHERS = frozenset(
     {
-        *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_LOGIN", "IMAGE_TAG"),  # docker-compose.yml, from .env
+        *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "IMAGE_TAG"),  # docker-compose.yml, from .env
         *("API_PORT", "FLOWER_PORT", "MAILPIT_PORT", "STRIPE_PORT", "VIES_PORT"),
         *("LONG", "E2E_URL", "E2E_STRIPE_URL", "E2E_VIES_URL", "E2E_MAILPIT_URL", "E2E_PRORATA"),  # the tests
     }
@@ -245,6 +255,13 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
         given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
         if any(each in _FOR_DEVELOPMENT for each in given):
             yield name, "in production must have a password of its own"
+    if chosen.flower_login is not None:
+        password = chosen.flower_login.get_secret_value().partition(":")[2]
+        if password in _FOR_DEVELOPMENT or len(password) < _SHORTEST_SECRET:
+            yield (
+                "flower_login",
+                f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters",
+            )
     if chosen.smtp_tls is SmtpTls.NONE and not server_urls.is_this_machine(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
     if certificates.checks_nothing(chosen.broker_url.get_secret_value()):

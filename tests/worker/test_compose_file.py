@@ -43,6 +43,12 @@ def test_flower_keeps_no_more_tasks_than_its_memory_holds() -> None:
     assert (130 * 2**10 + int(options["--max_tasks"]) * 5) * 2**10 <= size(flower["mem_limit"]) * 2 // 3
 
 
+def test_the_login_that_flower_takes_is_the_one_that_is_checked() -> None:
+    environment = SERVICES["flower"]["environment"]
+    assert environment["FLOWER_BASIC_AUTH"] == environment["PRORATA_FLOWER_LOGIN"]
+    assert "FLOWER_UNAUTHENTICATED_API" not in environment
+
+
 def test_all_limits_together_fit_into_a_small_machine() -> None:
     assert sum(size(service["mem_limit"]) for service in SERVICES.values()) <= MACHINE * 3 // 4
 

@@ -136,11 +136,18 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
     assert "PRORATA_SELLER_COUNTRY: must be a country whose VAT is known: AT, BE" in ended.err
 
 
+ONE_LOGIN = "must be user:password, without a comma: to Flower, a second login begins there"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
         ("PRORATA_API_RATE_LIMIT", "0/minute", "must let a request through, or the API would answer nobody"),
         ("PRORATA_API_RATE_LIMIT", "many", "couldn't parse rate limit string 'many'"),
+        ("PRORATA_FLOWER_LOGIN", "HUSH", ONE_LOGIN),
+        ("PRORATA_FLOWER_LOGIN", "HUSH:", ONE_LOGIN),
+        ("PRORATA_FLOWER_LOGIN", ":HUSH", ONE_LOGIN),
+        ("PRORATA_FLOWER_LOGIN", "admin:HUSH,guest:guest", ONE_LOGIN),
         (
             "PRORATA_STRIPE_API_KEY",
             "pk_test_secret",
@@ -254,6 +261,8 @@ WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
         ({"PRORATA_DATABASE_URL": "postgresql+psycopg://p@db/prorata?password=development"}, "PRORATA_DATABASE_URL"),
         ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
         ({"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "10.0.0.1"}, "PRORATA_SMTP_TLS"),
+        ({"PRORATA_FLOWER_LOGIN": "admin:development"}, "PRORATA_FLOWER_LOGIN"),
+        ({"PRORATA_FLOWER_LOGIN": "admin:fifteen-letters"}, "PRORATA_FLOWER_LOGIN"),
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
         (WITHOUT_ACCOUNT, "PRORATA_SELLER_BANK_ACCOUNT"),
         (WITHOUT_ACCOUNT | {"PRORATA_SELLER_BANK_ACCOUNT": " "}, "PRORATA_SELLER_BANK_ACCOUNT"),
@@ -284,6 +293,7 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
         {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:12111"},
         {"PRORATA_STRIPE_API_BASE": "http://[::1]:12111"},
         {"PRORATA_INVOICE_ON_VAT": "true"},
+        {"PRORATA_FLOWER_LOGIN": "admin:sixteen-letters:"},
         WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "charge_vat"},
         WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "hold"},
     ],

@@ -1,0 +1,59 @@
+"""The Flower of docker-compose.yml, as its command starts it: for looking only, and by its login only."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+import yaml
+
+from tests.support.command import SETTINGS
+from worker.embedded import RedisServer
+from worker.processes import Child, http_ok
+from worker.processes.ports import reserve_port
+
+SERVICES = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())["services"]
+OURS = ("admin", "a-login-of-our-own")
+
+
+@pytest.fixture(scope="module")
+def broker(redis_server: RedisServer) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_server.database(44)) as broker:
+        broker.flushdb()
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def flower(
+    broker: "redis.Redis", redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    port = reserve_port()
+    here = {"--address": "--address=127.0.0.1", "--port": f"--port={port.port}"}
+    words = [here.get(word.partition("=")[0], word) for word in SERVICES["flower"]["command"]]
+    env = os.environ | SETTINGS | {"PRORATA_BROKER_URL": redis_server.database(44), "FLOWER_BASIC_AUTH": ":".join(OURS)}
+    folder = tmp_path_factory.mktemp("flower")
+    child = Child(name="flower", command=[sys.executable, "-m", *words], folder=folder, env=env)
+    url = f"http://127.0.0.1:{port.port}"
+    child.start(ready=http_ok(f"{url}/healthcheck"), deadline=60)
+    try:
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            yield client
+    finally:
+        child.stop(now=True)
+        port.release()
+
+
+@pytest.mark.parametrize(("auth", "status"), [(None, 401), (("admin", "development"), 401), (OURS, 200)])
+def test_it_shows_its_pages_to_its_login_only(flower: httpx.Client, auth: Any, status: int) -> None:
+    assert flower.get("/workers", auth=auth).status_code == status
+
+
+@pytest.mark.parametrize("way", ["send-task", "async-apply", "apply"])
+def test_its_login_can_send_no_task(flower: httpx.Client, broker: "redis.Redis", way: str) -> None:
+    answer = flower.post(f"/api/task/{way}/heartbeat", json={"args": ["upkeep"]}, auth=OURS)
+    assert (answer.status_code, answer.text) == (403, "Read only mode is enabled")
+    assert broker.llen("upkeep") + broker.llen("orders") == 0
