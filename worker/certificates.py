@@ -4,6 +4,8 @@ says what to do."""
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
+"""what an address of Redis may say of TLS; redis has more, some of which switch checks off"""
 HOW_TO_TRUST = {
     "PRORATA_BROKER_URL": "rediss://...?ssl_ca_certs=FILE",
     "PRORATA_DATABASE_URL": "...?sslmode=verify-full&sslrootcert=FILE",
@@ -24,8 +26,8 @@ def checked(redis_url: str) -> str:
     query["ssl_cert_reqs"] = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if query["ssl_cert_reqs"] not in ("required", "none"):
         raise ValueError("ssl_cert_reqs must be required (the default) or none")
-    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
-        if name in query and not Path(query[name]).is_file():
+    for name in OPTIONS:
+        if name != "ssl_cert_reqs" and name in query and not Path(query[name]).is_file():
             raise ValueError(f"{name}: there is no file {query[name]}")
     return urlunsplit(parts._replace(query=urlencode(query, safe="/")))
 

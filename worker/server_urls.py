@@ -3,13 +3,16 @@ before any of them tries, and no part of it is shown."""
 
 import re
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 from psycopg.pq import Conninfo
+
+from worker import certificates
 
 UNREADABLE = (
     "cannot be read; percent-encode / ? # @ : ; in the password (/ is %2F, @ is %40), and let the port be a number"
 )
+_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 _WITHOUT_HOST = frozenset({"host", "hostaddr", "service"})
 
 
@@ -33,9 +36,24 @@ def check_broker(url: str) -> None:
         raise ValueError("names no host")
     if not re.fullmatch(r"/?[0-9]*", parts.path):
         raise ValueError("must end with the number of a database, /0")
-    if unknown := sorted(option for option in _options(parts) if not option.startswith("ssl_")):
-        # Celery and redis have no others in common
-        raise ValueError(f"takes options of TLS only, ssl_..., not {', '.join(unknown)}")
+    if unknown := sorted(_options(parts) - set(certificates.OPTIONS)):
+        raise ValueError(f"takes the options {', '.join(certificates.OPTIONS)} only, not {', '.join(unknown)}")
+
+
+def lets_anybody_in(broker_url: str) -> bool:
+    """Whether a broker on another machine asks us for neither a password nor a certificate: anybody who reaches it may send tasks."""
+    parts = urlsplit(broker_url)
+    known_by = parts.password or "ssl_certfile" in parse_qs(parts.query)
+    return not known_by and not is_this_machine(parts.hostname or "")
+
+
+def is_open_to_readers(url: str) -> bool:
+    """Whether what goes there crosses a network without TLS, or may: by default PostgreSQL's library does without if it must."""
+    parts, options = urlsplit(url), parse_qs(urlsplit(url).query)
+    if parts.scheme == "rediss" or options.get("sslmode", [""])[-1] in _ENCRYPTED:
+        return False
+    hosts = [parts.hostname or "", *",".join(options.get("host", [])).split(",")]
+    return any(host and not host.startswith("/") and not is_this_machine(_without_port(host)) for host in hosts)
 
 
 def is_this_machine(host: str) -> bool:
@@ -53,6 +71,11 @@ def name(url: str) -> str:
         return f"{parts.hostname or 'its socket'}:{parts.port or 5432}{parts.path}"
     except ValueError:
         return "an address that cannot be read"
+
+
+def _without_port(host: str) -> str:
+    """Of "host:5432" or "[::1]:5432", as an option of PostgreSQL's address may name one."""
+    return re.sub(r"^([^:]+|\[.*\]):[0-9]+$", r"\1", host).strip("[]")
 
 
 def _parts(url: str) -> SplitResult:

@@ -264,6 +264,8 @@ def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
             )
     if chosen.smtp_tls is SmtpTls.NONE and not server_urls.is_this_machine(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
+    if server_urls.lets_anybody_in(chosen.broker_url.get_secret_value()):
+        yield "broker_url", "in production must have a password, unless Redis is on this machine"
     if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
         yield (
             "broker_url",

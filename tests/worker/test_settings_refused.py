@@ -27,6 +27,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -
     assert "secret" not in ended.err
 
 
+OF_TLS = "takes the options ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs"
 DATABASE, BROKER = "postgresql+psycopg://", "redis://"
 PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; in the password"
 
@@ -90,7 +91,13 @@ def test_a_health_check_says_no_word_of_a_password() -> None:
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with the number of a database, /0"),
-        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", "takes options of TLS only, ssl_..., not foo"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", f"{OF_TLS} only, not foo"),
+        (
+            "PRORATA_BROKER_URL",
+            "rediss://:HUSH@host/0?ssl_check_hostname=false",
+            f"{OF_TLS} only, not ssl_check_hostname",
+        ),
+        ("PRORATA_BROKER_URL", "rediss://:HUSH@host/0?ssl_ciphers=NULL", f"{OF_TLS} only, not ssl_ciphers"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused_at_the_start(
@@ -257,6 +264,8 @@ WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
         ({"PRORATA_STRIPE_API_BASE": "http://stripe-stand-in:12111"}, "PRORATA_STRIPE_API_BASE"),
         ({"PRORATA_VIES_BASE_URL": "http://vies-stand-in:8091"}, "PRORATA_VIES_BASE_URL"),
         ({"PRORATA_BROKER_URL": "redis://:development@broker/0"}, "PRORATA_BROKER_URL"),
+        ({"PRORATA_BROKER_URL": "redis://broker/0"}, "PRORATA_BROKER_URL"),
+        ({"PRORATA_BROKER_URL": "rediss://user@broker/0"}, "PRORATA_BROKER_URL"),
         ({"PRORATA_DATABASE_URL": "postgresql+psycopg://prorata:development@db/prorata"}, "PRORATA_DATABASE_URL"),
         ({"PRORATA_DATABASE_URL": "postgresql+psycopg://p@db/prorata?password=development"}, "PRORATA_DATABASE_URL"),
         ({"PRORATA_CORPORATE_PORTAL_URL": ""}, "PRORATA_CORPORATE_PORTAL_URL"),
@@ -294,6 +303,10 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
         {"PRORATA_STRIPE_API_BASE": "http://[::1]:12111"},
         {"PRORATA_INVOICE_ON_VAT": "true"},
         {"PRORATA_FLOWER_LOGIN": "admin:sixteen-letters:"},
+        {"PRORATA_BROKER_URL": "redis://:secret@redis:6379/0"},
+        {"PRORATA_BROKER_URL": "redis://127.0.0.1:6379/0"},
+        {"PRORATA_BROKER_URL": "redis://[::1]/0"},
+        {"PRORATA_BROKER_URL": f"rediss://redis/0?ssl_certfile={__file__}&ssl_keyfile={__file__}"},
         WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "charge_vat"},
         WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "hold"},
     ],

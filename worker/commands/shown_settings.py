@@ -5,7 +5,8 @@ import os
 from pydantic import SecretStr
 from rich.table import Table
 
-from worker.commands.screen import console
+from worker import server_urls
+from worker.commands.screen import console, plain
 from worker.settings import Settings, ignored, settings
 
 
@@ -15,8 +16,18 @@ def show_settings() -> None:
     table = Table("variable", "value", "", box=None, pad_edge=False)
     for name in Settings.model_fields:
         value = getattr(chosen, name)
-        shown = "(secret)" if isinstance(value, SecretStr) else str(value)
-        table.add_row(f"PRORATA_{name.upper()}", shown, "default" if name not in chosen.model_fields_set else "")
+        shown = "(secret)" if isinstance(value, SecretStr) else plain(str(value))
+        table.add_row(f"PRORATA_{name.upper()}", shown, _remark(chosen, name))
     for variable, _ in ignored(os.environ):
-        table.add_row(variable, "", "no setting: ignored")
+        table.add_row(plain(variable), "", "no setting: ignored")
     console().print(table)
+
+
+def _remark(chosen: Settings, name: str) -> str:
+    if name not in chosen.model_fields_set:
+        return "default"
+    if name in ("database_url", "broker_url") and server_urls.is_open_to_readers(
+        getattr(chosen, name).get_secret_value()
+    ):
+        return "not encrypted on its way"
+    return ""

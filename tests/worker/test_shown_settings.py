@@ -1,0 +1,29 @@
+"""`prorata settings`: what it says of a setting beside its value."""
+
+import pytest
+
+from tests.support.command import SETTINGS, Command
+
+OPEN = "not encrypted on its way"
+DATABASE, BROKER = "PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        (BROKER, "redis://:secret@redis:6379/0", OPEN),
+        (BROKER, "redis://:secret@127.0.0.1:6379/0", ""),
+        (BROKER, "rediss://:secret@redis:6379/0", ""),
+        (DATABASE, "postgresql+psycopg://prorata:secret@db/prorata", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata:secret@db/prorata?sslmode=prefer", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata:secret@db/prorata?sslmode=verify-full", ""),
+        (DATABASE, "postgresql+psycopg://prorata:secret@localhost/prorata", ""),
+        (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=/run/postgresql", ""),
+        (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=localhost,db", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata@/prorata?host=localhost:5432&host=[::1]:5433", ""),
+    ],
+)
+def test_an_address_that_is_reached_without_tls_is_marked(prorata: Command, name: str, address: str, said: str) -> None:
+    ended = prorata("settings", **SETTINGS | {name: address})
+    [line] = [line for line in ended.out.splitlines() if line.startswith(name)]
+    assert line.partition("(secret)")[2].strip() == said
