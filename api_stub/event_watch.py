@@ -1,7 +1,7 @@
 """New timeline events for everybody who follows an order: one query per round for all streams of this process, not one each."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api_stub.schemas.orders import EventView
 from api_stub.timeline import event_view
+from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
@@ -37,9 +38,12 @@ class News(NamedTuple):
 @dataclass(eq=False, slots=True)
 class Follower:
     order_id: UUID
+    key_id: UUID
+    """the API key that it was let in with"""
     after: int
     """id of the last event it has"""
-    news: "asyncio.Queue[News]" = field(default_factory=asyncio.Queue)
+    news: "asyncio.Queue[News | None]" = field(default_factory=asyncio.Queue)
+    """None: the key was revoked, and nothing is to come"""
 
 
 class EventWatch:
@@ -50,9 +54,9 @@ class EventWatch:
         self._rounds: asyncio.Task[None] | None = None
 
     @contextmanager
-    def follow(self, order_id: UUID, *, after: int) -> Iterator[Follower]:
+    def follow(self, order_id: UUID, *, key_id: UUID, after: int) -> Iterator[Follower]:
         """Events of the order with an id above `after` arrive in the follower's `news`, in order, those of one round together."""
-        follower = Follower(order_id, after)
+        follower = Follower(order_id, key_id, after)
         self._followers.add(follower)
         if self._rounds is None or self._rounds.done():
             self._rounds = asyncio.create_task(self._run())
@@ -61,12 +65,18 @@ class EventWatch:
         finally:
             self._followers.discard(follower)
 
+    def followers_with(self, key_id: UUID) -> int:
+        """How many of this process follow something with this key."""
+        return sum(follower.key_id == key_id for follower in self._followers)
+
     async def _run(self) -> None:
         while self._followers:
             pause = EVERY
             try:
-                wanted = self._wanted()
-                self._hand_out(await run_in_threadpool(_news, wanted), wanted)
+                wanted, keys = self._wanted(), {follower.key_id for follower in self._followers}
+                round_, revoked = await run_in_threadpool(_asked, wanted, keys)
+                self._end(revoked)
+                self._hand_out(round_, wanted)
             except SQLAlchemyError as error:
                 log.warning("event streams wait for the database", error=type(error).__name__)
                 pause = AFTER_TROUBLE
@@ -81,6 +91,11 @@ class EventWatch:
             wanted[follower.order_id] = min(follower.after, wanted.get(follower.order_id, follower.after))
         return wanted
 
+    def _end(self, revoked: Collection[UUID]) -> None:
+        for follower in [each for each in self._followers if each.key_id in revoked]:
+            self._followers.discard(follower)
+            follower.news.put_nowait(None)
+
     def _hand_out(self, round_: Sequence[News], wanted: Mapping[UUID, int]) -> None:
         """A follower who joined during the query and lacks earlier events gets them all in the next round."""
         for news in round_:
@@ -88,6 +103,16 @@ class EventWatch:
                 if follower.order_id == news.order_id and wanted[news.order_id] <= follower.after < news.event.id:
                     follower.after = news.event.id
                     follower.news.put_nowait(news)
+
+
+def _asked(wanted: Mapping[UUID, int], keys: Collection[UUID]) -> tuple[list[News], set[UUID]]:
+    """What is new, and which of the keys were revoked: asked last, so that nothing written after a revocation is told."""
+    return _news(wanted), _revoked(keys)
+
+
+def _revoked(keys: Collection[UUID]) -> set[UUID]:
+    with begin() as session:
+        return set(session.scalars(select(ApiKey.id).where(ApiKey.id.in_(keys), ApiKey.revoked_at.is_not(None))))
 
 
 def _news(wanted: Mapping[UUID, int]) -> list[News]:

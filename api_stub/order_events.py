@@ -12,7 +12,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
-from api_stub.event_watch import EventWatch
+from api_stub.event_watch import EventWatch, Follower
+from api_stub.problems import Problem
 from models.orders import OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
@@ -23,6 +24,8 @@ HEARTBEAT = 10
 """seconds between comments that keep proxies from cutting a silent stream"""
 LONGEST = 900
 """seconds after which a stream ends and its client comes back with Last-Event-ID: the key is checked again"""
+MOST = 50
+"""streams that one key may have open at a time, of each process"""
 COME_BACK = 1000
 """milliseconds a client is asked to wait before it comes back"""
 
@@ -39,6 +42,25 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
         order = order_of(session, caller, order_id)
         newest = session.scalar(select(func.max(OrderEvent.id)).where(OrderEvent.order_id == order_id)) or 0
     return order.status not in FINAL or newest > last_seen
+
+
+async def following(
+    request: Request,
+    order_id: UUID,
+    caller: OrdersReader,
+    more: Annotated[bool, Depends(has_more)],
+    last_seen: LastEventId = 0,
+) -> AsyncIterator[Follower | None]:
+    """Follows until the answer has ended, however it ends; None where nothing is to come. Raises Problem 429."""
+    if not more:
+        yield None
+        return
+    watch: EventWatch = request.app.state.event_watch
+    if watch.followers_with(caller.key_id) >= MOST:
+        detail = f"This API key follows {MOST} orders already; end one of these streams first."
+        raise Problem(429, "too-many-streams", detail, headers={"Retry-After": str(HEARTBEAT)})
+    with watch.follow(order_id, key_id=caller.key_id, after=last_seen) as follower:
+        yield follower
 
 
 @router.get(
@@ -70,27 +92,25 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
         },
     },
 )
-async def follow_order(
-    request: Request, order_id: UUID, more: Annotated[bool, Depends(has_more)], last_seen: LastEventId = 0
-) -> Response:
+async def follow_order(follower: Annotated[Follower | None, Depends(following)]) -> Response:
     """Every timeline entry from the first (or after Last-Event-ID) on, as it is written. Ends when the order is final
-    and all that was noted after that was told, too."""
-    if not more:
+    and all that was noted after that was told, too; or when the key is revoked. A key may have 50 streams open at a time."""
+    if follower is None:
         return Response(status_code=204)
-    entries = _entries(request.app.state.event_watch, order_id, last_seen)
-    return EventSourceResponse(entries, ping=HEARTBEAT, send_timeout=30)
+    return EventSourceResponse(_entries(follower), ping=HEARTBEAT, send_timeout=30)
 
 
-async def _entries(watch: EventWatch, order_id: UUID, last_seen: int) -> AsyncIterator[ServerSentEvent]:
+async def _entries(follower: Follower) -> AsyncIterator[ServerSentEvent]:
     ends_at = asyncio.get_running_loop().time() + LONGEST
-    with watch.follow(order_id, after=last_seen) as follower:
-        while True:
-            try:
-                async with asyncio.timeout_at(ends_at):
-                    news = await follower.news.get()
-            except TimeoutError:
-                return
-            event = news.event
-            yield ServerSentEvent(event.model_dump_json(), id=str(event.id), event=event.kind, retry=COME_BACK)
-            if news.is_final and follower.news.empty():
-                return
+    while True:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                news = await follower.news.get()
+        except TimeoutError:
+            return
+        if news is None:
+            return
+        event = news.event
+        yield ServerSentEvent(event.model_dump_json(), id=str(event.id), event=event.kind, retry=COME_BACK)
+        if news.is_final and follower.news.empty():
+            return
