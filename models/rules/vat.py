@@ -66,7 +66,7 @@ def decide(
 
     1. a place outside the Union's VAT (Büsingen, the Canary Islands; see vat_rates.toml): out_of_scope, 0,
        unless the seller is of its state and that state taxes there (Guadeloupe, Åland): domestic, the place's rate;
-    2. the seller's own country, CH and LI being one: domestic, the buyer's rate, whatever the number (kept if it is a good one);
+    2. the seller's own country, CH and LI being one: domestic, the buyer's rate, whatever the number (kept if it is a business's and good);
     3. a country outside the Union, XI, GB and CH among them: out_of_scope, 0;
     4. a consumer, or a business without a number: destination_rate, the destination's standard rate;
     5. a business with a number that is not one of its country: invalid_number, None; else reverse_charge, 0.
@@ -86,11 +86,11 @@ def decide(
     rate = _rate(buyer, territory, day, same_country=same_country)
     if rate is None:
         return VatDecision(Treatment.OUT_OF_SCOPE, _NO_VAT, None)
-    given = None if numbers.is_blank(vat_number) else vat_number
+    given = vat_number if kind is BuyerType.BUSINESS and not numbers.is_blank(vat_number) else None
     number = numbers.normalized(given, country=buyer) if given is not None and buyer in STATES else None
     if same_country:
         return VatDecision(Treatment.DOMESTIC, rate, number)
-    if kind is BuyerType.CONSUMER or given is None:
+    if given is None:
         return VatDecision(Treatment.DESTINATION_RATE, rate, None)
     if number is None:
         return VatDecision(Treatment.INVALID_NUMBER, None, None)

@@ -27,12 +27,12 @@ from tests.rules.vat_questions import (
 )
 
 
-@pytest.mark.parametrize("kind", ["business", "consumer"])
 @pytest.mark.parametrize(
     ("number", "kept"), [(None, None), (GERMAN, GERMAN), ("DE 136 695 977", None), (AUSTRIAN, None), ("nonsense", None)]
 )
-def test_the_same_country_is_domestic_whatever_the_number(kind: str, number: str | None, kept: str | None) -> None:
-    assert ask("DE", "DE", number, kind) == domestic("19", kept)
+def test_the_same_country_is_domestic_whatever_the_number(number: str | None, kept: str | None) -> None:
+    assert ask("DE", "DE", number) == domestic("19", kept)
+    assert ask("DE", "DE", number, "consumer") == domestic("19"), "a consumer's number plays no part"
 
 
 @pytest.mark.parametrize("country", sorted(STATES))

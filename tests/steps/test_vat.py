@@ -249,6 +249,16 @@ def test_a_number_alone_is_not_enough_where_the_merchant_does_not_invoice(world:
     assert world.buy(ada, purchase()).status is OrderStatus.AWAITING_PAYMENT_DETAILS
 
 
+@pytest.mark.parametrize(("country", "number"), [("DE", GERMAN), ("FR", FRENCH)])
+def test_a_consumer_is_not_invoiced_on_a_number(world: World, country: str, number: str) -> None:
+    world.policy(invoice_on_vat=True)
+    eva = world.customer(card=None, country=country, vat_number=number, buyer_type=BuyerType.CONSUMER)
+    order = world.buy(eva, purchase())
+    assert (order.status, order.payment_kind, order.vat_number) == ("awaiting_payment_details", None, None)
+    assert (order.reason_facts or {}).get("vat_number_would_do") is None
+    assert world.vies.questions() == []
+
+
 def test_a_number_that_is_not_registered_is_not_invoiced(world: World) -> None:
     world.policy(invoice_on_vat=True)
     ada = world.customer(card=None, vat_number="DE111111109")
