@@ -139,6 +139,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable")
         return value
 
+    @field_validator("stripe_api_base", "vies_base_url", "public_url", "corporate_portal_url")
+    @classmethod
+    def _names_nobody(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if value is not None and (value.username or value.password):
+            raise ValueError("must name no user and no password: this address is shown and logged")
+        return value
+
     @field_validator("flower_login")
     @classmethod
     def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:

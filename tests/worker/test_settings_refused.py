@@ -143,6 +143,7 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
     assert "PRORATA_SELLER_COUNTRY: must be a country whose VAT is known: AT, BE" in ended.err
 
 
+NOBODY = "must name no user and no password: this address is shown and logged"
 ONE_LOGIN = "must be user:password, without a comma: to Flower, a second login begins there"
 
 
@@ -151,6 +152,11 @@ ONE_LOGIN = "must be user:password, without a comma: to Flower, a second login b
     [
         ("PRORATA_API_RATE_LIMIT", "0/minute", "must let a request through, or the API would answer nobody"),
         ("PRORATA_API_RATE_LIMIT", "many", "couldn't parse rate limit string 'many'"),
+        ("PRORATA_STRIPE_API_BASE", "https://user:HUSH@gateway.example", NOBODY),
+        ("PRORATA_VIES_BASE_URL", "https://HUSH@gateway.example/vies", NOBODY),
+        ("PRORATA_VIES_BASE_URL", "https://:HUSH@gateway.example/vies", NOBODY),
+        ("PRORATA_PUBLIC_URL", "https://user:HUSH@billing.example", NOBODY),
+        ("PRORATA_CORPORATE_PORTAL_URL", "https://user:HUSH@corporate.example", NOBODY),
         ("PRORATA_FLOWER_LOGIN", "HUSH", ONE_LOGIN),
         ("PRORATA_FLOWER_LOGIN", "HUSH:", ONE_LOGIN),
         ("PRORATA_FLOWER_LOGIN", ":HUSH", ONE_LOGIN),

@@ -27,3 +27,19 @@ def test_an_address_that_is_reached_without_tls_is_marked(prorata: Command, name
     ended = prorata("settings", **SETTINGS | {name: address})
     [line] = [line for line in ended.out.splitlines() if line.startswith(name)]
     assert line.partition("(secret)")[2].strip() == said
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["1 rue [/b], Paris", "[red]1 rue de la Paix[/red], Paris", "1 rue \\[b], Paris", "[link=https://x.example]1[/]"],
+)
+def test_a_value_is_shown_as_it_was_given_whatever_it_means_to_a_table(prorata: Command, address: str) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_ADDRESS": address})
+    [line] = [line for line in ended.out.splitlines() if line.startswith("PRORATA_SELLER_ADDRESS")]
+    assert line.removeprefix("PRORATA_SELLER_ADDRESS").strip() == address
+
+
+def test_no_value_steers_the_terminal(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_NAME": "\x1b[2JKanban\u202e SAS"})
+    assert "[2JKanban  SAS" in ended.out
+    assert not {"\x1b", "\u202e"} & set(ended.out)
