@@ -54,6 +54,9 @@ def test_a_name_is_no_markup_and_steers_no_terminal(world: World) -> None:
     seen = run("Acme")
     assert seen.exit_code == 0
     assert "Acme [/x] [31m Ltd" in seen.stdout
+    told = run("Acme", "--json").stdout
+    assert not {"\x1b", "\x9b"} & set(told)
+    assert json.loads(told)[0]["name"] == "Acme [/x]\x1b[31m\x9bLtd"
 
 
 def test_nobody_of_that_name_is_said(world: World) -> None:

@@ -86,7 +86,7 @@ def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:
 
 def test_where_nothing_is_parked_that_is_said(world: World) -> None:
     order_id = parked(world, BUG)
-    parked(world, BUG)
+    parked(world, f"{BUG}\x9b")
     told = resume_all("--error-contains", "API key").stdout
     assert told == f"No order that needs attention has such an error. There are:\n  2 x {BUG}\n"
     resume_all()

@@ -1,6 +1,5 @@
 """`prorata accounts list`: the ids that an upstream quotes and orders with."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from models.accounts import Account
 from tasks.wiring import begin
 from worker.commands import loading
-from worker.commands.screen import console, plain, tell_if_cut
+from worker.commands.screen import console, plain, print_json, tell_if_cut
 from worker.wiring import plug_in_from_settings
 
 accounts = loading.accounts
@@ -32,7 +31,7 @@ def list_accounts(
     with begin() as session:
         found = session.scalars(query.options(selectinload(Account.contacts)).limit(limit)).all()
     if as_json:
-        typer.echo(json.dumps([_as_json(account) for account in found], indent=2, ensure_ascii=False))
+        print_json([_as_json(account) for account in found])
     else:
         console().print(_table(found) if found else "There is no such account.")
     tell_if_cut(len(found), limit)

@@ -1,6 +1,5 @@
 """`prorata drill`, `prorata drill storm`: break the running system on purpose, on this machine, in a scratch folder."""
 
-import json
 import secrets
 import shutil
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from worker.commands.screen import print_json
 from worker.drill import crash, showing
 from worker.drill.cells import waves
 from worker.drill.detour import proxies
@@ -73,7 +73,7 @@ def storm(
 
 def _end(said: dict[str, Any], passed: bool, as_json: bool, show: "showing.Show") -> None:
     if as_json:
-        typer.echo(json.dumps(said, indent=2))
+        print_json(said)
     else:
         show(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     if not passed:

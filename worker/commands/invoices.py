@@ -1,6 +1,5 @@
 """`prorata invoices`: what customers owe by transfer, and that it came in."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from tasks import receivables
 from tasks.wiring import begin, now
 from worker.commands.operator import operator
 from worker.commands.order_views import major
-from worker.commands.screen import console, plain
+from worker.commands.screen import console, plain, print_json
 from worker.wiring import plug_in_from_settings
 
 invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
@@ -34,7 +33,7 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
             }
             for sum_, invoice, name in owed
         ]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     table = Table("invoice", "account", "owed", "due")
     for sum_, invoice, name in owed:

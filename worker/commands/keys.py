@@ -1,6 +1,5 @@
 """`prorata keys`: let upstreams in, see who may come in, and shut them out."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
@@ -14,7 +13,7 @@ from tasks import api_keys
 from tasks.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
-from worker.commands.screen import console, moment, plain
+from worker.commands.screen import console, moment, plain, print_json
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
@@ -52,7 +51,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs
     with begin() as session:
         rows = api_keys.issued(session)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False, default=str))
+        print_json([asdict(row) for row in rows])
     else:
         console().print(_table(rows) if rows else "No keys: nobody can come in.")
 

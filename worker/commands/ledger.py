@@ -1,6 +1,5 @@
 """`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees, here and with the provider."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
 from worker.commands.order_views import major
-from worker.commands.screen import console, moment, plain
+from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
@@ -44,7 +43,7 @@ def show(which: Which, as_json: AsJson = False) -> None:
         account = account_named(session, which)
         rows = movements.movements(session, account.id)
     if as_json:
-        typer.echo(json.dumps([_as_json(row) for row in rows], indent=2, default=str))
+        print_json([_as_json(row) for row in rows])
         return
     console = Console()
     console.print(f"[bold]{plain(account.name)}[/]  {account.id}")
@@ -61,7 +60,7 @@ def check(
     with begin() as session:
         found = verify(of_one_moment(session), account_named(session, account).id if account else None)
     if as_json:
-        typer.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
+        print_json([asdict(difference) for difference in found])
     else:
         Console().print(_differences(found) if found else "[green]Everything agrees.[/]")
     if found:
@@ -91,7 +90,7 @@ def reconcile(
     with Console(stderr=True).status("asking the payment provider") as status:
         found = reconcile_books(start, end, say=status.update)
     if as_json:
-        typer.echo(json.dumps({"since": start, "until": end, **asdict(found)}, indent=2, default=str))
+        print_json({"since": start, "until": end, **asdict(found)})
     else:
         where = console()
         where.print(

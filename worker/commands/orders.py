@@ -1,6 +1,5 @@
 """`prorata orders`: see what became of orders, and help those that need a person."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,10 +11,11 @@ from tasks import at_provider, operations, order_story, placement
 from tasks.at_provider import AtProvider
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
+from tasks.plain_text import one_line
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
 from worker.commands.operator import not_blank, operator
-from worker.commands.screen import console, tell_if_cut
+from worker.commands.screen import console, print_json, tell_if_cut
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
@@ -45,7 +45,7 @@ def list_orders(
             session, statuses=status or (), account_id=account_id, undeliverable=undeliverable, limit=limit
         )
     if as_json:
-        _print_json([order_views.order_as_json(order, name) for order, name in rows])
+        print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
         console().print(order_views.table(rows))
     tell_if_cut(len(rows), limit)
@@ -59,7 +59,7 @@ def show_order(which: Which, as_json: AsJson = False) -> None:
         story = order_story.tell(session, order_story.find(session, which))
     asked = _at_provider(story)
     if as_json:
-        _print_json(order_views.story_as_json(story, asked))
+        print_json(order_views.story_as_json(story, asked))
     else:
         console().print(*order_views.story(story, asked), sep="\n")
 
@@ -180,11 +180,7 @@ def settle(
     typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
 
 
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
 def _print_list(title: str, entries: tuple[str, ...]) -> None:
     typer.echo(title)
     for entry in entries:
-        typer.echo(f"  {entry}")
+        typer.echo(f"  {one_line(entry)}")

@@ -1,6 +1,5 @@
 """`prorata orders resume --all-parked`: after one cause (a wrong credential, say) parked many orders, put each of them back."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,8 +11,9 @@ from rich.table import Table
 from models.states import OrderStatus
 from tasks import operations, order_story
 from tasks.operations import NotPossible
+from tasks.plain_text import one_line
 from tasks.wiring import begin
-from worker.commands.screen import console, plain
+from worker.commands.screen import console, plain, print_json
 
 ALL = 1_000_000
 MOST_ERRORS, ENOUGH = 5, 120
@@ -35,7 +35,7 @@ def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str |
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
     resumed = list(_resumed(error_contains or "", dry_run=dry_run, by=by, why=why))
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in resumed], indent=2, ensure_ascii=False))
+        print_json([asdict(each) for each in resumed])
     elif not resumed:
         typer.echo(_nothing(error_contains))
     else:
@@ -50,7 +50,7 @@ def _nothing(error_contains: str | None) -> str:
         parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
     if not error_contains or not parked:
         return "No order needs attention."
-    errors = Counter((order.last_error or "")[:ENOUGH] for order, _ in parked)
+    errors = Counter(one_line(order.last_error or "")[:ENOUGH] for order, _ in parked)
     told = [f"  {number} x {error}" for error, number in errors.most_common(MOST_ERRORS)]
     more = [f"  and {len(errors) - MOST_ERRORS} more"] if len(errors) > MOST_ERRORS else []
     return "\n".join(["No order that needs attention has such an error. There are:", *told, *more])

@@ -1,12 +1,14 @@
 """Where tables are printed, and whether they are whole."""
 
+import json
+import re
 from datetime import UTC, datetime
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tasks.plain_text import one_line
+from tasks.plain_text import UNPRINTABLE, one_line
 
 WIDE = 170
 """columns for a table with one line a row"""
@@ -27,6 +29,16 @@ def tell_if_cut(shown: int, limit: int) -> None:
 def plain(text: str) -> str:
     """What a customer or a file has written, as a table is to show it: no markup, and nothing that steers the terminal."""
     return escape(one_line(text))
+
+
+def print_json(value: object) -> None:
+    """For programs; but a person may have it on a terminal, so whatever would steer that is escaped, which JSON lets any letter be."""
+    lines = json.dumps(value, indent=2, ensure_ascii=False, default=str).split("\n")
+    typer.echo("\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in found[0])
 
 
 def moment(at: datetime) -> str:

@@ -1,0 +1,23 @@
+"""--json on a terminal: the same values to a program, and nothing that steers the terminal."""
+
+import json
+
+import pytest
+
+from tasks.plain_text import UNPRINTABLE
+from worker.commands.screen import print_json
+
+STEERING = "\x1b[2J\0\r\n\t\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u2069"
+
+
+def test_what_steers_a_terminal_is_escaped_and_read_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"name": f"Ada{STEERING}Söhne", STEERING: [STEERING, 1, None]}
+    print_json(value)
+    said = capsys.readouterr().out
+    assert json.loads(said) == value
+    assert set(UNPRINTABLE.findall(said)) == {"\n"}
+
+
+def test_letters_of_any_language_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json(["Söhne", "Ελλάδα", "日本", "x\u200fy"])
+    assert capsys.readouterr().out == '[\n  "Söhne",\n  "Ελλάδα",\n  "日本",\n  "x\u200fy"\n]\n'
