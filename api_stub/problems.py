@@ -89,7 +89,7 @@ class ProblemDetails(BaseModel):
         default=None, description="for `invalid-request`: what is wrong, field by field"
     )
     refusals: list[RefusalProblem] | None = Field(
-        None, description="for a refused cart: every reason; the problem's `type` is the first one's"
+        None, description="for a refused cart: its reasons; the problem's `type` is the first one's"
     )
 
 

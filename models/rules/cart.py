@@ -169,12 +169,13 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
     if held.period_over:
         code = RefusalCode.TRIAL_ENDED if held.status is SubscriptionStatus.TRIALING else RefusalCode.PERIOD_OVER
         return [(code, {"product": line.product})]
-    if held.status is SubscriptionStatus.TRIALING and line.interval is not None:
-        return [(RefusalCode.INTERVAL_ON_TRIAL, {})]
-    tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
-    if (tier, seats, interval) == (held.tier, held.seats, held.interval):
-        return [(RefusalCode.NOTHING_CHANGES, {})]
     found: list[_Reason] = []
+    tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
+    if held.status is SubscriptionStatus.TRIALING and interval is not None:
+        found.append((RefusalCode.INTERVAL_ON_TRIAL, {}))
+        interval = None  # whatever else is wrong is told, too
+    if (tier, seats, interval) == (held.tier, held.seats, held.interval):
+        return found or [(RefusalCode.NOTHING_CHANGES, {})]
     if offer.tier_ranks.get(tier, held.tier_rank) < held.tier_rank:
         found.append((RefusalCode.LOWER_TIER, {"product": line.product, "from_tier": held.tier, "to_tier": tier}))
     found += _too_few(seats, held)

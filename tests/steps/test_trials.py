@@ -100,6 +100,18 @@ def test_a_running_trial_has_no_frequency(world: World) -> None:
     assert [r.code for r in world.refused(ada, change(interval=YEAR))] == [RefusalCode.INTERVAL_ON_TRIAL]
 
 
+def test_a_frequency_for_a_trial_hides_nothing_else_that_is_wrong(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, trial("desk", "team", 3))
+    world.assign(ada, "desk", "a@x.example", "b@x.example")
+    assert [r.code for r in world.refused(ada, change(tier="basic", seats=1, interval=YEAR))] == [
+        RefusalCode.INTERVAL_ON_TRIAL,
+        RefusalCode.LOWER_TIER,
+        RefusalCode.SEATS_BELOW_ASSIGNED,
+    ]
+    assert world.support_cases(ada) == [("team", "basic")]
+
+
 def test_a_purchase_converts_a_running_trial_at_full_price_from_today(world: World) -> None:
     ada = world.customer()
     world.buy(ada, trial("desk", "team", 5))
