@@ -137,9 +137,10 @@ def test_a_demo_in_the_folder_of_an_earlier_one_says_what_to_do(tmp_path: Path) 
     assert (ended.status, ended.out, ended.err) == (1, "", said)
 
 
-def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["up", "demo", "drill", "drill storm"])
+def test_a_folder_that_others_may_write_in_is_refused(command: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    ended = prorata_of_its_own("up", "--folder", str(tmp_path))
+    ended = prorata_of_its_own(*command.split(), "--folder", str(tmp_path))
     said = f"{tmp_path} can be written to by others; name a folder of your own with --folder\n"
     assert (ended.status, ended.out, ended.err) == (1, "", said)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from worker.commands.place import usable
 from worker.commands.screen import print_json
 from worker.drill import crash, showing
 from worker.drill.cells import waves
@@ -64,8 +65,8 @@ def storm(
 ) -> None:
     """Every kind of fault while orders are placed; then every order is held against Stripe's books and the mailbox."""
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    _say(f"seed {chosen}")
     with _folder(folder) as place:
+        _say(f"seed {chosen}")
         with proxies(place) as between, ground(place, detour=between.detour, say=_say) as prepared:
             report = run_storm(prepared, between, orders=orders, seed=chosen, seconds=minutes * 60, progress=_happening)
         _end(showing.storm_as_json(report), report.passed, as_json, lambda console: showing.show_storm(report, console))
@@ -96,7 +97,7 @@ def _waves(done: int, of: int, what: str) -> None:
 def _folder(given: Path | None) -> Iterator[Path]:
     """A scratch folder stays where the drill failed: its logs say why."""
     if given is not None:
-        yield given
+        yield usable(given)
         return
     scratch = Path(tempfile.mkdtemp(prefix="prorata-drill-"))
     try:
