@@ -111,23 +111,53 @@ class Place:
 
 
 STDIN = Path("/dev/stdin")
+LONGEST = 4 * 2**20
+"""bytes; more than 10,000 accounts"""
 
 
-def _text(file: Path) -> str:
-    """Standard input is read by its descriptor: a socket, or a pipe that another user made (a container's engine), cannot be opened as /dev/stdin."""
+class _AliasFound(Exception):
+    """The file repeats a part of itself by a name, in this line."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(line)
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases: a few lines could stand for any number, and all of them would be read, checked and loaded."""
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise _AliasFound(self.peek_event().start_mark.line + 1)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
+
+def _content(file: Path) -> bytes:
+    """Of a longer one only so much that this shows.
+
+    Standard input is read by its descriptor: a socket, or a pipe that another user made (a container's engine), cannot be opened as /dev/stdin.
+    """
     if file == STDIN:
-        with open(0, encoding="utf-8", closefd=False) as given:
-            return given.read()
-    return file.read_text(encoding="utf-8")
+        with open(0, "rb", closefd=False) as given:
+            return given.read(LONGEST + 1)
+    with file.open("rb") as opened:
+        return opened.read(LONGEST + 1)
 
 
 def read(file: Path) -> Place:
     """The file's only document. Raises FileRefused where it cannot be read at all."""
     try:
-        node = yaml.compose(_text(file), Loader=yaml.SafeLoader)
+        content = _content(file)
+        if len(content) > LONGEST:
+            too_long = f"is longer than {LONGEST // 2**20} MiB; split it, accounts may be loaded from several files"
+            raise FileRefused(file, [Problem(1, too_long)])
+        node = yaml.compose(content.decode("utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise FileRefused(file, [Problem(1, f"cannot be read: {reason}")]) from None
+    except _AliasFound as error:
+        alias = "an alias (*name) is not taken: write out what it stands for"
+        raise FileRefused(file, [Problem(error.line, alias)]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise FileRefused(

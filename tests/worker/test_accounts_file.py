@@ -8,7 +8,7 @@ import pytest
 from models.accounts import Language
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from worker import accounts_file
+from worker import accounts_file, readable_file
 from worker.accounts_file import AccountListed, account_id, contact_id
 from worker.readable_file import FileRefused
 
@@ -91,6 +91,36 @@ def test_a_mistake_is_refused_with_its_line_and_reason(
     with pytest.raises(FileRefused) as refused:
         read(tmp_path, GOOD.replace(was, becomes, 1))
     assert [(problem.line, problem.reason) for problem in refused.value.problems] == [(line, reason)]
+
+
+NO_ALIAS = "an alias (*name) is not taken: write out what it stands for"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "line"),
+    [
+        ("email: bernd@nordwind.example}", "email: bernd@nordwind.example}\n    <<: *known", 12),
+        ("contacts:\n", "contacts: *known\n", 9),
+        ("country: DE", "country: &own DE\n    currency: *own", 5),
+        ("    name: Nordwind GmbH", "    *known : x", 3),
+    ],
+)
+def test_what_repeats_a_part_of_the_file_is_refused_with_its_line(
+    tmp_path: Path, was: str, becomes: str, line: int
+) -> None:
+    anchored = GOOD.replace("  nordwind:", "  nordwind: &known", 1)
+    with pytest.raises(FileRefused) as refused:
+        read(tmp_path, anchored.replace(was, becomes, 1))
+    assert [(problem.line, problem.reason) for problem in refused.value.problems] == [(line, NO_ALIAS)]
+
+
+def test_the_longest_file_is_read_and_a_longer_one_refused_unread(tmp_path: Path) -> None:
+    comment = "\n#" + "x" * (readable_file.LONGEST - len(GOOD) - 2)
+    assert len(read(tmp_path, GOOD + comment)) == 1
+    with pytest.raises(FileRefused) as refused:
+        read(tmp_path, GOOD + comment + "x")
+    [problem] = refused.value.problems
+    assert problem.reason == "is longer than 4 MiB; split it, accounts may be loaded from several files"
 
 
 def test_the_readme_orders_for_an_account_that_the_samples_have() -> None:
