@@ -32,7 +32,7 @@ worker_prefetch_multiplier = 1  # a slow payment must not sit on others' message
 worker_cancel_long_running_tasks_on_connection_loss = (
     False  # a step in flight ends by itself; its second delivery is guarded
 )
-worker_soft_shutdown_timeout = 10.0  # on TERM, what is at work may finish
+worker_soft_shutdown_timeout = 10.0  # on QUIT or a second Ctrl-C; TERM waits for all that is at work
 
 accept_content = ["json"]
 task_serializer = "json"
