@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import lease, placing, progress
-from models.orders import Order, OrderLine, PricedLine, Quote, Totals
+from models.orders import Order, OrderEvent, OrderLine, PricedLine, Quote, Totals
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from models.rules.timezone import utc
@@ -135,13 +135,19 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
     if used is not None:
         raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
-    _take_over(session, order, fresh)
+    _take_over(session, order, fresh, now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
     progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
 
 
-def _take_over(session: Session, order: Order, fresh: Quote) -> None:
-    """The order becomes what the fresh quote says, as its next revision."""
+def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> None:
+    """The order becomes what the fresh quote says, as its next revision.
+
+    The quote before ends: nothing else would tell any more that it has been ordered, and it could be ordered a second time. Until the
+    order has ended, its hold on the products prevents that, too.
+    """
+    replaced = update(Quote).where(Quote.id == order.quote_id, Quote.expires_at > now)
+    session.execute(replaced.values(expires_at=now), execution_options={"synchronize_session": False})
     held = {line.position: line.subscription_id for line in order.lines}
     order.lines.clear()
     session.flush()
@@ -250,6 +256,7 @@ def _same_request(before: Order, digest: str) -> PlacedOrder:
 
 def _why_not(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
     placed = session.scalar(select(Order.id).where(Order.quote_id == quote_id, Order.account_id == account_id))
+    placed = placed or _placed_on_a_quote_since_replaced(session, quote_id, account_id)
     if placed is not None:
         return PlacementRefused(
             "quote-used",
@@ -264,6 +271,13 @@ def _why_not(session: Session, quote_id: UUID, account_id: UUID, now: datetime) 
             "quote-expired", "The quote has expired; ask for a new one.", expired_at=expires_at.isoformat()
         )
     return PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
+
+
+def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_id: UUID) -> UUID | None:
+    """The order that was placed on this quote and has become another one's by a confirmation."""
+    on_it = (OrderEvent.kind == "order.placed") & (OrderEvent.facts["quote_id"].astext == str(quote_id))
+    query = select(Order.id).join(OrderEvent, OrderEvent.order_id == Order.id)
+    return session.scalar(query.where(Order.account_id == account_id, on_it))
 
 
 def _locked(session: Session, order_id: UUID) -> Order:

@@ -69,6 +69,23 @@ def test_a_quote_can_be_ordered_until_the_instant_it_expires(world: World) -> No
     assert refused.value.code == "quote-expired"
 
 
+def test_a_quote_that_a_confirmation_replaced_cannot_be_ordered_again(world: World) -> None:
+    """Not even by the same request with another API key, when everything is as it was quoted once more."""
+    ada = world.customer()
+    quote = world.quote(ada, purchase("desk", "team", 10))
+    order_id = world.place_quote(ada, quote.id)
+    world.reprice("desk", "team", MONTH, 12_00)
+    assert world.run(order_id).status is ASKS
+    world.confirm(order_id)
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    assert world.run(order_id).status is OrderStatus.CANCELLED
+    world.reprice("desk", "team", MONTH, 10_00)
+    with pytest.raises(PlacementRefused) as refused:
+        world.place_quote(ada, quote.id)
+    assert (refused.value.code, refused.value.facts) == ("quote-used", {"order_id": str(order_id)})
+    assert world.charged(ada) == []
+
+
 def test_another_price_stops_the_order_with_both_amounts_and_takes_no_money(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk", "team", 10))
