@@ -150,3 +150,7 @@ def ada(world: World, api: Api) -> Customer:
     customer = world.customer()
     api.use(customer)
     return customer
+
+
+def state(api: Api) -> Any:
+    return api.client.app.state  # type: ignore[attr-defined]

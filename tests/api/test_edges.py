@@ -1,4 +1,4 @@
-"""What surrounds every request: errors as problems, limits, headers, health, webhooks, logs that tell nothing."""
+"""What surrounds every request: errors as problems, limits, headers, metrics, webhooks, logs that tell nothing."""
 
 import hashlib
 import hmac
@@ -6,31 +6,20 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
-from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from api_stub import body_limit, metrics, parts
+from api_stub import body_limit
 from api_stub.rate_limit import RateLimit
-from models.messages import Heartbeat, WebhookReceived
-from tasks import placement, wiring
-from tests.api.conftest import Api, problem, purchase
+from models.messages import WebhookReceived
+from tasks import placement
+from tests.api.conftest import Api, problem, purchase, state
 from tests.support import world as worlds
 from tests.support.stripe_stand_in import WEBHOOK_SECRET
 from tests.support.world import Customer, World
-from worker.database import Transactions, limit_waits
 from worker.embedded import RedisServer
-from worker.embedded.redis_server import redis as embedded_redis
-
-
-def state(api: Api) -> Any:
-    return api.client.app.state  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -233,112 +222,6 @@ def test_logs_hold_no_bodies_addresses_or_keys(world: World, api: Api, ada: Cust
     assert lines == [("/v1/quotes", 201), (contacts, 201), ("/v1/orders", 422), ("none", 404)]
 
 
-def test_ready_while_database_broker_and_beat_are_there(world: World, api: Api) -> None:
-    answer = api.get("/readyz")
-    checks = {"database": "ok", "broker": "ok", "beat": "unknown"}
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": checks})
-    with world.begin() as session:
-        session.execute(text("insert into heartbeats (name, at) values ('sweep', clock_timestamp())"))
-    assert api.get("/readyz").json()["checks"]["beat"] == "ok"
-
-
-def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api) -> None:
-    with world.begin() as session:
-        session.execute(text("insert into heartbeats (name, at) values ('sweep', now() - interval '61 seconds')"))
-        session.execute(text("insert into heartbeats (name, at) values ('queue mail', now())"))
-    answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
-    assert len(world.rows(Heartbeat)) == 2
-
-
-def test_a_sweep_that_never_ran_is_waited_for_a_minute_from_the_start(world: World, api: Api) -> None:
-    state(api).started = time.monotonic() - 55
-    assert api.get("/readyz").json()["checks"]["beat"] == "unknown"
-    state(api).started = time.monotonic() - 60
-    answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
-
-
-def test_a_heartbeat_that_never_came_is_infinitely_old(world: World, api: Api) -> None:
-    """Nothing can be alerted on where there is no number."""
-    sweep_ran(world, "0 seconds")
-    lines = [each for each in api.get("/metrics").text.splitlines() if each.startswith("prorata_heartbeat_age")]
-    ages = {each.partition('task="')[2].partition('"')[0]: each.split()[-1] for each in lines}
-    assert 0 <= float(ages.pop("sweep")) < 20
-    assert ages == {f"queue {name}": "+Inf" for name in ("orders", "payments", "mail", "upkeep")}
-
-
-def sweep_ran(world: World, ago: str) -> None:
-    with world.begin() as session:
-        query = text("insert into heartbeats (name, at) values ('sweep', clock_timestamp() - cast(:ago as interval))")
-        session.execute(query, {"ago": ago})
-
-
-def test_not_ready_where_the_clock_was_set_back_since_the_last_sweep(world: World, api: Api) -> None:
-    """Beat is silent until that moment comes again."""
-    sweep_ran(world, "-2 hours")
-    answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
-    assert "in the future" in answer.json()["advice"]
-    assert "Restart beat" in answer.json()["advice"]
-
-
-def test_a_sweep_that_is_ahead_by_a_moment_is_none_from_another_time(world: World, api: Api) -> None:
-    sweep_ran(world, "-3 seconds")
-    answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["beat"], "advice" in answer.json()) == (200, "ok", False)
-
-
-@pytest.mark.parametrize(("ago", "at_least"), [("30 seconds", 30), ("-2 hours", -7200)])
-def test_the_age_of_a_heartbeat_is_by_the_databases_clock(
-    world: World, api: Api, monkeypatch: pytest.MonkeyPatch, ago: str, at_least: int
-) -> None:
-    class Slow(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Slow":
-            return super().now(tz) - timedelta(days=1)
-
-    monkeypatch.setattr(metrics, "datetime", Slow, raising=False)
-    sweep_ran(world, ago)
-    [line] = [each for each in api.get("/metrics").text.splitlines() if 'age_seconds{task="sweep"}' in each]
-    assert at_least <= float(line.split()[1]) < at_least + 20
-
-
-def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_does(world: World, api: Api) -> None:
-    engine = create_engine(world.transactions._engine.url)
-    limit_waits(engine)
-    standby = iter([True])
-
-    @event.listens_for(engine, "connect")
-    def at_first_a_standby(connection: Any, _: object) -> None:
-        connection.read_only = next(standby, False)
-
-    wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
-    answers = [api.get("/readyz") for _ in range(2)]
-    wiring.plug_in(world.wiring)
-    engine.dispose()
-    assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
-
-
-@pytest.mark.parametrize("refuses", ["replicaof 127.0.0.1 1", "config set maxmemory 1"])
-def test_a_broker_that_takes_no_writes_is_none(tmp_path: Path, refuses: str) -> None:
-    with embedded_redis(tmp_path, persistence=False) as server:
-        assert parts.answers(server.url)
-        with Redis.from_url(server.url) as client:
-            client.execute_command(*refuses.split())
-        assert not parts.answers(server.url)
-
-
-def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:
-    wiring.plug_in(replace(world.wiring, begin=_nowhere()))
-    answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failing")
-    assert api.get("/healthz").status_code == 200
-    refused = api.get("/v1/orders")
-    assert problem(refused) == (503, "temporarily-unavailable")
-    assert refused.headers["retry-after"] == "5"
-
-
 def test_metrics_count_orders_backlog_and_requests(world: World, api: Api, ada: Customer) -> None:
     api.order(ada, purchase())
     lines = api.get("/metrics").text.splitlines()
@@ -399,9 +282,3 @@ def signed(body: str) -> tuple[bytes, str]:
     at = int(time.time())
     mac = hmac.new(WEBHOOK_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
     return body.encode(), f"t={at},v1={mac}"
-
-
-def _nowhere() -> Transactions:
-    """A database that is away."""
-    url = "postgresql+psycopg://nobody:none@127.0.0.1:1/none"
-    return Transactions(create_engine(url, connect_args={"connect_timeout": 1}))

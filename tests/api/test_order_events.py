@@ -3,28 +3,23 @@
 import asyncio
 import itertools
 import json
-import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
 from models import progress
-from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
-from tasks import api_keys
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
 
@@ -252,67 +247,3 @@ def test_a_last_event_id_that_is_none_is_refused(api: Api, ada: Customer) -> Non
     answer = api.get(f"/v1/orders/{order_id}/events", headers={"Last-Event-ID": "yesterday"})
     assert problem(answer) == (422, "invalid-request")
     assert [error["header"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
-
-
-def opened(address: str, key: str, order_id: str) -> tuple[int, socket.socket]:
-    """The status of the answer, and the connection on which it goes on."""
-    host, _, port = address.removeprefix("http://").partition(":")
-    line = socket.create_connection((host, int(port)), timeout=15)
-    head = f"GET /v1/orders/{order_id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
-    line.sendall(head.encode())
-    return int(line.recv(64).split()[1]), line
-
-
-def test_a_key_may_have_fifty_streams_at_a_time(live: str, world: World, api: Api, ada: Customer) -> None:
-    order_id, other = api.order(ada, purchase()), api.key_for(ada)
-    with ExitStack() as open_lines, ThreadPoolExecutor(16) as clients:
-        answers = list(clients.map(lambda _: opened(live, api.key, order_id), range(60)))
-        lines = [open_lines.enter_context(line) for status, line in answers if status == 200]
-        assert sorted(status for status, _ in answers) == [200] * 50 + [429] * 10
-        for status, line in answers:
-            if status == 429:
-                line.close()
-        status, line = opened(live, other, order_id)
-        open_lines.enter_context(line)
-        assert status == 200
-        refused = httpx.get(f"{live}/v1/orders/{order_id}/events", headers={"Authorization": f"Bearer {api.key}"})
-        assert problem(refused) == (429, "too-many-streams")
-        assert refused.headers["retry-after"] == "10"
-        lines[0].close()
-        give_up_at = time.monotonic() + 15
-        while (again := opened(live, api.key, order_id))[0] == 429:
-            again[1].close()
-            assert time.monotonic() < give_up_at, "a stream that has ended still counts"
-        again[1].close()
-
-
-def test_a_stream_ends_when_its_key_is_revoked_and_others_go_on(
-    live: str, world: World, api: Api, ada: Customer
-) -> None:
-    order_id, others = api.order(ada, purchase()), api.key
-    api.key = api.key_for(ada, name="leaked")
-    leaked = follow(live, api, order_id)
-    next(leaked)
-    api.key = others
-    other = follow(live, api, order_id)
-    next(other)
-    with world.begin() as session:
-        api_keys.revoke(session, name="leaked")
-    assert list(leaked) == []
-    world.run(world.rows(Order)[0].id)
-    assert [kind for _, kind, _ in other][-1] == "order.completed"
-
-
-def test_of_what_is_noted_after_its_key_was_revoked_a_stream_tells_nothing(
-    world: World, api: Api, ada: Customer
-) -> None:
-    order_id = UUID(api.order(ada, purchase()))
-    with world.begin() as session:
-        (key_id,) = session.scalars(select(ApiKey.id))
-        session.execute(update(ApiKey).values(revoked_at=func.now()))
-
-    async def told() -> News | None:
-        with EventWatch().follow(order_id, key_id=key_id, after=0) as follower:
-            return await follower.news.get()
-
-    assert asyncio.run(asyncio.wait_for(told(), timeout=10)) is None
