@@ -133,6 +133,8 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     if not quoting.same_cart(order.lines, fresh.lines):
         raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
+    if used == order_id:
+        raise PlacementRefused("quote-used", "The order has this quote already; confirm the one that it now waits for.")
     if used is not None:
         raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
     _take_over(session, order, fresh, now)

@@ -108,6 +108,18 @@ def test_an_accepted_fresh_quote_is_charged_and_binding_like_the_first(world: Wo
     assert world.charged(ada) == [142_80]
 
 
+def test_a_confirmation_of_the_quote_that_the_order_has_already_says_which_one_it_waits_for(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase("desk", "team", 10))
+    order_id = world.place_quote(ada, quote.id)
+    world.reprice("desk", "team", MONTH, 12_00)
+    world.run(order_id)
+    with pytest.raises(PlacementRefused, match="confirm the one that it now waits for") as refused:
+        world.confirm(order_id, quote.id)
+    assert refused.value.code == "quote-used"
+    assert world.order(order_id).status is ASKS
+
+
 def test_a_price_that_changes_again_is_asked_again(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk", "team", 10))
