@@ -53,13 +53,17 @@ def side_by_side(
 ) -> None:
     """Prorata and what it could have been built on, in rounds, on the same PostgreSQL and Redis."""
     if context.invoked_subcommand is not None:
+        if any(context.get_parameter_source(name).name != "DEFAULT" for name in context.params):  # type: ignore[union-attr]
+            raise typer.BadParameter(
+                f"give options after the word {context.invoked_subcommand}; here they would have no effect"
+            )
         return
     usual_rounds, usual = SHORT if short else LONG
-    size = Size(orders or usual.orders, usual.alone, usual.warm_up)
+    rounds_, size = number or usual_rounds, Size(orders or usual.orders, usual.alone, usual.warm_up)
     peers = [PEERS[name] for name in only] if only else list(PEERS.values())
     with console.status("starting PostgreSQL and Redis") as status:
-        found = _measured(peers, number or usual_rounds, size, status, statements=statements)
-    if set(found["peers"]) == set(PEERS):
+        found = _measured(peers, rounds_, size, status, statements=statements)
+    if set(found["peers"]) == set(PEERS) and statements and rounds_ > SHORT[0] and size.orders > SHORT[1].orders:
         _keep(found)
     if as_json:
         typer.echo(json.dumps(found, indent=2))

@@ -1,7 +1,7 @@
 """A bare Celery chain of six tasks that do nothing, prefork -c 2: what Celery itself costs, with no promise kept.
 
-Set up to Celery's advantage as far as a prefork pool allows (two solo processes are half as fast again): no results, no events, messages acknowledged before they are worked on, Celery's own prefetch,
-warnings only in its log. Without events Flower shows none of its tasks; the contestant `watched_chain` is the same chain with them
+Set up to Celery's advantage as far as a prefork pool allows (two solo processes are half as fast again): no results, no events,
+messages acknowledged before they are worked on, Celery's own prefetch, warnings only in its log. Without events Flower shows none of its tasks; the contestant `watched_chain` is the same chain with them
 (`--events`), as Prorata's workers send them. The last task pushes the order's id to a Redis list, so that somebody can see the end.
 """
 

@@ -2,8 +2,8 @@
 
 Each order is one purchase by card on an account of its own: a charge at the Stripe stand-in, a webhook about it, two letters
 over SMTP. The stand-ins answer at once, keep their data in memory and are counted apart. Orders are placed beforehand, in a
-transaction that is committed when they are sent, because the other peers place no orders either; what placing costs is a
-scenario of its own.
+transaction that is committed when they are sent: the chains place no orders either. DBOS, which records each workflow as it is sent,
+does so within its burst. What placing costs is a scenario of its own.
 """
 
 from contextlib import ExitStack
