@@ -1,4 +1,5 @@
-"""How often one API key may ask, and all that are unknown together, counted in Redis so that all processes count together. Without Redis nobody is turned away."""
+"""How often one API key may ask, and all that are unknown together. It is counted in Redis, so that all processes count together; without
+Redis nobody is turned away."""
 
 import math
 import time

@@ -19,6 +19,7 @@ from models.states import (
     ATTEMPT_OVER,
     ATTEMPT_UNDER_WAY,
     BACK,
+    FINAL,
     FORWARD,
     AttemptStatus,
     OrderStatus,
@@ -84,7 +85,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")
     if order.status is not OrderStatus.COMPLETED:
-        hint = "" if order.status is OrderStatus.REFUNDED else "; cancel it instead"
+        hint = "" if order.status in FINAL else "; cancel it instead"
         raise NotPossible(f"order {order.number} is {order.status}, only a completed one can be refunded{hint}")
     charge = select(ChargeAttempt.key).where(
         ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED

@@ -121,6 +121,20 @@ def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(fresh_data
     assert (ended.status, ended.out, ended.err) == (1, "", "there is no account nobody\n")
 
 
+@pytest.mark.parametrize("asked", ["orders list --account", "ledger verify --account"])
+def test_an_empty_account_is_not_every_account(fresh_database_url: str, asked: str) -> None:
+    """As an unset variable of a shell gives it."""
+    ended = prorata_of_its_own(*asked.split(), "", **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+    assert (ended.status, ended.out, ended.err) == (1, "", "there is no account ''\n")
+
+
+def test_an_empty_queue_is_not_every_queue(prorata: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_become", pytest.fail)
+    ended = prorata("worker", "--queues", "", **SETTINGS)
+    assert ended.status == 2
+    assert "there is no queue ''" in ended.err
+
+
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_folder_that_cannot_be_is_refused_before_anything_starts(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"

@@ -247,6 +247,15 @@ def test_a_purchase_whose_period_is_over_and_that_was_bought_anew_is_not_refunde
     assert world.given_back(ada) == [119_00]
 
 
+def test_what_has_ended_otherwise_is_not_refunded_and_nothing_impossible_is_advised(world: World) -> None:
+    order_id = world.run(world.place(world.customer(card=None), purchase())).id
+    with pytest.raises(NotPossible, match=r"only a completed one can be refunded; cancel it instead$"):
+        refund(world, order_id)
+    assert world.cancel(order_id) is OrderStatus.CANCELLED
+    with pytest.raises(NotPossible, match=r"only a completed one can be refunded$"):
+        refund(world, order_id)
+
+
 def test_what_charged_no_card_is_not_refunded(world: World) -> None:
     order_id = world.buy(world.customer(), trial()).id
     with pytest.raises(NotPossible, match="charged no card, so there is nothing to give back"):

@@ -58,7 +58,8 @@ def check(
     """Work everything about money out again from what happened; each difference is named, and the exit status is 1 if there is one."""
     plug_in_from_settings()
     with begin() as session:
-        found = verify(of_one_moment(session), account_named(session, account).id if account else None)
+        account_id = account_named(session, account).id if account is not None else None
+        found = verify(of_one_moment(session), account_id)
     if as_json:
         print_json([asdict(difference) for difference in found])
     else:

@@ -135,7 +135,7 @@ def _settlement(order: Order) -> str:
         "due": order.due_minor,
     }
     said = ", ".join(f"{name} {major(minor, order.currency)}" for name, minor in parts.items())
-    return f"{said} {order.currency}, paid by {order.payment_kind or 'nothing yet'}"
+    return f"{said} {order.currency}, means of payment: {order.payment_kind or 'none yet'}"
 
 
 def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:

@@ -40,7 +40,7 @@ def list_orders(
     """The newest orders and where they stand."""
     plug_in_from_settings()
     with begin() as session:
-        account_id = account_named(session, account).id if account else None
+        account_id = account_named(session, account).id if account is not None else None
         rows = order_story.listing(
             session, statuses=status or (), account_id=account_id, undeliverable=undeliverable, limit=limit
         )

@@ -97,7 +97,7 @@ def worker(
     queues: Annotated[str | None, typer.Option(help="other queues than its own, separated by commas")] = None,
 ) -> None:
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
-    if queues:
+    if queues is not None:
         queues = ",".join(_known(queues))
     settings()
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))

@@ -11,5 +11,5 @@ def account_named(session: Session, which: str) -> Account:
     """By its code in the accounts file, or by its id. Raises UnknownAccount."""
     account = session.get(Account, account_called(which))
     if account is None:
-        raise UnknownAccount(f"there is no account {which}")
+        raise UnknownAccount(f"there is no account {which.strip() or repr(which)}")
     return account
