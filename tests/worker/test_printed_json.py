@@ -7,7 +7,7 @@ import pytest
 from tasks.plain_text import UNPRINTABLE
 from worker.commands.screen import print_json
 
-STEERING = "\x1b[2J\0\r\n\t\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u2069"
+STEERING = "\x1b[2J\0\r\n\t\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u2069\u3164\U000e0041"
 
 
 def test_what_steers_a_terminal_is_escaped_and_read_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:

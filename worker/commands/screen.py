@@ -38,7 +38,7 @@ def print_json(value: object) -> None:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return "".join(f"\\u{ord(letter):04x}" for letter in found[0])
+    return json.dumps(found[0])[1:-1]
 
 
 def moment(at: datetime) -> str:
