@@ -134,17 +134,17 @@ def test_a_server_that_closed_the_waiting_connection_costs_no_try(server: Script
     server.answer = lambda _number, command, _emails: None if command == "AGAIN" else ""
     ours = mailer(server)
     ours.send(LETTER)
-    hang_up(ours)
+    hang_up(ours, server)
     ours.send(LETTER)
     assert [number for number, _ in server.emails] == [1, 2]
 
 
-def hang_up(ours: SmtpMailer) -> None:
-    """Our side of a connection that the server ends while it waits."""
-    for kept in ours._connections._waiting.values():
+def hang_up(ours: SmtpMailer, server: Scripted) -> None:
+    """Our side of the connections that the server ends while they wait."""
+    for kept in ours._connections._waiting:
         assert kept.connection.sock is not None
         kept.connection.sock.sendall(b"AGAIN\r\n")
-    time.sleep(0.1)
+    until(lambda: len(server.ended) == len(ours._connections._waiting))
 
 
 @pytest.mark.parametrize("line", ["421 4.4.2 idle too long", "452 4.5.3 too many emails", "503 5.5.1 again?", None])
@@ -210,18 +210,47 @@ def test_after_a_refused_recipient_the_next_customer_gets_a_new_connection(serve
     assert server.emails == [(2, "berta@customer.example")]
 
 
-def test_each_thread_has_its_own(server: Scripted) -> None:
-    ours, together = mailer(server), threading.Barrier(4)
+def test_emails_of_threads_that_follow_each_other_go_over_one_connection(server: Scripted) -> None:
+    ours = mailer(server)
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as another:
+            another.submit(ours.send, LETTER).result()
+    assert [number for number, _ in server.emails] == [1, 1, 1]
 
-    def three(name: str) -> None:
-        together.wait()
-        for _ in range(3):
-            ours.send(replace(LETTER, to=f"{name}@customer.example"))
 
+def test_emails_at_the_same_time_each_have_their_own_and_the_next_take_the_one_used_last(server: Scripted) -> None:
+    ours, together = mailer(server), threading.Barrier(4, timeout=5)
+
+    def none_before_all_have_begun(_number: int, command: str, emails: int) -> str:
+        if command == "MAIL" and emails == 0:
+            together.wait()
+        return ""
+
+    server.answer = none_before_all_have_begun
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(three, "abcd"))
-    used = {name: {number for number, to in server.emails if to[0] == name} for name in "abcd"}
-    assert sorted(used.values(), key=min) == [{1}, {2}, {3}, {4}]
+        list(pool.map(ours.send, [replace(LETTER, to=f"{name}@customer.example") for name in "abcd"]))
+    for _ in range(3):
+        ours.send(LETTER)
+    assert {number for number, _ in server.emails[:4]} == {1, 2, 3, 4}
+    assert len({number for number, _ in server.emails[4:]}) == 1
+    assert server.connections == 4
+
+
+def test_a_server_that_closed_all_waiting_connections_costs_no_try(server: Scripted) -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def answer(_number: int, command: str, emails: int) -> str | None:
+        if command == "MAIL" and emails == 0 and server.connections <= 2:
+            both.wait()
+        return None if command == "AGAIN" else ""
+
+    server.answer = answer
+    ours = mailer(server)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(ours.send, [LETTER, LETTER]))
+    hang_up(ours, server)
+    ours.send(LETTER)
+    assert [number for number, _ in server.emails][2] == 3
 
 
 def test_a_forked_child_leaves_its_parents_connection_alone(server: Scripted) -> None:

@@ -1,6 +1,6 @@
 """Emails over SMTP: plain, STARTTLS or implicit TLS with the certificate checked, login where configured.
 
-Covered: a connection for each thread, kept open briefly for its next email; short retries of failures that cannot deliver
+Covered: connections kept open briefly for the next email; short retries of failures that cannot deliver
 twice; a lost answer told apart from a refusal. After a lost answer the email may have been delivered: sending it again gives
 the customer two with the same Message-ID, which mail programs show as one.
 Not covered: several recipients, bounces that come back later by email.
@@ -29,7 +29,7 @@ class SmtpMailer:
 
     sender, reply_to: addresses; sender_name: shown beside the sender's. ca_file: PEM of certificate authorities to trust
     instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
-    idle_seconds: how long a connection waits for its thread's next email.
+    idle_seconds: how long a connection waits for the next email.
     attempts: tries in all, as long as each fails before the email is handed over.
     Raises Misconfigured where a password would leave this machine unencrypted, a user name or password is not ASCII, or an address is malformed.
     """

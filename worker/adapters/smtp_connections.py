@@ -1,7 +1,8 @@
-"""Connections kept open between emails: each thread has its own, for a few seconds and a limited number of emails.
+"""Connections kept open between emails, for a few seconds and a limited number of emails.
 
-A connection in use belongs to one thread; an idle one is closed when its time is over, when the mailer is gone or the process
-ends. A forked child closes its copies of the parent's sockets without sending anything.
+A connection in use belongs to one thread; an idle one waits for whichever thread is next. The one used last is taken first: a
+trickle of emails keeps one open, and those that a rush has opened are closed after it. An idle one is closed when its time is over, when
+the mailer is gone or the process ends. A forked child closes its copies of the parent's sockets without sending anything.
 """
 
 import os
@@ -34,28 +35,28 @@ class Connections:
     def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        self._waiting: dict[int, Open] = {}
+        self._waiting: list[Open] = []  # the one used last is the last
         self._closing_later = False
         weakref.finalize(self, _close_all, self._waiting)
         _everywhere.add(self)
 
     def take(self) -> Open | None:
-        """This thread's idle connection, if it looks alive: a server that has sent something unasked has ended it."""
-        with self._lock:
-            found = self._waiting.pop(threading.get_ident(), None)
-        if found is None:
-            return None
-        if found.emails >= MOST_EMAILS or self._is_over(found) or _has_spoken(found.connection):
-            goodbye(found.connection)
-            return None
-        return found
+        """An idle connection that looks alive: a server that has sent something unasked has ended it."""
+        while (found := self._used_last()) is not None:
+            if _has_spoken(found.connection):
+                found.connection.close()
+            elif found.emails >= MOST_EMAILS or self._is_over(found):
+                goodbye(found.connection)
+            else:
+                return found
+        return None
 
     def keep(self, used: Open) -> None:
-        """Keep it for this thread's next email; the server must be waiting for a command."""
+        """Keep it for the next email; the server must be waiting for a command."""
         used.emails += 1
-        used.idle_since = time.monotonic()
         with self._lock:
-            self._waiting[threading.get_ident()] = used
+            used.idle_since = time.monotonic()
+            self._waiting.append(used)
             first, self._closing_later = not self._closing_later, True
         if first:
             self._close_later()
@@ -63,10 +64,12 @@ class Connections:
     def forget(self) -> None:
         """In a forked child: the connections are the parent's, so only our copies of their sockets are closed."""
         self._lock, self._closing_later = threading.Lock(), False
-        waiting = list(self._waiting.values())
-        self._waiting.clear()
-        for each in waiting:
-            each.connection.close()
+        while self._waiting:
+            self._waiting.pop().connection.close()
+
+    def _used_last(self) -> Open | None:
+        with self._lock:
+            return self._waiting.pop() if self._waiting else None
 
     def _close_later(self) -> None:
         timer = threading.Timer(self._idle_seconds, self._close_what_is_over)
@@ -74,10 +77,10 @@ class Connections:
         timer.start()
 
     def _close_what_is_over(self) -> None:
+        over = []
         with self._lock:
-            over = {thread: each for thread, each in self._waiting.items() if self._is_over(each)}
-            for thread in over:
-                del self._waiting[thread]
+            while self._waiting and self._is_over(self._waiting[0]):
+                over.append(self._waiting.pop(0))
             self._closing_later = again = bool(self._waiting)
         _close_all(over)
         if again:
@@ -96,9 +99,9 @@ def goodbye(connection: smtplib.SMTP) -> None:
     connection.close()
 
 
-def _close_all(waiting: dict[int, Open]) -> None:
+def _close_all(waiting: list[Open]) -> None:
     while waiting:
-        goodbye(waiting.popitem()[1].connection)
+        goodbye(waiting.pop().connection)
 
 
 def _has_spoken(connection: smtplib.SMTP) -> bool:
