@@ -98,10 +98,11 @@ def test_what_the_provider_began_of_a_refund_in_a_500_is_waited_for_and_not_give
 def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World) -> None:
     """The part that was given back by hand comes back, and a person resumes the order."""
     _, order_id = refundable(world, "pm_card_refundFail")
-    world.stripe.control("settle-after", seconds=0.2)
+    world.stripe.control("settle-after", seconds=3600)
     refund_by_hand(world, order_id, 19_00)
     with pytest.raises(Misconfigured):
         world.run(order_id)
+    world.stripe.control("settle-after", seconds=0.2)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
     assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
     with world.begin() as session:

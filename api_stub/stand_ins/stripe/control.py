@@ -80,7 +80,7 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.post("/settle-after")
     async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
-        await gate.store.run(lambda ledger: ledger.set("settle_seconds", str(seconds)))
+        await gate.store.run(lambda ledger: ledger.settle_after(seconds))
         return {"seconds": seconds}
 
     return routes

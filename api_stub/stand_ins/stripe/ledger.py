@@ -115,6 +115,11 @@ class Ledger:
         self.connection.execute("INSERT INTO later (due, what, id) VALUES (?, ?, ?)", [due, what, identifier])
         self.next_due = min(self.next_due, due)
 
+    def settle_after(self, seconds: float) -> None:
+        """The bank takes so long from now on, also over what it has been planning."""
+        self.connection.execute("UPDATE later SET due = ?", [time.time() + seconds])
+        self.set("settle_seconds", str(seconds))
+
     def setting(self, name: str) -> str:
         if name not in self._settings:
             row = self.connection.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
