@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import false, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from models import migrations
 from models.messages import Heartbeat
 from tasks.wiring import begin
 from worker import certificates
@@ -22,6 +23,7 @@ FRESH = timedelta(seconds=60)
 AHEAD = timedelta(seconds=5)
 """a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
 _SET_BACK = "the last sweep lies in the future: PostgreSQL's clock was set back, and perhaps that of beat, which then sends nothing until then. Restart beat"
+_BEHIND = "the database is older than this release: run `prorata db upgrade`"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
 """changes nothing, but a standby refuses it; after that error we drop our connections to the standby"""
@@ -35,7 +37,10 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run, for a minute after the start at most."""
+    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run, for a minute after the start at most.
+
+    `schema` is `ok` with a newer release's database, too: while a new release is rolled out, the old one works on with it.
+    """
 
     status: State
     checks: dict[str, Check]
@@ -68,13 +73,17 @@ def readyz(request: Request, response: Response) -> Readiness:
 def _database_and_beat(*, up_for: timedelta) -> Readiness:
     try:
         with begin() as session:
+            if migrations.is_behind(migrations.revision_of(session.connection())):
+                log.warning("not ready: schema", advice=_BEHIND)
+                checks: dict[str, Check] = {"database": "ok", "schema": "failing", "beat": "unknown"}
+                return Readiness(status="ok", checks=checks, advice=_BEHIND)
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
             session.execute(_WRITE)
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
-        return Readiness(status="ok", checks={"database": "failing", "beat": "unknown"})
-    readiness = Readiness(status="ok", checks={"database": "ok", "beat": _beat(age, up_for)})
+        return Readiness(status="ok", checks={"database": "failing", "schema": "unknown", "beat": "unknown"})
+    readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
     if age is not None and age < -AHEAD:
         log.warning("not ready: beat", advice=_SET_BACK)
         readiness.advice = _SET_BACK

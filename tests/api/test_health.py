@@ -14,6 +14,7 @@ from redis import Redis
 from sqlalchemy import create_engine, event, text
 
 from api_stub import metrics, parts
+from models import migrations
 from models.messages import Heartbeat
 from tasks import wiring
 from tasks.ports import PaymentProvider
@@ -66,7 +67,7 @@ def test_the_process_says_that_it_is_alive_while_every_thread_waits_for_a_provid
 
 def test_ready_while_database_broker_and_beat_are_there(world: World, api: Api) -> None:
     answer = api.get("/readyz")
-    checks = {"database": "ok", "broker": "ok", "beat": "unknown"}
+    checks = {"database": "ok", "schema": "ok", "broker": "ok", "beat": "unknown"}
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": checks})
     with world.begin() as session:
         session.execute(text("insert into heartbeats (name, at) values ('sweep', clock_timestamp())"))
@@ -149,6 +150,32 @@ def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_do
     wiring.plug_in(world.wiring)
     engine.dispose()
     assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
+
+
+@pytest.mark.parametrize("older", ["0009", None])
+def test_not_ready_until_an_older_releases_database_is_upgraded(world: World, api: Api, older: str | None) -> None:
+    set_to(world, older)
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["schema"]) == (503, "failing")
+    assert answer.json()["advice"] == "the database is older than this release: run `prorata db upgrade`"
+    set_to(world, migrations.head())
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["schema"], "advice" in answer.json()) == (200, "ok", False)
+
+
+def test_ready_while_a_newer_release_is_rolled_out(world: World, api: Api) -> None:
+    """It upgrades the database first."""
+    set_to(world, "0815")
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["schema"]) == (200, "ok")
+
+
+def set_to(world: World, revision: str | None) -> None:
+    with world.begin() as session:
+        session.execute(text("DELETE FROM alembic_version"))
+        session.execute(
+            text("INSERT INTO alembic_version SELECT cast(:it AS text) WHERE :it IS NOT NULL"), {"it": revision}
+        )
 
 
 @pytest.mark.parametrize("refuses", ["replicaof 127.0.0.1 1", "config set maxmemory 1"])

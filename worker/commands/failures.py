@@ -17,6 +17,7 @@ from worker.commands.place import PlaceRefused
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
 from worker.readable_file import FileRefused
+from worker.schema import SchemaOutdated
 from worker.settings import SettingsError, settings
 
 FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
@@ -29,6 +30,7 @@ _SAID_ALREADY = (
     PlaceRefused,
     PlacementRefused,
     RevisionRefused,
+    SchemaOutdated,
     ServerMissing,
     UnknownAccount,
     UnknownOrder,

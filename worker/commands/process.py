@@ -1,4 +1,4 @@
-"""`prorata api | worker | beat | demo`, and the command lines of the stack's processes; each checks the settings as it starts."""
+"""`prorata api | worker | beat | demo`, and the command lines of the stack's processes; each checks settings and database as it starts."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from worker import schema
 from worker.settings import settings
 
 
@@ -99,13 +100,13 @@ def worker(
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
     if queues is not None:
         queues = ",".join(_known(queues))
-    settings()
+    _check()
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
 
 def beat() -> None:
     """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough; it keeps no file."""
-    settings()
+    _check()
     _become(beat_command())
 
 
@@ -115,7 +116,7 @@ def api(
     workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
 ) -> None:
     """Serve the HTTP API."""
-    settings()
+    _check()
     uvicorn.run(
         "api_stub.app:create_app",
         factory=True,
@@ -126,6 +127,11 @@ def api(
         access_log=False,
         log_config=None,
     )
+
+
+def _check() -> None:
+    """Raises SettingsError, SchemaOutdated."""
+    schema.check(settings().database_url.get_secret_value())
 
 
 def demo(context: typer.Context) -> None:

@@ -1,0 +1,61 @@
+"""No process of a release starts on the database of an older one; on that of a newer one it does, while that is rolled out."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from models import migrations
+from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.worker.test_upgrading import of, set_to
+from worker import server_urls
+from worker.embedded import PostgresServer
+from worker.processes import Supervisor, http_ok
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Supervisor]:
+    with Supervisor(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "beat"])
+def test_on_an_older_database_it_says_what_to_run(command: str, fresh_database_url: str) -> None:
+    set_to(fresh_database_url, "0009")
+    ended = prorata_of_its_own(command, **of(fresh_database_url))
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        f"The database at {server_urls.name(fresh_database_url)} is at 0009, older than this release, "
+        f"which needs {migrations.head()}: run `prorata db upgrade` first.\n"
+    )
+
+
+def test_an_empty_database_is_an_older_one(postgres_server: PostgresServer) -> None:
+    ended = prorata_of_its_own("worker", **of(postgres_server.create_database("empty-before-a-start")))
+    assert ended.status == 1
+    assert "is at no revision yet, older than this release" in ended.err
+
+
+@pytest.fixture
+def api(processes: Supervisor) -> Callable[[str], str]:
+    def serving(database: str) -> str:
+        """What `prorata api` has written by the time it serves."""
+        port = processes.port()
+        command = [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
+        return processes.start(
+            "api", command, env=of(database), ready=http_ok(f"http://127.0.0.1:{port}/healthz")
+        ).output()
+
+    return serving
+
+
+def test_on_a_newer_database_it_starts_and_logs_so(api: Callable[[str], str], fresh_database_url: str) -> None:
+    set_to(fresh_database_url, "0815")
+    assert '"event": "the database is of a newer release"' in api(fresh_database_url)
+
+
+@pytest.mark.parametrize("database", ["as_it_should_be", "away"])
+def test_else_it_starts_without_a_word_of_it(api: Callable[[str], str], fresh_database_url: str, database: str) -> None:
+    said = api(SETTINGS["PRORATA_DATABASE_URL"] if database == "away" else fresh_database_url)
+    assert "release" not in said
