@@ -30,9 +30,10 @@ def _plug_in(**_: Any) -> None:
     plug_in_from_settings()
     for module in (
         "worker.handing_over",
+        "worker.hang_up",
         "worker.rejected",
         "worker.watchdog",
-    ):  # connect to Celery's signals; only workers have its modules loaded
+    ):  # connect to Celery's signals and start; only workers have its modules loaded
         import_module(module)
     heap.settle()
 
