@@ -43,7 +43,7 @@ class Follower:
     after: int
     """id of the last event it has"""
     news: "asyncio.Queue[News | None]" = field(default_factory=asyncio.Queue)
-    """None: the key was revoked, and nothing is to come"""
+    """None: the key was revoked, or the server stops, and nothing is to come"""
 
 
 class EventWatch:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -26,6 +27,8 @@ LONGEST = 900
 """seconds after which a stream ends and its client comes back with Last-Event-ID: the key is checked again"""
 MOST = 50
 """streams that one key may have open at a time, of each process"""
+LET_GO_WITHIN = 2
+"""seconds that a stream has to end by itself once the server stops; one that nobody reads is then cut off"""
 COME_BACK = 1000
 """milliseconds a client is asked to wait before it comes back"""
 
@@ -97,7 +100,21 @@ async def follow_order(follower: Annotated[Follower | None, Depends(following)])
     and all that was noted after that was told, too; or when the key is revoked. A key may have 50 streams open at a time."""
     if follower is None:
         return Response(status_code=204)
-    return EventSourceResponse(_entries(follower), ping=HEARTBEAT, send_timeout=30)
+    return EventSourceResponse(
+        _entries(follower),
+        ping=HEARTBEAT,
+        send_timeout=30,
+        shutdown_event=_ServerStops(follower),  # type: ignore[arg-type]  # all it does is to set it
+        shutdown_grace_period=LET_GO_WITHIN,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ServerStops:
+    follower: Follower
+
+    def set(self) -> None:
+        self.follower.news.put_nowait(None)
 
 
 async def _entries(follower: Follower) -> AsyncIterator[ServerSentEvent]:

@@ -65,9 +65,14 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     settings.cache_clear()
 
 
+def prorata_command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "worker.cli", *words]
+
+
 def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
     """The command in a process of its own: for what plugs a database in."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
-    command = [sys.executable, "-m", "worker.cli", *words]
-    ended = subprocess.run(command, env=clean | chosen, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(
+        prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=60
+    )
     return Ended(ended.returncode, ended.stdout, ended.stderr)

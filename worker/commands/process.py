@@ -69,12 +69,15 @@ def beat_command() -> list[str]:
 
 
 API_PROTOCOL = "api_stub.request_head:LimitedHead"
+STOPS_WITHIN = 10
+"""seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
 
 
 def api_command(*, host: str, port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "api_stub.app:create_app", "--factory"),
         *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
+        f"--timeout-graceful-shutdown={STOPS_WITHIN}",
     ]
 
 
@@ -126,6 +129,7 @@ def api(
         http=API_PROTOCOL,
         access_log=False,
         log_config=None,
+        timeout_graceful_shutdown=STOPS_WITHIN,
     )
 
 

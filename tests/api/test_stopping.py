@@ -1,0 +1,69 @@
+"""The API is told to stop while somebody is slow, or follows an order."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Api, purchase
+from tests.api.test_order_events import follow
+from tests.api.test_request_head import connected
+from tests.support.command import SETTINGS, prorata_command
+from tests.support.world import Customer
+from tests.worker.test_compose_file import SERVICES
+from worker.commands.process import STOPS_WITHIN, api_command
+from worker.embedded import RedisServer
+from worker.processes import Child, Supervisor, http_ok
+
+ENDED_BY_TERM = 128 + signal.SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    address: str
+    child: Child
+
+    def stop(self) -> float:
+        """Seconds that it took."""
+        told = time.monotonic()
+        self.child.kill(signal.SIGTERM)
+        assert self.child.wait(timeout=60) == ENDED_BY_TERM
+        return time.monotonic() - told
+
+
+@pytest.fixture
+def serving(tmp_path: Path, world_database_url: str, redis_server: RedisServer) -> Iterator[Serving]:
+    servers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_BROKER_URL": redis_server.url}
+    with Supervisor(tmp_path) as processes:
+        address = f"http://127.0.0.1:{(port := processes.port())}"
+        command = prorata_command("api", f"--port={port}")
+        env = os.environ | SETTINGS | servers
+        yield Serving(address, processes.start("api", command, env=env, ready=http_ok(f"{address}/healthz")))
+
+
+def test_who_follows_an_order_is_let_go_without_an_error(serving: Serving, api: Api, ada: Customer) -> None:
+    stream = follow(serving.address, api, api.order(ada, purchase()))
+    assert next(stream)[1] == "order.placed"
+    assert serving.stop() < STOPS_WITHIN
+    assert list(stream) == []
+    assert '"level": "error"' not in serving.child.output()
+
+
+def test_a_body_that_does_not_come_holds_up_the_end_for_no_longer_than_is_said(
+    serving: Serving, api: Api, ada: Customer
+) -> None:
+    head = f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nContent-Length: 9\r\n"
+    with connected(serving.address) as line:
+        line.sendall(head.encode() + b"Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n")
+        assert b" 100 " in line.recv(64)
+        assert serving.stop() < STOPS_WITHIN + 5
+
+
+def test_whoever_stops_the_api_lets_it_end_first() -> None:
+    """Five seconds are for what is published still."""
+    assert f"--timeout-graceful-shutdown={STOPS_WITHIN}" in api_command(host="127.0.0.1", port=8000)
+    assert int(SERVICES["api"]["stop_grace_period"].removesuffix("s")) > STOPS_WITHIN + 5
