@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from models import migrations
 from tests.support.command import SETTINGS, Command
+from tests.support.world import World, purchase
 from worker import server_urls, upgrading
 from worker.embedded import PostgresServer
 
@@ -148,3 +149,20 @@ def test_a_database_of_a_newer_release_is_taken_back_by_that_release(
     assert "The database is at 0815, of a newer release" in ended.err
     assert f"the newer release's `prorata db downgrade {head()}`" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_what_an_older_release_has_no_room_for_is_not_taken_back(
+    prorata: Command, world: World, world_database_url: str
+) -> None:
+    """A period that began within a second is counted so; here one is as if it had."""
+    world.quote(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(text("UPDATE quote_lines SET share_unit = 'microsecond'"))
+    ended = prorata("db", "downgrade", "0005", "--yes", **of(world_database_url))
+    assert ended.status == 1
+    assert ended.err == (
+        "Nothing was changed: quote_lines holds shares of a period in microseconds, for which there is no room before 0006. "
+        "Go back to 0006 at the earliest, or restore a backup that is older than these lines.\n"
+    )
+    assert at(world_database_url) == head()
+    assert prorata("db", "downgrade", "0006", "--yes", **of(world_database_url)).status == 0

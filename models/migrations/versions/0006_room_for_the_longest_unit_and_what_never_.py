@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from models.migrations import RevisionRefused
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -41,6 +43,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table in PRICED_LINES:
+        if op.get_bind().scalar(sa.text(f"SELECT EXISTS (SELECT FROM {table} WHERE length(share_unit) > 10)")):  # noqa: S608
+            raise RevisionRefused(
+                f"Nothing was changed: {table} holds shares of a period in microseconds, for which there is no room before 0006. "
+                "Go back to 0006 at the earliest, or restore a backup that is older than these lines."
+            )
     op.execute("DROP TRIGGER accounts_keep_their_currency ON accounts")
     op.execute("DROP TRIGGER ledger_movements_are_kept ON ledger_movements")
     op.execute("DROP TRIGGER ledger_movements_are_frozen ON ledger_movements")
