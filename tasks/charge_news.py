@@ -27,10 +27,10 @@ class NotRecordedYet(TemporarilyUnavailable):
     """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
 
 
-def handle(kind: str, charge_ref: str) -> str:
+def handle(kind: str, charge_ref: str, *, why: str = "webhook") -> str:
     """Handle an event of this kind about the charge; returns what came of it. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
-    The event only says where to look: charge and refunds are fetched as they are now.
+    The event only says where to look: charge and refunds are fetched as they are now. why: what the timeline says of an order that goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
@@ -44,7 +44,7 @@ def handle(kind: str, charge_ref: str) -> str:
         _note_failed_refunds(session, order, attempt, refunds)
         _note_what_others_did(session, order, attempt, kind, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
-            return _go_on(session, order, attempt, charge)
+            return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
     return _give_back(order, attempt, charge)
 
@@ -82,13 +82,13 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
     return second
 
 
-def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> str:
     """An order that waits for this charge goes on; the step does the rest. Raises NotRecordedYet."""
     settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
     if not settled or attempt.ref not in (None, charge.ref):
         return "nothing to do"
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-    if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="webhook"):
+    if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
         return "reopened"
     if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")

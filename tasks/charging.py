@@ -106,19 +106,28 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 def _await_authentication(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
-    waited = now() - attempt.created_at
     progress.stop(
         session,
         order,
         this,
         OrderStatus.AWAITING_AUTHENTICATION,
         for_customer_only={"action_url": charge.action_url},
-        wake_in=min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_left(attempt), timedelta(0))),
+        wake_in=next_look(attempt),
     )
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
         progress.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
     return Outcome.STOPPED
+
+
+def next_look(attempt: ChargeAttempt) -> timedelta:
+    """How long the provider is left alone about an attempt that awaits authentication."""
+    waited = now() - attempt.created_at
+    return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_left(attempt), timedelta(0)))
+
+
+def may_be_authenticated(attempt: ChargeAttempt) -> bool:
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _left(attempt) > timedelta(0)
 
 
 def _unanswered(attempt: ChargeAttempt) -> bool:

@@ -19,7 +19,7 @@ from models.orders import Order, OrderedProduct
 from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
-from tasks import cancellation, queue_heads, retry_policy
+from tasks import authentication, cancellation, queue_heads, retry_policy
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin, now, policy
@@ -35,10 +35,11 @@ UNSURE = timedelta(seconds=2)
 def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
-    touched = sum(_visit(order_id, due) for order_id in _standing_still(due))
+    touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
     _end_trials()
     _beat("sweep")
-    return touched
+    authentication.ask(order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION)
+    return len(touched)
 
 
 _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in ("orders", "payments", "mail")}
@@ -63,9 +64,10 @@ def _in_queue() -> ColumnElement[bool]:
 Due = Sequence[ColumnElement[bool]]
 
 
-def _standing_still(due: Due) -> list[UUID]:
+def _standing_still(due: Due) -> list[tuple[UUID, OrderStatus]]:
+    query = select(Order.id, Order.status).where(*due).order_by(Order.wake_at).limit(BATCH)
     with begin() as session:
-        return list(session.scalars(select(Order.id).where(*due).order_by(Order.wake_at).limit(BATCH)))
+        return [(order_id, status) for order_id, status in session.execute(query)]
 
 
 def _visit(order_id: UUID, due: Due) -> bool:
@@ -90,7 +92,7 @@ def _look_after(session: Session, order: Order) -> bool:
         case OrderStatus.OPEN:
             return _restart(session, order)
         case OrderStatus.AWAITING_AUTHENTICATION:
-            return _ask_about_authentication(session, order)
+            return authentication.look_after(session, order)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
             return progress.end_waiting(
                 session,
@@ -126,17 +128,6 @@ def _restart(session: Session, order: Order) -> bool:
 def _lies_in_outbox(session: Session, order: Order) -> bool:
     waiting = select(OutboxMessage.id).where(OutboxMessage.order_id == order.id, OutboxMessage.step == order.next_step)
     return session.scalar(waiting.limit(1)) is not None
-
-
-def _ask_about_authentication(session: Session, order: Order) -> bool:
-    """No webhook came: have the payment step ask the provider. Once the time to authenticate is over, that step ends the order."""
-    return progress.reopen(
-        session,
-        order.id,
-        waiting_in=(OrderStatus.AWAITING_AUTHENTICATION,),
-        step=Step.COLLECT_PAYMENT,
-        why="asking the provider",
-    )
 
 
 def _sleep(session: Session, order_id: UUID, delay: timedelta | None, **values: int | None) -> None:

@@ -1,18 +1,22 @@
 """3-D Secure: the customer proves to the bank who they are, in time, too late, or never."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
 import pytest
+from celery import Celery, current_app
 from sqlalchemy import text
 
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import sweep
+from tasks import sweep, webhooks
+from tasks.authentication import ask_about_authentication
 from tasks.ledger_check.verify import verify
 from tests.invoices.documents import one, pdf, text_of
+from tests.support.in_one_process import Messages
 from tests.support.payment import (
     ASKS_BANK,
     CREATE,
@@ -34,9 +38,7 @@ def test_an_authenticated_payment_goes_on_without_any_webhook(world: World) -> N
     ada = world.customer(card=ASKS_BANK)
     order = world.buy(ada, purchase())
     world.authenticate(order.id)
-    world.let_waits_run_out(order.id)
-    sweep.sweep()
-    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 
 
@@ -84,9 +86,76 @@ def test_an_order_from_before_its_time_zone_was_kept_has_that_of_its_account(wor
 
 
 def sweep_finds(world: World, order_id: UUID) -> Order:
+    """A sweep when it is time to look, and what it has the payments queue ask."""
+    Messages().take()
     world.let_waits_run_out(order_id)
     sweep.sweep()
+    Messages().deliver(ask_about_authentication)
     return world.run(order_id)
+
+
+def test_while_it_is_asked_about_an_order_still_waits_and_nothing_new_is_not_told(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    before, published = world.timeline(order.id), world.outbox()
+    world.let_waits_run_out(order.id)
+    for _ in range(3):
+        Messages().take()
+        assert sweep.sweep() == 1
+        assert (world.order(order.id).status, world.outbox()) == (OrderStatus.AWAITING_AUTHENTICATION, published)
+        assert Messages().deliver(ask_about_authentication) == ["nothing to do"]
+        assert sweep.sweep() == 0
+        world.let_waits_run_out(order.id)
+    assert world.order(order.id).reason_facts == order.reason_facts
+    assert world.timeline(order.id) == before
+
+
+def test_news_is_told_once_however_often_it_is_asked_for(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: ask_about_authentication(str(order.id)), range(4)))
+    assert asked.count("reopened") == 1
+    assert world.timeline(order.id).count("order.reopened") == 1
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert ask_about_authentication(str(order.id)) == "awaits no authentication"
+
+
+def test_the_webhook_and_the_question_at_the_same_moment_are_one_piece_of_news(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    world.authenticate(order.id)
+    world.receive(world.rows(ChargeAttempt, order_id=order.id)[0].ref, "payment_intent.succeeded")
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(webhooks.handle_webhooks)
+        pool.submit(ask_about_authentication, str(order.id))
+    assert world.timeline(order.id).count("order.reopened") == 1
+    assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+def test_a_provider_that_cannot_be_asked_changes_nothing_and_is_asked_at_the_next_look(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    before = world.timeline(order.id)
+    world.stripe.fail("unavailable", "payment_intents.retrieve")
+    assert sweep_finds(world, order.id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert (world.timeline(order.id), world.wakes_in(order.id) > 10) == (before, True)
+    world.stripe.calm()
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
+
+
+def test_a_question_that_the_broker_loses_is_asked_at_the_next_look(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    world.authenticate(order.id)
+    world.let_waits_run_out(order.id)
+    with_broker = current_app._get_current_object()
+    Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=True)
+    try:
+        assert sweep.sweep() == 1
+    finally:
+        with_broker.set_current()
+    assert 10 < world.wakes_in(order.id) <= 20
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(0, 20), (40, 600), (56, 240)])

@@ -1,5 +1,6 @@
 """An order's steps in one process, as a worker with threads does them: what is shown, what is published, what is delivered."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,16 @@ class Messages:
             waiting = [json.loads(each)["headers"] for each in client.lrange(queue, 0, -1)]
             client.delete(queue)
         return [(headers["task"], headers["retries"]) for headers in waiting]
+
+    def deliver(self, task: Task) -> list[str]:
+        """Take everything out and run the messages of this task, as a worker would; returns what came of each."""
+        with current_app.connection_for_read() as connection:
+            queue, client = current_app.conf.task_default_queue, connection.default_channel.client
+            waiting = [json.loads(each) for each in client.lrange(queue, 0, -1)]
+            client.delete(queue)
+        ours = [each for each in reversed(waiting) if each["headers"]["task"] == task.name]
+        arguments = [json.loads(base64.b64decode(each["body"]))[0] for each in ours]
+        return [str(task.apply(each, throw=True).get()) for each in arguments]
 
 
 def delivered(order_id: UUID, step: Step) -> str:
