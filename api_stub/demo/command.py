@@ -22,8 +22,8 @@ from api_stub.demo.sample_file import SampleOrder, read
 from models.accounts import Language
 from worker import stack as stacks
 from worker.commands.place import unused, usable
-from worker.commands.screen import WIDE
 from worker.commands.screen import console as screen_console
+from worker.commands.tables import WIDE
 from worker.stack import Stack
 
 

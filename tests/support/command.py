@@ -1,8 +1,13 @@
 """The `prorata` command as a shell would call it, and settings that are enough for it."""
 
+import fcntl
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -76,3 +81,25 @@ def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
         prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=60
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def prorata_at_a_terminal(columns: int, *words: str, **chosen: str) -> str:
+    """What a person sees who calls the command in a terminal of so many columns; the colours are left out."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PRORATA_", "COLUMNS"))}
+    command = [sys.executable, "-m", "worker.cli", *words]
+    env = inherited | {"TERM": "xterm"} | chosen
+    with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True):
+        os.close(theirs)
+        seen = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    """Linux says by an error that nobody writes there any more."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
@@ -12,6 +11,7 @@ from models.accounts import Account
 from tasks.wiring import begin
 from worker.commands import loading
 from worker.commands.screen import console, plain, print_json, tell_if_cut
+from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 accounts = loading.accounts
@@ -37,10 +37,13 @@ def list_accounts(
     tell_if_cut(len(found), limit)
 
 
-def _table(found: Sequence[Account]) -> Table:
-    table = Table()
-    for name in ("account_id", "name", "country", "currency", "contact_id", "contact", "may order"):
-        table.add_column(name, no_wrap=name.endswith("_id"), overflow="fold")
+_COLUMNS = [
+    Column(each) for each in ("account_id", "name", "country", "currency", "contact_id", "contact", "may order")
+]
+
+
+def _table(found: Sequence[Account]) -> Rows:
+    rows = []
     for account in found:
         for number, contact in enumerate(account.contacts or [None]):
             own = (
@@ -51,8 +54,8 @@ def _table(found: Sequence[Account]) -> Table:
                 if contact
                 else ("",) * 3
             )
-            table.add_row(*own, *who)
-    return table
+            rows.append((*own, *who))
+    return Rows(_COLUMNS, rows)
 
 
 def _as_json(account: Account) -> dict[str, object]:

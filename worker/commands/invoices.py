@@ -4,14 +4,16 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from tasks import receivables
 from tasks.wiring import begin, now
 from worker.commands.operator import operator
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
+from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
+
+_COLUMNS = (Column("invoice"), Column("account"), Column("owed", right=True), Column(""), Column("due (UTC)"))
 
 invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
 
@@ -35,15 +37,11 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
         ]
         print_json(rows)
         return
-    table = Table("invoice", "account", "owed", "due")
-    for sum_, invoice, name in owed:
-        table.add_row(
-            invoice.number,
-            plain(name),
-            f"{major(sum_.amount_minor, sum_.currency)} {sum_.currency}",
-            f"{sum_.due_at:%Y-%m-%d}",
-        )
-    console().print(table if owed else "Nothing is owed.")
+    table = [
+        (invoice.number, plain(name), major(sum_.amount_minor, sum_.currency), sum_.currency, f"{sum_.due_at:%Y-%m-%d}")
+        for sum_, invoice, name in owed
+    ]
+    console().print(Rows(_COLUMNS, table) if owed else "Nothing is owed.")
 
 
 @invoices.command("paid")

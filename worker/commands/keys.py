@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from sqlalchemy import select
 
 from models.accounts import Account
@@ -14,6 +13,7 @@ from tasks.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
 from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
@@ -69,13 +69,24 @@ def revoke_key(
     typer.echo(f"The key {name!r} is refused from now on.")
 
 
-def _table(rows: Sequence[IssuedKey]) -> Table:
-    made = Table("name", "scopes", box=None, pad_edge=False)
-    made.add_column("accounts", justify="right")
-    for name in ("created (UTC)", "revoked (UTC)"):
-        made.add_column(name)
-    for row in rows:
-        revoked = moment(row.revoked_at) if row.revoked_at else ""
-        created = moment(row.created_at)
-        made.add_row(plain(row.name), " ".join(row.scopes), str(row.accounts), created, revoked)
-    return made
+_COLUMNS = (
+    Column("name"),
+    Column("scopes"),
+    Column("accounts", right=True),
+    Column("created (UTC)"),
+    Column("revoked (UTC)"),
+)
+
+
+def _table(rows: Sequence[IssuedKey]) -> Rows:
+    cells = [
+        (
+            plain(row.name),
+            " ".join(row.scopes),
+            str(row.accounts),
+            moment(row.created_at),
+            moment(row.revoked_at) if row.revoked_at else "",
+        )
+        for row in rows
+    ]
+    return Rows(_COLUMNS, cells)

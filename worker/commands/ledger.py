@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from models import ledger as movements
 from models.ledger import LedgerMovement
@@ -17,6 +16,7 @@ from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.tables import Column, Rows
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
 
@@ -45,9 +45,9 @@ def show(which: Which, as_json: AsJson = False) -> None:
     if as_json:
         print_json([_as_json(row) for row in rows])
         return
-    console = Console()
-    console.print(f"[bold]{plain(account.name)}[/]  {account.id}")
-    console.print(_table(rows) if rows else "No movements: the balance is zero.")
+    where = console()
+    where.print(f"[bold]{plain(account.name)}[/]  {account.id}")
+    where.print(_table(rows) if rows else "No movements: the balance is zero.")
 
 
 @ledger.command("verify")
@@ -63,7 +63,7 @@ def check(
     if as_json:
         print_json([asdict(difference) for difference in found])
     else:
-        Console().print(_differences(found) if found else "[green]Everything agrees.[/]")
+        console().print(_differences(found) if found else "[green]Everything agrees.[/]")
     if found:
         raise typer.Exit(1)
 
@@ -106,22 +106,24 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _table(rows: Sequence[LedgerMovement]) -> Table:
-    made = Table("at (UTC)", "what", "cause", "step", box=None, pad_edge=False)
-    for name in ("amount", "balance"):
-        made.add_column(name, justify="right")
-    made.add_column("")
+_MOVED = (
+    *(Column(heading) for heading in ("at (UTC)", "what", "cause", "step")),
+    *(Column("amount", right=True), Column("balance", right=True), Column("")),
+)
+_DIFFERS = [Column(heading) for heading in ("check", "where", "what", "should be", "is")]
+
+
+def _table(rows: Sequence[LedgerMovement]) -> Rows:
+    cells = []
     for row in rows:
         amounts = (major(minor, row.currency) for minor in (row.amount_minor, row.balance_minor))
-        made.add_row(moment(row.created_at), row.kind, plain(row.cause), row.step, *amounts, row.currency)
-    return made
+        cells.append((moment(row.created_at), row.kind, plain(row.cause), plain(row.step), *amounts, row.currency))
+    return Rows(_MOVED, cells)
 
 
-def _differences(found: Sequence[Difference]) -> Table:
-    made = Table("check", "where", "what", "should be", "is", title=f"{len(found)} differences", title_justify="left")
-    for difference in found:
-        made.add_row(*(plain(str(cell)) for cell in astuple(difference)))
-    return made
+def _differences(found: Sequence[Difference]) -> Rows:
+    cells = [[plain(str(cell)) for cell in astuple(difference)] for difference in found]
+    return Rows(_DIFFERS, cells, title=f"{len(found)} {'difference' if len(found) == 1 else 'differences'}")
 
 
 def _as_json(row: LedgerMovement) -> dict[str, object]:

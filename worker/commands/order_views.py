@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
@@ -14,7 +13,9 @@ from models.states import OrderStatus
 from tasks.at_provider import AtProvider
 from tasks.order_story import Story
 from worker.commands.screen import moment, plain
+from worker.commands.tables import Column, Rows
 
+_AMOUNTS = ("net", "tax", "total", "amount")
 _COLORS = {
     OrderStatus.COMPLETED: "green",
     OrderStatus.REJECTED: "red",
@@ -43,28 +44,26 @@ def status_line(order: Order) -> str:
     return f"{order.status}: {detail}" if detail else order.status.value
 
 
-def table(rows: Sequence[tuple[Order, str]]) -> Table:
-    made = Table("order", box=None, pad_edge=False)
-    made.add_column("placed (UTC)", no_wrap=True)
-    for name in ("account", "what", "standing"):
-        made.add_column(name)
-    for name in ("net", "tax", "due"):
-        made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("")
+_LISTED = (
+    *(Column(heading) for heading in ("order", "placed (UTC)", "account", "what", "standing")),
+    *(
+        Column("net", right=True, spare=True),
+        Column("tax", right=True, spare=True),
+        Column("due", right=True),
+        Column(""),
+    ),
+)
+
+
+def table(rows: Sequence[tuple[Order, str]]) -> Rows:
+    cells = []
     for order, account in rows:
         color = _COLORS.get(order.status, "yellow")
         amounts = (major(minor, order.currency) for minor in (order.net_minor, order.tax_minor, order.due_minor))
         standing = f"[{color}]{status_line(order)}[/]"
-        made.add_row(
-            str(order.number),
-            moment(order.created_at),
-            plain(account),
-            what(order.lines),
-            standing,
-            *amounts,
-            order.currency,
-        )
-    return made
+        placed, bought = moment(order.created_at), plain(what(order.lines))
+        cells.append((str(order.number), placed, plain(account), bought, standing, *amounts, order.currency))
+    return Rows(_LISTED, cells)
 
 
 def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[RenderableType]:
@@ -138,13 +137,9 @@ def _settlement(order: Order) -> str:
     return f"{said} {order.currency}, means of payment: {order.payment_kind or 'none yet'}"
 
 
-def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(plain(str(cell)) for cell in row))
-    return made
+def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Rows:
+    cells = [[plain(str(cell)) for cell in row] for row in rows]
+    return Rows([Column(name, right=name in _AMOUNTS) for name in columns], cells, title)
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
 from models.states import OrderStatus
 from tasks import operations, order_story
@@ -14,6 +13,7 @@ from tasks.operations import NotPossible
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.screen import console, plain, print_json
+from worker.commands.tables import Column, Rows
 
 ALL = 1_000_000
 MOST_ERRORS, ENOUGH = 5, 120
@@ -77,9 +77,10 @@ def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple
     return planned.first.value, None
 
 
-def _table(resumed: Sequence[Resumed], *, dry_run: bool) -> Table:
-    made = Table("order", "account", "would go on with" if dry_run else "goes on with", "last error", box=None)
+def _table(resumed: Sequence[Resumed], *, dry_run: bool) -> Rows:
+    headings = ("order", "account", "would go on with" if dry_run else "goes on with", "last error")
+    cells = []
     for each in resumed:
         goes_on = each.step or f"[red]stays: {plain(each.why_not or '')}[/]"
-        made.add_row(str(each.number), plain(each.account), goes_on, plain(each.last_error))
-    return made
+        cells.append((str(each.number), plain(each.account), goes_on, plain(each.last_error)))
+    return Rows([Column(heading) for heading in headings], cells)

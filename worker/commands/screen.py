@@ -10,14 +10,14 @@ from rich.markup import escape
 
 from tasks.plain_text import UNPRINTABLE, one_line
 
-WIDE = 170
-"""columns for a table with one line a row"""
+ENDLESS = 1_000_000
+"""columns where nothing is a terminal's: a file, another program"""
 
 
 def console() -> Console:
-    """Standard output; where that is no terminal, wide enough for every line."""
+    """Standard output; where that is no terminal, no line is folded or cut."""
     made = Console()
-    return made if made.is_terminal else Console(width=WIDE)
+    return made if made.is_terminal else Console(width=ENDLESS)
 
 
 def tell_if_cut(shown: int, limit: int) -> None:

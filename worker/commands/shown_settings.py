@@ -3,24 +3,24 @@
 import os
 
 from pydantic import SecretStr
-from rich.table import Table
 
 from worker import server_urls
 from worker.commands.screen import console, plain
+from worker.commands.tables import Column, Rows
 from worker.settings import Settings, ignored, settings
 
 
 def show_settings() -> None:
     """Check the settings of this environment and show them. Exit status 2 where one is missing or wrong."""
     chosen = settings()
-    table = Table("variable", "value", "", box=None, pad_edge=False)
+    rows = []
     for name in Settings.model_fields:
         value = getattr(chosen, name)
         shown = "(secret)" if isinstance(value, SecretStr) else plain(str(value))
-        table.add_row(f"PRORATA_{name.upper()}", shown, _remark(chosen, name))
+        rows.append((f"PRORATA_{name.upper()}", shown, _remark(chosen, name)))
     for variable, _ in ignored(os.environ):
-        table.add_row(plain(variable), "", "no setting: ignored")
-    console().print(table)
+        rows.append((plain(variable), "", "no setting: ignored"))
+    console().print(Rows([Column(heading) for heading in ("variable", "value", "remark")], rows))
 
 
 def _remark(chosen: Settings, name: str) -> str:
