@@ -35,7 +35,7 @@ def test_a_key_is_listed_by_what_it_may_do_and_never_itself(world: World) -> Non
         session.execute(text("update api_keys set revoked_at = '2026-11-02 10:30+00' where revoked_at is not null"))
     read, seen = run("list", "--json").stdout, run("list").stdout
     scopes = ["orders:read", "orders:write"]
-    created, revoked = "2026-11-01 09:00:00+00:00", "2026-11-02 10:30:00+00:00"
+    created, revoked = "2026-11-01T09:00:00.000000+00:00", "2026-11-02T10:30:00.000000+00:00"
     assert json.loads(read) == [
         {"name": "desk", "scopes": scopes, "accounts": 1, "created_at": created, "revoked_at": revoked},
         {"name": "shop", "scopes": scopes, "accounts": 2, "created_at": created, "revoked_at": None},

@@ -1,6 +1,7 @@
 """--json on a terminal: the same values to a program, and nothing that steers the terminal."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -21,3 +22,19 @@ def test_what_steers_a_terminal_is_escaped_and_read_back_as_it_was(capsys: pytes
 def test_letters_of_any_language_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
     print_json(["Söhne", "Ελλάδα", "日本", "x\u200fy"])
     assert capsys.readouterr().out == '[\n  "Söhne",\n  "Ελλάδα",\n  "日本",\n  "x\u200fy"\n]\n'
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 11, 29, 4, 3, 41, tzinfo=UTC),
+        datetime(2026, 11, 29, 5, 3, 41, tzinfo=timezone(timedelta(hours=1))),
+    ],
+    ids=["UTC", "elsewhere"],
+)
+def test_a_time_has_one_form(capsys: pytest.CaptureFixture[str], at: datetime) -> None:
+    print_json({"at": at, "later": at + timedelta(microseconds=5)})
+    assert json.loads(capsys.readouterr().out) == {
+        "at": "2026-11-29T04:03:41.000000+00:00",
+        "later": "2026-11-29T04:03:41.000005+00:00",
+    }

@@ -31,7 +31,7 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
                 "account": name,
                 "amount_minor": sum_.amount_minor,
                 "currency": sum_.currency,
-                "due_at": sum_.due_at.isoformat(),
+                "due_at": sum_.due_at,
             }
             for sum_, invoice, name in owed
         ]

@@ -33,8 +33,13 @@ def plain(text: str) -> str:
 
 def print_json(value: object) -> None:
     """For programs; but a person may have it on a terminal, so whatever would steer that is escaped, which JSON lets any letter be."""
-    lines = json.dumps(value, indent=2, ensure_ascii=False, default=str).split("\n")
+    lines = json.dumps(value, indent=2, ensure_ascii=False, default=_as_json).split("\n")
     typer.echo("\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines))
+
+
+def _as_json(value: object) -> str:
+    """A time always has the same form, so that as text it sorts as it does as time."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
 
 
 def _escaped(found: re.Match[str]) -> str:
