@@ -1,17 +1,25 @@
 """What goes wrong with `prorata` is one clear message and an exit status, never a traceback."""
 
+import asyncio
 import os
 import socket
 import stat
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support.command import SETTINGS, Command, prorata_of_its_own
-from worker.commands import place, process
+from worker.commands import failures, place, process
+from worker.drill.buying import Bought, Shop
+from worker.drill.ground import Customer
+from worker.drill.kinds import KINDS
+from worker.drill.watch import Watch
 
 
 def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
@@ -144,9 +152,10 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_starts(command: str,
     assert ended.err == f"{file / 'below'} cannot be made: Not a directory; name another folder with --folder\n"
 
 
-def test_a_demo_in_the_folder_of_an_earlier_one_says_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["demo", "drill", "drill storm"])
+def test_what_needs_a_new_folder_says_what_to_do_with_that_of_an_earlier_run(command: str, tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
-    ended = prorata_of_its_own("demo", "--folder", str(tmp_path))
+    ended = prorata_of_its_own(*command.split(), "--folder", str(tmp_path))
     said = f"{tmp_path} holds the data of an earlier run: delete it, or name another folder with --folder\n"
     assert (ended.status, ended.out, ended.err) == (1, "", said)
 
@@ -171,3 +180,13 @@ def test_what_lies_in_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder / "letters")] == [0o700, 0o600]
+
+
+def test_a_drill_that_gives_up_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    async def quote_where_no_api_is() -> None:
+        async with httpx.AsyncClient(base_url="http://127.0.0.1:1", trust_env=False) as http:
+            shop = Shop(http, Watch(pytest.fail), deadline=time.monotonic())
+            await shop.quote(Bought(Customer(uuid4(), uuid4(), KINDS[0])), KINDS[0].cart)
+
+    assert failures.run(lambda: asyncio.run(quote_where_no_api_is())) == 1
+    assert capsys.readouterr().err == "The drill gave up: POST /v1/quotes: ConnectError\n"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from worker.commands.place import usable
+from worker.commands.place import unused
 from worker.commands.screen import print_json
 from worker.drill import crash, showing
 from worker.drill.cells import waves
@@ -26,7 +26,10 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="the outcome as JSON on standard output; progress goes to standard error")
 ]
 Folder = Annotated[
-    Path | None, typer.Option(help="keep data and logs here; a scratch folder unless given", file_okay=False)
+    Path | None,
+    typer.Option(
+        help="keep data and logs here, where no earlier run left any; a scratch folder unless given", file_okay=False
+    ),
 ]
 WIDTH = 140
 """columns where the output is no terminal"""
@@ -97,7 +100,7 @@ def _waves(done: int, of: int, what: str) -> None:
 def _folder(given: Path | None) -> Iterator[Path]:
     """A scratch folder stays where the drill failed: its logs say why."""
     if given is not None:
-        yield usable(given)
+        yield unused(given)
         return
     scratch = Path(tempfile.mkdtemp(prefix="prorata-drill-"))
     try:

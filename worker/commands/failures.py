@@ -14,6 +14,7 @@ from tasks.order_story import UnknownOrder
 from tasks.placement import PlacementRefused
 from worker import certificates, server_urls
 from worker.commands.place import PlaceRefused
+from worker.drill.buying import GaveUp
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
 from worker.readable_file import FileRefused
@@ -45,6 +46,8 @@ def run(command: Callable[[], object]) -> int:
         return _say(str(error), WRONG_SETTINGS)
     except _SAID_ALREADY as error:
         return _say(str(error))
+    except GaveUp as error:
+        return _say(f"The drill gave up: {error}")
     except TemporarilyUnavailable as error:
         return _say(f"{error}; try again later")
     except OperationalError as error:

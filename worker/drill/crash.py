@@ -68,7 +68,7 @@ class CrashReport:
 
 
 def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress) -> CrashReport:
-    """Raises TimeoutError where the orders to begin with are not even activated, GaveUp where the API gives no quote."""
+    """Raises GaveUp where the orders to begin with are not even activated, or the API gives no quote."""
     began = time.monotonic()
     report = CrashReport()
     customers = ground.customers([cell.kind for wave in planned for cell in wave], named="drill")
@@ -99,7 +99,7 @@ async def _run(
         httpx.AsyncClient(base_url=ground.stack.addresses.api, headers=headers, timeout=10, trust_env=False) as http,
     ):
         progress(0, len(planned), "waiting until everybody has what they start with")
-        await watch.quiet(within=120)
+        await _quiet(watch)
         ground.stripe("latency", seconds=BANK_TAKES)
         ground.mailbox_fault("slow", seconds=MAIL_SERVER_TAKES)
         for number, wave in enumerate(planned):
@@ -108,6 +108,13 @@ async def _run(
             shop = Shop(http, watch, deadline=time.monotonic() + WAVE)
             await _wave(ground, shop, killed)
             report.killed += killed
+
+
+async def _quiet(watch: Watch) -> None:
+    try:
+        await watch.quiet(within=120)
+    except TimeoutError as error:
+        raise GaveUp(f"the orders that everybody starts with have not ended: {error}") from None
 
 
 async def _wave(ground: Ground, shop: Shop, wave: Sequence[Killed]) -> None:
