@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.command import SETTINGS, Command, prorata_of_its_own
+from tests.support.command import SETTINGS, Command, Ended, prorata_of_its_own
 from worker.commands import failures, place, process
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Customer
@@ -111,6 +111,26 @@ def test_what_a_process_is_told_reaches_celery(
 def test_the_version_is_the_packages() -> None:
     ended = prorata_of_its_own("--version")
     assert (ended.status, ended.out, ended.err) == (0, f"{version('prorata')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("orders list", "No orders yet: an upstream places them with its API key (prorata keys issue NAME).\n"),
+        ("orders list --status open", "There is no such order; without options, all are listed.\n"),
+        ("accounts list", "No accounts yet: prorata accounts load FILE.\n"),
+        ("accounts list somebody", "There is no such account.\n"),
+        ("keys list", "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"),
+        ("invoices open", "Nothing is owed.\n"),
+        ("ledger verify", "Everything agrees.\n"),
+    ],
+)
+def test_where_there_is_nothing_a_sentence_says_so_and_a_program_reads_an_empty_list(
+    fresh_database_url: str, asked: str, said: str
+) -> None:
+    there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
+    assert prorata_of_its_own(*asked.split(), **there) == Ended(0, said, "")
+    assert prorata_of_its_own(*asked.split(), "--json", **there) == Ended(0, "[]\n", "")
 
 
 @pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])

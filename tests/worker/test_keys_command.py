@@ -58,7 +58,7 @@ def test_a_name_that_nobody_could_read_or_type_again_is_refused(world: World, na
 
 
 def test_where_there_is_no_key_that_is_said(world: World) -> None:
-    assert run("list").stdout == "No keys: nobody can come in.\n"
+    assert run("list").stdout == "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"
     assert json.loads(run("list", "--json").stdout) == []
 
 

@@ -33,8 +33,12 @@ def list_accounts(
     if as_json:
         print_json([_as_json(account) for account in found])
     else:
-        console().print(_table(found) if found else "There is no such account.")
+        console().print(_table(found) if found else _nobody(containing))
     tell_if_cut(len(found), limit)
+
+
+def _nobody(containing: str) -> str:
+    return "There is no such account." if containing else "No accounts yet: prorata accounts load FILE."
 
 
 _COLUMNS = [

@@ -53,7 +53,9 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs
     if as_json:
         print_json([asdict(row) for row in rows])
     else:
-        console().print(_table(rows) if rows else "No keys: nobody can come in.")
+        console().print(
+            _table(rows) if rows else "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME."
+        )
 
 
 @keys.command("revoke")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
@@ -137,7 +138,9 @@ def _settlement(order: Order) -> str:
     return f"{said} {order.currency}, means of payment: {order.payment_kind or 'none yet'}"
 
 
-def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Rows:
+def _titled(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> RenderableType:
+    if not rows:
+        return Text.assemble((title, "table.title"), ": none")
     cells = [[plain(str(cell)) for cell in row] for row in rows]
     return Rows([Column(name, right=name in _AMOUNTS) for name in columns], cells, title)
 

@@ -47,8 +47,16 @@ def list_orders(
     if as_json:
         print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
-        console().print(order_views.table(rows))
+        console().print(
+            order_views.table(rows) if rows else _nothing_listed(bool(status or account_id or undeliverable))
+        )
     tell_if_cut(len(rows), limit)
+
+
+def _nothing_listed(searched: bool) -> str:
+    if searched:
+        return "There is no such order; without options, all are listed."
+    return "No orders yet: an upstream places them with its API key (prorata keys issue NAME)."
 
 
 @orders.command("show")
