@@ -1,8 +1,8 @@
-"""The Flower of docker-compose.yml, as its command starts it: for looking only, and by its login only."""
+"""Flower, as docker-compose.yml and `prorata up` start it: for looking only, and by its login only."""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.support.command import SETTINGS
 from worker.embedded import RedisServer
 from worker.processes import Child, http_ok
 from worker.processes.ports import reserve_port
+from worker.stack import processes
+from worker.stack.addresses import Ports
 
 SERVICES = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())["services"]
 OURS = ("admin", "a-login-of-our-own")
@@ -27,16 +29,28 @@ def broker(redis_server: RedisServer) -> Iterator["redis.Redis"]:
         yield broker
 
 
-@pytest.fixture(scope="module")
+def of_compose(port: int, variables: Mapping[str, str]) -> tuple[list[str], Mapping[str, str]]:
+    here = {"--address": "--address=127.0.0.1", "--port": f"--port={port}"}
+    words = [here.get(word.partition("=")[0], word) for word in SERVICES["flower"]["command"]]
+    return [sys.executable, "-m", *words], {**variables, "FLOWER_BASIC_AUTH": variables["PRORATA_FLOWER_LOGIN"]}
+
+
+def of_up(port: int, variables: Mapping[str, str]) -> tuple[list[str], Mapping[str, str]]:
+    started = processes.flower(Ports.reserved(lambda: port), variables)
+    return started.command, started.env
+
+
+@pytest.fixture(scope="module", params=[of_compose, of_up])
 def flower(
-    broker: "redis.Redis", redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    broker: "redis.Redis",
+    redis_server: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     port = reserve_port()
-    here = {"--address": "--address=127.0.0.1", "--port": f"--port={port.port}"}
-    words = [here.get(word.partition("=")[0], word) for word in SERVICES["flower"]["command"]]
-    env = os.environ | SETTINGS | {"PRORATA_BROKER_URL": redis_server.database(44), "FLOWER_BASIC_AUTH": ":".join(OURS)}
-    folder = tmp_path_factory.mktemp("flower")
-    child = Child(name="flower", command=[sys.executable, "-m", *words], folder=folder, env=env)
+    chosen = {"PRORATA_BROKER_URL": redis_server.database(44), "PRORATA_FLOWER_LOGIN": ":".join(OURS)}
+    command, env = request.param(port.port, SETTINGS | chosen)
+    child = Child(name="flower", command=command, folder=tmp_path_factory.mktemp("flower"), env={**os.environ, **env})
     url = f"http://127.0.0.1:{port.port}"
     child.start(ready=http_ok(f"{url}/healthcheck"), deadline=60)
     try:

@@ -86,7 +86,9 @@ SHOWN_IN_FLOWER = 20_000
 
 
 def flower_command(*, host: str, port: int) -> list[str]:
-    return [*_celery("flower"), f"--address={host}", f"--port={port}", f"--max_tasks={SHOWN_IN_FLOWER}"]
+    """For looking only: whoever reaches it can put no task into a queue."""
+    where = (f"--address={host}", f"--port={port}")
+    return [*_celery("flower"), *where, f"--max_tasks={SHOWN_IN_FLOWER}", "--read_only=true"]
 
 
 def _celery(subcommand: str) -> list[str]:

@@ -53,8 +53,11 @@ def own(ports: Ports, variables: Mapping[str, str]) -> list[Process]:
 
 
 def flower(ports: Ports, variables: Mapping[str, str]) -> Process:
+    """With a login where the variables have one; Flower itself reads FLOWER_BASIC_AUTH only."""
+    login = variables.get("PRORATA_FLOWER_LOGIN")
+    env = {**variables, "FLOWER_BASIC_AUTH": login} if login else variables
     command = flower_command(host=LOOPBACK, port=ports.flower)
-    return Process("flower", command, http_ok(f"http://{LOOPBACK}:{ports.flower}/healthcheck"), variables)
+    return Process("flower", command, http_ok(f"http://{LOOPBACK}:{ports.flower}/healthcheck"), env)
 
 
 def is_there(child: Child) -> bool:
