@@ -21,7 +21,7 @@ from worker.drill import crash
 from worker.drill.crash import CrashReport
 from worker.drill.faults import FAULTS
 from worker.drill.reconcile import Finding, Reconciled, reconcile
-from worker.drill.storm import StormReport
+from worker.drill.storm_report import StormReport
 
 
 @dataclass

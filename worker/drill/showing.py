@@ -11,7 +11,7 @@ from worker.drill.crash import PROMISED, CrashReport, Killed
 from worker.drill.faults import FAULTS
 from worker.drill.kinds import POINTS
 from worker.drill.reconcile import Reconciled
-from worker.drill.storm import StormReport
+from worker.drill.storm_report import StormReport
 
 Show = Callable[[Console], None]
 PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"
@@ -118,6 +118,8 @@ def show_storm(report: StormReport, console: Console) -> None:
     console.print(table)
     for trouble in report.troubles[:50]:
         console.print(f"{FAILED} {trouble}")
+    for remark in report.remarks:
+        console.print(remark)
     show_reconciled(report.reconciled, console)
     again = sum(bought.repeated for bought in report.bought)
     quiet = "never" if report.quiet_after is None else f"{report.quiet_after:.0f} s after it"
@@ -139,5 +141,6 @@ def storm_as_json(report: StormReport) -> dict[str, Any]:
         "strikes": {fault.name: report.strikes[fault.name] for fault in FAULTS},
         "hits": {fault.name: report.hits[fault.name] for fault in FAULTS},
         "troubles": report.troubles,
+        "remarks": report.remarks,
         "reconciled": reconciled_as_json(report.reconciled),
     }

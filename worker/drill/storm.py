@@ -3,81 +3,26 @@
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import httpx
 
-from models.states import FINAL, OrderStatus
+from models.states import OrderStatus
 from worker.drill.buying import Bought, GaveUp, Shop
 from worker.drill.detour import Proxies
 from worker.drill.faults import FAULTS, Fault, Strike
 from worker.drill.ground import Customer, Ground
 from worker.drill.journeys import Journey, for_orders
-from worker.drill.kinds import Doing
-from worker.drill.reconcile import Reconciled, reconcile
+from worker.drill.reconcile import reconcile
+from worker.drill.storm_report import StormReport
 from worker.drill.watch import Watch
 
-QUIET_WITHIN, PER_ORDER = 300.0, 0.1
-"""seconds after the storm within which every order has to end, and how many more each order adds"""
 LASTING_SHARE, LONGEST = 0.1, 60.0
 """a lasting fault lasts a tenth of the storm, a minute at most"""
 
-ENDS: Final[Mapping[Doing, frozenset[OrderStatus]]] = {
-    Doing.NOTHING: frozenset({OrderStatus.COMPLETED}),
-    Doing.CANCEL_WHILE_CHARGED: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REFUNDED}),
-}
-"""how an order may end, whatever faults strike; one whose cancellation came too late is completed"""
-
 Progress = Callable[[float, str], None]
 """called with seconds since the storm began, and what happens"""
-
-
-@dataclass(slots=True)
-class StormReport:
-    seed: int
-    wanted: int
-    strikes: Counter[str] = field(default_factory=Counter)
-    hits: Counter[str] = field(default_factory=Counter)
-    missed: dict[str, str] = field(default_factory=dict)
-    """faults that could not strike, and why"""
-    bought: list[Bought] = field(default_factory=list)
-    quiet_after: float | None = None
-    """seconds from the end of the storm; None: never"""
-    reconciled: Reconciled = field(default_factory=Reconciled)
-    seconds: float = 0.0
-
-    @property
-    def patience(self) -> float:
-        """Seconds after the storm in which all has to be quiet."""
-        return QUIET_WITHIN + PER_ORDER * self.wanted
-
-    @property
-    def troubles(self) -> list[str]:
-        lost = [f"{each.key}: {each.trouble}" for each in self.bought if each.trouble]
-        otherwise = [
-            f"{each.key}: ended as {each.status}, and it should be {' or '.join(sorted(ENDS[each.doing]))}"
-            for each in self.bought
-            if each.status in FINAL and each.status not in ENDS[each.doing]
-        ]
-        quiet = [] if self.quiet_after is not None else [f"not quiet {self.patience:g} s after the storm"]
-        never = [
-            f"{fault.name} never struck: {self.missed.get(fault.name)}"
-            for fault in FAULTS
-            if not self.strikes[fault.name]
-        ]
-        few = [f"{len(self.placed)} orders placed, {self.wanted} wanted"] if len(self.placed) < self.wanted else []
-        return lost + otherwise + quiet + never + few
-
-    @property
-    def placed(self) -> list[Bought]:
-        return [each for each in self.bought if each.order_id is not None]
-
-    @property
-    def passed(self) -> bool:
-        return not self.troubles and not self.reconciled.findings
 
 
 def run(ground: Ground, proxies: Proxies, *, orders: int, seed: int, seconds: float, progress: Progress) -> StormReport:
