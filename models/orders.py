@@ -219,7 +219,7 @@ class OrderedProduct(Base):
 
 
 class OrderStep(Base):
-    """A step that an order has been through, or is at: how often it was tried and what came of it."""
+    """A step that an order has been through, or is at: how often it was tried and what came of it. The timeline says why a try failed."""
 
     __tablename__ = "order_steps"
 
@@ -228,7 +228,6 @@ class OrderStep(Base):
     step: Mapped[Step] = mapped_column(Listed(Step), primary_key=True)
     attempts: Mapped[int]
     outcome: Mapped[str] = mapped_column(String(60))
-    error: Mapped[str | None] = mapped_column(String(2000))
     updated_at: Mapped[datetime]
 
 

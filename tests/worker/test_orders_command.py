@@ -54,6 +54,17 @@ def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -
     assert (charge.ref, [each["amount_minor"] for each in told["at_provider"]]) == (None, [119_00])
 
 
+def test_why_a_step_failed_is_said_once_for_each_try_in_the_timeline(world: World) -> None:
+    world.stripe.fail("answer_lost", "payment_intents.create")
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order = world.run(world.place(world.customer(), purchase()))
+    world.stripe.calm()
+    told = json.loads(run("show", order.id, "--json").stdout)
+    [why] = [each["facts"]["error"] for each in told["events"] if each["kind"] == "collect_payment.postponed"]
+    assert (told["last_error"], {"error"} & set(told["steps"][0])) == (why, set())
+    assert f"last error: {why}" in run("show", order.id).stdout
+
+
 def test_a_provider_that_is_away_does_not_keep_the_story_from_being_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
