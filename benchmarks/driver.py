@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.failures import MeasurementFailed
 from benchmarks.peer import Load, wait_for
 
 ALONE_PAUSE, BURST_PAUSE = 0.001, 0.02
@@ -45,7 +46,13 @@ class Driver:
 
 
 def main() -> None:
-    say = answering()
+    try:
+        obey(answering())
+    except (MeasurementFailed, TimeoutError) as error:
+        raise SystemExit(str(error)) from error
+
+
+def obey(say: Callable[[object], None]) -> None:
     driver = Driver(pkgutil.resolve_name(sys.argv[1])())
     commands: dict[str, Callable[[int], object]] = {
         "prepare": driver.prepare,

@@ -1,6 +1,6 @@
 """`python -m benchmarks.http_load HOST PORT CONCURRENCY < requests`: sends HTTP requests and says how each was answered.
 
-Requests are lines of JSON (path, headers, body); answers are printed as JSON lines (status, seconds, when) in the same order.
+Requests are lines of JSON (path, headers, body); answers are printed as JSON lines (status, seconds, when; of a refusal, the body) in the same order.
 A client of bare sockets, because on two processors an HTTP library would take a good part of what is to be measured.
 """
 
@@ -8,8 +8,10 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from benchmarks.failures import OrdersRefused
 
 Answer = dict[str, Any]
 
@@ -17,6 +19,9 @@ CONNECTIONS = 8
 """at once, as the scenarios use it"""
 ANSWERS = "answers.jsonl"
 """in a turn's folder: how each request of the last burst was answered"""
+
+REFUSED = 300
+"""this status or above"""
 
 
 async def send(requests: list[dict[str, Any]], host: str, port: int, concurrency: int) -> list[Answer]:
@@ -33,16 +38,17 @@ async def _client(host: str, port: int, waiting: Iterator[tuple[int, dict[str, A
         message = _as_bytes(request, host)
         began = time.perf_counter()
         writer.write(message)
-        status = await _status(reader)
+        status, body = await _answer(reader)
         answers[index] = {"status": status, "seconds": time.perf_counter() - began, "when": time.time()}
+        if status >= REFUSED:
+            answers[index]["body"] = body.decode(errors="replace")
     writer.close()
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    await reader.readexactly(length)
-    return int(head[9:12])
+    return int(head[9:12]), await reader.readexactly(length)
 
 
 def _as_bytes(request: dict[str, Any], host: str) -> bytes:
@@ -50,6 +56,16 @@ def _as_bytes(request: dict[str, Any], host: str) -> bytes:
     headers = {"Host": host, "Content-Type": "application/json", "Content-Length": len(body), **request["headers"]}
     lines = [f"POST {request['path']} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def none_refused(answers: Sequence[Answer]) -> None:
+    """Raises OrdersRefused."""
+    refused = [answer for answer in answers if answer["status"] >= REFUSED]
+    if refused:
+        first = refused[0]
+        raise OrdersRefused(
+            f"{len(refused)} of {len(answers)} requests were refused, the first with {first['status']}: {first['body']}"
+        )
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ does so within its burst. What placing costs is a scenario of its own.
 """
 
 from contextlib import ExitStack
-from itertools import islice
 from uuid import UUID
 
 import psycopg
@@ -17,20 +16,15 @@ from sqlalchemy.orm import Session
 from benchmarks.customers import Customers, add_catalogue, place
 from benchmarks.peers.environment import UNLOGGED
 from benchmarks.servers import plain
+from benchmarks.under_way import UnderWay
 from tasks.wiring import begin
 from worker import app as application
 from worker import relay
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
 
-AT_A_LOOK = 50
-"""orders"""
-
 
 class ProrataLoad:
-    known_by, over = "id", "status = 'completed'"
-    """the column by which orders under way are found, and the condition that one is done"""
-
     def __init__(self) -> None:
         self.app = application.app
         plug_in_from_settings()
@@ -38,10 +32,11 @@ class ProrataLoad:
             add_catalogue(session)
         self._customers = Customers()
         self._waiting = ExitStack()
-        self._under_way: dict[UUID, None] = {}
-        self._done = 0
         url = plain(settings().database_url.get_secret_value())
-        self._watching = psycopg.connect(url, autocommit=True, options=UNLOGGED)
+        self._under_way = self._look_after(psycopg.connect(url, autocommit=True, options=UNLOGGED))
+
+    def _look_after(self, watching: psycopg.Connection) -> UnderWay:
+        return UnderWay(watching)
 
     def prepare(self, orders: int) -> None:
         """Placed, but invisible to others until `send` commits."""
@@ -54,7 +49,7 @@ class ProrataLoad:
             text("UPDATE orders SET wake_at = clock_timestamp() + interval '8 seconds' WHERE id = ANY(:ids)"),
             {"ids": ids},
         )
-        self._under_way.update(dict.fromkeys(ids))
+        self._under_way.add(ids)
 
     def send(self, orders: int) -> None:
         """All that were prepared."""
@@ -63,13 +58,4 @@ class ProrataLoad:
         relay.publish_pending()
 
     def done(self) -> int:
-        """Looks only at the oldest of those under way, which arrive first: however many there are, looking costs what it costs other peers."""
-        query = f"SELECT {self.known_by} FROM orders WHERE {self.known_by} = ANY(%s) AND {self.over}".encode()
-        while looked_at := list(islice(self._under_way, AT_A_LOOK)):
-            arrived = self._watching.execute(query, [looked_at]).fetchall()
-            for (each,) in arrived:
-                del self._under_way[each]
-            self._done += len(arrived)
-            if len(arrived) < len(looked_at):
-                break
-        return self._done
+        return self._under_way.done()

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import psycopg
+
 from benchmarks.customers import quote
-from benchmarks.http_load import ANSWERS, CONNECTIONS
+from benchmarks.http_load import ANSWERS, CONNECTIONS, none_refused
 from benchmarks.peers.environment import FOLDER
 from benchmarks.peers.prorata import ProrataLoad
+from benchmarks.under_way import UnderWay
+from models.states import OrderStatus
 from tasks import api_keys
 from tasks.api_keys import Scope
 from tasks.wiring import begin
@@ -18,12 +22,13 @@ from worker.settings import settings
 class ApiLoad(ProrataLoad):
     """Quotes are asked for beforehand; what is sent is `POST /v1/orders`. Each account orders once."""
 
-    known_by = "account_id"
-
     def __init__(self) -> None:
         super().__init__()
         self._requests: list[str] = []
         self._keys = 0
+
+    def _look_after(self, watching: psycopg.Connection) -> UnderWay:
+        return UnderWay(watching, known_by="account_id")
 
     def prepare(self, orders: int) -> None:
         with begin() as session:
@@ -31,7 +36,7 @@ class ApiLoad(ProrataLoad):
         with begin() as session:
             self._keys += 1
             accounts = [customer.account_id for customer in customers]
-            self._under_way.update(dict.fromkeys(accounts))
+            self._under_way.add(accounts)
             key = api_keys.issue(session, name=f"bench {self._keys}", scopes=list(Scope), account_ids=accounts)
             for customer in customers:
                 quote_id = str(quote(session, customer).id)
@@ -43,6 +48,7 @@ class ApiLoad(ProrataLoad):
                 self._requests.append(json.dumps(request))
 
     def send(self, orders: int) -> None:
+        """Raises OrdersRefused if any was."""
         going, self._requests = self._requests[:orders], self._requests[orders:]
         address = urlsplit(str(settings().public_url))
         command = [sys.executable, "-m", "benchmarks.http_load", str(address.hostname), str(address.port)]
@@ -50,9 +56,11 @@ class ApiLoad(ProrataLoad):
             [*command, str(CONNECTIONS)], input="\n".join(going), text=True, check=True, stdout=subprocess.PIPE
         )
         (FOLDER / ANSWERS).write_text(answered.stdout)
+        none_refused([json.loads(line) for line in answered.stdout.splitlines()])
 
 
 class PlacingOnly(ApiLoad):
     """Where no worker runs: an order is done once it is there."""
 
-    over = "TRUE"
+    def _look_after(self, watching: psycopg.Connection) -> UnderWay:
+        return UnderWay(watching, known_by="account_id", at_work=(), ends=(OrderStatus.OPEN,))

@@ -3,14 +3,17 @@
 from itertools import cycle
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from benchmarks.customers import CART, PRODUCT, Customer, place
 from benchmarks.peers.prorata import ProrataLoad
+from benchmarks.under_way import UnderWay
 from models.accounts import PaymentMethod
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
+from models.states import OrderStatus
 from tasks import payment_details
 from tasks.wiring import begin
 
@@ -22,12 +25,14 @@ KINDS = ("purchase", "trial", "purchase", "change", "purchase", "declined", "pur
 class MixedLoad(ProrataLoad):
     """A change is ordered by whoever has bought before; the first round therefore only buys."""
 
-    over = "status <> 'open'"
-
     def __init__(self) -> None:
         super().__init__()
         self._declined = self._refused_card()
         self._bought: list[Customer] = []
+
+    def _look_after(self, watching: psycopg.Connection) -> UnderWay:
+        """Done in whatever status an order comes to rest; the scenario counts them."""
+        return UnderWay(watching, ends=list(OrderStatus))
 
     def prepare(self, orders: int) -> None:
         session = self._waiting.enter_context(begin())
