@@ -15,10 +15,12 @@ from rich.status import Status
 
 from benchmarks import chart, comparison, figures, profiling, profiling_report, report, rounds
 from benchmarks.contestants import PEERS
+from benchmarks.failures import MeasurementFailed
 from benchmarks.peer import Peer
 from benchmarks.scenarios import mixed_day, old_orders, placing, processes, sale, slow_payments
 from benchmarks.scenarios.scenario import Place
 from benchmarks.turn import Size
+from worker.processes import ChildFailed
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -139,5 +141,12 @@ def _keep(found: figures.Figures) -> None:
     chart.draw(found, RESULTS / "latest.png")
 
 
+def main() -> None:
+    try:
+        app()
+    except (MeasurementFailed, ChildFailed) as error:
+        raise SystemExit(str(error)) from error
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -8,8 +8,10 @@ from pathlib import Path
 import psycopg
 import redis as redis_client
 
+from benchmarks.first_cause import naming_the_first
 from models import migrations
 from worker.embedded import PostgresServer, RedisServer, postgres, redis
+from worker.processes import Child
 
 MIGRATED = "migrated"
 """a database with Prorata's tables and nothing in them, to copy from"""
@@ -19,6 +21,10 @@ MIGRATED = "migrated"
 class Servers:
     postgres: PostgresServer
     redis: RedisServer
+
+    @property
+    def children(self) -> list[Child]:
+        return [self.postgres.child, self.redis.child]
 
     def database(self, name: str, *, migrated: bool) -> str:
         """A new database in place of an old one of that name. Returns its URL (SQLAlchemy's)."""
@@ -51,11 +57,13 @@ class Servers:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Servers]:
+    """Raises ChildFailed if one of them ends while it is needed."""
     with postgres(folder / "postgres") as database, redis(folder / "redis") as broker:
         servers = Servers(database, broker)
         servers.append_every_second()
         migrations.upgrade(servers.database(MIGRATED, migrated=False))
-        yield servers
+        with naming_the_first(lambda: servers.children):
+            yield servers
 
 
 def plain(url: str) -> str:

@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,14 +12,22 @@ import worker
 from benchmarks import servers
 from benchmarks.contestants import PEERS
 from benchmarks.driver import answering
+from benchmarks.failures import MeasurementFailed
 from benchmarks.turn import measured, started
+from worker.processes import ChildFailed
 
 WARM_UP = 200
 """orders, until every statement is prepared and every connection open"""
 
 
 def main() -> None:
-    say = answering()
+    try:
+        obey(answering())
+    except (MeasurementFailed, ChildFailed) as error:
+        raise SystemExit(str(error)) from error
+
+
+def obey(say: Callable[[object], None]) -> None:
     code, folder = (Path(each).resolve() for each in sys.argv[1:])
     found = Path(*worker.__path__).resolve()
     if found.parent != code:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import usage
-from benchmarks.driving import DriverFailed, RemoteDriver, driver
+from benchmarks.driving import RemoteDriver, driver
+from benchmarks.first_cause import naming_the_first
 from benchmarks.peer import Peer, Setting
 from benchmarks.servers import Servers
 from worker.processes import ChildFailed, Supervisor
@@ -84,28 +85,31 @@ SHARED = ("postgres", "redis", "driver")
 
 @contextmanager
 def started(peer: Peer, servers: Servers, folder: Path, *, log_statements: bool = False) -> Iterator[Started]:
-    """On a database of its own, on servers that nobody else is using."""
+    """On a database of its own, on servers that nobody else is using. Raises ChildFailed, DriverFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     servers.level_ground()
     with ExitStack() as exits:
-        url = servers.database(peer.name, migrated=peer.needs_schema)
-        exits.callback(servers.postgres.drop_database, peer.name)
-        if log_statements:
-            servers.execute(f"ALTER DATABASE {peer.name} SET log_statement = 'all'")
+        url = exits.enter_context(_database(peer, servers, log_statements=log_statements))
         supervisor = exits.enter_context(Supervisor(folder))
+        watch = exits.enter_context(naming_the_first(lambda: [*servers.children, *supervisor.children.values()]))
         setting = Setting(url, servers.redis.url, folder, supervisor.port)
         processes = peer.arrange(setting)
         start_all(supervisor, [*processes.world, *processes.own])
-        at_work = exits.enter_context(driver(peer.load, processes.variables, folder))
+        at_work = exits.enter_context(driver(peer.load, processes.variables, folder, watch))
         shared = {"postgres": servers.postgres.child.pid, "redis": servers.redis.child.pid, "driver": at_work.pid}
         own = {process.name: supervisor.children[process.name].pid for process in processes.own}
         world = {process.name: supervisor.children[process.name].pid for process in processes.world}
-        try:
-            yield Started(at_work, _known(own | shared), _known(world), processes.variables, url)
-        except DriverFailed as error:
-            for name in supervisor.failures():
-                raise ChildFailed(supervisor.children[name].obituary("ended by itself")) from error
-            raise
+        yield Started(at_work, _known(own | shared), _known(world), processes.variables, url)
+
+
+@contextmanager
+def _database(peer: Peer, servers: Servers, *, log_statements: bool) -> Iterator[str]:
+    """Dropped after a turn that went well; after another everything ends, and PostgreSQL itself may be gone."""
+    url = servers.database(peer.name, migrated=peer.needs_schema)
+    if log_statements:
+        servers.execute(f"ALTER DATABASE {peer.name} SET log_statement = 'all'")
+    yield url
+    servers.postgres.drop_database(peer.name)
 
 
 def start_all(supervisor: Supervisor, wanted: Sequence[Process], *, deadline: float = 60.0) -> None:

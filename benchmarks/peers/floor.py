@@ -1,7 +1,9 @@
 """One of a floor's two processes; see `benchmarks.peers.floor_load`."""
 
 import json
+import os
 import threading
+import traceback
 from contextlib import nullcontext
 
 import psycopg
@@ -31,11 +33,18 @@ def main() -> None:
     application.app.set_default()
     plug_in_from_settings()
     jobs = redis.Redis.from_url(BROKER_URL)
+    threading.excepthook = _end
     say_ready()
     recording = _recorded(jobs)
     jobs.rpush(RECORDED, recording.ids[0])
     for _ in range(THREADS):
         threading.Thread(target=_work, args=(jobs, recording)).start()
+
+
+def _end(failed: threading.ExceptHookArgs) -> None:
+    """The whole process: an order that failed in one thread is never done."""
+    traceback.print_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    os._exit(1)
 
 
 def _recorded(jobs: redis.Redis) -> Recording:

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
+from benchmarks.first_cause import naming_the_first
 from benchmarks.http_load import ANSWERS, CONNECTIONS, none_refused
 from benchmarks.scenarios.sale import read
 from benchmarks.scenarios.scenario import Findings, Place, Scenario, in_turns, ratios
@@ -57,7 +58,7 @@ def _prorata(place: Place) -> Iterator[Callable[[int], Answers]]:
 @contextmanager
 def _empty_endpoint(place: Place) -> Iterator[Callable[[int], Answers]]:
     url = place.servers.database("empty", migrated=False)
-    with Supervisor(place.scratch / "empty") as processes:
+    with Supervisor(place.scratch / "empty") as processes, naming_the_first(processes.children.values):
         port = str(processes.port())
         command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.empty_endpoint:app", f"--port={port}"]
         options = ["--no-access-log", "--log-level=info"]
