@@ -38,6 +38,7 @@ SCENARIOS = {
     "mixed-day": mixed_day.SCENARIO,
 }
 ScenarioName = StrEnum("ScenarioName", {name: name for name in SCENARIOS})  # type: ignore[misc]
+LIBRARIES = figures.versions(PEERS[figures.OURS].packages)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True)
@@ -92,9 +93,11 @@ def scenario(
     """Prorata under one kind of load."""
     chosen = SCENARIOS[name]
     with console.status(name) as status, rounds.venue() as (running, scratch):
-        findings = chosen.run(Place(running, scratch, status.update), orders or chosen.orders)
+        here, sent = figures.surroundings(LIBRARIES | running.versions()), orders or chosen.orders
+        findings = chosen.run(Place(running, scratch, status.update), sent)
     if as_json:
-        typer.echo(json.dumps(asdict(findings), indent=2))
+        told = {"surroundings": here, "scenario": name, "orders": sent, **asdict(findings)}
+        typer.echo(json.dumps(told, indent=2))
     else:
         Console().print(report.of_scenario(chosen.question, findings))
 
@@ -108,16 +111,19 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="the figures as JSON on standard output")] = False,
 ) -> None:
     """This version, as it lies here, beside an earlier one, in turns."""
+    here = figures.surroundings(LIBRARIES)
     with console.status("unpacking") as status, rounds.folder() as folder:
         try:
             found = comparison.run(revision, folder, rounds=number, orders=orders, alone=alone, say=status.update)
         except comparison.NoSuchVersion as error:
             raise typer.BadParameter(str(error), param_hint="REVISION") from error
     if as_json:
-        told = {name: {**asdict(each), "ratio": each.ratio, "error": each.error} for name, each in found.items()}
-        typer.echo(json.dumps(told, indent=2))
+        here["versions"] |= found.versions
+        each = {name: {**asdict(it), "ratio": it.ratio, "error": it.error} for name, it in found.figures.items()}
+        size = {"rounds": number, "orders": orders, "alone": alone}
+        typer.echo(json.dumps({"surroundings": here, "compared_with": revision, **size, "figures": each}, indent=2))
     else:
-        Console(width=max(console.width, 100)).print(report.of_comparison(revision, found))
+        Console(width=max(console.width, 100)).print(report.of_comparison(revision, found.figures))
 
 
 def _measured(peers: list[Peer], number: int, size: Size, status: Status, *, statements: bool) -> figures.Figures:

@@ -48,10 +48,17 @@ class Compared:
         return 1.25 * stdev(self.ratios) / sqrt(len(self.ratios)) if len(self.ratios) > 1 else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    versions: Mapping[str, str]
+    """of the servers; both versions of the code have the same"""
+    figures: Mapping[str, Compared]
+
+
 def run(
     revision: str, scratch: Path, *, rounds: int, orders: int, alone: int, say: Callable[[str], None]
-) -> dict[str, Compared]:
-    """By figure. Raises NoSuchVersion."""
+) -> Comparison:
+    """Raises NoSuchVersion."""
     other = scratch / "other"
     _check_out(revision, other)
     with ExitStack() as exits:
@@ -60,12 +67,14 @@ def run(
             say(f"starting {name}")
             stacks[name] = exits.enter_context(_stack(code, scratch / f"stack-{number}"))
         cases = {name: partial(it.ask, f"burst {orders} {alone}") for name, it in stacks.items()}
+        versions = stacks[OURS].ask("versions")
         seen = in_turns(say, cases, rounds=rounds)
-    return compared([_figures(turn) for turn in seen[OURS]], [_figures(turn) for turn in seen[revision]])
+    ours, others = ([_figures(turn) for turn in seen[name]] for name in (OURS, revision))
+    return Comparison(versions, compared(ours, others))
 
 
 def compared(ours: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]]) -> dict[str, Compared]:
-    """One entry per round; ours and the other's of the same round have the same index."""
+    """By figure. One entry per round; ours and the other's of the same round have the same index."""
     pairs = list(zip(ours, other, strict=True))
     return {
         name: Compared(

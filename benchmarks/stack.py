@@ -1,6 +1,6 @@
 """`python -m benchmarks.stack CODE FOLDER`: Prorata on servers of its own, measured when a line on its standard input says so.
 
-`burst N ALONE` is answered by what the turn gave, as JSON. CODE: the folder that Prorata is to come from.
+`burst N ALONE` is answered by what the turn gave, as JSON; `versions` by those of its servers. CODE: the folder that Prorata is to come from.
 """
 
 import sys
@@ -36,6 +36,9 @@ def obey(say: Callable[[object], None]) -> None:
         it.warm_up(WARM_UP)
         say("ready")
         for line in sys.stdin:
+            if line.strip() == "versions":
+                say(own.versions())
+                continue
             orders, alone = (int(each) for each in line.split()[1:])
             say(asdict(measured(it, own, orders=orders, alone=alone)))
 

@@ -1,11 +1,12 @@
 """What the benchmarks make of what they measured: by hand, from a few numbers."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from benchmarks import comparison, figures, statements
-from benchmarks.comparison import NoSuchVersion
+from benchmarks.comparison import ROOT, NoSuchVersion
 from benchmarks.peer import Peer, Processes
 from benchmarks.scenarios.scenario import in_turns, ratios
 from benchmarks.turn import Turn
@@ -36,6 +37,24 @@ def test_a_ratio_is_of_neighbours_and_not_of_medians() -> None:
     bare = figures.of_peer(PEER, [turn(seconds=s, alone=[0.02]) for s in (0.5, 1.0, 4.0)], None)
     found = figures.ratios({"prorata": ours, "bare_chain": bare})
     assert found == {"bare_chain": 0.5, "latency_over_bare_chain": pytest.approx(1.5)}
+
+
+def test_the_ratio_of_latencies_too_is_of_neighbours() -> None:
+    """Alone, Prorata took twice as long in each round; the first was twice as slow for both, and Prorata's had more orders."""
+    ours = figures.of_peer(PEER, [turn(seconds=1.0, alone=alone) for alone in ([0.04] * 3, [0.02])], None)
+    bare = figures.of_peer(PEER, [turn(seconds=1.0, alone=alone) for alone in ([0.02], [0.01] * 3)], None)
+    assert ours["alone_ms"]["rounds"] == [40.0, 20.0]
+    assert figures.ratios({"prorata": ours, "bare_chain": bare})["latency_over_bare_chain"] == 2.0
+
+
+def test_figures_say_of_which_commit_they_are() -> None:
+    """As git knows the code that is measured; elsewhere, such as in an unpacked archive, there is none."""
+    told = subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    found = figures.surroundings({"PostgreSQL": "16.4"})
+    assert (found["commit"] or "").startswith(told.stdout.strip())
+    assert found["versions"]["PostgreSQL"] == "16.4"
 
 
 def test_cases_take_turns_and_every_other_round_goes_backwards() -> None:
