@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks import http_load
 from benchmarks.failures import OrderEndedOtherwise, OrdersRefused
-from benchmarks.servers import plain
 from benchmarks.under_way import UnderWay
 from models.states import OrderStatus
+from tests.bench.databases import database_url
 from tests.support.stripe_stand_in import StripeStandIn
 from tests.support.world import World, purchase
 
@@ -27,7 +27,7 @@ def test_a_refused_request_ends_it_with_the_answer(stripe_server: StripeStandIn)
 def test_an_order_that_ends_otherwise_is_not_waited_for(world: World) -> None:
     order = world.buy(world.customer(card="pm_card_chargeCustomerFail"), purchase())
     assert order.status is OrderStatus.PAYMENT_DECLINED
-    with psycopg.connect(_url(world)) as watching:
+    with psycopg.connect(database_url(world)) as watching:
         orders = UnderWay(watching)
         orders.add([order.id])
         with pytest.raises(
@@ -38,13 +38,9 @@ def test_an_order_that_ends_otherwise_is_not_waited_for(world: World) -> None:
 
 def test_orders_are_counted_once_they_are_done(world: World) -> None:
     paid, open_ = world.buy(world.customer(), purchase()), world.place(world.customer(), purchase())
-    with psycopg.connect(_url(world), autocommit=True) as watching:
+    with psycopg.connect(database_url(world), autocommit=True) as watching:
         orders = UnderWay(watching)
         orders.add([open_, paid.id])
         assert orders.done() == 1
         world.run(open_)
         assert (orders.done(), orders.done()) == (2, 2)
-
-
-def _url(world: World) -> str:
-    return plain(world.transactions._engine.url.render_as_string(hide_password=False))
