@@ -1,23 +1,22 @@
-"""An order's guarded transitions. Each is a compare-and-set update: the second of two callers changes nothing, and the result says so."""
+"""An order's guarded transitions while its chain is at work. Each is a compare-and-set update: the second of two callers changes nothing,
+and the result says so. An order that waits goes on by `waiting_orders`; one that a person must look at is set aside by `attention`.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import recording, reservation, step_ends
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
-from models.orders import Order, OrderedProduct, OrderEvent, OrderStep
+from models.orders import Order, OrderEvent
 from models.prepared import Prepared
-from models.states import AWAITS_PAYMENT, BACK, FINAL, LetterKind, OrderStatus, PaymentKind, Step, steps_from
-
-REOPENED: Final = "order.reopened"
-NEEDS_ATTENTION: Final = "needs-attention"
+from models.states import LetterKind, OrderStatus, PaymentKind, Step, steps_from
 
 # Run several times for every order, so built once.
 _NOTE = Prepared[()](
@@ -121,149 +120,6 @@ def postpone(
         return False
     note(session, order_id, f"{step}.postponed", {"seconds": round(delay.total_seconds(), 1), "error": error[:500]})
     return True
-
-
-def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = None) -> bool:
-    """Set the order aside for a person, at the step it stands at; the sweep ignores it. False where it is not open, or somebody else holds it.
-
-    token: our lease; None where we hold none.
-    """
-    step_ends.write(session)
-    statement = (
-        update(Order)
-        .where(
-            Order.id == order_id,
-            Order.status == OrderStatus.OPEN,
-            or_(Order.lease_token.is_(None), Order.lease_token == token),
-        )
-        .values(
-            status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
-            last_error=error[:2000],
-            lease_token=None,
-            lease_until=None,
-            next_attempt_at=None,
-            wake_at=None,
-        )
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    parked = session.scalar(statement) is not None
-    if parked:
-        note(session, order_id, "order.needs_attention", {"error": error[:500]})
-    return parked
-
-
-def reopen(
-    session: Session,
-    order_id: UUID,
-    *,
-    waiting_in: tuple[OrderStatus, ...],
-    step: Step,
-    why: str,
-    stands_at: Step | None = None,
-    facts: Mapping[str, str] | None = None,
-) -> bool:
-    """Continue a waiting order from `step`; its chain is published through the outbox. False where its status is not in `waiting_in` (any more).
-
-    stands_at: the step at which it must be waiting, if that matters. facts: added to `why` on the timeline.
-    """
-    statement = (
-        update(Order)
-        .where(
-            Order.id == order_id, Order.status.in_(waiting_in), *([Order.next_step == stands_at] if stands_at else [])
-        )
-        .values(
-            status=OrderStatus.OPEN,
-            next_step=step,
-            reason=func.nullif(Order.reason, NEEDS_ATTENTION) if step in BACK else None,
-            reason_facts=None,
-            attempts=0,
-            restarts=0,
-            next_attempt_at=None,
-            last_error=None,
-            wake_at=db_now(GRACE),
-        )
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(statement) is None:
-        return False
-    session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
-    note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
-    return True
-
-
-def end_waiting(
-    session: Session,
-    order: Order,
-    *,
-    waiting_in: tuple[OrderStatus, ...],
-    status: OrderStatus,
-    reason: str,
-    by: str | None = None,
-) -> bool:
-    """End a waiting order without a charge. False where its status is not in `waiting_in` (any more)."""
-    statement = (
-        update(Order)
-        .where(Order.id == order.id, Order.status.in_(waiting_in))
-        .values(status=status, reason=reason, reason_facts=None, next_step=None, wake_at=None, next_attempt_at=None)
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(statement) is None:
-        return False
-    reservation.release(session, order, status, None)
-    if status in FINAL:
-        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-        session.execute(update(Order).where(Order.id == order.id).values(finished_at=func.clock_timestamp()))
-    note(session, order.id, f"order.{status}", {"reason": reason, **({"by": by} if by else {})})
-    return True
-
-
-def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
-    """Set an order aside for a person, who resumes it at `step`, although it had ended as `ended_as` or is being undone.
-
-    A step at work on it loses its lease, so that nothing based on an older answer is written. False where the order is in neither state.
-    """
-    statement = (
-        update(Order)
-        .where(
-            Order.id == order_id,
-            or_(Order.status == ended_as, and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))),
-        )
-        .values(
-            status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
-            next_step=step,
-            last_error=error[:2000],
-            lease_token=None,
-            lease_until=None,
-            next_attempt_at=None,
-            wake_at=None,
-            finished_at=None,
-        )
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    called = session.scalar(statement) is not None
-    if called:
-        note(session, order_id, "order.needs_attention", {"error": error[:500]})
-    return called
-
-
-def waited_for_customer(session: Session, order: Order) -> bool:
-    """Whether a step of this revision stopped for payment details, or for another card."""
-    waiting = [status.value for status in AWAITS_PAYMENT]
-    stopped = select(OrderStep.step).where(
-        OrderStep.order_id == order.id, OrderStep.revision == order.revision, OrderStep.outcome.in_(waiting)
-    )
-    return session.scalar(stopped.limit(1)) is not None
-
-
-def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
-    """Keep the fresh quote that a waiting order may be confirmed with."""
-    session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))
 
 
 def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: datetime | None = None) -> None:

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import waiting_orders
 from models.lease import db_now
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -37,7 +37,7 @@ def look_after(session: Session, order: Order) -> bool:
     attempt = charge_attempts.live(session, order.id)
     if attempt is None or not charging.may_be_authenticated(attempt):
         why = "asking the provider"
-        return progress.reopen(session, order.id, waiting_in=(_WAITING,), step=Step.COLLECT_PAYMENT, why=why)
+        return waiting_orders.reopen(session, order.id, waiting_in=(_WAITING,), step=Step.COLLECT_PAYMENT, why=why)
     session.execute(update(Order).where(Order.id == order.id).values(wake_at=db_now(charging.next_look(attempt))))
     return True
 

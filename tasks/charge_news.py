@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import attention, progress, waiting_orders
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
@@ -88,7 +88,7 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     if not settled or attempt.ref not in (None, charge.ref):
         return "nothing to do"
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-    if progress.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
+    if waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
         return "reopened"
     if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
@@ -173,4 +173,4 @@ def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt,
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
         progress.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
-            progress.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)
+            attention.call_back(session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error)

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import progress, waiting_orders
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -116,7 +116,7 @@ def _await_authentication(
     )
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-        progress.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
+        waiting_orders.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
     return Outcome.STOPPED
 
 

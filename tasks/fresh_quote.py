@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from models import progress, reservation
+from models import progress, reservation, waiting_orders
 from models.accounts import Account
 from models.orders import Order
 from models.rules.vat import Treatment
@@ -27,7 +27,7 @@ def is_due(order: Order) -> bool:
 
 def is_due_to_customer(session: Session, order: Order) -> bool:
     """Whether a fresh quote is due because we waited for the customer, who came back after the quote had expired."""
-    return order.as_of + policy().quote_lifetime <= now() and progress.waited_for_customer(session, order)
+    return order.as_of + policy().quote_lifetime <= now() and waiting_orders.waited_for_customer(session, order)
 
 
 def propose(
@@ -79,7 +79,7 @@ def propose(
         },
         wake_in=policy().waiting_lifetime,
     )
-    progress.propose_quote(session, order.id, quote.id)
+    waiting_orders.propose_quote(session, order.id, quote.id)
 
 
 def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:

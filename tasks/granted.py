@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from models.orders import OrderEvent
-from models.progress import REOPENED
+from models.waiting_orders import REOPENED
 
 CANCELLATION: Final = "order.cancel_requested"
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import ledger, progress
+from models import ledger, progress, waiting_orders
 from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderLine
@@ -64,7 +64,7 @@ def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by
     stands_at: the step at which it stood when the resumption was planned. If it has moved since, the plan no longer applies.
     """
     waiting, why = (OrderStatus.NEEDS_ATTENTION,), _resumed_by(by, why)
-    if not progress.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
+    if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
         raise NotPossible("the order has moved on since; look at it again")
 
 
@@ -103,7 +103,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         if line.action is not Action.TRIAL:
             _end_purchase(session, order, line.action, line.subscription_id, now)
     progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
-    progress.reopen(
+    waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))

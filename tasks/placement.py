@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import lease, placing, progress
+from models import lease, placing, progress, waiting_orders
 from models.orders import Order, OrderEvent, OrderLine, PricedLine, Quote, Totals
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
@@ -139,7 +139,9 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
     _take_over(session, order, fresh, now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    progress.reopen(session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
+    waiting_orders.reopen(
+        session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted
+    )
 
 
 def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> None:
@@ -174,7 +176,7 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
     if twice_at_once or not waits_for_payment(session, order, token=token):
         return
     why = "payment details given"
-    progress.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
+    waiting_orders.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
@@ -206,7 +208,7 @@ def cancel(
     if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
         if why:
             progress.note(session, order_id, granted.CANCELLATION, asked)
-        progress.end_waiting(
+        waiting_orders.end(
             session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
         )
         return OrderStatus.CANCELLED
@@ -228,7 +230,7 @@ def cancel(
             session.execute(update(Order).where(Order.id == order_id).values(**asked_for))
         stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
         step = order.next_step or Step.COLLECT_PAYMENT
-        progress.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")
+        waiting_orders.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")
     return OrderStatus.OPEN
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import lease, progress
+from models import attention, lease
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import RefundState, Step
@@ -43,7 +43,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         lease.require_ours(session, order)
         if refunding.record(session, refund, answer) is RefundState.FAILED:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
-            progress.park(session, order.id, error=error, token=order.lease_token)
+            attention.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
         _take_back(session, order)
         return done(session, order, THIS, facts={"refunded_minor": refund.amount_minor})

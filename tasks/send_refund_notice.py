@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import attention, progress
 from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing, refunding
@@ -27,7 +27,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
         ending = _ending(session, order) if order is not None else None
         if order is not None and ending is None:
             progress.advance(session, order, THIS, "refund_failed", to=Step.REFUND_PAYMENT)
-            progress.park(session, order.id, error="the refund failed after the provider had accepted it")
+            attention.park(session, order.id, error="the refund failed after the provider had accepted it")
             return Outcome.STOPPED
     if order is None or ending is None:
         return why_not(order_id, THIS)

@@ -14,7 +14,7 @@ import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError as BrokerAway
 
-from models import progress
+from models import attention, progress
 from models.lease import LeaseLost
 from models.states import Step, steps_from
 from tasks import carrying, hand_over, retry_policy, turns
@@ -104,7 +104,7 @@ def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], o
             raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:
-            progress.park(session, order_id, error=f"{this}: {error}", token=context.get().token)
+            attention.park(session, order_id, error=f"{this}: {error}", token=context.get().token)
         raise
     except Exception as error:
         _give_back(order_id, this, retry_policy.delay(2, asked=None), error)

@@ -12,7 +12,7 @@ from celery import shared_task
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import lease, progress
+from models import attention, lease, progress, waiting_orders
 from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order, OrderedProduct
@@ -94,7 +94,7 @@ def _look_after(session: Session, order: Order) -> bool:
         case OrderStatus.AWAITING_AUTHENTICATION:
             return authentication.look_after(session, order)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
-            return progress.end_waiting(
+            return waiting_orders.end(
                 session,
                 order,
                 waiting_in=(order.status,),
@@ -116,7 +116,7 @@ def _restart(session: Session, order: Order) -> bool:
     if order.restarts >= policy().max_restarts:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
-        return progress.park(session, order.id, error=error, token=order.lease_token)
+        return attention.park(session, order.id, error=error, token=order.lease_token)
     restart, nobodys = order.restarts + 1, {"lease_token": None, "lease_until": None, "next_attempt_at": None}
     _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **nobodys)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
-from models import progress
+from models import attention, progress, waiting_orders
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tests.api.conftest import Api, problem, purchase
@@ -203,7 +203,7 @@ def test_a_stream_ends_where_something_is_noted_together_with_the_end(
     with world.begin() as session:
         order = session.scalars(select(Order)).one()
         open_, cancelled = (OrderStatus.OPEN,), OrderStatus.CANCELLED
-        assert progress.end_waiting(session, order, waiting_in=open_, status=cancelled, reason="cancelled-by-customer")
+        assert waiting_orders.end(session, order, waiting_in=open_, status=cancelled, reason="cancelled-by-customer")
         progress.note(session, order.id, "charge.unexpected", {})
     assert [kind for _, kind, _ in stream] == ["order.cancelled", "charge.unexpected"]
 
@@ -215,13 +215,13 @@ def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
     order = world.run(world.rows(Order)[0].id)
     completed, step = OrderStatus.COMPLETED, Step.REFUND_PAYMENT
     with world.begin() as session:
-        assert progress.call_back(session, order.id, ended_as=completed, step=step, error="the refund failed")
+        assert attention.call_back(session, order.id, ended_as=completed, step=step, error="the refund failed")
     stream = follow(live, api, order_id)
     kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
     assert kinds[-1] == "order.completed"
     with world.begin() as session:
         waits, refunded = (OrderStatus.NEEDS_ATTENTION,), OrderStatus.REFUNDED
-        assert progress.end_waiting(session, order, waiting_in=waits, status=refunded, reason="refund")
+        assert waiting_orders.end(session, order, waiting_in=waits, status=refunded, reason="refund")
     assert [kind for _, kind, _ in stream] == ["order.refunded"]
 
 

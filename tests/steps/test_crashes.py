@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from models import lease, progress
+from models import attention, lease, progress
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
@@ -203,7 +203,7 @@ def test_a_stale_worker_cannot_park_the_order_of_another(world: World) -> None:
     with world.begin() as session:
         lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
     with world.begin() as session:
-        assert progress.park(session, order_id, error="stale", token=order_id) is False
+        assert attention.park(session, order_id, error="stale", token=order_id) is False
     assert world.order(order_id).status is OrderStatus.OPEN
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models import progress
+from models import waiting_orders
 from models.states import OrderStatus, Step
 from tasks import leases, placement, sweep
 from tasks.cancellation import BY_CUSTOMER, BY_US
@@ -36,7 +36,7 @@ def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world
     world.park(order_id)
     with world.begin() as session:
         waiting = (OrderStatus.NEEDS_ATTENTION,)
-        assert progress.reopen(session, order_id, waiting_in=waiting, step=Step.REFUND_PAYMENT, why="resumed")
+        assert waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.REFUND_PAYMENT, why="resumed")
     order = world.run(order_id)
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
-from models import lease, progress
+from models import lease, waiting_orders
 from models.messages import Heartbeat, OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.rules.cart import SubscriptionStatus
@@ -120,7 +120,7 @@ def test_a_parked_order_is_resumed_where_it_stood(world: World) -> None:
     assert world.run(order_id).status is OrderStatus.NEEDS_ATTENTION
     with world.begin() as session:
         waiting = (OrderStatus.NEEDS_ATTENTION,)
-        progress.reopen(session, order_id, waiting_in=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")
+        waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 

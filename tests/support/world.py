@@ -19,7 +19,7 @@ import stripe
 from sqlalchemy import case, create_engine, func, select, text, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import ledger, progress
+from models import attention, ledger
 from models.accounts import Account, AccountKind, Contact, Language
 from models.catalogue import CatalogueVersion, Price, Product, Tier
 from models.messages import OutboxMessage, SentLetter, WebhookReceived
@@ -252,7 +252,7 @@ class World:
     def park(self, order_id: UUID) -> None:
         """Make it need a person's attention."""
         with self.begin() as session:
-            assert progress.park(session, order_id, error="for the test")
+            assert attention.park(session, order_id, error="for the test")
 
     def refused(self, customer: Customer, *cart: CartLine, contact_id: UUID | None = None) -> list[Refusal]:
         """Why the cart gets no quote."""

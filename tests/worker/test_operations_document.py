@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic.fields import FieldInfo
 
-from models import progress
+from models import attention
 from models.rules.currency import EXPONENTS
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
@@ -86,7 +86,7 @@ def constants(call: str, argument: str | int) -> Iterator[str]:
 
 
 def test_every_code_is_explained_and_no_other() -> None:
-    waiting = {*constants("stop", "reason"), *constants("values", "reason"), progress.NEEDS_ATTENTION}
+    waiting = {*constants("stop", "reason"), *constants("values", "reason"), attention.NEEDS_ATTENTION}
     assert {"payment-details-missing", "payment-declined", "amount-differs", "refunded-by-support"} <= waiting
     turned_back, ungranted = set(constants("CannotActivate", 0)), set(constants("PlacementRefused", 0))
     assert len(turned_back) == 6

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner, Result
 
-from models import progress
+from models import attention, waiting_orders
 from models.orders import OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
@@ -33,7 +33,7 @@ def parked(world: World, error: str, *, before: Step = Step.COLLECT_PAYMENT) -> 
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=before)
     with world.begin() as session:
-        assert progress.park(session, order_id, error=error)
+        assert attention.park(session, order_id, error=error)
     return order_id
 
 
@@ -97,9 +97,9 @@ def test_where_nothing_is_parked_that_is_said(world: World) -> None:
 
 def test_one_that_stays_parked_is_said_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stays, goes = parked(world, WRONG_KEY), parked(world, WRONG_KEY)
-    real = progress.reopen
+    real = waiting_orders.reopen
     monkeypatch.setattr(
-        progress, "reopen", lambda session, order_id, **to: order_id != stays and real(session, order_id, **to)
+        waiting_orders, "reopen", lambda session, order_id, **to: order_id != stays and real(session, order_id, **to)
     )
     done = resume_all()
     assert (done.exit_code, "stays: the order has moved on since" in done.stdout) == (1, True)

@@ -1,0 +1,101 @@
+"""An order that waits for its customer, a bank or a person: how it goes on, or ends.
+
+Each is a compare-and-set update, as in `progress`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from models import progress, reservation
+from models.attention import NEEDS_ATTENTION
+from models.lease import GRACE, db_now
+from models.messages import OutboxMessage
+from models.orders import Order, OrderedProduct, OrderStep
+from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, Step
+
+REOPENED: Final = "order.reopened"
+
+
+def reopen(
+    session: Session,
+    order_id: UUID,
+    *,
+    waiting_in: tuple[OrderStatus, ...],
+    step: Step,
+    why: str,
+    stands_at: Step | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> bool:
+    """Continue a waiting order from `step`; its chain is published through the outbox. False where its status is not in `waiting_in` (any more).
+
+    stands_at: the step at which it must be waiting, if that matters. facts: added to `why` on the timeline.
+    """
+    statement = (
+        update(Order)
+        .where(
+            Order.id == order_id, Order.status.in_(waiting_in), *([Order.next_step == stands_at] if stands_at else [])
+        )
+        .values(
+            status=OrderStatus.OPEN,
+            next_step=step,
+            reason=func.nullif(Order.reason, NEEDS_ATTENTION) if step in BACK else None,
+            reason_facts=None,
+            attempts=0,
+            restarts=0,
+            next_attempt_at=None,
+            last_error=None,
+            wake_at=db_now(GRACE),
+        )
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return False
+    session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
+    progress.note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
+    return True
+
+
+def end(
+    session: Session,
+    order: Order,
+    *,
+    waiting_in: tuple[OrderStatus, ...],
+    status: OrderStatus,
+    reason: str,
+    by: str | None = None,
+) -> bool:
+    """End a waiting order without a charge. False where its status is not in `waiting_in` (any more)."""
+    statement = (
+        update(Order)
+        .where(Order.id == order.id, Order.status.in_(waiting_in))
+        .values(status=status, reason=reason, reason_facts=None, next_step=None, wake_at=None, next_attempt_at=None)
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return False
+    reservation.release(session, order, status, None)
+    if status in FINAL:
+        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+        session.execute(update(Order).where(Order.id == order.id).values(finished_at=func.clock_timestamp()))
+    progress.note(session, order.id, f"order.{status}", {"reason": reason, **({"by": by} if by else {})})
+    return True
+
+
+def waited_for_customer(session: Session, order: Order) -> bool:
+    """Whether a step of this revision stopped for payment details, or for another card."""
+    waiting = [status.value for status in AWAITS_PAYMENT]
+    stopped = select(OrderStep.step).where(
+        OrderStep.order_id == order.id, OrderStep.revision == order.revision, OrderStep.outcome.in_(waiting)
+    )
+    return session.scalar(stopped.limit(1)) is not None
+
+
+def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
+    """Keep the fresh quote that a waiting order may be confirmed with."""
+    session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))
