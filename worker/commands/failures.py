@@ -14,6 +14,7 @@ from tasks.order_story import UnknownOrder
 from tasks.placement import PlacementRefused
 from worker import certificates, server_urls
 from worker.commands.place import PlaceRefused
+from worker.commands.standard_output import NotWritten, written
 from worker.drill.buying import GaveUp
 from worker.embedded import ServerMissing
 from worker.processes import ChildFailed
@@ -28,6 +29,7 @@ _SAID_ALREADY = (
     KeyRefused,
     Misconfigured,
     NotPossible,
+    NotWritten,
     PlaceRefused,
     PlacementRefused,
     RevisionRefused,
@@ -41,7 +43,8 @@ _SAID_ALREADY = (
 def run(command: Callable[[], object]) -> int:
     """Run `command`; returns the exit status."""
     try:
-        command()
+        with written():
+            command()
     except SettingsError as error:
         return _say(str(error), WRONG_SETTINGS)
     except _SAID_ALREADY as error:

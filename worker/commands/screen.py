@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 
 import typer
@@ -33,7 +34,8 @@ def plain(text: str) -> str:
 
 def print_json(value: object) -> None:
     """For programs; but a person may have it on a terminal, so whatever would steer that is escaped, which JSON lets any letter be."""
-    lines = json.dumps(value, indent=2, ensure_ascii=False, default=_as_json).split("\n")
+    has_every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
+    lines = json.dumps(value, indent=2, ensure_ascii=not has_every_letter, default=_as_json).split("\n")
     typer.echo("\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines))
 
 

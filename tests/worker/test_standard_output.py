@@ -1,0 +1,54 @@
+"""Where what a command says goes may be full, closed, or lack letters: no traceback, and an exit status that tells."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import SETTINGS, prorata_command
+
+ADDRESS = "Musterstraße 1, 10115 Berlin"
+FULL = Path("/dev/full")
+
+
+def run(command: list[str], *, to: int, **env: str) -> tuple[int, str, str]:
+    ended = subprocess.run(
+        command, env=os.environ | SETTINGS | env, stdout=to, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    return ended.returncode, (ended.stdout or b"").decode(), ended.stderr.decode()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("word", ["settings", "--version", "--help"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_said_and_fails_the_command(word: str, unbuffered: str) -> None:
+    with FULL.open("wb") as full:
+        ended = run(prorata_command(word), to=full.fileno(), PYTHONUNBUFFERED=unbuffered)
+    assert ended == (1, "", "Not everything could be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone_is_no_news(unbuffered: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = run(prorata_command("settings"), to=writer, PYTHONUNBUFFERED=unbuffered)
+    os.close(writer)
+    assert ended == (1, "", "")
+
+
+@pytest.mark.parametrize(
+    "ascii_only", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_letters_that_are_not_there_are_replaced(ascii_only: dict[str, str]) -> None:
+    status, said, wrong = run(prorata_command("settings"), to=subprocess.PIPE, **ascii_only)
+    assert (status, wrong) == (0, "")
+    assert ADDRESS.replace("ß", "?") in said
+
+
+def test_a_program_gets_them_all_the_same() -> None:
+    program = f"from worker.commands.screen import print_json; print_json({ADDRESS!r})"
+    status, said, _ = run([sys.executable, "-c", program], to=subprocess.PIPE, PYTHONIOENCODING="ascii")
+    assert (status, json.loads(said)) == (0, ADDRESS)
