@@ -1,6 +1,6 @@
 """A terminal that hangs up, or `kill -HUP`, ends a worker as TERM does: it finishes what it is at.
 
-Celery would start itself anew, by a path that `python -m celery` cannot be started by; at a terminal, it would be killed at its work.
+Celery would start itself anew, by the path of a module, which only `python -m` can run; at a terminal, it would be killed at its work.
 """
 
 import signal

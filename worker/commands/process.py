@@ -3,6 +3,7 @@
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,7 +76,8 @@ STOPS_WITHIN = 10
 
 def api_command(*, host: str, port: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "uvicorn", "api_stub.app:create_app", "--factory"),
+        *_python("uvicorn"),
+        *("api_stub.app:create_app", "--factory", f"--app-dir={_HOME}"),
         *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
         f"--timeout-graceful-shutdown={STOPS_WITHIN}",
     ]
@@ -92,7 +94,16 @@ def flower_command(*, host: str, port: int) -> list[str]:
 
 
 def _celery(subcommand: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "--app=worker.app", "--quiet", subcommand]
+    return [*_python("worker.celery_command"), "--app=worker.app", "--quiet", subcommand]
+
+
+_HOME = Path(__file__).parents[2]
+"""where our packages are; uvicorn looks for an application in the current folder unless it is told of one"""
+
+
+def _python(module: str) -> list[str]:
+    """-P: the current folder is no place to import from; a `models` that lies there is somebody else's."""
+    return [sys.executable, "-P", "-m", module]
 
 
 def worker(
@@ -142,7 +153,7 @@ def _check() -> None:
 
 def demo(context: typer.Context) -> None:
     """Start everything, place the sample orders over HTTP, and show what came of each (--keep leaves it running)."""
-    _become([sys.executable, "-m", "api_stub.demo", *context.args])
+    _become([*_python("api_stub.demo"), *context.args])
 
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

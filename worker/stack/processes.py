@@ -72,5 +72,5 @@ def sealed(process: Process) -> list[str]:
 
 
 def _stand_in(name: str, port: int, folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Process:
-    command = [sys.executable, "-m", f"api_stub.stand_ins.{name}", *flags, f"--data={folder / name}.sqlite3"]
+    command = [sys.executable, "-P", "-m", f"api_stub.stand_ins.{name}", *flags, f"--data={folder / name}.sqlite3"]
     return Process(name, command, http_ok(f"http://{LOOPBACK}:{port}/healthz"), env or {})
