@@ -2,6 +2,7 @@
 
 PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python3.13 python3.14,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
+ASKED_FOR := $(filter command environment,$(origin PYTHON))
 IN_VENV := .venv/bin/python -m
 JOBS ?= auto
 ARGS ?=
@@ -16,13 +17,23 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
+# Why a .venv that is there is built anew: its scripts name the folder that the clone was in before, or another Python is asked for.
+MISFIT := $(shell test ! -e .venv/.complete \
+	|| { test -x .venv/bin/python && grep -qsF "$(CURDIR)/.venv/bin/python" .venv/bin/prorata; } || echo moved)
+ifneq ($(ASKED_FOR),)
+MISFIT += $(shell test "$$(.venv/bin/python -VV 2>/dev/null)" = "$$("$(PYTHON)" -VV 2>/dev/null)" || echo another Python)
+endif
+ifneq ($(strip $(MISFIT)),)
+.PHONY: .venv/.complete
+endif
+
 setup: .venv/.complete  ## build .venv from the hashed lock (PYTHON=python3.12 to choose one)
 
 .venv/.complete: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Prorata needs Python 3.11 or later and found none. Install one, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11, or does not run." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@.venv/bin/python -c 'import pip' 2>/dev/null || { echo "Building .venv with $$("$(PYTHON)" --version), a few minutes the first time ..."; "$(PYTHON)" -m venv --clear .venv; }
+	@{ test -z "$(strip $(MISFIT))" && .venv/bin/python -c 'import pip' 2>/dev/null; } || { echo "Building .venv with $$("$(PYTHON)" --version), a few minutes the first time ..."; "$(PYTHON)" -m venv --clear .venv; }
 	@$(IN_VENV) pip install -qq --no-input --no-deps --require-hashes -r requirements-dev.txt
 	@$(IN_VENV) pip install -qq --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
