@@ -32,7 +32,7 @@ from worker.wiring import plug_in_from_settings, process_engine
 def main() -> None:
     application.app.set_default()
     plug_in_from_settings()
-    jobs = redis.Redis.from_url(BROKER_URL)
+    jobs = redis.Redis.from_url(BROKER_URL, socket_timeout=None)  # its usual 5 s would end a longer wait for a list
     threading.excepthook = _end
     say_ready()
     recording = _recorded(jobs)

@@ -6,13 +6,15 @@ of the recorded ones: no Celery, no ORM, no step's own code, no lease; of retrie
 hands the orders out. What is left is what the database and the world are asked for today, by our adapters and in our statements.
 
 One thread a process replays statements alone; where calls wait for an answer there are four threads, the fastest of 1, 2, 4 and 8 for
-statements and calls together. Each charge's webhook is sent, and Prorata's API takes it as always.
+statements and calls together. Each charge's webhook is sent, and Prorata's API takes it as always. The clock starts before the
+transaction that placed the orders is committed, as it does for Prorata; the outbox row that came with an order stays where it is.
 """
 
 import json
+from contextlib import ExitStack
 
 import redis
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from benchmarks.customers import Customers, add_catalogue, place
 from benchmarks.peers.environment import BROKER_URL, JOBS, PATIENCE, RECORDED, TO_RECORD, count_done
@@ -32,9 +34,11 @@ class FloorLoad:
         with begin() as session:
             add_catalogue(session)
         self._customers = Customers()
-        self._redis = redis.Redis.from_url(BROKER_URL)
+        self._redis = redis.Redis.from_url(BROKER_URL, socket_timeout=None)  # as in floor.py
         self._prepared: list[str] = []
+        self._waiting = ExitStack()
         self.prepare(2 * PROCESSES)
+        self._waiting.close()
         self._redis.rpush(TO_RECORD, *self._prepared)
         for _ in range(PROCESSES):
             if self._redis.blpop([RECORDED], timeout=PATIENCE) is None:
@@ -42,15 +46,16 @@ class FloorLoad:
         self._prepared.clear()
 
     def prepare(self, orders: int) -> None:
-        for _ in range(orders):
-            with begin() as session:
-                (customer,) = self._customers.add(session, 1)
-                order_id = place(session, customer)
-                order = session.scalars(select(Order).where(Order.id == order_id)).one()
-                ids = (order.id, order.account_id, order.contact_id, order.quote_id, customer.card_id)
-                self._prepared.append(json.dumps([str(each) for each in ids]))
+        """Placed, but not committed before `send`: as Prorata's, so that both are timed from the same moment."""
+        session = self._waiting.enter_context(begin())
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        for customer in self._customers.add(session, orders):
+            order = session.scalars(select(Order).where(Order.id == place(session, customer))).one()
+            ids = (order.id, order.account_id, order.contact_id, order.quote_id, customer.card_id)
+            self._prepared.append(json.dumps([str(each) for each in ids]))
 
     def send(self, orders: int) -> None:
+        self._waiting.close()
         self._redis.rpush(JOBS, *(self._prepared.pop(0) for _ in range(orders)))
 
     def done(self) -> int:
