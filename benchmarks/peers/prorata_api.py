@@ -1,4 +1,4 @@
-"""Prorata as its customers meet it: orders come in at the API, as many at once as there are connections."""
+"""Prorata as its customers meet it: orders come in at the API, as many at once as there are connections, or so many a second."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.customers import quote
-from benchmarks.http_load import ANSWERS, CONNECTIONS, none_refused
+from benchmarks.http_load import ANSWERS, CLOSED, OPEN, none_refused
 from benchmarks.peers.environment import FOLDER
 from benchmarks.peers.prorata import ProrataLoad
 from benchmarks.under_way import UnderWay
@@ -21,6 +21,8 @@ from worker.settings import settings
 
 class ApiLoad(ProrataLoad):
     """Quotes are asked for beforehand; what is sent is `POST /v1/orders`. Each account orders once."""
+
+    loop = CLOSED
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +55,16 @@ class ApiLoad(ProrataLoad):
         address = urlsplit(str(settings().public_url))
         command = [sys.executable, "-m", "benchmarks.http_load", str(address.hostname), str(address.port)]
         answered = subprocess.run(
-            [*command, str(CONNECTIONS)], input="\n".join(going), text=True, check=True, stdout=subprocess.PIPE
+            [*command, *self.loop], input="\n".join(going), text=True, check=True, stdout=subprocess.PIPE
         )
         (FOLDER / ANSWERS).write_text(answered.stdout)
         none_refused([json.loads(line) for line in answered.stdout.splitlines()])
+
+
+class ArrivingLoad(ApiLoad):
+    """The same orders, which come in at fixed moments, whether those before them are answered or not."""
+
+    loop = OPEN
 
 
 class PlacingOnly(ApiLoad):

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.contestants import prorata
 from benchmarks.figures import percentile
 from benchmarks.first_cause import naming_the_first
-from benchmarks.http_load import ANSWERS, CONNECTIONS, none_refused
+from benchmarks.http_load import ANSWERS, CLOSED, none_refused
 from benchmarks.scenarios.sale import read
 from benchmarks.scenarios.scenario import Findings, Place, Scenario, in_turns, ratios
 from benchmarks.turn import start_all, started
@@ -69,7 +69,7 @@ def _empty_endpoint(place: Place) -> Iterator[Callable[[int], Answers]]:
 
 
 def _send(port: str, requests: Sequence[dict[str, Any]]) -> Answers:
-    command = [sys.executable, "-m", "benchmarks.http_load", "127.0.0.1", port, str(CONNECTIONS)]
+    command = [sys.executable, "-m", "benchmarks.http_load", "127.0.0.1", port, *CLOSED]
     lines = "\n".join(json.dumps(request) for request in requests)
     answered = subprocess.run(command, input=lines, text=True, check=True, stdout=subprocess.PIPE)
     answers = [json.loads(line) for line in answered.stdout.splitlines()]
