@@ -12,6 +12,7 @@ from api_stub.amounts import money
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
+from api_stub.problem_types import refuses
 from api_stub.schemas.accounts import (
     BalanceView,
     MovementView,
@@ -38,7 +39,11 @@ def show_payment_method(account_id: UUID, caller: AccountsReader) -> PaymentMeth
     return PaymentMethodShown(payment_method=PaymentMethodView.model_validate(method, from_attributes=True))
 
 
-@router.put("/payment-method", summary="Give the account another payment method")
+@router.put(
+    "/payment-method",
+    summary="Give the account another payment method",
+    responses=refuses("payment-method-refused"),
+)
 def attach_payment_method(account_id: UUID, wanted: TokenWanted, caller: AccountsWriter) -> PaymentMethodView:
     """It is charged from now on. An order that waits for payment details goes on only through its own `payment-method`."""
     with begin() as session:

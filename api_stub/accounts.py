@@ -12,6 +12,7 @@ from api_stub.access import account_of
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, After, Limit, page
+from api_stub.problem_types import refuses
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.accounts import (
     AccountPatch,
@@ -21,6 +22,7 @@ from api_stub.schemas.accounts import (
     ContactView,
     ContactWanted,
 )
+from api_stub.schemas.values import LOCATION
 from models.accounts import Account, Contact
 from models.base import uuid7
 from models.rules import vat
@@ -36,7 +38,7 @@ def show_account(account_id: UUID, caller: AccountsReader) -> AccountView:
         return AccountView.model_validate(account_of(session, caller, account_id), from_attributes=True)
 
 
-@router.patch("", summary="Change an account")
+@router.patch("", summary="Change an account", responses=refuses("vat-number-invalid"))
 def change_account(account_id: UUID, wanted: AccountPatch, caller: AccountsWriter) -> AccountView:
     """Quotes made before are checked against the account as it is when their order is carried out."""
     with begin() as session:
@@ -59,7 +61,12 @@ def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None,
     return ContactList(contacts=contacts, next_after=next_after)
 
 
-@router.post("/contacts", status_code=201, summary="Add a person")
+@router.post(
+    "/contacts",
+    status_code=201,
+    summary="Add a person",
+    responses=refuses("email-taken") | {201: {"headers": LOCATION}},
+)
 def add_contact(account_id: UUID, wanted: ContactWanted, caller: AccountsWriter, response: Response) -> ContactView:
     with begin() as session:
         account_of(session, caller, account_id)
@@ -79,7 +86,11 @@ def show_contact(account_id: UUID, contact_id: UUID, caller: AccountsReader) -> 
         return ContactView.model_validate(_contact(session, account_id, contact_id), from_attributes=True)
 
 
-@router.patch("/contacts/{contact_id}", summary="Rename a person, or let them order or not")
+@router.patch(
+    "/contacts/{contact_id}",
+    summary="Rename a person, or let them order or not",
+    responses=refuses("last-billing-contact"),
+)
 def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, caller: AccountsWriter) -> ContactView:
     """An account keeps at least one billing contact: somebody must be able to order."""
     with begin() as session:

@@ -7,7 +7,11 @@ from tasks.letters.wording import Wording
 
 
 class Money(BaseModel):
-    minor: int = Field(description="minor units of the currency: cents for EUR, yen for JPY", examples=[1190])
+    minor: int = Field(
+        description="minor units of the currency: cents for EUR, yen for JPY",
+        examples=[1190],
+        json_schema_extra={"format": "int64"},
+    )
     currency: str = Field(examples=["EUR"], pattern="^[A-Z]{3}$")
     text: str = Field(description="as the account's language writes it", examples=["11,90 €"])
 

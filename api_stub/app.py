@@ -82,7 +82,7 @@ def create_app(parts: Callable[[], Parts] = from_settings) -> FastAPI:
     domain_problems.install(app)
     app.include_router(webhooks.router)  # the busiest first: routes are tried one after the other
     for module in WITH_KEY:
-        app.include_router(module.router, responses=openapi.ANSWERS)
+        app.include_router(module.router)
     for module in (health, metrics):
         app.include_router(module.router)
     openapi.install(app)

@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from api_stub import refusals
 from api_stub.access import account_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.problem_types import refuses
 from api_stub.schemas.lines import LinesWanted
 from api_stub.schemas.values import Wanted
 from models.rules.cart import Action, CartLine
@@ -38,7 +39,7 @@ class CartView(BaseModel):
     lines: list[CartLineView]
 
 
-@router.put("", summary="Replace the cart")
+@router.put("", summary="Replace the cart", responses=refuses("too-many-lines", "product-twice", "seats-out-of-range"))
 def put_cart(account_id: UUID, wanted: CartWanted, caller: OrdersWriter) -> CartView:
     """Whether it may be ordered is for the quote to say."""
     with begin() as session:
@@ -57,7 +58,7 @@ def show_cart(account_id: UUID, caller: OrdersReader) -> CartView:
         return _view(carts.get(session, account_id=account_id))
 
 
-@router.delete("", status_code=204, summary="Empty the cart")
+@router.delete("", status_code=204, response_class=Response, summary="Empty the cart")
 def clear_cart(account_id: UUID, caller: OrdersWriter) -> None:
     with begin() as session:
         require_account(session, caller, account_id)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import false, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_stub.schemas.values import Shown
 from models import migrations
 from models.messages import Heartbeat
 from tasks.wiring import begin
@@ -32,7 +33,7 @@ State = Literal["ok", "failing"]
 Check = Literal["ok", "failing", "unknown"]
 
 
-class Alive(BaseModel):
+class Alive(Shown):
     status: Literal["ok"] = "ok"
 
 

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from api_stub.problem_types import refuses
 from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
@@ -54,7 +55,13 @@ class _Books(Collector):
 _registry.register(_Books())
 
 
-@router.get("/metrics", summary="Metrics, in Prometheus's text format", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics, in Prometheus's text format",
+    response_class=Response,
+    responses=refuses("internal-error", "temporarily-unavailable")
+    | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics() -> Response:
     return Response(generate_latest(_registry), media_type=CONTENT_TYPE_LATEST)
 

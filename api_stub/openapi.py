@@ -5,21 +5,24 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api_stub.problems import ProblemDetails, documented
-
-ANSWERS = documented(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
-"""Errors that any route with an API key may answer with."""
+from api_stub.problem_types import CODES, TYPES, described
+from api_stub.problems import ProblemDetails
 
 DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
 
-Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. Errors are problem details
-(RFC 9457) whose `type` never changes. A key sees only the accounts it is bound to; anything else is 404. Lists come page
-by page: what an answer says as `next_before` or `next_after` is the `before` or `after` of the next page. Each
-operation says which scope its key must have; another key is refused with 403 (`missing-scope`). Fields and query
-parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed, and nothing
-is read half.
+Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. A key sees only the accounts it is
+bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
+`after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
+Fields and query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed,
+and nothing is read half. Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers.
+
+Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may
+be added: treat one that you do not know by its status. Before any operation is reached, a request may be refused with:
+
+{before}
 """
+_BEFORE = ("malformed-request", "not-found", "method-not-allowed", "body-too-slow", "body-too-large", "head-too-large")
 
 
 def install(app: FastAPI) -> None:
@@ -32,14 +35,19 @@ def install(app: FastAPI) -> None:
 
 
 def _made(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    before = "\n".join(f"- {TYPES[code][0]} `{code}`: {TYPES[code][1]}" for code in _BEFORE)
+    told = DESCRIPTION.format(before=before)
+    made = get_openapi(title=app.title, version=app.version, description=told, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs", {}))
-    schemas["ProblemDetails"] = problem
-    for operations in made["paths"].values():
+    schemas.update({name: _never_null(schema) for name, schema in problem.pop("$defs", {}).items()})
+    schemas |= {"ProblemDetails": _never_null(problem), "Readiness": _never_null(schemas["Readiness"])}
+    for path, operations in made["paths"].items():
         for operation in operations.values():
             _tell_scope(operation)
+            _tell_problems(operation, path)
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = _or_left_out(parameter["schema"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return made
@@ -51,3 +59,44 @@ def _tell_scope(operation: dict[str, Any]) -> None:
     if scopes:
         told = f"Needs a key with the scope `{'`, `'.join(scopes)}`."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description"), told]))
+
+
+def _tell_problems(operation: dict[str, Any], path: str) -> None:
+    """Replaces the errors that FastAPI would tell of by the types of problems that each status may have."""
+    answers = operation["responses"]
+    codes = [*_by_its_shape(operation, path), *(code for each in answers.values() for code in each.pop(CODES, ()))]
+    if "422" in answers:  # FastAPI's own
+        codes.append("invalid-request")
+    of_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        of_status.setdefault(TYPES[code][0], []).append(str(code))
+    told = {str(status): described(status, of_status[status]) for status in sorted(of_status)}
+    operation["responses"] = {status: answers[status] for status in sorted(answers) if status not in told} | told
+
+
+def _by_its_shape(operation: dict[str, Any], path: str) -> list[str]:
+    codes: list[str] = []
+    if operation.get("security"):
+        codes += ["unauthorized", "missing-scope", "invalid-request", "too-many-requests"]
+        codes += ["internal-error", "temporarily-unavailable"]
+    if "{" in path:
+        codes.append("not-found")
+    if body := operation.get("requestBody"):
+        codes += ["malformed-request", "body-too-slow", "body-too-large"]
+        codes += ["not-json"] if operation.get("security") and "application/json" in body["content"] else []
+    return codes
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose optional members are left out rather than null."""
+    shown = {name: _or_left_out(member) for name, member in schema["properties"].items()}
+    return schema | {"properties": shown}
+
+
+def _or_left_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """In Python None says that it was left out; on the wire there is no null."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    kept = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) != ("default", None)}
+    return {**kinds[0], **kept}

@@ -8,6 +8,7 @@ from api_stub import order_view, payment_methods
 from api_stub.access import order_of
 from api_stub.auth import OrdersWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.problem_types import refuses
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
 from tasks import granted, placement
 from tasks.wiring import begin, now
@@ -15,7 +16,11 @@ from tasks.wiring import begin, now
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)
 
 
-@router.post("/payment-method", summary="Give a payment method and try again")
+@router.post(
+    "/payment-method",
+    summary="Give a payment method and try again",
+    responses=refuses("not-waiting", "payment-method-refused"),
+)
 def give_payment_method(
     order_id: UUID, wanted: PaymentMethodWanted, caller: OrdersWriter, request: Request
 ) -> OrderView:
@@ -38,7 +43,11 @@ def give_payment_method(
     return answer
 
 
-@router.post("/confirm", summary="Accept a fresh quote")
+@router.post(
+    "/confirm",
+    summary="Accept a fresh quote",
+    responses=refuses("not-waiting", "unknown-quote", "quote-expired", "quote-differs", "quote-used"),
+)
 def confirm(order_id: UUID, wanted: ConfirmationWanted, caller: OrdersWriter, request: Request) -> OrderView:
     """For an order in `awaiting_confirmation`: it goes on at the quote's amount.
 
@@ -53,7 +62,7 @@ def confirm(order_id: UUID, wanted: ConfirmationWanted, caller: OrdersWriter, re
     return answer
 
 
-@router.post("/cancel", summary="Cancel an order")
+@router.post("/cancel", summary="Cancel an order", responses=refuses("too-late"))
 def cancel(order_id: UUID, caller: OrdersWriter, request: Request) -> OrderView:
     """Nothing is charged, or what was charged goes back. An order at work or in a queue stays open until its turn has come, or its payment is undone.
 

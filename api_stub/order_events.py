@@ -7,14 +7,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from sqlalchemy import func, select
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
 from api_stub.event_watch import EventWatch, Follower
+from api_stub.problem_types import refuses
 from api_stub.problems import Problem
+from api_stub.schemas.values import INT64
 from models.orders import OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
@@ -34,8 +36,11 @@ COME_BACK = 1000
 
 LastEventId = Annotated[
     int,
+    Field(ge=0, lt=2**63),
     BeforeValidator(lambda seen: seen or 0),
-    Header(alias="Last-Event-ID", ge=0, lt=2**63, description="the last event seen; the stream goes on after it"),
+    Header(
+        alias="Last-Event-ID", json_schema_extra=INT64, description="the last event seen; the stream goes on after it"
+    ),
 ]
 
 
@@ -66,11 +71,20 @@ async def following(
         yield follower
 
 
+_EXAMPLE = {
+    "id": "17",
+    "event": "order.completed",
+    "data": '{"id":17,"at":"2026-11-22T09:00:05Z","kind":"order.completed","text":"The order is completed.","facts":{}}',
+    "retry": COME_BACK,
+}
+
+
 @router.get(
     "/events",
     summary="Follow an order",
     response_class=EventSourceResponse,
-    responses={
+    responses=refuses("too-many-streams")
+    | {
         200: {
             "description": "Server-sent events; `id` and `event` are the timeline entry's id and kind, `data` is the entry",
             "content": {
@@ -81,11 +95,15 @@ async def following(
                         "properties": {
                             "id": {"type": "string", "pattern": "^[0-9]+$"},
                             "event": {"type": "string"},
-                            "data": {"type": "string", "contentMediaType": "application/json"},
+                            "data": {
+                                "type": "string",
+                                "contentMediaType": "application/json",
+                                "contentSchema": {"$ref": "#/components/schemas/EventView"},
+                            },
                             "retry": {"type": "integer"},
                         },
                     },
-                    "example": 'id: 17\r\nevent: order.completed\r\ndata: {"id":17,"at":"2026-11-22T09:00:05Z",…}\r\n\r\n',
+                    "example": _EXAMPLE,
                 }
             },
         },

@@ -12,7 +12,9 @@ from api_stub.access import require_account, within_reach
 from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
 from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
+from api_stub.problem_types import refuses
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
+from api_stub.schemas.values import INT64, LOCATION
 from api_stub.threads import in_thread
 from models.orders import Order
 from models.states import OrderStatus
@@ -41,12 +43,17 @@ IdempotencyKey = Annotated[
     "",
     status_code=201,
     summary="Place an order on a quote",
-    responses={
+    responses=refuses(
+        "not-found", "unknown-quote", "quote-expired", "quote-used", "open-order", "idempotency-key-reused"
+    )
+    | {
         200: {
             "model": OrderPlaced,
             "description": "Placed before with this Idempotency-Key; nothing was done twice",
-            "headers": {"Idempotent-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
-        }
+            "headers": LOCATION
+            | {"Idempotent-Replayed": {"required": True, "schema": {"type": "string", "enum": ["true"]}}},
+        },
+        201: {"headers": LOCATION},
     },
 )
 async def place_order(
@@ -90,12 +97,14 @@ def _place(wanted: OrderWanted, key: str, knock: Knock) -> Placed:
     return placed
 
 
-@router.get("", summary="List orders, newest first")
+@router.get("", summary="List orders, newest first", responses=refuses("not-found"))
 def list_orders(
     caller: OrdersReader,
     account_id: Annotated[UUID | None, Query(description="only this account's")] = None,
     status: Annotated[OrderStatus | None, Query()] = None,
-    before: Annotated[int | None, Query(ge=1, lt=2**63, description="only orders with a lower number")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, lt=2**63, description="only orders with a lower number", json_schema_extra=INT64)
+    ] = None,
     limit: Limit = USUAL,
 ) -> OrderPage:
     query = select(Order).where(within_reach(caller, Order.account_id)).order_by(Order.number.desc()).limit(limit + 1)

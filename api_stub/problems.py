@@ -93,15 +93,6 @@ class ProblemDetails(BaseModel):
     )
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses, for a route's `responses`: each is a problem."""
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
-    }
-
-
 _CODES = {
     400: "malformed-request",
     404: "not-found",

@@ -10,19 +10,27 @@ from api_stub import refusals
 from api_stub.access import require_account, within_reach
 from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
 from api_stub.json_bodies import JsonRoute
+from api_stub.problem_types import refuses
 from api_stub.problems import Problem, not_found
 from api_stub.schemas.quotes import QuoteView, QuoteWanted, quote_view
+from api_stub.schemas.values import LOCATION
 from api_stub.threads import in_thread
 from models.accounts import Account
 from models.orders import Quote
 from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
 from tasks import carts, placement, quoting
 from tasks.wiring import begin, now, policy
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
 
 
-@router.post("", status_code=201, summary="Ask for a binding quote")
+@router.post(
+    "",
+    status_code=201,
+    summary="Ask for a binding quote",
+    responses=refuses("not-found", *RefusalCode) | {201: {"headers": LOCATION}},
+)
 async def ask_for_quote(wanted: QuoteWanted, knock: OrdersWriterKnocks, response: Response) -> QuoteView:
     """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
     where a lower plan was asked for, a support case is opened."""

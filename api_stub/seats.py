@@ -11,6 +11,7 @@ from api_stub.access import subscription_of
 from api_stub.auth import AccountsReader, SeatsWriter
 from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, After, Limit, page
+from api_stub.problem_types import refuses
 from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SeatAssignment
@@ -44,7 +45,7 @@ def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = Non
     )
 
 
-@router.post("/assign", summary="Give a user a seat")
+@router.post("/assign", summary="Give a user a seat", responses=refuses("not-active", "no-seat-left"))
 def assign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
     """From then on the user can sign in. Assigning again changes nothing."""
     return _change_one(subscription_id, SeatAction.ASSIGN, wanted, caller)
@@ -65,6 +66,7 @@ async def csv_body(request: Request) -> bytes:
 @router.post(
     "/bulk",
     summary="Assign and unassign many users by CSV",
+    responses=refuses("not-active", "no-seat-left", "not-csv", "seat-file-refused", "email-twice"),
     openapi_extra={
         "requestBody": {
             "required": True,

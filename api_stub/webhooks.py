@@ -4,9 +4,10 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel
 
-from api_stub.problems import Problem, documented
+from api_stub.problem_types import refuses
+from api_stub.problems import Problem
+from api_stub.schemas.values import Shown
 from api_stub.threads import in_thread
 from tasks import webhooks
 from tasks.errors import Refused
@@ -15,16 +16,27 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
-class Received(BaseModel):
+class Received(Shown):
     received: bool = True
+
+
+_EXAMPLE = {
+    "id": "evt_1",
+    "object": "event",
+    "type": "payment_intent.succeeded",
+    "data": {"object": {"id": "pi_1", "object": "payment_intent"}},
+}
 
 
 @router.post(
     "/stripe",
     summary="Stripe's events",
-    responses=documented(400, 408, 413, 422, 500, 503),
+    responses=refuses("webhook-refused", "webhook-malformed", "internal-error", "temporarily-unavailable"),
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}},
+        },
     },
 )
 async def stripe(

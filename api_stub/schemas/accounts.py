@@ -44,7 +44,7 @@ Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60
 class AccountPatch(Patch):
     """Only what is there is changed. Currency and kind never change."""
 
-    name: Name = Field(default="")
+    name: Name = Field(default="", examples=["Muster GmbH"])
     language: Language = Language.EN
     timezone: Zone = Field(default="UTC", description="IANA name", examples=["Europe/Berlin"])
     country: str = Field(default="DE", pattern="^[A-Z]{2}$", description="ISO 3166-1", examples=["DE"])
@@ -90,13 +90,13 @@ class AccountView(BaseModel):
 
 
 class ContactWanted(Wanted):
-    name: Name
-    email: Email
+    name: Name = Field(examples=["Mia Muster"])
+    email: Email = Field(examples=["mia@customer.example"])
     is_billing_contact: StrictBool = False
 
 
 class ContactPatch(Patch):
-    name: Name = Field(default="")
+    name: Name = Field(default="", examples=["Mia Muster"])
     is_billing_contact: StrictBool = False
 
 

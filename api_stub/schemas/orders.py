@@ -8,14 +8,16 @@ from pydantic import BaseModel, Field
 from api_stub.amounts import Money
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
-from api_stub.schemas.values import Instant, Token, Wanted
+from api_stub.schemas.values import Instant, Int64, Shown, Token, Wanted
 from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 
 
 class OrderWanted(Wanted):
-    account_id: UUID
-    quote_id: UUID
+    account_id: UUID = Field(examples=["018f6f6a-0000-7000-8000-000000000001"])
+    quote_id: UUID = Field(
+        description="`id` of a quote that has not expired", examples=["018f6f6a-0000-7000-8000-000000000003"]
+    )
 
 
 class PaymentMethodWanted(Wanted):
@@ -27,14 +29,16 @@ class PaymentMethodWanted(Wanted):
 
 
 class ConfirmationWanted(Wanted):
-    quote_id: UUID = Field(description="the fresh quote that the customer accepts")
+    quote_id: UUID = Field(
+        description="the fresh quote that the customer accepts", examples=["018f6f6a-0000-7000-8000-000000000004"]
+    )
 
 
-class OrderPlaced(BaseModel):
+class OrderPlaced(Shown):
     """The same for every repetition of the request; `links` say where the order stands."""
 
     id: UUID
-    number: int = Field(examples=[1001])
+    number: Int64 = Field(examples=[1001])
     account_id: UUID
     quote_id: UUID
     status: Literal["open"] = "open"
@@ -45,7 +49,7 @@ class OrderPlaced(BaseModel):
 
 class OrderSummary(BaseModel):
     id: UUID
-    number: int
+    number: Int64
     account_id: UUID
     status: OrderStatus
     reason: str | None = Field(description="why it waits or ended so: a stable code")
@@ -59,7 +63,7 @@ class OrderPage(BaseModel):
     """Newest first; `next_before` is the `before` of the next page, null on the last."""
 
     orders: list[OrderSummary]
-    next_before: int | None
+    next_before: Int64 | None
 
 
 class Reason(BaseModel):
@@ -69,7 +73,7 @@ class Reason(BaseModel):
     text: str
 
 
-class NextStep(BaseModel):
+class NextStep(Shown):
     """What the customer must do for the order to go on."""
 
     action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"] = Field(
@@ -119,7 +123,7 @@ class VatView(BaseModel):
 class EventView(BaseModel):
     """One entry of the order's timeline."""
 
-    id: int
+    id: Int64
     at: Instant
     kind: str = Field(examples=["collect_payment.done"])
     text: str
@@ -128,7 +132,7 @@ class EventView(BaseModel):
 
 class OrderView(BaseModel):
     id: UUID
-    number: int
+    number: Int64
     account_id: UUID
     contact_id: UUID
     quote_id: UUID

@@ -50,7 +50,7 @@ class SeatsView(BaseModel):
 
 
 class SeatWanted(Wanted):
-    email: Email
+    email: Email = Field(examples=["mia@customer.example"])
 
 
 class SeatChanged(BaseModel):

@@ -65,6 +65,19 @@ Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]
 """any number that fits its column; a rule sets the real limit, with a better answer"""
 
 
+INT64: dict[str, Any] = {"format": "int64"}
+"""more than 32 bits: a reader's own type must be wide enough"""
+Int64 = Annotated[int, Field(json_schema_extra=INT64)]
+LOCATION: dict[str, Any] = {
+    "Location": {
+        "description": "address of what was made",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    }
+}
+"""a response's headers, for OpenAPI"""
+
+
 class Wanted(BaseModel):
     """A request body: unknown fields are refused, so that a misspelled one is noticed."""
 
@@ -89,6 +102,12 @@ class Patch(Wanted):
         if not self.model_fields_set:
             raise ValueError("has nothing to change")
         return self
+
+
+class Shown(BaseModel):
+    """Part of an answer in which nothing is left out, not even what has a default."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class Period(BaseModel):

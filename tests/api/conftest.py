@@ -19,6 +19,7 @@ from api_stub.rate_limit import RateLimit
 from api_stub.request_head import LimitedHead
 from tasks import api_keys
 from tasks.api_keys import Scope
+from tests.support.contract import require_documented
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer
 
@@ -60,6 +61,7 @@ class Api:
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
         answer: httpx.Response = self.client.request(method, path, headers=headers, **options)
+        require_documented(answer)
         return answer
 
     def get(self, path: str, **options: Any) -> httpx.Response:

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import config
 from schemathesis.generation import GenerationMode
 
-from api_stub.app import create_app
-from api_stub.parts import Parts
+from api_stub.problem_types import TYPES
+from api_stub.problems import BASE
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
+from tests.support.contract import DOCUMENT, fits, operations, shown_in
 from tests.support.world import Customer, World
 
 pytestmark = pytest.mark.timeout(120)
@@ -21,17 +22,13 @@ EXAMPLES = 8
 """per route, beside those that Schemathesis works out from the schema itself"""
 
 
-def _never() -> Parts:
-    raise AssertionError("only its description is asked for")
-
-
 REFUSED_BY_RULES = config.PositiveDataAcceptanceConfig(
     # A well-formed cart, address or file may still be one that our rules refuse, with a problem that says why;
     # and Stripe's signature cannot be guessed (400).
     expected_statuses=["2xx", "400", "401", "403", "404", "409", "422"]
 )
 SCHEMA = schemathesis.openapi.from_dict(
-    create_app(_never).openapi(),
+    DOCUMENT,
     config=config.SchemathesisConfig(
         projects=config.ProjectsConfig(
             default=config.ProjectConfig(
@@ -42,6 +39,49 @@ SCHEMA = schemathesis.openapi.from_dict(
         )
     ),
 )
+
+
+def test_every_type_of_problem_is_told_of_with_its_meaning() -> None:
+    answers = [answer for _, told in operations() for answer in told["responses"].values()]
+    told = DOCUMENT["info"]["description"] + "".join(answer["description"] for answer in answers)
+    assert [code for code, (_, meaning) in TYPES.items() if f"`{code}`: {meaning}" not in told] == []
+
+
+def test_a_problem_is_told_of_where_it_may_be_answered_and_nowhere_else() -> None:
+    cancelled = DOCUMENT["paths"]["/v1/orders/{order_id}/cancel"]["post"]["responses"]
+    (_, types) = cancelled["409"]["content"]["application/problem+json"]["schema"]["allOf"]
+    assert types["properties"]["type"]["enum"] == [BASE + "too-late"]
+    assert list(cancelled) == ["200", "401", "403", "404", "409", "422", "429", "500", "503"]
+    assert "503" in DOCUMENT["paths"]["/metrics"]["get"]["responses"]
+
+
+@pytest.mark.parametrize(("name", "told"), operations())
+def test_what_is_not_given_is_left_out_of_the_query_and_the_headers(name: str, told: dict[str, Any]) -> None:
+    for parameter in told.get("parameters", []):
+        assert not fits(None, parameter["schema"]), f"{name}: {parameter['name']}"
+        assert parameter["schema"].keys().isdisjoint({"ge", "gt", "le", "lt"})
+
+
+@pytest.mark.parametrize(("name", "told"), operations())
+def test_each_request_has_an_example_and_every_example_is_valid(name: str, told: dict[str, Any]) -> None:
+    sent = list(told.get("requestBody", {}).get("content", {}).values())
+    answered = [each for answer in told["responses"].values() for each in answer.get("content", {}).values()]
+    for media in [*sent, *(each for each in answered if "example" in each)]:
+        assert fits(shown_in(media), media["schema"]), f"{name}: {shown_in(media)}"
+
+
+def test_a_reader_is_told_how_wide_amounts_and_numbers_are() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    wide = [("Money", "minor"), ("OrderPlaced", "number"), ("OrderView", "number"), ("EventView", "id")]
+    assert {schemas[schema]["properties"][name]["format"] for schema, name in wide} == {"int64"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "always"),
+    [("OrderPlaced", "status"), ("NextStep", "url"), ("Received", "received"), ("Alive", "status")],
+)
+def test_what_is_always_answered_is_required(schema: str, always: str) -> None:
+    assert always in DOCUMENT["components"]["schemas"][schema]["required"]
 
 
 @pytest.fixture
