@@ -17,8 +17,14 @@ class _TooLarge(Exception):
     """The parser gives up at this."""
 
 
+_NOT_HTTP = Problem(
+    400, "malformed-request", "The request is not HTTP as it can be read here: look at its method and headers."
+)
+_TOO_LONG = Problem(431, "head-too-large", f"The request's headers are too large: at most {LARGEST // KIB} KiB.")
+
+
 class LimitedHead(HttpToolsProtocol):
-    """Where the answer cannot be 431, because another is under way, the connection just ends."""
+    """Where the answer cannot be 400 or 431, because another is under way, the connection just ends."""
 
     _told = 0
     """bytes of the head that the parser has told us of: it tells of a header when it has the whole of it"""
@@ -40,7 +46,7 @@ class LimitedHead(HttpToolsProtocol):
         super().data_received(data)
         self._untold = 0 if self._went_on else self._untold + len(data)
         if self._untold > LARGEST and not self.transport.is_closing():
-            self._refuse()
+            self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
         self._told = 0
@@ -72,25 +78,21 @@ class LimitedHead(HttpToolsProtocol):
         if self.cycle.response_complete and not self.transport.is_closing():  # no other request waits for its answer
             self._expect_head()
 
-    def send_400_response(self, msg: str) -> None:
-        if self._told > LARGEST:
-            self._refuse()
-        else:
-            super().send_400_response(msg)
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, in plain text
+        self._refuse(_TOO_LONG if self._told > LARGEST else _NOT_HTTP)
 
     def _count(self, more: int) -> None:
         self._told += more
         if self._told > LARGEST:
             raise _TooLarge
 
-    def _refuse(self) -> None:
+    def _refuse(self, problem: Problem) -> None:
         if self.cycle is None or self.cycle.response_complete:
-            answer = Problem(
-                431, "head-too-large", f"The request's headers are too large: at most {LARGEST // KIB} KiB."
-            )
-            made = answer.response()
+            made = problem.response()
             headers = [name + b": " + value + b"\r\n" for name, value in made.raw_headers]
-            self.transport.write(b"".join([STATUS_LINE[431], *headers, b"connection: close\r\n\r\n", bytes(made.body)]))
+            self.transport.write(
+                b"".join([STATUS_LINE[problem.status], *headers, b"connection: close\r\n\r\n", bytes(made.body)])
+            )
         self.transport.close()
 
     def _expect_head(self) -> None:

@@ -1,5 +1,6 @@
 """Heads that do not end, over real connections: each is limited in size and in time."""
 
+import json
 import os
 import socket
 import sys
@@ -55,6 +56,16 @@ def test_a_head_is_taken_up_to_32_kibibytes(live: str, size: int, answered: byte
         answer = everything(line)
     assert answered in answer.splitlines()[0]
     assert (b"problems/head-too-large" in answer) == (answered == b" 431 ")
+
+
+@pytest.mark.parametrize("line", [b"GRAB /healthz HTTP/1.1", b"GET /healthz HTTP/one", b"\x16\x03\x01\x02\x00"])
+def test_what_is_not_http_is_answered_with_a_problem_and_the_connection_ends(live: str, line: bytes) -> None:
+    with connected(live) as connection:
+        connection.sendall(line + b"\r\nHost: x\r\n\r\n")
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert head.splitlines()[0] == b"HTTP/1.1 400 Bad Request"
+    assert {b"content-type: application/problem+json", b"connection: close"} <= set(head.splitlines())
+    assert json.loads(body)["type"].endswith("/malformed-request")
 
 
 @pytest.mark.parametrize(
