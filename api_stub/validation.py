@@ -18,6 +18,13 @@ LONGEST, DEEPEST = 100, 10
 """characters of a name in a pointer, and names in it; what is beyond is left out, or a short request would have a long answer"""
 
 
+_MISSING = {
+    "Idempotency-Key": "is missing: send a value of your own for each order, such as a UUID, and the same one when you repeat the request, "
+    "so that it places one order"
+}
+"""what a header is needed for"""
+
+
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
     """Reported only to callers with a valid key: where the endpoint itself would have looked the key up, this does."""
     if not isinstance(error, RequestValidationError):
@@ -50,6 +57,7 @@ def _field(error: dict[str, Any]) -> dict[str, str]:
     detail = IN_WORDS.get(error.get("ctx", {}).get("pattern", "")) or str(error["msg"]).removeprefix("Value error, ")
     match place:
         case "header":
+            detail = _MISSING.get(str(rest[0]), detail) if rest and error["type"] == "missing" else detail
             return {"header": str(rest[0]) if rest else "", "detail": detail}
         case "query" | "path":
             return {"parameter": _shortened(str(rest[0])) if rest else "", "detail": detail}

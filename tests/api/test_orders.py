@@ -77,7 +77,8 @@ def test_an_order_without_an_idempotency_key_is_refused(world: World, api: Api, 
     quote = api.quote(ada, purchase()).json()["id"]
     answer = api.post("/v1/orders", {"account_id": str(ada.account_id), "quote_id": quote})
     assert problem(answer) == (422, "invalid-request")
-    assert [error["header"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
+    why = "is missing: send a value of your own for each order, such as a UUID, and the same one when you repeat the request, so that it places one order"
+    assert answer.json()["errors"] == [{"header": "Idempotency-Key", "detail": why}]
     assert world.rows(Order) == []
 
 
