@@ -11,13 +11,18 @@ from api_stub.problems import ProblemDetails
 DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
 
+1. `POST /v1/quotes` for a cart; show the amounts, and the sentences of its `explanation`.
+2. `POST /v1/orders` with the quote's id and an `Idempotency-Key`. Where the answer is lost, or is 429 or 5xx, repeat it with the same key.
+3. Follow the order: `GET` its `links.self` every few seconds, or its `links.events`, until `final` is true.
+4. Where its `next` is not null, the customer must do that first; it names the request that then lets the order go on.
+
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. A key sees only the accounts it is
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
 Fields and query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed,
 and nothing is read half. Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers.
 
-Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may
+Each answer has an `X-Request-ID`, by which our logs know it. Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may
 be added: treat one that you do not know by its status. Before any operation is reached, a request may be refused with:
 
 {before}

@@ -1,6 +1,6 @@
 """Orders: what is asked for, and where one stands."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -11,6 +11,21 @@ from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import Instant, Int64, Shown, Token, Wanted
 from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
+
+Standing = Annotated[
+    OrderStatus,
+    Field(
+        description="`open`: at work, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
+        "waits for the customer; the order's `next` says for what. `needs_attention`: our team looks after it. `completed`, `rejected` (nothing was "
+        "charged), `cancelled` (nothing was charged) and `refunded` (what was charged went back) are final."
+    ),
+]
+WHY = (
+    "A code that never changes. Of an order that waits: `payment-details-missing`, `vat-number-invalid`, `payment-declined`, `amount-differs`, "
+    "`needs-attention`. Of one that ended: `cancelled-by-customer`, `cancelled-by-us`, `customer-did-not-answer`, `refunded-by-support`; "
+    "`subscription-changed`, `subscription-ended`; `amount-too-small`, `amount-too-large`, `payment-refused`; or why a quote for its cart would be "
+    "refused (the types of `POST /v1/quotes`). More may be added."
+)
 
 
 class OrderWanted(Wanted):
@@ -51,8 +66,8 @@ class OrderSummary(BaseModel):
     id: UUID
     number: Int64
     account_id: UUID
-    status: OrderStatus
-    reason: str | None = Field(description="why it waits or ended so: a stable code")
+    status: Standing
+    reason: str | None = Field(description=WHY)
     total: Money
     due: Money
     created_at: Instant
@@ -69,7 +84,7 @@ class OrderPage(BaseModel):
 class Reason(BaseModel):
     """Why the order waits or ended so."""
 
-    code: str = Field(examples=["payment-declined"])
+    code: str = Field(description=WHY, examples=["payment-declined"])
     text: str
 
 
@@ -102,7 +117,7 @@ class RefundView(BaseModel):
 
 
 class PaymentView(BaseModel):
-    kind: PaymentKind | None
+    kind: PaymentKind | None = Field(description="null until the payment step has decided it")
     invoice_due_at: Instant | None
     charged: Money = Field(description="what was taken from the card")
     refunded: Money = Field(
@@ -125,9 +140,12 @@ class EventView(BaseModel):
 
     id: Int64
     at: Instant
-    kind: str = Field(examples=["collect_payment.done"])
+    kind: str = Field(
+        description="for people to read and machines to log: more kinds may be added, so let `status` and `next` decide what to do",
+        examples=["collect_payment.done"],
+    )
     text: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(description="differ from kind to kind")
 
 
 class OrderView(BaseModel):
@@ -135,21 +153,23 @@ class OrderView(BaseModel):
     number: Int64
     account_id: UUID
     contact_id: UUID
-    quote_id: UUID
-    status: OrderStatus
+    quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
+    status: Standing
     final: bool = Field(
         description="its way is over; of what is completed, support may still refund the purchase, which ends as refunded"
     )
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None
-    next: NextStep | None
+    next: NextStep | None = Field(description="null where there is nothing for the customer to do")
     lines: list[LineView]
     totals: TotalsView
     payment: PaymentView
     vat: VatView
     timeline: list[EventView]
     as_of: Instant = Field(description="when it takes effect")
-    cancel_requested_at: Instant | None
+    cancel_requested_at: Instant | None = Field(
+        description="while the order is open after that, it is about to be cancelled, or its payment undone"
+    )
     created_at: Instant
     finished_at: Instant | None
 

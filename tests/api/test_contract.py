@@ -11,6 +11,7 @@ from schemathesis.generation import GenerationMode
 
 from api_stub.problem_types import TYPES
 from api_stub.problems import BASE
+from models.states import OrderStatus
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
 from tests.support.contract import DOCUMENT, fits, operations, shown_in
@@ -74,6 +75,12 @@ def test_a_reader_is_told_how_wide_amounts_and_numbers_are() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     wide = [("Money", "minor"), ("OrderPlaced", "number"), ("OrderView", "number"), ("EventView", "id")]
     assert {schemas[schema]["properties"][name]["format"] for schema, name in wide} == {"int64"}
+
+
+@pytest.mark.parametrize("schema", ["OrderView", "OrderSummary"])
+def test_each_status_of_an_order_is_explained(schema: str) -> None:
+    told = DOCUMENT["components"]["schemas"][schema]["properties"]["status"]["description"]
+    assert [status for status in OrderStatus if f"`{status}`" not in told] == []
 
 
 @pytest.mark.parametrize(
