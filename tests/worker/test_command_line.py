@@ -14,7 +14,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.command import SETTINGS, Command, Ended, prorata_of_its_own
+from models.states import OrderStatus, Step
+from tasks.api_keys import Scope
+from tests.support.command import SETTINGS, Command, Ended, prorata_at_a_terminal, prorata_of_its_own
 from worker.commands import failures, place, process
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Customer
@@ -210,3 +212,17 @@ def test_a_drill_that_gives_up_says_why(capsys: pytest.CaptureFixture[str]) -> N
 
     assert failures.run(lambda: asyncio.run(quote_where_no_api_is())) == 1
     assert capsys.readouterr().err == "The drill gave up: POST /v1/quotes: ConnectError\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("orders list --help", list(OrderStatus)),
+        ("orders resume --help", list(Step)),
+        ("keys issue --help", list(Scope)),
+        ("ledger reconcile --help", ["2026-11-01T14:30"]),
+    ],
+)
+def test_help_breaks_no_word_that_can_be_given(words: str, whole: list[str]) -> None:
+    said = {word.strip(",;:") for word in prorata_at_a_terminal(80, *words.split(), **SETTINGS).split()}
+    assert set(whole) <= said

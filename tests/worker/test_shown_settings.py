@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.command import SETTINGS, Command
+from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
 
 OPEN = "not encrypted on its way"
 DATABASE, BROKER = "PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"
@@ -43,3 +43,17 @@ def test_no_value_steers_the_terminal(prorata: Command) -> None:
     ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_NAME": "\x1b[2JKanban\u202e SAS"})
     assert "[2JKanban  SAS" in ended.out
     assert not {"\x1b", "\u202e"} & set(ended.out)
+
+
+def test_a_value_is_written_as_it_would_be_given(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_INVOICE_ON_VAT": "True"})
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert ["PRORATA_INVOICE_ON_VAT", "true"] in lines
+    assert ["PRORATA_SMTP_USERNAME", "(empty)", "default"] in lines
+
+
+def test_a_long_address_is_on_one_line_with_its_name_at_a_terminal_too() -> None:
+    address = "http://127.0.0.1:23662/" + "x" * 60
+    seen = prorata_at_a_terminal(80, "settings", **SETTINGS | {"PRORATA_VIES_BASE_URL": address})
+    [line] = [line for line in seen.splitlines() if line.startswith("PRORATA_VIES_BASE_URL")]
+    assert line.split() == ["PRORATA_VIES_BASE_URL", address]

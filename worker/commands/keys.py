@@ -25,7 +25,12 @@ def issue_key(
     account: Annotated[
         list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are now")
     ] = None,
-    scope: Annotated[list[Scope] | None, typer.Option(help="what it may do; none: everything")] = None,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            metavar="SCOPE", help=f"what it may do, may be given several times: {', '.join(Scope)}; none: everything"
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,
 ) -> None:
     """Make an API key for an upstream. It is shown once: only its hash is kept."""

@@ -23,6 +23,7 @@ from worker.wiring import plug_in_from_settings
 ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
+IN_UTC = "in UTC, as 2026-11-01 or 2026-11-01T14:30"
 UNDER_WAY = timedelta(minutes=15)
 """a charge or refund younger than this may not be recorded here yet"""
 FIRST_YEAR = 2000
@@ -71,9 +72,12 @@ def check(
 @ledger.command("reconcile")
 def reconcile(
     since: Annotated[
-        datetime | None, typer.Option(formats=TIMES, help="UTC; two days before --until unless told")
+        datetime | None,
+        typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; two days before --until unless told"),
     ] = None,
-    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="UTC; 15 minutes ago unless told")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; 15 minutes ago unless told")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""

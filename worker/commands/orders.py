@@ -29,7 +29,10 @@ Why = Annotated[str | None, typer.Option(help="for the order's timeline", show_d
 
 @orders.command("list")
 def list_orders(
-    status: Annotated[list[OrderStatus] | None, typer.Option(help="only these")] = None,
+    status: Annotated[
+        list[OrderStatus] | None,
+        typer.Option(metavar="STATUS", help=f"only these, may be given several times: {', '.join(OrderStatus)}"),
+    ] = None,
     account: Annotated[str | None, typer.Option(help="only this account's: code from the accounts file, or id")] = None,
     undeliverable: Annotated[
         bool, typer.Option("--undeliverable", help="only where an email was refused for good")
@@ -85,8 +88,13 @@ def resume(
     which: Annotated[
         str | None, typer.Argument(metavar="[ORDER]", help="its number, or its id", show_default=False)
     ] = None,
-    from_step: Annotated[Step | None, typer.Option("--from", help="another step than the one it stands at")] = None,
-    dry_run: Annotated[bool, typer.Option(help="say what happened already and what would; do nothing")] = False,
+    from_step: Annotated[
+        Step | None,
+        typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what happened already and what would; do nothing")
+    ] = False,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")] = False,
     error_contains: Annotated[
         str | None, typer.Option(help="with --all-parked: only where this stands in the last error", show_default=False)

@@ -6,7 +6,6 @@ from pydantic import SecretStr
 
 from worker import server_urls
 from worker.commands.screen import console, plain
-from worker.commands.tables import Column, Rows
 from worker.settings import Settings, ignored, settings
 
 
@@ -15,12 +14,23 @@ def show_settings() -> None:
     chosen = settings()
     rows = []
     for name in Settings.model_fields:
-        value = getattr(chosen, name)
-        shown = "(secret)" if isinstance(value, SecretStr) else plain(str(value))
-        rows.append((f"PRORATA_{name.upper()}", shown, _remark(chosen, name)))
+        rows.append((f"PRORATA_{name.upper()}", _shown(getattr(chosen, name)), _remark(chosen, name)))
     for variable, _ in ignored(os.environ):
         rows.append((plain(variable), "", "no setting: ignored"))
-    console().print(Rows([Column(heading) for heading in ("variable", "value", "remark")], rows))
+    indent = max(len(name) for name, _, _ in rows)
+    where = console()
+    for name, value, remark in rows:
+        said = f"  [dim]{remark}[/]" if remark else ""
+        where.print(f"{name:{indent}}  {value}{said}", soft_wrap=True, highlight=False)
+
+
+def _shown(value: object) -> str:
+    """As one would write it into the environment."""
+    if isinstance(value, SecretStr):
+        return "(secret)"
+    if value is None:
+        return "(empty)"
+    return str(value).lower() if isinstance(value, bool) else plain(str(value))
 
 
 def _remark(chosen: Settings, name: str) -> str:
