@@ -17,7 +17,7 @@ from worker.drill.reconcile import reconcile
 from worker.drill.showing import show_storm, storm_as_json
 from worker.drill.storm_report import StormReport
 
-TOO_SHORT = "SMTP: down struck 2 times and hit nothing: the storm was too short for the 3 strikes that would tell why"
+TOO_SHORT = "SMTP: down: 2 strikes hit nothing; the storm was too short for the 3 strikes that would tell"
 
 
 def over(status: OrderStatus, doing: Doing) -> StormReport:
@@ -53,7 +53,7 @@ def test_an_order_that_ends_otherwise_is_a_trouble(doing: Doing, status: OrderSt
     [
         (1, 1, [], []),
         (2, 0, [], [TOO_SHORT]),
-        (3, 0, ["SMTP: down struck 3 times and hit nothing"], []),
+        (3, 0, ["SMTP: down: 3 strikes hit nothing"], []),
         (3, 1, [], []),
     ],
 )

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from worker.commands.tables import Column, Rows
 from worker.drill.cells import rows
 from worker.drill.crash import PROMISED, CrashReport, Killed
 from worker.drill.faults import FAULTS
@@ -18,15 +18,16 @@ PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"
 
 
 def show_crash(report: CrashReport, console: Console) -> None:
-    table = Table(title="Killed with -9, and seconds until the order went on")
-    columns = (*POINTS, "other")
-    for heading in ("place", *columns):
-        table.add_column(heading)
+    steps, others = [], []
     for row, points in _rows():
         marks = {point: _mark(report, row, point) for point in points}
-        other = " ".join(f"{point} {marks[point]}" for point in points if point not in POINTS)
-        table.add_row(row, *(marks.get(point, "") for point in POINTS), other)
-    console.print(table)
+        if marks.keys() <= set(POINTS):
+            steps.append((row, *(marks.get(point, "") for point in POINTS)))
+        else:
+            others += [f"{row} {point} {mark}" for point, mark in marks.items()]
+    title = "Killed with -9, and seconds until the order went on"
+    console.print(Rows([Column(heading) for heading in ("step", *POINTS)], steps, title))
+    console.print("Elsewhere: " + ", ".join(others))
     for killed in report.killed:
         if killed.trouble:
             console.print(f"{FAILED} {killed.cell.place}, {killed.cell.kind.name}: {killed.trouble}")
@@ -109,13 +110,9 @@ def _seconds(killed: list[Killed]) -> str:
 
 
 def show_storm(report: StormReport, console: Console) -> None:
-    table = Table(title=f"Storm, seed {report.seed}")
-    table.add_column("fault")
-    table.add_column("strikes", justify="right")
-    table.add_column("hits", justify="right")
-    for fault in FAULTS:
-        table.add_row(fault.name, str(report.strikes[fault.name]), str(report.hits[fault.name]))
-    console.print(table)
+    counted = [(fault.name, str(report.strikes[fault.name]), str(report.hits[fault.name])) for fault in FAULTS]
+    columns = (Column("fault"), Column("strikes", right=True), Column("hits", right=True))
+    console.print(Rows(columns, counted, f"Storm, seed {report.seed}"))
     for trouble in report.troubles[:50]:
         console.print(f"{FAILED} {trouble}")
     for remark in report.remarks:

@@ -56,7 +56,7 @@ class StormReport:
             for fault in FAULTS
             if not self.strikes[fault.name]
         ]
-        vain = [f"{name} struck {self.strikes[name]} times and hit nothing" for name in self._vain if self._tells(name)]
+        vain = [self._hit_nothing(name) for name in self._vain if self._tells(name)]
         few = [f"{len(self.placed)} orders placed, {self.wanted} wanted"] if len(self.placed) < self.wanted else []
         return lost + otherwise + quiet + never + vain + few
 
@@ -64,7 +64,7 @@ class StormReport:
     def remarks(self) -> list[str]:
         """What is no trouble, but was not tried either."""
         return [
-            f"{name} struck {self.strikes[name]} times and hit nothing: the storm was too short for the {TELLING} strikes that would tell why"
+            f"{self._hit_nothing(name)}; the storm was too short for the {TELLING} strikes that would tell"
             for name in self._vain
             if not self._tells(name)
         ]
@@ -72,6 +72,10 @@ class StormReport:
     @property
     def _vain(self) -> list[str]:
         return [fault.name for fault in FAULTS if self.strikes[fault.name] and not self.hits[fault.name]]
+
+    def _hit_nothing(self, name: str) -> str:
+        times = self.strikes[name]
+        return f"{name}: {times} {'strike' if times == 1 else 'strikes'} hit nothing"
 
     def _tells(self, name: str) -> bool:
         return self.strikes[name] >= TELLING
