@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -43,4 +44,8 @@ Found = Iterator[Difference]
 def differs(check: Check, where: str, what: str, expected: object, found: object) -> Found:
     """The difference, if there is one."""
     if expected != found:
-        yield Difference(check, where, what, str(expected), str(found))
+        yield Difference(check, where, what, _said(expected), _said(found))
+
+
+def _said(value: object) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)

@@ -44,6 +44,23 @@ def test_verify_names_each_difference_and_fails(world: World) -> None:
     ]
 
 
+def test_a_time_that_differs_has_the_form_of_every_other_time(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    world.buy(ada, change("desk", seats=12))
+    with world.begin() as session:
+        session.execute(
+            text("update subscription_periods set closed_at = '2026-11-17 09:00+00' where unused_minor > 0")
+        )
+    read = json.loads(CliRunner().invoke(ledger.ledger, ["verify", "--json"]).stdout)
+    [difference] = [each for each in read if each["what"] == "the moment it was closed"]
+    assert (difference["expected"], difference["found"]) == (
+        "2026-11-16T09:00:00.000000+00:00",
+        "2026-11-17T09:00:00.000000+00:00",
+    )
+
+
 def test_show_lists_every_movement_of_an_account(world: World) -> None:
     ada = world.customer()
     world.buy(ada, purchase("desk", seats=10))
