@@ -11,7 +11,6 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from models import invoices, ledger
-from models.account_lock import lock_account
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.ledger import MovementKind
@@ -33,12 +32,11 @@ Periods = Mapping[str, SubscriptionPeriod]
 def charge_vat(session: Session, order: Order) -> Invoice | None:
     """The number is invalid: reverse the document without VAT, issue one with VAT, and record the VAT as owed.
 
-    None where nothing changes: nothing was invoiced, or the VAT comes to zero. The caller has locked the order's row.
+    None where nothing changes: nothing was invoiced, or the VAT comes to zero. The caller has locked the order's row and its account.
     """
     original = invoicing.document_in_force(session, order)
     if original is None:
         return None
-    lock_account(session, order.account_id)
     account = session.get_one(Account, order.account_id, populate_existing=True)
     without_number = sold_to(order, account).vat(
         seller_country=policy().seller.country, at=order.as_of, with_number=False
@@ -71,11 +69,13 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
 
 
 def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
-    """The number is valid: issue a credit note for the VAT still charged, and credit it to the balance. None where there is no such VAT."""
+    """The number is valid: issue a credit note for the VAT still charged, and credit it to the balance. None where there is no such VAT.
+
+    The caller has locked the order's row and its account.
+    """
     original = invoicing.document_in_force(session, order)
     if original is None:
         return None
-    lock_account(session, order.account_id)
     periods = order_periods.of(session, order)
     lines = [
         _vat_only(line, periods.get(line.product_code), position)
