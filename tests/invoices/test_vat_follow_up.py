@@ -130,6 +130,26 @@ def test_a_later_change_credits_the_vat_that_was_charged_after_all(world: World)
     assert nothing_differs(world)
 
 
+def test_a_change_whose_credit_bore_vat_owes_the_vat_on_its_own_charge_whole(world: World) -> None:
+    """Bought without a number, for 100.00 and 20.00 of VAT; changed on a number, which turns out invalid."""
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    eva = world.customer(country="AT", vat_number=None)
+    world.buy(eva, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    world.change_account(eva, vat_number=NUMBER)
+    world.vies.fail("MS_UNAVAILABLE")
+    changed = world.buy(eva, change("desk", seats=20))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    assert (changed.net_minor, changed.tax_minor, changed.vat_provisional) == (150_00, -10_00, True)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    *_, taken_back, corrected = documents(world, changed.id)
+    assert summed_up(taken_back)[1:] == (-150_00, 10_00, -140_00)
+    assert summed_up(corrected)[1:] == (150_00, 30_00, 180_00)
+    assert (corrected.paid_before_minor, corrected.due_minor) == (140_00, 40_00)
+    assert nothing_differs(world)
+
+
 def corrected_after_a_change(world: World, **account: Any) -> Order:
     """Half of its 100.00 was credited by a change before the number turned out invalid."""
     eva, order = during_outage(world, **account)
