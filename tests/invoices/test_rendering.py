@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from models.accounts import Language
+from models.rules.proration import Granularity
 from tests.invoices.documents import attached, html, one, pdf, text_of
 from tests.support.world import SELLER, YEAR, World, change, purchase, trial
 
@@ -74,6 +75,16 @@ def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World)
     assert "Desk Business billed monthly 16 November 2026 – 16 December 2026 4 €20.00 €80.00 19% €15.20" in said
     assert "1,296,000 of 2,592,000 seconds of €100.00 charged on INV-2026-000001 10 -€50.00 19% -€9.50" in said
     assert "€100.00 × 1,296,000 ÷ 2,592,000" in said
+
+
+def test_a_credit_counted_in_days_shows_days(world: World) -> None:
+    world.policy(granularity=Granularity.DAY)
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=10)
+    said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
+    assert "20 of 30 days of €100.00 charged on INV-2026-000001 10 -€66.67 19% -€12.67" in said
+    assert "€100.00 × 20 ÷ 30" in said
 
 
 def test_a_name_in_another_alphabet_or_with_markup_is_shown_as_it_is(world: World) -> None:
