@@ -188,3 +188,9 @@ def test_no_prompt_where_every_seat_has_its_user(world: World) -> None:
     assert world.letters(order_id) == ["confirmation", "seat_prompt"]
     world.assign(ada, "desk", "b@x.example")
     assert world.letters(world.buy(ada, change(tier="business")).id) == ["confirmation"]
+
+
+def test_the_prompt_counts_the_seats_that_have_no_user(world: World, ada: Customer) -> None:
+    world.assign(ada, "desk", "a@x.example", "b@x.example", "c@x.example")
+    world.buy(ada, change(seats=12))
+    assert world.mails(ada)[-1] == "9 seats are ready to be assigned"
