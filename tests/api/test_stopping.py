@@ -37,7 +37,7 @@ class Serving:
 
 @pytest.fixture
 def serving(tmp_path: Path, world_database_url: str, redis_server: RedisServer) -> Iterator[Serving]:
-    servers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_BROKER_URL": redis_server.url}
+    servers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_BROKER_URL": redis_server.database(52)}
     with Supervisor(tmp_path) as processes:
         address = f"http://127.0.0.1:{(port := processes.port())}"
         command = prorata_command("api", f"--port={port}")

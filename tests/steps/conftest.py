@@ -13,7 +13,7 @@ from worker.embedded import RedisServer
 @pytest.fixture(autouse=True, scope="session")
 def broker(redis_server: RedisServer) -> Iterator[None]:
     before = current_app._get_current_object()
-    Celery("tests", broker=redis_server.url, set_as_current=True)
+    Celery("tests", broker=redis_server.database(46), set_as_current=True)
     yield
     before.set_current()
 
