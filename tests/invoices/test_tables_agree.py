@@ -24,12 +24,12 @@ CATALOGUE = {
 @pytest.fixture
 def both(postgres_server: PostgresServer) -> Iterator[tuple[Engine, Engine]]:
     """A database made by the migrations and one made from the models."""
-    urls = [postgres_server.create_database(name) for name in ("migrated", "modelled")]
+    urls = [postgres_server.create_database(name) for name in ("agree-migrated", "agree-modelled")]
     migrations.upgrade(urls[0])
     migrated, modelled = (create_engine(url) for url in urls)
     metadata.create_all(modelled)
     yield migrated, modelled
-    for engine, name in ((migrated, "migrated"), (modelled, "modelled")):
+    for engine, name in ((migrated, "agree-migrated"), (modelled, "agree-modelled")):
         engine.dispose()
         postgres_server.drop_database(name)
 

@@ -56,7 +56,7 @@ def test_in_a_file_a_row_with_a_long_word_is_still_a_line() -> None:
     assert line == f"{ID}  {word}  1.00  2.00  EUR"
 
 
-@pytest.mark.parametrize("columns", [60, 80, None])
+@pytest.mark.parametrize("columns", [60, None])
 def test_ids_numbers_statuses_and_keys_are_whole(world: World, world_database_url: str, columns: int | None) -> None:
     ada = world.customer(name="A very long name " * 5)
     order = world.buy(ada, purchase("desk", seats=10))
