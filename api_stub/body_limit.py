@@ -47,6 +47,8 @@ class BodyLimit:
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, headers=_NO_MORE) from None
+            except asyncio.CancelledError:  # the server stops, and has waited for long enough: nothing was done yet
+                raise HTTPException(503, headers=_NO_MORE | {"Retry-After": "1"}) from None
             received += len(message.get("body", b""))
             over = over or not message.get("more_body", False)
             if received > most:

@@ -99,6 +99,7 @@ _CODES = {
     405: "method-not-allowed",
     408: "body-too-slow",
     413: "body-too-large",
+    503: "temporarily-unavailable",
 }
 _DETAILS = {
     400: "The request could not be read.",
@@ -106,6 +107,7 @@ _DETAILS = {
     405: "This address does not know that method.",
     408: "The request took too long to arrive; send it again.",
     413: "The request is too large.",
+    503: "The server stops before the request has arrived; send it again.",
 }
 
 

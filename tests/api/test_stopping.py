@@ -53,7 +53,7 @@ def test_who_follows_an_order_is_let_go_without_an_error(serving: Serving, api: 
     assert '"level": "error"' not in serving.child.output()
 
 
-def test_a_body_that_does_not_come_holds_up_the_end_for_no_longer_than_is_said(
+def test_a_body_that_does_not_come_holds_up_the_end_for_no_longer_than_is_said_and_may_be_sent_again(
     serving: Serving, api: Api, ada: Customer
 ) -> None:
     head = f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nContent-Length: 9\r\n"
@@ -61,6 +61,11 @@ def test_a_body_that_does_not_come_holds_up_the_end_for_no_longer_than_is_said(
         line.sendall(head.encode() + b"Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n")
         assert b" 100 " in line.recv(64)
         assert serving.stop() < STOPS_WITHIN + 5
+        answer = line.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert "problems/temporarily-unavailable" in answer
+    assert "\r\nretry-after: 1\r\n" in answer
+    assert "Traceback" not in serving.child.output()
 
 
 def test_whoever_stops_the_api_lets_it_end_first() -> None:
