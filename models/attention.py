@@ -1,6 +1,6 @@
 """An order that a person must look at is set aside: nothing happens to it until somebody acts."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, update
@@ -26,15 +26,7 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
             Order.status == OrderStatus.OPEN,
             or_(Order.lease_token.is_(None), Order.lease_token == token),
         )
-        .values(
-            status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
-            last_error=error[:2000],
-            lease_token=None,
-            lease_until=None,
-            next_attempt_at=None,
-            wake_at=None,
-        )
+        .values(**_set_aside(error))
         .returning(Order.id)
         .execution_options(synchronize_session=False)
     )
@@ -55,17 +47,7 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
             Order.id == order_id,
             or_(Order.status == ended_as, and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))),
         )
-        .values(
-            status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
-            next_step=step,
-            last_error=error[:2000],
-            lease_token=None,
-            lease_until=None,
-            next_attempt_at=None,
-            wake_at=None,
-            finished_at=None,
-        )
+        .values(**_set_aside(error), next_step=step, finished_at=None)
         .returning(Order.id)
         .execution_options(synchronize_session=False)
     )
@@ -73,3 +55,15 @@ def call_back(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: 
     if called:
         progress.note(session, order_id, "order.needs_attention", {"error": error[:500]})
     return called
+
+
+def _set_aside(error: str) -> dict[str, Any]:
+    return {
+        "status": OrderStatus.NEEDS_ATTENTION,
+        "reason": func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
+        "last_error": error[:2000],
+        "lease_token": None,
+        "lease_until": None,
+        "next_attempt_at": None,
+        "wake_at": None,
+    }

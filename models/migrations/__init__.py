@@ -13,7 +13,8 @@ LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
 """worker/upgrading.py tries again"""
 
 _CONNECTING = {"prepare_threshold": None, "connect_timeout": 5}
-"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py)"""
+"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). A server that does not answer is given up
+after these seconds: a process that starts asks, too."""
 
 
 class RevisionRefused(Exception):
