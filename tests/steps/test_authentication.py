@@ -6,7 +6,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-from celery import Celery, current_app
 from sqlalchemy import text
 
 from models.orders import Order, OrderEvent
@@ -16,7 +15,7 @@ from tasks import sweep, webhooks
 from tasks.authentication import ask_about_authentication
 from tasks.ledger_check.verify import verify
 from tests.invoices.documents import one, pdf, text_of
-from tests.support.in_one_process import Messages
+from tests.support.in_one_process import Messages, without_broker
 from tests.support.payment import (
     ASKS_BANK,
     CREATE,
@@ -148,12 +147,8 @@ def test_a_question_that_the_broker_loses_is_asked_at_the_next_look(world: World
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.authenticate(order.id)
     world.let_waits_run_out(order.id)
-    with_broker = current_app._get_current_object()
-    Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=True)
-    try:
+    with without_broker():
         assert sweep.sweep() == 1
-    finally:
-        with_broker.set_current()
     assert 10 < world.wakes_in(order.id) <= 20
     assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from celery import Celery, current_app
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks import sweep
+from tests.support.in_one_process import without_broker
 from tests.support.world import MONTH, World, purchase, trial
 
 
@@ -174,12 +174,8 @@ def test_a_completed_order_is_never_looked_at_again(world: World) -> None:
 def test_without_a_broker_orders_are_restarted_all_the_same(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     stand_still(world, order_id)
-    with_broker = current_app._get_current_object()
-    Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=True)
-    try:
+    with without_broker():
         assert sweep.sweep() == 1
-    finally:
-        with_broker.set_current()
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
 
