@@ -1,4 +1,8 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and where their files lie."""
+
+import os
+import shutil
+from pathlib import Path
 
 pytest_plugins = [
     "tests.support.command",
@@ -7,3 +11,13 @@ pytest_plugins = [
     "tests.support.world",
     "tests.support.backup",
 ]
+
+_IN_MEMORY = Path("/dev/shm")
+_ENOUGH = 4 * 1024**3
+"""bytes; a whole run needs a quarter of that at its height"""
+
+
+def pytest_configure() -> None:
+    """Let temporary folders lie in memory where there is room: most tests have a database of their own, copied twenty times as fast there."""
+    if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))

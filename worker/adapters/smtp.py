@@ -11,6 +11,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -68,7 +69,7 @@ class SmtpMailer:
             timeout=timeout,
             answer_timeout=answer_timeout,
             name=self._sender.address.address.rpartition("@")[2],
-            trust=ssl.create_default_context(cafile=ca_file),
+            trust=_trusting(ca_file),
         )
         self._connections = Connections(idle_seconds=idle_seconds)
         self._attempts, self._now = attempts, now
@@ -97,6 +98,12 @@ class SmtpMailer:
             before_sleep=tell,
             reraise=True,
         )
+
+
+@cache
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Read once a process; None: the authorities that the machine trusts."""
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _ours(address: str) -> MailAddress:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -31,6 +32,9 @@ BASE_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 MAX_ANSWER_BYTES = 64 * 1024
 
 log = logging.getLogger(__name__)
+
+_authorities = cache(httpx.create_ssl_context)
+"""those that vouch for VIES, read once a process"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Vies:
         self._attempts, self._now = attempts, now
         self._http = httpx.Client(
             headers={"Accept": "application/json", "User-Agent": "prorata"},
+            verify=_authorities(),
             mounts={"all://127.0.0.1": None, "all://localhost": None},  # a proxy cannot reach what runs beside us
         )
 
