@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import in_hand
 from models.accounts import Account, AccountKind, Contact
+from models.errors import Explained
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
 from models.orders import Order
@@ -21,7 +22,7 @@ from models.rules.refusals import MOST_NAMED
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 
-class UnknownAccount(LookupError):
+class UnknownAccount(Explained, LookupError):
     """There is no such account."""
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.base import uuid7
+from models.errors import Explained
 from models.prepared import Prepared
 from tasks.plain_text import one_line
 
@@ -57,7 +58,7 @@ class IssuedKey:
     revoked_at: datetime | None
 
 
-class KeyRefused(Exception):
+class KeyRefused(Explained):
     """No key can be issued or revoked like this; the message says why."""
 
 

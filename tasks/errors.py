@@ -3,6 +3,8 @@
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from models.errors import Explained
+
 NO_DATABASE = (OperationalError, NoConnectionFree)
 """the database is unreachable, or every pooled connection stays in use: temporary trouble"""
 
@@ -60,7 +62,7 @@ class AddressRefused(Refused):
     """The mail server will not deliver to this address, now or later."""
 
 
-class Misconfigured(Exception):
+class Misconfigured(Explained):
     """We are wrong, not the customer: bad credentials, unknown parameter. A person must look."""
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import ledger, progress, waiting_orders
 from models.account_lock import lock_account
+from models.errors import Explained
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
@@ -32,7 +33,7 @@ from tasks import refunding
 from tasks.order_story import Story, UnknownOrder
 
 
-class NotPossible(Exception):
+class NotPossible(Explained):
     """The order is not in a state to do this with; the message says why, and what can be done instead."""
 
 

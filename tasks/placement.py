@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import lease, placing, progress, waiting_orders
+from models.errors import Explained
 from models.orders import Order, OrderEvent, OrderLine, PricedLine, Quote, Totals
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
@@ -27,7 +28,7 @@ from tasks.policy import Policy
 from tasks.support_case import open_cases
 
 
-class PlacementRefused(Exception):
+class PlacementRefused(Explained):
     """Not possible as things stand; `code` is stable, the message says what to do."""
 
     def __init__(self, code: str, message: str, **facts: object) -> None:

@@ -1,19 +1,75 @@
-"""The `prorata` command."""
+"""The `prorata` command. The module of a subcommand is imported when it is called: all of them together take two seconds."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from pkgutil import resolve_name
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
-from worker.commands import accounts, drill, failures, invoices, keys, ledger, loading, orders, process
-from worker.commands.shown_settings import show_settings
-from worker.commands.up import up
-from worker.commands.worker_health import worker_health
+from worker.commands import failures
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "worker.commands.process:demo",
+    "up": "worker.commands.up:up",
+    "api": "worker.commands.process:api",
+    "worker": "worker.commands.process:worker",
+    "beat": "worker.commands.process:beat",
+    "worker-health": "worker.commands.worker_health:worker_health",
+    "orders": "worker.commands.orders:orders",
+    "ledger": "worker.commands.ledger:ledger",
+    "invoices": "worker.commands.invoices:invoices",
+    "catalogue": "worker.commands.loading:catalogue",
+    "accounts": "worker.commands.accounts:accounts",
+    "keys": "worker.commands.keys:keys",
+    "db": "worker.commands.loading:db",
+    "drill": "worker.commands.drill:drill",
+    "settings": "worker.commands.shown_settings:show_settings",
+}
+"""where each is, as `module:name`: a function, or a group of commands"""
+
+_PASSES_ON: Final = {"demo"}
+"""those whose options are another program's, its `--help` included"""
+
+
+class _Commands(Mapping[str, Any]):
+    """By name, each loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _loaded(name, resolve_name(COMMANDS[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def _loaded(name: str, found: typer.Typer | Callable[..., None]) -> Any:
+    if isinstance(found, typer.Typer):
+        group = typer.main.get_group(found)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False)
+    if name in _PASSES_ON:
+        others = {"allow_extra_args": True, "ignore_unknown_options": True}
+        alone.command(name, context_settings=others, add_help_option=False)(found)
+    else:
+        alone.command(name)(found)
+    return typer.main.get_command(alone)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast(Any, _Commands())  # typer only reads it
+
 
 app = typer.Typer(
     name="prorata",
+    cls=_Group,
     help="Order processor for per-seat subscriptions. Every setting is a PRORATA_ variable: see `prorata settings`.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,23 +90,6 @@ def _options(
     ] = False,
 ) -> None:
     """What every command has."""
-
-
-app.command(context_settings=process.PASSED_ON, add_help_option=False)(process.demo)
-app.command()(up)
-app.command()(process.api)
-app.command()(process.worker)
-app.command()(process.beat)
-app.command()(worker_health)
-app.add_typer(orders.orders, name="orders")
-app.add_typer(ledger.ledger, name="ledger")
-app.add_typer(invoices.invoices, name="invoices")
-app.add_typer(loading.catalogue, name="catalogue")
-app.add_typer(accounts.accounts, name="accounts")
-app.add_typer(keys.keys, name="keys")
-app.add_typer(loading.db, name="db")
-app.add_typer(drill.drill, name="drill")
-app.command("settings")(show_settings)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

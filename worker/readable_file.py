@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from models.errors import Explained
 from tasks.plain_text import one_line
 from worker import readable_values
 from worker.readable_values import described
@@ -24,7 +25,7 @@ class Problem:
     reason: str
 
 
-class FileRefused(Exception):
+class FileRefused(Explained):
     """The file cannot be loaded as it is; nothing of it was. The message lists every problem with its line."""
 
     def __init__(self, file: Path, problems: Collection[Problem]) -> None:

@@ -4,13 +4,14 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from models import migrations
+from models.errors import Explained
 from worker import server_urls
 from worker.logs import set_up_logging
 
 log = structlog.get_logger(__name__)
 
 
-class SchemaOutdated(Exception):
+class SchemaOutdated(Explained):
     """The database lacks what this release's migrations make; the message says what to run."""
 
 

@@ -8,6 +8,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, pool, text
 
+from models.errors import Explained
+
 FOLDER = Path(__file__).parent
 LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
 """worker/upgrading.py tries again"""
@@ -17,7 +19,7 @@ _CONNECTING = {"prepare_threshold": None, "connect_timeout": 5}
 after these seconds: a process that starts asks, too."""
 
 
-class RevisionRefused(Exception):
+class RevisionRefused(Explained):
     """The database cannot be brought to a revision; the message says why, and what to do instead."""
 
 

@@ -211,7 +211,7 @@ def test_a_drill_that_gives_up_says_why(capsys: pytest.CaptureFixture[str]) -> N
             await shop.quote(Bought(Customer(uuid4(), uuid4(), KINDS[0])), KINDS[0].cart)
 
     assert failures.run(lambda: asyncio.run(quote_where_no_api_is())) == 1
-    assert capsys.readouterr().err == "The drill gave up: POST /v1/quotes: ConnectError\n"
+    assert capsys.readouterr().err == "the API has not taken POST /v1/quotes in time: ConnectError\n"
 
 
 @pytest.mark.parametrize(

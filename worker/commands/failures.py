@@ -5,39 +5,13 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from models.facts import UnknownAccount
-from models.migrations import RevisionRefused
-from tasks.api_keys import KeyRefused
-from tasks.errors import Misconfigured, TemporarilyUnavailable, behind_a_lock
-from tasks.operations import NotPossible
-from tasks.order_story import UnknownOrder
-from tasks.placement import PlacementRefused
+from models.errors import Explained
+from tasks.errors import TemporarilyUnavailable, behind_a_lock
 from worker import certificates, server_urls
-from worker.commands.place import PlaceRefused
-from worker.commands.standard_output import NotWritten, written
-from worker.drill.buying import GaveUp
-from worker.embedded import ServerMissing
-from worker.processes import ChildFailed
-from worker.readable_file import FileRefused
-from worker.schema import SchemaOutdated
+from worker.commands.standard_output import written
 from worker.settings import SettingsError, settings
 
 FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
-_SAID_ALREADY = (
-    ChildFailed,
-    FileRefused,
-    KeyRefused,
-    Misconfigured,
-    NotPossible,
-    NotWritten,
-    PlaceRefused,
-    PlacementRefused,
-    RevisionRefused,
-    SchemaOutdated,
-    ServerMissing,
-    UnknownAccount,
-    UnknownOrder,
-)
 
 
 def run(command: Callable[[], object]) -> int:
@@ -47,10 +21,8 @@ def run(command: Callable[[], object]) -> int:
             command()
     except SettingsError as error:
         return _say(str(error), WRONG_SETTINGS)
-    except _SAID_ALREADY as error:
+    except Explained as error:
         return _say(str(error))
-    except GaveUp as error:
-        return _say(f"The drill gave up: {error}")
     except TemporarilyUnavailable as error:
         return _say(f"{error}; try again later")
     except OperationalError as error:

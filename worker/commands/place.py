@@ -4,8 +4,10 @@ import os
 import stat
 from pathlib import Path
 
+from models.errors import Explained
 
-class PlaceRefused(Exception):
+
+class PlaceRefused(Explained):
     """A folder cannot be used; the message says why and what to do."""
 
 

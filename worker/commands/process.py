@@ -156,10 +156,6 @@ def demo(context: typer.Context) -> None:
     _become([*_python("api_stub.demo"), *context.args])
 
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""for commands whose options are another program's"""
-
-
 def _become(command: list[str]) -> None:
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - the very thing: signals and exit status become the worker's

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 
+from models.errors import Explained
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class NotWritten(Exception):
+class NotWritten(Explained):
     """Some of what the command says is lost; the message says why."""
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from models.errors import Explained
 from models.rules.cart import CartLine
 from models.states import FINAL, OrderStatus
 from worker.drill.ground import Customer
@@ -21,7 +22,7 @@ AT_ONCE = 50
 """requests under way"""
 
 
-class GaveUp(Exception):
+class GaveUp(Explained):
     """Something did not happen in time; the message says what."""
 
 
@@ -152,9 +153,9 @@ class Shop:
                     return said_json
                 said = f"{answer.status_code} {answer.text[:300]}"
                 if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                    raise GaveUp(f"{method} {path}: {said}")
+                    raise GaveUp(f"the API refuses {method} {path}: {said}")
             if time.monotonic() >= self.deadline:
-                raise GaveUp(f"{method} {path}: {said}")
+                raise GaveUp(f"the API has not taken {method} {path} in time: {said}")
             bought.repeated += 1
             await asyncio.sleep(PAUSE)
 

@@ -4,11 +4,13 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+from models.errors import Explained
+
 POSTGRES_BIN = Path("pginstall/bin")
 """Of the versions in that wheel, PostgreSQL 16: older than any we deploy on, so that no query comes to need a newer one unnoticed."""
 
 
-class ServerMissing(Exception):
+class ServerMissing(Explained):
     """A server's program is not installed; the message says what to install."""
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import httpx
 import psutil
 
+from models.errors import Explained
+
 KEEPER = Path(__file__).with_name("keeper.py")
 
 
-class ChildFailed(Exception):
+class ChildFailed(Explained):
     """A child process ended, or did not become ready; the message carries the end of its log."""
 
 

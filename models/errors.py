@@ -1,0 +1,5 @@
+"""What the errors of all layers have in common."""
+
+
+class Explained(Exception):
+    """Its message tells the person who gave the command what is wrong and what to do; a traceback would add nothing."""
