@@ -46,6 +46,15 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
     assert (ended.status, ended.err) == (1, f"{file}:2: products.board: tiers is missing\n")
 
 
+def test_a_command_does_not_load_the_others() -> None:
+    """They take two seconds, and a worker or the API would keep their memory."""
+    program = "import sys; from worker.cli import main\ntry: main(['worker', '--help'])\nfinally: print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(ended.stdout.split())
+    assert "worker.commands.process" in loaded
+    assert loaded.isdisjoint({"worker.commands.drill", "worker.commands.orders", "worker.drill.crash", "fontTools"})
+
+
 @pytest.mark.parametrize("what", ["catalogue", "accounts"])
 def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
     """A socket, like a pipe that another user made, cannot be opened by the name /dev/stdin."""
@@ -63,6 +72,8 @@ def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["wrker"], "Did you mean 'worker'?"),
+        (["orders", "lst"], "Did you mean 'list'?"),
         (["worker", "coffee"], "coffee"),
         (["worker", "orders", "--concurrency", "0"], "concurrency"),
         (["worker", "--queues", "nope"], "no queue 'nope'"),
