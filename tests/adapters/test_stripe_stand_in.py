@@ -220,6 +220,7 @@ def test_lists_are_paged_both_ways_newest_first(sdk: stripe.StripeClient, buyer:
         (["--data", "/nowhere/x.db"], "cannot use /nowhere/x.db"),
         (["--data", "x.db", "--webhook-url", "ftp://x"], "not an http(s) URL"),
         (["--data", "x.db", "--webhook-url", "http://x"], "--webhook-secret"),
+        (["--data", "x.db", "--api-key", "sk_live_secret"], "takes no live key"),
     ],
 )
 def test_a_wrong_flag_is_named(flags: list[str], complaint: str) -> None:
@@ -229,3 +230,4 @@ def test_a_wrong_flag_is_named(flags: list[str], complaint: str) -> None:
     )
     assert ended.returncode == 2
     assert complaint in ended.stderr
+    assert "secret" not in ended.stderr.replace("--webhook-secret", "")

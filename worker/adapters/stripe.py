@@ -200,7 +200,7 @@ def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
 
 
 def _is_name(text: object) -> bool:
-    return isinstance(text, str) and len(text) <= LONGEST and "\0" not in text
+    return isinstance(text, str) and len(text) <= LONGEST and text.isascii() and "\0" not in text
 
 
 def _signed_at(signature: str) -> int:

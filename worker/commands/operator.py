@@ -6,7 +6,7 @@ import typer
 
 
 def operator() -> str:
-    """The user's name; "operator" where it has none, as in a container."""
+    """The user's name, which in our container is "prorata" for everybody (`--by` says who); "operator" where there is none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -19,6 +19,15 @@ def _http_url(value: str | None) -> str | None:
     return value
 
 
+def _test_keys(keys: list[str]) -> list[str]:
+    """A live key is Stripe's and ours alone; whoever starts us with one has not left the stand-ins out."""
+    if any("_live_" in key for key in keys):
+        raise typer.BadParameter(
+            "this stand-in takes no live key: leave the stand-ins out, or give a key that begins with sk_test_"
+        )
+    return keys
+
+
 def _listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server((host, port), backlog=512)
     listener.setsockopt(
@@ -35,7 +44,9 @@ def serve(
     port: Annotated[
         int, typer.Option(envvar="STANDIN_STRIPE_PORT", min=0, max=65535, help="0 takes a free one")
     ] = 12111,
-    api_key: Annotated[list[str], typer.Option(envvar="STANDIN_STRIPE_API_KEY")] = ["sk_test_prorata"],  # noqa: B006
+    api_key: Annotated[list[str], typer.Option(envvar="STANDIN_STRIPE_API_KEY", callback=_test_keys)] = [  # noqa: B006
+        "sk_test_prorata"
+    ],
     webhook_url: Annotated[str | None, typer.Option(envvar="STANDIN_STRIPE_WEBHOOK_URL", callback=_http_url)] = None,
     webhook_secret: Annotated[str | None, typer.Option(envvar="STANDIN_STRIPE_WEBHOOK_SECRET")] = None,
     webhook_events: Annotated[
