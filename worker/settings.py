@@ -132,6 +132,27 @@ class Settings(BaseSettings):
         server_urls.check_broker(value.get_secret_value())
         return SecretStr(certificates.checked(value.get_secret_value()))
 
+    @field_validator("database_url", "broker_url", "stripe_api_key", "stripe_webhook_secret", "smtp_host")
+    @classmethod
+    def _is_one_word(cls, value: str | SecretStr) -> str | SecretStr:
+        if any(sign.isspace() or not sign.isprintable() for sign in _plain(value)):
+            raise ValueError(f"has a blank or a line break in it, {_PERHAPS}")
+        return value
+
+    @field_validator("smtp_username", "smtp_password", "flower_login")
+    @classmethod
+    def _is_one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if value is not None and not _plain(value).isprintable():
+            raise ValueError(f"has a line break in it, {_PERHAPS}")
+        return value
+
+    @field_validator("stripe_api_key", "stripe_webhook_secret")
+    @classmethod
+    def _is_ascii(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().isascii():
+            raise ValueError("has a letter or a sign outside ASCII in it; Stripe's have none")
+        return value
+
     @field_validator("stripe_api_key")
     @classmethod
     def _is_a_secret_key(cls, value: SecretStr) -> SecretStr:
@@ -191,6 +212,12 @@ class Settings(BaseSettings):
             max_restarts=self.max_restarts,
         )
 
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+_PERHAPS = "at its end perhaps, where it was copied from a file"
 
 PREFIX = "PRORATA_"
 FOR_OTHERS = frozenset(

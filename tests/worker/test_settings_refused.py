@@ -1,5 +1,6 @@
 """What is wrong with a setting is said by its name, all of it at once, and without its value."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,30 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -
     assert ended.status == 2
     assert "PRORATA_BROKER_URL: must start with redis:// or rediss://" in ended.err
     assert "secret" not in ended.err
+
+
+LOGINS = {
+    "PRORATA_SMTP_USERNAME": "postman",
+    "PRORATA_SMTP_PASSWORD": "secret",
+    "PRORATA_FLOWER_LOGIN": "ops:secret",
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", [*SETTINGS, *LOGINS])
+def test_a_secret_that_brings_the_end_of_its_line_along_is_refused(prorata: Command, name: str, end: str) -> None:
+    given = SETTINGS | LOGINS
+    ended = prorata("settings", **given | {name: given[name] + end})
+    assert ended.status == 2
+    assert re.search(rf"^  {name}: .*a line break in it", ended.err, re.MULTILINE)
+    assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize("name", ["PRORATA_STRIPE_API_KEY", "PRORATA_STRIPE_WEBHOOK_SECRET"])
+def test_stripe_s_secrets_are_ascii(prorata: Command, name: str) -> None:
+    ended = prorata("settings", **SETTINGS | {name: "sk_test_sécret"})
+    assert (ended.status, f"  {name}: has a letter or a sign outside ASCII in it" in ended.err) == (2, True)
+    assert "cret" not in ended.err
 
 
 OF_TLS = "takes the options ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs"
