@@ -122,7 +122,6 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
     at = stack.addresses
     for what, where in (
         ("API", f"{at.api}/openapi.json"),
-        ("its key", prepared.key),
         ("emails", at.mailbox),
         ("Stripe's books", f"{at.stripe}/_control/books"),
         ("VIES's questions", f"{at.vies}/_control/requests"),
@@ -131,7 +130,9 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
         ("other commands", stack.for_other_commands()),
     ):
         console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
-    console.print("Everything runs until Ctrl-C.", style="bold")
+    console.print("Everything runs until Ctrl-C. For orders of your own, as README.md shows them:", style="bold")
+    for assignment in (f"API={at.api}", f"KEY={prepared.key}"):
+        console.print(escape(assignment), highlight=False, soft_wrap=True)
     with suppress(KeyboardInterrupt):
         while True:
             stack.check()

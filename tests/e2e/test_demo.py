@@ -5,15 +5,19 @@ All are placed when the first test asks, side by side as in the demo; each test 
 
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from api_stub import sample
 from api_stub.demo import running as demo
 from api_stub.demo.playing import Played
-from api_stub.demo.running import Results
+from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
-from models.states import FORWARD
+from api_stub.demo.world import World
+from models.states import FORWARD, OrderStatus
 from tests.support.stack import Outside
 from worker import accounts_file
 from worker.stack import Stack
@@ -32,8 +36,12 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def results(outside: Outside) -> Results:
-    prepared = demo.prepare(outside.backstage, outside.addresses)
+def prepared(outside: Outside) -> Prepared:
+    return demo.prepare(outside.backstage, outside.addresses)
+
+
+@pytest.fixture(scope="module")
+def results(outside: Outside, prepared: Prepared) -> Results:
     samples = [each for each in SAMPLES if outside.has_clock or not each.quoted]
     return demo.run(prepared, outside.addresses, samples, Silent())
 
@@ -65,6 +73,28 @@ def test_the_sample_covers_five_languages_and_six_currencies(results: Results) -
     assert {str(columns["language"]) for columns in ordering} == {"en", "es", "de", "fr", "it"}
     assert {columns["currency"] for columns in ordering} == {"EUR", "USD", "JPY", "KWD", "GBP", "CHF"}
     assert len(SAMPLES) >= 20
+
+
+def test_the_order_in_python_that_the_readme_shows_is_completed(
+    request: pytest.FixtureRequest, outside: Outside, prepared: Prepared, results: Results
+) -> None:
+    if "PRORATA_E2E_URL" in os.environ:
+        pytest.skip("the database of a stack elsewhere cannot be reached")
+    stack: Stack = request.getfixturevalue("stack")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **stack.variables},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    [(number, amount)] = re.findall(r"order (\d+): (.*)\n", ran.stdout)
+    [placed] = [order["id"] for order in prepared.upstream.orders() if order["number"] == int(number)]
+    world = World(prepared.upstream, prepared.backstage, vies=outside.addresses.vies)
+    world.wait_for(placed, (OrderStatus.COMPLETED,), lambda _: None)
+    assert (amount, prepared.upstream.order(placed)["payment"]["charged"]["text"]) == ("3600 USD cents", "US$36.00")
 
 
 @pytest.fixture(scope="module")
