@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from limits import parse
 from pydantic import (
@@ -24,11 +23,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.rules import vat_number
 from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
-from worker import certificates, server_urls
+from worker import certificates, production, server_urls
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
@@ -240,81 +238,6 @@ def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
             yield variable, PREFIX + close[0] if close else None
 
 
-_FOR_DEVELOPMENT = ("development", "whsec_development")
-"""the defaults in docker-compose.yml: publicly known"""
-_SHORTEST_SECRET = 16
-"""characters"""
-
-
-def unfit_for_production(chosen: Settings) -> Iterator[tuple[str, str]]:
-    """Which settings belong to development, and what each must be instead; before any invoice or letter bears them."""
-    for name in ("seller_name", "seller_address", "mail_from", "support_email"):
-        if getattr(chosen, name) == Settings.model_fields[name].default:
-            yield name, "in production must be yours, not the example"
-    if chosen.seller_country in STATES and vat_number.is_blank(chosen.seller_vat_number):
-        yield (
-            "seller_vat_number",
-            "in production must be given by a seller in the Union: every invoice names it (Directive 2006/112/EC, article 226)",
-        )
-    if not (chosen.seller_bank_account or "").strip() and (asking := list(_asks_for_transfers(chosen))):
-        yield (
-            "seller_bank_account",
-            f"in production must be given where {' or '.join(asking)}: invoices say where to pay",
-        )
-    if "seller_country" not in chosen.model_fields_set:
-        yield "seller_country", "in production must be given"
-    for name in ("public_url", "corporate_portal_url"):
-        if (getattr(chosen, name).host or "").endswith("prorata.example"):
-            yield name, "in production must be yours, not the example"
-    if chosen.public_url.scheme != "https":
-        yield "public_url", "in production must start with https://"
-    if chosen.stripe_api_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
-        yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
-    secret = chosen.stripe_webhook_secret.get_secret_value()
-    if secret in _FOR_DEVELOPMENT or len(secret) < _SHORTEST_SECRET:
-        yield (
-            "stripe_webhook_secret",
-            "in production must be the endpoint's own, as Stripe shows it: it tells Stripe's events from forged ones",
-        )
-    for name in ("stripe_api_base", "vies_base_url"):
-        address = getattr(chosen, name)
-        if (
-            address is not None
-            and address.scheme != "https"
-            and not server_urls.is_this_machine((address.host or "").strip("[]"))
-        ):
-            yield name, "in production must start with https://, or be empty for the real service"
-    for name in ("database_url", "broker_url"):
-        address = urlsplit(getattr(chosen, name).get_secret_value())
-        given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
-        if any(each in _FOR_DEVELOPMENT for each in given):
-            yield name, "in production must have a password of its own"
-    if chosen.flower_login is not None:
-        password = chosen.flower_login.get_secret_value().partition(":")[2]
-        if password in _FOR_DEVELOPMENT or len(password) < _SHORTEST_SECRET:
-            yield (
-                "flower_login",
-                f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters",
-            )
-    if chosen.smtp_tls is SmtpTls.NONE and not server_urls.is_this_machine(chosen.smtp_host):
-        yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
-    if server_urls.lets_anybody_in(chosen.broker_url.get_secret_value()):
-        yield "broker_url", "in production must have a password, unless Redis is on this machine"
-    if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
-        yield (
-            "broker_url",
-            "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
-        )
-
-
-def _asks_for_transfers(chosen: Settings) -> Iterator[str]:
-    """The settings under which customers pay by transfer: on a VAT number, or after one accepted provisionally turns out invalid."""
-    if chosen.invoice_on_vat:
-        yield "PRORATA_INVOICE_ON_VAT is on"
-    if chosen.vat_outage is VatOutage.PROVISIONAL:
-        yield "PRORATA_VAT_OUTAGE is provisional"
-
-
 @cache
 def settings() -> Settings:
     """The settings of this process. Raises SettingsError that names what to set."""
@@ -334,7 +257,7 @@ def read() -> Settings:
         raise _refused(wrong + misspelt) from None
     if misspelt:
         raise _refused(misspelt)
-    if chosen.environment == "production" and (unfit := list(unfit_for_production(chosen))):
+    if chosen.environment == "production" and (unfit := list(production.unfit(chosen))):
         raise _refused(unfit)
     return chosen
 

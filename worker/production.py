@@ -1,0 +1,125 @@
+"""What production refuses to start with: each check names settings that belong to development, and what each must be instead.
+
+All of it before any invoice, letter or charge bears such a value; see "Before production" in docs/operations.md.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from models.rules import vat_number
+from models.rules.vat_rates import STATES
+from tasks.policy import VatOutage
+from worker import certificates, server_urls
+
+if TYPE_CHECKING:
+    from worker.settings import Settings  # it runs these checks as it reads them
+
+Unfit = Iterator[tuple[str, str]]
+"""a setting's name, and what it must be in production"""
+
+_FOR_DEVELOPMENT = ("development", "whsec_development")
+"""the defaults in docker-compose.yml: publicly known"""
+_SHORTEST_SECRET = 16
+"""characters"""
+
+
+def unfit(chosen: "Settings") -> Unfit:
+    """Every setting that production must not have as it is."""
+    for check in (_example, _seller, _addresses, _stripe, _stand_ins, _passwords, _flower, _mail, _broker):
+        yield from check(chosen)
+
+
+def _example(chosen: "Settings") -> Unfit:
+    for name in ("seller_name", "seller_address", "mail_from", "support_email"):
+        if getattr(chosen, name) == type(chosen).model_fields[name].default:
+            yield name, "in production must be yours, not the example"
+
+
+def _seller(chosen: "Settings") -> Unfit:
+    if chosen.seller_country in STATES and vat_number.is_blank(chosen.seller_vat_number):
+        yield (
+            "seller_vat_number",
+            "in production must be given by a seller in the Union: every invoice names it (Directive 2006/112/EC, article 226)",
+        )
+    if not (chosen.seller_bank_account or "").strip() and (asking := list(_asks_for_transfers(chosen))):
+        yield (
+            "seller_bank_account",
+            f"in production must be given where {' or '.join(asking)}: invoices say where to pay",
+        )
+    if "seller_country" not in chosen.model_fields_set:
+        yield "seller_country", "in production must be given"
+
+
+def _asks_for_transfers(chosen: "Settings") -> Iterator[str]:
+    """The settings under which customers pay by transfer: on a VAT number, or after one accepted provisionally turns out invalid."""
+    if chosen.invoice_on_vat:
+        yield "PRORATA_INVOICE_ON_VAT is on"
+    if chosen.vat_outage is VatOutage.PROVISIONAL:
+        yield "PRORATA_VAT_OUTAGE is provisional"
+
+
+def _addresses(chosen: "Settings") -> Unfit:
+    for name in ("public_url", "corporate_portal_url"):
+        if (getattr(chosen, name).host or "").endswith("prorata.example"):
+            yield name, "in production must be yours, not the example"
+    if chosen.public_url.scheme != "https":
+        yield "public_url", "in production must start with https://"
+
+
+def _stripe(chosen: "Settings") -> Unfit:
+    if chosen.stripe_api_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
+        yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
+    if _is_known_or_short(chosen.stripe_webhook_secret.get_secret_value()):
+        yield (
+            "stripe_webhook_secret",
+            "in production must be the endpoint's own, as Stripe shows it: it tells Stripe's events from forged ones",
+        )
+
+
+def _stand_ins(chosen: "Settings") -> Unfit:
+    for name in ("stripe_api_base", "vies_base_url"):
+        address = getattr(chosen, name)
+        if (
+            address is not None
+            and address.scheme != "https"
+            and not server_urls.is_this_machine((address.host or "").strip("[]"))
+        ):
+            yield name, "in production must start with https://, or be empty for the real service"
+
+
+def _passwords(chosen: "Settings") -> Unfit:
+    for name in ("database_url", "broker_url"):
+        address = urlsplit(getattr(chosen, name).get_secret_value())
+        given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
+        if any(each in _FOR_DEVELOPMENT for each in given):
+            yield name, "in production must have a password of its own"
+
+
+def _flower(chosen: "Settings") -> Unfit:
+    if chosen.flower_login is not None:
+        _, _, password = chosen.flower_login.get_secret_value().partition(":")
+        if _is_known_or_short(password):
+            yield (
+                "flower_login",
+                f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters",
+            )
+
+
+def _mail(chosen: "Settings") -> Unfit:
+    if chosen.smtp_tls.value == "none" and not server_urls.is_this_machine(chosen.smtp_host):
+        yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
+
+
+def _broker(chosen: "Settings") -> Unfit:
+    if server_urls.lets_anybody_in(chosen.broker_url.get_secret_value()):
+        yield "broker_url", "in production must have a password, unless Redis is on this machine"
+    if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
+        yield (
+            "broker_url",
+            "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
+        )
+
+
+def _is_known_or_short(secret: str) -> bool:
+    return secret in _FOR_DEVELOPMENT or len(secret) < _SHORTEST_SECRET
