@@ -8,15 +8,13 @@ RETRIES = 4
 _LONGEST = 60.0
 
 
-def delay(tries: int, *, asked: float | None, spread: float | None = None) -> timedelta:
+def delay(tries: int, *, asked: float | None) -> timedelta:
     """Wait before the try after `tries` failed ones: 1, 4, 16, 60 s, give or take a fifth so that a crowd does not come back at once.
 
     asked: seconds that the other side asked us to wait; the longer one counts, up to a minute.
-    spread: 0 to 1, the position within that jitter; None: random.
     """
-    base = min(4.0**tries, _LONGEST)
-    position = random.random() if spread is None else spread  # noqa: S311 - spreads load, guards nothing
-    seconds = base * (0.8 + 0.4 * position)
+    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+    seconds = min(4.0**tries, _LONGEST) * jitter
     return timedelta(seconds=max(seconds, min(asked or 0.0, _LONGEST)))
 
 

@@ -29,6 +29,8 @@ from worker.adapters.stripe_http import http_client
 
 LONGEST = 100
 """characters of an id or an event's type"""
+_WEBHOOK_TOLERANCE = 300
+"""seconds that a webhook's signature may be old, or ahead of our clock"""
 
 
 class StripePayments:
@@ -38,7 +40,6 @@ class StripePayments:
     api_base: another server than Stripe's, e.g. `http://127.0.0.1:12111`
     connect_timeout, read_timeout: seconds for one try
     patience: seconds after which no further try begins
-    webhook_tolerance: seconds that a webhook's signature may be old, or ahead of our clock
     """
 
     def __init__(
@@ -51,7 +52,6 @@ class StripePayments:
         connect_timeout: float = 3.0,
         read_timeout: float = 20.0,
         patience: float = 8.0,
-        webhook_tolerance: int = 300,
     ) -> None:
         stripe.enable_telemetry = False
         logging.getLogger("stripe").setLevel(
@@ -68,7 +68,6 @@ class StripePayments:
         self._calls = Calls(patience=patience)
         self._return_url = return_url
         self._webhook_secret = webhook_secret
-        self._webhook_tolerance = webhook_tolerance
 
     def charge_unit(self, currency: str) -> int:
         return charge_unit(currency)
@@ -187,11 +186,11 @@ class StripePayments:
     def _require_signature(self, payload: bytes, signature: str) -> None:
         """Checked first: a sender who cannot sign learns nothing else, whatever is wrong with body or header."""
         try:
-            stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, self._webhook_tolerance)
+            stripe.WebhookSignature.verify_header(payload, signature, self._webhook_secret, _WEBHOOK_TOLERANCE)
             signed_at = _signed_at(signature)
         except (stripe.SignatureVerificationError, ValueError, TypeError):  # the last two: not text, or not ASCII
             raise Refused("the webhook's signature does not hold", code="signature") from None
-        if signed_at > time.time() + self._webhook_tolerance:  # the library refuses only old signatures
+        if signed_at > time.time() + _WEBHOOK_TOLERANCE:  # the library refuses only old signatures
             raise Refused("the webhook was signed in the future", code="signature")
 
 

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """what the SDK and `stripe_reading` raise on an answer that is not Stripe's, or has values newer than this code"""
+_LONGEST_PAUSE = 2.0
+"""seconds between two tries, beside what Stripe asks for"""
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,10 @@ class Calls:
     patience: seconds after which no further try begins.
     """
 
-    def __init__(self, *, patience: float, longest_pause: float = 2.0) -> None:
+    def __init__(self, *, patience: float) -> None:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(may_be_retried),
-            wait=_Pause(longest_pause),
+            wait=_Pause(),
             stop=tenacity.stop_before_delay(patience),
             before_sleep=_say,
             reraise=True,
@@ -105,8 +107,8 @@ class Calls:
 class _Pause(tenacity.wait.wait_base):
     """What Stripe asks for in Retry-After, plus a jittered pause that doubles."""
 
-    def __init__(self, longest: float) -> None:
-        self._jittered = tenacity.wait_exponential_jitter(multiplier=0.1, max=longest, jitter=0.1)
+    def __init__(self) -> None:
+        self._jittered = tenacity.wait_exponential_jitter(multiplier=0.1, max=_LONGEST_PAUSE, jitter=0.1)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome is not None else None
