@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     mail_from: EmailStr = "billing@prorata.example"
     mail_from_name: str | None = None
     """who letters come from, beside the address; None is the seller"""
+    mail_reply_to: EmailStr | None = None
+    """where answers to letters go; None is mail_from"""
 
     seller_name: str = "Prorata GmbH"
     seller_country: CountryCode = "DE"

@@ -45,6 +45,7 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
             port=chosen.smtp_port,
             sender=chosen.mail_from,
             sender_name=chosen.mail_from_name or chosen.seller_name,
+            reply_to=chosen.mail_reply_to,
             tls=chosen.smtp_tls.value,
             username=chosen.smtp_username,
             password=chosen.smtp_password.get_secret_value() if chosen.smtp_password else None,

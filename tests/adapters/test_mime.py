@@ -168,3 +168,9 @@ def test_an_international_recipient_gets_utf_8_headers_and_others_ascii() -> Non
     raw = made(replace(LETTER, to="jörg@customer.example"))
     assert "To: jörg@customer.example\r\n".encode() in raw
     assert made(LETTER).isascii()
+
+
+def test_an_international_address_for_answers_gets_utf_8_headers_too() -> None:
+    sender = replace(SENDER, reply_to=MailAddress.read("bücher@prorata.example"))
+    assert sender.international
+    assert "Reply-To: bücher@prorata.example\r\n".encode() in made(LETTER, sender)

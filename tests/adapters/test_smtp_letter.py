@@ -61,6 +61,22 @@ def test_text_and_html_arrive_letter_for_letter(mailbox: Mailbox) -> None:
 def test_a_letter_comes_from_the_seller_unless_another_name_is_given(
     mailbox: Mailbox, given: dict[str, str], shown: str
 ) -> None:
+    as_set(mailbox, **given).send(LETTER)
+    assert mailbox.read()["From"] == {"Name": shown, "Address": "billing@prorata.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [({}, None), ({"mail_reply_to": "accounts@kanban.example"}, ["accounts@kanban.example"])]
+)
+def test_an_answer_goes_to_the_sender_unless_another_address_is_given(
+    mailbox: Mailbox, given: dict[str, str], shown: list[str] | None
+) -> None:
+    as_set(mailbox, **given).send(LETTER)
+    assert mailbox.headers().get("Reply-To") == shown
+
+
+def as_set(mailbox: Mailbox, **given: str) -> Mailer:
+    """The mailer of a process that has these settings."""
     chosen = Settings.model_validate(
         {
             "database_url": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
@@ -74,8 +90,7 @@ def test_a_letter_comes_from_the_seller_unless_another_name_is_given(
             **given,
         }
     )
-    wired(chosen, engine(chosen)).mailer.send(LETTER)
-    assert mailbox.read()["From"] == {"Name": shown, "Address": "billing@prorata.example"}
+    return wired(chosen, engine(chosen)).mailer
 
 
 def test_the_headers_are_exactly_these(mailbox: Mailbox) -> None:

@@ -182,6 +182,7 @@ ONE_LOGIN = "must be user:password, without a comma: to Flower, a second login b
         ("PRORATA_VIES_BASE_URL", "https://:HUSH@gateway.example/vies", NOBODY),
         ("PRORATA_PUBLIC_URL", "https://user:HUSH@billing.example", NOBODY),
         ("PRORATA_CORPORATE_PORTAL_URL", "https://user:HUSH@corporate.example", NOBODY),
+        ("PRORATA_MAIL_REPLY_TO", "HUSH", "value is not a valid email address: An email address must have an @-sign."),
         ("PRORATA_FLOWER_LOGIN", "HUSH", ONE_LOGIN),
         ("PRORATA_FLOWER_LOGIN", "HUSH:", ONE_LOGIN),
         ("PRORATA_FLOWER_LOGIN", ":HUSH", ONE_LOGIN),

@@ -64,6 +64,10 @@ class Sender:
     name: str
     reply_to: MailAddress | None
 
+    @property
+    def international(self) -> bool:
+        return self.address.international or (self.reply_to is not None and self.reply_to.international)
+
 
 def recipient(letter: Letter) -> MailAddress:
     try:
@@ -73,8 +77,8 @@ def recipient(letter: Letter) -> MailAddress:
 
 
 def as_bytes(letter: Letter, *, sender: Sender, to: MailAddress, date: datetime) -> bytes:
-    """The whole message with CRLF line ends, ASCII throughout unless `to` is international."""
-    utf8 = to.international or sender.address.international
+    """The whole message with CRLF line ends, ASCII throughout unless `to` or `sender` is international."""
+    utf8 = to.international or sender.international
     headers = (
         mail_headers.sender(*sender.address.parts(), sender.name, utf8=utf8),
         header("To", to.shown(), utf8=utf8),

@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 class SmtpMailer:
     """A `tasks.ports.Mailer`. One instance serves many threads.
 
-    sender, reply_to: addresses; sender_name: shown beside the sender's. ca_file: PEM of certificate authorities to trust
-    instead of the system's. timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
+    sender: our address; sender_name: shown beside it; reply_to: where answers go, if not there.
+    ca_file: PEM of certificate authorities to trust instead of the system's.
+    timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
     idle_seconds: how long a connection waits for the next email.
     attempts: tries in all, as long as each fails before the email is handed over.
     Raises Misconfigured where a password would leave this machine unencrypted, a user name or password is not ASCII, or an address is malformed.
@@ -80,7 +81,7 @@ class SmtpMailer:
         envelope = Envelope(
             sender=self._sender.address.address,
             recipient=to.address,
-            international=to.international or self._sender.address.international,
+            international=to.international or self._sender.international,
             content=as_bytes(letter, sender=self._sender, to=to, date=self._now()),
         )
         self._retrying(letter.message_id)(deliver, self._server, self._connections, envelope)
