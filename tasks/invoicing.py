@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import in_hand, invoices
 from models.base import uuid7
 from models.invoice_numbers import insert_numbered
-from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.sold_to import sold_to
 from models.states import PaymentKind
-from tasks import attachments, known_as
+from tasks import attachments, known_as, receivables
 from tasks.invoice_lines import copy_of, frozen
 from tasks.wiring import now, policy
 
@@ -84,7 +84,7 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
     original = document_in_force(session, order)
     if original is None:
         return None
-    _cancel_receivables(session, order)
+    receivables.cancel_open(session, order)
     lines = [copy_of(line) for line in invoices.lines_of(session, original)]
     for credit in _vat_credits(session, order):
         for line, given in zip(lines, invoices.lines_of(session, credit), strict=True):
@@ -196,15 +196,6 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "payment_due_at": settlement.payment_due_at,
         "card": known_as.card(session, order),
     }
-
-
-def _cancel_receivables(session: Session, order: Order) -> None:
-    issued = select(Invoice.id).where(Invoice.order_id == order.id)
-    session.execute(
-        update(Receivable)
-        .where(Receivable.invoice_id.in_(issued), Receivable.status == ReceivableStatus.OPEN)
-        .values(status=ReceivableStatus.CANCELLED, settled_at=now())
-    )
 
 
 def _vat_credits(session: Session, order: Order) -> Sequence[Invoice]:

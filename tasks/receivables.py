@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import ledger, progress
@@ -63,6 +63,18 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
         session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
     )
     return owed
+
+
+def cancel_open(session: Session, order: Order) -> int:
+    """Cancel what is still owed on the order's invoices. Returns how much that was, in minor units of its currency."""
+    issued = select(Invoice.id).where(Invoice.order_id == order.id)
+    cancelled = session.scalars(
+        update(Receivable)
+        .where(Receivable.invoice_id.in_(issued), Receivable.status == ReceivableStatus.OPEN)
+        .values(status=ReceivableStatus.CANCELLED, settled_at=now())
+        .returning(Receivable.amount_minor)
+    )
+    return sum(cancelled)
 
 
 def return_to_balance(session: Session, order: Order, step: Step) -> None:

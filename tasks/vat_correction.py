@@ -7,20 +7,18 @@ Nothing is charged: VAT owed is an open receivable, VAT given back becomes balan
 from collections.abc import Mapping
 from decimal import Decimal
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from models import invoices, ledger
 from models.accounts import Account
-from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.ledger import MovementKind
 from models.orders import Order
 from models.rules import pricing
 from models.rules.vat import Treatment, VatDecision
 from models.sold_to import sold_to
-from models.states import PaymentKind
 from models.subscriptions import SubscriptionPeriod
-from tasks import invoicing, order_periods
+from tasks import invoicing, order_periods, receivables
 from tasks.invoice_lines import copy_of
 from tasks.invoicing import Draft, Settlement
 from tasks.wiring import now, policy
@@ -48,7 +46,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     if owed <= 0:
         return None
     _tax_periods(lines, periods)
-    paid_before = _paid(session, original)
+    paid_before = original.due_minor - receivables.cancel_open(session, order)  # owed on the next document instead
     total = original.total_minor + owed
     settlement = Settlement(
         balance_used_minor=original.balance_used_minor,
@@ -158,17 +156,3 @@ def _untax(period: SubscriptionPeriod | None, given_minor: int) -> None:
 def _take_back(order: Order, original: Invoice, lines: list[InvoiceLine]) -> Draft:
     return Draft(order, f"order:{order.id}:vat-correction:credit-note", InvoiceReason.VAT_NUMBER_INVALID,
                  [copy_of(line) for line in lines], sign=-1, corrects=original, buyer=original.buyer)  # fmt: skip
-
-
-def _paid(session: Session, original: Invoice) -> int:
-    """What the customer has paid on the document. A sum still owed on it is cancelled here; it is owed on the next document instead."""
-    if original.payment_kind is not PaymentKind.INVOICE:
-        return original.due_minor
-    open_sum = (Receivable.invoice_id == original.id, Receivable.status == ReceivableStatus.OPEN)
-    cancelled = session.scalar(
-        update(Receivable)
-        .where(*open_sum)
-        .values(status=ReceivableStatus.CANCELLED, settled_at=now())
-        .returning(Receivable.amount_minor)
-    )
-    return original.due_minor - (cancelled or 0)
