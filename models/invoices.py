@@ -6,10 +6,20 @@ note gives back (zero or less). A correction that takes a document back repeats 
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, SmallInteger, String, UniqueConstraint, bindparam, select
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Select,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    bindparam,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.accounts import Language
@@ -18,6 +28,8 @@ from models.never_changed import freeze_documents
 from models.orders import PricedLine
 from models.prepared import Prepared
 from models.states import PaymentKind
+
+Row = TypeVarTuple("Row")
 
 
 class InvoiceKind(StrEnum):
@@ -151,6 +163,12 @@ class Receivable(Base):
     status: Mapped[ReceivableStatus] = mapped_column(Listed(ReceivableStatus), default=ReceivableStatus.OPEN)
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]
+
+
+def in_force(of_one_order: Select[*Row]) -> Select[*Row]:
+    """Narrows a query of one order's documents to the one that says what the order costs now: its first, or the one that replaced it."""
+    says_the_cost = (Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)), Invoice.sign == 1)
+    return of_one_order.where(*says_the_cost).order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1)
 
 
 def lines_of(session: Session, invoice: Invoice) -> list[InvoiceLine]:

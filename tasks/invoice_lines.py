@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.invoices import Invoice, InvoiceLine, in_force
 from models.orders import Order, OrderLine, PricedLine
 from models.subscriptions import SubscriptionPeriod
 from tasks import known_as
@@ -34,16 +34,12 @@ def _charged_by(session: Session, line: OrderLine) -> str | None:
     """Number of the document that charged the period which this line credits."""
     if not line.unused_minor:
         return None
-    query = (
+    of_its_order = (
         select(Invoice.number)
         .join(SubscriptionPeriod, SubscriptionPeriod.order_id == Invoice.order_id)
-        .where(
-            SubscriptionPeriod.id == line.from_period_id,
-            Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)),
-            Invoice.sign == 1,
-        )
+        .where(SubscriptionPeriod.id == line.from_period_id)
     )
-    return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
+    return session.scalar(in_force(of_its_order))
 
 
 def copy_of(line: PricedLine, **changes: Any) -> InvoiceLine:

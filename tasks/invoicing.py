@@ -98,12 +98,7 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
 
 def document_in_force(session: Session, order: Order) -> Invoice | None:
     """The document that says what the order costs now: its first, or the one that replaced it."""
-    query = select(Invoice).where(
-        Invoice.order_id == order.id,
-        Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)),
-        Invoice.sign == 1,
-    )
-    return session.scalar(query.order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1))
+    return session.scalar(invoices.in_force(select(Invoice).where(Invoice.order_id == order.id)))
 
 
 _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("because")), Invoice)
