@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import attention, progress, waiting_orders
+from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
@@ -37,7 +38,7 @@ def handle(kind: str, charge_ref: str, *, why: str = "webhook") -> str:
         return "not ours"
     refunds = payments().find_refunds(charge_ref=charge_ref) if "refund" in kind else ()
     with begin() as session:
-        order = session.scalar(select(Order).where(Order.id == charge.order_id).with_for_update())
+        order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
         if order is None or attempt is None:
             return "unknown order"
@@ -126,7 +127,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
     """Refund unexpected money, whatever became of the order. Raises RefundFailed until that has succeeded."""
     with begin() as session:
-        _lock(session, order)
+        lock_order(session, order.id)
         if refunding.given_back(session, attempt):
             return "unexpected charge, refunded before"
         _space_out(session, attempt)
@@ -134,15 +135,11 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
         refund = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
     answer = refunding.ask(refund, charge_ref=charge.ref)
     with begin() as session:
-        _lock(session, order)
+        lock_order(session, order.id)
         state = refunding.record(session, refund, answer)
     if state is RefundState.FAILED:
         raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
     return f"unexpected charge, refund {state}"
-
-
-def _lock(session: Session, order: Order) -> None:
-    session.execute(select(Order.id).where(Order.id == order.id).with_for_update())
 
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:

@@ -6,14 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from models import ledger, progress, waiting_orders
 from models.account_lock import lock_account
 from models.errors import Explained
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
+from models.order_lock import lock_order
 from models.orders import Order, OrderLine
-from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import (
     AFTER_ACTIVATION,
@@ -22,7 +22,6 @@ from models.states import (
     BACK,
     FINAL,
     FORWARD,
-    AttemptStatus,
     OrderStatus,
     PaymentKind,
     Step,
@@ -80,18 +79,13 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, or unless everything
     else in the order is a purchase that is still as it was bought.
     """
-    order = session.scalar(
-        select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
-    )
+    order = lock_order(session, order_id, with_lines=True)
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")
     if order.status is not OrderStatus.COMPLETED:
         hint = "" if order.status in FINAL else "; cancel it instead"
         raise NotPossible(f"order {order.number} is {order.status}, only a completed one can be refunded{hint}")
-    charge = select(ChargeAttempt.key).where(
-        ChargeAttempt.order_id == order_id, ChargeAttempt.status == AttemptStatus.SUCCEEDED
-    )
-    if session.scalar(charge) is None:
+    if refunding.succeeded_charge(session, order) is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
     lock_account(session, order.account_id)
     if credited := _vat_credited(session, order_id):
@@ -115,7 +109,7 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
 
     Raises NotPossible where the order is not parked there, or there is nothing left to give back.
     """
-    order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
+    order = lock_order(session, order_id)
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")
     if order.status is not OrderStatus.NEEDS_ATTENTION:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import lease, placing, progress, waiting_orders
 from models.errors import Explained
+from models.order_lock import lock_order
 from models.orders import Order, OrderEvent, OrderLine, PricedLine, Quote, Totals
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
@@ -286,10 +287,7 @@ def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_
 
 
 def _locked(session: Session, order_id: UUID) -> Order:
-    order = session.scalar(
-        select(Order).where(Order.id == order_id).options(selectinload(Order.lines)).with_for_update(of=Order)
-        .execution_options(populate_existing=True)
-    )  # fmt: skip
+    order = lock_order(session, order_id, with_lines=True)
     if order is None:
         raise PlacementRefused("unknown-order", "There is no such order.")
     return order
