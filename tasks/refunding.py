@@ -4,6 +4,7 @@ A refund is committed with its key before the provider is asked, and a charge ha
 index enforces that), so that nothing goes back twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
 """
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select, update
@@ -16,6 +17,10 @@ from models.states import AttemptStatus, RefundState
 from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.wiring import begin, now, payments, policy
+
+_OUTSIDE: Final = "outside:"
+SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
+"""selects refunds that a person says were made in another way; the provider does not know their refs"""
 
 
 def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
@@ -85,11 +90,7 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
 def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundState:
     """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that."""
     state = RefundState.FAILED if answer.status is RefundStatus.FAILED else RefundState.SUCCEEDED
-    session.execute(
-        update(RefundAttempt)
-        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
-        .values(status=state, ref=answer.ref, settled_at=func.clock_timestamp())
-    )
+    _settle(session, refund, state, ref=answer.ref)
     if state is RefundState.FAILED:
         progress.note(session, refund.order_id, "refund.failed", {"error": answer.failure_reason})
     return state
@@ -119,15 +120,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
 
 def settle_outside(session: Session, refund: RefundAttempt) -> None:
     """Record a person's statement that the money went back in another way; the provider is not asked (any more)."""
-    session.execute(
-        update(RefundAttempt)
-        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
-        .values(
-            status=RefundState.SUCCEEDED,
-            ref=f"outside:{refund.order_id}:{refund.attempt}",
-            settled_at=func.clock_timestamp(),
-        )
-    )
+    _settle(session, refund, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{refund.order_id}:{refund.attempt}")
 
 
 def refunded_minor(session: Session, order_id: UUID) -> int:
@@ -153,7 +146,7 @@ def was_settled_outside(session: Session, order_id: UUID) -> bool:
     made = select(RefundAttempt.key).where(
         RefundAttempt.order_id == order_id,
         RefundAttempt.status == RefundState.SUCCEEDED,
-        RefundAttempt.ref.startswith("outside:"),
+        SETTLED_OUTSIDE,
     )
     return session.scalar(made) is not None
 
@@ -186,8 +179,13 @@ def _find(refund: RefundAttempt, charge_ref: str) -> Refund | None:
 
 def _give_up(refund: RefundAttempt) -> None:
     with begin() as session:
-        session.execute(
-            update(RefundAttempt)
-            .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
-            .values(status=RefundState.FAILED, settled_at=func.clock_timestamp())
-        )
+        _settle(session, refund, RefundState.FAILED, ref=None)
+
+
+def _settle(session: Session, refund: RefundAttempt, state: RefundState, *, ref: str | None) -> None:
+    """The refund came out as `state`; one whose outcome was recorded before stays so. ref: None if it was never made."""
+    session.execute(
+        update(RefundAttempt)
+        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
+        .values(status=state, ref=ref, settled_at=func.clock_timestamp())
+    )

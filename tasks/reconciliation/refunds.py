@@ -12,6 +12,7 @@ from models.states import RefundState
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Refund, RefundStatus
 from tasks.reconciliation.words import NOTHING, numbers, told, where
+from tasks.refunding import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
 OfKnown = Sequence[tuple[Refund, ChargeAttempt]]
@@ -55,7 +56,7 @@ def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]
                 RefundAttempt.created_at >= since,
                 RefundAttempt.created_at < until,
                 RefundAttempt.status == RefundState.SUCCEEDED,
-                RefundAttempt.ref.not_like("outside:%"),
+                ~SETTLED_OUTSIDE,
             )
         )
         missing = [(row, charge_ref) for row, charge_ref in session.execute(query) if row.ref not in seen]
