@@ -4,21 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from models.rules.currency import EXPONENTS, UnknownCurrency, exponent
 from models.rules.errors import RuleError, WrongType
-
-__all__ = [
-    "EXPONENTS",
-    "NegativeAmount",
-    "RuleError",
-    "UnknownCurrency",
-    "WrongType",
-    "amount",
-    "exact",
-    "exponent",
-    "round_half_up",
-    "whole_number",
-]
 
 _HALF: Final = Fraction(1, 2)
 
@@ -49,9 +35,7 @@ def exact(name: str, value: Fraction | Decimal | int) -> Fraction:
 
 def whole_number(name: str, value: int) -> int:
     """`value` if it is an int and no bool; `name` is how the error calls it."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise WrongType(f"{name} must be an int, got {_kind(value)}")
-    return int(value)
+    return _whole(name, value, "an int")
 
 
 def amount(name: str, value: int) -> int:
@@ -59,10 +43,15 @@ def amount(name: str, value: int) -> int:
 
     Raises WrongType for floats, Decimals and bools, NegativeAmount below zero.
     """
+    minor = _whole(name, value, "an int of minor units (1190 for 11.90 EUR)")
+    if minor < 0:
+        raise NegativeAmount(f"{name} must be zero or more minor units, got {minor}; a credit is given by its own name")
+    return minor
+
+
+def _whole(name: str, value: int, must_be: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise WrongType(f"{name} must be an int of minor units (1190 for 11.90 EUR), got {_kind(value)}")
-    if value < 0:
-        raise NegativeAmount(f"{name} must be zero or more minor units, got {value}; a credit is given by its own name")
+        raise WrongType(f"{name} must be {must_be}, got {_kind(value)}")
     return int(value)
 
 
