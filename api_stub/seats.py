@@ -14,7 +14,7 @@ from api_stub.paging import USUAL, After, Limit, page
 from api_stub.problem_types import refuses
 from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
-from models.subscriptions import SeatAssignment
+from models.subscriptions import SITS, SeatAssignment, assigned
 from tasks import seats
 from tasks.seats import SeatAction, SeatChange, SeatsRefused
 from tasks.wiring import begin, now
@@ -32,9 +32,9 @@ def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = Non
     with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
         room = seats.left(session, subscription)
-        now_on_one = ever.where(SeatAssignment.unassigned_at.is_(None))
+        now_on_one = ever.where(SITS)
         users, next_after = page(session, now_on_one, among=ever, by=_NEWEST_FIRST, after=after, limit=limit)
-        sitting = seats.assigned(session, subscription_id)
+        sitting = assigned(session, subscription_id)
     return SeatsView(
         seats=room.seats,
         limit=room.limit,
@@ -95,7 +95,7 @@ def change_seats(
             )
         except SeatsRefused as error:
             raise _with_lines(error, lines) from error
-        sitting = seats.assigned(session, subscription_id)
+        sitting = assigned(session, subscription_id)
     return BulkChanged(
         results=[
             LineResult(line=each.line, email=each.change.email, action=each.change.action, result=result)
@@ -115,7 +115,7 @@ def _change_one(subscription_id: UUID, action: SeatAction, wanted: SeatWanted, c
             email=change.email,
             result=result,
             seats=subscription.seats,
-            assigned=seats.assigned(session, subscription_id),
+            assigned=assigned(session, subscription_id),
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -14,7 +14,7 @@ from models.base import Base, uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.rules.cart import RUNNING, Action, SubscriptionStatus
-from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
+from models.subscriptions import Subscription, SubscriptionPeriod, Trial, assigned, running_period
 from models.writing import write_and
 
 
@@ -62,13 +62,13 @@ def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: 
 
 def _activate_line(session: Session, order: Order, line: OrderLine, subscription: Subscription | None) -> None:
     """subscription: what the account has of the product so far, locked."""
-    running = _running_period(session, subscription) if subscription else None
+    running = running_period(session, subscription) if subscription else None
     match line.action:
         case Action.CHANGE:
             subscription = _checked_change(subscription, running, line)
         case Action.PURCHASE | Action.TRIAL:
             _check_new(subscription, line, order)
-    if subscription is not None and _assigned(session, subscription.id) > line.seats:
+    if subscription is not None and assigned(session, subscription.id) > line.seats:
         raise CannotActivate("seats-below-assigned")
     if line.action is Action.TRIAL:
         _take_trial(session, order, line)
@@ -87,13 +87,6 @@ def _activate_line(session: Session, order: Order, line: OrderLine, subscription
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
     held = _HELD_ONE.scalar(session, {"account": account_id, "product": product})
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
-
-
-def _running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
-    query = select(SubscriptionPeriod).where(
-        SubscriptionPeriod.subscription_id == subscription.id, SubscriptionPeriod.closed_at.is_(None)
-    )
-    return session.scalar(query)
 
 
 def _checked_change(
@@ -123,13 +116,6 @@ def _take_trial(session: Session, order: Order, line: OrderLine) -> None:
     statement = upsert(Trial).values(**row, order_id=order.id, started_at=order.as_of).on_conflict_do_nothing()
     if session.scalar(statement.returning(Trial.order_id)) is None:
         raise CannotActivate("trial-used")
-
-
-def _assigned(session: Session, subscription_id: UUID) -> int:
-    query = select(func.count()).where(
-        SeatAssignment.subscription_id == subscription_id, SeatAssignment.unassigned_at.is_(None)
-    )
-    return session.scalar(query) or 0
 
 
 def _close(running: SubscriptionPeriod, order: Order, line: OrderLine) -> None:

@@ -19,7 +19,7 @@ from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
 from models.rules.quoted_line import RunningPeriod
 from models.rules.refusals import MOST_NAMED
-from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
+from models.subscriptions import RUNS, SITS, SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 
 class UnknownAccount(Explained, LookupError):
@@ -109,18 +109,17 @@ _ACCOUNT = Prepared[
     Account,
     Contact,
 )
-_SITS = SeatAssignment.unassigned_at.is_(None)
 _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
     select(
         Subscription,
         SubscriptionPeriod,
         select(func.count())
         .select_from(SeatAssignment)
-        .where(SeatAssignment.subscription_id == Subscription.id, _SITS)
+        .where(SeatAssignment.subscription_id == Subscription.id, SITS)
         .scalar_subquery(),
         func.array(
             select(SeatAssignment.user_email)
-            .where(SeatAssignment.subscription_id == Subscription.id, _SITS)
+            .where(SeatAssignment.subscription_id == Subscription.id, SITS)
             .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
             .limit(MOST_NAMED)
             .scalar_subquery()
@@ -128,7 +127,7 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
     )
     .outerjoin(
         SubscriptionPeriod,
-        and_(SubscriptionPeriod.subscription_id == Subscription.id, SubscriptionPeriod.closed_at.is_(None)),
+        and_(SubscriptionPeriod.subscription_id == Subscription.id, RUNS),
     )
     .where(
         Subscription.account_id == bindparam("account_id"),
@@ -139,7 +138,7 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
 )
 _ASSIGNED = Prepared[UUID, int](
     select(SeatAssignment.subscription_id, func.count())
-    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), _SITS)
+    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), SITS)
     .group_by(SeatAssignment.subscription_id)
 )
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
 from models.rules.cart import SubscriptionStatus
@@ -129,3 +129,22 @@ class SupportCase(Base):
     text: Mapped[str] = mapped_column(String(4000))
     created_at: Mapped[CreatedAt]
     closed_at: Mapped[datetime | None]
+
+
+RUNS = SubscriptionPeriod.closed_at.is_(None)
+"""selects the periods that nothing has closed: at most one per subscription"""
+
+SITS = SeatAssignment.unassigned_at.is_(None)
+"""selects those who have a seat now"""
+
+
+def running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
+    """The period that nothing has closed."""
+    query = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id == subscription.id, RUNS)
+    return session.scalar(query)
+
+
+def assigned(session: Session, subscription_id: UUID) -> int:
+    """How many users sit on the subscription."""
+    query = select(func.count()).where(SeatAssignment.subscription_id == subscription_id, SITS)
+    return session.scalar(query) or 0

@@ -27,7 +27,7 @@ from models.states import (
     Step,
     steps_from,
 )
-from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod
+from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
 from tasks import refunding
 from tasks.order_story import Story, UnknownOrder
 
@@ -184,11 +184,7 @@ def _changed(session: Session, period: SubscriptionPeriod) -> bool:
 
 def _end_purchase(session: Session, order: Order, action: Action, subscription_id: UUID | None, now: datetime) -> None:
     subscription = session.scalar(select(Subscription).where(Subscription.id == subscription_id).with_for_update())
-    running = session.scalar(
-        select(SubscriptionPeriod).where(
-            SubscriptionPeriod.subscription_id == subscription_id, SubscriptionPeriod.closed_at.is_(None)
-        )
-    )
+    running = running_period(session, subscription) if subscription else None
     if action is not Action.PURCHASE:
         raise NotPossible(
             f"order {order.number} changed what was there before, and that cannot be brought back; {_FEWER_SEATS}"
@@ -198,9 +194,7 @@ def _end_purchase(session: Session, order: Order, action: Action, subscription_i
     running.closed_at, running.unused_minor, running.unused_tax_minor = now, running.charged_minor, running.tax_minor
     subscription.status = SubscriptionStatus.ENDED
     session.execute(
-        update(SeatAssignment)
-        .where(SeatAssignment.subscription_id == subscription.id, SeatAssignment.unassigned_at.is_(None))
-        .values(unassigned_at=now)
+        update(SeatAssignment).where(SeatAssignment.subscription_id == subscription.id, SITS).values(unassigned_at=now)
     )
 
 

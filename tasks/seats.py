@@ -11,13 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.base import uuid7
 from models.orders import Order, OrderedProduct, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
-from models.subscriptions import SeatAssignment, Subscription
+from models.subscriptions import SITS, SeatAssignment, Subscription, assigned
 
 MAX_CHANGES = 20_000
 
@@ -115,11 +115,6 @@ def left(session: Session, subscription: Subscription) -> SeatsLeft:
     return SeatsLeft(subscription.seats, cut.seats, cut_by=cut.number)
 
 
-def assigned(session: Session, subscription_id: UUID) -> int:
-    """How many users sit on the subscription."""
-    return session.scalar(select(func.count()).select_from(SeatAssignment).where(_now_on(subscription_id))) or 0
-
-
 def _one(action: SeatAction, email: str) -> SeatChange:
     return SeatChange(action, email.lower())
 
@@ -176,7 +171,7 @@ def _emails(changes: Sequence[SeatChange], results: Sequence[SeatResult], wanted
 
 
 def _now_on(subscription_id: UUID) -> ColumnElement[bool]:
-    return and_(SeatAssignment.subscription_id == subscription_id, SeatAssignment.unassigned_at.is_(None))
+    return and_(SeatAssignment.subscription_id == subscription_id, SITS)
 
 
 def _sitting(session: Session, subscription_id: UUID, emails: Collection[str]) -> set[str]:
