@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from models.accounts import Contact
 from models.base import uuid7
 from models.subscriptions import SeatAssignment
-from tasks import operations
+from tasks import support_refund
 from tests.api.conftest import Api, problem
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -94,7 +94,7 @@ def test_a_user_who_loses_the_seat_between_two_pages_leaves_no_gap(api: Api, ada
 def test_an_orders_documents_come_page_by_page(world: World, api: Api, ada: Customer) -> None:
     order_id = world.buy(ada, worlds.purchase()).id
     with world.begin() as session:
-        operations.refund(session, order_id, by="ops", why="for the test", now=world.time)
+        support_refund.refund(session, order_id, by="ops", why="for the test", now=world.time)
     world.run(order_id)
     found = list(pages(api, f"/v1/orders/{order_id}/invoices", "invoices", limit=1))
     assert [[each["kind"] for each in page] for page in found] == [["invoice"], ["credit_note"]]

@@ -11,7 +11,7 @@ import pytest
 from models.payments import RefundAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import Trial
-from tasks import operations, payment_details
+from tasks import payment_details, support_refund
 from tests.api.conftest import Api, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import MONTH, Customer, World
@@ -276,6 +276,6 @@ def test_what_support_refunded_cannot_be_cancelled_by_who_never_asked_for_that(
 ) -> None:
     order_id = world.buy(ada, worlds.purchase()).id
     with world.begin() as session:
-        operations.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
+        support_refund.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert problem(cancel(api, order_id)) == (409, "too-late")

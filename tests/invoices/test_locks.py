@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from models.invoices import Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import invoicing, operations, receivables
+from tasks import invoicing, receivables, support_refund
 from tests.invoices.documents import one
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
@@ -40,10 +40,10 @@ def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_
     order = world.buy(world.customer(), purchase())
     with world.begin() as session:
         invoicing.owe(session, one(world, order.id), 20_00)
-        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
     with world.begin() as session:
-        operations.settle_refund(session, order.id, by="ops", why="by transfer")
+        support_refund.settle_refund(session, order.id, by="ops", why="by transfer")
 
     with ThreadPoolExecutor(1) as another:
         with world.begin() as session:

@@ -17,7 +17,7 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points, invoicing, operations, receivables
+from tasks import failure_points, invoicing, receivables, support_refund
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat_follow_up import vat_follow_up
@@ -303,7 +303,7 @@ def test_vat_that_was_paid_by_transfer_becomes_balance_when_the_order_is_refunde
     with world.begin() as session:
         receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
     with world.begin() as session:
-        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     assert world.run(order.id).status is OrderStatus.REFUNDED
     assert summed_up(documents(world, order.id)[-1])[1:] == (-100_00, -20_00, -120_00)
     assert (world.given_back(eva), world.balance(eva)) == ([100_00], 20_00)
@@ -317,7 +317,7 @@ def test_vat_paid_by_transfer_that_went_nowhere_is_noticed(world: World) -> None
     world.vies.register(NUMBER, status="invalid")
     ask_again(world)
     with world.begin() as session:
-        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.run(order.id)
     with world.begin() as session:
         session.execute(text("update receivables set status = 'paid'"))
@@ -333,7 +333,7 @@ def test_no_vat_is_asked_for_by_a_letter_that_was_held_up_until_the_order_was_re
     ask_again(world)
     world.mailbox.heal()
     with world.begin() as session:
-        operations.refund(session, order.id, by="ops", why="asked", now=world.time)
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     assert world.run(order.id).status is OrderStatus.REFUNDED
     sent = len(world.mails(eva))
     assert (ask_again(world, minutes=20), follow_up(world, order).letter_owed) == (1, False)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.rules.period import Interval
 from models.states import FORWARD
-from tasks import operations, wiring
+from tasks import support_refund, wiring
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
@@ -58,7 +58,7 @@ def test_books_agree_after_a_refund(world: World) -> None:
     world.grant(ada, 19_00)
     order = world.buy(ada, purchase("desk"))
     with world.begin() as session:
-        operations.refund(session, order.id, by="support", why="asked for", now=world.time)
+        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
     assert world.run(order.id).status == "refunded"
     assert world.given_back(ada) == [100_00]
     assert world.balance(ada) == 19_00

@@ -13,7 +13,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import operations, order_story
+from tasks import operations, order_story, support_refund
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operations import NotPossible
@@ -40,7 +40,7 @@ def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
 
 def refund(world: World, order_id: UUID) -> None:
     with world.begin() as session:
-        operations.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
+        support_refund.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
 
 
 def notice(world: World, customer: Customer) -> str:
@@ -284,7 +284,7 @@ def test_what_is_paid_by_invoice_is_not_refunded(world: World) -> None:
 
 def settle(world: World, order_id: UUID) -> None:
     with world.begin() as session:
-        operations.settle_refund(session, order_id, by="ops", why="bank transfer")
+        support_refund.settle_refund(session, order_id, by="ops", why="bank transfer")
 
 
 def unrefundable(world: World) -> tuple[Customer, UUID]:

@@ -7,7 +7,7 @@ import typer
 
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import at_provider, operations, order_story, placement
+from tasks import at_provider, operations, order_story, placement, support_refund
 from tasks.at_provider import AtProvider
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
@@ -170,7 +170,7 @@ def refund(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        operations.refund(session, order_id, by=by or operator(), why=why, now=now())
+        support_refund.refund(session, order_id, by=by or operator(), why=why, now=now())
     typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
 
 
@@ -192,7 +192,7 @@ def settle(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        operations.settle_refund(session, order_id, by=by or operator(), why=why)
+        support_refund.settle_refund(session, order_id, by=by or operator(), why=why)
     typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
 
 
