@@ -7,9 +7,10 @@ Each runs in the caller's transaction; when that commits, `worker.relay` publish
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -106,7 +107,7 @@ def place(
     before = _placed_before(session, api_key_id, idempotency_key)
     if before is not None:
         return Placed(_same_request(before, digest), is_new=False)
-    raise _why_not(session, quote_id, account_id, now)
+    raise _refusal(session, quote_id, account_id, now)
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
@@ -195,10 +196,11 @@ def cancel(
 ) -> OrderStatus:
     """Stop the order; what was charged goes back. Returns its status afterwards.
 
+    - cancelled before: cancelled
     - waiting for the customer, with no charge under way: cancelled at once
-    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
     - requested before: its status now
-    - active, being undone, or ended: PlacementRefused too-late; no such order: unknown-order
+    - ended, active, or parked while it is being undone: PlacementRefused too-late; no such order: unknown-order
+    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
     """
@@ -207,33 +209,57 @@ def cancel(
     asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:
         return order.status
-    if order.status in WAITING_FOR_CUSTOMER and order.status is not OrderStatus.AWAITING_AUTHENTICATION:
-        if why:
-            progress.note(session, order_id, granted.CANCELLATION, asked)
-        waiting_orders.end(
-            session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=by
-        )
+    if order.status in _WAITS_WITHOUT_A_CHARGE:
+        _cancel_waiting(session, order, asked, reason=reason)
         return OrderStatus.CANCELLED
-    parked, being_undone = order.status is OrderStatus.NEEDS_ATTENTION, order.next_step in BACK
-    if (being_undone or not parked) and granted.cancellation_was_requested(session, order_id):
+    if _requested_before(session, order):
         return order.status
+    _refuse_if_too_late(order)
+    _request_cancellation(session, order, asked, now=now, reason=reason)
+    return OrderStatus.OPEN
+
+
+_WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AUTHENTICATION}
+
+
+def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
+    if "why" in asked:  # the entry of its end says who asked, not why
+        progress.note(session, order.id, granted.CANCELLATION, asked)
+    waiting_orders.end(
+        session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
+    )
+
+
+def _requested_before(session: Session, order: Order) -> bool:
+    """Whether cancellation was. A request does not count where the order was parked on its way forward: the next one sets it going again."""
+    parked_forward = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
+    return not parked_forward and granted.cancellation_was_requested(session, order.id)
+
+
+def _refuse_if_too_late(order: Order) -> None:
     if order.status in FINAL:
         raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
     if order.next_step in AFTER_ACTIVATION:
         raise PlacementRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
-    if being_undone and parked:
+    if order.status is OrderStatus.NEEDS_ATTENTION and order.next_step in BACK:
         raise PlacementRefused(
             "too-late", "The order is being undone already, and our team is looking after its refund."
         )
-    progress.note(session, order_id, granted.CANCELLATION, asked)
-    if not being_undone:
-        if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first
-            asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
-            session.execute(update(Order).where(Order.id == order_id).values(**asked_for))
-        stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
-        step = order.next_step or Step.COLLECT_PAYMENT
-        waiting_orders.reopen(session, order_id, waiting_in=stopped, step=step, why="cancel")
-    return OrderStatus.OPEN
+
+
+def _request_cancellation(
+    session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
+) -> None:
+    """Leave it to the order's chain to cancel. One that is being undone anyway only gets the entry on its timeline."""
+    progress.note(session, order.id, granted.CANCELLATION, asked)
+    if order.next_step in BACK:
+        return
+    if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first
+        asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
+        session.execute(update(Order).where(Order.id == order.id).values(**asked_for))
+    stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
+    step = order.next_step or Step.COLLECT_PAYMENT
+    waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
 
 
 def priced(line: PricedLine) -> dict[str, object]:
@@ -260,7 +286,7 @@ def _same_request(before: Order, digest: str) -> PlacedOrder:
     return PlacedOrder(before.id, before.number, before.account_id, before.created_at)
 
 
-def _why_not(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
+def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
     placed = session.scalar(select(Order.id).where(Order.quote_id == quote_id, Order.account_id == account_id))
     placed = placed or _placed_on_a_quote_since_replaced(session, quote_id, account_id)
     if placed is not None:
