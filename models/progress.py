@@ -1,5 +1,5 @@
 """An order's guarded transitions while its chain is at work. Each is a compare-and-set update: the second of two callers changes nothing,
-and the result says so. An order that waits goes on by `waiting_orders`; one that a person must look at is set aside by `attention`.
+and the result says so. An order that waits goes on by `waiting_orders`; one that a person must look at is parked by `attention`.
 """
 
 from collections.abc import Mapping

@@ -215,7 +215,7 @@ def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
     order = world.run(world.rows(Order)[0].id)
     completed, step = OrderStatus.COMPLETED, Step.REFUND_PAYMENT
     with world.begin() as session:
-        assert attention.call_back(session, order.id, ended_as=completed, step=step, error="the refund failed")
+        assert attention.park_after_all(session, order.id, ended_as=completed, step=step, error="the refund failed")
     stream = follow(live, api, order_id)
     kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
     assert kinds[-1] == "order.completed"
