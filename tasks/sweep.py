@@ -15,14 +15,12 @@ from sqlalchemy.orm import Session
 from models import attention, lease, progress, waiting_orders
 from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
-from models.orders import Order, OrderedProduct
-from models.rules.cart import SubscriptionStatus
+from models.orders import Order
 from models.states import OrderStatus, Step
-from models.subscriptions import Subscription
-from tasks import authentication, cancellation, queue_heads, retry_policy
+from tasks import authentication, cancellation, queue_heads, retry_policy, trials
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
-from tasks.wiring import begin, now, policy
+from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +34,7 @@ def sweep() -> int:
     """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
     touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
-    _end_trials()
+    trials.end_due()
     _beat("sweep")
     authentication.ask(order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION)
     return len(touched)
@@ -101,7 +99,7 @@ def _look_after(session: Session, order: Order) -> bool:
                 status=OrderStatus.CANCELLED,
                 reason=cancellation.UNANSWERED,
             )
-    _sleep(session, order.id, None)
+    _look_again_in(session, order.id, None)
     return False
 
 
@@ -111,14 +109,14 @@ def _restart(session: Session, order: Order) -> bool:
     One whose message is still in the outbox is not lost; it is only checked again later.
     """
     if _lies_in_outbox(session, order):
-        _sleep(session, order.id, GRACE)
+        _look_again_in(session, order.id, GRACE)
         return False
     if order.restarts >= policy().max_restarts:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
         return attention.park(session, order.id, error=error, token=order.lease_token)
     restart, nobodys = order.restarts + 1, {"lease_token": None, "lease_until": None, "next_attempt_at": None}
-    _sleep(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **nobodys)
+    _look_again_in(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **nobodys)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
     progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)
@@ -130,28 +128,10 @@ def _lies_in_outbox(session: Session, order: Order) -> bool:
     return session.scalar(waiting.limit(1)) is not None
 
 
-def _sleep(session: Session, order_id: UUID, delay: timedelta | None, **values: int | None) -> None:
+def _look_again_in(session: Session, order_id: UUID, delay: timedelta | None, **values: int | None) -> None:
+    """delay: None for an order that the sweep need not look at again. values: further columns to write."""
     wake_at = func.clock_timestamp() + delay if delay else None
     session.execute(update(Order).where(Order.id == order_id).values(wake_at=wake_at, **values))
-
-
-def _end_trials() -> None:
-    """A trial ends by itself, without a charge, unless an order on its product is still open."""
-    ordered = and_(
-        OrderedProduct.account_id == Subscription.account_id, OrderedProduct.product_code == Subscription.product_code
-    )
-    over = select(Subscription.id).where(
-        Subscription.status == SubscriptionStatus.TRIALING,
-        Subscription.period_end <= now(),
-        ~select(OrderedProduct.order_id).where(ordered).exists(),
-    )
-    with begin() as session:
-        session.execute(
-            update(Subscription)
-            .where(Subscription.id.in_(over.with_for_update(skip_locked=True)))
-            .values(status=SubscriptionStatus.TRIAL_ENDED)
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _beat(name: str) -> None:
