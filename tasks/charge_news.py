@@ -105,9 +105,9 @@ def _note_what_others_did(
         if _note_once(session, order, "charge.disputed", facts):
             log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)
     ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order.id)).all()
-    refs, attempts = {refund.ref for refund in ours}, {refund.attempt for refund in ours}
+    refs, unanswered = {refund.ref for refund in ours}, {refund.attempt for refund in ours if refund.ref is None}
     for refund in refunds:
-        if refund.status is not RefundStatus.SUCCEEDED or refund.ref in refs or refund.attempt in attempts:
+        if refund.status is not RefundStatus.SUCCEEDED or refund.ref in refs or refund.attempt in unanswered:
             continue
         elsewhere = {"attempt": attempt.attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
         if _note_once(session, order, "refund.elsewhere", elsewhere):

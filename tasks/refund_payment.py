@@ -56,9 +56,12 @@ def _ref(charge: ChargeAttempt) -> str:
 
 
 def _take_back(session: Session, order: Order) -> None:
-    """Reverse the order's documents and return what was paid on them by transfer. The caller has locked the order's row."""
-    invoicing.issue_credit_note(session, order)
+    """Return what was paid by transfer on the order's documents, and reverse them. The caller has locked the order's row.
+
+    In this sequence the account is locked before the series of documents, as in activations and corrections.
+    """
     receivables.return_to_balance(session, order, THIS)
+    invoicing.issue_credit_note(session, order)
 
 
 def _outstanding(session: Session, order: Order) -> ChargeAttempt | None:

@@ -35,6 +35,14 @@ def given_back(session: Session, charge: ChargeAttempt) -> bool:
     return any(refund.status is RefundState.SUCCEEDED for refund in _refunds_of(session, charge))
 
 
+def is_back_at_provider(charge: ChargeAttempt) -> bool:
+    """Whether the provider itself has given back all of the charge, or is about to. Call it outside a transaction.
+
+    Raises TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused: it could not be asked.
+    """
+    return charge.ref is not None and sum(each.amount_minor for each in _standing(charge.ref)) >= charge.amount_minor
+
+
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     """The refunds of the charge that came to nothing."""
     return [refund for refund in _refunds_of(session, charge) if refund.status is RefundState.FAILED]
@@ -171,10 +179,15 @@ def _request(refund: RefundAttempt, charge_ref: str) -> RefundRequest:
 
 def _find(refund: RefundAttempt, charge_ref: str) -> Refund | None:
     """This refund at the provider; or any refund of the charge, where all of the money went back otherwise (by hand, in the Dashboard)."""
-    found = [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
+    found = _standing(charge_ref)
     ours = next((each for each in found if each.attempt == refund.attempt), None)
     all_is_back = sum(each.amount_minor for each in found) >= refund.amount_minor
     return ours or (found[0] if found and all_is_back else None)
+
+
+def _standing(charge_ref: str) -> list[Refund]:
+    """The provider's refunds of a charge, without those that failed."""
+    return [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
 
 
 def _give_up(refund: RefundAttempt) -> None:

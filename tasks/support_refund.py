@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -13,11 +14,15 @@ from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.order_lock import lock_order
 from models.orders import Order, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
-from models.states import FINAL, OrderStatus, PaymentKind, Step
+from models.states import AFTER_ACTIVATION, BACK, FINAL, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
 from tasks import refunding
+from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.operations import NotPossible, resume
 from tasks.order_story import UnknownOrder
+from tasks.wiring import begin
+
+log = structlog.get_logger(__name__)
 
 _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
 
@@ -33,8 +38,9 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")
     if order.status is not OrderStatus.COMPLETED:
-        hint = "" if order.status in FINAL else "; cancel it instead"
-        raise NotPossible(f"order {order.number} is {order.status}, only a completed one can be refunded{hint}")
+        raise NotPossible(
+            f"order {order.number} is {order.status}, only a completed one can be refunded{_instead(order)}"
+        )
     if refunding.succeeded_charge(session, order) is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
     lock_account(session, order.account_id)
@@ -52,6 +58,30 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))
+
+
+def settle(order_id: UUID, *, by: str, why: str) -> bool:
+    """`settle_refund`, unless the provider has given the money back after all. False if it could not be asked: a person must look there.
+
+    Raises NotPossible.
+    """
+    with begin() as session:
+        order = session.get_one(Order, order_id)
+        charge = refunding.succeeded_charge(session, order)
+    asked = True
+    if charge is not None:
+        try:
+            back = refunding.is_back_at_provider(charge)
+        except (TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused) as error:
+            log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
+            asked = back = False
+        if back:
+            raise NotPossible(
+                f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
+            )
+    with begin() as session:
+        settle_refund(session, order_id, by=by, why=why)
+    return asked
 
 
 def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
@@ -76,6 +106,17 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
     progress.note(session, order_id, "refund.settled_outside", facts)
     resume(session, order_id, stands_at=order.next_step, first=Step.REFUND_PAYMENT, by=by)
+
+
+def _instead(order: Order) -> str:
+    """What can be done about an order that is not completed."""
+    if order.status in FINAL:
+        return ""
+    if order.next_step in BACK:
+        return "; it is being undone already"
+    if order.next_step in AFTER_ACTIVATION:
+        return "; let it complete first: what it bought is active, only its letters are not sent"
+    return "; cancel it instead"
 
 
 def _paid_otherwise(order: Order) -> str:

@@ -256,6 +256,30 @@ def test_what_has_ended_otherwise_is_not_refunded_and_nothing_impossible_is_advi
         refund(world, order_id)
 
 
+@pytest.mark.parametrize(
+    ("step", "advice"),
+    [
+        (Step.ACTIVATE_SUBSCRIPTION, "cancel it instead"),
+        (
+            Step.SEND_CONFIRMATION_EMAIL,
+            "let it complete first: what it bought is active, only its letters are not sent",
+        ),
+    ],
+)
+def test_what_is_not_completed_yet_is_not_refunded_and_what_can_be_done_is_said(
+    world: World, step: Step, advice: str
+) -> None:
+    order_id = parked_before(world, step)
+    with pytest.raises(NotPossible, match=rf"only a completed one can be refunded; {advice}$"):
+        refund(world, order_id)
+
+
+def test_what_is_being_undone_is_not_refunded_once_more(world: World) -> None:
+    _, order_id = unrefundable(world)
+    with pytest.raises(NotPossible, match=r"it is being undone already$"):
+        refund(world, order_id)
+
+
 def test_what_charged_no_card_is_not_refunded(world: World) -> None:
     order_id = world.buy(world.customer(), trial()).id
     with pytest.raises(NotPossible, match="charged no card, so there is nothing to give back"):
@@ -282,9 +306,8 @@ def test_what_is_paid_by_invoice_is_not_refunded(world: World) -> None:
     assert world.order(order.id).status is OrderStatus.COMPLETED
 
 
-def settle(world: World, order_id: UUID) -> None:
-    with world.begin() as session:
-        support_refund.settle_refund(session, order_id, by="ops", why="bank transfer")
+def settle(order_id: UUID) -> bool:
+    return support_refund.settle(order_id, by="ops", why="bank transfer")
 
 
 def unrefundable(world: World) -> tuple[Customer, UUID]:
@@ -301,7 +324,7 @@ def unrefundable(world: World) -> tuple[Customer, UUID]:
 
 def test_a_refund_made_outside_ends_the_order_and_the_provider_is_not_asked_for_it(world: World) -> None:
     ada, order_id = unrefundable(world)
-    settle(world, order_id)
+    settle(order_id)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     [mail] = world.mailbox.listed(f"to:{ada.email} subject:refunded")
     assert "Refunded in another way, not to your card" in world.mailbox.read(mail["ID"])["Text"]
@@ -318,19 +341,51 @@ def test_a_refund_made_outside_ends_the_order_and_the_provider_is_not_asked_for_
 
 def test_a_refund_made_outside_is_settled_once(world: World) -> None:
     _, order_id = unrefundable(world)
-    settle(world, order_id)
+    settle(order_id)
     with pytest.raises(NotPossible, match="does not need attention: it is open"):
-        settle(world, order_id)
+        settle(order_id)
     world.park(order_id)
     with pytest.raises(NotPossible, match="is back already; resume it instead"):
-        settle(world, order_id)
+        settle(order_id)
     assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def whose_answer_was_lost(world: World) -> tuple[Customer, UUID]:
+    """A charged order parked at a refund that the provider made, though we never learned of it."""
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    refund(world, order_id)
+    world.stripe.fail("answer_lost", "refunds.create")
+    world.stripe.fail("unavailable", "refunds.list")
+    world.run(order_id)
+    assert (world.given_back(ada), world.refunds(order_id)) == ([119_00], [("pending", 119_00)])
+    world.park(order_id)
+    return ada, order_id
+
+
+def test_a_refund_that_the_provider_made_is_not_settled_as_made_outside(world: World) -> None:
+    _, order_id = whose_answer_was_lost(world)
+    world.stripe.calm()
+    with pytest.raises(NotPossible, match=r"the provider has given back what order .* was charged; resume it instead"):
+        settle(order_id)
+    resume(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_a_refund_that_the_provider_made_too_is_named_once_it_tells(world: World) -> None:
+    _, order_id = whose_answer_was_lost(world)
+    assert not settle(order_id), "the provider was asked"
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    world.stripe.calm()
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, "charge.refunded")
+    assert "refund.elsewhere" in world.timeline(order_id)
 
 
 def test_only_an_order_parked_at_its_refund_is_settled(world: World) -> None:
     order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
     with pytest.raises(NotPossible, match="stands at activate_subscription, where no refund is to be settled"):
-        settle(world, order_id)
+        settle(order_id)
     assert (world.refunds(order_id), world.order(order_id).status) == ([], OrderStatus.NEEDS_ATTENTION)
 
 
@@ -339,7 +394,7 @@ def test_an_order_that_charged_nothing_has_no_refund_to_settle(world: World) -> 
     resume(world, order_id, Step.REFUND_PAYMENT)
     world.park(order_id)
     with pytest.raises(NotPossible, match="charged no card, so there is nothing to settle"):
-        settle(world, order_id)
+        settle(order_id)
 
 
 def test_who_resumes_by_a_plan_that_is_outdated_is_refused(world: World) -> None:
