@@ -13,6 +13,7 @@ from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderEvent, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
 
 BATCH = 200
@@ -35,6 +36,12 @@ class OrderBook:
     @property
     def where(self) -> str:
         return f"order {self.order.number}"
+
+    @property
+    def called_back(self) -> bool:
+        """Whether a refund of its charge failed: it may stand at `refund_payment` with that step done, or after it had ended as refunded."""
+        charged = {charge.attempt for charge in self.charges if charge.status is AttemptStatus.SUCCEEDED}
+        return any(r.charge_attempt in charged and r.status is RefundState.FAILED for r in self.refunds)
 
 
 @dataclass(frozen=True, slots=True)

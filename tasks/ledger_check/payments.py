@@ -1,7 +1,16 @@
 """What was taken is what was due, and what could not stand went back."""
 
 from models.invoices import InvoiceReason, ReceivableStatus
-from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
+from models.states import (
+    ATTEMPT_OVER,
+    ATTEMPT_UNDER_WAY,
+    FINAL,
+    AttemptStatus,
+    OrderStatus,
+    PaymentKind,
+    RefundState,
+    Step,
+)
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -35,10 +44,7 @@ def check_payments(book: OrderBook) -> Found:
             )
     yield from _check_unexpected(book)
     yield from _check_receivables(book)
-    if order.status is OrderStatus.REFUNDED:
-        paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
-        returned = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:transfer-credit")
-        yield from differs(Check.RECEIVABLE, book.where, "what was paid by transfer and became balance", paid, returned)
+    yield from _check_transfers(book)
 
 
 def _check_unexpected(book: OrderBook) -> Found:
@@ -79,3 +85,15 @@ def _check_receivables(book: OrderBook) -> Found:
         if book.order.status is OrderStatus.REFUNDED and receivable is not None:
             still = receivable.status is ReceivableStatus.OPEN
             yield from differs(Check.RECEIVABLE, where, "being owed though the order was refunded", False, still)
+
+
+def _check_transfers(book: OrderBook) -> Found:
+    """What was paid by transfer becomes balance when `refund_payment` is done, and only then."""
+    order = book.order
+    paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
+    returned = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:transfer-credit")
+    is_back = order.status is OrderStatus.REFUNDED or order.next_step is Step.SEND_REFUND_NOTICE
+    if order.next_step is Step.REFUND_PAYMENT and book.called_back:
+        is_back = returned != 0
+    expected = paid if is_back else 0
+    yield from differs(Check.RECEIVABLE, book.where, "what was paid by transfer and became balance", expected, returned)

@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import FORWARD
 from tasks import support_refund, wiring
+from models.states import FORWARD, Step
+from tasks import operations, receivables, wiring
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
+from tests.support.vat_outage import corrected_invoice
 from tests.support.world import Customer, World, change, purchase, trial
 
 
@@ -65,6 +69,27 @@ def test_books_agree_after_a_refund(world: World) -> None:
     assert differences(world) == []
 
 
+def test_books_agree_at_every_step_of_a_refund_that_brings_a_transfer_back(world: World) -> None:
+    """Also when the refund has failed after the customer was told."""
+    eva, order = corrected_invoice(world, card="pm_card_refundFail")
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000002", on=world.time, by="ops")
+        operations.refund(session, order.id, by="support", why="asked for", now=world.time)
+    world.run(order.id, until=Step.REFUND_PAYMENT)
+    assert (world.balance(eva), differences(world)) == (0, [])
+    world.run(order.id, until=Step.SEND_REFUND_NOTICE)
+    assert (world.balance(eva), differences(world)) == (20_00, [])
+    assert (world.run(order.id).status, differences(world)) == ("refunded", [])
+    refund_fails(world, order.id)
+    assert (world.order(order.id).status, differences(world)) == ("needs_attention", [])
+
+
+def refund_fails(world: World, order_id: UUID) -> None:
+    (charge,) = world.rows(ChargeAttempt, order_id=order_id)
+    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge.ref) == ["failed"])
+    world.notify(charge.ref, "refund.failed")
+
+
 FROZEN = "alter table {0} disable trigger user"
 
 BROKEN = [
@@ -74,6 +99,8 @@ BROKEN = [
     ("delete from ledger_movements", Check.CREDIT, "what it added to the balance"),
     ("update ledger_movements set cause = replace(cause, 'credit', 'vat-credit') where kind = 'credited'", Check.CREDIT,
      "the VAT added to the balance"),
+    ("update ledger_movements set cause = replace(cause, 'credit', 'transfer-credit') where kind = 'credited'", Check.RECEIVABLE,
+     "what was paid by transfer and became balance"),
     ("update ledger_movements set cause = 'a whim' where kind = 'credited'", Check.MOVEMENT, "a cause that fits credited"),
     ("update ledger_movements set order_id = null where kind = 'reserved'", Check.MOVEMENT, "its order being the account's"),
     ("update charge_attempts set amount_minor = amount_minor - 1", Check.CHARGE, "what its card was charged"),

@@ -29,9 +29,9 @@ def during_outage(world: World, policy: VatOutage = VatOutage.PROVISIONAL, **acc
     return eva, order
 
 
-def corrected_invoice(world: World) -> tuple[Customer, Order]:
+def corrected_invoice(world: World, **account: Any) -> tuple[Customer, Order]:
     """A purchase on a number that turned out invalid."""
-    eva, order = during_outage(world)
+    eva, order = during_outage(world, **account)
     world.vies.register(NUMBER, status="invalid")
     ask_again(world)
     return eva, order
