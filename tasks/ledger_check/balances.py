@@ -4,7 +4,7 @@ import re
 from itertools import groupby
 
 from models.ledger import LedgerMovement, MovementKind
-from models.states import AFTER_ACTIVATION, FORWARD, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, BACK, FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -71,6 +71,8 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
             return (order.balance_used_minor,)
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in _RESERVES_LATER:
             return (0, order.balance_used_minor)
+        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in BACK and book.called_back:
+            return (order.balance_used_minor, 0)
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION:
             return (order.balance_used_minor,)
         case OrderStatus.AWAITING_PAYMENT_DETAILS:

@@ -8,15 +8,19 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from models import reservation
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import FORWARD
 from tasks import support_refund, wiring
 from models.states import FORWARD, Step
+from models.states import FORWARD, OrderStatus, Step
 from tasks import operations, receivables, wiring
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
+from tests.support.payment import spoil_activation
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import Customer, World, change, purchase, trial
 
@@ -82,6 +86,37 @@ def test_books_agree_at_every_step_of_a_refund_that_brings_a_transfer_back(world
     assert (world.run(order.id).status, differences(world)) == ("refunded", [])
     refund_fails(world, order.id)
     assert (world.order(order.id).status, differences(world)) == ("needs_attention", [])
+
+
+def test_books_agree_where_a_refund_fails_after_its_order_has_given_balance_back(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    world.grant(ada, 19_00)
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    spoil_activation(world, ada, order_id)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    assert (world.balance(ada), differences(world)) == (0, [])
+    assert world.run(order_id).status == "refunded"
+    refund_fails(world, order_id)
+    assert (world.order(order_id).status, world.balance(ada)) == ("needs_attention", 19_00)
+    assert differences(world) == []
+    with world.begin() as session:
+        operations.settle_refund(session, order_id, by="support", why="sent by transfer")
+    world.run(order_id, until=Step.SEND_REFUND_NOTICE)
+    assert differences(world) == []
+    assert (world.run(order_id).status, world.balance(ada), differences(world)) == ("refunded", 19_00, [])
+
+
+def test_balance_given_back_on_the_way_back_is_named_where_no_refund_failed(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 19_00)
+    order_id = world.place(ada, purchase("desk"), trial("chat"))
+    spoil_activation(world, ada, order_id)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    with world.begin() as session:
+        order = session.get_one(Order, order_id)
+        reservation.release(session, order, OrderStatus.REFUNDED, Step.SEND_REFUND_NOTICE)
+    (found,) = differences(world)
+    assert (found.check, found.expected, found.found) == (Check.RESERVATION, "1900", "0")
 
 
 def refund_fails(world: World, order_id: UUID) -> None:
