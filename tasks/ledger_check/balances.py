@@ -4,7 +4,7 @@ import re
 from itertools import groupby
 
 from models.ledger import LedgerMovement, MovementKind
-from models.states import AFTER_ACTIVATION, BACK, FORWARD, OrderStatus, Step
+from models.states import BACK, FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -59,7 +59,7 @@ def check_order_balance(book: OrderBook) -> Found:
     else:
         yield from differs(Check.RESERVATION, book.where, "the balance it holds", _reserved(book)[0], aside)
     own = sum(m.amount_minor for m in book.movements if m.cause in credit)
-    credited = order.to_balance_minor if _is_active(book) else 0
+    credited = order.to_balance_minor if book.is_active else 0
     yield from differs(Check.CREDIT, book.where, "what it added to the balance", credited, own)
 
 
@@ -79,10 +79,3 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
             return (0, order.balance_used_minor)
         case _:
             return (0,)
-
-
-def _is_active(book: OrderBook) -> bool:
-    order = book.order
-    if order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
-        return order.next_step in AFTER_ACTIVATION
-    return order.status is OrderStatus.COMPLETED

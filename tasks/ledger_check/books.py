@@ -13,7 +13,7 @@ from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderEvent, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, RefundState
+from models.states import AFTER_ACTIVATION, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
 
 BATCH = 200
@@ -36,6 +36,13 @@ class OrderBook:
     @property
     def where(self) -> str:
         return f"order {self.order.number}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether what it bought has been given, and its money is not on the way back."""
+        if self.order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
+            return self.order.next_step in AFTER_ACTIVATION
+        return self.order.status is OrderStatus.COMPLETED
 
     @property
     def called_back(self) -> bool:

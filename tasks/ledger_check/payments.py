@@ -1,16 +1,6 @@
 """What was taken is what was due, and what could not stand went back."""
 
-from models.invoices import InvoiceReason, ReceivableStatus
-from models.states import (
-    ATTEMPT_OVER,
-    ATTEMPT_UNDER_WAY,
-    FINAL,
-    AttemptStatus,
-    OrderStatus,
-    PaymentKind,
-    RefundState,
-    Step,
-)
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -43,8 +33,6 @@ def check_payments(book: OrderBook) -> Found:
                 Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
             )
     yield from _check_unexpected(book)
-    yield from _check_receivables(book)
-    yield from _check_transfers(book)
 
 
 def _check_unexpected(book: OrderBook) -> Found:
@@ -68,32 +56,3 @@ def _check_kind(book: OrderBook) -> Found:
         yield from differs(
             Check.CHARGE, book.where, "how it is paid", PaymentKind.NOTHING_DUE.value, order.payment_kind
         )
-
-
-def _check_receivables(book: OrderBook) -> Found:
-    for document in book.invoices:
-        receivable = book.receivables.get(document.id)
-        owes = document.sign == 1 and (
-            document.reason is InvoiceReason.VAT_NUMBER_INVALID
-            or (document.reason is InvoiceReason.ORDER and document.payment_kind is PaymentKind.INVOICE)
-        )
-        where = f"invoice {document.number}"
-        expected = document.due_minor if owes else 0
-        yield from differs(
-            Check.RECEIVABLE, where, "what is owed on it", expected, receivable.amount_minor if receivable else 0
-        )
-        if book.order.status is OrderStatus.REFUNDED and receivable is not None:
-            still = receivable.status is ReceivableStatus.OPEN
-            yield from differs(Check.RECEIVABLE, where, "being owed though the order was refunded", False, still)
-
-
-def _check_transfers(book: OrderBook) -> Found:
-    """What was paid by transfer becomes balance when `refund_payment` is done, and only then."""
-    order = book.order
-    paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
-    returned = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:transfer-credit")
-    is_back = order.status is OrderStatus.REFUNDED or order.next_step is Step.SEND_REFUND_NOTICE
-    if order.next_step is Step.REFUND_PAYMENT and book.called_back:
-        is_back = returned != 0
-    expected = paid if is_back else 0
-    yield from differs(Check.RECEIVABLE, book.where, "what was paid by transfer and became balance", expected, returned)

@@ -13,6 +13,7 @@ from tasks.ledger_check.differences import Difference, Found
 from tasks.ledger_check.documents import check_documents, check_numbers
 from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.payments import check_payments
+from tasks.ledger_check.receivables import check_receivables
 
 LONGEST_CHECK = timedelta(minutes=10)
 """idle time allowed between two queries: while a batch is checked in our process, its transaction sends nothing to PostgreSQL"""
@@ -41,5 +42,6 @@ def _check(books: Books) -> Found:
         yield from check_lines(books, book)
         yield from check_order_balance(book)
         yield from check_payments(book)
+        yield from check_receivables(book)
         yield from check_documents(book)
     yield from check_chains(books)

@@ -21,7 +21,7 @@ from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tests.support.payment import spoil_activation
-from tests.support.vat_outage import corrected_invoice
+from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import Customer, World, change, purchase, trial
 
 
@@ -182,16 +182,22 @@ def told(world: World) -> Customer:
     return history(world)
 
 
+def broken(world: World, statement: str) -> list[Difference]:
+    """What is found in books broken by the statement, which is undone again."""
+    with world.begin() as session:
+        for table in ("invoices", "invoice_lines", "ledger_movements"):
+            session.execute(text(FROZEN.format(table)))
+        for part in statement.split("; "):
+            session.execute(text(part))
+        session.expire_all()
+        found = verify(session)
+        session.rollback()
+    return found
+
+
 def test_each_broken_book_is_named(world: World, told: Customer) -> None:
     for statement, check, what in BROKEN:
-        with world.begin() as session:
-            for table in ("invoices", "invoice_lines", "ledger_movements"):
-                session.execute(text(FROZEN.format(table)))
-            for part in statement.split("; "):
-                session.execute(text(part))
-            session.expire_all()
-            found = verify(session)
-            session.rollback()
+        found = broken(world, statement)
         assert [d for d in found if d.check is check and d.what.startswith(what)], (statement, [str(d) for d in found])
     assert differences(world) == []
 
@@ -204,6 +210,34 @@ def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
         session.execute(text("update orders set status = 'cancelled' where id = :id"), {"id": order.id})
     (found,) = differences(world)
     assert (found.check, found.expected, found.found) == (Check.RESERVATION, "0", "500")
+
+
+CANCELLED = "update receivables set status = 'cancelled', settled_at = issued_at from invoices where id = invoice_id and number = '{}'"
+OPEN = "update receivables set status = 'open', settled_at = null from invoices where id = invoice_id and number = '{}'"
+
+
+def test_what_is_owed_stays_owed_until_it_is_paid_or_another_invoice_asks_for_it(world: World) -> None:
+    """An order paid by invoice: first by the document issued with it, then by the one that replaced that."""
+    world.policy(invoice_on_vat=True)
+    eva, order = during_outage(world, card=None)
+    first, second = "INV-2026-000001", "INV-2026-000002"
+    owed = f"what is owed on it, order {order.number} being active,"
+    assert told_of(broken(world, CANCELLED.format(first))) == [(f"invoice {first}", owed, "open or paid", "cancelled")]
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert differences(world, eva.account_id) == []
+    assert told_of(broken(world, CANCELLED.format(second))) == [
+        (f"invoice {second}", owed, "open or paid", "cancelled")
+    ]
+    replaced = f"what is owed on it, order {order.number} having {second} instead,"
+    assert told_of(broken(world, OPEN.format(first))) == [(f"invoice {first}", replaced, "cancelled or paid", "open")]
+    with world.begin() as session:
+        receivables.mark_paid(session, second, on=world.time, by="ops")
+    assert differences(world, eva.account_id) == []
+
+
+def told_of(found: list[Difference]) -> list[tuple[str, str, str, str]]:
+    return [(each.where, each.what, each.expected, each.found) for each in found]
 
 
 @contextmanager
