@@ -61,6 +61,7 @@ class Books:
     subscriptions: list[Subscription] = field(default_factory=list)
     periods: dict[UUID, list[SubscriptionPeriod]] = field(default_factory=dict)
     """by subscription, oldest first"""
+    periods_by_id: dict[UUID, SubscriptionPeriod] = field(default_factory=dict)
 
 
 def read(session: Session, account_id: UUID | None = None) -> Iterator[Books]:
@@ -94,7 +95,9 @@ def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
     of_accounts = select(Subscription.id).where(Subscription.account_id.in_(ids))
     periods = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(of_accounts))
     for period in session.scalars(periods.order_by(SubscriptionPeriod.starts_at, SubscriptionPeriod.id)):
-        owners[period.subscription_id].periods[period.subscription_id].append(period)
+        owner = owners[period.subscription_id]
+        owner.periods[period.subscription_id].append(period)
+        owner.periods_by_id[period.id] = period
     return list(books.values())
 
 

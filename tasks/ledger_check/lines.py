@@ -21,14 +21,13 @@ def check_lines(books: Books, book: OrderBook) -> Found:
         total = sum(getattr(line, name) for line in book.lines)
         yield from differs(Check.ORDER, book.where, f"{name}, the sum of its lines,", total, getattr(book.order, name))
     first = next((d for d in book.invoices if d.reason is InvoiceReason.ORDER), None)
-    periods = {period.id: period for chain in books.periods.values() for period in chain}
     for line in book.lines:
         where = f"{book.where}, line {line.position}"
         yield from _check_charge(where, line)
         if first is not None and line.interval is not None:
             zone = kept_timezone(book.order) or first.timezone
             yield from _check_dates(where, book.order, line, zone)
-            yield from _check_credit(where, book.order, line, zone, periods)
+            yield from _check_credit(where, book.order, line, zone, books.periods_by_id)
 
 
 def _check_charge(where: str, line: OrderLine) -> Found:
