@@ -17,11 +17,18 @@ class Link:
     """A period with the line that charged it and, where a change closed it, the line that credited it."""
 
     period: SubscriptionPeriod
-    book: OrderBook
+    book: OrderBook | None
+    """of its order; None where that is another account's"""
     line: OrderLine | None
     credited_by: OrderLine | None
     corrected_tax: int
     """VAT that was added to, or taken off, its charge after it was charged"""
+
+    @property
+    def refunded(self) -> bool:
+        """Whether its order's money went back; a trial of that order goes on."""
+        back = self.book is not None and self.book.order.status is OrderStatus.REFUNDED
+        return back and self.period.interval is not None
 
 
 def check_chains(books: Books) -> Found:
@@ -44,7 +51,9 @@ def check_chains(books: Books) -> Found:
 def _link(
     books: Books, subscription: Subscription, period: SubscriptionPeriod, creditors: dict[UUID, OrderLine]
 ) -> Link:
-    book = books.orders[period.order_id]
+    book = books.orders.get(period.order_id)
+    if book is None:
+        return Link(period, None, None, creditors.get(period.id), 0)
     line = next((each for each in book.lines if each.product_code == subscription.product_code), None)
     return Link(period, book, line, creditors.get(period.id), _corrected_tax(book, line))
 
@@ -63,6 +72,9 @@ def _corrected_tax(book: OrderBook, line: OrderLine | None) -> int:
 def _check_link(where: str, link: Link) -> Found:
     period, line = link.period, link.line
     where = f"{where}, period from {period.starts_at:%Y-%m-%d %H:%M:%S}"
+    if link.book is None:
+        yield from differs(Check.PERIOD, where, "its order", "one of the account's", period.order_id)
+        return
     if line is None:
         yield from differs(Check.PERIOD, where, "a line that charged it", True, False)
         return
@@ -107,8 +119,7 @@ def _check_subscription(where: str, subscription: Subscription, links: list[Link
         yield from differs(Check.SUBSCRIPTION, where, "a running period", True, False)
         return
     running = last.period
-    refunded = last.book.order.status is OrderStatus.REFUNDED and running.interval is not None  # a trial goes on
-    yield from differs(Check.SUBSCRIPTION, where, "running on an order that was refunded", False, refunded)
+    yield from differs(Check.SUBSCRIPTION, where, "running on an order that was refunded", False, last.refunded)
     names = ("tier_code", "seats", "interval")
     expected = [*(getattr(running, name) for name in names), running.starts_at, running.ends_at]
     found = [*(getattr(subscription, name) for name in names), subscription.period_start, subscription.period_end]

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from models.invoices import InvoiceReason
 from models.orders import Order, OrderLine
+from models.rules.errors import RuleError
 from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Granularity, Unit, reset_period, share_left
@@ -23,11 +24,20 @@ def check_lines(books: Books, book: OrderBook) -> Found:
     first = next((d for d in book.invoices if d.reason is InvoiceReason.ORDER), None)
     for line in book.lines:
         where = f"{book.where}, line {line.position}"
-        yield from _check_charge(where, line)
+        yield from _by_the_rules(where, "its charge", _check_charge(where, line))
         if first is not None and line.interval is not None:
             zone = kept_timezone(book.order) or first.timezone
-            yield from _check_dates(where, book.order, line, zone)
-            yield from _check_credit(where, book.order, line, zone, books.periods_by_id)
+            yield from _by_the_rules(where, "its period", _check_dates(where, book.order, line, zone))
+            credit = _check_credit(where, book.order, line, zone, books.periods_by_id)
+            yield from _by_the_rules(where, "its credit", credit)
+
+
+def _by_the_rules(where: str, of: str, check: Found) -> Found:
+    """What the check finds. Facts with which the rules cannot work are a difference, too, and do not end the check of the others."""
+    try:
+        yield from check
+    except RuleError as refused:
+        yield from differs(Check.LINE, where, f"the facts of {of}", "such as the rules accept", str(refused))
 
 
 def _check_charge(where: str, line: OrderLine) -> Found:
@@ -58,6 +68,8 @@ def _check_credit(
     if line.from_period_start is None or line.from_period_end is None or line.from_charged_minor is None:
         yield from differs(Check.LINE, where, "knowing the period it credits", True, False)
         return
+    period = periods.get(line.from_period_id)
+    yield from _check_credited(where, line, period)
     running = Period(line.from_period_start, line.from_period_end)
     granularity = Granularity.DAY if line.share_unit == Unit.DAY else Granularity.SECOND
     share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=zone)
@@ -74,12 +86,15 @@ def _check_credit(
         anchor_day=line.anchor_day,
     )
     yield from differs(Check.LINE, where, "its credit for unused time", proration.unused_minor, line.unused_minor)
-    period = periods.get(line.from_period_id)
+    if period is not None:
+        credit = min(tax(net_minor=line.unused_minor, rate=line.from_tax_rate or Decimal(0)), period.tax_minor)
+        yield from differs(Check.LINE, where, "the tax on its credit", credit, line.unused_tax_minor)
+
+
+def _check_credited(where: str, line: OrderLine, period: SubscriptionPeriod | None) -> Found:
     if period is None:
         yield from differs(Check.LINE, where, "the period it credits", line.from_period_id, None)
         return
-    stored_period = (line.from_period_start, line.from_period_end, line.from_charged_minor)
+    stored = (line.from_period_start, line.from_period_end, line.from_charged_minor)
     of_period = (period.starts_at, period.ends_at, period.charged_minor)
-    yield from differs(Check.LINE, where, "start, end and charge of the period it credits", of_period, stored_period)
-    credit = min(tax(net_minor=line.unused_minor, rate=line.from_tax_rate or Decimal(0)), period.tax_minor)
-    yield from differs(Check.LINE, where, "the tax on its credit", credit, line.unused_tax_minor)
+    yield from differs(Check.LINE, where, "start, end and charge of the period it credits", of_period, stored)

@@ -158,6 +158,14 @@ BROKEN = [
      " where unused_minor > 0", Check.LINE, "the tax on its credit"),
     ("update order_lines set share_left = share_left - 1 where share_left is not null", Check.LINE, "the share that is left"),
     ("update order_lines set period_end = period_end + interval '1 hour' where interval is not null", Check.LINE, "the end of its period"),
+    ("update order_lines set from_period_end = period_start where from_charged_minor > 0", Check.LINE, "the facts of its credit"),
+    ("update order_lines set from_period_end = from_period_start where from_charged_minor > 0", Check.LINE, "the facts of its credit"),
+    ("update order_lines set from_charged_minor = -1 where from_charged_minor > 0", Check.LINE, "the facts of its credit"),
+    ("update order_lines set from_tax_rate = 101 where from_charged_minor > 0", Check.LINE, "the facts of its credit"),
+    ("update order_lines set anchor_day = 32", Check.LINE, "the facts of its period"),
+    ("update orders set sold_to = jsonb_set(sold_to, array['timezone'], to_jsonb('Nowhere'::text))", Check.LINE, "the facts of its period"),
+    ("update order_lines set unit_minor = -1", Check.LINE, "the facts of its charge"),
+    ("update order_lines set tax_rate = 101", Check.LINE, "the facts of its charge"),
     ("delete from invoice_lines; delete from invoices where kind = 'credit_note'", Check.INVOICE, "its documents"),
     ("delete from invoice_lines; delete from invoices where sequence = 1", Check.NUMBERS, "count, first and last of its numbers"),
     ("update invoices set net_minor = net_minor + 1, total_minor = total_minor + 1, due_minor = due_minor + 1 where due_minor > 0",
@@ -210,6 +218,32 @@ def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
         session.execute(text("update orders set status = 'cancelled' where id = :id"), {"id": order.id})
     (found,) = differences(world)
     assert (found.check, found.expected, found.found) == (Check.RESERVATION, "0", "500")
+
+
+def test_what_the_rules_refuse_is_named_with_their_reason(world: World, told: Customer) -> None:
+    statement = "update order_lines set from_period_end = period_start where from_charged_minor > 0 and seats = 2"
+    of_line = [d for d in broken(world, statement) if d.where == "order 1003, line 0"]
+    assert [d.what for d in of_line] == ["start, end and charge of the period it credits", "the facts of its credit"]
+    assert str(of_line[1]) == (
+        "order 1003, line 0: the facts of its credit should be such as the rules accept, is changed_at 2026-11-15T14:00:00+00:00"
+        " is not in the period 2026-11-12T14:00:00+00:00 to 2026-11-15T14:00:00+00:00 (its end belongs to the next one);"
+        " prorate against the period that was running then"
+    )
+
+
+MOVED = (
+    "update subscription_periods set order_id = (select id from orders where account_id = '{bob}')"
+    " where closed_at is null and interval = 'year'; update subscriptions set seats = seats + 1 where account_id = '{bob}'"
+)
+
+
+def test_a_period_of_another_accounts_order_is_named_and_the_rest_is_checked(world: World, told: Customer) -> None:
+    bob = world.customer()
+    order = world.buy(bob, purchase())
+    found = told_of(broken(world, MOVED.format(bob=bob.account_id)))
+    wiki = f"subscription wiki of account {told.account_id}, period from 2026-11-15 14:00:00"
+    assert (wiki, "its order", "one of the account's", str(order.id)) in found
+    assert f"subscription desk of account {bob.account_id}" in [where for where, *_ in found]
 
 
 CANCELLED = "update receivables set status = 'cancelled', settled_at = issued_at from invoices where id = invoice_id and number = '{}'"
