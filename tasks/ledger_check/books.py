@@ -32,6 +32,8 @@ class OrderBook:
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
     receivables: dict[UUID, Receivable] = field(default_factory=dict)
+    given: dict[str, SubscriptionPeriod] = field(default_factory=dict)
+    """the periods that it charged, by product"""
 
     @property
     def where(self) -> str:
@@ -91,13 +93,15 @@ def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
     for subscription in session.scalars(select(Subscription).where(Subscription.account_id.in_(ids))):
         books[subscription.account_id].subscriptions.append(subscription)
         books[subscription.account_id].periods[subscription.id] = []
-    owners = {s.id: b for b in books.values() for s in b.subscriptions}
+    owners = {s.id: (b, s) for b in books.values() for s in b.subscriptions}
     of_accounts = select(Subscription.id).where(Subscription.account_id.in_(ids))
     periods = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(of_accounts))
     for period in session.scalars(periods.order_by(SubscriptionPeriod.starts_at, SubscriptionPeriod.id)):
-        owner = owners[period.subscription_id]
-        owner.periods[period.subscription_id].append(period)
+        owner, subscription = owners[period.subscription_id]
+        owner.periods[subscription.id].append(period)
         owner.periods_by_id[period.id] = period
+        if period.order_id in owner.orders:
+            owner.orders[period.order_id].given[subscription.product_code] = period
     return list(books.values())
 
 

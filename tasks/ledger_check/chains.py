@@ -114,6 +114,7 @@ def _check_conservation(where: str, links: list[Link]) -> Found:
 def _check_subscription(where: str, subscription: Subscription, links: list[Link]) -> Found:
     last = next((link for link in links if link.period.closed_at is None), None)
     if subscription.status is SubscriptionStatus.ENDED:
+        yield from _check_ended(where, last)
         return
     if last is None:
         yield from differs(Check.SUBSCRIPTION, where, "a running period", True, False)
@@ -124,6 +125,13 @@ def _check_subscription(where: str, subscription: Subscription, links: list[Link
     expected = [*(getattr(running, name) for name in names), running.starts_at, running.ends_at]
     found = [*(getattr(subscription, name) for name in names), subscription.period_start, subscription.period_end]
     yield from differs(Check.SUBSCRIPTION, where, "what its running period says", expected, found)
+
+
+def _check_ended(where: str, last: Link | None) -> Found:
+    """Only a refund ends a subscription, and closes its period; a trial that is over has another status and keeps its period."""
+    if last is not None:
+        charged = f"charged by {last.book.where}, " if last.book is not None else ""
+        yield from differs(Check.SUBSCRIPTION, where, f"a period that runs, {charged}though it has ended", False, True)
 
 
 def _unused(period: SubscriptionPeriod) -> tuple[int, int]:

@@ -25,6 +25,9 @@ def check_lines(books: Books, book: OrderBook) -> Found:
     for line in book.lines:
         where = f"{book.where}, line {line.position}"
         yield from _by_the_rules(where, "its charge", _check_charge(where, line))
+        if book.is_active:
+            given = line.product_code in book.given
+            yield from differs(Check.LINE, where, "a period of what it bought", True, given)
         if first is not None and line.interval is not None:
             zone = kept_timezone(book.order) or first.timezone
             yield from _by_the_rules(where, "its period", _check_dates(where, book.order, line, zone))

@@ -182,6 +182,11 @@ BROKEN = [
     ("update subscription_periods set closed_at = closed_at + interval '1 second' where unused_minor > 0", Check.PERIOD, "the moment it was closed"),
     ("update subscriptions set seats = seats + 1", Check.SUBSCRIPTION, "what its running period says"),
     ("update subscription_periods set closed_at = starts_at where closed_at is null", Check.SUBSCRIPTION, "a running period"),
+    ("update subscriptions set status = 'ended' where product_code = 'desk'", Check.SUBSCRIPTION, "a period that runs, charged by order 1003,"),
+    ("update order_lines set subscription_id = null where product_code = 'wiki'; delete from subscription_periods where subscription_id ="
+     " (select id from subscriptions where product_code = 'wiki'); delete from subscriptions where product_code = 'wiki'",
+     Check.LINE, "a period of what it bought"),
+    ("delete from subscription_periods where interval is null", Check.LINE, "a period of what it bought"),
 ]  # fmt: skip
 
 
@@ -208,6 +213,14 @@ def test_each_broken_book_is_named(world: World, told: Customer) -> None:
         found = broken(world, statement)
         assert [d for d in found if d.check is check and d.what.startswith(what)], (statement, [str(d) for d in found])
     assert differences(world) == []
+
+
+def test_what_is_paid_and_was_not_given_is_named_with_its_order(world: World, told: Customer) -> None:
+    desk = f"subscription desk of account {told.account_id}"
+    [ended] = told_of(broken(world, "update subscriptions set status = 'ended' where product_code = 'desk'"))
+    assert ended == (desk, "a period that runs, charged by order 1003, though it has ended", "False", "True")
+    nothing = "delete from subscription_periods where order_id = (select id from orders where number = 1004)"
+    assert ("order 1004, line 0", "a period of what it bought", "True", "False") in told_of(broken(world, nothing))
 
 
 def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
