@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
-from models.orders import Order, OrderEvent, OrderLine
+from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
@@ -23,6 +23,9 @@ BATCH = 200
 @dataclass(frozen=True, slots=True)
 class OrderBook:
     order: Order
+    quote: Quote
+    """the one that was accepted last"""
+    quoted: list[QuoteLine] = field(default_factory=list)
     lines: list[OrderLine] = field(default_factory=list)
     charges: list[ChargeAttempt] = field(default_factory=list)
     refunds: list[RefundAttempt] = field(default_factory=list)
@@ -82,8 +85,10 @@ def _after(session: Session, last: UUID) -> Sequence[UUID]:
 def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
     books = {account.id: Books(account) for account in session.scalars(select(Account).where(Account.id.in_(ids)))}
     orders: dict[UUID, OrderBook] = {}
-    for order in session.scalars(select(Order).where(Order.account_id.in_(ids)).order_by(Order.number)):
-        orders[order.id] = books[order.account_id].orders[order.id] = OrderBook(order)
+    placed = select(Order, Quote).join(Quote, Quote.id == Order.quote_id).where(Order.account_id.in_(ids))
+    for order, quote in session.execute(placed.order_by(Order.number)):
+        orders[order.id] = books[order.account_id].orders[order.id] = OrderBook(order, quote)
+    _read_quotes(session, ids, orders)
     _read_orders(session, ids, orders)
     query = select(LedgerMovement).where(LedgerMovement.account_id.in_(ids))
     for movement in session.scalars(query.order_by(LedgerMovement.currency, LedgerMovement.sequence)):
@@ -103,6 +108,14 @@ def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
         if period.order_id in owner.orders:
             owner.orders[period.order_id].given[subscription.product_code] = period
     return list(books.values())
+
+
+def _read_quotes(session: Session, ids: Sequence[UUID], orders: dict[UUID, OrderBook]) -> None:
+    accepted = {book.quote.id: book for book in orders.values()}
+    of_accounts = select(Order.quote_id).where(Order.account_id.in_(ids))
+    query = select(QuoteLine).where(QuoteLine.quote_id.in_(of_accounts)).order_by(QuoteLine.position)
+    for line in session.scalars(query):
+        accepted[line.quote_id].quoted.append(line)
 
 
 def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, OrderBook]) -> None:

@@ -14,6 +14,7 @@ class Check(StrEnum):
     CHARGE = "charge"
     REFUND = "refund"
     RECEIVABLE = "receivable"
+    QUOTE = "quote"
     ORDER = "order"
     LINE = "line"
     INVOICE = "invoice"

@@ -13,6 +13,7 @@ from tasks.ledger_check.differences import Difference, Found
 from tasks.ledger_check.documents import check_documents, check_numbers
 from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.payments import check_payments
+from tasks.ledger_check.quotes import check_quote
 from tasks.ledger_check.receivables import check_receivables
 
 LONGEST_CHECK = timedelta(minutes=10)
@@ -39,6 +40,7 @@ def verify(session: Session, account_id: UUID | None = None) -> list[Difference]
 def _check(books: Books) -> Found:
     yield from check_balances(books)
     for book in books.orders.values():
+        yield from check_quote(book)
         yield from check_lines(books, book)
         yield from check_order_balance(book)
         yield from check_payments(book)

@@ -149,6 +149,13 @@ BROKEN = [
     ("update orders set payment_kind = 'invoice' where due_minor > 0", Check.CHARGE, "what its card was charged"),
     ("update orders set total_minor = total_minor + 1, net_minor = net_minor + 1, due_minor = due_minor + 1 where due_minor > 0",
      Check.ORDER, "net_minor, the sum of its lines,"),
+    ("update quotes set due_minor = due_minor - 1, total_minor = total_minor - 1, net_minor = net_minor - 1 where due_minor > 0",
+     Check.QUOTE, "due_minor, as quoted,"),
+    ("update quotes set as_of = as_of - interval '1 day'", Check.QUOTE, "as_of, as quoted,"),
+    ("update quotes set digest = 'x'", Check.QUOTE, "digest, as quoted,"),
+    ("update quote_lines set seats = seats + 1", Check.QUOTE, "seats, as quoted,"),
+    ("update quote_lines set period_end = period_end + interval '1 day'", Check.QUOTE, "period_end, as quoted,"),
+    ("delete from quote_lines where interval is null", Check.QUOTE, "the positions of its lines, as quoted,"),
     ("update order_lines set unit_minor = unit_minor + 1 where interval is not null", Check.LINE, "its charge, price times seats,"),
     ("update order_lines set charge_tax_minor = charge_tax_minor + 1, tax_minor = tax_minor + 1, total_minor = total_minor + 1",
      Check.LINE, "the tax on its charge at 19.000 %"),
@@ -235,7 +242,7 @@ def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
 
 def test_what_the_rules_refuse_is_named_with_their_reason(world: World, told: Customer) -> None:
     statement = "update order_lines set from_period_end = period_start where from_charged_minor > 0 and seats = 2"
-    of_line = [d for d in broken(world, statement) if d.where == "order 1003, line 0"]
+    of_line = [d for d in broken(world, statement) if d.where == "order 1003, line 0" and d.check is Check.LINE]
     assert [d.what for d in of_line] == ["start, end and charge of the period it credits", "the facts of its credit"]
     assert str(of_line[1]) == (
         "order 1003, line 0: the facts of its credit should be such as the rules accept, is changed_at 2026-11-15T14:00:00+00:00"
@@ -257,6 +264,23 @@ def test_a_period_of_another_accounts_order_is_named_and_the_rest_is_checked(wor
     wiki = f"subscription wiki of account {told.account_id}, period from 2026-11-15 14:00:00"
     assert (wiki, "its order", "one of the account's", str(order.id)) in found
     assert f"subscription desk of account {bob.account_id}" in [where for where, *_ in found]
+
+
+def test_an_order_is_what_the_quote_says_that_was_accepted_last(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase("desk"))
+    world.reprice("desk", "team", Interval.MONTH, 20_00)
+    assert world.run(order_id).status == "awaiting_confirmation"
+    assert differences(world) == []
+    world.confirm(order_id)
+    assert differences(world) == []
+    order = world.run(order_id)
+    assert (order.status, order.due_minor, differences(world)) == ("completed", 238_00, [])
+    changed = "update quotes set due_minor = due_minor - 1, total_minor = total_minor - 1, net_minor = net_minor - 1"
+    assert told_of(broken(world, changed)) == [
+        (f"order {order.number}", f"{name}, as quoted,", str(quoted), str(quoted + 1))
+        for name, quoted in (("net_minor", 199_99), ("total_minor", 237_99), ("due_minor", 237_99))
+    ]
 
 
 CANCELLED = "update receivables set status = 'cancelled', settled_at = issued_at from invoices where id = invoice_id and number = '{}'"
