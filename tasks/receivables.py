@@ -42,6 +42,7 @@ def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
     """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay.
 
+    Where a correction has replaced the invoice meanwhile, so much less is owed on the one that replaced it.
     The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
     """
     of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
@@ -52,17 +53,33 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
         raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
     owed: Receivable = row[0]
     invoice: Invoice = row[1]
-    if owed.status is not ReceivableStatus.OPEN:
-        raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}")
+    replacement = _replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
+    still_owed = owed if replacement is None else replacement[0]
+    if still_owed.status is not ReceivableStatus.OPEN:
+        instead = f"; {replacement[1]} replaced it, which is {still_owed.status}" if replacement is not None else ""
+        raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}{instead}")
     if not invoice.issued_on <= on.date() <= now().date():
         raise WrongDay(
             f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {on:%Y-%m-%d}, only from then until today"
         )
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
+    if still_owed is not owed:
+        still_owed.amount_minor -= owed.amount_minor
     progress.note(
         session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
     )
     return owed
+
+
+def _replacement(session: Session, invoice: Invoice) -> tuple[Receivable, str] | None:
+    """What is asked for on the invoice that replaced this one, and its number: the same sum with VAT on it, so more than on this one."""
+    query = (
+        select(Receivable, Invoice.number)
+        .join(Invoice, Invoice.id == Receivable.invoice_id)
+        .where(Invoice.corrects_id == invoice.id, Invoice.sign == 1)
+    )
+    row = session.execute(query.with_for_update(of=Receivable)).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def cancel_open(session: Session, order: Order) -> int:

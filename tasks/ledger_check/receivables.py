@@ -11,7 +11,8 @@ _ASKS = (InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)
 def check_receivables(book: OrderBook) -> Found:
     for document in book.invoices:
         receivable = book.receivables.get(document.id)
-        expected, found = document.due_minor if _owes(document) else 0, receivable.amount_minor if receivable else 0
+        expected = document.due_minor - _came_late(book, document) if _owes(document) else 0
+        found = receivable.amount_minor if receivable else 0
         yield from differs(Check.RECEIVABLE, _where(document), "what is owed on it", expected, found)
     if book.is_active:
         yield from _check_asked_once(book)
@@ -25,6 +26,14 @@ def _owes(document: Invoice) -> bool:
         document.reason is InvoiceReason.VAT_NUMBER_INVALID
         or (document.reason is InvoiceReason.ORDER and document.payment_kind is PaymentKind.INVOICE)
     )
+
+
+def _came_late(book: OrderBook, document: Invoice) -> int:
+    """What was paid on the invoice that this one replaced, but recorded only after that: so much less is owed on this one."""
+    replaced = book.receivables.get(document.corrects_id) if document.corrects_id is not None else None
+    if replaced is None or replaced.status is not ReceivableStatus.PAID:
+        return 0
+    return max(replaced.amount_minor - document.paid_before_minor, 0)
 
 
 def _check_asked_once(book: OrderBook) -> Found:

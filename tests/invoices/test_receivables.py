@@ -1,12 +1,14 @@
 """What is owed by transfer, and that it came in."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from models.invoices import Receivable, ReceivableStatus
+from models.orders import Order
 from tasks import receivables
-from tests.invoices.documents import one
+from tests.invoices.documents import documents, one
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import Customer, World, purchase
 
 
@@ -16,9 +18,9 @@ def invoiced(world: World) -> tuple[Customer, str]:
     return ada, one(world, world.buy(ada, purchase()).id).number
 
 
-def pay(world: World, number: str) -> None:
+def pay(world: World, number: str, *, on: datetime | None = None) -> None:
     with world.begin() as session:
-        receivables.mark_paid(session, number, on=world.time, by="ops")
+        receivables.mark_paid(session, number, on=on or world.time, by="ops")
 
 
 def test_what_is_owed_is_listed_until_it_is_paid(world: World) -> None:
@@ -52,3 +54,38 @@ def test_it_was_paid_between_its_issue_and_today(world: World, days: int) -> Non
     with pytest.raises(receivables.WrongDay, match="only from then until today"), world.begin() as session:
         receivables.mark_paid(session, number, on=world.time + timedelta(days=days), by="ops")
     pay(world, number)
+
+
+def replaced(world: World) -> tuple[Order, datetime]:
+    """An invoice that was replaced by one with VAT, because its VAT number turned out invalid; and the day on which it was paid."""
+    world.policy(invoice_on_vat=True)
+    _, order = during_outage(world, card=None)
+    paid_on = world.time
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world, minutes=2 * 24 * 60)
+    return order, paid_on
+
+
+def test_money_that_came_before_an_invoice_was_replaced_is_recorded_afterwards(world: World) -> None:
+    order, paid_on = replaced(world)
+    first, _, corrected = documents(world, order.id)
+    pay(world, first.number, on=paid_on)
+    owed = {row.invoice_id: (row.amount_minor, row.status.value) for row in world.rows(Receivable)}
+    assert owed == {first.id: (100_00, "paid"), corrected.id: (20_00, "open")}
+    assert nothing_differs(world)
+    with pytest.raises(receivables.NothingOwed, match="any more: it is paid"):
+        pay(world, first.number, on=paid_on)
+    pay(world, corrected.number)
+    assert nothing_differs(world)
+    with world.begin() as session:
+        assert receivables.open_sums(session) == []
+        assert receivables.paid_by_transfer(session, order.id) == 120_00
+
+
+def test_once_the_replacement_is_paid_nothing_is_owed_on_what_it_replaced(world: World) -> None:
+    order, paid_on = replaced(world)
+    first, _, corrected = documents(world, order.id)
+    pay(world, corrected.number)
+    with pytest.raises(receivables.NothingOwed, match=f"{corrected.number} replaced it"):
+        pay(world, first.number, on=paid_on)
+    assert nothing_differs(world)

@@ -12,11 +12,8 @@ from models import reservation
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
-from models.states import FORWARD
-from tasks import support_refund, wiring
-from models.states import FORWARD, Step
 from models.states import FORWARD, OrderStatus, Step
-from tasks import operations, receivables, wiring
+from tasks import receivables, support_refund, wiring
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
@@ -78,7 +75,7 @@ def test_books_agree_at_every_step_of_a_refund_that_brings_a_transfer_back(world
     eva, order = corrected_invoice(world, card="pm_card_refundFail")
     with world.begin() as session:
         receivables.mark_paid(session, "INV-2026-000002", on=world.time, by="ops")
-        operations.refund(session, order.id, by="support", why="asked for", now=world.time)
+        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
     world.run(order.id, until=Step.REFUND_PAYMENT)
     assert (world.balance(eva), differences(world)) == (0, [])
     world.run(order.id, until=Step.SEND_REFUND_NOTICE)
@@ -100,7 +97,7 @@ def test_books_agree_where_a_refund_fails_after_its_order_has_given_balance_back
     assert (world.order(order_id).status, world.balance(ada)) == ("needs_attention", 19_00)
     assert differences(world) == []
     with world.begin() as session:
-        operations.settle_refund(session, order_id, by="support", why="sent by transfer")
+        support_refund.settle_refund(session, order_id, by="support", why="sent by transfer")
     world.run(order_id, until=Step.SEND_REFUND_NOTICE)
     assert differences(world) == []
     assert (world.run(order_id).status, world.balance(ada), differences(world)) == ("refunded", 19_00, [])
