@@ -3,9 +3,10 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import progress
 from models.orders import Order
 from models.states import OrderStatus, Step
+from tasks.outcome import Outcome
+from tasks.step import stop
 
 BY_CUSTOMER = "cancelled-by-customer"
 BY_US = "cancelled-by-us"
@@ -18,9 +19,8 @@ def reason(session: Session, order: Order) -> str:
     return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
 
 
-def stop_if_cancelled(session: Session, order: Order, this: Step) -> bool:
-    """End the order if its cancellation was requested; nothing has been charged yet."""
+def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | None:
+    """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost."""
     if order.cancel_requested_at is None:
-        return False
-    progress.stop(session, order, this, OrderStatus.CANCELLED, reason=reason(session, order))
-    return True
+        return None
+    return stop(session, order, this, OrderStatus.CANCELLED, reason=reason(session, order))

@@ -32,7 +32,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("collect_payment.claimed")
-    if question is not None and (ended := _ask_registry(order, question)) is not None:
+    if question is not None and (ended := _ask_registry(order, question)):
         return ended
     with carry() as session:
         planned = _plan(session, order)
@@ -74,11 +74,10 @@ def _plan(session: Session, order: Order) -> Plan | Outcome:
     standing = charge_attempts.standing_of(session, order)
     attempt = standing.attempt
     if attempt is None:
-        if order.cancel_requested_at is not None:
-            return stop(session, order, THIS, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
+        if ended := cancellation.stop_if_cancelled(session, order, THIS):
+            return ended
         if fresh_quote.is_due(order):
-            fresh_quote.propose(session, order, THIS, lines=in_hand.lines(session, order), differs=["period"])
-            return Outcome.STOPPED
+            return fresh_quote.propose(session, order, THIS, lines=in_hand.lines(session, order), differs=["period"])
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun

@@ -38,37 +38,22 @@ def compute_proration(order_id: UUID) -> Outcome:
 
 
 def _compute(session: Session, order: Order) -> Outcome:
-    if stop_if_cancelled(session, order, THIS):
-        return Outcome.STOPPED
+    if ended := stop_if_cancelled(session, order, THIS):
+        return ended
     lines = in_hand.lines(session, order)
     try:
         drafted = recompute(session, order, lines)
-        differs = what_changed.since_quoted(order, lines, drafted)
-        if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
-            differs = sorted({*differs, "period"})
     except CartRefused as refused:
-        if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
-            quoting.reject(session, order, THIS, refused)
-            return Outcome.STOPPED
-        return stop(
-            session,
-            order,
-            THIS,
-            OrderStatus.AWAITING_PAYMENT_DETAILS,
-            reason="vat-number-invalid",
-            wake_in=policy().waiting_lifetime,
-        )
+        return _refuse(session, order, refused)
     except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
-        differs = ["from_period_id"]
-    if differs:
-        fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
-        return Outcome.STOPPED
+        return fresh_quote.propose(session, order, THIS, lines=lines, differs=["from_period_id"])
+    if differs := _differences(session, order, lines, drafted):
+        return fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
     progress.sell_to(session, order, drafted.sold_to.as_json(), vat_number=drafted.vat.number)
     try:
         reservation.reserve(session, order, THIS)
     except BalanceTooLow:
-        fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
-        return Outcome.STOPPED
+        return fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
     return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
 
 
@@ -87,3 +72,25 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
         most_balance_minor=order.balance_used_minor,
         known=in_hand.read_in(session, order, quoting.FOUND),
     )
+
+
+def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
+    """End the order; but where the VAT number is no number at all, wait for the customer to correct or remove it."""
+    if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
+        return quoting.reject(session, order, THIS, refused)
+    return stop(
+        session,
+        order,
+        THIS,
+        OrderStatus.AWAITING_PAYMENT_DETAILS,
+        reason="vat-number-invalid",
+        wake_in=policy().waiting_lifetime,
+    )
+
+
+def _differences(session: Session, order: Order, lines: quoting.Lines, drafted: quoting.Draft) -> list[str]:
+    """What to show the customer as changed; empty where the order goes on as quoted."""
+    differs = what_changed.since_quoted(order, lines, drafted)
+    if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
+        return sorted({*differs, "period"})
+    return differs

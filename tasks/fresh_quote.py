@@ -11,6 +11,7 @@ from models.rules.vat import Treatment
 from models.sold_to import SoldTo, sold_to
 from models.states import OrderStatus, Step
 from tasks import quoting
+from tasks.outcome import Outcome
 from tasks.wiring import now, policy
 
 KEPT_BY_US = timedelta(days=1)
@@ -32,8 +33,8 @@ def is_due_to_customer(session: Session, order: Order) -> bool:
 
 def propose(
     session: Session, order: Order, this: Step, *, lines: quoting.Lines, differs: list[str], vat_set_aside: bool = False
-) -> None:
-    """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all.
+) -> Outcome:
+    """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all. Raises LeaseLost.
 
     vat_set_aside: charge VAT although there is a number. Once the customer has agreed to that, it stays so while the registry is away.
     """
@@ -51,8 +52,7 @@ def propose(
             reserved_minor=reservation.reserved(session, order),
         )
     except quoting.CartRefused as refused:
-        quoting.reject(session, order, this, refused)
-        return
+        return quoting.reject(session, order, this, refused)
     quote = quoting.save_quote(
         session,
         drafted,
@@ -80,6 +80,7 @@ def propose(
         wake_in=policy().waiting_lifetime,
     )
     waiting_orders.propose_quote(session, order.id, quote.id)
+    return Outcome.STOPPED
 
 
 def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import facts, progress
+from models import facts
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.facts import Facts
 from models.orders import Order, OrderLine, PricedLine, Quote, QuoteLine
@@ -23,7 +23,9 @@ from models.rules.quoted_line import Clock
 from models.rules.refusals import Refusal, RefusalCode
 from models.sold_to import SoldTo
 from models.states import OrderStatus, Step
+from tasks.outcome import Outcome
 from tasks.policy import Policy
+from tasks.step import stop
 from tasks.wiring import payments
 
 FOUND = "what decides about the cart"
@@ -62,7 +64,9 @@ def draft(
     most_balance_minor: int | None = None,
     known: Facts | None = None,
 ) -> Draft:
-    """Price `cart`, to take effect at `as_of`. Raises CartRefused, UnknownAccount.
+    """Price `cart`, to take effect at `as_of`.
+
+    Raises CartRefused, UnknownAccount; RuleError, for example where `as_of` is outside the period that a change starts from.
 
     priced_at: the instant whose prices apply; default `as_of`. vat_set_aside: charge VAT although there is a number.
     reserved_minor: balance already set aside for this very order, which it may spend too.
@@ -211,11 +215,14 @@ def _plan(line: PricedLine) -> tuple[str, int, Interval | None]:
     return line.tier_code, line.seats, line.interval
 
 
-def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> None:
-    """End the order before any money has moved, storing every reason. The timeline gets only codes, because some reasons contain addresses."""
+def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> Outcome:
+    """End the order before any money has moved, storing every reason. The timeline gets only codes, because some reasons contain addresses.
+
+    Raises LeaseLost.
+    """
     codes = [refusal.code.value for refusal in refused.refusals]
     reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
-    progress.stop(
+    return stop(
         session,
         order,
         this,

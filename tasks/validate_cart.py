@@ -32,8 +32,8 @@ def validate_cart(order_id: UUID) -> Outcome:
 
 
 def _validate(session: Session, order: Order) -> Outcome:
-    if stop_if_cancelled(session, order, THIS):
-        return Outcome.STOPPED
+    if ended := stop_if_cancelled(session, order, THIS):
+        return ended
     lines = in_hand.lines(session, order)
     try:
         found = quoting.check(
@@ -46,8 +46,7 @@ def _validate(session: Session, order: Order) -> Outcome:
         )
     except CartRefused as refused:
         support_case.open_cases(session, refused)
-        quoting.reject(session, order, THIS, refused)
-        return Outcome.STOPPED
+        return quoting.reject(session, order, THIS, refused)
     in_hand.keep_in(session, order, quoting.FOUND, found)
     if found.contact is not None:
         in_hand.keep_customer(order, found.account, found.contact)

@@ -65,8 +65,8 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
         case VatStatus.VALID:
             _rest_on(session, order, check, provisional=False)
         case VatStatus.INVALID if _decides_tax(session, order):
-            fresh_quote.propose(session, order, this, lines=in_hand.lines(session, order), differs=["vat_number"])
-            return Outcome.STOPPED
+            lines = in_hand.lines(session, order)
+            return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_number"])
         case VatStatus.UNAVAILABLE:
             return _during_outage(session, order, check, policy, this)
     return None
@@ -84,8 +84,7 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
             return None
         case VatOutage.CHARGE_VAT if _decides_tax(session, order):
             lines = in_hand.lines(session, order)
-            fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
-            return Outcome.STOPPED
+            return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
         case VatOutage.CHARGE_VAT:
             return None
         case VatOutage.HOLD:
