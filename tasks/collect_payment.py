@@ -28,14 +28,14 @@ def collect_payment(order_id: UUID) -> Outcome:
     """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        question = _question(session, order) if order is not None else None
+        number = _number_to_check(session, order) if order is not None else None
     if order is None:
         return why_not(order_id, THIS)
     reach("collect_payment.claimed")
-    if question is not None and (ended := _ask_registry(order, question)):
+    if number is not None and (ended := _ask_registry(order, number)):
         return ended
     with carry() as session:
-        planned = _plan(session, order)
+        planned = _next_request(session, order)
     if isinstance(planned, Outcome):
         return planned
     try:
@@ -50,26 +50,25 @@ def collect_payment(order_id: UUID) -> Outcome:
         return charging.record(session, order, planned.attempt, charge, THIS)
 
 
-def _question(session: Session, order: Order) -> str | None:
+def _number_to_check(session: Session, order: Order) -> str | None:
     """The VAT number to check before charging; None once there is a charge attempt to settle, or the order is to be cancelled."""
     if order.vat_number is None or order.cancel_requested_at is not None:
         return None
-    return (
-        None
-        if charge_attempts.live(session, order.id) is not None
-        else vat_check.number_to_ask(session, order, policy())
-    )
+    if charge_attempts.live(session, order.id) is not None:
+        return None
+    return vat_check.number_to_ask(session, order, policy())
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
+    """Ask whether the number is valid, and act on the answer; None: go on and charge."""
     with outside():
         answer = vat_registry().check(number, requester=policy().seller.vat_number)
     with begin() as session:
         return vat_check.record(session, order, answer, policy(), THIS)
 
 
-def _plan(session: Session, order: Order) -> Plan | Outcome:
-    """The next thing to ask the provider, or what becomes of the order without asking."""
+def _next_request(session: Session, order: Order) -> Plan | Outcome:
+    """Begin an attempt if none is under way, and say what to ask the provider about it; an Outcome where there is nothing to ask."""
     lease.require_ours(session, order)
     standing = charge_attempts.standing_of(session, order)
     attempt = standing.attempt
@@ -113,10 +112,8 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
     """Whether the order has no VAT number, and one would do instead of a payment method."""
-    account, treatments = (
-        in_hand.account(session, order),
-        {line.tax_treatment for line in in_hand.lines(session, order)},
-    )
+    account = in_hand.account(session, order)
+    treatments = {line.tax_treatment for line in in_hand.lines(session, order)}
     if order.vat_number is not None or account.buyer_type is not vat.BuyerType.BUSINESS:
         return False
     if vat.Treatment.OUT_OF_SCOPE in treatments or not vat.has_numbers(account.country):
