@@ -111,10 +111,12 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
-    """Whether the order has no VAT number, and one would do instead of a payment method."""
+    """Whether no VAT number was given, and one would do instead of a payment method. A number that is set aside was given."""
     account = in_hand.account(session, order)
     treatments = {line.tax_treatment for line in in_hand.lines(session, order)}
-    if order.vat_number is not None or account.buyer_type is not vat.BuyerType.BUSINESS:
+    if order.vat_number is not None or order.vat_set_aside:
+        return False
+    if account.buyer_type is not vat.BuyerType.BUSINESS:
         return False
     if vat.Treatment.OUT_OF_SCOPE in treatments or not vat.has_numbers(account.country):
         return False

@@ -304,6 +304,17 @@ def test_a_vat_number_is_asked_for_where_it_would_do_instead_of_a_card(
     assert (order.reason_facts or {}).get("vat_number_would_do") is would_do
 
 
+def test_no_number_is_asked_for_where_one_was_given_and_set_aside_in_an_outage(world: World) -> None:
+    world.policy(vat_outage=VatOutage.CHARGE_VAT, invoice_on_vat=True)
+    world.vies.fail("MS_UNAVAILABLE")
+    ada = world.customer(card=None, country="FR", vat_number=FRENCH)
+    order_id = world.buy(ada, purchase()).id
+    world.confirm(order_id)
+    order = world.run(order_id)
+    assert (order.status, order.vat_set_aside) == (OrderStatus.AWAITING_PAYMENT_DETAILS, True)
+    assert (order.reason_facts or {}).get("vat_number_would_do") is None
+
+
 def test_an_invoiced_order_that_is_cancelled_before_activation_owes_nothing(world: World) -> None:
     world.policy(invoice_on_vat=True)
     ada = world.customer(card=None, vat_number=GERMAN)
