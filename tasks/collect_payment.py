@@ -11,14 +11,13 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charge_attempts, charging, fresh_quote, known_as, vat_check
-from tasks.charging import Move, Plan
-from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, Refused, TemporarilyUnavailable
+from tasks import cancellation, charge_attempts, charge_calls, charging, fresh_quote, known_as, vat_check
+from tasks.charging import Plan
+from tasks.errors import Refused
 from tasks.failure_points import reach
 from tasks.outcome import Outcome, why_not
-from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.step import done, step, stop, take, turn_back
-from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
+from tasks.wiring import begin, carry, now, outside, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
 
@@ -41,7 +40,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     try:
         with outside():
             reach("collect_payment.calling")
-            charge = _ask_provider(order, planned)
+            charge = charge_calls.ask(order, planned)
     except Refused as refusal:
         with begin() as session:
             return charging.record_refusal(session, order, planned.attempt, refusal.code, THIS)
@@ -128,67 +127,3 @@ def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
         return turn_back(session, order, THIS, cancellation.reason(session, order))
     return done(session, order, THIS, facts={"charged_minor": order.due_minor})
-
-
-def _ask_provider(order: Order, planned: Plan) -> Charge:
-    """Make the planned request; returns the provider's charge. Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer."""
-    request, ref = planned.request, planned.attempt.ref
-    match planned.move:
-        case Move.RETRIEVE if ref is not None:
-            return payments().retrieve_charge(ref)
-        case Move.LAST_LOOK if ref is not None:
-            return _last_look(ref)
-        case Move.CANCEL if ref is not None:
-            return payments().cancel_charge(ref)
-        case Move.FIND:
-            return _find(order, planned) or _never_made(order, planned)
-        case Move.FIND_OR_CHARGE:
-            return _find(order, planned) or _make(order, planned)
-        case Move.CHARGE:
-            return _make(order, planned)
-    raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
-
-
-def _last_look(ref: str) -> Charge:
-    """The charge, cancelled if it still waits for the customer. One that is paid between the two requests counts as paid."""
-    charge = payments().retrieve_charge(ref)
-    return payments().cancel_charge(ref) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
-
-
-def _make(order: Order, planned: Plan) -> Charge:
-    """Create and confirm; the same key again gives the same charge. After an unclear answer the charge is looked up."""
-    request = planned.request
-    try:
-        return payments().charge(request)
-    except PaymentMethodRefused as refused:
-        return Charge(
-            ref="",
-            status=ChargeStatus.DECLINED,
-            amount_minor=request.amount_minor,
-            currency=request.currency,
-            decline_code=refused.code,
-        )
-    except KeySpent as spent:
-        return _find(order, planned) or _never_made(order, planned, failed_just_now=spent.just_now)
-    except OutcomeUnknown:
-        found = _find(order, planned)
-        if found is None:
-            raise
-        return found
-
-
-def _find(order: Order, planned: Plan) -> Charge | None:
-    """The attempt's charge among the customer's, by metadata."""
-    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
-    return next((charge for charge in found if charge.attempt == planned.attempt.attempt), None)
-
-
-def _never_made(order: Order, planned: Plan, *, failed_just_now: bool = False) -> Charge:
-    """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way."""
-    asked_at = planned.attempt.asked_at or planned.attempt.created_at
-    if failed_just_now or (planned.move is Move.FIND and asked_at > now() - UNDER_WAY):
-        wait = UNDER_WAY.total_seconds()
-        raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=wait)
-    with begin() as session:
-        charge_attempts.void(session, order, planned.attempt)
-    raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")
