@@ -54,7 +54,10 @@ class Plan:
 
 
 def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
-    """What to do about an attempt that is not settled. Raises Misconfigured."""
+    """Decide what to ask the provider about an unsettled attempt. Raises Misconfigured.
+
+    A charge to be made is marked as asked: commit before asking.
+    """
     request = _request(order, attempt, standing)
     if order.cancel_requested_at is not None:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
