@@ -1,5 +1,7 @@
 """Makes one planned request to the provider, and finds out what became of one that got no clear answer."""
 
+from typing import NoReturn
+
 from models.orders import Order
 from tasks import charge_attempts
 from tasks.charging import Move, Plan
@@ -61,8 +63,11 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     return next((charge for charge in found if charge.attempt == planned.attempt.attempt), None)
 
 
-def _never_made(order: Order, planned: Plan, *, failed_just_now: bool = False) -> Charge:
-    """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way."""
+def _never_made(order: Order, planned: Plan, *, failed_just_now: bool = False) -> NoReturn:
+    """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way.
+
+    Raises TemporarilyUnavailable in either case.
+    """
     asked_at = planned.attempt.asked_at or planned.attempt.created_at
     if failed_just_now or (planned.move is Move.FIND and asked_at > now() - UNDER_WAY):
         wait = UNDER_WAY.total_seconds()
