@@ -26,6 +26,7 @@ from tasks import attachments, known_as, receivables, refunding
 from tasks.errors import NO_DATABASE, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
+from tasks.letters.occasion import Occasion
 from tasks.ports import Letter
 from tasks.wiring import begin, begin_alone, mailer, now, outside, policy
 
@@ -76,9 +77,15 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     """Compose the letter, in a transaction without locks, so that nobody's invoice number waits for it."""
+    occasion = _occasion(session, order, kind)
+    correction = attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None
+    letter = compose(kind, occasion, correction)
+    return replace(letter, attachments=attachments.of(session, order, kind))
+
+
+def _occasion(session: Session, order: Order, kind: LetterKind) -> Occasion:
     lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
-    letter = compose(
-        kind=kind,
+    return Occasion(
         order=order,
         lines=lines,
         account=as_sold(order, in_hand.account(session, order)),
@@ -86,15 +93,12 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
         seller=policy().seller,
         names=known_as.names_on(session, order),
         card=known_as.card(session, order),
-        reason=order.reason,
         refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
         refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
         trials_running=_trials_running(session, lines) if tells_of_refund else (),
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
-        correction=attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None,
     )
-    return replace(letter, attachments=attachments.of(session, order, kind))
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
@@ -10,9 +11,8 @@ from tasks.letters.wording import Wording
 from tasks.policy import Seller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Occasion:
-    w: Wording
     order: Order
     lines: Sequence[OrderLine]
     account: Account
@@ -21,18 +21,20 @@ class Occasion:
     names: ProductNames
     card: str | None
     """what the customer knows the card by: 'Visa •••• 4242'"""
-    reason: str | None
-    """why money went back: a stable code"""
-    refunded_minor: int | None
-    """what went back to the card; None: all that was charged"""
-    refunded_outside: bool
-    """whether it went back in another way than to the card"""
-    transferred_minor: int
-    """what had been paid by transfer and went back to the balance"""
-    trials_running: Sequence[str]
-    """products whose trials the order began and that go on although its money went back, by code"""
-    unassigned: Mapping[str, int] | None
-    """seats without a user, by product code; None: as many as the order added"""
+    refunded_minor: int | None = None
+    """for a refund notice: what went back to the card; None: all that was charged"""
+    refunded_outside: bool = False
+    """for a refund notice: whether that went back in another way than to the card"""
+    transferred_minor: int = 0
+    """for a refund notice: what had been paid by transfer and is balance now"""
+    trials_running: Sequence[str] = ()
+    """for a refund notice: products whose trials the order began and that go on although its money went back, by code"""
+    unassigned: Mapping[str, int] | None = None
+    """for a seat prompt: seats without a user, by product code; None: as many as the order added"""
+
+    @cached_property
+    def w(self) -> Wording:
+        return Wording(self.order.language, self.order.currency, self.account.timezone)
 
     @property
     def greeting(self) -> str:

@@ -14,8 +14,8 @@ _HAD_BEEN_ACTIVE: Final = "refunded-by-support"
 
 def refund_notice(o: Occasion) -> Content:
     w, number = o.w, str(o.order.number)
-    had = o.reason == _HAD_BEEN_ACTIVE
-    why = w.say(reasons.UNDONE.get(o.reason or "", reasons.UNDONE_OTHERWISE))
+    had = o.order.reason == _HAD_BEEN_ACTIVE
+    why = w.say(reasons.UNDONE.get(o.order.reason or "", reasons.UNDONE_OTHERWISE))
     about = w.say("We are writing about your order %(number)s for %(account)s.", number=number, account=o.account.name)
     return Content(
         subject=w.say("Order %(number)s was refunded", number=number)

@@ -18,6 +18,8 @@ from models.rules.vat import Treatment, VatDecision
 from models.states import LetterKind, OrderStatus, PaymentKind
 from tasks.letters.compose import compose
 from tasks.letters.names import ProductNames
+from tasks.letters.occasion import Occasion
+from tasks.letters.vat_correction import VatCorrection
 from tasks.policy import Seller
 from tasks.ports import Letter
 
@@ -148,6 +150,8 @@ def letter(
     language: Language = Language.EN,
     order: Mapping[str, Any] | None = None,
     lines: Sequence[OrderLine] | None = None,
+    reason: str | None = None,
+    correction: VatCorrection | None = None,
     **other: Any,
 ) -> Letter:
     facts: dict[str, Any] = {
@@ -157,5 +161,6 @@ def letter(
         "names": NAMES,
         "card": "Visa •••• 4242",
     }
-    made = order_of(quoted, language=language, **(order or {}))
-    return compose(kind=kind, order=made, lines=lines or order_lines(quoted), **{**facts, **other})
+    made = order_of(quoted, language=language, reason=reason, **(order or {}))
+    occasion = Occasion(order=made, lines=lines or order_lines(quoted), **{**facts, **other})
+    return compose(kind, occasion, correction)
