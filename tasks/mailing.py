@@ -11,24 +11,20 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Boolean, String, Uuid, bindparam, select, text
+from sqlalchemy import Boolean, String, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
-from models import facts, in_hand, progress, step_ends
+from models import progress, step_ends
 from models.lease import LeaseLost
-from models.orders import Order, OrderLine
+from models.orders import Order
 from models.prepared import Prepared
-from models.rules.cart import Action, SubscriptionStatus
-from models.sold_to import as_sold
 from models.states import LetterKind, LetterStatus, OrderStatus
-from models.subscriptions import Subscription
-from tasks import attachments, known_as, receivables, refunding
+from tasks import attachments, occasions
 from tasks.errors import NO_DATABASE, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
-from tasks.letters.occasion import Occasion
 from tasks.ports import Letter
-from tasks.wiring import begin, begin_alone, mailer, now, outside, policy
+from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
 log = structlog.get_logger(__name__)
 
@@ -77,28 +73,10 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     """Compose the letter, in a transaction without locks, so that nobody's invoice number waits for it."""
-    occasion = _occasion(session, order, kind)
+    occasion = occasions.of(session, order, kind)
     correction = attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None
     letter = compose(kind, occasion, correction)
     return replace(letter, attachments=attachments.of(session, order, kind))
-
-
-def _occasion(session: Session, order: Order, kind: LetterKind) -> Occasion:
-    lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
-    return Occasion(
-        order=order,
-        lines=lines,
-        account=as_sold(order, in_hand.account(session, order)),
-        contact=in_hand.contact(session, order),
-        seller=policy().seller,
-        names=known_as.names_on(session, order),
-        card=known_as.card(session, order),
-        refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
-        refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
-        transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
-        trials_running=_trials_running(session, lines) if tells_of_refund else (),
-        unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
-    )
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:
@@ -170,22 +148,3 @@ _END = Prepared[()](
 )
 """Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`progress.note`): the foreign
 key's own lock would come only after the entry's id was drawn, and would mostly have to wait for the same transactions anyway."""
-
-
-def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:
-    """Products of trials that the order began and that still run; not those that have ended or were bought since."""
-    began = [line.subscription_id for line in lines if line.action is Action.TRIAL]
-    running = select(Subscription.product_code).where(
-        Subscription.id.in_(began), Subscription.status == SubscriptionStatus.TRIALING, Subscription.period_end > now()
-    )
-    return session.scalars(running.order_by(Subscription.product_code)).all()
-
-
-def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:
-    """Seats without a user, by product."""
-    assigned = facts.assigned_on(session, order)
-    return {
-        line.product_code: line.seats - assigned.get(line.subscription_id, 0)
-        for line in lines
-        if line.subscription_id is not None
-    }

@@ -1,0 +1,54 @@
+"""What a letter of an order tells, read from the tables."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import facts, in_hand
+from models.orders import Order, OrderLine
+from models.rules.cart import Action, SubscriptionStatus
+from models.sold_to import as_sold
+from models.states import LetterKind
+from models.subscriptions import Subscription
+from tasks import known_as, receivables, refunding
+from tasks.letters.occasion import Occasion
+from tasks.wiring import now, policy
+
+
+def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
+    """What a letter of `kind` is made from; what is told by other kinds only is not read."""
+    lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
+    return Occasion(
+        order=order,
+        lines=lines,
+        account=as_sold(order, in_hand.account(session, order)),
+        contact=in_hand.contact(session, order),
+        seller=policy().seller,
+        names=known_as.names_on(session, order),
+        card=known_as.card(session, order),
+        refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
+        refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
+        transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
+        trials_running=_trials_running(session, lines) if tells_of_refund else (),
+        unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
+    )
+
+
+def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:
+    """Products of trials that the order began and that still run; not those that have ended or were bought since."""
+    began = [line.subscription_id for line in lines if line.action is Action.TRIAL]
+    running = select(Subscription.product_code).where(
+        Subscription.id.in_(began), Subscription.status == SubscriptionStatus.TRIALING, Subscription.period_end > now()
+    )
+    return session.scalars(running.order_by(Subscription.product_code)).all()
+
+
+def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:
+    """Seats without a user, by product."""
+    assigned = facts.assigned_on(session, order)
+    return {
+        line.product_code: line.seats - assigned.get(line.subscription_id, 0)
+        for line in lines
+        if line.subscription_id is not None
+    }
