@@ -29,32 +29,44 @@ from tasks.wiring import begin, begin_alone, mailer, outside, policy
 log = structlog.get_logger(__name__)
 
 
-def deliver(order: Order, kinds: Sequence[LetterKind], *, completes: bool = False) -> bool:
+def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
     """Send those of `kinds` that were not sent before. A letter refused for good is recorded and does not hold up the others.
 
-    completes: mark the last letter and complete the order in one round trip to the database. Returns whether that was done.
     Raises TemporarilyUnavailable, OutcomeUnknown: no letter after the one that failed was sent. Raises LeaseLost.
     """
-    completed = False
     for kind in kinds:
-        with begin_alone() as session:
-            is_ours = _begin(session, order, kind)
-        if not is_ours:
-            continue
-        with begin() as session:
-            letter = _written(session, order, kind)
-        reach(f"{order.next_step}.calling")
-        try:
-            with outside():
-                mailer().send(letter)
-                completed = completes and kind is kinds[-1] and _complete(order, kind)
-                if not completed:
-                    _end(order, kind, LetterStatus.SENT)
-        except Refused as refused:
-            told = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
-            log.warning("letter undeliverable", **told)
-            _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
-    return completed
+        _send(order, kind)
+
+
+def deliver_last(order: Order, kind: LetterKind) -> bool:
+    """Send the letter and complete the order with its mark, in one round trip. False: the caller still has to complete it.
+
+    Raises as `deliver` does.
+    """
+    return _send(order, kind, completes=True)
+
+
+def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
+    """Send the letter, unless it was sent before, and mark it. Returns whether the order was completed with its mark."""
+    with begin_alone() as session:
+        is_ours = _begin(session, order, kind)
+    if not is_ours:
+        return False
+    with begin() as session:
+        letter = _written(session, order, kind)
+    reach(f"{order.next_step}.calling")
+    try:
+        with outside():
+            mailer().send(letter)
+            completed = completes and _complete(order, kind)
+            if not completed:
+                _end(order, kind, LetterStatus.SENT)
+            return completed
+    except Refused as refused:
+        told = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
+        log.warning("letter undeliverable", **told)
+        _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
+        return False
 
 
 def _begin(session: Session, order: Order, kind: LetterKind) -> bool:

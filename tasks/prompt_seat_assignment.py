@@ -28,7 +28,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
     asks = any(rose(line) and line.seats > _users(line, assigned) for line in lines)
-    completed = asks and mailing.deliver(order, [LetterKind.SEAT_PROMPT], completes=True)
+    completed = asks and mailing.deliver_last(order, LetterKind.SEAT_PROMPT)
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:
