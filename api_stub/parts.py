@@ -33,7 +33,7 @@ def from_settings() -> Parts:
     plug_in_from_settings()
     import_module("worker.app")  # becomes the app that messages go out by; it reads the settings while it is imported
     broker = chosen.broker_url.get_secret_value()
-    heap.settle()
+    heap.freeze()
     return Parts(
         rate_limit=RateLimit(chosen.api_rate_limit, broker),
         publish=publish_pending,

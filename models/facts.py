@@ -54,8 +54,8 @@ def load(
 ) -> Facts:
     """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
     codes = sorted(set(products))
-    asked = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
-    row = _ACCOUNT.one_or_none(session, asked)
+    params = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
+    row = _ACCOUNT.one_or_none(session, params)
     if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
     account, contact, billing_contacts, has_subscriptions, trials, balance, in_force, newest, newest_loaded_at = row

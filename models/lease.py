@@ -96,8 +96,8 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
 
     held: the token of a lease that we hold already and may replace.
     """
-    asked = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
-    rows = _CLAIM.all(session, asked)
+    params = {"order_id": order_id, "turn_of": step, "token": uuid7(), "lease": lease, "held": held}
+    rows = _CLAIM.all(session, params)
     if not rows:
         return None
     claimed = rows[0][0]
@@ -125,8 +125,8 @@ def require_ours(session: Session, order: Order) -> None:
     """Lock the order, make sure that it is still at this step under our lease, and read whether it is to be cancelled. Raises LeaseLost."""
     if order.id in session.info.get(_LOCKED, ()):
         return
-    asked = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}
-    row = _LOCK_IF_OURS.one_or_none(session, asked)
+    params = {"order_id": order.id, "token": order.lease_token, "turn_of": order.next_step}
+    row = _LOCK_IF_OURS.one_or_none(session, params)
     if row is None:
         raise LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])

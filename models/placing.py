@@ -94,7 +94,7 @@ def insert_order(
 
     wake_in: how soon the sweep is to look after the order. Raises ProductsTaken.
     """
-    asked = {
+    params = {
         "order_id": uuid7(),
         "quote_id": quote_id,
         "account_id": account_id,
@@ -104,7 +104,7 @@ def insert_order(
         "api_key_id": api_key_id,
         "wake_in": wake_in,
     }
-    row = _PLACE.one_or_none(session, asked)
+    row = _PLACE.one_or_none(session, params)
     if row is None:
         return None
     id_, number, of, created_at, taken = row

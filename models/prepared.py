@@ -86,35 +86,35 @@ class Prepared(Generic[*Row]):
         self._statement = statement
         self._entities = entities
 
-    def all(self, session: Session, asked: Mapping[str, Any]) -> list[tuple[*Row]]:
-        rows: list[Any] = self._send(session, asked, lambda cursor: cursor.fetchall())
+    def all(self, session: Session, params: Mapping[str, Any]) -> list[tuple[*Row]]:
+        rows: list[Any] = self._send(session, params, lambda cursor: cursor.fetchall())
         made = self._translated.made
         return [made(row) for row in rows] if made else rows
 
-    def one_or_none(self, session: Session, asked: Mapping[str, Any]) -> tuple[*Row] | None:
-        rows = self.all(session, asked)
+    def one_or_none(self, session: Session, params: Mapping[str, Any]) -> tuple[*Row] | None:
+        rows = self.all(session, params)
         if len(rows) > 1:
             raise MultipleResultsFound(f"{len(rows)} rows where there is to be one at most")
         return rows[0] if rows else None
 
-    def one(self, session: Session, asked: Mapping[str, Any]) -> tuple[*Row]:
-        row = self.one_or_none(session, asked)
+    def one(self, session: Session, params: Mapping[str, Any]) -> tuple[*Row]:
+        row = self.one_or_none(session, params)
         if row is None:
             raise NoResultFound("no row where there is to be one")
         return row
 
-    def scalar(self: "Prepared[T]", session: Session, asked: Mapping[str, Any]) -> T | None:
+    def scalar(self: "Prepared[T]", session: Session, params: Mapping[str, Any]) -> T | None:
         """The only value of the only row; None where there is no row."""
-        row = self.one_or_none(session, asked)
+        row = self.one_or_none(session, params)
         return row[0] if row else None
 
-    def run(self, session: Session, asked: Mapping[str, Any]) -> None:
+    def run(self, session: Session, params: Mapping[str, Any]) -> None:
         """For a statement whose rows nobody asks for."""
-        self._send(session, asked, lambda _: None)
+        self._send(session, params, lambda _: None)
 
-    def _send(self, session: Session, asked: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
+    def _send(self, session: Session, params: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
         this = self._translated
-        parameters = {**this.fixed, **asked}
+        parameters = {**this.fixed, **params}
         for name, convert in this.binds:
             parameters[name] = convert(parameters[name])
         session.flush()
@@ -222,5 +222,5 @@ def _as_sqlalchemy_says_it(sql: str, error: Any, connection: Connection) -> DBAP
             connection.exec_driver_sql("SELECT 1")
         except DBAPIError as lost:
             return lost
-    told = DBAPIError.instance(sql, None, error, _DRIVERS_ERROR, hide_parameters=True, dialect=_PSYCOPG)
-    return cast(DBAPIError, told)
+    wrapped = DBAPIError.instance(sql, None, error, _DRIVERS_ERROR, hide_parameters=True, dialect=_PSYCOPG)
+    return cast(DBAPIError, wrapped)

@@ -73,9 +73,9 @@ def stop(
     wake_in: how soon the sweep is to look after a waiting order; None where only an action from outside can continue it.
     letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
-    told = {**({"reason": reason} if reason else {}), **(facts or {})}
+    noted = {**({"reason": reason} if reason else {}), **(facts or {})}
     kept = {**(facts or {}), **(for_customer_only or {})}
-    recording.stop(session, order, step, status, reason=reason, kept=kept, told=told, wake_in=wake_in, letter=letter)
+    recording.stop(session, order, step, status, reason=reason, kept=kept, facts=noted, wake_in=wake_in, letter=letter)
     reservation.release(session, order, status, step)
 
 

@@ -119,14 +119,14 @@ def advance(
         step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
         return
     step_ends.write(session)
-    asked = {
-        **_told(session, order, step, outcome, f"{step}.{outcome}", facts),
+    params = {
+        **_noted(session, order, step, outcome, f"{step}.{outcome}", facts),
         "next_step": next_step.value,
         "keep": keep,
         "attempts": 1 if keep else 0,
         "wake_in": GRACE,
     }
-    row = _ADVANCE.one_or_none(session, asked)
+    row = _ADVANCE.one_or_none(session, params)
     if row is None:
         raise LeaseLost(order.id)
     if keep:
@@ -149,7 +149,7 @@ def stop(
     *,
     reason: str | None,
     kept: Mapping[str, Any],
-    told: Mapping[str, Any],
+    facts: Mapping[str, Any],
     wake_in: timedelta | None,
     letter: LetterKind | None = None,
 ) -> None:
@@ -158,8 +158,8 @@ def stop(
     letter: a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
     """
     step_ends.write(session)
-    asked = {
-        **_told(session, order, step, status.value, f"order.{status}", told),
+    params = {
+        **_noted(session, order, step, status.value, f"order.{status}", facts),
         "status": status.value,
         "reason": reason,
         "kept": dict(kept) or None,
@@ -167,14 +167,14 @@ def stop(
         "ends": status in FINAL,
     }
     if letter is None:
-        stopped = _STOP.one_or_none(session, asked)
+        stopped = _STOP.one_or_none(session, params)
     else:
-        stopped = _STOP_WITH_LETTER.one_or_none(session, asked | {"letter": letter.value, "need_not_wait": False})
+        stopped = _STOP_WITH_LETTER.one_or_none(session, params | {"letter": letter.value, "need_not_wait": False})
     if stopped is None:
         raise LeaseLost(order.id)
 
 
-def _told(
+def _noted(
     session: Session, order: Order, step: Step, outcome: str, kind: str, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {

@@ -83,6 +83,6 @@ def of(session: Session, order_id: UUID) -> dict[str, Any] | None:
 def write(session: Session) -> None:
     """Write all stored results, in statements of their own. Raises LeaseLost."""
     for order_id in list(session.info.get(_NOTED, ())):
-        asked = of(session, order_id)
-        if asked and _WRITE.scalar(session, asked) is None:
+        params = of(session, order_id)
+        if params and _WRITE.scalar(session, params) is None:
             raise LeaseLost(order_id)

@@ -9,7 +9,7 @@
 - VAT numbers: `vat_check` in step 3; after an outage `vat_follow_up`, then `vat_correction`
 - documents and letters: `invoicing`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `occasions`,
   `attachments`, `letters`, `locales`, `known_as`, `plain_text`
-- how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `turns`,
+- how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `slots`,
   `leases`, `retry_policy`, `errors`
 - what stands still or is over: `sweep`, `trials`, `authentication` (3-D Secure), `queue_heads`, `housekeeping`
 - for people who operate it: `operations`, `support_refund`, `order_story`, `at_provider`, `ledger_check`, `reconciliation`;

@@ -63,7 +63,7 @@ def walking(begin: Begin, *, carries: bool) -> Iterator[None]:
     try:
         yield
         _here.step = None  # if the commit fails, there is no current step to be retried
-        settle(begin)
+        commit_left_open(begin)
     finally:
         left, _here.left = _here.left, None
         _here.step, _here.carries = None, False
@@ -76,7 +76,7 @@ def at(step: Step) -> None:
     _here.step = step
 
 
-def settle(begin: Begin) -> None:
+def commit_left_open(begin: Begin) -> None:
     """Commit what is left open, if anything is. Raises StepsUndone."""
     if _here.left is not None:
         with Joint(begin):

@@ -72,11 +72,11 @@ def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttemp
     """The order's next try, by card; its number makes its key. Commit this, then ask the provider."""
     at = now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
-    asked = {"order_id": order.id, **values, "at": at}
+    params = {"order_id": order.id, **values, "at": at}
     if (ends := step_ends.of(session, order.id)) is None:
-        begun = _BEGIN.one_or_none(session, asked)
+        begun = _BEGIN.one_or_none(session, params)
     else:
-        begun = _END_AND_BEGIN.one_or_none(session, asked | ends)
+        begun = _END_AND_BEGIN.one_or_none(session, params | ends)
     if begun is None:
         raise lease.LeaseLost(order.id)
     attempt, key = begun
@@ -155,7 +155,7 @@ def settle(
     session: Session, order: Order, attempt: ChargeAttempt, status: AttemptStatus, charge: Charge | None = None
 ) -> None:
     """Record the attempt's status, and read whether the order is to be cancelled meanwhile. Raises LeaseLost."""
-    asked = {
+    params = {
         "order_id": order.id,
         "token": order.lease_token,
         "step": order.next_step,
@@ -166,7 +166,7 @@ def settle(
         "action_url": charge.action_url if charge else attempt.action_url,
         "is_over": status not in ATTEMPT_UNDER_WAY,
     }
-    row = _SETTLE.one_or_none(session, asked)
+    row = _SETTLE.one_or_none(session, params)
     if row is None:
         raise lease.LeaseLost(order.id)
     set_committed_value(order, "cancel_requested_at", row[0])

@@ -10,7 +10,7 @@ from uuid import UUID
 from celery import Task
 from celery.exceptions import Retry
 
-from tasks import retry_policy, turns
+from tasks import retry_policy, slots
 
 _TO_BE_SURE = 0.1
 """seconds by which a retry is delivered after the order's `next_attempt_at`, so that it is never too early"""
@@ -42,7 +42,7 @@ class Delivery:
         if self.is_last:
             return error
         countdown = delay.total_seconds() + _TO_BE_SURE
-        with turns.given_up():  # a broker that hangs must not delay threads that do not need it
+        with slots.given_up():  # a broker that hangs must not delay threads that do not need it
             return self._published(order_id, error, countdown)
 
     def _published(self, order_id: UUID, error: Exception, countdown: float) -> Exception:

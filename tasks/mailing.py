@@ -2,7 +2,7 @@
 
 The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
 mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
-a turn (`tasks.turns`), which behind many other threads takes a hundred times as long as the mark.
+a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark.
 """
 
 from collections.abc import Sequence
@@ -63,8 +63,8 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
                 _end(order, kind, LetterStatus.SENT)
             return completed
     except Refused as refused:
-        told = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
-        log.warning("letter undeliverable", **told)
+        fields = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
+        log.warning("letter undeliverable", **fields)
         _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
         return False
 
@@ -111,16 +111,22 @@ def _complete(order: Order, kind: LetterKind) -> bool:
 
 def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
     """Mark the letter. Tried twice, the second time on another connection, because a letter left unmarked is sent again later."""
-    told = {"order_id": order.id, "kind": kind.value, "status": status.value, "event": f"letter.{status}", "code": code}
+    params = {
+        "order_id": order.id,
+        "kind": kind.value,
+        "status": status.value,
+        "event": f"letter.{status}",
+        "code": code,
+    }
     try:
-        _mark(told)
+        _mark(params)
     except NO_DATABASE:
-        _mark(told)
+        _mark(params)
 
 
-def _mark(told: dict[str, Any]) -> None:
+def _mark(params: dict[str, Any]) -> None:
     with begin_alone() as session:
-        _END.run(session, told)
+        _END.run(session, params)
 
 
 _BEGUN = """

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models import lease, progress
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import leases, retry_policy, turns
+from tasks import leases, retry_policy, slots
 from tasks.delivery import Delivery
 from tasks.outcome import Outcome
 from tasks.step_context import context
@@ -29,7 +29,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
-        with turns.turn(), leases.keeper.working():
+        with slots.slot(), leases.keeper.working():
             return run_delivery(Delivery.by_message(task), UUID(str(order_id)), this).value
 
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)

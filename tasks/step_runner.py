@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from models import attention, progress
 from models.lease import LeaseLost
 from models.states import Step, steps_from
-from tasks import carrying, hand_over, retry_policy, turns
+from tasks import carrying, hand_over, retry_policy, slots
 from tasks.carrying import StepsUndone
 from tasks.delivery import Delivery
 from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
@@ -39,8 +39,8 @@ def run_delivery(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
     try:
         return _run_steps(delivery, order_id, first, first, StepContext(), carries=hand_over.carries())
     except StepsUndone as undone:
-        told = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
-        log.warning("done again, step by step", **told)
+        fields = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
+        log.warning("done again, step by step", **fields)
         again = StepContext(token=context.get().token, restarts=context.get().restarts)
         return _run_steps(delivery, order_id, first, undone.since, again, carries=False)
 
@@ -107,7 +107,7 @@ def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], o
             attention.park(session, order_id, error=f"{this}: {error}", token=context.get().token)
         raise
     except Exception as error:
-        _give_back(order_id, this, retry_policy.delay(2, asked=None), error)
+        _release(order_id, this, retry_policy.delay(2, asked=None), error)
         raise
 
 
@@ -115,14 +115,14 @@ def _try_later(
     delivery: Delivery, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None
 ) -> Outcome:
     delay = retry_policy.delay(delivery.retries, asked=asked)
-    if not _give_back(order_id, this, delay, error):
+    if not _release(order_id, this, delay, error):
         return why_not(order_id, this)
     if delivery.is_last:
         return Outcome.POSTPONED
     raise delivery.again(order_id, error, delay)
 
 
-def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
+def _release(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
     """Release the order for a later try and store the error with it. False where it has moved on without us."""
     held = context.get()
     with begin() as session:
@@ -140,7 +140,7 @@ def _give_back(order_id: UUID, this: Step, delay: timedelta, error: Exception) -
 def _publish(order_id: UUID, this: Step) -> None:
     """Publish the step as a message. If the broker is unreachable, the sweep continues the order."""
     try:
-        with turns.given_up():
+        with slots.given_up():
             current_app.tasks[this.value].apply_async((str(order_id),))
     except BrokerAway as error:
         log.warning("the broker is away", order_id=str(order_id), step=this.value, error=type(error).__name__)

@@ -55,7 +55,7 @@ def _ask(due: VatFollowUp) -> VatStatus:
     answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
     reach("vat_follow_up.answered")
     with begin() as session:
-        _settle(session, due.order_id, answer)
+        _act_on(session, due.order_id, answer)
     return answer.status
 
 
@@ -89,7 +89,7 @@ def _next() -> VatFollowUp | None:
         return row
 
 
-def _settle(session: Session, order_id: UUID, answer: VatAnswer) -> None:
+def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another has its products."""
     row = session.scalar(
         select(VatFollowUp)

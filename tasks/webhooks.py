@@ -25,9 +25,9 @@ def receive(payload: bytes, signature: str) -> str:
     An event that tells us nothing new is stored as handled: most are about a charge whose result we have recorded already.
     """
     event = payments().read_webhook(payload=payload, signature=signature)
-    asked = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
+    params = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
     with begin_alone() as session:
-        _STORE.run(session, asked)
+        _STORE.run(session, params)
     return event.id
 
 
@@ -94,7 +94,9 @@ def _made_of(event: WebhookReceived) -> dict[str, Any]:
     """Handle the event; returns the columns to update in its row."""
     try:
         outcome = (
-            charge_news.handle(event.type, event.charge_ref) if event.charge_ref is not None else "not about a charge"
+            charge_news.handle(event.charge_ref, event_type=event.type)
+            if event.charge_ref is not None
+            else "not about a charge"
         )
     except NO_DATABASE as error:
         if not behind_a_lock(error):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from tasks import carrying, turns
+from tasks import carrying, slots
 from tasks.policy import Policy
 from tasks.ports import Mailer, PaymentProvider, VatRegistry
 
@@ -63,9 +63,9 @@ def carry() -> AbstractContextManager[Session]:
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """Wraps calls to outside systems. Commits an open transaction first, and gives up this thread's turn while the call waits."""
-    carrying.settle(wired().begin)
-    with turns.given_up():
+    """Wraps calls to outside systems. Commits an open transaction first, and gives up this thread's slot while the call waits."""
+    carrying.commit_left_open(wired().begin)
+    with slots.given_up():
         yield
 
 

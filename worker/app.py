@@ -35,7 +35,7 @@ def _plug_in(**_: Any) -> None:
         "worker.watchdog",
     ):  # connect to Celery's signals and start; only workers have its modules loaded
         import_module(module)
-    heap.settle()
+    heap.freeze()
 
 
 __all__ = ["app", "canary", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]

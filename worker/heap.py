@@ -7,7 +7,7 @@ more while others want the processor. Without it, the slowest answers of the sal
 import gc
 
 
-def settle() -> None:
+def freeze() -> None:
     """At the end of a process's start; before it forks, so that children share these pages."""
     gc.collect()
     gc.freeze()

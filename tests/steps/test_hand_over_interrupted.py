@@ -15,7 +15,7 @@ from models.messages import SentLetter
 from models.orders import Order
 from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import failure_points, mailing, turns, wiring
+from tasks import failure_points, mailing, slots, wiring
 from tests.steps.test_crashes import Died, die_once_at, places
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, just_before, told
 from tests.support.world import World, purchase, trial
@@ -122,20 +122,20 @@ def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events)
     assert "letter.undeliverable" not in world.timeline(order_id)
 
 
-def test_a_letter_is_marked_as_sent_before_its_step_waits_for_a_turn(
+def test_a_letter_is_marked_as_sent_before_its_step_waits_for_a_slot(
     world: World, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many may be waiting, and a worker that is killed meanwhile would have sent all their letters for nothing."""
     order_id = world.place(world.customer(), purchase())
     seen: list[dict[LetterKind, LetterStatus]] = []
 
-    class Watched(turns.Turns):
+    class Watched(slots.Slots):
         def take(self, *, back: bool = False) -> None:
             if back:
                 seen.append({row.kind: row.status for row in world.rows(SentLetter, order_id=order_id)})
             super().take(back=back)
 
-    monkeypatch.setattr(turns, "_turns", Watched(turns.AT_ONCE))
+    monkeypatch.setattr(slots, "_slots", Watched(slots.AT_ONCE))
     delivered(order_id, Step.VALIDATE_CART)
     confirmed = {LetterKind.CONFIRMATION: LetterStatus.SENT}
     assert seen == [{}, confirmed, confirmed | {LetterKind.SEAT_PROMPT: LetterStatus.SENT}]
@@ -145,11 +145,11 @@ def test_who_publishes_lets_others_work_meanwhile(
     world: World, events: Events, messages: Messages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that hangs takes half a minute to say so: to this retry, and to who hands an order over by message."""
-    had_a_turn: list[bool] = []
+    had_a_slot: list[bool] = []
     publish = Task.apply_async
 
     def watched(task: Task, *positional: object, **named: object) -> object:
-        had_a_turn.append(turns._mine.held)
+        had_a_slot.append(slots._mine.held)
         return publish(task, *positional, **named)
 
     monkeypatch.setattr(Task, "apply_async", watched)
@@ -161,7 +161,7 @@ def test_who_publishes_lets_others_work_meanwhile(
     everything_stays_here(events, but=frozenset({Step.COMPUTE_PRORATION}))
     delivered(world.place(world.customer(), purchase()), Step.VALIDATE_CART)
     assert [task for task, _ in messages.take()] == ["compute_proration", "activate_subscription"]
-    assert had_a_turn == [False, False]
+    assert had_a_slot == [False, False]
 
 
 @pytest.mark.parametrize("carries", [False])

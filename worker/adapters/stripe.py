@@ -111,8 +111,8 @@ class StripePayments:
             )
             return Told(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
 
-        told = self._calls.change(create, refused=refusals.charge)
-        return self._calls.as_of_now(told, lambda: self.retrieve_charge(told.value.ref))
+        answer = self._calls.change(create, refused=refusals.charge)
+        return self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
@@ -151,8 +151,8 @@ class StripePayments:
             )
             return Told(reading.refund(refund), replayed=reading.is_replayed(refund.last_response))
 
-        told = self._calls.change(create, refused=refusals.refund)
-        return self._calls.as_of_now(told, lambda: self._retrieve_refund(told.value.ref))
+        answer = self._calls.change(create, refused=refusals.refund)
+        return self._calls.as_of_now(answer, lambda: self._retrieve_refund(answer.value.ref))
 
     def _retrieve_refund(self, ref: str) -> Refund:
         return self._calls.ask(lambda: reading.refund(self._client.v1.refunds.retrieve(ref)), refused=unexpected)
@@ -174,12 +174,12 @@ class StripePayments:
         self._require_signature(payload, signature)
         try:
             event = json.loads(payload)  # only three fields are needed; the library's objects would double the cost
-            told = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
+            read = WebhookEvent(id=event["id"], type=event["type"], charge_ref=reading.intent_of(event))
             if event.get("object") == "v2.core.event":
                 raise ValueError("a thin event, which is for another kind of endpoint")
-            if not all(_is_name(text) for text in (told.id, told.type, told.charge_ref or "")):
+            if not all(_is_name(text) for text in (read.id, read.type, read.charge_ref or "")):
                 raise ValueError("no id or type of an event looks like this")
-            return told
+            return read
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise Refused("the webhook is not an event", code="malformed") from None
 

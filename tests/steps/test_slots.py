@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tasks import turns
+from tasks import slots
 from tests.support.messages import eventually
 
 
@@ -17,7 +17,7 @@ def in_a_thread(work: Callable[[], object]) -> threading.Thread:
 
 
 class Meeting:
-    """Threads with a turn, and how many there were at once at most."""
+    """Threads with a slot, and how many there were at once at most."""
 
     def __init__(self) -> None:
         self.here, self.most = 0, 0
@@ -38,20 +38,20 @@ def test_no_more_than_two_work_at_once() -> None:
 
     def work() -> None:
         for _ in range(50):
-            with turns.turn(), meeting:
+            with slots.slot(), meeting:
                 threading.Event().wait(0.0001)
 
     threads = [in_a_thread(work) for _ in range(8)]
     for thread in threads:
         thread.join(10)
-    assert meeting.most == turns.AT_ONCE == 2
+    assert meeting.most == slots.AT_ONCE == 2
 
 
 def test_all_may_wait_outside_at_once() -> None:
     outside = threading.Barrier(6)
 
     def work() -> None:
-        with turns.turn(), turns.given_up():
+        with slots.slot(), slots.given_up():
             outside.wait(10)
 
     threads = [in_a_thread(work) for _ in range(6)]
@@ -61,32 +61,32 @@ def test_all_may_wait_outside_at_once() -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_an_error_outside_leaves_no_turn_behind() -> None:
-    for _ in range(3 * turns.AT_ONCE):
-        with pytest.raises(ZeroDivisionError), turns.turn(), turns.given_up():
+def test_an_error_outside_leaves_no_slot_behind() -> None:
+    for _ in range(3 * slots.AT_ONCE):
+        with pytest.raises(ZeroDivisionError), slots.slot(), slots.given_up():
             raise ZeroDivisionError
-    assert free() == turns.AT_ONCE
+    assert free() == slots.AT_ONCE
 
 
 def free() -> int:
-    return turns._turns._free
+    return slots._slots._free
 
 
-def test_a_step_within_a_step_needs_no_second_turn() -> None:
-    with turns.turn(), turns.turn(), turns.turn():
+def test_a_step_within_a_step_needs_no_second_slot() -> None:
+    with slots.slot(), slots.slot(), slots.slot():
         pass
-    with turns.turn(), turns.turn(), turns.given_up():
+    with slots.slot(), slots.slot(), slots.given_up():
         pass
 
 
 def test_who_has_no_turn_gives_none_up() -> None:
-    with turns.given_up():
-        assert free() == turns.AT_ONCE
+    with slots.given_up():
+        assert free() == slots.AT_ONCE
 
 
 def test_who_comes_back_and_who_begins_take_turns_in_the_order_they_came() -> None:
-    """While the only turn is held, two who begin queue up, then two who come back."""
-    alone = turns.Turns(1)
+    """While the only slot is held, two who begin queue up, then two who come back."""
+    alone = slots.Slots(1)
     alone.take()
     order: list[str] = []
 
@@ -107,7 +107,7 @@ def test_who_comes_back_and_who_begins_take_turns_in_the_order_they_came() -> No
 
 @pytest.mark.parametrize("back", [True, False])
 def test_a_turn_is_lost_to_nobody_where_all_are_of_one_kind(back: bool) -> None:
-    alone = turns.Turns(1)
+    alone = slots.Slots(1)
     done: list[int] = []
 
     def wait(number: int) -> None:

@@ -2,11 +2,11 @@
 
 Threads that wait for a bank cost nothing, so there are many. Threads that compute share one interpreter: beyond two, each only slows the
 others down (a tenth of an order's processor time, docs/performance-history.md) and holds its PostgreSQL locks for longer. So a
-delivery holds a turn while it works, and gives it up while it waits for an outside system. A free turn goes alternately to a thread that
+delivery holds a slot while it works, and gives it up while it waits for an outside system. A free slot goes alternately to a thread that
 returns with an answer and to a new delivery. If returning threads always went first, all new ones would later start their calls to a slow
 bank together, and the process would be idle while they wait.
 
-A thread never waits for a turn with a transaction open: threads that hold a turn may be waiting for its locks.
+A thread never waits for a slot with a transaction open: threads that hold one may be waiting for its locks.
 """
 
 import threading
@@ -19,8 +19,8 @@ AT_ONCE: Final = 2
 """in one process: one computes while the other waits for PostgreSQL"""
 
 
-class Turns:
-    """A semaphore that passes a turn directly to the longest-waiting thread, alternating between returning threads and new ones."""
+class Slots:
+    """A semaphore that passes a slot directly to the longest-waiting thread, alternating between returning threads and new ones."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
@@ -37,7 +37,7 @@ class Turns:
             mine = threading.Lock()
             mine.acquire()
             (self._back if back else self._new).append(mine)
-        mine.acquire()  # until a turn is handed over
+        mine.acquire()  # until a slot is handed over
 
     def give(self) -> None:
         with self._lock:
@@ -49,7 +49,7 @@ class Turns:
                 self._free += 1
 
 
-_turns = Turns(AT_ONCE)
+_slots = Slots(AT_ONCE)
 
 
 class _Mine(threading.local):
@@ -60,30 +60,30 @@ _mine = _Mine()
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Wait for a turn, and hold it within the block."""
+def slot() -> Iterator[None]:
+    """Wait for a slot, and hold it within the block."""
     if _mine.held:
         yield
         return
-    _turns.take()
+    _slots.take()
     _mine.held = True
     try:
         yield
     finally:
         _mine.held = False
-        _turns.give()
+        _slots.give()
 
 
 @contextmanager
 def given_up() -> Iterator[None]:
-    """Give the turn up within the block, and wait for one afterwards. Does nothing if this thread holds none."""
+    """Give the slot up within the block, and wait for one afterwards. Does nothing if this thread holds none."""
     if not _mine.held:
         yield
         return
     _mine.held = False
-    _turns.give()
+    _slots.give()
     try:
         yield
     finally:
-        _turns.take(back=True)
+        _slots.take(back=True)
         _mine.held = True
