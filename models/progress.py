@@ -38,14 +38,17 @@ def advance(
     outcome: str,
     *,
     to: Step | None = None,
-    keep: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost.
+    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost."""
+    recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], facts=facts or {})
 
-    keep: keep our lease, because the same worker goes on with the next step at once.
-    """
-    recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], keep=keep, facts=facts or {})
+
+def hand_on(
+    session: Session, order: Order, step: Step, outcome: str, *, facts: Mapping[str, Any] | None = None
+) -> None:
+    """Record that `step` is done, and keep our lease, because the same worker goes on with the next on the way. Raises LeaseLost."""
+    recording.hand_on(session, order, step, outcome, next_step=steps_from(step)[1], facts=facts or {})
 
 
 def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:

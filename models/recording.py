@@ -47,26 +47,29 @@ something that must not be lost, and the ends of its steps are written together 
 def _typed(sql: str) -> TextClause:
     return text(sql).bindparams(
         bindparam("token", type_=Uuid),
-        bindparam("wake_in", type_=Interval),
         bindparam("facts", type_=JSONB),
         bindparam("need_not_wait", type_=Boolean),
     )
 
 
-_ADVANCE = Prepared[datetime | None, str | None](
-    _typed(f"""
+def _advancing(assignments: str) -> TextClause:
+    return _typed(f"""
     WITH moved AS (
-        UPDATE orders SET
-            next_step = :next_step, attempts = :attempts, restarts = 0, last_error = NULL,
-            lease_token = CASE WHEN :keep THEN lease_token END,
-            lease_until = CASE WHEN :keep THEN lease_until END,
-            wake_at = CASE WHEN :keep THEN wake_at ELSE clock_timestamp() + :wake_in END
+        UPDATE orders SET next_step = :next_step, restarts = 0, last_error = NULL, {assignments}
         WHERE {_IS_OURS}
         RETURNING id, revision, cancel_requested_at
     ), {_RECORDED.format(before="")}
     SELECT cancel_requested_at, {_NEED_NOT_WAIT} FROM moved
-""").bindparams(bindparam("keep", type_=Boolean))  # noqa: S608 - put together from constants
+""")  # noqa: S608 - put together from constants
+
+
+_ADVANCE = Prepared[datetime | None, str | None](
+    _advancing(
+        "attempts = 0, lease_token = NULL, lease_until = NULL, wake_at = clock_timestamp() + :wake_in"
+    ).bindparams(bindparam("wake_in", type_=Interval))
 )
+_HAND_ON = Prepared[datetime | None, str | None](_advancing("attempts = 1"))
+"""Touches no index, so PostgreSQL can make it a HOT update."""
 
 
 def _stopping(*, then: str = "", before: str = "") -> TextClause:
@@ -84,7 +87,11 @@ def _stopping(*, then: str = "", before: str = "") -> TextClause:
     released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id),
     {_RECORDED.format(before=before)}
     SELECT id, {_NEED_NOT_WAIT} FROM moved
-""").bindparams(bindparam("kept", type_=JSONB(none_as_null=True)), bindparam("ends", type_=Boolean))  # noqa: S608 - put together from constants
+""").bindparams(  # noqa: S608 - put together from constants
+        bindparam("wake_in", type_=Interval),
+        bindparam("kept", type_=JSONB(none_as_null=True)),
+        bindparam("ends", type_=Boolean),
+    )
 
 
 _STOP = Prepared[UUID, str | None](_stopping())
@@ -101,44 +108,30 @@ _STOP_WITH_LETTER = Prepared[UUID, str | None](
 
 
 def advance(
-    session: Session,
-    order: Order,
-    step: Step,
-    outcome: str,
-    *,
-    next_step: Step,
-    keep: bool,
-    facts: Mapping[str, Any],
+    session: Session, order: Order, step: Step, outcome: str, *, next_step: Step, facts: Mapping[str, Any]
 ) -> None:
-    """Record that `step` is done and that it is `next_step`'s turn. Raises LeaseLost.
+    """Record that `step` is done and that it is `next_step`'s turn, for whoever takes the order next. Raises LeaseLost."""
+    step_ends.write(session)
+    noted = _noted(session, order, step, outcome, f"{step}.{outcome}", facts)
+    params = {**noted, "next_step": next_step.value, "wake_in": GRACE}
+    if _ADVANCE.one_or_none(session, params) is None:
+        raise LeaseLost(order.id)
 
-    keep: leave our lease as it is, because the same worker goes on with the next step at once (and keeps renewing it). Such
-    an update touches no index, so PostgreSQL can make it a HOT update.
-    """
-    if keep and session.info.get(CARRIED):
+
+def hand_on(
+    session: Session, order: Order, step: Step, outcome: str, *, next_step: Step, facts: Mapping[str, Any]
+) -> None:
+    """Like `advance`, but our lease stays on the order: the same worker goes on with it at once (and keeps renewing the lease)."""
+    if session.info.get(CARRIED):
         step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
         return
-    step_ends.write(session)
-    params = {
-        **_noted(session, order, step, outcome, f"{step}.{outcome}", facts),
-        "next_step": next_step.value,
-        "keep": keep,
-        "attempts": 1 if keep else 0,
-        "wake_in": GRACE,
-    }
-    row = _ADVANCE.one_or_none(session, params)
+    noted = _noted(session, order, step, outcome, f"{step}.{outcome}", facts)
+    row = _HAND_ON.one_or_none(session, {**noted, "next_step": next_step.value})
     if row is None:
         raise LeaseLost(order.id)
-    if keep:
-        now_true = {
-            "next_step": next_step,
-            "attempts": 1,
-            "restarts": 0,
-            "last_error": None,
-            "cancel_requested_at": row[0],
-        }
-        for name, value in now_true.items():
-            set_committed_value(order, name, value)
+    now_true = {"next_step": next_step, "attempts": 1, "restarts": 0, "last_error": None, "cancel_requested_at": row[0]}
+    for name, value in now_true.items():
+        set_committed_value(order, name, value)
 
 
 def stop(

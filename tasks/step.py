@@ -48,9 +48,11 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
 def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
     """Record that the step is done and that it is the next one's turn. Raises LeaseLost."""
     held = context.get()
-    progress.advance(session, order, this, Outcome.DONE, facts=facts, keep=held.next_stays_here)
     if held.next_stays_here:
+        progress.hand_on(session, order, this, Outcome.DONE, facts=facts)
         held.handed_on = order
+    else:
+        progress.advance(session, order, this, Outcome.DONE, facts=facts)
     return Outcome.DONE
 
 
