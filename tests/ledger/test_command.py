@@ -1,6 +1,8 @@
 """`prorata ledger`: what a person sees, what a program reads, and the exit status."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from tasks.ledger_check import books
+from tasks.ledger_check.differences import Check
 from tests.support.world import World, change, purchase
 from worker.commands import ledger
 
@@ -42,6 +45,11 @@ def test_verify_names_each_difference_and_fails(world: World) -> None:
             "found": "11899",
         }
     ]
+
+
+def test_every_check_is_explained_and_no_other() -> None:
+    explained = (Path(__file__).parents[2] / "docs" / "money.md").read_text().partition("| `check` |")[2]
+    assert re.findall(r"^\| `(\w+)` \|", explained, re.MULTILINE) == list(Check)
 
 
 def test_a_time_that_differs_has_the_form_of_every_other_time(world: World) -> None:
