@@ -4,8 +4,8 @@
   `vat_follow_ups`, `messages` (outbox, letters, webhooks), `rejected_messages`, `api_keys`; all of them at once: `tables`
 - what may happen to an order: `progress`, under the lease of `lease`; `waiting_orders` and `attention` (for a person) where it stops;
   `placing` and `activation` at its two ends
-- what may happen to money: `reservation`, `invoice_numbers`, `account_lock`, `never_changed`
+- what may happen to money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`
 - what the rules are asked with: `facts`, `offers`, `sold_to`
 - speed, for what every order does: `prepared`, `recording`, `step_ends`, `writing`, `in_hand`
-- what all tables share: `base`
+- what all tables share: `base`; what the errors of all layers share: `errors`
 """

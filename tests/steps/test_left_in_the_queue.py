@@ -1,5 +1,6 @@
 """However long a queue is, whose message lies in it is left alone, and whose message is lost is published again at once."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -144,6 +145,14 @@ def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redi
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 
 
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """What is collected at the bottom of the deepest recursion has no room left to end properly, which pytest takes for a failure."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -152,6 +161,7 @@ def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redi
         b'{"headers": {"waiting_since": -62135596800}}', b'{"headers": {"waiting_since": 1e11}}',
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_a_broken_message_at_the_head_stops_nobody(world: World, redis: Redis, garbage: bytes) -> None:
     order_id = published(world)
     redis.rpush("orders", garbage)

@@ -59,7 +59,7 @@ def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, mon
     world.receive("pi_before_its_charge", "payment_intent.succeeded")
     looked_into = []
 
-    def handle(kind: str, charge_ref: str) -> str:
+    def handle(charge_ref: str, *, event_type: str) -> str:
         looked_into.append(charge_ref)
         with world.begin() as session:
             session.execute(update(ChargeAttempt).values(ref="pi_before_its_charge"))
@@ -139,7 +139,7 @@ def test_without_a_database_a_run_ends_and_nothing_is_held_against_the_event(
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.receive(charge_of(world, order.id), "payment_intent.succeeded")
 
-    def fail(*_: object) -> str:
+    def fail(*_: object, **__: object) -> str:
         raise trouble
 
     monkeypatch.setattr(charge_news, "handle", fail)
@@ -185,7 +185,7 @@ def test_who_was_slower_does_not_overwrite_what_another_made_of_an_event(
 ) -> None:
     [charge] = strangers(world, 1)
 
-    def slow(*_: object) -> str:
+    def slow(*_: object, **__: object) -> str:
         with world.begin() as session:
             session.execute(update(WebhookReceived).values(handled_at=world.time, outcome="not ours"))
         raise TemporarilyUnavailable("timeout")
