@@ -139,6 +139,13 @@ class Settings(BaseSettings):
             raise ValueError(f"has a blank or a line break in it, {_PERHAPS}")
         return value
 
+    @field_validator("mail_from", "mail_reply_to", "support_email", mode="before")
+    @classmethod
+    def _is_an_address_alone(cls, value: object) -> object:
+        if isinstance(value, str) and "<" in value:
+            raise ValueError("must be an address alone, as billing@company.example; a name beside it would be dropped")
+        return value
+
     @field_validator("smtp_username", "smtp_password", "flower_login")
     @classmethod
     def _is_one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
@@ -255,13 +262,19 @@ def read() -> Settings:
     try:
         chosen = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        wrong = [(_name(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+        wrong = [
+            (_name(each["loc"]), _MISSING.get(each["type"]) or each["msg"].removeprefix("Value error, "))
+            for each in error.errors()
+        ]
         raise _refused(wrong + misspelt) from None
     if misspelt:
         raise _refused(misspelt)
     if chosen.environment == "production" and (unfit := list(production.unfit(chosen))):
         raise _refused(unfit)
     return chosen
+
+
+_MISSING = {"missing": "must be set"}
 
 
 def _refused(wrong: list[tuple[str, str]]) -> SettingsError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -37,6 +38,15 @@ def test_a_database_without_tables_says_what_to_run(fresh_database_url: str, pos
     ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
     assert ended.status == 1
     assert "is not up to date; run `prorata db upgrade`" in ended.err
+
+
+def test_a_database_that_was_never_made_is_not_said_to_be_silent(fresh_database_url: str) -> None:
+    nowhere = fresh_database_url.rpartition("/")[0] + "/nowhere"
+    ended = prorata_of_its_own("db", "upgrade", **SETTINGS | {"PRORATA_DATABASE_URL": nowhere})
+    assert ended.status == 1
+    assert re.search(
+        r"^The server has no database \S+/nowhere \(PRORATA_DATABASE_URL\): create an empty one", ended.err
+    )
 
 
 def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, tmp_path: Path) -> None:
@@ -130,7 +140,7 @@ def test_the_version_is_the_packages() -> None:
     ("asked", "said"),
     [
         ("orders list", "No orders yet: an upstream places them with its API key (prorata keys issue NAME).\n"),
-        ("orders list --status open", "There is no such order; without options, all are listed.\n"),
+        ("orders list --status open", "No order is open.\n"),
         ("accounts list", "No accounts yet: prorata accounts load FILE.\n"),
         ("accounts list somebody", "There is no such account.\n"),
         ("keys list", "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"),

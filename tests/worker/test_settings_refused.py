@@ -17,7 +17,7 @@ def test_every_missing_setting_is_named(prorata: Command, command: str) -> None:
     ended = prorata(*command.split())
     assert ended.status == 2
     for name in SETTINGS:
-        assert f"  {name}: Field required\n" in ended.err
+        assert f"  {name}: must be set\n" in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -43,6 +43,12 @@ def test_a_secret_that_brings_the_end_of_its_line_along_is_refused(prorata: Comm
     assert ended.status == 2
     assert re.search(rf"^  {name}: .*a line break in it", ended.err, re.MULTILINE)
     assert "secret" not in ended.err
+
+
+@pytest.mark.parametrize("name", ["PRORATA_MAIL_FROM", "PRORATA_MAIL_REPLY_TO", "PRORATA_SUPPORT_EMAIL"])
+def test_an_address_with_a_name_is_refused_because_the_name_would_be_lost(prorata: Command, name: str) -> None:
+    ended = prorata("settings", **SETTINGS | {name: "Billing <billing@customer.example>"})
+    assert (ended.status, f"  {name}: must be an address alone" in ended.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["PRORATA_STRIPE_API_KEY", "PRORATA_STRIPE_WEBHOOK_SECRET"])
@@ -235,7 +241,7 @@ def test_a_misspelt_setting_is_named_beside_the_one_that_is_missing_for_it(prora
         "settings", **{n: v for n, v in SETTINGS.items() if n != "PRORATA_SMTP_HOST"}, PRORATA_SMTPHOST=host
     )
     assert [line.strip() for line in ended.err.splitlines()[1:]] == [
-        "PRORATA_SMTP_HOST: Field required",
+        "PRORATA_SMTP_HOST: must be set",
         "PRORATA_SMTPHOST: is no setting; PRORATA_SMTP_HOST is",
     ]
 

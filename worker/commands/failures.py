@@ -1,5 +1,6 @@
 """What a command may fail with, as a person reads it: one clear message, an exit status, no traceback."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from worker import certificates, server_urls
 from worker.commands.standard_output import written
 from worker.settings import SettingsError, settings
 
+_NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
 
 
@@ -32,6 +34,10 @@ def run(command: Callable[[], object]) -> int:
             )
         if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
             return _say(f"No connection to the database at {_database()}: {advice} ({_first_line(error)})")
+        if _NO_SUCH_DATABASE.search(str(error.orig)):
+            return _say(
+                f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb), then run `prorata db upgrade`"
+            )
         return _say(f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}")
     except ProgrammingError as error:
         if "does not exist" not in str(error.orig):

@@ -51,13 +51,15 @@ def list_orders(
         print_json([order_views.order_as_json(order, name) for order, name in rows])
     else:
         console().print(
-            order_views.table(rows) if rows else _nothing_listed(bool(status or account_id or undeliverable))
+            order_views.table(rows) if rows else _nothing_listed(status or (), bool(account_id or undeliverable))
         )
     tell_if_cut(len(rows), limit)
 
 
-def _nothing_listed(searched: bool) -> str:
-    if searched:
+def _nothing_listed(statuses: Sequence[OrderStatus], searched_otherwise: bool) -> str:
+    if statuses and not searched_otherwise:
+        return f"No order is {' or '.join(status.value for status in statuses)}."
+    if statuses or searched_otherwise:
         return "There is no such order; without options, all are listed."
     return "No orders yet: an upstream places them with its API key (prorata keys issue NAME)."
 
