@@ -11,7 +11,7 @@ from models.lease import LeaseLost
 from models.orders import Order
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import charge_attempts, failure_points
-from tests.support.world import World, purchase
+from tests.support.world import World, end_waits, purchase
 
 LEASE = timedelta(minutes=5)
 
@@ -23,7 +23,9 @@ def disarmed() -> Iterator[None]:
 
 
 def claim(world: World, order_id: UUID, step: Step) -> Order:
+    """Whoever has the order loses it, and has no moment to renew the lease in."""
     with world.begin() as session:
+        end_waits(session, order_id)
         claimed = lease.claim(session, order_id, step, lease=LEASE)
     assert claimed is not None
     return claimed
@@ -32,7 +34,6 @@ def claim(world: World, order_id: UUID, step: Step) -> Order:
 def overtaken(world: World, order_id: UUID, step: Step) -> Order:
     """The order as it was claimed by who lost it; another is at `step` now."""
     ours = claim(world, order_id, step)
-    world.let_waits_run_out(order_id)
     claim(world, order_id, step)
     return ours
 
@@ -43,7 +44,6 @@ def overtake_at(world: World, order_id: UUID, step: Step, point: str) -> None:
     def reached(place: str, _: str) -> None:
         if place == f"{step}.{point}":
             failure_points.arm(None)
-            world.let_waits_run_out(order_id)
             claim(world, order_id, step)
 
     failure_points.arm(reached)
@@ -95,7 +95,6 @@ def test_who_is_overtaken_does_not_settle_the_attempt(world: World) -> None:
         method = charge_attempts.standing_of(session, ours).method
         assert method is not None
         attempt = charge_attempts.begin(session, ours, method)
-    world.let_waits_run_out(order_id)
     claim(world, order_id, Step.COLLECT_PAYMENT)
     with pytest.raises(LeaseLost), world.begin() as session:
         charge_attempts.settle(session, ours, attempt, AttemptStatus.VOID)

@@ -215,18 +215,8 @@ class World:
 
     def let_waits_run_out(self, order_id: UUID) -> None:
         """As if lease, retry delay and patience of the sweep were over; lease tokens stay, as after a crash."""
-        past = func.clock_timestamp() - timedelta(seconds=1)
         with self.begin() as session:
-            session.execute(
-                update(Order)
-                .where(Order.id == order_id)
-                .values(
-                    lease_until=case((Order.lease_token.is_not(None), past)),
-                    next_attempt_at=None,
-                    wake_at=case((Order.wake_at.is_not(None), past)),
-                )
-                .execution_options(synchronize_session=False)
-            )
+            end_waits(session, order_id)
 
     def wakes_in(self, order_id: UUID) -> float:
         """Seconds until the sweep looks after the order."""
@@ -374,6 +364,21 @@ class World:
                         unit_minor=unit,
                     )
                 )
+
+
+def end_waits(session: Session, order_id: UUID) -> None:
+    """See `World.let_waits_run_out`. Until the transaction ends, a worker that lives cannot renew its lease."""
+    past = func.clock_timestamp() - timedelta(seconds=1)
+    session.execute(
+        update(Order)
+        .where(Order.id == order_id)
+        .values(
+            lease_until=case((Order.lease_token.is_not(None), past)),
+            next_attempt_at=None,
+            wake_at=case((Order.wake_at.is_not(None), past)),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
