@@ -13,6 +13,7 @@ from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.order_lock import lock_order
 from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
@@ -66,19 +67,17 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
     Raises NotPossible.
     """
     with begin() as session:
-        order = session.get_one(Order, order_id)
-        charge = refunding.succeeded_charge(session, order)
+        order, charge = _to_settle(session, order_id)
     asked = True
-    if charge is not None:
-        try:
-            back = refunding.is_back_at_provider(charge)
-        except (TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused) as error:
-            log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
-            asked = back = False
-        if back:
-            raise NotPossible(
-                f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
-            )
+    try:
+        back = refunding.is_back_at_provider(charge)
+    except (TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused) as error:
+        log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
+        asked = back = False
+    if back:
+        raise NotPossible(
+            f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
+        )
     with begin() as session:
         settle_refund(session, order_id, by=by, why=why)
     return asked
@@ -89,6 +88,16 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
 
     Raises NotPossible where the order is not parked there, or there is nothing left to give back.
     """
+    order, charge = _to_settle(session, order_id)
+    refund = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+    refunding.settle_outside(session, refund)
+    facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
+    progress.note(session, order_id, "refund.settled_outside", facts)
+    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+
+
+def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and the charge whose refund is to be settled. Raises NotPossible."""
     order = lock_order(session, order_id)
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")
@@ -101,11 +110,7 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
     if refunding.given_back(session, charge):
         raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
-    refund = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
-    refunding.settle_outside(session, refund)
-    facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
-    progress.note(session, order_id, "refund.settled_outside", facts)
-    resume(session, order_id, stands_at=order.next_step, first=Step.REFUND_PAYMENT, by=by)
+    return order, charge
 
 
 def _instead(order: Order) -> str:

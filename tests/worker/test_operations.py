@@ -382,6 +382,14 @@ def test_a_refund_that_the_provider_made_too_is_named_once_it_tells(world: World
     assert "refund.elsewhere" in world.timeline(order_id)
 
 
+def test_an_order_that_was_refunded_is_not_settled_and_nobody_is_told_to_resume_it(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    refund(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    with pytest.raises(NotPossible, match="does not need attention: it is refunded"):
+        settle(order_id)
+
+
 def test_only_an_order_parked_at_its_refund_is_settled(world: World) -> None:
     order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
     with pytest.raises(NotPossible, match="stands at activate_subscription, where no refund is to be settled"):
