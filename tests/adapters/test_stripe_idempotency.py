@@ -1,5 +1,7 @@
 """The stand-in's idempotency and its memory: as Stripe documents the one, and through `kill -9` the other."""
 
+import itertools
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -132,24 +134,31 @@ def test_a_payment_and_its_key_survive_kill_9(own_stripe: StripeStandIn) -> None
 def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: StripeStandIn) -> None:
     buyer = new_buyer(own_stripe.payments())
     impatient = own_stripe.payments(patience=0.1)
+    attempts, paid = itertools.count(), threading.Semaphore(0)
+    told: dict[int, str | None] = {}
 
-    def charge(attempt: int) -> str | None:
-        try:
-            return impatient.charge(buyer.charge(attempt=attempt)).ref
-        except TemporarilyUnavailable:
-            return None
+    def charge_until_nobody_answers() -> None:
+        for attempt in attempts:
+            try:
+                told[attempt] = impatient.charge(buyer.charge(attempt=attempt)).ref
+            except TemporarilyUnavailable:
+                told[attempt] = None
+                return
+            paid.release()
 
     with ThreadPoolExecutor(8) as pool:
-        answered = [pool.submit(charge, attempt) for attempt in range(120)]
-        answered[30].result()
+        paying = [pool.submit(charge_until_nobody_answers) for _ in range(8)]
+        assert all(paid.acquire(timeout=20) for _ in range(30))
         own_stripe.process.kill()
     own_stripe.start()
     after = own_stripe.payments()
-    refs = [after.charge(buyer.charge(attempt=attempt)).ref for attempt in range(120)]
-    before = [future.result() for future in answered]
-    assert None in before
-    assert all(told in (None, ref) for told, ref in zip(before, refs, strict=True))
-    assert sorted(charge["payment_intent"] for charge in own_stripe.books(buyer.ref)["charges"]) == sorted(refs)
+    refs = {attempt: after.charge(buyer.charge(attempt=attempt)).ref for attempt in told}
+    assert [future.result() for future in paying] == [None] * 8
+    assert list(told.values()).count(None) == 8
+    assert all(ref in (None, refs[attempt]) for attempt, ref in told.items())
+    assert sorted(charge["payment_intent"] for charge in own_stripe.books(buyer.ref)["charges"]) == sorted(
+        refs.values()
+    )
 
 
 def test_who_was_frozen_until_the_key_may_be_forgotten_asks_for_nothing(
