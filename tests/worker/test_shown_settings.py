@@ -1,5 +1,7 @@
 """`prorata settings`: what it says of a setting beside its value."""
 
+import json
+
 import pytest
 
 from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
@@ -57,3 +59,15 @@ def test_a_long_address_is_on_one_line_with_its_name_at_a_terminal_too() -> None
     seen = prorata_at_a_terminal(80, "settings", **SETTINGS | {"PRORATA_VIES_BASE_URL": address})
     [line] = [line for line in seen.splitlines() if line.startswith("PRORATA_VIES_BASE_URL")]
     assert line.split() == ["PRORATA_VIES_BASE_URL", address]
+
+
+def test_a_program_reads_each_variable_and_no_secret(prorata: Command) -> None:
+    given = SETTINGS | {"PRORATA_INVOICE_ON_VAT": "1", BROKER: "redis://:hush@redis:6379/0", "PRORATA_NOTHING": "hush"}
+    ended = prorata("settings", "--json", **given)
+    shown = {each.pop("variable"): each for each in json.loads(ended.out)}
+    assert shown["PRORATA_INVOICE_ON_VAT"] == {"value": True, "secret": False, "remark": ""}
+    assert shown["PRORATA_SMTP_PORT"]["value"] == int(given.get("PRORATA_SMTP_PORT", "587"))
+    assert shown["PRORATA_SMTP_USERNAME"] == {"value": None, "secret": False, "remark": "default"}
+    assert shown[BROKER] == {"value": None, "secret": True, "remark": OPEN}
+    assert shown["PRORATA_NOTHING"] == {"value": None, "secret": False, "remark": "no setting: ignored"}
+    assert "hush" not in ended.out

@@ -1,36 +1,60 @@
 """`prorata settings`: every variable with what it is now; secrets stay secret."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
+import typer
 from pydantic import SecretStr
 
 from worker import server_urls
-from worker.commands.screen import console, plain
+from worker.commands.screen import console, plain, print_json
 from worker.settings import Settings, ignored, settings
 
 
-def show_settings() -> None:
+@dataclass(frozen=True)
+class _Shown:
+    """A variable of this environment. value: None where it is empty, is a secret or is no setting; remark: what else is to be known."""
+
+    variable: str
+    value: str | int | float | bool | None
+    secret: bool = False
+    remark: str = ""
+
+    def as_written(self) -> str:
+        """As one would write it into the environment, or why there is nothing to show."""
+        if self.secret:
+            return "(secret)"
+        if self.value is None:
+            return "" if self.remark == _IGNORED else "(empty)"
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
+
+_IGNORED = "no setting: ignored"
+
+
+def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """Check the settings of this environment and show them. Exit status 2 where one is missing or wrong."""
-    chosen = settings()
-    rows = []
-    for name in Settings.model_fields:
-        rows.append((f"PRORATA_{name.upper()}", _shown(getattr(chosen, name)), _remark(chosen, name)))
-    for variable, _ in ignored(os.environ):
-        rows.append((plain(variable), "", "no setting: ignored"))
-    indent = max(len(name) for name, _, _ in rows)
+    shown = list(_of(settings()))
+    if as_json:
+        print_json([asdict(each) for each in shown])
+        return
+    indent = max(len(each.variable) for each in shown)
     where = console()
-    for name, value, remark in rows:
-        said = f"  [dim]{remark}[/]" if remark else ""
-        where.print(f"{name:{indent}}  {value}{said}", soft_wrap=True, highlight=False)
+    for each in shown:
+        remark = f"  [dim]{each.remark}[/]" if each.remark else ""
+        line = f"{plain(each.variable):{indent}}  {plain(each.as_written())}{remark}"
+        where.print(line, soft_wrap=True, highlight=False)
 
 
-def _shown(value: object) -> str:
-    """As one would write it into the environment."""
-    if isinstance(value, SecretStr):
-        return "(secret)"
-    if value is None:
-        return "(empty)"
-    return str(value).lower() if isinstance(value, bool) else plain(str(value))
+def _of(chosen: Settings) -> Iterator[_Shown]:
+    for name in Settings.model_fields:
+        value = getattr(chosen, name)
+        secret = isinstance(value, SecretStr)
+        yield _Shown(f"PRORATA_{name.upper()}", None if secret else value, secret, _remark(chosen, name))
+    for variable, _ in ignored(os.environ):
+        yield _Shown(variable, None, remark=_IGNORED)
 
 
 def _remark(chosen: Settings, name: str) -> str:
