@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_stub.problems import Problem
 
 KIB = 1024
-LONGEST, SLOWEST = 10.0, 16 * KIB
-"""time for a whole body: these seconds, and one more for each so many bytes of its size limit"""
+ALWAYS_GRANTED = 10.0
+"""seconds for any body, however small its size limit"""
+SLOWEST = 16 * KIB
+"""bytes per second: the larger a body may be, the longer it may take"""
 _NO_MORE = {"Connection": "close"}
 """the rest of the body is not read"""
 
@@ -31,7 +33,7 @@ class BodyLimit:
             await _too_large(most).response()(scope, receive, send)
             return
         received, over = 0, False
-        until = asyncio.get_running_loop().time() + LONGEST + most / SLOWEST
+        until = asyncio.get_running_loop().time() + ALWAYS_GRANTED + most / SLOWEST
 
         async def answering(message: Message) -> None:
             nonlocal over

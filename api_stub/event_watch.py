@@ -73,7 +73,8 @@ class EventWatch:
         while self._followers:
             pause = EVERY
             try:
-                wanted, keys = self._wanted(), {follower.key_id for follower in self._followers}
+                wanted = self._wanted()
+                keys = {follower.key_id for follower in self._followers}
                 round_, revoked = await run_in_threadpool(_asked, wanted, keys)
                 self._end(revoked)
                 self._hand_out(round_, wanted)

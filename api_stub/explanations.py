@@ -42,7 +42,8 @@ def _explained(
     session: Session, totals: Quote | Order, lines: Sequence[QuoteLine] | Sequence[OrderLine]
 ) -> ExplanationView:
     account = session.get_one(Account, totals.account_id)
-    zone, names = sold_to(totals, account).timezone, known_as.names(session, lines)
+    zone = sold_to(totals, account).timezone
+    names = known_as.names(session, lines)
     explained = explain(lines, language=account.language, currency=totals.currency, timezone=zone, names=names)
     settlement = explain_settlement(totals, language=account.language, timezone=zone)
     return ExplanationView(

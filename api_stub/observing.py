@@ -33,7 +33,9 @@ class Observing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, request_id = time.perf_counter(), 0, uuid4().hex
+        began = time.perf_counter()
+        status = 0
+        request_id = uuid4().hex
 
         async def watched(message: Message) -> None:
             nonlocal status

@@ -20,10 +20,12 @@ router = APIRouter(prefix="/v1", tags=["subscriptions"])
 def list_subscriptions(
     account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL
 ) -> SubscriptionList:
-    query, by = select(Subscription).where(Subscription.account_id == account_id), Subscription.product_code
+    query = select(Subscription).where(Subscription.account_id == account_id)
     with begin() as session:
         require_account(session, caller, account_id)
-        shown, next_after = page(session, query, by=(by, Subscription.id), after=after, limit=limit)
+        shown, next_after = page(
+            session, query, by=(Subscription.product_code, Subscription.id), after=after, limit=limit
+        )
         return SubscriptionList(subscriptions=[view(each) for each in shown], next_after=next_after)
 
 

@@ -62,7 +62,8 @@ def side_by_side(
             )
         return
     usual_rounds, usual = SHORT if short else LONG
-    rounds_, size = number or usual_rounds, Size(orders or usual.orders, usual.alone, usual.warm_up)
+    rounds_ = number or usual_rounds
+    size = Size(orders or usual.orders, usual.alone, usual.warm_up)
     peers = [PEERS[name] for name in only] if only else list(PEERS.values())
     with console.status("starting PostgreSQL and Redis") as status:
         found = _measured(peers, rounds_, size, status, statements=statements)
@@ -93,7 +94,8 @@ def scenario(
     """Prorata under one kind of load."""
     chosen = SCENARIOS[name]
     with console.status(name) as status, rounds.venue() as (running, scratch):
-        here, sent = figures.surroundings(LIBRARIES | running.versions()), orders or chosen.orders
+        here = figures.surroundings(LIBRARIES | running.versions())
+        sent = orders or chosen.orders
         findings = chosen.run(Place(running, scratch, status.update), sent)
     if as_json:
         told = {"surroundings": here, "scenario": name, "orders": sent, **asdict(findings)}

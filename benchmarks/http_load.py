@@ -65,7 +65,8 @@ async def arrive(requests: list[dict[str, Any]], host: str, port: int, rate: flo
 
     customers = []
     for number, request in enumerate(requests):
-        message, moment = _as_bytes(request, host), began + number / rate
+        message = _as_bytes(request, host)
+        moment = began + number / rate
         await asyncio.sleep(moment - time.perf_counter())
         customers.append(asyncio.create_task(customer(message, moment)))
     answers = await asyncio.gather(*customers)

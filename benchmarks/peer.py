@@ -66,7 +66,8 @@ PATIENCE = 30.0
 
 def wait_for(done: Callable[[], int], goal: int, *, pause: float) -> None:
     """Look every `pause` seconds. Raises TimeoutError where nothing moves any more."""
-    reached, give_up_at = done(), time.monotonic() + PATIENCE
+    reached = done()
+    give_up_at = time.monotonic() + PATIENCE
     while reached < goal:
         time.sleep(pause)
         before, reached = reached, done()

@@ -92,7 +92,9 @@ class Joint:
     __slots__ = ("_alone", "_begin", "_leave_open", "_open")
 
     def __init__(self, begin: Begin, *, leave_open: bool = False, alone: bool = False) -> None:
-        self._begin, self._leave_open, self._alone = begin, leave_open, alone
+        self._begin = begin
+        self._leave_open = leave_open
+        self._alone = alone
 
     def __enter__(self) -> Session:
         left, _here.left = _here.left, None

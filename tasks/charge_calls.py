@@ -12,7 +12,8 @@ from tasks.wiring import begin, now, payments
 
 def ask(order: Order, planned: Plan) -> Charge:
     """Make the planned request; returns the provider's charge. Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer."""
-    request, ref = planned.request, planned.attempt.ref
+    request = planned.request
+    ref = planned.attempt.ref
     match planned.move:
         case Move.RETRIEVE if ref is not None:
             return payments().retrieve_charge(ref)

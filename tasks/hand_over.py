@@ -60,7 +60,8 @@ class Shown:
 @contextmanager
 def shown(step: Step, order_id: UUID, *, parent: str, root: str) -> Iterator[Shown]:
     """Wraps a step that was handed over. Its exceptions, except StepsUndone, end here: the delivery that led to it has succeeded."""
-    this, began = Shown(), time.monotonic()
+    this = Shown()
+    began = time.monotonic()
     names = {"name": step.value, "args": repr((str(order_id),)), "kwargs": "{}", "retries": 0}
     _show("task-received", uuid=this.id, **names, eta=None, expires=None, parent_id=parent, root_id=root)
     _show("task-started", uuid=this.id)

@@ -107,7 +107,8 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
     net, tax = draft.sums()
-    order, at = draft.order, now()
+    order = draft.order
+    at = now()
     place = sold_to(order, in_hand.account(session, order))
     values = {
         **_settled(session, draft),

@@ -18,7 +18,8 @@ from tasks.wiring import now, policy
 
 def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
     """What a letter of `kind` is made from; what is told by other kinds only is not read."""
-    lines, tells_of_refund = in_hand.lines(session, order), kind is LetterKind.REFUND_NOTICE
+    lines = in_hand.lines(session, order)
+    tells_of_refund = kind is LetterKind.REFUND_NOTICE
     return Occasion(
         order=order,
         lines=lines,

@@ -51,7 +51,8 @@ def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by
 
     stands_at: the step at which it stood when the resumption was planned. If it has moved since, the plan no longer applies.
     """
-    waiting, why = (OrderStatus.NEEDS_ATTENTION,), _resumed_by(by, why)
+    waiting = (OrderStatus.NEEDS_ATTENTION,)
+    why = _resumed_by(by, why)
     if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
         raise NotPossible("the order has moved on since; look at it again")
 

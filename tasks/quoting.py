@@ -118,7 +118,8 @@ def decide_vat(
 
     Recently: within `vat_evidence_lifetime` before the tax point, so that quote and order look back to the same instant.
     """
-    sold_to, seller = SoldTo.today(account), policy.seller.country
+    sold_to = SoldTo.today(account)
+    seller = policy.seller.country
     decision = sold_to.vat(seller_country=seller, at=tax_point)
     lately = tax_point - policy.vat_evidence_lifetime
     if decision.number and (set_aside or _called_invalid(session, account.id, decision.number, not_before=lately)):

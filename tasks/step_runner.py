@@ -68,7 +68,8 @@ def _run_steps(
 
 def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
     """Run `this`, handed over without a message. Returns POSTPONED if it failed, or is to be retried by message."""
-    request, task = delivery.task.request, current_app.tasks[this.value]
+    request = delivery.task.request
+    task = current_app.tasks[this.value]
     outcome = Outcome.POSTPONED
     with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
         outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, held)

@@ -169,7 +169,9 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
     running = running_period(session, subscription) if subscription else None
     if subscription is None or running is None or running.order_id != order.id:
         raise NotPossible(_overtaken(session, order, running))
-    running.closed_at, running.unused_minor, running.unused_tax_minor = now, running.charged_minor, running.tax_minor
+    running.closed_at = now
+    running.unused_minor = running.charged_minor
+    running.unused_tax_minor = running.tax_minor
     subscription.status = SubscriptionStatus.ENDED
     session.execute(
         update(SeatAssignment).where(SeatAssignment.subscription_id == subscription.id, SITS).values(unassigned_at=now)

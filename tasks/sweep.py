@@ -115,8 +115,9 @@ def _restart(session: Session, order: Order) -> bool:
         error = order.last_error or f"{order.next_step} made no progress in {order.restarts} restarts"
         log.error("order needs attention", order_id=str(order.id), step=order.next_step, error=error)
         return attention.park(session, order.id, error=error, token=order.lease_token)
-    restart, nobodys = order.restarts + 1, {"lease_token": None, "lease_until": None, "next_attempt_at": None}
-    _look_again_in(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **nobodys)
+    restart = order.restarts + 1
+    no_lease = {"lease_token": None, "lease_until": None, "next_attempt_at": None}
+    _look_again_in(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **no_lease)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
     progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)

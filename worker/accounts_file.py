@@ -112,7 +112,8 @@ def _account(name: str, place: Place) -> AccountListed | None:
                   "payment_method", "subscriptions"],
     )  # fmt: skip
     paid_in = given.value("currency", currency)
-    called, country = given.value("name", proper_name), given.value("country", _country)
+    called = given.value("name", proper_name)
+    country = given.value("country", _country)
     details = {
         "kind": given.value("kind", member, AccountKind),
         "buyer_type": given.value("buyer_type", member, BuyerType),

@@ -46,7 +46,8 @@ class Screen(AbstractContextManager["Screen"]):
         if entry["id"] <= self._told.get(sample.name, 0):
             return
         self._told[sample.name] = entry["id"]
-        task, description = self._under_way[sample.name], f"[cyan]{sample.name}[/]: {escape(entry['text'])}"
+        task = self._under_way[sample.name]
+        description = f"[cyan]{sample.name}[/]: {escape(entry['text'])}"
         self._progress.update(task, advance=int(entry["kind"].endswith(".done")), description=description)
 
     def ends(self, played: Played, complaints: Sequence[str]) -> None:
@@ -81,7 +82,9 @@ def results(
     for each in played:
         mark = "[red]✗[/]" if judged[each.sample.name] else "[green]✓[/]"
         number = str(each.order["number"]) if each.order else "–"
-        language, name, ended = languages[each.sample.account], escape(each.sample.name), escape(outcome(each))
+        language = languages[each.sample.account]
+        name = escape(each.sample.name)
+        ended = escape(outcome(each))
         what = (name, language, ended) if wide else (f"{name}\n  [dim]{language}[/] {ended}",)
         table.add_row(mark, number, *what, *(escape(cell) for cell in _amounts(each.order)))
     return table
@@ -90,7 +93,8 @@ def results(
 def _amounts(order: Json | None) -> tuple[str, str, str, str]:
     if order is None:
         return "", "", "", ""
-    totals, period = order["totals"], order["lines"][0]["period"]
+    totals = order["totals"]
+    period = order["lines"][0]["period"]
     dates = (f"{datetime.fromisoformat(period[end]):%d.%m.%y}" for end in ("start", "end"))
     return totals["net"]["text"], totals["tax"]["text"], order["payment"]["charged"]["text"], "–".join(dates)
 

@@ -90,7 +90,8 @@ def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder]
     played = [course.played[sample.name] for sample in samples]
     orders = [prepared.upstream.order(order["id"]) for order in prepared.upstream.orders()]
     letters = reconcile_letters(orders, addresses.mailbox, prepared.backstage.mail_domain)
-    books, ledger = reconcile(orders, addresses.stripe), prepared.backstage.ledger_differences()
+    books = reconcile(orders, addresses.stripe)
+    ledger = prepared.backstage.ledger_differences()
     return Results(played, course.complaints, books, letters, ledger)
 
 
@@ -98,7 +99,9 @@ class _Course:
     """One run; each account has a thread of its own."""
 
     def __init__(self, prepared: Prepared, world: World, watcher: Watcher) -> None:
-        self._prepared, self._world, self._watcher = prepared, world, watcher
+        self._prepared = prepared
+        self._world = world
+        self._watcher = watcher
         self.played: dict[str, Played] = {}
         self.complaints: dict[str, list[str]] = {}
 

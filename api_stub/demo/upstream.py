@@ -58,7 +58,8 @@ class Upstream:
 
     def events(self, order_id: str, *, after: int) -> Iterator[Json | None]:
         """The order's timeline after the entry with that id, as it is written; None now and then while nothing happens."""
-        path, headers = f"/v1/orders/{order_id}/events", {"Last-Event-ID": str(after)}
+        path = f"/v1/orders/{order_id}/events"
+        headers = {"Last-Event-ID": str(after)}
         with self._http.stream("GET", path, headers=headers) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data:"):

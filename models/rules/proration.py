@@ -76,7 +76,8 @@ def share_left(
     """
     if not isinstance(period, Period):
         raise WrongType(f"period must be a Period, got {type(period).__name__} {period!r}")
-    moment, unit = utc("changed_at", changed_at), _granularity_of(granularity)
+    moment = utc("changed_at", changed_at)
+    unit = _granularity_of(granularity)
     zone(timezone)
     if not period.start <= moment < period.end:
         raise OutsidePeriod(

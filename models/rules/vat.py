@@ -77,11 +77,13 @@ def decide(
     NaiveDatetime, WrongType.
     """
     seller, buyer = country_for_vat("seller_country", seller_country), country_for_vat("buyer_country", buyer_country)
-    day, kind = _day_of(tax_point), _buyer_type_of(buyer_type)
+    day = _day_of(tax_point)
+    kind = _buyer_type_of(buyer_type)
     if vat_number is not None and not isinstance(vat_number, str):
         raise WrongType(f"vat_number must be a string or None, got {type(vat_number).__name__} {vat_number!r}")
     territory = territory_of(buyer, postcode)
-    seller, buyer = _state_of(seller), territory.country if territory else buyer
+    seller = _state_of(seller)
+    buyer = territory.country if territory else buyer
     same_country = _area_of(seller) == _area_of(buyer)
     rate = _rate(buyer, territory, day, same_country=same_country)
     if rate is None:
@@ -103,7 +105,8 @@ def day_of_supply(moment: datetime, *, buyer_country: str, postcode: str | None 
     A rate begins at midnight on its country's clock, whatever the time zones of the seller, the server or the account. For a country
     without known rates the date makes no difference; the date in UTC is returned. Raises UnknownCountry, NaiveDatetime, WrongType.
     """
-    buyer, instant = country_for_vat("buyer_country", buyer_country), utc("moment", moment)
+    buyer = country_for_vat("buyer_country", buyer_country)
+    instant = utc("moment", moment)
     territory = territory_of(buyer, postcode)
     country = territory.country if territory else buyer
     clock = (territory.clock if territory else None) or CLOCKS.get(country, "UTC")

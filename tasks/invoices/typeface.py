@@ -122,7 +122,8 @@ def _program(whole: Face, letters: str) -> tuple[bytes, Sequence[int]]:
     cutter.populate(unicodes=map(ord, letters))
     with TTFont(whole.path, recalcTimestamp=False) as font:
         cutter.subset(font)
-        names, written = font.getBestCmap(), BytesIO()
+        names = font.getBestCmap()
+        written = BytesIO()
         glyphs = [font.getGlyphID(names[ord(letter)]) if ord(letter) in names else 0 for letter in letters]
         for table in set(font.keys()) - _KEPT - {"GlyphOrder"}:
             del font[table]

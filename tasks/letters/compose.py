@@ -18,7 +18,8 @@ from tasks.ports import Letter
 
 def compose(kind: LetterKind, occasion: Occasion, correction: VatCorrection | None = None) -> Letter:
     """The letter of `kind`, in the order's language and the account's time zone. correction: for a VAT correction, what it comes to."""
-    language, seller = occasion.order.language.value, occasion.seller
+    language = occasion.order.language.value
+    seller = occasion.seller
     content = _content(kind, occasion, correction)
     return Letter(
         message_id=message_id(occasion.order.id, kind, seller.mail_domain),

@@ -47,7 +47,8 @@ def _ordered(o: Occasion) -> list[Row]:
 
 
 def _given_back(o: Occasion, *, had: bool) -> tuple[Table | Paragraph, ...]:
-    w, card_minor = o.w, _to_card(o)
+    w = o.w
+    card_minor = _to_card(o)
     amounts = [
         (_where_to(o), card_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),

@@ -37,7 +37,8 @@ def seat_prompt(o: Occasion) -> Content:
 
 
 def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
-    plan, seats = o.names.plan(line.product_code, line.tier_code), _to_assign(o, line)
+    plan = o.names.plan(line.product_code, line.tier_code)
+    seats = _to_assign(o, line)
     left = o.w.say_n(
         "%(plan)s: %(left)s of %(seats)s seats has yet to be assigned.",
         "%(plan)s: %(left)s of %(seats)s seats have yet to be assigned.",

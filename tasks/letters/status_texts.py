@@ -44,7 +44,9 @@ def status_text(
     names: ProductNames,
 ) -> str:
     """facts: the order's `reason_facts`. currency: the order's, ISO 4217."""
-    w, known, reason = Wording(language, currency, "UTC"), facts or {}, reason or ""
+    w = Wording(language, currency, "UTC")
+    known = facts or {}
+    reason = reason or ""
     match status:
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(

@@ -78,7 +78,8 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
 
 
 def _rows(o: Occasion, correction: VatCorrection) -> tuple[Row, ...]:
-    w, vat_minor = o.w, correction.vat_minor
+    w = o.w
+    vat_minor = correction.vat_minor
     label = w.say("Added to your balance") if vat_minor < 0 else w.say("VAT due")
     documents = Row(w.say("Corrected by"), w.listed(list(correction.documents)))
     return (

@@ -32,10 +32,12 @@ def address(username: str, domain: str, name: str = "") -> str:
 @lru_cache(maxsize=64)
 def sender(username: str, domain: str, name: str, *, utf8: bool) -> str:
     """The From header."""
-    shown, name = address(username, domain, name), one_line(name)
+    shown = address(username, domain, name)
+    name = one_line(name)
     if not name or (PLAIN.fullmatch(shown) and len(f"From: {shown}") <= LONGEST):
         return header("From", shown, utf8=utf8)
-    words, plain = _encoded("From", name), f"<{address(username, domain)}>"
+    words = _encoded("From", name)
+    plain = f"<{address(username, domain)}>"
     last = f"From: {words} {plain}".rpartition("\r\n")[2]
     between = " " if len(last) <= LONGEST else "\r\n "
     return f"From: {words}{between}{plain}\r\n"

@@ -73,7 +73,8 @@ class SmtpMailer:
             trust=_trusting(ca_file),
         )
         self._connections = Connections(idle_seconds=idle_seconds)
-        self._attempts, self._now = attempts, now
+        self._attempts = attempts
+        self._now = now
 
     def send(self, letter: Letter) -> None:
         """See `tasks.ports.Mailer.send`. Also raises Refused: the server will not take this email, whoever it is for."""

@@ -66,8 +66,11 @@ class Vies:
     ) -> None:
         self._url = f"{base_url.rstrip('/')}/{operation}"
         self._at_home = base_url == BASE_URL
-        self._timeout, self._connect_timeout, self._total_timeout = timeout, connect_timeout, total_timeout
-        self._attempts, self._now = attempts, now
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._total_timeout = total_timeout
+        self._attempts = attempts
+        self._now = now
         self._http = httpx.Client(
             headers={"Accept": "application/json", "User-Agent": "prorata"},
             verify=_authorities(),

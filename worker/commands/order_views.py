@@ -62,7 +62,8 @@ def table(rows: Sequence[tuple[Order, str]]) -> Rows:
         color = _COLORS.get(order.status, "yellow")
         amounts = (major(minor, order.currency) for minor in (order.net_minor, order.tax_minor, order.due_minor))
         standing = f"[{color}]{status_line(order)}[/]"
-        placed, bought = moment(order.created_at), plain(what(order.lines))
+        placed = moment(order.created_at)
+        bought = plain(what(order.lines))
         cells.append((str(order.number), placed, plain(account), bought, standing, *amounts, order.currency))
     return Rows(_LISTED, cells)
 

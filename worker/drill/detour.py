@@ -26,9 +26,11 @@ class Proxies:
     def detour(self, variables: dict[str, str]) -> dict[str, str]:
         """Start a proxy in front of each server; returns the variables with the proxies' addresses instead."""
         self.control = self.supervisor.port()
-        fronts, detoured = [], dict(variables)
+        fronts = []
+        detoured = dict(variables)
         for name, variable in BEHIND.items():
-            front, target = self.supervisor.port(), urlsplit(variables[variable]).port
+            front = self.supervisor.port()
+            target = urlsplit(variables[variable]).port
             fronts.append(f"{name}:{front}:{target}")
             detoured[variable] = with_port(variables[variable], front)
         command = [sys.executable, "-m", "worker.drill.proxy", str(self.control), *fronts]

@@ -51,7 +51,8 @@ def reconcile(
 
     told: the amount due, in minor units of its currency, that the API told an order's customer last.
     """
-    stripe, result = Books.read(books), Reconciled()
+    stripe = Books.read(books)
+    result = Reconciled()
     orders = {order.id: order for order in session.scalars(select(Order).options(selectinload(Order.lines)))}
     quoted = {row[0]: row[1] for row in session.execute(select(Quote.id, Quote.due_minor))}
     known = _Known.read(session)

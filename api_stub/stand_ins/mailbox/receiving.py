@@ -56,7 +56,8 @@ class MailSession(SMTP):
             auth_require_tls=False,
             authenticator=inbox.authenticator(dialogue.login),
         )
-        self._inbox, self.began_after = inbox, inbox.restarts
+        self._inbox = inbox
+        self.began_after = inbox.restarts
         self._held: list[str] = []
 
     async def _handle_client(self) -> None:
@@ -103,7 +104,10 @@ class MailSession(SMTP):
 
     async def _content(self) -> bytes | None:
         """Everything up to the line with only a dot; None where it is larger than the limit."""
-        came, looked_at, fits, most = bytearray(b"\r\n"), 0, True, self.data_size_limit or sys.maxsize
+        came = bytearray(b"\r\n")
+        looked_at = 0
+        fits = True
+        most = self.data_size_limit or sys.maxsize
         while (end := came.find(_END, looked_at)) < 0:
             looked_at = max(len(came) - len(_END) + 1, 0)
             if len(came) > most:
