@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import in_hand
+from models import order_cache
 from models.account_lock import lock_account
 from models.base import Base, uuid7
 from models.orders import Order, OrderLine
@@ -35,7 +35,7 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
         all_new &= held is None
         _activate_line(session, order, line, held)
     if all_new:
-        in_hand.keep_nobody_assigned(order)
+        order_cache.keep_nobody_assigned(order)
 
 
 _HELD_ONE = Prepared[UUID](

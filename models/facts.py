@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, String, Uuid, and_, any_, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from models import in_hand
+from models import order_cache
 from models.accounts import Account, AccountKind, Contact
 from models.errors import Explained
 from models.ledger import LedgerMovement
@@ -147,10 +147,10 @@ def assigned_on(session: Session, order: Order) -> dict[UUID, int]:
     """How many users sit on the seats of each subscription of an order; without those on which nobody does."""
 
     def read() -> dict[UUID, int]:
-        ids = [line.subscription_id for line in in_hand.lines(session, order) if line.subscription_id is not None]
+        ids = [line.subscription_id for line in order_cache.lines(session, order) if line.subscription_id is not None]
         return dict(_ASSIGNED.all(session, {"subscriptions": ids}))
 
-    return in_hand.once(order, in_hand.ASSIGNED, read)
+    return order_cache.once(order, order_cache.ASSIGNED, read)
 
 
 def _held(

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, sele
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import in_hand
+from models import order_cache
 from models.base import uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
@@ -101,7 +101,7 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
     if not rows:
         return None
     claimed = rows[0][0]
-    in_hand.keep(claimed, in_hand.LINES, [line for _, line in rows if line is not None])
+    order_cache.keep_lines(claimed, [line for _, line in rows if line is not None])
     remember_locked(session, order_id)
     return claimed
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand, lease, ledger, progress
+from models import lease, ledger, order_cache, progress
 from models.activation import CannotActivate, activate
 from models.ledger import MovementKind
 from models.orders import Order
@@ -37,7 +37,7 @@ def _activate(session: Session, order: Order) -> Outcome:
     lease.require_ours(session, order)
     if order.cancel_requested_at is not None:
         return turn_back(session, order, THIS, cancellation.reason(session, order))
-    lines = in_hand.lines(session, order)
+    lines = order_cache.lines(session, order)
     try:
         # A single line that cannot be activated has written nothing yet, so it needs no savepoint.
         with session.begin_nested() if len(lines) > 1 else nullcontext():

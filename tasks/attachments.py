@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import in_hand, invoices
+from models import invoices, order_cache
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.orders import Order
 from models.states import LetterKind
@@ -38,12 +38,12 @@ def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ..
     def read() -> list[WithLines]:
         return [(document, invoices.lines_of(session, document)) for document in documents(session, order.id, kind)]
 
-    return tuple(_attached(*each) for each in in_hand.once(order, f"documents with {kind}", read))
+    return tuple(_attached(*each) for each in order_cache.once(order, f"documents with {kind}", read))
 
 
 def keep_document(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
     """Cache the order's own document, which has just been written, for its confirmation."""
-    in_hand.keep(order, f"documents with {LetterKind.CONFIRMATION}", [(document, lines)])
+    order_cache.keep(order, f"documents with {LetterKind.CONFIRMATION}", [(document, lines)])
 
 
 def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[Invoice]:

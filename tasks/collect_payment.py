@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand, lease, progress
+from models import lease, order_cache, progress
 from models.accounts import PaymentMethod
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -75,7 +75,9 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
         if ended := cancellation.stop_if_cancelled(session, order, THIS):
             return ended
         if fresh_quote.is_due(order):
-            return fresh_quote.propose(session, order, THIS, lines=in_hand.lines(session, order), differs=["period"])
+            return fresh_quote.propose(
+                session, order, THIS, lines=order_cache.lines(session, order), differs=["period"]
+            )
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun
@@ -90,7 +92,7 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
     if method is not None and order.due_minor > 0:
         return charge_attempts.begin(session, order, method)
     vouched = method is not None or vat_check.accepted(order)
-    actions = [line.action for line in in_hand.lines(session, order)]
+    actions = [line.action for line in order_cache.lines(session, order)]
     if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
         return done(session, order, THIS, facts={"charged_minor": 0})
@@ -111,8 +113,8 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
     """Whether no VAT number was given, and one would do instead of a payment method. A number that is set aside was given."""
-    account = in_hand.account(session, order)
-    treatments = {line.tax_treatment for line in in_hand.lines(session, order)}
+    account = order_cache.account(session, order)
+    treatments = {line.tax_treatment for line in order_cache.lines(session, order)}
     if order.vat_number is not None or order.vat_set_aside:
         return False
     if account.buyer_type is not vat.BuyerType.BUSINESS:

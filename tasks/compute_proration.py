@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand, progress, reservation
+from models import order_cache, progress, reservation
 from models.ledger import BalanceTooLow
 from models.orders import Order
 from models.rules.errors import RuleError
@@ -40,7 +40,7 @@ def compute_proration(order_id: UUID) -> Outcome:
 def _compute(session: Session, order: Order) -> Outcome:
     if ended := stop_if_cancelled(session, order, THIS):
         return ended
-    lines = in_hand.lines(session, order)
+    lines = order_cache.lines(session, order)
     try:
         drafted = recompute(session, order, lines)
     except CartRefused as refused:
@@ -70,7 +70,7 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
         vat_set_aside=order.vat_set_aside,
         reserved_minor=reservation.reserved(session, order),
         most_balance_minor=order.balance_used_minor,
-        known=in_hand.read_in(session, order, quoting.FOUND),
+        known=order_cache.kept_in_transaction(session, order, quoting.FACTS),
     )
 
 

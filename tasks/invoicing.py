@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import in_hand, invoices
+from models import invoices, order_cache
 from models.base import uuid7
 from models.invoice_numbers import insert_numbered
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable
@@ -109,7 +109,7 @@ def write(session: Session, draft: Draft) -> Invoice:
     net, tax = draft.sums()
     order = draft.order
     at = now()
-    place = sold_to(order, in_hand.account(session, order))
+    place = sold_to(order, order_cache.account(session, order))
     values = {
         **_settled(session, draft),
         "reason": draft.reason,
@@ -157,11 +157,11 @@ def owe(session: Session, document: Invoice, minor: int) -> None:
 
 def buyer(session: Session, order: Order) -> dict[str, Any]:
     """The buyer by today's name, at the address that the order was sold to."""
-    account = in_hand.account(session, order)
+    account = order_cache.account(session, order)
     place = sold_to(order, account)
     return {
         "name": account.name,
-        "contact": in_hand.contact(session, order).name,
+        "contact": order_cache.contact(session, order).name,
         "address": place.address,
         "postcode": place.postcode,
         "country": place.country,

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, String, any_, bindparam, select
 from sqlalchemy.orm import Session
 
-from models import in_hand
+from models import order_cache
 from models.accounts import PaymentMethod
 from models.catalogue import Product, Tier
 from models.offers import Sold
@@ -59,7 +59,7 @@ _NAMED = Prepared[str, str, str | None, str](
 
 def names_on(session: Session, order: Order) -> ProductNames:
     """The products and tiers of an order's lines."""
-    return in_hand.once(order, _NAMES, lambda: names(session, in_hand.lines(session, order)))
+    return order_cache.once(order, _NAMES, lambda: names(session, order_cache.lines(session, order)))
 
 
 def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
@@ -67,17 +67,17 @@ def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
     codes = {line.product_code for line in lines}
     products = {code: name for code, name in sold.products.items() if code in codes}
     tiers = {tier: name for tier, name in sold.tiers.items() if tier[0] in codes}
-    in_hand.keep(order, _NAMES, ProductNames(products, tiers))
+    order_cache.keep(order, _NAMES, ProductNames(products, tiers))
 
 
 def card(session: Session, order: Order) -> str | None:
     """The card that was charged, once it was, e.g. `Visa •••• 4242`, or `•••• 4242` where nobody knows its brand."""
-    return in_hand.once(order, _CARD, lambda: _card(session, order.id)) if order.payment_kind else None
+    return order_cache.once(order, _CARD, lambda: _card(session, order.id)) if order.payment_kind else None
 
 
 def keep_card(order: Order, method: PaymentMethod | None) -> None:
     """Cache the card of the order's live attempt. No document names it too early, because none is issued before the charge has succeeded."""
-    in_hand.keep(order, _CARD, card_name(method.brand, method.last4) if method else None)
+    order_cache.keep(order, _CARD, card_name(method.brand, method.last4) if method else None)
 
 
 def _card(session: Session, order_id: UUID) -> str | None:

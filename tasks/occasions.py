@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import facts, in_hand
+from models import facts, order_cache
 from models.orders import Order, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
@@ -18,13 +18,13 @@ from tasks.wiring import now, policy
 
 def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
     """What a letter of `kind` is made from; what is told by other kinds only is not read."""
-    lines = in_hand.lines(session, order)
+    lines = order_cache.lines(session, order)
     tells_of_refund = kind is LetterKind.REFUND_NOTICE
     return Occasion(
         order=order,
         lines=lines,
-        account=as_sold(order, in_hand.account(session, order)),
-        contact=in_hand.contact(session, order),
+        account=as_sold(order, order_cache.account(session, order)),
+        contact=order_cache.contact(session, order),
         seller=policy().seller,
         names=known_as.names_on(session, order),
         card=known_as.card(session, order),

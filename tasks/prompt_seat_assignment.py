@@ -5,7 +5,7 @@ Seats that nobody assigns stay on the subscription, are billed with it and can b
 
 from uuid import UUID
 
-from models import facts, in_hand, progress
+from models import facts, order_cache, progress
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing
@@ -22,7 +22,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     """The last step: the prompt, if there is anything to assign, and the order is completed."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        lines = in_hand.lines(session, order) if order is not None else []
+        lines = order_cache.lines(session, order) if order is not None else []
         assigned = facts.assigned_on(session, order) if order is not None else {}
     if order is None:
         return why_not(order_id, THIS)

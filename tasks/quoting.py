@@ -28,7 +28,7 @@ from tasks.policy import Policy
 from tasks.step import stop
 from tasks.wiring import payments
 
-FOUND = "what decides about the cart"
+FACTS = "what decides about the cart"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from models import in_hand
+from models import order_cache
 from models.rules.cart import Action
 from models.states import LetterKind, Step
 from tasks import mailing
@@ -19,7 +19,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     """One confirmation for what was bought or changed, one welcome for what is tried; each once."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        actions = {line.action for line in in_hand.lines(session, order)} if order is not None else set()
+        actions = {line.action for line in order_cache.lines(session, order)} if order is not None else set()
     if order is None:
         return why_not(order_id, THIS)
     reach("send_confirmation_email.claimed")

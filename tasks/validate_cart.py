@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import in_hand
+from models import order_cache
 from models.orders import Order
 from models.states import Step
 from tasks import known_as, quoting, support_case
@@ -34,7 +34,7 @@ def validate_cart(order_id: UUID) -> Outcome:
 def _validate(session: Session, order: Order) -> Outcome:
     if ended := stop_if_cancelled(session, order, THIS):
         return ended
-    lines = in_hand.lines(session, order)
+    lines = order_cache.lines(session, order)
     try:
         found = quoting.check(
             session,
@@ -47,8 +47,8 @@ def _validate(session: Session, order: Order) -> Outcome:
     except CartRefused as refused:
         support_case.open_cases(session, refused)
         return quoting.reject(session, order, THIS, refused)
-    in_hand.keep_in(session, order, quoting.FOUND, found)
+    order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
     if found.contact is not None:
-        in_hand.keep_customer(order, found.account, found.contact)
+        order_cache.keep_customer(order, found.account, found.contact)
     known_as.keep_names(order, lines, found.sold)
     return done(session, order, THIS)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import in_hand, lease, progress
+from models import lease, order_cache, progress
 from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
@@ -65,7 +65,7 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
         case VatStatus.VALID:
             _rest_on(session, order, check, provisional=False)
         case VatStatus.INVALID if _decides_tax(session, order):
-            lines = in_hand.lines(session, order)
+            lines = order_cache.lines(session, order)
             return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_number"])
         case VatStatus.UNAVAILABLE:
             return _during_outage(session, order, check, policy, this)
@@ -83,7 +83,7 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
             _rest_on(session, order, check, provisional=True)
             return None
         case VatOutage.CHARGE_VAT if _decides_tax(session, order):
-            lines = in_hand.lines(session, order)
+            lines = order_cache.lines(session, order)
             return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
         case VatOutage.CHARGE_VAT:
             return None
@@ -114,7 +114,7 @@ def _would_be_invoiced(session: Session, order: Order, policy: Policy) -> bool:
 
 def _charged(session: Session, order: Order) -> list[OrderLine]:
     """The lines that may cost something: a trial bears no tax, so it waits for no registry."""
-    return [line for line in in_hand.lines(session, order) if line.interval is not None]
+    return [line for line in order_cache.lines(session, order) if line.interval is not None]
 
 
 def _rest_on(session: Session, order: Order, check: VatCheck, *, provisional: bool) -> None:

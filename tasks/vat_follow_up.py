@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import in_hand, progress
+from models import order_cache, progress
 from models.account_lock import lock_account
 from models.accounts import Account
 from models.messages import SentLetter
@@ -133,7 +133,7 @@ def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -
 
 def _hold_products(session: Session, order: Order) -> bool:
     """Keep other orders off its products until this transaction ends: they would prorate by a tax that is being corrected."""
-    codes = sorted(line.product_code for line in in_hand.lines(session, order))
+    codes = sorted(line.product_code for line in order_cache.lines(session, order))
     rows = [{"account_id": order.account_id, "product_code": code, "order_id": order.id} for code in codes]
     held = session.scalars(
         upsert(OrderedProduct).on_conflict_do_nothing().returning(OrderedProduct.product_code), rows

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models import in_hand, writing
+from models import order_cache, writing
 from models.invoices import Invoice, InvoiceLine, InvoiceSeries
 from models.orders import Order
 from models.states import Step
@@ -45,7 +45,7 @@ def test_a_number_taken_in_a_transaction_that_is_rolled_back_is_the_next_ones(wo
     def issue(order_id: UUID, *, roll_back: bool) -> None:
         with world.begin() as session:
             order = session.get_one(Order, order_id)
-            assert invoicing.issue(session, order, in_hand.lines(session, order)) is not None
+            assert invoicing.issue(session, order, order_cache.lines(session, order)) is not None
             if roll_back:
                 raise KeyError
 

@@ -1,4 +1,4 @@
-"""A per-order cache: what a worker has read about the order it is working on, read once however many of its steps need it.
+"""What a worker has read about the order that it is working on, read once however many of its steps need it.
 
 It lives and dies with the `Order` object: the next worker to take the order, a second later or after a crash, reads everything again.
 Only two kinds of data belong here: what nobody changes while an order is open, and names and addresses, where a letter or an invoice
@@ -19,15 +19,16 @@ from models.prepared import Prepared
 
 T = TypeVar("T")
 
-LINES, ASSIGNED = "lines", "number of assigned users"
-_CUSTOMERS = "account and contact"
+ASSIGNED = "number of assigned users"
+_LINES = "lines"
+_CUSTOMER = "account and contact"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
 
-_LINES = Prepared[OrderLine](
+_READ_LINES = Prepared[OrderLine](
     select(OrderLine).where(OrderLine.order_id == bindparam("order_id")).order_by(OrderLine.position), OrderLine
 )
-_CUSTOMER = Prepared[Account, Contact](
+_READ_CUSTOMER = Prepared[Account, Contact](
     select(Account, Contact)
     .join(Contact, Contact.account_id == Account.id)
     .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id")),
@@ -50,25 +51,30 @@ def keep(order: Order, what: str, value: object) -> None:
     _known.setdefault(order, {})[what] = value
 
 
-def read_in(session: Session, order: Order, what: str) -> Any | None:
-    """What `keep_in` cached in this very session; None in any other."""
+def kept_in_transaction(session: Session, order: Order, what: str) -> Any | None:
+    """What `keep_in_transaction` cached in this very session; None in any other."""
     within, value = _known.get(order, {}).get(what, (None, None))
     return value if within is session else None
 
 
-def keep_in(session: Session, order: Order, what: str, value: object) -> None:
+def keep_in_transaction(session: Session, order: Order, what: str, value: object) -> None:
     """Cache `value`, which is valid only within this transaction."""
     keep(order, what, (session, value))
 
 
 def keep_customer(order: Order, account: Account, contact: Contact) -> None:
     """Cache whose order it is, which another query happened to read."""
-    keep(order, _CUSTOMERS, (account, contact))
+    keep(order, _CUSTOMER, (account, contact))
 
 
 def lines(session: Session, order: Order) -> Sequence[OrderLine]:
     """The lines of an order, by position."""
-    return once(order, LINES, lambda: [line for (line,) in _LINES.all(session, {"order_id": order.id})])
+    return once(order, _LINES, lambda: [line for (line,) in _READ_LINES.all(session, {"order_id": order.id})])
+
+
+def keep_lines(order: Order, lines: Sequence[OrderLine]) -> None:
+    """Cache the lines, by position, which another query about the order happened to read."""
+    keep(order, _LINES, lines)
 
 
 def keep_nobody_assigned(order: Order) -> None:
@@ -87,6 +93,6 @@ def contact(session: Session, order: Order) -> Contact:
 
 def _customer(session: Session, order: Order) -> tuple[Account, Contact]:
     def read() -> tuple[Account, Contact]:
-        return _CUSTOMER.one(session, {"account_id": order.account_id, "contact_id": order.contact_id})
+        return _READ_CUSTOMER.one(session, {"account_id": order.account_id, "contact_id": order.contact_id})
 
-    return once(order, _CUSTOMERS, read)
+    return once(order, _CUSTOMER, read)
