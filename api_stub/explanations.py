@@ -14,7 +14,7 @@ from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
-from tasks import known_as
+from tasks import display_names
 from tasks.letters.explain import explain, explain_settlement
 from tasks.wiring import begin
 
@@ -43,7 +43,7 @@ def _explained(
 ) -> ExplanationView:
     account = session.get_one(Account, totals.account_id)
     zone = sold_to(totals, account).timezone
-    names = known_as.names(session, lines)
+    names = display_names.of_lines(session, lines)
     explained = explain(lines, language=account.language, currency=totals.currency, timezone=zone, names=names)
     settlement = explain_settlement(totals, language=account.language, timezone=zone)
     return ExplanationView(

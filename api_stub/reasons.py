@@ -6,7 +6,7 @@ from api_stub.schemas.orders import NextStep, Reason
 from api_stub.schemas.quotes import QuoteView
 from models.orders import Order
 from models.states import OrderStatus
-from tasks import known_as
+from tasks import display_names
 from tasks.letters.status_texts import status_text
 from tasks.wiring import policy
 
@@ -20,7 +20,7 @@ def told(session: Session, order: Order) -> str:
         language=order.language,
         currency=order.currency,
         seller=policy().seller,
-        names=known_as.names(session, order.lines),
+        names=display_names.of_lines(session, order.lines),
     )
 
 

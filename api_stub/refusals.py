@@ -10,7 +10,7 @@ from api_stub.problems import BASE, Problem
 from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
 from models.subscriptions import SupportCase
-from tasks import known_as
+from tasks import display_names
 from tasks.letters.refusal_texts import refusal_text
 from tasks.quoting import CartRefused
 from tasks.wiring import policy
@@ -44,7 +44,7 @@ def problem(session: Session, refused: CartRefused) -> Problem:
 
 def about_field(session: Session, refusal: Refusal, language: Language, *, at: str | None = None) -> Problem:
     """The answer to what is refused before it is a cart's order, in the account's language. at: pointer to what was sent."""
-    names = known_as.named(session, [str(refusal.facts.get("product", ""))])
+    names = display_names.of_products(session, [str(refusal.facts.get("product", ""))])
     detail = refusal_text(refusal, language=language, seller=policy().seller, names=names)
     return Problem(422, refusal.code.value, detail, errors=[{"pointer": at or pointer(refusal), "detail": detail}])
 
@@ -62,7 +62,7 @@ def _reason(session: Session, refused: CartRefused, refusal: Refusal) -> dict[st
         replace(refusal, facts=facts),
         language=refused.facts.account.language,
         seller=policy().seller,
-        names=known_as.named(session, [str(facts.get("product", ""))]),
+        names=display_names.of_products(session, [str(facts.get("product", ""))]),
     )
     return {
         **facts,

@@ -11,7 +11,7 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charge_attempts, charge_calls, charging, fresh_quote, known_as, vat_check
+from tasks import cancellation, charge_attempts, charge_calls, charging, display_names, fresh_quote, vat_check
 from tasks.charging import Plan
 from tasks.errors import Refused
 from tasks.failure_points import reach
@@ -84,7 +84,7 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
         attempt = begun
     if attempt.status is AttemptStatus.SUCCEEDED:
         return _already_taken(session, order)
-    known_as.keep_card(order, standing.method)
+    display_names.keep_card(order, standing.method)
     return charging.plan(session, order, attempt, standing)
 
 

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from models.invoices import Invoice, InvoiceLine, in_force
 from models.orders import Order, OrderLine, PricedLine
 from models.subscriptions import SubscriptionPeriod
-from tasks import known_as
+from tasks import display_names
 
 _OWN = tuple(PricedLine.__annotations__)
 
 
 def frozen(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[InvoiceLine]:
     """What the order's lines say, for its own document."""
-    names = known_as.names_on(session, order)
+    names = display_names.of_order(session, order)
     return [
         InvoiceLine(
             **{name: getattr(line, name) for name in _OWN},

@@ -19,7 +19,7 @@ from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.sold_to import sold_to
 from models.states import PaymentKind
-from tasks import attachments, known_as, receivables
+from tasks import attachments, display_names, receivables
 from tasks.invoice_lines import copy_of, frozen
 from tasks.wiring import now, policy
 
@@ -190,7 +190,7 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "to_balance_minor": settlement.to_balance_minor,
         "payment_kind": order.payment_kind,
         "payment_due_at": settlement.payment_due_at,
-        "card": known_as.card(session, order),
+        "card": display_names.card(session, order),
     }
 
 

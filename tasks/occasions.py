@@ -11,7 +11,7 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
 from models.states import LetterKind
 from models.subscriptions import Subscription
-from tasks import known_as, receivables, refunding
+from tasks import display_names, receivables, refunding
 from tasks.letters.occasion import Occasion
 from tasks.wiring import now, policy
 
@@ -26,8 +26,8 @@ def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
         account=as_sold(order, order_cache.account(session, order)),
         contact=order_cache.contact(session, order),
         seller=policy().seller,
-        names=known_as.names_on(session, order),
-        card=known_as.card(session, order),
+        names=display_names.of_order(session, order),
+        card=display_names.card(session, order),
         refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
         refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from models import order_cache
 from models.orders import Order
 from models.states import Step
-from tasks import known_as, quoting, support_case
+from tasks import display_names, quoting, support_case
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.outcome import Outcome, why_not
@@ -50,5 +50,5 @@ def _validate(session: Session, order: Order) -> Outcome:
     order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
     if found.contact is not None:
         order_cache.keep_customer(order, found.account, found.contact)
-    known_as.keep_names(order, lines, found.sold)
+    display_names.keep_names(order, lines, found.sold)
     return done(session, order, THIS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks import known_as
+from tasks import display_names
 from tests.invoices.documents import one
 from tests.support.world import World, purchase
 
@@ -27,12 +27,12 @@ from tests.support.world import World, purchase
     ],
 )
 def test_a_card_has_its_brand_s_own_name_or_its_digits_alone(brand: str, name: str) -> None:
-    assert known_as.card_name(brand, "0505") == name
+    assert display_names.card_name(brand, "0505") == name
 
 
 @pytest.mark.parametrize(("brand", "name"), [("link", "Link"), ("unknown", None)])
 def test_a_method_without_digits_shows_no_dots(brand: str, name: str | None) -> None:
-    assert known_as.card_name(brand, "") == name
+    assert display_names.card_name(brand, "") == name
 
 
 def test_an_invoice_names_the_card_that_was_charged(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What customers know things by: products and tiers by their names in the catalogue, a card by its brand and last digits."""
+"""What things are called in front of customers: products and tiers by their names in the catalogue, a card by its brand and last digits."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -17,7 +17,8 @@ from models.prepared import Prepared
 from models.states import AttemptStatus
 from tasks.letters.names import ProductNames
 
-_NAMES, _CARD = "names", "card"
+_NAMES = "names"
+_CARD = "card"
 
 BRANDS: Final[Mapping[str, str]] = {
     "amex": "American Express",
@@ -36,12 +37,12 @@ BRANDS: Final[Mapping[str, str]] = {
 """what each of the payment provider's codes is called, in every language; source: Stripe's API, `PaymentMethod.card.brand`"""
 
 
-def names(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
+def of_lines(session: Session, lines: Sequence[PricedLine]) -> ProductNames:
     """The products and tiers of these lines."""
-    return named(session, {line.product_code for line in lines})
+    return of_products(session, {line.product_code for line in lines})
 
 
-def named(session: Session, codes: Collection[str]) -> ProductNames:
+def of_products(session: Session, codes: Collection[str]) -> ProductNames:
     """Products by these codes, with all their tiers."""
     rows = _NAMED.all(session, {"codes": list(codes)})
     return ProductNames(
@@ -57,9 +58,9 @@ _NAMED = Prepared[str, str, str | None, str](
 )
 
 
-def names_on(session: Session, order: Order) -> ProductNames:
+def of_order(session: Session, order: Order) -> ProductNames:
     """The products and tiers of an order's lines."""
-    return order_cache.once(order, _NAMES, lambda: names(session, order_cache.lines(session, order)))
+    return order_cache.once(order, _NAMES, lambda: of_lines(session, order_cache.lines(session, order)))
 
 
 def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
