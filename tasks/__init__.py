@@ -2,7 +2,7 @@
 
 - the order's way: `pipeline` first, then the steps it names, then the way back, `refund_payment` and `send_refund_notice`
 - what an upstream calls: `placement`, `quoting`, `carts`, `payment_details`, `seats`, `api_keys`; a request made again: `granted`
-- between quote and charge: `fresh_quote`, `what_changed`, `cancellation`, `support_case`
+- between quote and charge: `ordered_cart`, `fresh_quote`, `what_changed`, `rejection`, `cancellation`, `support_case`
 - the charge: `collect_payment` is the step; `charging` decides, `charge_calls` asks, `charge_attempts` has the rows; the webhook's side is
   `webhooks`, `charge_news`
 - money going back: `refunding`

@@ -16,8 +16,10 @@ from models.states import OrderStatus, Step
 from tasks import fresh_quote, quoting, what_changed
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
+from tasks.ordered_cart import Lines, cart_of
 from tasks.outcome import Outcome, why_not
 from tasks.quoting import CartRefused
+from tasks.rejection import reject
 from tasks.step import done, step, stop, take
 from tasks.wiring import carry, now, policy
 
@@ -42,14 +44,14 @@ def _compute(session: Session, order: Order) -> Outcome:
         return ended
     lines = order_cache.lines(session, order)
     try:
-        drafted = recompute(session, order, lines)
+        priced = recompute(session, order, lines)
     except CartRefused as refused:
         return _refuse(session, order, refused)
     except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=["from_period_id"])
-    if differs := _differences(session, order, lines, drafted):
+    if differs := _differences(session, order, lines, priced):
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
-    progress.sell_to(session, order, drafted.sold_to.as_json(), vat_number=drafted.vat.number)
+    progress.sell_to(session, order, priced.sold_to.as_json(), vat_number=priced.vat.number)
     try:
         reservation.reserve(session, order, THIS)
     except BalanceTooLow:
@@ -57,13 +59,13 @@ def _compute(session: Session, order: Order) -> Outcome:
     return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
 
 
-def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.Draft:
+def recompute(session: Session, order: Order, lines: Lines) -> quoting.PricedCart:
     """The order's amount from today's facts, at the instant the quote froze. Raises CartRefused, RuleError."""
-    return quoting.draft(
+    return quoting.price(
         session,
         account_id=order.account_id,
         contact_id=order.contact_id,
-        cart=quoting.wishes(lines),
+        cart=cart_of(lines),
         as_of=order.as_of,
         priced_at=now(),
         policy=policy(),
@@ -77,7 +79,7 @@ def recompute(session: Session, order: Order, lines: quoting.Lines) -> quoting.D
 def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
     """End the order; but where the VAT number is no number at all, wait for the customer to correct or remove it."""
     if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
-        return quoting.reject(session, order, THIS, refused)
+        return reject(session, order, THIS, refused)
     return stop(
         session,
         order,
@@ -88,9 +90,9 @@ def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
     )
 
 
-def _differences(session: Session, order: Order, lines: quoting.Lines, drafted: quoting.Draft) -> list[str]:
+def _differences(session: Session, order: Order, lines: Lines, priced: quoting.PricedCart) -> list[str]:
     """What to show the customer as changed; empty where the order goes on as quoted."""
-    differs = what_changed.since_quoted(order, lines, drafted)
+    differs = what_changed.since_quoted(order, lines, priced)
     if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
         return sorted({*differs, "period"})
     return differs

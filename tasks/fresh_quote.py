@@ -11,7 +11,9 @@ from models.rules.vat import Treatment
 from models.sold_to import SoldTo, sold_to
 from models.states import OrderStatus, Step
 from tasks import quoting
+from tasks.ordered_cart import Lines, cart_of
 from tasks.outcome import Outcome
+from tasks.rejection import reject
 from tasks.wiring import now, policy
 
 KEPT_BY_US = timedelta(days=1)
@@ -32,7 +34,7 @@ def is_due_to_customer(session: Session, order: Order) -> bool:
 
 
 def propose(
-    session: Session, order: Order, this: Step, *, lines: quoting.Lines, differs: list[str], vat_set_aside: bool = False
+    session: Session, order: Order, this: Step, *, lines: Lines, differs: list[str], vat_set_aside: bool = False
 ) -> Outcome:
     """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all. Raises LeaseLost.
 
@@ -41,21 +43,21 @@ def propose(
     at = now()
     set_aside = vat_set_aside or _stays_set_aside(session, order, at)
     try:
-        drafted = quoting.draft(
+        priced = quoting.price(
             session,
             account_id=order.account_id,
             contact_id=order.contact_id,
-            cart=quoting.wishes(lines),
+            cart=cart_of(lines),
             as_of=at,
             policy=policy(),
             vat_set_aside=set_aside,
             reserved_minor=reservation.reserved(session, order),
         )
     except quoting.CartRefused as refused:
-        return quoting.reject(session, order, this, refused)
+        return reject(session, order, this, refused)
     quote = quoting.save_quote(
         session,
-        drafted,
+        priced,
         contact_id=order.contact_id,
         as_of=at,
         lifetime=policy().quote_lifetime,

@@ -26,6 +26,7 @@ from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, AWAITS_PAYMENT, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import granted, quoting
 from tasks.cancellation import BY_CUSTOMER
+from tasks.ordered_cart import same_cart
 from tasks.policy import Policy
 from tasks.support_case import open_cases
 
@@ -61,17 +62,17 @@ def quote(
     """
     as_of = _business_time(now)
     try:
-        drafted = quoting.draft(
+        priced = quoting.price(
             session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, policy=policy
         )
     except quoting.CartRefused as refused:
         open_cases(session, refused)
         raise
-    contact = drafted.facts.contact
+    contact = priced.facts.contact
     if contact is None:
         raise AssertionError("a cart without a billing contact is refused")
     return quoting.save_quote(
-        session, drafted, contact_id=contact.id, as_of=as_of, lifetime=policy.quote_lifetime, vat_set_aside=False
+        session, priced, contact_id=contact.id, as_of=as_of, lifetime=policy.quote_lifetime, vat_set_aside=False
     )
 
 
@@ -133,7 +134,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if fresh.expires_at <= now:
         raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
-    if not quoting.same_cart(order.lines, fresh.lines):
+    if not same_cart(order.lines, fresh.lines):
         raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
     if used == order_id:
@@ -158,7 +159,7 @@ def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> N
     held = {line.position: line.subscription_id for line in order.lines}
     order.lines.clear()
     session.flush()
-    order.lines.extend(OrderLine(**priced(line), subscription_id=held.get(line.position)) for line in fresh.lines)
+    order.lines.extend(OrderLine(**_columns(line), subscription_id=held.get(line.position)) for line in fresh.lines)
     for name in Totals.__annotations__:
         setattr(order, name, getattr(fresh, name))
     order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
@@ -262,7 +263,7 @@ def _request_cancellation(
     waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
 
 
-def priced(line: PricedLine) -> dict[str, object]:
+def _columns(line: PricedLine) -> dict[str, object]:
     """A line's columns that quote and order share."""
     return {name: getattr(line, name) for name in PricedLine.__annotations__}
 

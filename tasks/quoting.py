@@ -1,7 +1,7 @@
 """Checks and prices a cart for an account at one instant: the refusals, or what it costs. Placement and the steps share this code."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,28 +11,25 @@ from sqlalchemy.orm import Session
 from models import facts
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.facts import Facts
-from models.orders import Order, OrderLine, PricedLine, Quote, QuoteLine
+from models.orders import Quote, QuoteLine
 from models.prepared import Prepared
 from models.rules import cart as cart_rules
 from models.rules import quote as quote_rules
 from models.rules import vat
-from models.rules.cart import Action, CartLine
-from models.rules.period import Interval
+from models.rules.cart import CartLine
 from models.rules.quote import Quoted
 from models.rules.quoted_line import Clock
 from models.rules.refusals import Refusal, RefusalCode
 from models.sold_to import SoldTo
-from models.states import OrderStatus, Step
-from tasks.outcome import Outcome
 from tasks.policy import Policy
-from tasks.step import stop
 from tasks.wiring import payments
 
 FACTS = "what decides about the cart"
+"""under which `models.order_cache` keeps what `check` returned"""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PricedCart:
     """A priced cart, not yet offered to anybody."""
 
     facts: Facts
@@ -50,7 +47,7 @@ class CartRefused(Exception):
         self.facts = facts
 
 
-def draft(
+def price(
     session: Session,
     *,
     account_id: UUID,
@@ -63,7 +60,7 @@ def draft(
     reserved_minor: int = 0,
     most_balance_minor: int | None = None,
     known: Facts | None = None,
-) -> Draft:
+) -> PricedCart:
     """Price `cart`, to take effect at `as_of`.
 
     Raises CartRefused, UnknownAccount; RuleError, for example where `as_of` is outside the period that a change starts from.
@@ -89,7 +86,7 @@ def draft(
         clock=Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
-    return Draft(found, SoldTo.today(found.account), decision, quoted)
+    return PricedCart(found, SoldTo.today(found.account), decision, quoted)
 
 
 def check(
@@ -148,14 +145,14 @@ _LAST_WORD = Prepared[VatCheck](
 
 
 def save_quote(
-    session: Session, drafted: Draft, *, contact_id: UUID, as_of: datetime, lifetime: timedelta, vat_set_aside: bool
+    session: Session, priced: PricedCart, *, contact_id: UUID, as_of: datetime, lifetime: timedelta, vat_set_aside: bool
 ) -> Quote:
-    """Offer the draft: binding until `as_of + lifetime`."""
-    quoted = drafted.quoted
+    """Offer the cart at this price: binding until `as_of + lifetime`."""
+    quoted = priced.quoted
     quote = Quote(
-        account_id=drafted.facts.account.id,
+        account_id=priced.facts.account.id,
         contact_id=contact_id,
-        currency=drafted.facts.account.currency,
+        currency=priced.facts.account.currency,
         net_minor=quoted.net_minor,
         tax_minor=quoted.tax_minor,
         total_minor=quoted.total_minor,
@@ -164,9 +161,9 @@ def save_quote(
         to_balance_minor=quoted.to_balance_minor,
         digest=quoted.digest,
         needs_payment_details=quoted.needs_payment_details,
-        vat_number=drafted.vat.number,
+        vat_number=priced.vat.number,
         vat_set_aside=vat_set_aside,
-        sold_to=drafted.sold_to.as_json(),
+        sold_to=priced.sold_to.as_json(),
         as_of=as_of,
         expires_at=as_of + lifetime,
         lines=[QuoteLine(**asdict(line)) for line in quoted.lines],
@@ -174,64 +171,6 @@ def save_quote(
     session.add(quote)
     session.flush()
     return quote
-
-
-Lines = Sequence[OrderLine] | Sequence[QuoteLine]
-
-
-def wishes(lines: Lines) -> list[CartLine]:
-    """The cart that these lines came from. What a change did not alter is None: a request for more seats did not ask for a tier.
-
-    If another order alters the tier first, the change then keeps the tier that this order set.
-    """
-    return [_wish(line) for line in lines]
-
-
-def _wish(line: PricedLine) -> CartLine:
-    tier, seats, interval = line.tier_code, line.seats, line.interval
-    if line.action is not Action.CHANGE:
-        return CartLine(line.action, line.product_code, tier, seats, interval)
-    return CartLine(
-        line.action,
-        line.product_code,
-        tier if tier != line.from_tier else None,
-        seats if seats != line.from_seats else None,
-        interval if interval is not line.from_interval else None,
-    )
-
-
-def same_cart(ordered: Lines, offered: Lines) -> bool:
-    """Whether a quote is for what was ordered: the same plans. What a change left unaltered may differ, where another order altered it since."""
-    return len(ordered) == len(offered) and all(map(_same, ordered, offered))
-
-
-def _same(ordered: PricedLine, offered: PricedLine) -> bool:
-    if (ordered.action, ordered.product_code) != (offered.action, offered.product_code):
-        return False
-    plans = zip(_plan(ordered), _plan(offered), astuple(_wish(ordered))[2:], astuple(_wish(offered))[2:], strict=True)
-    return all(before == now or (asked is None and asks is None) for before, now, asked, asks in plans)
-
-
-def _plan(line: PricedLine) -> tuple[str, int, Interval | None]:
-    return line.tier_code, line.seats, line.interval
-
-
-def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> Outcome:
-    """End the order before any money has moved, storing every reason. The timeline gets only codes, because some reasons contain addresses.
-
-    Raises LeaseLost.
-    """
-    codes = [refusal.code.value for refusal in refused.refusals]
-    reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
-    return stop(
-        session,
-        order,
-        this,
-        OrderStatus.REJECTED,
-        reason=codes[0],
-        facts={"refused": codes},
-        for_customer_only={"refusals": reasons},
-    )
 
 
 def _called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:

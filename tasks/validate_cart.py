@@ -10,8 +10,10 @@ from models.states import Step
 from tasks import display_names, quoting, support_case
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
+from tasks.ordered_cart import cart_of
 from tasks.outcome import Outcome, why_not
 from tasks.quoting import CartRefused
+from tasks.rejection import reject
 from tasks.step import done, step, take
 from tasks.wiring import carry, now
 
@@ -40,13 +42,13 @@ def _validate(session: Session, order: Order) -> Outcome:
             session,
             account_id=order.account_id,
             contact_id=order.contact_id,
-            cart=quoting.wishes(lines),
+            cart=cart_of(lines),
             as_of=order.as_of,
             priced_at=now(),
         )
     except CartRefused as refused:
         support_case.open_cases(session, refused)
-        return quoting.reject(session, order, THIS, refused)
+        return reject(session, order, THIS, refused)
     order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
     if found.contact is not None:
         order_cache.keep_customer(order, found.account, found.contact)

@@ -3,7 +3,8 @@
 from models.orders import Order, PricedLine
 from models.rules.quote import Quoted
 from models.rules.quoted_line import QuotedLine
-from tasks.quoting import Draft, Lines
+from tasks.ordered_cart import Lines
+from tasks.quoting import PricedCart
 
 _COMPARED = (
     "unit_minor",
@@ -18,17 +19,17 @@ _COMPARED = (
 """the figures from which a line's other figures follow, except the end of its period"""
 
 
-def since_quoted(order: Order, lines: Lines, drafted: Draft) -> list[str]:
+def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
     """The names of what differs from what the customer confirmed; empty where the digests agree."""
-    if drafted.quoted.digest == order.digest:
+    if priced.quoted.digest == order.digest:
         return []
-    pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, drafted.quoted.lines, strict=True))
+    pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, priced.quoted.lines, strict=True))
     changed = {name for old, new in pairs for name in _COMPARED if getattr(old, name) != getattr(new, name)}
     if any(old.period_end != new.period_end for old, new in pairs):
         changed.add("period")
-    if _too_little_balance(order, drafted.quoted):
+    if _too_little_balance(order, priced.quoted):
         changed.add("balance_used_minor")
-    if "tax_treatment" in changed and _number_called_invalid(order, lines, drafted):
+    if "tax_treatment" in changed and _number_called_invalid(order, lines, priced):
         changed = changed - {"tax_rate", "tax_treatment"} | {"vat_number"}
     # What remains is how time is counted: another time zone, say, moves the anchor day and the share of the running period.
     return sorted(changed) or ["period"]
@@ -39,8 +40,8 @@ def _too_little_balance(order: Order, quoted: Quoted) -> bool:
     return quoted.balance_used_minor < min(order.balance_used_minor, max(quoted.total_minor, 0))
 
 
-def _number_called_invalid(order: Order, lines: Lines, drafted: Draft) -> bool:
+def _number_called_invalid(order: Order, lines: Lines, priced: PricedCart) -> bool:
     """Whether the buyer's data are unchanged but the VAT number no longer counts: then the registry has called it invalid. Trials bear no VAT."""
-    same = order.sold_to == drafted.sold_to.as_json()
-    gone = order.vat_number is not None and drafted.vat.number is None
+    same = order.sold_to == priced.sold_to.as_json()
+    gone = order.vat_number is not None and priced.vat.number is None
     return same and gone and any(line.interval is not None for line in lines)

@@ -1,0 +1,27 @@
+"""An order whose cart may no longer be ordered ends before any money has moved."""
+
+from sqlalchemy.orm import Session
+
+from models.orders import Order
+from models.states import OrderStatus, Step
+from tasks.outcome import Outcome
+from tasks.quoting import CartRefused
+from tasks.step import stop
+
+
+def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> Outcome:
+    """End the order, storing every reason. The timeline gets only codes, because some reasons contain addresses.
+
+    Raises LeaseLost.
+    """
+    codes = [refusal.code.value for refusal in refused.refusals]
+    reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
+    return stop(
+        session,
+        order,
+        this,
+        OrderStatus.REJECTED,
+        reason=codes[0],
+        facts={"refused": codes},
+        for_customer_only={"refusals": reasons},
+    )
