@@ -19,7 +19,7 @@ from models.states import AttemptStatus, OrderStatus, Step
 from tasks import cancellation, charge_attempts
 from tasks.charge_attempts import Standing
 from tasks.errors import Misconfigured
-from tasks.fresh_quote import KEPT_BY_US
+from tasks.fresh_quote import TOLERATED_DELAY
 from tasks.outcome import Outcome
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.step import done, stop, turn_back
@@ -62,7 +62,7 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
     if order.cancel_requested_at is not None:
         return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
     if attempt.ref is not None:
-        return Plan(Move.LAST_LOOK if _unanswered(attempt) else Move.RETRIEVE, attempt, request)
+        return Plan(Move.LAST_LOOK if _authentication_expired(attempt) else Move.RETRIEVE, attempt, request)
     keys_known_since = now() - policy().charge_key_lifetime
     if attempt.created_at < keys_known_since:
         return Plan(Move.FIND, attempt, request)
@@ -91,7 +91,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, this, cancellation.reason(session, order))
-        case ChargeStatus.SUCCEEDED if _unanswered(attempt) and _left(attempt) < -KEPT_BY_US:
+        case ChargeStatus.SUCCEEDED if _known_too_late(attempt):
             return turn_back(session, order, this, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED:
             return done(session, order, this, facts={"charged_minor": charge.amount_minor})
@@ -126,19 +126,24 @@ def _await_authentication(
 def next_look(attempt: ChargeAttempt) -> timedelta:
     """How long the provider is left alone about an attempt that awaits authentication."""
     waited = now() - attempt.created_at
-    return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_left(attempt), timedelta(0)))
+    return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_time_to_authenticate(attempt), timedelta(0)))
 
 
 def may_be_authenticated(attempt: ChargeAttempt) -> bool:
-    return attempt.status is AttemptStatus.REQUIRES_ACTION and _left(attempt) > timedelta(0)
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) > timedelta(0)
 
 
-def _unanswered(attempt: ChargeAttempt) -> bool:
+def _authentication_expired(attempt: ChargeAttempt) -> bool:
     """Whether the time to authenticate the payment is over and, as far as we know, the customer has not done so."""
-    return attempt.status is AttemptStatus.REQUIRES_ACTION and _left(attempt) <= timedelta(0)
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) <= timedelta(0)
 
 
-def _left(attempt: ChargeAttempt) -> timedelta:
+def _known_too_late(attempt: ChargeAttempt) -> bool:
+    """Whether we learn of the payment only long after the time to authenticate it, when the period paid for has long begun."""
+    return _authentication_expired(attempt) and _time_to_authenticate(attempt) < -TOLERATED_DELAY
+
+
+def _time_to_authenticate(attempt: ChargeAttempt) -> timedelta:
     """How long the customer still has to authenticate the payment; negative once over. It is limited because the period paid for has begun."""
     return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime - now()
 
@@ -148,7 +153,7 @@ def _not_taken(
 ) -> Outcome:
     if cancelled:
         return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
-    if charge.status is ChargeStatus.CANCELED and _unanswered(attempt):
+    if charge.status is ChargeStatus.CANCELED and _authentication_expired(attempt):
         return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:

@@ -16,8 +16,8 @@ from tasks.outcome import Outcome
 from tasks.rejection import reject
 from tasks.wiring import now, policy
 
-KEPT_BY_US = timedelta(days=1)
-"""how long an order that we delayed, not the customer, still goes on as quoted after its quote, or its time to authenticate, has expired"""
+TOLERATED_DELAY = timedelta(days=1)
+"""after its quote, or its time to authenticate, has expired, an order that we delayed, not the customer, still goes on as quoted for so long"""
 
 
 def is_due(order: Order) -> bool:
@@ -25,7 +25,7 @@ def is_due(order: Order) -> bool:
 
     An order loaded from a file of accounts may have been bought long before it was placed; that alone does not make it late.
     """
-    return now() - max(order.created_at, order.as_of + policy().quote_lifetime) > KEPT_BY_US
+    return now() - max(order.created_at, order.as_of + policy().quote_lifetime) > TOLERATED_DELAY
 
 
 def is_due_to_customer(session: Session, order: Order) -> bool:
