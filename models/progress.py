@@ -77,8 +77,18 @@ def stop(
     letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
     noted = {**({"reason": reason} if reason else {}), **(facts or {})}
-    kept = {**(facts or {}), **(for_customer_only or {})}
-    recording.stop(session, order, step, status, reason=reason, kept=kept, facts=noted, wake_in=wake_in, letter=letter)
+    stored = {**(facts or {}), **(for_customer_only or {})}
+    recording.stop(
+        session,
+        order,
+        step,
+        status,
+        reason=reason,
+        reason_facts=stored,
+        facts=noted,
+        wake_in=wake_in,
+        letter=letter,
+    )
     reservation.release(session, order, status, step)
 
 

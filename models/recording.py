@@ -77,7 +77,7 @@ def _stopping(*, then: str = "", before: str = "") -> TextClause:
     return _typed(f"""
     WITH moved AS (
         UPDATE orders SET
-            status = :status, reason = :reason, reason_facts = :kept, next_step = NULL, attempts = 0, last_error = NULL,
+            status = :status, reason = :reason, reason_facts = :reason_facts, next_step = NULL, attempts = 0, last_error = NULL,
             lease_token = NULL, lease_until = NULL,
             wake_at = clock_timestamp() + :wake_in,
             finished_at = CASE WHEN :ends THEN clock_timestamp() ELSE finished_at END
@@ -89,7 +89,7 @@ def _stopping(*, then: str = "", before: str = "") -> TextClause:
     SELECT id, {_NEED_NOT_WAIT} FROM moved
 """).bindparams(  # noqa: S608 - put together from constants
         bindparam("wake_in", type_=Interval),
-        bindparam("kept", type_=JSONB(none_as_null=True)),
+        bindparam("reason_facts", type_=JSONB(none_as_null=True)),
         bindparam("ends", type_=Boolean),
     )
 
@@ -141,12 +141,12 @@ def stop(
     status: OrderStatus,
     *,
     reason: str | None,
-    kept: Mapping[str, Any],
+    reason_facts: Mapping[str, Any],
     facts: Mapping[str, Any],
     wake_in: timedelta | None,
     letter: LetterKind | None = None,
 ) -> None:
-    """Record that the order ends or waits, with `kept` stored beside its reason and `told` on its timeline. Raises LeaseLost.
+    """Record that the order ends or waits, with `reason_facts` stored beside its reason and `facts` on its timeline. Raises LeaseLost.
 
     letter: a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
     """
@@ -155,7 +155,7 @@ def stop(
         **_noted(session, order, step, status.value, f"order.{status}", facts),
         "status": status.value,
         "reason": reason,
-        "kept": dict(kept) or None,
+        "reason_facts": dict(reason_facts) or None,
         "wake_in": wake_in,
         "ends": status in FINAL,
     }
