@@ -14,7 +14,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, retry_policy
 from tasks.errors import TemporarilyUnavailable
-from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus
+from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
@@ -28,23 +28,23 @@ class NotRecordedYet(TemporarilyUnavailable):
     """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
 
 
-def handle(charge_ref: str, *, event_type: str = "", why: str = "webhook") -> str:
+def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "webhook") -> str:
     """Handle news about the charge; returns what came of it. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
-    An event only says where to look: charge and refunds are fetched as they are now. event_type: Stripe's name for it, empty where we ask
-    by ourselves. why: what the timeline says of an order that goes on.
+    An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. why: what the timeline says of an
+    order that goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
         return "not ours"
-    refunds = payments().find_refunds(charge_ref=charge_ref) if "refund" in event_type else ()
+    refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
         if order is None or attempt is None:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
-        _note_what_others_did(session, order, attempt, event_type, refunds)
+        _note_what_others_did(session, order, attempt, kind, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
@@ -98,10 +98,10 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 
 
 def _note_what_others_did(
-    session: Session, order: Order, attempt: ChargeAttempt, event_type: str, refunds: Sequence[Refund]
+    session: Session, order: Order, attempt: ChargeAttempt, kind: EventKind, refunds: Sequence[Refund]
 ) -> None:
     """Report a dispute, or a refund made in the provider's Dashboard, once, for a person to see; the order does not change."""
-    if event_type == "charge.dispute.created":
+    if kind is EventKind.DISPUTE:
         facts = {"attempt": attempt.attempt}
         if _note_once(session, order, "charge.disputed", facts):
             log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)

@@ -5,10 +5,10 @@ idempotency key made from the thing itself; the caller has committed that key be
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Protocol
 from uuid import UUID
 
@@ -103,18 +103,37 @@ class StoredPaymentMethod:
     last4: str
 
 
+class EventKind(Enum):
+    """What a notification tells of a charge."""
+
+    TAKEN = auto()
+    """that it is made, or has succeeded: nothing new once we have recorded it as taken"""
+    REFUND = auto()
+    """that a refund of it was made, or has changed"""
+    DISPUTE = auto()
+    """that the customer's bank has opened a dispute"""
+    OTHER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
     """A notification whose signature was checked; only its ids are trusted, the object is fetched again."""
 
     id: str
     type: str
+    """the provider's own name for what happened; `PaymentProvider.event_kinds` says what it means"""
     charge_ref: str | None
     """the PaymentIntent it is about, None when it is about something else"""
 
 
 class PaymentProvider(Protocol):
     """All methods raise TemporarilyUnavailable (not done), OutcomeUnknown (perhaps done), Misconfigured (a person must look)."""
+
+    @property
+    def event_kinds(self) -> Mapping[str, EventKind]:
+        """What its events tell, by its own names for them; any other name tells OTHER. Events are stored under these names, some of them by
+        an earlier release: a name that the provider has given up stays."""
+        ...
 
     def charge_unit(self, currency: str) -> int:
         """What every charge must be a multiple of, in minor units: 1, or 10 where a currency's last digit cannot be charged (KWD)."""

@@ -14,6 +14,7 @@ from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from tasks import charge_news, retry_policy
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
+from tasks.ports import EventKind
 from tasks.wiring import begin, begin_alone, now, payments
 
 log = structlog.get_logger(__name__)
@@ -31,11 +32,8 @@ def receive(payload: bytes, signature: str) -> str:
     return event.id
 
 
-_OF_SUCCESS = ["charge.succeeded", "charge.updated", "payment_intent.created", "payment_intent.succeeded"]
-"""event types that tell nothing new about a charge recorded as taken; its refunds and disputes come as other types"""
-
 _KNOWN = """
-    ({event}.type = ANY(:of_success) AND EXISTS (
+    ({event}.type = ANY(:telling_taken) AND EXISTS (
         SELECT FROM charge_attempts JOIN orders ON orders.id = order_id
         WHERE ref = {event}.charge_ref AND charge_attempts.status = 'succeeded' AND orders.status <> 'awaiting_authentication'
     ))
@@ -58,7 +56,12 @@ _CLOSE_KNOWN = text(f"""
 
 
 def _nothing_new() -> dict[str, object]:
-    return {"of_success": _OF_SUCCESS, "now": now(), "outcome": "nothing to do"}
+    return {"telling_taken": _telling_taken(), "now": now(), "outcome": "nothing to do"}
+
+
+def _telling_taken() -> list[str]:
+    """The event types that tell nothing new about a charge recorded as taken."""
+    return [name for name, kind in payments().event_kinds.items() if kind is EventKind.TAKEN]
 
 
 LONGEST_RUN = 20.0
@@ -79,8 +82,8 @@ def handle_webhooks() -> int:
         return handled
     try:
         until = time.monotonic() + LONGEST_RUN
-        while time.monotonic() < until and (event := _next()) is not None:
-            values = _made_of(event)
+        while time.monotonic() < until and (event := _take_next()) is not None:
+            values = _handle(event)
             still = (WebhookReceived.handled_at.is_(None), WebhookReceived.attempts == event.attempts)
             with begin() as session:
                 kept = update(WebhookReceived).where(WebhookReceived.id == event.id, *still).values(**values)
@@ -90,14 +93,10 @@ def handle_webhooks() -> int:
     return handled
 
 
-def _made_of(event: WebhookReceived) -> dict[str, Any]:
+def _handle(event: WebhookReceived) -> dict[str, Any]:
     """Handle the event; returns the columns to update in its row."""
     try:
-        outcome = (
-            charge_news.handle(event.charge_ref, event_type=event.type)
-            if event.charge_ref is not None
-            else "not about a charge"
-        )
+        outcome = _outcome(event)
     except NO_DATABASE as error:
         if not behind_a_lock(error):
             raise
@@ -112,12 +111,19 @@ def _made_of(event: WebhookReceived) -> dict[str, Any]:
     return {"handled_at": now(), "outcome": outcome, "next_attempt_at": None}
 
 
+def _outcome(event: WebhookReceived) -> str:
+    if event.charge_ref is None:
+        return "not about a charge"
+    kind = payments().event_kinds.get(event.type, EventKind.OTHER)
+    return charge_news.handle(event.charge_ref, kind=kind)
+
+
 OWN_ANSWER = timedelta(seconds=3)
 """how long to leave an event about an unknown charge alone: mostly, a step is just about to record the provider's own answer"""
 _of_known_charge = or_(
     WebhookReceived.charge_ref.is_(None), exists().where(ChargeAttempt.ref == WebhookReceived.charge_ref)
 )
-_tells_something = text(f"NOT {_KNOWN.format(event='webhooks_received')}").bindparams(of_success=_OF_SUCCESS)
+_TELLS_SOMETHING = text(f"NOT {_KNOWN.format(event='webhooks_received')}")
 """Under load, the answers for most events are recorded while a run is on. These are left to the next run, which closes them without asking."""
 
 
@@ -125,14 +131,14 @@ TAKEN_FOR = timedelta(seconds=60)
 """how long an event belongs to the run that took it: longer than its calls take. If that process dies, another run takes it afterwards"""
 
 
-def _next() -> WebhookReceived | None:
+def _take_next() -> WebhookReceived | None:
     """Take an event that is due, moving its next time on. Events never tried come first, so that failing ones do not hold them up."""
     with begin() as session:
         event = session.scalar(
             select(WebhookReceived)
             .where(
                 WebhookReceived.handled_at.is_(None),
-                _tells_something,
+                _TELLS_SOMETHING.bindparams(telling_taken=_telling_taken()),
                 or_(WebhookReceived.received_at <= func.clock_timestamp() - OWN_ANSWER, _of_known_charge),
                 or_(WebhookReceived.next_attempt_at.is_(None), WebhookReceived.next_attempt_at <= now()),
             )

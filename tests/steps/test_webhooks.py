@@ -15,6 +15,8 @@ from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import charge_news, webhooks, wiring
 from tasks.errors import TemporarilyUnavailable
+from tasks.ports import EventKind
+from tests.support.payment import refund_by_hand
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_authenticationRequired"
@@ -59,7 +61,7 @@ def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, mon
     world.receive("pi_before_its_charge", "payment_intent.succeeded")
     looked_into = []
 
-    def handle(charge_ref: str, *, event_type: str) -> str:
+    def handle(charge_ref: str, *, kind: EventKind) -> str:
         looked_into.append(charge_ref)
         with world.begin() as session:
             session.execute(update(ChargeAttempt).values(ref="pi_before_its_charge"))
@@ -71,6 +73,28 @@ def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, mon
     assert webhooks.handle_webhooks() == 1
     assert outcomes(world) == ["looked into", "nothing to do"]
     assert len(looked_into) == 1
+
+
+@pytest.mark.parametrize(
+    ("stored_as", "timeline"),
+    [
+        ("payment_intent.succeeded", []),
+        ("charge.refunded", ["refund.elsewhere"]),
+        ("charge.dispute.created", ["charge.disputed"]),
+        ("charge.dispute.closed", []),
+    ],
+)
+def test_an_event_stored_by_an_earlier_release_is_handled_as_what_the_provider_calls_it(
+    world: World, stored_as: str, timeline: list[str]
+) -> None:
+    order = world.buy(world.customer(), purchase())
+    before = world.timeline(order.id)
+    charge = charge_of(world, order.id)
+    refund_by_hand(world, order.id, 19_00)
+    with world.begin() as session:
+        session.add(WebhookReceived(id="evt_before_the_upgrade", type=stored_as, charge_ref=charge, payload=b"{}"))
+    assert webhooks.handle_webhooks() == 1
+    assert (outcomes(world), world.timeline(order.id)[len(before) :]) == (["nothing to do"], timeline)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +200,7 @@ def test_events_that_fail_again_and_again_hold_up_no_fresh_one(world: World) -> 
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.authenticate(order.id)
     world.receive(charge_of(world, order.id), "payment_intent.succeeded")
-    fresh = webhooks._next()
+    fresh = webhooks._take_next()
     assert (fresh and fresh.charge_ref) == charge_of(world, order.id)
 
 
@@ -211,7 +235,7 @@ def test_while_one_run_waits_for_the_provider_the_next_in_its_process_does_not(w
 
 def test_two_processes_take_different_events_and_a_dead_ones_comes_back(world: World) -> None:
     charges = strangers(world, 2)
-    taken = [webhooks._next() for _ in range(3)]
+    taken = [webhooks._take_next() for _ in range(3)]
     assert [event.charge_ref if event else None for event in taken] == [*charges, None]
     world.pass_time(seconds=webhooks.TAKEN_FOR.total_seconds())
     assert webhooks.handle_webhooks() == 2

@@ -10,7 +10,7 @@ decline. Not used: SetupIntents, manual capture, Checkout, Stripe's own retries 
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,16 @@ import stripe
 from stripe.params import CustomerCreateParams
 
 from tasks.errors import OutcomeUnknown, Refused
-from tasks.ports import PLANS_HOLD, Charge, ChargeRequest, Refund, RefundRequest, StoredPaymentMethod, WebhookEvent
+from tasks.ports import (
+    PLANS_HOLD,
+    Charge,
+    ChargeRequest,
+    EventKind,
+    Refund,
+    RefundRequest,
+    StoredPaymentMethod,
+    WebhookEvent,
+)
 from worker.adapters import stripe_pages as pages
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
@@ -68,6 +77,10 @@ class StripePayments:
         self._calls = Calls(patience=patience)
         self._return_url = return_url
         self._webhook_secret = webhook_secret
+
+    @property
+    def event_kinds(self) -> Mapping[str, EventKind]:
+        return reading.EVENT_KINDS
 
     def charge_unit(self, currency: str) -> int:
         return charge_unit(currency)

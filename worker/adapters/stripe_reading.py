@@ -6,7 +6,7 @@ from uuid import UUID
 
 import stripe
 
-from tasks.ports import Charge, ChargeStatus, Refund, RefundStatus, StoredPaymentMethod
+from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus, StoredPaymentMethod
 from worker.adapters.stripe_amounts import from_stripe
 
 # requires_payment_method and requires_confirmation mean that the try was refused: nothing more happens by itself.
@@ -26,6 +26,20 @@ _REFUND_STATUS = {
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
 }
+
+EVENT_KINDS = {
+    "charge.succeeded": EventKind.TAKEN,
+    "charge.updated": EventKind.TAKEN,
+    "payment_intent.created": EventKind.TAKEN,
+    "payment_intent.succeeded": EventKind.TAKEN,
+    "charge.refund.updated": EventKind.REFUND,
+    "charge.refunded": EventKind.REFUND,
+    "refund.created": EventKind.REFUND,
+    "refund.failed": EventKind.REFUND,
+    "refund.updated": EventKind.REFUND,
+    "charge.dispute.created": EventKind.DISPUTE,
+}
+"""by the types of Stripe's events"""
 
 
 def charge(intent: stripe.PaymentIntent) -> Charge:
