@@ -14,30 +14,21 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from models import lease, placing, progress, waiting_orders
-from models.errors import Explained
-from models.order_lock import lock_order
-from models.orders import Order, OrderEvent, OrderLine, PricedLine, Quote, Totals
+from models.orders import Order, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
-from models.rules.timezone import utc
-from models.states import AFTER_ACTIVATION, AWAITS_PAYMENT, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import granted, quoting
 from tasks.cancellation import BY_CUSTOMER
-from tasks.ordered_cart import same_cart
+from tasks.continuing import confirm, pay_again
 from tasks.policy import Policy
 from tasks.support_case import open_cases
+from tasks.upstream import PlacementRefused, business_time, locked_order
 
-
-class PlacementRefused(Explained):
-    """Not possible as things stand; `code` is stable, the message says what to do."""
-
-    def __init__(self, code: str, message: str, **facts: object) -> None:
-        super().__init__(message)
-        self.code = code
-        self.facts = facts
+__all__ = ["Placed", "PlacementRefused", "cancel", "confirm", "pay_again", "place", "quote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ def quote(
 
     A request for a lower tier opens a support case before it is refused; commit the transaction even though this raises.
     """
-    as_of = _business_time(now)
+    as_of = business_time(now)
     try:
         priced = quoting.price(
             session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, policy=policy
@@ -84,7 +75,7 @@ def place(
     The same key with the same request gives the same order. Raises PlacementRefused: unknown-quote, quote-expired, quote-used,
     open-order (another order on one of the products is still open), idempotency-key-reused (other request).
     """
-    now = _business_time(now)
+    now = business_time(now)
     digest = hashlib.sha256(json.dumps([str(account_id), str(quote_id)]).encode()).hexdigest()
     try:
         order = placing.insert_order(
@@ -111,87 +102,6 @@ def place(
     raise _refusal(session, quote_id, account_id, now)
 
 
-def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
-    """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
-
-    A quote that was accepted for this order before changes nothing, even where the order now waits for another one to be accepted.
-    Raises PlacementRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
-    cart), quote-used.
-    """
-    now = _business_time(now)
-    order = _locked(session, order_id)
-    accepted = granted.confirmation_facts(quote_id)
-    if granted.was_granted(session, order_id, accepted):
-        return
-    if order.status is not OrderStatus.AWAITING_CONFIRMATION:
-        raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
-    fresh = session.scalar(
-        select(Quote)
-        .where(Quote.id == quote_id, Quote.account_id == order.account_id)
-        .options(selectinload(Quote.lines))
-    )
-    if fresh is None:
-        raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
-    if fresh.expires_at <= now:
-        raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
-    if not same_cart(order.lines, fresh.lines):
-        raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
-    used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
-    if used == order_id:
-        raise PlacementRefused("quote-used", "The order has this quote already; confirm the one that it now waits for.")
-    if used is not None:
-        raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
-    _take_over(session, order, fresh, now)
-    waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    waiting_orders.reopen(
-        session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted
-    )
-
-
-def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> None:
-    """The order becomes what the fresh quote says, as its next revision.
-
-    The quote before ends: nothing else would tell any more that it has been ordered, and it could be ordered a second time. Until the
-    order has ended, its hold on the products prevents that, too.
-    """
-    replaced = update(Quote).where(Quote.id == order.quote_id, Quote.expires_at > now)
-    session.execute(replaced.values(expires_at=now), execution_options={"synchronize_session": False})
-    held = {line.position: line.subscription_id for line in order.lines}
-    order.lines.clear()
-    session.flush()
-    order.lines.extend(OrderLine(**_columns(line), subscription_id=held.get(line.position)) for line in fresh.lines)
-    for name in Totals.__annotations__:
-        setattr(order, name, getattr(fresh, name))
-    order.quote_id, order.proposed_quote_id, order.revision = fresh.id, None, order.revision + 1
-    order.vat_check_id, order.vat_provisional = None, False
-    session.flush()
-
-
-def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
-    """Try again with the account's new payment method or VAT number, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
-
-    The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
-    token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
-    again changes nothing, unless the order is waiting again: then it is another try.
-    seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
-    """
-    order, given = _locked(session, order_id), granted.payment_details_facts(token)
-    twice_at_once = seen is not None and granted.was_granted(session, order_id, given, since_event=seen)
-    if twice_at_once or not waits_for_payment(session, order, token=token):
-        return
-    why = "payment details given"
-    waiting_orders.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
-
-
-def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
-    """Whether the order waits for payment details; False where it has gone on with these very details. Raises PlacementRefused: not-waiting."""
-    if order.status in AWAITS_PAYMENT:
-        return True
-    if granted.was_granted(session, order.id, granted.payment_details_facts(token)):
-        return False
-    raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
-
-
 def cancel(
     session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
 ) -> OrderStatus:
@@ -205,8 +115,8 @@ def cancel(
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
     """
-    now = _business_time(now)
-    order = _locked(session, order_id)
+    now = business_time(now)
+    order = locked_order(session, order_id)
     asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:
         return order.status
@@ -263,15 +173,6 @@ def _request_cancellation(
     waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
 
 
-def _columns(line: PricedLine) -> dict[str, object]:
-    """A line's columns that quote and order share."""
-    return {name: getattr(line, name) for name in PricedLine.__annotations__}
-
-
-def _business_time(now: datetime) -> datetime:
-    return utc("now", now).replace(microsecond=0)
-
-
 def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: str) -> Order | None:
     same_caller = Order.api_key_id.is_not_distinct_from(api_key_id)
     return session.scalar(select(Order).where(same_caller, Order.idempotency_key == idempotency_key))
@@ -311,10 +212,3 @@ def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_
     on_it = (OrderEvent.kind == "order.placed") & (OrderEvent.facts["quote_id"].astext == str(quote_id))
     query = select(Order.id).join(OrderEvent, OrderEvent.order_id == Order.id)
     return session.scalar(query.where(Order.account_id == account_id, on_it))
-
-
-def _locked(session: Session, order_id: UUID) -> Order:
-    order = lock_order(session, order_id, with_lines=True)
-    if order is None:
-        raise PlacementRefused("unknown-order", "There is no such order.")
-    return order

@@ -1,0 +1,33 @@
+"""What the requests of an upstream have in common: how one is refused, its time, and the order that it is about."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.errors import Explained
+from models.order_lock import lock_order
+from models.orders import Order
+from models.rules.timezone import utc
+
+
+class PlacementRefused(Explained):
+    """Not possible as things stand; `code` is stable, the message says what to do."""
+
+    def __init__(self, code: str, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.facts = facts
+
+
+def business_time(now: datetime) -> datetime:
+    """In UTC and whole seconds. Raises NaiveDatetime."""
+    return utc("now", now).replace(microsecond=0)
+
+
+def locked_order(session: Session, order_id: UUID) -> Order:
+    """The order with its lines, locked. Raises PlacementRefused: unknown-order."""
+    order = lock_order(session, order_id, with_lines=True)
+    if order is None:
+        raise PlacementRefused("unknown-order", "There is no such order.")
+    return order
