@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api_stub.problems import Problem, not_found, unavailable
-from models.facts import UnknownAccount
+from models.cart_facts import UnknownAccount
 from tasks.errors import TemporarilyUnavailable
 from tasks.placement import PlacementRefused
 from tasks.seats import SeatsRefused

@@ -5,7 +5,7 @@
 - what may happen to an order: `progress`, under the lease of `lease`; `waiting_orders` and `attention` (for a person) where it stops;
   `placing` and `activation` at its two ends
 - what may happen to money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`
-- what the rules are asked with: `facts`, `offers`, `sold_to`
+- what the rules are asked with: `cart_facts`, `offers`, `sold_to`
 - speed, for what every order does: `prepared`, `recording`, `step_ends`, `writing`, `order_cache`
 - what all tables share: `base`; what the errors of all layers share: `errors`
 """

@@ -8,20 +8,22 @@ transaction that acts on it.
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
+from models.subscriptions import SITS, SeatAssignment
 
 T = TypeVar("T")
 
-ASSIGNED = "number of assigned users"
 _LINES = "lines"
 _CUSTOMER = "account and contact"
+_ASSIGNED = "number of assigned users"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
 
@@ -34,6 +36,11 @@ _READ_CUSTOMER = Prepared[Account, Contact](
     .where(Account.id == bindparam("account_id"), Contact.id == bindparam("contact_id")),
     Account,
     Contact,
+)
+_READ_ASSIGNED = Prepared[UUID, int](
+    select(SeatAssignment.subscription_id, func.count())
+    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), SITS)
+    .group_by(SeatAssignment.subscription_id)
 )
 
 
@@ -77,9 +84,19 @@ def keep_lines(order: Order, lines: Sequence[OrderLine]) -> None:
     keep(order, _LINES, lines)
 
 
+def assigned_users(session: Session, order: Order) -> dict[UUID, int]:
+    """How many users sit on the seats of each subscription of an order; without those on which nobody does."""
+
+    def read() -> dict[UUID, int]:
+        ids = [line.subscription_id for line in lines(session, order) if line.subscription_id is not None]
+        return dict(_READ_ASSIGNED.all(session, {"subscriptions": ids}))
+
+    return once(order, _ASSIGNED, read)
+
+
 def keep_nobody_assigned(order: Order) -> None:
     """Cache that nobody is assigned: every subscription of the order is new."""
-    keep(order, ASSIGNED, {})
+    keep(order, _ASSIGNED, {})
 
 
 def account(session: Session, order: Order) -> Account:

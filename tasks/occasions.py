@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import facts, order_cache
+from models import order_cache
 from models.orders import Order, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
@@ -47,7 +47,7 @@ def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[st
 
 def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:
     """Seats without a user, by product."""
-    assigned = facts.assigned_on(session, order)
+    assigned = order_cache.assigned_users(session, order)
     return {
         line.product_code: line.seats - assigned.get(line.subscription_id, 0)
         for line in lines

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
-from models.facts import UnknownAccount
+from models.cart_facts import UnknownAccount
 from models.prepared import Prepared
 from tasks.errors import KeyReused, KeySpent, Refused
 from tasks.wiring import begin, payments

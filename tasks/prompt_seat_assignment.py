@@ -5,7 +5,7 @@ Seats that nobody assigns stay on the subscription, are billed with it and can b
 
 from uuid import UUID
 
-from models import facts, order_cache, progress
+from models import order_cache, progress
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing
@@ -23,7 +23,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     with carry() as session:
         order = take(session, order_id, THIS)
         lines = order_cache.lines(session, order) if order is not None else []
-        assigned = facts.assigned_on(session, order) if order is not None else {}
+        assigned = order_cache.assigned_users(session, order) if order is not None else {}
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from models import facts
+from models import cart_facts
 from models.accounts import Account, VatCheck, VatCheckStatus
-from models.facts import Facts
+from models.cart_facts import CartFacts
 from models.orders import Quote, QuoteLine
 from models.prepared import Prepared
 from models.rules import cart as cart_rules
@@ -32,7 +32,7 @@ FACTS = "what decides about the cart"
 class PricedCart:
     """A priced cart, not yet offered to anybody."""
 
-    facts: Facts
+    facts: CartFacts
     sold_to: SoldTo
     vat: vat.VatDecision
     quoted: Quoted
@@ -41,7 +41,7 @@ class PricedCart:
 class CartRefused(Exception):
     """The account may not order this cart; `refusals` says why, each with what a person needs to mend it."""
 
-    def __init__(self, refusals: Sequence[Refusal], facts: Facts) -> None:
+    def __init__(self, refusals: Sequence[Refusal], facts: CartFacts) -> None:
         super().__init__(", ".join(refusal.code for refusal in refusals))
         self.refusals = tuple(refusals)
         self.facts = facts
@@ -59,7 +59,7 @@ def price(
     priced_at: datetime | None = None,
     reserved_minor: int = 0,
     most_balance_minor: int | None = None,
-    known: Facts | None = None,
+    known: CartFacts | None = None,
 ) -> PricedCart:
     """Price `cart`, to take effect at `as_of`.
 
@@ -97,10 +97,10 @@ def check(
     cart: Sequence[CartLine],
     as_of: datetime,
     priced_at: datetime | None = None,
-) -> Facts:
+) -> CartFacts:
     """The facts that decide about `cart`, if it may be ordered. Raises CartRefused, UnknownAccount."""
     products = [line.product for line in cart]
-    found = facts.load(
+    found = cart_facts.load(
         session, account_id=account_id, contact_id=contact_id, products=products, as_of=as_of, priced_at=priced_at
     )
     if against := cart_rules.refusals(cart, found.buyer, found.offers):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from models import facts
+from models import cart_facts
 from models.accounts import Account
 from models.rules.cart import Offer
 from tests.support.world import MONTH, World, purchase
@@ -49,7 +49,7 @@ def desk(session: Session, world: World) -> Offer:
     account = Account(name="Ada", country="DE", currency="EUR")
     session.add(account)
     session.flush()
-    found = facts.load(session, account_id=account.id, contact_id=None, products=["desk"], as_of=world.time)
+    found = cart_facts.load(session, account_id=account.id, contact_id=None, products=["desk"], as_of=world.time)
     return found.offers["desk"]
 
 

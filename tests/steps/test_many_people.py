@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from models import facts
+from models import cart_facts, order_cache
 from models.orders import Order
 from models.rules.refusals import RefusalCode
 from tests.support.world import Customer, World, change, purchase
@@ -30,9 +30,9 @@ def crowd(world: World, ada: Customer) -> Customer:
     return ada
 
 
-def read(world: World, customer: Customer) -> facts.Facts:
+def read(world: World, customer: Customer) -> cart_facts.CartFacts:
     with world.begin() as session:
-        return facts.load(
+        return cart_facts.load(
             session,
             account_id=customer.account_id,
             contact_id=customer.contact_id,
@@ -60,7 +60,7 @@ def test_who_is_to_be_unassigned_first_is_the_last_of_many(world: World, crowd: 
 def test_an_order_reads_the_number_of_users_and_prompts_for_the_seats_left(world: World, crowd: Customer) -> None:
     order = world.buy(crowd, change(seats=MANY + 2))
     with world.begin() as session:
-        found = facts.assigned_on(session, session.get_one(Order, order.id))
+        found = order_cache.assigned_users(session, session.get_one(Order, order.id))
     assert found == {world.subscription(crowd, "desk").id: MANY}
     assert world.letters(order.id) == ["confirmation", "seat_prompt"]
 
@@ -75,7 +75,7 @@ def test_of_many_contacts_the_one_that_asks_is_read_and_ten_that_may_order(world
         session.execute(text(insert), {"id": ada.account_id, "many": MANY})
     asked = {"account_id": ada.account_id, "contact_id": ada.contact_id, "priced_at": world.time}
     with world.begin() as session:
-        [(account, contact, billing_contacts, *_)] = facts._ACCOUNT.all(session, asked)
+        [(account, contact, billing_contacts, *_)] = cart_facts._ACCOUNT.all(session, asked)
     assert (account.id, contact and contact.email) == (ada.account_id, ada.email)
     others = [f"Bo {n:04} <b{n}@x.example>" for n in range(1, 10)]
     assert billing_contacts == [f"Ada Byron <{ada.email}>", *others]

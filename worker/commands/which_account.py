@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
-from models.facts import UnknownAccount
+from models.cart_facts import UnknownAccount
 from worker.accounts_file import account_called
 
 

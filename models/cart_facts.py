@@ -1,19 +1,17 @@
-"""What the rules need to know of an account, read from the tables into the rules' own plain values."""
+"""What decides about a cart, read from the tables into the rules' own plain values: the account, its subscriptions and balance, and what is sold."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, String, Uuid, and_, any_, bindparam, exists, func, select
+from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from models import order_cache
 from models.accounts import Account, AccountKind, Contact
 from models.errors import Explained
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
-from models.orders import Order
 from models.prepared import Prepared
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
@@ -27,7 +25,7 @@ class UnknownAccount(Explained, LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CartFacts:
     """Everything that decides about a cart, as of one instant."""
 
     account: Account
@@ -51,7 +49,7 @@ def load(
     products: Iterable[str],
     as_of: datetime,
     priced_at: datetime | None = None,
-) -> Facts:
+) -> CartFacts:
     """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
     codes = sorted(set(products))
     params = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
@@ -62,7 +60,7 @@ def load(
     catalogue = sold(session, Edition(in_force, newest, newest_loaded_at), account.currency)
     offers = catalogue.offers
     held = _HELD.all(session, {"account_id": account_id, "products": codes}) if has_subscriptions else []
-    return Facts(
+    return CartFacts(
         account=account,
         contact=contact,
         buyer=Buyer(
@@ -136,21 +134,6 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
     Subscription,
     SubscriptionPeriod,
 )
-_ASSIGNED = Prepared[UUID, int](
-    select(SeatAssignment.subscription_id, func.count())
-    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), SITS)
-    .group_by(SeatAssignment.subscription_id)
-)
-
-
-def assigned_on(session: Session, order: Order) -> dict[UUID, int]:
-    """How many users sit on the seats of each subscription of an order; without those on which nobody does."""
-
-    def read() -> dict[UUID, int]:
-        ids = [line.subscription_id for line in order_cache.lines(session, order) if line.subscription_id is not None]
-        return dict(_ASSIGNED.all(session, {"subscriptions": ids}))
-
-    return order_cache.once(order, order_cache.ASSIGNED, read)
 
 
 def _held(
