@@ -30,7 +30,7 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class PresentedKey:
     """A key as presented, for busy endpoints, which look it up in their own transaction to save one.
 
     A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors.
@@ -40,7 +40,7 @@ class Knock:
     scope: Scope
     limit: RateLimit
 
-    def let_in(self, session: Session, account_id: UUID | None = None) -> Caller:
+    def authenticate(self, session: Session, account_id: UUID | None = None) -> Caller:
         """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429.
 
         account_id: the account that the request is about (`access.require_account`).
@@ -58,37 +58,37 @@ class Knock:
     def caller(self) -> Caller:
         """The same, in a transaction of its own."""
         with begin() as session:
-            return self.let_in(session)
+            return self.authenticate(session)
 
 
 @dataclass(frozen=True, slots=True)
-class Knocks:
+class RequiresKey:
     """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has a parameter unknown to the route, or query or body give a name twice."""
 
     scope: Scope
 
-    async def __call__(self, request: Request, credentials: _Credentials) -> Knock:
-        request.state.knock = knock = _knock(request, credentials, self.scope)
+    async def __call__(self, request: Request, credentials: _Credentials) -> PresentedKey:
+        request.state.presented_key = presented = _presented(request, credentials, self.scope)
         _require_plain(request)
-        return knock
+        return presented
 
 
 @dataclass(frozen=True, slots=True)
-class Requires:
-    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise, and 422 as `Knocks`."""
+class RequiresCaller:
+    """Dependency: the caller, if the key is valid and has `scope`; 401, 403 or 429 otherwise, and 422 as `RequiresKey`."""
 
     scope: Scope
 
     async def __call__(self, request: Request, credentials: _Credentials) -> Caller:
-        caller = await in_thread(_knock(request, credentials, self.scope).caller)
+        caller = await in_thread(_presented(request, credentials, self.scope).caller)
         _require_plain(request)
         return caller
 
 
-def _knock(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> Knock:
+def _presented(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> PresentedKey:
     if credentials is None:
         raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
-    return Knock(credentials.credentials, scope, request.app.state.rate_limit)
+    return PresentedKey(credentials.credentials, scope, request.app.state.rate_limit)
 
 
 def _require_plain(request: Request) -> None:
@@ -101,14 +101,14 @@ def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _needing(dependency: Requires | Knocks) -> Any:
+def _needing(dependency: RequiresCaller | RequiresKey) -> Any:
     """The dependency, and its scope for OpenAPI to tell."""
     return Security(dependency, scopes=[dependency.scope.value])
 
 
-OrdersReader = Annotated[Caller, _needing(Requires(Scope.ORDERS_READ))]
-OrdersWriter = Annotated[Caller, _needing(Requires(Scope.ORDERS_WRITE))]
-OrdersWriterKnocks = Annotated[Knock, _needing(Knocks(Scope.ORDERS_WRITE))]
-AccountsReader = Annotated[Caller, _needing(Requires(Scope.ACCOUNTS_READ))]
-AccountsWriter = Annotated[Caller, _needing(Requires(Scope.ACCOUNTS_WRITE))]
-SeatsWriter = Annotated[Caller, _needing(Requires(Scope.SEATS_WRITE))]
+OrdersReader = Annotated[Caller, _needing(RequiresCaller(Scope.ORDERS_READ))]
+OrdersWriter = Annotated[Caller, _needing(RequiresCaller(Scope.ORDERS_WRITE))]
+OrdersWriterKey = Annotated[PresentedKey, _needing(RequiresKey(Scope.ORDERS_WRITE))]
+AccountsReader = Annotated[Caller, _needing(RequiresCaller(Scope.ACCOUNTS_READ))]
+AccountsWriter = Annotated[Caller, _needing(RequiresCaller(Scope.ACCOUNTS_WRITE))]
+SeatsWriter = Annotated[Caller, _needing(RequiresCaller(Scope.SEATS_WRITE))]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from api_stub import order_view
 from api_stub.access import require_account, within_reach
-from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
+from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
 from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
 from api_stub.problem_types import refuses
@@ -57,11 +57,11 @@ IdempotencyKey = Annotated[
     },
 )
 async def place_order(
-    wanted: OrderWanted, key: IdempotencyKey, knock: OrdersWriterKnocks, request: Request, response: Response
+    wanted: OrderWanted, key: IdempotencyKey, presented: OrdersWriterKey, request: Request, response: Response
 ) -> OrderPlaced:
     """The order is on its way when this answers; `links.self` and `links.events` tell how it goes on."""
     _require_one_key(request)
-    placed = await in_thread(lambda: _place(wanted, key, knock))
+    placed = await in_thread(lambda: _place(wanted, key, presented))
     if placed.is_new:
         request.app.state.publisher.nudge()
     else:
@@ -80,9 +80,9 @@ def _require_one_key(request: Request) -> None:
         raise RequestValidationError([{"type": "given_twice", "loc": ("header", name), "msg": detail}])
 
 
-def _place(wanted: OrderWanted, key: str, knock: Knock) -> Placed:
+def _place(wanted: OrderWanted, key: str, presented: PresentedKey) -> Placed:
     with begin() as session:
-        caller = knock.let_in(session, wanted.account_id)
+        caller = presented.authenticate(session, wanted.account_id)
         require_account(session, caller, wanted.account_id)
         placed = placement.place(
             session,

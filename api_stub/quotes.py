@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from api_stub import refusals
 from api_stub.access import require_account, within_reach
-from api_stub.auth import Knock, OrdersReader, OrdersWriterKnocks
+from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
 from api_stub.json_bodies import JsonRoute
 from api_stub.problem_types import refuses
 from api_stub.problems import Problem, not_found
@@ -31,10 +31,10 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
     summary="Ask for a binding quote",
     responses=refuses("not-found", *RefusalCode) | {201: {"headers": LOCATION}},
 )
-async def ask_for_quote(wanted: QuoteWanted, knock: OrdersWriterKnocks, response: Response) -> QuoteView:
+async def ask_for_quote(wanted: QuoteWanted, presented: OrdersWriterKey, response: Response) -> QuoteView:
     """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
     where a lower plan was asked for, a support case is opened."""
-    answer = await in_thread(lambda: _quote(wanted, knock))
+    answer = await in_thread(lambda: _quote(wanted, presented))
     if isinstance(answer, Problem):  # only now: the support case is committed
         raise answer
     response.headers["Location"] = f"/v1/quotes/{answer.id}"
@@ -56,9 +56,9 @@ def view(session: Session, quote: Quote) -> QuoteView:
     return quote_view(quote, session.get_one(Account, quote.account_id).language)
 
 
-def _quote(wanted: QuoteWanted, knock: Knock) -> QuoteView | Problem:
+def _quote(wanted: QuoteWanted, presented: PresentedKey) -> QuoteView | Problem:
     with begin() as session:
-        require_account(session, knock.let_in(session, wanted.account_id), wanted.account_id)
+        require_account(session, presented.authenticate(session, wanted.account_id), wanted.account_id)
         try:
             quote = placement.quote(
                 session,

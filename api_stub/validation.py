@@ -29,8 +29,8 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
     """Reported only to callers with a valid key: where the endpoint itself would have looked the key up, this does."""
     if not isinstance(error, RequestValidationError):
         raise error
-    if (knock := getattr(request.state, "knock", None)) is not None:
-        await in_thread(knock.caller)
+    if (presented := getattr(request.state, "presented_key", None)) is not None:
+        await in_thread(presented.caller)
     found = await in_thread(error.errors)  # some are searched for only now
     if found and found[0]["type"] == "json_invalid":
         return Problem(400, "malformed-request", "The body is not JSON.").response()

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from api_stub.auth import Knock
+from api_stub.auth import PresentedKey
 from api_stub.rate_limit import RateLimit
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.orders import Order
@@ -204,8 +204,8 @@ def test_of_a_key_only_its_hash_is_kept(world: World, api: Api, ada: Customer) -
 
 
 def test_a_key_that_was_presented_is_not_shown(redis_server: RedisServer) -> None:
-    knock = Knock("prk_hush", Scope.ORDERS_READ, RateLimit("1/second", redis_server.url))
-    assert "hush" not in repr(knock)
+    presented = PresentedKey("prk_hush", Scope.ORDERS_READ, RateLimit("1/second", redis_server.url))
+    assert "hush" not in repr(presented)
 
 
 def test_a_key_issued_again_reaches_the_accounts_it_is_given_now_and_no_others(world: World, api: Api) -> None:
