@@ -6,6 +6,6 @@
   `placing` and `activation` at its two ends
 - what may happen to money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`
 - what the rules are asked with: `cart_facts`, `offers`, `sold_to`
-- speed, for what every order does: `prepared`, `recording`, `step_ends`, `writing`, `order_cache`
+- speed, for what every order does: `prepared`, `recording`, `step_ends`, `row_inserts`, `order_cache`
 - what all tables share: `base`; what the errors of all layers share: `errors`
 """

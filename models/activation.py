@@ -13,9 +13,9 @@ from models.account_lock import lock_account
 from models.base import Base, uuid7
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
+from models.row_inserts import insert_rows_and_update
 from models.rules.cart import RUNNING, Action, SubscriptionStatus
 from models.subscriptions import Subscription, SubscriptionPeriod, Trial, assigned, running_period
-from models.writing import write_and
 
 
 class CannotActivate(Exception):
@@ -56,7 +56,7 @@ _LINK = (
 def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: Base) -> None:
     """Link the line to its subscription, and insert `rows` in the same statement."""
     parameters = {"order": line.order_id, "at": line.position, "subscription": subscription.id}
-    write_and(session, _LINK, parameters, *rows)
+    insert_rows_and_update(session, _LINK, parameters, *rows)
     set_committed_value(line, "subscription_id", subscription.id)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import CTE, ColumnElement, Insert, String, bindparam, cast, exis
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import writing
+from models import row_inserts
 from models.base import Base
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceSeries
 from models.prepared import Prepared
@@ -39,13 +39,13 @@ def insert_numbered(session: Session, document: Invoice, lines: Sequence[Invoice
     """
     for line in lines:
         line.invoice_id = document.id
-    with_it, later = lines[: writing.MOST - 1], lines[writing.MOST - 1 :]
-    given = [writing.given(row) for row in (document, *with_it)]
+    with_it, later = lines[: row_inserts.MOST_ROWS - 1], lines[row_inserts.MOST_ROWS - 1 :]
+    given = [row_inserts.given_columns(row) for row in (document, *with_it)]
     statement = _numbered(*(tuple(values) for values in given))
     numbered = statement.one_or_none(
         session,
         {
-            **writing.numbered(given),
+            **row_inserts.numbered_parameters(given),
             "of_series": SERIES[document.kind],
             "of_year": document.issued_on.year,
             "of_cause": document.cause,
@@ -54,7 +54,7 @@ def insert_numbered(session: Session, document: Invoice, lines: Sequence[Invoice
     if numbered is None:
         return False
     document.series, document.year, document.sequence, document.number = numbered
-    writing.write(session, *later)
+    row_inserts.insert_rows(session, *later)
     return True
 
 
@@ -95,7 +95,7 @@ def _taken() -> Insert:
 
 
 def _inserted(table: type[Base], at: int, names: Sequence[str], taken: CTE, **computed: ColumnElement[Any]) -> Insert:
-    """One row, where a number was taken. at: which of the statement's rows, as in `writing.numbered`."""
+    """One row, where a number was taken. at: which of the statement's rows, as in `row_inserts.numbered_parameters`."""
     into = table.metadata.tables[table.__tablename__]
     values = {name: bindparam(f"{name}_{at}", type_=into.columns[name].type) for name in names} | computed
     return (

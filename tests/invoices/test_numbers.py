@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models import order_cache, writing
+from models import order_cache, row_inserts
 from models.invoices import Invoice, InvoiceLine, InvoiceSeries
 from models.orders import Order
 from models.states import Step
@@ -77,7 +77,7 @@ def test_the_number_grows_wider_after_six_digits(world: World) -> None:
 
 
 def test_a_document_of_more_lines_than_one_statement_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "MOST", 2)
+    monkeypatch.setattr(row_inserts, "MOST_ROWS", 2)
     order = world.buy(world.customer(), purchase("desk"), purchase("chat", seats=2), purchase("wiki", seats=3))
     [invoice] = world.rows(Invoice)
     lines = world.rows(InvoiceLine, invoice_id=invoice.id)

@@ -1,7 +1,7 @@
-"""Inserts rows at once, by a statement that is built once per combination of tables and given columns.
+"""Inserts rows that belong together in one statement, which is built once per combination of tables and given columns.
 
 The session's unit of work would determine what to write, and in which order, but that takes as long again as the statement. This
-module is for callers that know it already; it inserts rows that belong together in one statement.
+module is for callers that know it already.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,35 +17,35 @@ _Kind = tuple[type[Base], tuple[str, ...]]
 """a table and the columns that are given"""
 
 _INSERTS: dict[tuple[Update | None, tuple[_Kind, ...]], Prepared[()]] = {}
-MOST: Final = 4
+MOST_ROWS: Final = 4
 """rows per statement, so that carts of different lengths do not each need a statement of their own"""
 
 
-def write(session: Session, *rows: Base) -> None:
+def insert_rows(session: Session, *rows: Base) -> None:
     """Insert `rows` with the values set on them. They are not added to the session: later changes to them are not written."""
-    for first in range(0, len(rows), MOST):
-        _write(session, rows[first : first + MOST], None, {})
+    for first in range(0, len(rows), MOST_ROWS):
+        _insert(session, rows[first : first + MOST_ROWS], None, {})
 
 
-def write_and(session: Session, statement: Update, parameters: Mapping[str, Any], *rows: Base) -> None:
+def insert_rows_and_update(session: Session, statement: Update, parameters: Mapping[str, Any], *rows: Base) -> None:
     """Insert a few `rows` and run an UPDATE of other rows in one round trip. `statement`: a module-level constant, because it is a cache key."""
-    _write(session, rows, statement, parameters)
+    _insert(session, rows, statement, parameters)
 
 
-def _write(session: Session, rows: Sequence[Base], also: Update | None, parameters: Mapping[str, Any]) -> None:
-    values = [given(row) for row in rows]
+def _insert(session: Session, rows: Sequence[Base], also: Update | None, parameters: Mapping[str, Any]) -> None:
+    values = [given_columns(row) for row in rows]
     what = also, tuple((type(row), tuple(its)) for row, its in zip(rows, values, strict=True))
     if what not in _INSERTS:
         _INSERTS[what] = _built(*what)
-    _INSERTS[what].run(session, {**numbered(values), **parameters})
+    _INSERTS[what].run(session, {**numbered_parameters(values), **parameters})
 
 
-def given(row: Base) -> dict[str, object]:
+def given_columns(row: Base) -> dict[str, object]:
     """The columns that are set on a row, and their values."""
     return {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
 
 
-def numbered(values: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def numbered_parameters(values: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """The parameters of a statement that inserts several rows: `name_0` is the first row's `name`."""
     return {f"{name}_{at}": value for at, its in enumerate(values) for name, value in its.items()}
 
