@@ -35,7 +35,7 @@ class Settlement:
     payment_due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A document before it has its number."""
 
@@ -45,19 +45,26 @@ class Draft:
     lines: Sequence[InvoiceLine]
     settlement: Settlement = field(default_factory=Settlement)
     sign: int = 1
+    """-1 where the document takes back what `lines` say, which are then those of the document that it corrects"""
     corrects: Invoice | None = None
     buyer: dict[str, Any] | None = None
     """None: as the order was sold"""
 
-    def sums(self) -> tuple[int, int]:
-        """Net and tax."""
-        net, tax = (self.sign * sum(getattr(line, name) for line in self.lines) for name in ("net_minor", "tax_minor"))
-        return net, tax
+    @property
+    def net_minor(self) -> int:
+        return self.sign * sum(line.net_minor for line in self.lines)
+
+    @property
+    def tax_minor(self) -> int:
+        return self.sign * sum(line.tax_minor for line in self.lines)
+
+    @property
+    def total_minor(self) -> int:
+        return self.net_minor + self.tax_minor
 
     @property
     def kind(self) -> InvoiceKind:
-        total = sum(self.sums())
-        gives = total < 0 or (total == 0 and self.sign == -1)
+        gives = self.total_minor < 0 or (self.total_minor == 0 and self.sign == -1)
         return InvoiceKind.CREDIT_NOTE if gives else InvoiceKind.INVOICE
 
 
@@ -71,7 +78,13 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
         to_balance_minor=order.to_balance_minor,
         payment_due_at=order.payment_due_at,
     )
-    draft = Draft(order, f"order:{order.id}:invoice", InvoiceReason.ORDER, frozen(session, order, lines), settlement)
+    draft = Draft(
+        order=order,
+        cause=f"order:{order.id}:invoice",
+        reason=InvoiceReason.ORDER,
+        lines=frozen(session, order, lines),
+        settlement=settlement,
+    )
     document = write(session, draft)
     attachments.keep_document(order, document, draft.lines)
     if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
@@ -91,9 +104,16 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
             line.charge_tax_minor += given.tax_minor
             line.tax_minor += given.tax_minor
             line.total_minor += given.tax_minor
-    return write(
-        session, Draft(order, f"order:{order.id}:{reason}", reason, lines, sign=-1, corrects=original, buyer=original.buyer)
-    )  # fmt: skip
+    reversal = Draft(
+        order=order,
+        cause=f"order:{order.id}:{reason}",
+        reason=reason,
+        lines=lines,
+        sign=-1,
+        corrects=original,
+        buyer=original.buyer,
+    )
+    return write(session, reversal)
 
 
 def document_in_force(session: Session, order: Order) -> Invoice | None:
@@ -106,7 +126,6 @@ _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("b
 
 def write(session: Session, draft: Draft) -> Invoice:
     """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
-    net, tax = draft.sums()
     order = draft.order
     at = now()
     place = sold_to(order, order_cache.account(session, order))
@@ -128,9 +147,9 @@ def write(session: Session, draft: Draft) -> Invoice:
         "seller": _seller(),
         "buyer": draft.buyer or buyer(session, order),
         "currency": order.currency,
-        "net_minor": net,
-        "tax_minor": tax,
-        "total_minor": net + tax,
+        "net_minor": draft.net_minor,
+        "tax_minor": draft.tax_minor,
+        "total_minor": draft.total_minor,
     }
     document = Invoice(**values, id=uuid7(), kind=draft.kind)
     if not insert_numbered(session, document, draft.lines):
@@ -141,17 +160,16 @@ def write(session: Session, draft: Draft) -> Invoice:
 def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:
     """Two documents of one transaction, a credit note before an invoice, as `insert_numbered` wants them issued."""
     if one.kind is InvoiceKind.INVOICE and other.kind is InvoiceKind.CREDIT_NOTE:
-        second, first = write(session, other), write(session, one)
-        return first, second
+        credit_note = write(session, other)
+        return write(session, one), credit_note
     return write(session, one), write(session, other)
 
 
 def owe(session: Session, document: Invoice, minor: int) -> None:
     """The customer owes `minor` on the document; nothing is charged for it by itself."""
     due_at = document.payment_due_at or document.issued_at + policy().payment_terms
-    session.add(
-        Receivable(invoice_id=document.id, amount_minor=minor, currency=document.currency, due_at=due_at)
-    )  # fmt: skip
+    owed = Receivable(invoice_id=document.id, amount_minor=minor, currency=document.currency, due_at=due_at)
+    session.add(owed)
     session.flush()
 
 

@@ -55,13 +55,16 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
         due_minor=total + original.to_balance_minor - original.balance_used_minor - paid_before,
         payment_due_at=now() + policy().payment_terms,
     )
-    buyer = {**original.buyer, "vat_number": None}
-    _, corrected = invoicing.write_both(
-        session,
-        _take_back(order, original, before),
-        Draft(order, f"order:{order.id}:vat-correction:invoice", InvoiceReason.VAT_NUMBER_INVALID, lines, settlement,
-              corrects=original, buyer=buyer),
-    )  # fmt: skip
+    with_vat = Draft(
+        order=order,
+        cause=f"order:{order.id}:vat-correction:invoice",
+        reason=InvoiceReason.VAT_NUMBER_INVALID,
+        lines=lines,
+        settlement=settlement,
+        corrects=original,
+        buyer={**original.buyer, "vat_number": None},
+    )
+    _, corrected = invoicing.write_both(session, _reversal(order, original, before), with_vat)
     invoicing.owe(session, corrected, settlement.due_minor)
     return corrected
 
@@ -85,12 +88,16 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
     for line in lines:
         _untax(periods.get(line.product_code), line.unused_tax_minor)
     ledger.post_for(session, order, MovementKind.CREDITED, given, cause="vat-credit", step="vat_follow_up")
-    buyer = {**original.buyer, "vat_number": number}
-    return invoicing.write(
-        session,
-        Draft(order, f"order:{order.id}:vat-credit", InvoiceReason.VAT_NUMBER_CONFIRMED, lines,
-              Settlement(to_balance_minor=given), corrects=original, buyer=buyer),
-    )  # fmt: skip
+    credit = Draft(
+        order=order,
+        cause=f"order:{order.id}:vat-credit",
+        reason=InvoiceReason.VAT_NUMBER_CONFIRMED,
+        lines=lines,
+        settlement=Settlement(to_balance_minor=given),
+        corrects=original,
+        buyer={**original.buyer, "vat_number": number},
+    )
+    return invoicing.write(session, credit)
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:
@@ -153,6 +160,13 @@ def _untax(period: SubscriptionPeriod | None, given_minor: int) -> None:
         period.tax_rate, period.tax_treatment = Decimal(0), Treatment.REVERSE_CHARGE
 
 
-def _take_back(order: Order, original: Invoice, lines: list[InvoiceLine]) -> Draft:
-    return Draft(order, f"order:{order.id}:vat-correction:credit-note", InvoiceReason.VAT_NUMBER_INVALID,
-                 [copy_of(line) for line in lines], sign=-1, corrects=original, buyer=original.buyer)  # fmt: skip
+def _reversal(order: Order, original: Invoice, lines: list[InvoiceLine]) -> Draft:
+    return Draft(
+        order=order,
+        cause=f"order:{order.id}:vat-correction:credit-note",
+        reason=InvoiceReason.VAT_NUMBER_INVALID,
+        lines=[copy_of(line) for line in lines],
+        sign=-1,
+        corrects=original,
+        buyer=original.buyer,
+    )
