@@ -8,6 +8,7 @@ from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval
 from models.rules.proration import Unit
 from tasks.letters import plans
+from tasks.letters.explain_credit import counted
 from tasks.letters.wording import Wording
 
 
@@ -90,9 +91,7 @@ def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
 
 def _share(w: Wording, line: InvoiceLine) -> str:
     """What is left of the period, of what was charged for it: 1,296,000 of 2,592,000 seconds of €90.00."""
-    left, whole = Decimal(line.share_left or 0), Decimal(line.share_whole or 1)
-    if line.share_unit == Unit.MICROSECOND:
-        left, whole = left / 1_000_000, whole / 1_000_000
+    left, whole = counted(line)
     values = {
         "left": w.number(left),
         "whole": w.number(whole),

@@ -30,7 +30,7 @@ def credit_sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple
 
 
 def _time_left(w: Wording, line: PricedLine) -> str:
-    left, whole = _counted(line)
+    left, whole = counted(line)
     values = {"moment": w.moment(line.period_start), "left": w.number(left), "whole": w.number(whole)}
     if line.share_unit == Unit.DAY:
         return w.say(
@@ -54,7 +54,7 @@ def _time_left(w: Wording, line: PricedLine) -> str:
 
 
 def _share(w: Wording, line: PricedLine) -> str:
-    left, whole = _counted(line)
+    left, whole = counted(line)
     charged = line.from_charged_minor or 0
     values = {
         "charged": w.money(charged),
@@ -67,7 +67,7 @@ def _share(w: Wording, line: PricedLine) -> str:
     return w.say("So %(credit)s is credited: %(charged)s × %(left)s ÷ %(whole)s, rounded half up.", **values)
 
 
-def _counted(line: PricedLine) -> tuple[Decimal, Decimal]:
+def counted(line: PricedLine) -> tuple[Decimal, Decimal]:
     """What is left, and of what, in seconds (with a fraction where the clock gave one) or in days."""
     left, whole = Decimal(line.share_left or 0), Decimal(line.share_whole or 1)
     if line.share_unit == Unit.MICROSECOND:

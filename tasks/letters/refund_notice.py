@@ -8,27 +8,29 @@ from tasks.letters import plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 
-_HAD_BEEN_ACTIVE: Final = "refunded-by-support"
+_AFTER_ACTIVATION: Final = "refunded-by-support"
 """the one reason for which a completed order is refunded"""
 
 
 def refund_notice(o: Occasion) -> Content:
     w, number = o.w, str(o.order.number)
-    had = o.order.reason == _HAD_BEEN_ACTIVE
+    was_active = o.order.reason == _AFTER_ACTIVATION
     why = w.say(reasons.UNDONE.get(o.order.reason or "", reasons.UNDONE_OTHERWISE))
     about = w.say("We are writing about your order %(number)s for %(account)s.", number=number, account=o.account.name)
     return Content(
         subject=w.say("Order %(number)s was refunded", number=number)
-        if had
+        if was_active
         else w.say("Order %(number)s was not carried out", number=number),
-        title=w.say("Your order was refunded") if had else w.say("Your order was not carried out"),
+        title=w.say("Your order was refunded") if was_active else w.say("Your order was not carried out"),
         greeting=o.greeting,
         blocks=(
             Paragraph(f"{about} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
-            *_given_back(o, had=had),
+            *_given_back(o, was_active=was_active),
             Paragraph(
-                " ".join(_what_is_left(o)) if had else w.say("Your subscriptions are as they were before this order.")
+                " ".join(_what_is_left(o))
+                if was_active
+                else w.say("Your subscriptions are as they were before this order.")
             ),
         ),
         closing=o.closing,
@@ -46,7 +48,7 @@ def _ordered(o: Occasion) -> list[Row]:
     return [Row(plans.after(o.w, line, o.names), o.w.money(line.total_minor)) for line in o.lines]
 
 
-def _given_back(o: Occasion, *, had: bool) -> tuple[Table | Paragraph, ...]:
+def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
     w = o.w
     card_minor = _to_card(o)
     amounts = [
@@ -55,7 +57,7 @@ def _given_back(o: Occasion, *, had: bool) -> tuple[Table | Paragraph, ...]:
         (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
         (
             w.say("Taken from your balance: what your payment was rounded up by"),
-            -o.order.to_balance_minor if had else 0,
+            -o.order.to_balance_minor if was_active else 0,
         ),
     ]
     rows = [Row(where_to, w.money(minor)) for where_to, minor in amounts if minor]
