@@ -17,7 +17,7 @@ from models.states import OrderStatus, Step
 from tasks import leases, retry_policy, slots
 from tasks.delivery import Delivery
 from tasks.outcome import Outcome
-from tasks.step_context import context
+from tasks.step_context import current
 from tasks.step_runner import STEPS, run_delivery
 from tasks.wiring import policy
 
@@ -37,20 +37,20 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
     """Claim the order for this step, or go on under our lease; None where the step has nothing to do (see `tasks.outcome.why_not`)."""
-    held = context.get()
-    order = held.order or lease.claim(session, order_id, this, lease=policy().lease, held=held.token)
+    context = current.get()
+    order = context.order or lease.claim(session, order_id, this, lease=policy().lease, held=context.token)
     if order is not None and order.lease_token is not None:
-        held.token, held.restarts = order.lease_token, order.restarts
+        context.remember(order)
         leases.keeper.hold(order.id, order.lease_token)
     return order
 
 
 def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
     """Record that the step is done and that it is the next one's turn. Raises LeaseLost."""
-    held = context.get()
-    if held.next_stays_here:
+    context = current.get()
+    if context.next_stays_here:
         progress.hand_on(session, order, this, Outcome.DONE, facts=facts)
-        held.handed_on = order
+        context.handed_on = order
     else:
         progress.advance(session, order, this, Outcome.DONE, facts=facts)
     return Outcome.DONE

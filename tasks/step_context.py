@@ -23,5 +23,10 @@ class StepContext:
     token: UUID | None = None
     restarts: int = 0
 
+    def remember(self, order: Order) -> None:
+        """`order` was taken."""
+        self.token = order.lease_token
+        self.restarts = order.restarts
 
-context: ContextVar[StepContext] = ContextVar("step_context")
+
+current: ContextVar[StepContext] = ContextVar("step_context")

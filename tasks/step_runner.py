@@ -23,7 +23,7 @@ from tasks.delivery import Delivery
 from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
 from tasks.outcome import GOES_ON, Outcome, why_not
-from tasks.step_context import StepContext, context
+from tasks.step_context import StepContext, current
 from tasks.wiring import begin, wired
 
 log = structlog.get_logger(__name__)
@@ -32,56 +32,56 @@ STEPS: Final[dict[Step, Callable[[UUID], Outcome]]] = {}
 """the function of each step, registered by `tasks.step.step`"""
 
 
-def run_delivery(delivery: Delivery, order_id: UUID, first: Step) -> Outcome:
+def run_delivery(delivery: Delivery, order_id: UUID, delivered: Step) -> Outcome:
     """Run the step that was delivered, and after it those that stay in this process. Returns the outcome of the delivered one."""
     if delivery.is_call:
-        return _run_step(delivery, order_id, first, StepContext())
+        return _run_step(delivery, order_id, delivered, StepContext())
     try:
-        return _run_steps(delivery, order_id, first, first, StepContext(), carries=hand_over.carries())
+        return _run_steps(delivery, order_id, delivered, delivered, StepContext(), carries=hand_over.carries())
     except StepsUndone as undone:
         fields = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
         log.warning("done again, step by step", **fields)
-        again = StepContext(token=context.get().token, restarts=context.get().restarts)
-        return _run_steps(delivery, order_id, first, undone.since, again, carries=False)
+        again = StepContext(token=current.get().token, restarts=current.get().restarts)
+        return _run_steps(delivery, order_id, delivered, undone.since, again, carries=False)
 
 
 def _run_steps(
-    delivery: Delivery, order_id: UUID, first: Step, start: Step, held: StepContext, *, carries: bool
+    delivery: Delivery, order_id: UUID, delivered: Step, start: Step, context: StepContext, *, carries: bool
 ) -> Outcome:
-    """Run the steps from `start` on. `first` is the delivered one; if before `start`, it is done already. carries: see `tasks.carrying`."""
-    outcome = came_of_it = Outcome.DONE
+    """Run the steps from `start` on. `delivered`: what the message named; if before `start`, it is done already. carries: see `tasks.carrying`."""
+    outcome = last = Outcome.DONE
     way = deque(steps_from(start))
     with carrying.walking(wired().begin, carries=carries):
-        while way and came_of_it in GOES_ON and (way[0] is first or hand_over.stays_here(way[0])):
+        while way and last in GOES_ON and (way[0] is delivered or hand_over.stays_here(way[0])):
             this = way.popleft()
-            held.next_stays_here = bool(way) and hand_over.stays_here(way[0])
+            context.next_stays_here = bool(way) and hand_over.stays_here(way[0])
             carrying.at(this)
-            if this is first:
-                outcome = came_of_it = _run_step(delivery, order_id, this, held)
+            if this is delivered:
+                outcome = last = _run_step(delivery, order_id, this, context)
             else:
-                came_of_it = _run_without_message(delivery, order_id, this, held)
-            held = StepContext(context.get().handed_on)
-    if way and came_of_it in GOES_ON:
+                last = _run_without_message(delivery, order_id, this, context)
+            context = StepContext(current.get().handed_on)
+    if way and last in GOES_ON:
         _publish(order_id, way[0])
     return outcome
 
 
-def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
+def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, context: StepContext) -> Outcome:
     """Run `this`, handed over without a message. Returns POSTPONED if it failed, or is to be retried by message."""
     request = delivery.task.request
     task = current_app.tasks[this.value]
     outcome = Outcome.POSTPONED
     with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
-        outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, held)
+        outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, context)
         shown.result = outcome.value
     return outcome
 
 
-def _run_step(delivery: Delivery, order_id: UUID, this: Step, held: StepContext) -> Outcome:
+def _run_step(delivery: Delivery, order_id: UUID, this: Step, context: StepContext) -> Outcome:
     working_on(order_id)
-    if held.order is not None:
-        held.token, held.restarts = held.order.lease_token, held.order.restarts
-    context.set(held)
+    if context.order is not None:
+        context.remember(context.order)
+    current.set(context)
     reach(f"{this}.delivered")
     outcome = _translate_errors(delivery, STEPS[this], order_id, this)
     reach(f"{this}.recorded")
@@ -105,7 +105,7 @@ def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], o
             raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
     except Misconfigured as error:
         with begin() as session:
-            attention.park(session, order_id, error=f"{this}: {error}", token=context.get().token)
+            attention.park(session, order_id, error=f"{this}: {error}", token=current.get().token)
         raise
     except Exception as error:
         _release(order_id, this, retry_policy.delay(2, asked=None), error)
@@ -125,15 +125,15 @@ def _try_later(
 
 def _release(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
     """Release the order for a later try and store the error with it. False where it has moved on without us."""
-    held = context.get()
+    context = current.get()
     with begin() as session:
         return progress.postpone(
             session,
             order_id,
             this,
-            held.token,
+            context.token,
             delay=delay,
-            grace=retry_policy.restart_delay(held.restarts),
+            grace=retry_policy.restart_delay(context.restarts),
             error=f"{this}: {type(error).__name__}: {error}",
         )
 
