@@ -91,9 +91,9 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
 def _begin_payment(session: Session, order: Order, method: PaymentMethod | None) -> ChargeAttempt | Outcome:
     if method is not None and order.due_minor > 0:
         return charge_attempts.begin(session, order, method)
-    vouched = method is not None or vat_check.accepted(order)
+    details_given = method is not None or vat_check.accepted(order)
     actions = [line.action for line in order_cache.lines(session, order)]
-    if order.due_minor == 0 and (vouched or not needs_payment_details(order.total_minor, actions)):
+    if order.due_minor == 0 and (details_given or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
         return done(session, order, THIS, facts={"charged_minor": 0})
     if order.due_minor > 0 and policy().invoice_on_vat and vat_check.accepted(order):
