@@ -17,7 +17,7 @@ from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import authentication, cancellation, queue_heads, retry_policy, trials
+from tasks import cancellation, payment_authentication, queue_heads, retry_policy, trials
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
 from tasks.wiring import begin, policy
@@ -36,7 +36,9 @@ def sweep() -> int:
     touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
     trials.end_due()
     _beat("sweep")
-    authentication.ask(order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION)
+    payment_authentication.ask(
+        order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION
+    )
     return len(touched)
 
 
@@ -90,7 +92,7 @@ def _look_after(session: Session, order: Order) -> bool:
         case OrderStatus.OPEN:
             return _restart(session, order)
         case OrderStatus.AWAITING_AUTHENTICATION:
-            return authentication.look_after(session, order)
+            return payment_authentication.look_after(session, order)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
             return waiting_orders.end(
                 session,
