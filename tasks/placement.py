@@ -1,5 +1,6 @@
 """What an upstream layer calls, over HTTP or in Python: quote, place, confirm, pay again, cancel.
 
+Confirming and paying again are in `tasks.continuing`, cancelling in `tasks.cancellation`; import all of them from here.
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
 
 `now` is an aware datetime in any zone, truncated to whole seconds. A naive one is refused (NaiveDatetime).
@@ -7,26 +8,24 @@ Each runs in the caller's transaction; when that commits, `worker.relay` publish
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import lease, placing, progress, waiting_orders
+from models import lease, placing
 from models.orders import Order, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
-from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
-from tasks import granted, quoting
-from tasks.cancellation import BY_CUSTOMER
+from tasks import quoting
+from tasks.cancellation import cancel
 from tasks.continuing import confirm, pay_again
 from tasks.policy import Policy
 from tasks.support_case import open_cases
-from tasks.upstream import PlacementRefused, business_time, locked_order
+from tasks.upstream import PlacementRefused, business_time
 
 __all__ = ["Placed", "PlacementRefused", "cancel", "confirm", "pay_again", "place", "quote"]
 
@@ -100,77 +99,6 @@ def place(
     if before is not None:
         return Placed(_same_request(before, digest), is_new=False)
     raise _refusal(session, quote_id, account_id, now)
-
-
-def cancel(
-    session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
-) -> OrderStatus:
-    """Stop the order; what was charged goes back. Returns its status afterwards.
-
-    - cancelled before: cancelled
-    - waiting for the customer, with no charge under way: cancelled at once
-    - requested before: its status now
-    - ended, active, or parked while it is being undone: PlacementRefused too-late; no such order: unknown-order
-    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
-
-    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
-    """
-    now = business_time(now)
-    order = locked_order(session, order_id)
-    asked = {"by": by, **({"why": why} if why else {})}
-    if order.status is OrderStatus.CANCELLED:
-        return order.status
-    if order.status in _WAITS_WITHOUT_A_CHARGE:
-        _cancel_waiting(session, order, asked, reason=reason)
-        return OrderStatus.CANCELLED
-    if _requested_before(session, order):
-        return order.status
-    _refuse_if_too_late(order)
-    _request_cancellation(session, order, asked, now=now, reason=reason)
-    return OrderStatus.OPEN
-
-
-_WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AUTHENTICATION}
-
-
-def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
-    if "why" in asked:  # the entry of its end says who asked, not why
-        progress.note(session, order.id, granted.CANCELLATION, asked)
-    waiting_orders.end(
-        session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
-    )
-
-
-def _requested_before(session: Session, order: Order) -> bool:
-    """Whether cancellation was. A request does not count where the order was parked on its way forward: the next one sets it going again."""
-    parked_forward = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
-    return not parked_forward and granted.cancellation_was_requested(session, order.id)
-
-
-def _refuse_if_too_late(order: Order) -> None:
-    if order.status in FINAL:
-        raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
-    if order.next_step in AFTER_ACTIVATION:
-        raise PlacementRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
-    if order.status is OrderStatus.NEEDS_ATTENTION and order.next_step in BACK:
-        raise PlacementRefused(
-            "too-late", "The order is being undone already, and our team is looking after its refund."
-        )
-
-
-def _request_cancellation(
-    session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
-) -> None:
-    """Leave it to the order's chain to cancel. One that is being undone anyway only gets the entry on its timeline."""
-    progress.note(session, order.id, granted.CANCELLATION, asked)
-    if order.next_step in BACK:
-        return
-    if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first
-        asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
-        session.execute(update(Order).where(Order.id == order.id).values(**asked_for))
-    stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
-    step = order.next_step or Step.COLLECT_PAYMENT
-    waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
 
 
 def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: str) -> Order | None:
