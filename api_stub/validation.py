@@ -14,8 +14,10 @@ from api_stub.threads import in_thread
 
 MOST = 50
 """reported at once; a body can have thousands"""
-LONGEST, DEEPEST = 100, 10
-"""characters of a name in a pointer, and names in it; what is beyond is left out, or a short request would have a long answer"""
+LONGEST = 100
+"""characters of a name in a pointer; what is beyond is left out, or a short request would have a long answer"""
+DEEPEST = 10
+"""names in a pointer, likewise"""
 
 
 _MISSING = {

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from benchmarks.failures import MeasurementFailed
 from benchmarks.peer import Load, wait_for
 
-ALONE_PAUSE, BURST_PAUSE = 0.001, 0.02
-"""seconds between two looks: one order's latency is known to the millisecond, a burst's end need not be"""
+ALONE_PAUSE = 0.001
+"""seconds between two looks at one order, whose latency is to be known to the millisecond"""
+BURST_PAUSE = 0.02
+"""seconds between two looks at a burst, whose end need not be"""
 
 
 class Driver:

@@ -7,8 +7,10 @@ import tenacity
 from models import migrations
 from tasks.errors import behind_a_lock
 
-PATIENCE, PAUSE = 900.0, 3.0
-"""seconds: how long to try for, and between two tries"""
+PATIENCE = 900.0
+"""seconds to try for"""
+PAUSE = 3.0
+"""seconds between two tries"""
 
 
 def upgrade(database_url: str, revision: str = "head", *, say: Callable[[str], None]) -> None:

@@ -23,8 +23,10 @@ from worker.settings import Settings, settings
 
 log = structlog.get_logger(__name__)
 
-EVERY, PATIENCE = 20.0, 70.0
-"""seconds between canaries, and seconds without any message, though a slot is free, after which the worker is at fault"""
+EVERY = 20.0
+"""seconds between canaries"""
+PATIENCE = 70.0
+"""seconds without any message, though a slot is free, after which the worker is at fault"""
 
 
 def longest_delivery(chosen: Settings) -> float:

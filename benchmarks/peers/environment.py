@@ -23,10 +23,14 @@ STEPS = (
     "prompt_seat_assignment",
 )
 
-JOBS, TO_RECORD, RECORDED = "bench:floor", "bench:floor:first", "bench:floor:recorded"
-"""a floor's Redis lists: waiting orders, orders for its processes to record, and orders recorded"""
+JOBS = "bench:floor"
+"""a floor's Redis list of waiting orders"""
+TO_RECORD = "bench:floor:first"
+"""its list of orders for its processes to record"""
+RECORDED = "bench:floor:recorded"
+"""its list of orders recorded"""
 PATIENCE = 60
-"""seconds to wait at the last two"""
+"""seconds to wait at the last two lists"""
 SAYS_STATEMENTS, ASKS_OUTSIDE = (os.environ.get(f"BENCH_FLOOR_{part}") == "1" for part in ("STATEMENTS", "OUTSIDE"))
 """what a floor replays for each waiting order"""
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))

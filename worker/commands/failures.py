@@ -13,7 +13,9 @@ from worker.commands.standard_output import written
 from worker.settings import SettingsError, settings
 
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
-FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
+FAILED = 1
+WRONG_SETTINGS = 2
+INTERRUPTED = 130
 
 
 def run(command: Callable[[], object]) -> int:

@@ -16,8 +16,10 @@ from worker.commands.screen import console, plain, print_json
 from worker.commands.tables import Column, Rows
 
 ALL = 1_000_000
-MOST_ERRORS, ENOUGH = 5, 120
-"""how many errors to list where none matches the one asked for, and characters of each"""
+MOST_ERRORS = 5
+"""how many to list where none matches the one asked for"""
+ENOUGH = 120
+"""characters of each"""
 
 
 @dataclass(frozen=True, slots=True)

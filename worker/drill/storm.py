@@ -18,8 +18,10 @@ from worker.drill.reconcile import reconcile
 from worker.drill.storm_report import StormReport
 from worker.drill.watch import Watch
 
-LASTING_SHARE, LONGEST = 0.1, 60.0
-"""a lasting fault lasts a tenth of the storm, a minute at most"""
+LASTING_SHARE = 0.1
+"""how much of the storm a lasting fault lasts"""
+LONGEST = 60.0
+"""seconds that it lasts at most"""
 
 Progress = Callable[[float, str], None]
 """called with seconds since the storm began, and what happens"""

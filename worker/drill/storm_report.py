@@ -11,8 +11,10 @@ from worker.drill.faults import FAULTS
 from worker.drill.kinds import Doing
 from worker.drill.reconcile import Reconciled
 
-QUIET_WITHIN, PER_ORDER = 300.0, 0.1
-"""seconds after the storm within which every order has to end, and how many more each order adds"""
+QUIET_WITHIN = 300.0
+"""seconds after the storm within which every order has to end"""
+PER_ORDER = 0.1
+"""seconds that each order adds to that"""
 TELLING = 3
 """strikes of one kind, at times of their own: one may find nothing that it could hit, but not all of so many"""
 

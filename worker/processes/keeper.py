@@ -21,9 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
-PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 1, 28, 36, 47
-FIRST_PAUSE, LONGEST_PAUSE, SETTLED_AFTER = 0.2, 10.0, 10.0
-"""Seconds: the pause before the first restart (doubled each time), the longest pause, and the uptime after which it starts over."""
+PR_SET_PDEATHSIG = 1
+PR_SET_SECUREBITS = 28
+PR_SET_CHILD_SUBREAPER = 36
+PR_CAP_AMBIENT = 47
+FIRST_PAUSE = 0.2
+"""seconds before the first restart; doubled each time"""
+LONGEST_PAUSE = 10.0
+"""seconds"""
+SETTLED_AFTER = 10.0
+"""seconds of uptime after which the pauses start over"""
 
 
 class Keeper:
