@@ -16,6 +16,8 @@ from uuid import UUID
 
 
 class ChargeStatus(StrEnum):
+    """Of a charge, as the provider says it; what we have recorded of it is an `AttemptStatus` (`models.states`)."""
+
     SUCCEEDED = "succeeded"
     REQUIRES_ACTION = "requires_action"
     """The customer must authenticate (3-D Secure) at `Charge.action_url`."""
@@ -77,6 +79,8 @@ class RefundRequest:
 
 
 class RefundStatus(StrEnum):
+    """Of a refund, as the provider says it; what we have recorded of it is a `RefundState` (`models.states`)."""
+
     SUCCEEDED = "succeeded"
     PENDING = "pending"
     FAILED = "failed"
