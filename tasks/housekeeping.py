@@ -20,7 +20,8 @@ BATCH = 1000
 @shared_task(name="housekeeping", ignore_result=True, throws=NO_DATABASE)
 def housekeeping() -> int:
     """Delete notifications handled more than `KEPT` ago; returns how many. What is not handled stays."""
-    deleted, last = 0, BATCH
+    deleted = 0
+    last = BATCH
     while last == BATCH:
         last = _delete_notifications(before=now() - KEPT)
         deleted += last
@@ -33,9 +34,11 @@ def old_quotes() -> int:
 
     It runs only once a day, because each run also scans all quotes that were ordered, and these stay.
     """
-    deleted, since = 0, datetime.min.replace(tzinfo=UTC)
+    deleted = 0
+    since = datetime.min.replace(tzinfo=UTC)
     while gone := _delete_quotes(since=since, before=now() - KEPT):
-        deleted, since = deleted + len(gone), max(gone)
+        deleted += len(gone)
+        since = max(gone)
     return deleted
 
 
