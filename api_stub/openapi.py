@@ -41,8 +41,8 @@ def install(app: FastAPI) -> None:
 
 def _made(app: FastAPI) -> dict[str, Any]:
     before = "\n".join(f"- {TYPES[code][0]} `{code}`: {TYPES[code][1]}" for code in _BEFORE)
-    told = DESCRIPTION.format(before=before)
-    made = get_openapi(title=app.title, version=app.version, description=told, routes=app.routes)
+    description = DESCRIPTION.format(before=before)
+    made = get_openapi(title=app.title, version=app.version, description=description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update({name: _never_null(schema) for name, schema in problem.pop("$defs", {}).items()})
@@ -62,8 +62,8 @@ def _tell_scope(operation: dict[str, Any]) -> None:
     """In words too: few readers look under `security`."""
     scopes = [scope for needed in operation.get("security", []) for names in needed.values() for scope in names]
     if scopes:
-        told = f"Needs a key with the scope `{'`, `'.join(scopes)}`."
-        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), told]))
+        needs = f"Needs a key with the scope `{'`, `'.join(scopes)}`."
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needs]))
 
 
 def _tell_problems(operation: dict[str, Any], path: str) -> None:
@@ -75,8 +75,10 @@ def _tell_problems(operation: dict[str, Any], path: str) -> None:
     of_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         of_status.setdefault(TYPES[code][0], []).append(str(code))
-    told = {str(status): described(status, of_status[status]) for status in sorted(of_status)}
-    operation["responses"] = {status: answers[status] for status in sorted(answers) if status not in told} | told
+    problems = {str(status): described(status, of_status[status]) for status in sorted(of_status)}
+    operation["responses"] = {
+        status: answers[status] for status in sorted(answers) if status not in problems
+    } | problems
 
 
 def _by_its_shape(operation: dict[str, Any], path: str) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from api_stub import quotes
 from api_stub.access import order_of
 from api_stub.amounts import Money, money
-from api_stub.reasons import next_step, reason_of, told
+from api_stub.reasons import next_step, reason_of, where_it_stands
 from api_stub.schemas.lines import line_view
 from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
@@ -25,7 +25,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     # The timeline first, for callers that do not read in one snapshot: following catches up with a newer status, never with a newer timeline.
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
     order = order_of(session, caller, order_id, selectinload(Order.lines))
-    text = told(session, order)
+    text = where_it_stands(session, order)
     return OrderView(
         id=order.id,
         number=order.number,

@@ -100,6 +100,6 @@ def described(status: int, codes: list[str]) -> dict[str, Any]:
     """The answer with this status: a problem with one of these types."""
     types = {"type": "object", "properties": {"type": {"enum": [BASE + code for code in codes]}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/ProblemDetails"}, types]}
-    told = [HTTPStatus(status).phrase, *(f"- `{code}`: {TYPES[code][1]}" for code in codes)]
-    answer: dict[str, Any] = {"description": "\n".join(told), "content": {MEDIA_TYPE: {"schema": schema}}}
+    lines = [HTTPStatus(status).phrase, *(f"- `{code}`: {TYPES[code][1]}" for code in codes)]
+    answer: dict[str, Any] = {"description": "\n".join(lines), "content": {MEDIA_TYPE: {"schema": schema}}}
     return answer | ({"headers": _HEADERS[status]} if status in _HEADERS else {})

@@ -11,7 +11,7 @@ from tasks.letters.status_texts import status_text
 from tasks.wiring import policy
 
 
-def told(session: Session, order: Order) -> str:
+def where_it_stands(session: Session, order: Order) -> str:
     """Where the order stands, in a sentence or two. The order's lines must be loaded."""
     return status_text(
         order.status,

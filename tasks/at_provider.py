@@ -19,7 +19,7 @@ class AtProvider:
     currency: str
 
 
-def now_of(story: Story) -> list[AtProvider]:
+def look_up(story: Story) -> list[AtProvider]:
     """The order's charges, with their refunds, as the provider has them now. Call it outside a transaction.
 
     Charges that no attempt of ours names are looked for only where some attempt has no provider id.
@@ -37,10 +37,10 @@ def _charges(story: Story) -> list[Charge]:
 
 
 def _with_refunds(charge: Charge) -> Iterator[AtProvider]:
-    yield _told("charge", charge)
+    yield _row("charge", charge)
     for refund in payments().find_refunds(charge_ref=charge.ref):
-        yield _told("refund", refund)
+        yield _row("refund", refund)
 
 
-def _told(what: str, told: Charge | Refund) -> AtProvider:
-    return AtProvider(what, told.attempt, told.ref, told.status.value, told.amount_minor, told.currency)
+def _row(what: str, found: Charge | Refund) -> AtProvider:
+    return AtProvider(what, found.attempt, found.ref, found.status.value, found.amount_minor, found.currency)

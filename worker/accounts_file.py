@@ -133,8 +133,8 @@ def _account(name: str, place: Place) -> AccountListed | None:
         given["balance"].wrong("would go to the listed subscriptions first; give one or the other")
     if not (called and country and paid_in):
         return None
-    told = {column: value for column, value in details.items() if value is not None}
-    columns = {"name": called, "country": country, "currency": paid_in, **told}
+    given_details = {column: value for column, value in details.items() if value is not None}
+    columns = {"name": called, "country": country, "currency": paid_in, **given_details}
     return AccountListed(code=name, line=place.line, columns=columns, **listed)
 
 

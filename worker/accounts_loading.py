@@ -59,10 +59,10 @@ def load(listed: AccountsFile) -> Loaded:
     with begin() as session:
         first = next((bought for account in listed.accounts for bought in account.subscriptions), None)
         if first is not None and session.scalar(select(CatalogueVersion.id).limit(1)) is None:
-            told = (
+            message = (
                 "nothing is sold yet, so nobody can have it: prorata catalogue load FILE first; no account was loaded"
             )
-            raise FileRefused(listed.file, [Problem(first.line, told)])
+            raise FileRefused(listed.file, [Problem(first.line, message)])
         problems = [problem for account in listed.accounts for problem in _load_account(session, account, loaded)]
         if problems:
             raise FileRefused(listed.file, problems)
@@ -90,7 +90,7 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
     row = {"id": account_id(listed.code), **listed.columns}
     session.execute(upsert(Account).values(row).on_conflict_do_update(index_elements=["id"], set_=listed.columns))
     for contact in listed.contacts:
-        facts = _told(contact)
+        facts = _columns_of(contact)
         statement = upsert(Contact).values(
             id=contact_id(listed.code, contact.email),
             account_id=account_id(listed.code),
@@ -116,18 +116,18 @@ def _differs(session: Session, there: Account, listed: AccountListed) -> bool:
         contact.email: contact for contact in session.scalars(select(Contact).where(Contact.account_id == there.id))
     }
     return _says_otherwise(listed.columns, there) or any(
-        _says_otherwise(_told(contact), contacts.get(contact.email)) for contact in listed.contacts
+        _says_otherwise(_columns_of(contact), contacts.get(contact.email)) for contact in listed.contacts
     )
 
 
-def _told(contact: ContactListed) -> dict[str, Any]:
+def _columns_of(contact: ContactListed) -> dict[str, Any]:
     """What the file says of a person."""
     flag = contact.is_billing_contact
     return {"name": contact.name} | ({} if flag is None else {"is_billing_contact": flag})
 
 
-def _says_otherwise(told: Mapping[str, Any], there: Account | Contact | None) -> bool:
-    return there is None or any(getattr(there, name) != value for name, value in told.items())
+def _says_otherwise(listed: Mapping[str, Any], there: Account | Contact | None) -> bool:
+    return there is None or any(getattr(there, name) != value for name, value in listed.items())
 
 
 def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:

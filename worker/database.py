@@ -44,12 +44,13 @@ def keep_values_out_of_errors(engine: Engine) -> None:
 
     @event.listens_for(engine, "handle_error")
     def shorten(context: ExceptionContext) -> None:
-        error, told = context.original_exception, context.sqlalchemy_exception
+        error = context.original_exception
+        wrapper = context.sqlalchemy_exception
         if isinstance(error, Error):
             whole = str(error)
             withhold_values(error)
-            if told is not None:
-                told.args = tuple(str(part).replace(whole, str(error)) for part in told.args)
+            if wrapper is not None:
+                wrapper.args = tuple(str(part).replace(whole, str(error)) for part in wrapper.args)
 
 
 BEHIND_A_LOCK = 3.0

@@ -108,8 +108,8 @@ class ByCommand:
     def ledger_differences(self) -> tuple[str, ...]:
         found = json.loads(self._run("ledger", "verify", "--json", may_end_with=(0, 1)))
         since, until = (f"--{name}={at:%Y-%m-%d}" for name, at in zip(("since", "until"), _around_today(), strict=True))
-        told = json.loads(self._run("ledger", "reconcile", since, until, "--json", may_end_with=(0, 1)))
-        return tuple(str(difference) for difference in (*found, *told["differences"]))
+        reconciled = json.loads(self._run("ledger", "reconcile", since, until, "--json", may_end_with=(0, 1)))
+        return tuple(str(difference) for difference in (*found, *reconciled["differences"]))
 
     def quote_of_long_ago(
         self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta

@@ -85,13 +85,13 @@ def _texts(lines: Iterable[str], how: Style, width: float) -> list[Box]:
 
 def _foot(page: Page, number: int, pages: int) -> list[Mark]:
     y = _A4[1] - 12.5 * MM
-    told = page.page_of.replace("{page}", str(number)).replace("{pages}", str(pages))
+    page_of = page.page_of.replace("{page}", str(number)).replace("{pages}", str(pages))
     centred = (_A4[0] - style.FOOT.face.width(page.number, style.FOOT.size)) / 2
-    right = _A4[0] - _MARGIN - style.FOOT.face.width(told, style.FOOT.size)
+    right = _A4[0] - _MARGIN - style.FOOT.face.width(page_of, style.FOOT.size)
     name = shortened(page.seller.title, style.FOOT_STRONG, centred - _GUTTER - _MARGIN)
     return [
         Rule(_MARGIN, _A4[1] - 17 * MM, _WIDTH, 0.5, style.LINE),
         Text(_MARGIN, y, name, style.FOOT_STRONG),
         Text(centred, y, page.number, style.FOOT),
-        Text(right, y, told, style.FOOT),
+        Text(right, y, page_of, style.FOOT),
     ]

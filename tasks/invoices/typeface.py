@@ -135,11 +135,11 @@ def _meanings(letters: str) -> bytes:
     """Which letter each code stands for, for whoever copies or searches (ISO 32000-1, 9.10.3)."""
     lines = [f"<{code:04X}><{letter.encode('utf-16-be').hex()}>" for code, letter in enumerate(letters, 1)]
     blocks = [lines[start : start + 100] for start in range(0, len(lines), 100)]
-    told = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
+    listed = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
     return (
         "/CIDInit/ProcSet findresource begin 12 dict begin begincmap\n"
         "/CIDSystemInfo<</Registry(Adobe)/Ordering(UCS)/Supplement 0>>def/CMapName/Adobe-Identity-UCS def/CMapType 2 def\n"
-        f"1 begincodespacerange<0000><FFFF>endcodespacerange\n{told}\n"
+        f"1 begincodespacerange<0000><FFFF>endcodespacerange\n{listed}\n"
         "endcmap CMapName currentdict/CMap defineresource pop end end"
     ).encode()
 

@@ -32,7 +32,7 @@ from worker.adapters import stripe_pages as pages
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import charge_unit, to_stripe
-from worker.adapters.stripe_calls import Calls, Told
+from worker.adapters.stripe_calls import Calls, StripeAnswer
 from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
 from worker.adapters.stripe_http import http_client
 
@@ -105,7 +105,7 @@ class StripePayments:
     def charge(self, request: ChargeRequest) -> Charge:
         amount = to_stripe(request.amount_minor, request.currency)
 
-        def create() -> Told[Charge]:
+        def create() -> StripeAnswer[Charge]:
             if time.time() > request.made_at + PLANS_HOLD:  # this process was frozen; Stripe may have forgotten the key
                 raise OutcomeUnknown(f"too late to ask for {request.key} by an old plan")
             intent = self._client.v1.payment_intents.create(
@@ -122,7 +122,7 @@ class StripePayments:
                 },
                 {"idempotency_key": request.key},
             )
-            return Told(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
+            return StripeAnswer(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
 
         answer = self._calls.change(create, refused=refusals.charge)
         return self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
@@ -157,12 +157,12 @@ class StripePayments:
     def refund(self, request: RefundRequest) -> Refund:
         amount = to_stripe(request.amount_minor, request.currency)
 
-        def create() -> Told[Refund]:
+        def create() -> StripeAnswer[Refund]:
             refund = self._client.v1.refunds.create(
                 {"payment_intent": request.charge_ref, "amount": amount, "metadata": _metadata(request)},
                 {"idempotency_key": request.key},
             )
-            return Told(reading.refund(refund), replayed=reading.is_replayed(refund.last_response))
+            return StripeAnswer(reading.refund(refund), replayed=reading.is_replayed(refund.last_response))
 
         answer = self._calls.change(create, refused=refusals.refund)
         return self._calls.as_of_now(answer, lambda: self._retrieve_refund(answer.value.ref))

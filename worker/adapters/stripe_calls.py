@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[T]):
+class StripeAnswer(Generic[T]):
     """What Stripe answered.
 
     replayed: this is the first request's answer, kept under the key; the object may have changed since.
@@ -94,10 +94,10 @@ class Calls:
         except _UNREADABLE as error:
             raise OutcomeUnknown(_unreadable(error)) from None
 
-    def as_of_now(self, told: Told[T], look: Callable[[], T]) -> T:
+    def as_of_now(self, answer: StripeAnswer[T], look: Callable[[], T]) -> T:
         """The value, read again from Stripe where it was replayed. Raises OutcomeUnknown where that fails: the change has happened."""
-        if not told.replayed:
-            return told.value
+        if not answer.replayed:
+            return answer.value
         try:
             return look()
         except TemporarilyUnavailable as error:

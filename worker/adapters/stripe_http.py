@@ -48,7 +48,7 @@ class DirectClient(stripe.HTTPClient):
         try:
             answer = self._pools.urlopen(method.upper(), url, body=post_data, headers=headers, redirect=False)
         except HTTPError as error:
-            _tell(error)
+            _raise_as_stripes(error)
         text = answer.data.decode(errors="replace")  # the SDK would fail at a proxy's error page that is not UTF-8
         return text, answer.status, answer.headers
 
@@ -89,8 +89,8 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsInOne
 
 
-def _tell(error: HTTPError) -> NoReturn:
+def _raise_as_stripes(error: HTTPError) -> NoReturn:
     """Every error may be retried, except a certificate that is not trusted: it would be the same the next time."""
-    told = f"{type(error).__name__} while asking Stripe"
+    message = f"{type(error).__name__} while asking Stripe"
     should_retry = not is_untrusted(error)
-    raise stripe.APIConnectionError(told, should_retry=should_retry) from error  # type: ignore[no-untyped-call]
+    raise stripe.APIConnectionError(message, should_retry=should_retry) from error  # type: ignore[no-untyped-call]

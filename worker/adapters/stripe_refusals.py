@@ -5,16 +5,16 @@ import stripe
 from tasks.errors import KeySpent, PaymentMethodRefused, Refused
 from tasks.ports import Charge, Refund, StoredPaymentMethod
 from worker.adapters import stripe_reading as reading
-from worker.adapters.stripe_calls import Told
+from worker.adapters.stripe_calls import StripeAnswer
 from worker.adapters.stripe_errors import Refusal, describe, is_replayed, misconfigured
 
 SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
 
 
-def charge(error: Refusal) -> Told[Charge]:
+def charge(error: Refusal) -> StripeAnswer[Charge]:
     intent = error.error.payment_intent if error.error is not None else None
     if isinstance(error, stripe.CardError) and intent is not None:
-        return Told(reading.charge(intent), replayed=is_replayed(error))
+        return StripeAnswer(reading.charge(intent), replayed=is_replayed(error))
     if error.param == "payment_method":
         raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
     if error.code in SMALL_OR_LARGE:
@@ -38,7 +38,7 @@ def customer(error: Refusal) -> str:
     raise misconfigured(error) from None
 
 
-def refund(error: Refusal) -> Told[Refund]:
+def refund(error: Refusal) -> StripeAnswer[Refund]:
     _require_fresh(error)
     if error.code in ("resource_missing", "parameter_unknown"):
         raise misconfigured(error) from None

@@ -80,7 +80,7 @@ def show_order(which: Which, as_json: AsJson = False) -> None:
 def _at_provider(story: order_story.Story) -> Sequence[AtProvider] | str:
     """What the provider says now, or why it could not be asked: the rest of the story is told all the same."""
     try:
-        return at_provider.now_of(story)
+        return at_provider.look_up(story)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         return str(error)
 
@@ -158,8 +158,8 @@ def cancel(
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
         )
-    told = "It was cancelled already." if already else _CANCELLED.get(status)
-    typer.echo(told or f"That was asked for before; now it is {status}.")
+    outcome = "It was cancelled already." if already else _CANCELLED.get(status)
+    typer.echo(outcome or f"That was asked for before; now it is {status}.")
 
 
 @orders.command("refund")

@@ -53,9 +53,9 @@ def _nothing(error_contains: str | None) -> str:
     if not error_contains or not parked:
         return "No order needs attention."
     errors = Counter(one_line(order.last_error or "")[:ENOUGH] for order, _ in parked)
-    told = [f"  {number} x {error}" for error, number in errors.most_common(MOST_ERRORS)]
+    most = [f"  {number} x {error}" for error, number in errors.most_common(MOST_ERRORS)]
     more = [f"  and {len(errors) - MOST_ERRORS} more"] if len(errors) > MOST_ERRORS else []
-    return "\n".join(["No order that needs attention has such an error. There are:", *told, *more])
+    return "\n".join(["No order that needs attention has such an error. There are:", *most, *more])
 
 
 def _resumed(error_contains: str, *, dry_run: bool, by: str, why: str | None) -> Iterator[Resumed]:

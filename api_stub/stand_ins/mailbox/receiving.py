@@ -70,18 +70,18 @@ class MailSession(SMTP):
 
     async def push(self, status: str | bytes) -> None:
         """Answers to commands that came together leave together (RFC 2920, 3.2); the library would send each by itself."""
-        told = status if isinstance(status, str) else status.decode()
-        if told in (_SENDER_OK, _RECIPIENT_OK):
+        reply = status if isinstance(status, str) else status.decode()
+        if reply in (_SENDER_OK, _RECIPIENT_OK):
             if not self._held:
                 self.loop.call_soon(self._let_go)  # at the latest: the next command may be a turn of the loop away
-            self._held.append(told)
+            self._held.append(reply)
         else:
             held, self._held = self._held, []
-            await super().push("\r\n".join([*held, told]))
+            await super().push("\r\n".join([*held, reply]))
 
     def _let_go(self) -> None:
         if self._held:
-            self._writer.write("".join(f"{told}\r\n" for told in self._held).encode())
+            self._writer.write("".join(f"{reply}\r\n" for reply in self._held).encode())
             self._held = []
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
