@@ -1,12 +1,10 @@
 """What the SMTP adapter says of each failure, and whether the email was delivered once, twice or not."""
 
 import logging
-import socket
 import socketserver
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -207,10 +205,10 @@ def test_a_server_that_takes_no_password_needs_a_person() -> None:
         server.shutdown()
 
 
-def test_nobody_listening_is_temporarily_unavailable() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    alone = SmtpMailer(host="127.0.0.1", port=port, sender="b@prorata.example", sender_name="B", tls="none", attempts=1)
+def test_nobody_listening_is_temporarily_unavailable(unused_tcp_port: int) -> None:
+    alone = SmtpMailer(
+        host="127.0.0.1", port=unused_tcp_port, sender="b@prorata.example", sender_name="B", tls="none", attempts=1
+    )
     with pytest.raises(TemporarilyUnavailable):
         alone.send(LETTER)
 

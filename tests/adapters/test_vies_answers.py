@@ -1,9 +1,7 @@
 """What the VIES adapter makes of each answer, against the stand-in over HTTP."""
 
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -159,10 +157,8 @@ def test_a_register_that_hangs_is_an_outage_after_our_own_time_limit(vies: ViesS
     assert asked(vies, timeout=0.3).check("FR40303265045", requester=None).reason == "timeout"
 
 
-def test_a_register_that_is_not_there_is_an_outage() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    vies = Vies(base_url=f"http://127.0.0.1:{port}", attempts=1)
+def test_a_register_that_is_not_there_is_an_outage(unused_tcp_port: int) -> None:
+    vies = Vies(base_url=f"http://127.0.0.1:{unused_tcp_port}", attempts=1)
     assert vies.check("FR40303265045", requester=None).reason == "unreachable"
 
 

@@ -189,7 +189,8 @@ def webhook_inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def unused_tcp_port() -> int:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def unused_tcp_port() -> Iterator[int]:
+    """A port where nobody listens, nor can: it is bound until the test ends, so that no other process is given it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
