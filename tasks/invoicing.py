@@ -138,7 +138,7 @@ def write(session: Session, draft: Draft) -> Invoice:
         "corrects_id": draft.corrects.id if draft.corrects else None,
         "corrects_number": draft.corrects.number if draft.corrects else None,
         "sign": draft.sign,
-        "issued_on": at.date(),
+        "issued_on": policy().seller.day(at),
         "issued_at": at,
         "supplied_at": order.as_of,
         "order_number": str(order.number),

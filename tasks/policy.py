@@ -1,10 +1,12 @@
 """The merchant's choices that decide what a step does; read from the settings by `worker`, plugged in at start."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from models.rules import vat
 from models.rules.proration import Granularity
+from models.rules.timezone import local
 
 
 class VatOutage(StrEnum):
@@ -32,6 +34,10 @@ class Seller:
     """right of the @ in Message-IDs"""
     bank_account: str | None = None
     """where customers pay invoices to, as it is to be read: bank, IBAN, BIC"""
+
+    def day(self, moment: datetime) -> date:
+        """The day on the clock of its country: documents are dated by it, and so belong to a month and year of its VAT returns."""
+        return local(moment, vat.clock_of(self.country) or "UTC").date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from models.invoices import Invoice, Receivable, ReceivableStatus
 from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
-from tasks.wiring import now
+from tasks.wiring import now, policy
 
 
 class NothingOwed(Exception):
@@ -58,7 +58,8 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     if still_owed.status is not ReceivableStatus.OPEN:
         instead = f"; {replacement[1]} replaced it, which is {still_owed.status}" if replacement is not None else ""
         raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}{instead}")
-    if not invoice.issued_on <= on.date() <= now().date():
+    seller = policy().seller
+    if not invoice.issued_on <= seller.day(on) <= seller.day(now()):
         raise WrongDay(
             f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {on:%Y-%m-%d}, only from then until today"
         )

@@ -105,12 +105,15 @@ def day_of_supply(moment: datetime, *, buyer_country: str, postcode: str | None 
     A rate begins at midnight on its country's clock, whatever the time zones of the seller, the server or the account. For a country
     without known rates the date makes no difference; the date in UTC is returned. Raises UnknownCountry, NaiveDatetime, WrongType.
     """
-    buyer = country_for_vat("buyer_country", buyer_country)
-    instant = utc("moment", moment)
-    territory = territory_of(buyer, postcode)
-    country = territory.country if territory else buyer
-    clock = (territory.clock if territory else None) or CLOCKS.get(country, "UTC")
-    return local(instant, clock).date()
+    clock = clock_of(buyer_country, postcode=postcode) or "UTC"
+    return local(utc("moment", moment), clock).date()
+
+
+def clock_of(country: str, *, postcode: str | None = None) -> str | None:
+    """The IANA time zone whose days count for VAT in a place; None for a country without known rates. Raises UnknownCountry, WrongType."""
+    known = country_for_vat("country", country)
+    territory = territory_of(known, postcode)
+    return (territory.clock if territory else None) or CLOCKS.get(territory.country if territory else known)
 
 
 def has_numbers(country: str) -> bool:

@@ -5,8 +5,11 @@ Contents: Directive 2006/112/EC, article 226 (numbers in brackets below), and ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
+from models.rules import vat
+from models.rules.timezone import local
 from tasks.invoices.items import Item, items
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, payment_terms, settlement
@@ -84,12 +87,18 @@ def _facts(w: Wording, document: Invoice) -> tuple[Row, ...]:
     rows = [
         Row(w.say("Number"), document.number),
         Row(w.say("Date of issue"), w.day(document.issued_on)),
-        Row(w.say("Date of supply"), w.date(document.supplied_at)),
+        Row(w.say("Date of supply"), w.day(_day_of_supply(document))),
         Row(w.say("Order"), document.order_number),
     ]
     if document.corrects_number:
         rows.append(Row(w.say("Corrects"), document.corrects_number))
     return tuple(rows)
+
+
+def _day_of_supply(document: Invoice) -> date:
+    """By the clock of the buyer's country, which decided the rate; by the account's where no rate of VAT is known."""
+    clock = vat.clock_of(document.buyer["country"], postcode=document.buyer.get("postcode"))
+    return local(document.supplied_at, clock or document.timezone).date()
 
 
 def _about(w: Wording, document: Invoice) -> str:
