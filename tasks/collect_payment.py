@@ -74,7 +74,7 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
     if attempt is None:
         if ended := cancellation.stop_if_cancelled(session, order, THIS):
             return ended
-        if fresh_quote.is_due(order):
+        if fresh_quote.we_are_late(order):
             return fresh_quote.propose(
                 session, order, THIS, lines=order_cache.lines(session, order), differs=["period"]
             )

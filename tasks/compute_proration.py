@@ -93,6 +93,6 @@ def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
 def _differences(session: Session, order: Order, lines: Lines, priced: quoting.PricedCart) -> list[str]:
     """What to show the customer as changed; empty where the order goes on as quoted."""
     differs = what_changed.since_quoted(order, lines, priced)
-    if fresh_quote.is_due(order) or fresh_quote.is_due_to_customer(session, order):
+    if fresh_quote.we_are_late(order) or fresh_quote.customer_is_late(session, order):
         return sorted({*differs, "period"})
     return differs

@@ -20,15 +20,15 @@ TOLERATED_DELAY = timedelta(days=1)
 """after its quote, or its time to authenticate, has expired, an order that we delayed, not the customer, still goes on as quoted for so long"""
 
 
-def is_due(order: Order) -> bool:
-    """Whether we delayed the order so long that the quoted period would have begun long before it is paid for.
+def we_are_late(order: Order) -> bool:
+    """Whether a fresh quote is due because we delayed the order so long that the quoted period would have begun long before it is paid for.
 
     An order loaded from a file of accounts may have been bought long before it was placed; that alone does not make it late.
     """
     return now() - max(order.created_at, order.as_of + policy().quote_lifetime) > TOLERATED_DELAY
 
 
-def is_due_to_customer(session: Session, order: Order) -> bool:
+def customer_is_late(session: Session, order: Order) -> bool:
     """Whether a fresh quote is due because we waited for the customer, who came back after the quote had expired."""
     return order.as_of + policy().quote_lifetime <= now() and waiting_orders.waited_for_customer(session, order)
 
