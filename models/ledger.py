@@ -16,7 +16,7 @@ from models.prepared import Prepared
 
 class MovementKind(StrEnum):
     RESERVED = "reserved"
-    """balance set aside to pay for an order, which stays spent once the order is active; or balance that a charge's rounding up
+    """balance reserved to pay for an order, which stays spent once the order is active; or balance that a charge's rounding up
     had added, taken back when that charge is refunded"""
     RELEASED = "released"
     """a reservation given back: the order ended otherwise, or was quoted anew"""

@@ -1,4 +1,4 @@
-"""Balance that is set aside for an order: taken before the charge, spent once the order is active, given back where it ends otherwise."""
+"""Balance that is reserved for an order: taken before the charge, spent once the order is active, given back where it ends otherwise."""
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -9,9 +9,9 @@ from models.orders import Order
 from models.prepared import Prepared
 from models.states import FINAL, OrderStatus, Step
 
-_LETS_GO = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
+_RELEASES = FINAL - {OrderStatus.COMPLETED} | {OrderStatus.AWAITING_CONFIRMATION}
 
-_SET_ASIDE = Prepared[int](
+_RESERVED_AND_RELEASED = Prepared[int](
     select(LedgerMovement.amount_minor).where(
         or_(LedgerMovement.cause == bindparam("reserve"), LedgerMovement.cause == bindparam("release"))
     )
@@ -19,7 +19,7 @@ _SET_ASIDE = Prepared[int](
 
 
 def reserve(session: Session, order: Order, step: Step) -> None:
-    """Set the order's share of the balance aside, once per revision. Raises BalanceTooLow."""
+    """Reserve the order's share of the balance, once per revision. Raises BalanceTooLow."""
     if order.balance_used_minor:
         ledger.post_for(
             session,
@@ -32,16 +32,21 @@ def reserve(session: Session, order: Order, step: Step) -> None:
 
 
 def reserved(session: Session, order: Order) -> int:
-    """What this revision of the order has set aside and not given back, minor units."""
+    """What this revision of the order has reserved and not given back, minor units."""
     if not order.balance_used_minor:
         return 0
     causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
-    return -sum(minor for (minor,) in _SET_ASIDE.all(session, causes))
+    return -sum(minor for (minor,) in _RESERVED_AND_RELEASED.all(session, causes))
 
 
 def release(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
-    """Give back the balance that the order had set aside, where `status` ends it without completion or means that it is quoted anew."""
-    if status in _LETS_GO and (aside := reserved(session, order)):
+    """Give back the balance that the order had reserved, where `status` ends it without completion or means that it is quoted anew."""
+    if status in _RELEASES and (amount_minor := reserved(session, order)):
         ledger.post_for(
-            session, order, MovementKind.RELEASED, aside, cause=f"release:{order.revision}", step=step or "placement"
+            session,
+            order,
+            MovementKind.RELEASED,
+            amount_minor,
+            cause=f"release:{order.revision}",
+            step=step or "placement",
         )

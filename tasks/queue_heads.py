@@ -55,7 +55,7 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
 
 
 def _since(message: bytes | None, *, if_none: float) -> float | None:
-    """Since when the message has waited; None where it does not say. A malformed message is set aside by its consumer (`worker.rejected`)."""
+    """Since when the message has waited; None where it does not say. A malformed message is rejected by its consumer (`worker.rejected`)."""
     if message is None:
         return if_none
     try:

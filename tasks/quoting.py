@@ -66,7 +66,7 @@ def price(
     Raises CartRefused, UnknownAccount; RuleError, for example where `as_of` is outside the period that a change starts from.
 
     priced_at: the instant whose prices apply; default `as_of`. vat_set_aside: charge VAT although there is a number.
-    reserved_minor: balance already set aside for this very order, which it may spend too.
+    reserved_minor: balance already reserved for this very order, which it may spend too.
     most_balance_minor: how much balance it may spend, None for all. It keeps a balance that has grown since from changing a quote's amount.
     known: what `check` returned in this very transaction.
     """
