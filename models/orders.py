@@ -146,9 +146,8 @@ class Order(Totals, Base):
         Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
         Index("ix_orders_account", "account_id", "number"),
         Index("ix_orders_not_ended", "status", "created_at", postgresql_where=NOT_ENDED),
-        Index(
-            "ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"
-        ),  # without it, each quote that is deleted costs a scan of all orders
+        # Without this one, each quote that is deleted costs a scan of all orders.
+        Index("ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"),
         {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: each step rewrites its order's row
     )
 

@@ -28,12 +28,8 @@ def _log(**_: Any) -> None:
 def _plug_in(**_: Any) -> None:
     """Before the pool forks: nothing connects yet, and children drop what they inherit."""
     plug_in_from_settings()
-    for module in (
-        "worker.handing_over",
-        "worker.hang_up",
-        "worker.rejected",
-        "worker.watchdog",
-    ):  # connect to Celery's signals and start; only workers have its modules loaded
+    # These connect to Celery's signals and start; only workers have its modules loaded.
+    for module in ("worker.handing_over", "worker.hang_up", "worker.rejected", "worker.watchdog"):
         import_module(module)
     heap.freeze()
 

@@ -29,9 +29,8 @@ task_ignore_result = True
 task_acks_late = True  # the message of a killed child process comes back; every step may be delivered twice
 task_reject_on_worker_lost = True  # redelivered once; worker.rejected.Request keeps it if it kills a second process
 worker_prefetch_multiplier = 1  # a slow payment must not sit on others' messages
-worker_cancel_long_running_tasks_on_connection_loss = (
-    False  # a step in flight ends by itself; its second delivery is guarded
-)
+# A step in flight ends by itself; its second delivery is guarded.
+worker_cancel_long_running_tasks_on_connection_loss = False
 worker_soft_shutdown_timeout = 10.0  # on QUIT or a second Ctrl-C; TERM waits for all that is at work
 
 accept_content = ["json"]
@@ -47,9 +46,8 @@ worker_direct = True  # each worker has a queue of its own, for its canary
 worker_consumer = "worker.rejected:Consumer"
 
 worker_send_task_events = True  # what Flower shows
-task_send_sent_event = (
-    False  # that an order was placed is recorded elsewhere; at the API this would cost as much as publishing it
-)
+# That an order was placed is recorded elsewhere; at the API this would cost as much as publishing it.
+task_send_sent_event = False
 worker_hijack_root_logger = False
 # No `celery inspect` and no control in Flower: it costs a second connection, to PUBLISH/SUBSCRIBE, on which kombu 5.7 with redis 8
 # reads without a time limit. After Redis was killed and restarted, workers were found waiting there for ever, taking no orders.

@@ -36,9 +36,8 @@ def longest_delivery(chosen: Settings) -> float:
     """
     stripe = 12.0 + chosen.stripe_timeout_seconds  # tries begin for 8 s; the last connects in 3 s
     vies = 10.0 + chosen.vies_timeout_seconds
-    letter = (
-        3 * 12 * chosen.smtp_timeout_seconds + 65.0
-    )  # three tries of twelve answers; one minute for the answer to the letter
+    # Three tries of twelve answers; one minute for the answer to the letter.
+    letter = 3 * 12 * chosen.smtp_timeout_seconds + 65.0
     return 10 * stripe + 2 * vies + 3 * letter + 60.0
 
 

@@ -133,9 +133,8 @@ def _bottom(mark: Text | Rule) -> float:
 def _moved(marks: Sequence[Mark], x: float, y: float) -> Sequence[Mark]:
     if not (x or y):
         return marks
-    return [
-        type(mark)._make((mark[0] + x, mark[1] + y, *mark[2:])) for mark in marks
-    ]  # `_replace` takes three times as long
+    # `_replace` takes three times as long.
+    return [type(mark)._make((mark[0] + x, mark[1] + y, *mark[2:])) for mark in marks]
 
 
 def _lines(said: str, style: Style, width: float) -> list[str]:

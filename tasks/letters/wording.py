@@ -160,9 +160,8 @@ def _money_pattern(language: Language, currency: str) -> NumberPattern:
     """The locale's pattern with the currency's own decimals: CLDR's say how cash is shown, not what is charged."""
     locale = _locale(language)
     pattern: NumberPattern = copy(locale.currency_formats["standard"])
-    if get_currency_symbol(currency, locale=locale)[
-        -1
-    ].isalpha():  # as CLDR's "alphaNextToNumber": KWD 1.234, but €1.23
+    symbol = get_currency_symbol(currency, locale=locale)
+    if symbol[-1].isalpha():  # as CLDR's "alphaNextToNumber": KWD 1.234, but €1.23
         pattern = parse_pattern(re.sub(r"¤(?=[#0])", "¤\N{NO-BREAK SPACE}", pattern.pattern))
     pattern.frac_prec = (exponent(currency),) * 2
     return pattern

@@ -56,9 +56,8 @@ class SmtpMailer:
     ) -> None:
         if tls == "none" and username is not None and not is_this_machine(host):
             raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
-        if (
-            not f"{username or ''}{password or ''}".isascii()
-        ):  # the library would fail with an error that repeats the password
+        # The library would fail with an error that repeats the password.
+        if not f"{username or ''}{password or ''}".isascii():
             raise Misconfigured("a mail user name or password outside ASCII cannot be sent: ask for another")
         self._sender = Sender(_ours(sender), sender_name, _ours(reply_to) if reply_to else None)
         self._server = Server(

@@ -63,9 +63,8 @@ class StripePayments:
         patience: float = 8.0,
     ) -> None:
         stripe.enable_telemetry = False
-        logging.getLogger("stripe").setLevel(
-            logging.WARNING
-        )  # below it the SDK logs bodies, addresses and client secrets
+        # Below it the SDK logs bodies, addresses and client secrets.
+        logging.getLogger("stripe").setLevel(logging.WARNING)
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base.rstrip("/")} if api_base else None,
@@ -147,12 +146,8 @@ class StripePayments:
                 return self.retrieve_charge(ref)
             raise misconfigured(error) from None
 
-        return self._calls.change(
-            lambda: reading.charge(
-                self._client.v1.payment_intents.cancel(ref)
-            ),  # the SDK gives each try a key of its own
-            refused=too_late,
-        )
+        # The SDK gives each try a key of its own.
+        return self._calls.change(lambda: reading.charge(self._client.v1.payment_intents.cancel(ref)), refused=too_late)
 
     def refund(self, request: RefundRequest) -> Refund:
         amount = to_stripe(request.amount_minor, request.currency)
