@@ -55,7 +55,7 @@ class ChargeRequest:
 @dataclass(frozen=True, slots=True)
 class Charge:
     ref: str
-    """the provider's id of it (a PaymentIntent's)"""
+    """the provider's id of it"""
     status: ChargeStatus
     amount_minor: int
     currency: str
@@ -127,7 +127,7 @@ class WebhookEvent:
     type: str
     """the provider's own name for what happened; `PaymentProvider.event_kinds` says what it means"""
     charge_ref: str | None
-    """the PaymentIntent it is about, None when it is about something else"""
+    """of the charge it is about, None when it is about something else"""
 
 
 class PaymentProvider(Protocol):
