@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from models import progress, reservation, waiting_orders
 from models.accounts import Account
-from models.orders import Order
+from models.orders import Order, Quote
 from models.rules.vat import Treatment
 from models.sold_to import SoldTo, sold_to
 from models.states import OrderStatus, Step
@@ -40,29 +40,10 @@ def propose(
 
     vat_set_aside: charge VAT although there is a number. Once the customer has agreed to that, it stays so while the registry is away.
     """
-    at = now()
-    set_aside = vat_set_aside or _stays_set_aside(session, order, at)
     try:
-        priced = quoting.price(
-            session,
-            account_id=order.account_id,
-            contact_id=order.contact_id,
-            cart=cart_of(lines),
-            as_of=at,
-            policy=policy(),
-            vat_set_aside=set_aside,
-            reserved_minor=reservation.reserved(session, order),
-        )
+        quote = _quote_anew(session, order, lines, now(), vat_set_aside=vat_set_aside)
     except quoting.CartRefused as refused:
         return reject(session, order, this, refused)
-    quote = quoting.save_quote(
-        session,
-        priced,
-        contact_id=order.contact_id,
-        as_of=at,
-        lifetime=policy().quote_lifetime,
-        vat_set_aside=set_aside,
-    )
     if order.vat_set_aside and quote.vat_number is not None:
         differs = sorted({*differs, "tax_treatment"})
     progress.stop(
@@ -83,6 +64,29 @@ def propose(
     )
     waiting_orders.propose_quote(session, order.id, quote.id)
     return Outcome.STOPPED
+
+
+def _quote_anew(session: Session, order: Order, lines: Lines, at: datetime, *, vat_set_aside: bool) -> Quote:
+    """Price and offer the order's cart as of `at`. Raises CartRefused."""
+    set_aside = vat_set_aside or _stays_set_aside(session, order, at)
+    priced = quoting.price(
+        session,
+        account_id=order.account_id,
+        contact_id=order.contact_id,
+        cart=cart_of(lines),
+        as_of=at,
+        policy=policy(),
+        vat_set_aside=set_aside,
+        reserved_minor=reservation.reserved(session, order),
+    )
+    return quoting.save_quote(
+        session,
+        priced,
+        contact_id=order.contact_id,
+        as_of=at,
+        lifetime=policy().quote_lifetime,
+        vat_set_aside=set_aside,
+    )
 
 
 def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:
