@@ -8,7 +8,7 @@
   `webhooks`, `charge_news`
 - money going back: `refunding`
 - VAT numbers: `vat_check` in step 3; after an outage `vat_follow_up`, then `vat_correction`
-- documents and letters: `invoicing`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `occasions`,
+- documents and letters: `invoicing`, `documents`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `occasions`,
   `attachments`, `letters`, `locales`, `display_names`, `plain_text`
 - how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `slots`,
   `leases`, `retry_policy`, `errors`

@@ -1,71 +1,20 @@
-"""Issues invoices and credit notes, in the same transaction as what they document: both are committed, or neither.
+"""Issues an order's invoice, and the credit note that reverses it, in the same transaction as what they document.
 
-An order that costs something gets an invoice; one that gives more than it takes, a credit note. Each cause gets one document.
+An order that costs something gets an invoice; one that gives more than it takes, a credit note.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import invoices, order_cache
-from models.base import uuid7
-from models.invoice_numbers import insert_numbered
-from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable
+from models import invoices
+from models.invoices import Invoice, InvoiceReason
 from models.orders import Order, OrderLine
-from models.prepared import Prepared
-from models.sold_to import sold_to
 from models.states import PaymentKind
-from tasks import attachments, display_names, receivables
+from tasks import attachments, documents, receivables
+from tasks.documents import Draft, Settlement
 from tasks.invoice_lines import copy_of, frozen
-from tasks.wiring import now, policy
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How a document's total is settled; see the columns of `Invoice`."""
-
-    balance_used_minor: int = 0
-    paid_before_minor: int = 0
-    due_minor: int = 0
-    to_balance_minor: int = 0
-    payment_due_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A document before it has its number."""
-
-    order: Order
-    cause: str
-    reason: InvoiceReason
-    lines: Sequence[InvoiceLine]
-    settlement: Settlement = field(default_factory=Settlement)
-    sign: int = 1
-    """-1 where the document takes back what `lines` say, which are then those of the document that it corrects"""
-    corrects: Invoice | None = None
-    buyer: dict[str, Any] | None = None
-    """None: as the order was sold"""
-
-    @property
-    def net_minor(self) -> int:
-        return self.sign * sum(line.net_minor for line in self.lines)
-
-    @property
-    def tax_minor(self) -> int:
-        return self.sign * sum(line.tax_minor for line in self.lines)
-
-    @property
-    def total_minor(self) -> int:
-        return self.net_minor + self.tax_minor
-
-    @property
-    def kind(self) -> InvoiceKind:
-        gives = self.total_minor < 0 or (self.total_minor == 0 and self.sign == -1)
-        return InvoiceKind.CREDIT_NOTE if gives else InvoiceKind.INVOICE
 
 
 def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
@@ -85,10 +34,10 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
         lines=frozen(session, order, lines),
         settlement=settlement,
     )
-    document = write(session, draft)
+    document = documents.write(session, draft)
     attachments.keep_document(order, document, draft.lines)
     if order.payment_kind is PaymentKind.INVOICE and order.due_minor:
-        owe(session, document, order.due_minor)
+        receivables.owe(session, document, order.due_minor)
     return document
 
 
@@ -113,103 +62,12 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
         corrects=original,
         buyer=original.buyer,
     )
-    return write(session, reversal)
+    return documents.write(session, reversal)
 
 
 def document_in_force(session: Session, order: Order) -> Invoice | None:
     """The document that says what the order costs now: its first, or the one that replaced it."""
     return session.scalar(invoices.in_force(select(Invoice).where(Invoice.order_id == order.id)))
-
-
-_WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("because")), Invoice)
-
-
-def write(session: Session, draft: Draft) -> Invoice:
-    """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
-    order = draft.order
-    at = now()
-    place = sold_to(order, order_cache.account(session, order))
-    values = {
-        **_settled(session, draft),
-        "reason": draft.reason,
-        "cause": draft.cause,
-        "order_id": order.id,
-        "account_id": order.account_id,
-        "corrects_id": draft.corrects.id if draft.corrects else None,
-        "corrects_number": draft.corrects.number if draft.corrects else None,
-        "sign": draft.sign,
-        "issued_on": policy().seller.day(at),
-        "issued_at": at,
-        "supplied_at": order.as_of,
-        "order_number": str(order.number),
-        "language": order.language,
-        "timezone": place.timezone,
-        "seller": _seller(),
-        "buyer": draft.buyer or buyer(session, order),
-        "currency": order.currency,
-        "net_minor": draft.net_minor,
-        "tax_minor": draft.tax_minor,
-        "total_minor": draft.total_minor,
-    }
-    document = Invoice(**values, id=uuid7(), kind=draft.kind)
-    if not insert_numbered(session, document, draft.lines):
-        return _WRITTEN.one(session, {"because": draft.cause})[0]
-    return document
-
-
-def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:
-    """Two documents of one transaction, a credit note before an invoice, as `insert_numbered` wants them issued."""
-    if one.kind is InvoiceKind.INVOICE and other.kind is InvoiceKind.CREDIT_NOTE:
-        credit_note = write(session, other)
-        return write(session, one), credit_note
-    return write(session, one), write(session, other)
-
-
-def owe(session: Session, document: Invoice, minor: int) -> None:
-    """The customer owes `minor` on the document; nothing is charged for it by itself."""
-    due_at = document.payment_due_at or document.issued_at + policy().payment_terms
-    owed = Receivable(invoice_id=document.id, amount_minor=minor, currency=document.currency, due_at=due_at)
-    session.add(owed)
-    session.flush()
-
-
-def buyer(session: Session, order: Order) -> dict[str, Any]:
-    """The buyer by today's name, at the address that the order was sold to."""
-    account = order_cache.account(session, order)
-    place = sold_to(order, account)
-    return {
-        "name": account.name,
-        "contact": order_cache.contact(session, order).name,
-        "address": place.address,
-        "postcode": place.postcode,
-        "country": place.country,
-        "vat_number": order.vat_number,
-    }
-
-
-def _seller() -> dict[str, Any]:
-    seller = policy().seller
-    return {
-        "name": seller.name,
-        "address": seller.address,
-        "country": seller.country,
-        "vat_number": seller.vat_number,
-        "email": seller.support_email,
-        "bank_account": seller.bank_account,
-    }
-
-
-def _settled(session: Session, draft: Draft) -> dict[str, Any]:
-    order, settlement = draft.order, draft.settlement
-    return {
-        "balance_used_minor": settlement.balance_used_minor,
-        "paid_before_minor": settlement.paid_before_minor,
-        "due_minor": settlement.due_minor,
-        "to_balance_minor": settlement.to_balance_minor,
-        "payment_kind": order.payment_kind,
-        "payment_due_at": settlement.payment_due_at,
-        "card": display_names.card(session, order),
-    }
 
 
 def _vat_credits(session: Session, order: Order) -> Sequence[Invoice]:

@@ -27,6 +27,14 @@ class WrongDay(Exception):
     """Money cannot have come in on that day."""
 
 
+def owe(session: Session, document: Invoice, amount_minor: int) -> None:
+    """The customer owes `amount_minor` on the document; nothing is charged for it by itself."""
+    due_at = document.payment_due_at or document.issued_at + policy().payment_terms
+    owed = Receivable(invoice_id=document.id, amount_minor=amount_minor, currency=document.currency, due_at=due_at)
+    session.add(owed)
+    session.flush()
+
+
 def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
     """What is owed, with its invoice and the account's name, by due date."""
     query = (

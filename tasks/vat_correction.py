@@ -18,9 +18,9 @@ from models.rules import pricing
 from models.rules.vat import Treatment, VatDecision
 from models.sold_to import sold_to
 from models.subscriptions import SubscriptionPeriod
-from tasks import invoicing, order_periods, receivables
+from tasks import documents, invoicing, order_periods, receivables
+from tasks.documents import Draft, Settlement
 from tasks.invoice_lines import copy_of
-from tasks.invoicing import Draft, Settlement
 from tasks.wiring import now, policy
 
 Periods = Mapping[str, SubscriptionPeriod]
@@ -64,8 +64,8 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
         corrects=original,
         buyer={**original.buyer, "vat_number": None},
     )
-    _, corrected = invoicing.write_both(session, _reversal(order, original, before), with_vat)
-    invoicing.owe(session, corrected, settlement.due_minor)
+    _, corrected = documents.write_both(session, _reversal(order, original, before), with_vat)
+    receivables.owe(session, corrected, settlement.due_minor)
     return corrected
 
 
@@ -97,7 +97,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         corrects=original,
         buyer={**original.buyer, "vat_number": number},
     )
-    return invoicing.write(session, credit)
+    return documents.write(session, credit)
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:

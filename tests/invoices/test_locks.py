@@ -39,7 +39,7 @@ def test_who_marks_it_paid_waits_for_who_has_the_order_and_holds_up_nothing_of_t
 def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_is_back_already(world: World) -> None:
     order = world.buy(world.customer(), purchase())
     with world.begin() as session:
-        invoicing.owe(session, one(world, order.id), 20_00)
+        receivables.owe(session, one(world, order.id), 20_00)
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
     with world.begin() as session:
