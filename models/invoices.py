@@ -27,6 +27,7 @@ from models.base import Base, CreatedAt, Currency, Key, Listed, Minor
 from models.never_changed import freeze_documents
 from models.orders import PricedLine
 from models.prepared import Prepared
+from models.rules.vat import Treatment
 from models.states import PaymentKind
 
 Row = TypeVarTuple("Row")
@@ -146,6 +147,8 @@ class InvoiceLine(PricedLine, Base):
     from_tier_name: Mapped[str | None] = mapped_column(String(200))
     from_invoice: Mapped[str | None] = mapped_column(String(30))
     """number of the document that charged the period credited here"""
+    from_tax_treatment: Mapped[Treatment | None] = mapped_column(Listed(Treatment))
+    """under which that period was charged; None on lines that credit nothing, and on documents from before it was kept"""
     tax_base_minor: Mapped[Minor]
     """the net amount on which `charge_tax_minor` is levied: the charge, less what a later change gave back of it"""
 

@@ -148,6 +148,7 @@ def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: in
         tax_rate=Decimal(0),
         tax_treatment=Treatment.REVERSE_CHARGE,
         from_tax_rate=line.tax_rate,
+        from_tax_treatment=line.tax_treatment,
         from_invoice=None,
     )
 

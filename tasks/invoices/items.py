@@ -7,6 +7,7 @@ from decimal import Decimal
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval
 from models.rules.proration import Unit
+from tasks.invoices.levies import charge_levy, credit_levy
 from tasks.letters import plans
 from tasks.letters.explain_credit import counted
 from tasks.letters.wording import Wording
@@ -35,7 +36,8 @@ def _items(w: Wording, document: Invoice, line: InvoiceLine) -> list[Item]:
 
 
 def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
-    details = [_billed(w, line.interval), plans.span(w, line)]
+    levy = charge_levy(line)
+    details = [_billed(w, line.interval), plans.span(w, line), *(levy.details(w) if line.interval else ())]
     if line.tax_base_minor != line.charge_minor:
         details.append(
             w.say("VAT on %(base)s: the rest was credited later", base=w.money(sign * line.tax_base_minor))
@@ -46,7 +48,7 @@ def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
         seats=w.number(line.seats),
         unit=w.money(line.unit_minor),
         net=w.money(sign * line.charge_minor),
-        rate=w.percent(line.tax_rate),
+        rate=levy.column(w),
         tax=w.money(sign * line.charge_tax_minor),
     )
 
@@ -55,13 +57,14 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
     details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}", _share(w, line)]
     if line.from_invoice:
         details.append(w.say("charged on %(number)s", number=line.from_invoice))
+    levy = credit_levy(line)
     return Item(
         title=w.say("Credit for unused time"),
-        details=tuple(details),
+        details=(*details, *levy.details(w)),
         seats=w.number(line.from_seats or 0),
         unit="",
         net=w.money(-sign * line.unused_minor),
-        rate=w.percent(line.from_tax_rate or Decimal(0)),
+        rate=levy.column(w),
         tax=w.money(-sign * line.unused_tax_minor),
     )
 
@@ -74,16 +77,17 @@ def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
         seats=w.number(line.seats),
         unit="",
         net=w.money(-line.unused_minor),
-        rate=w.percent(line.from_tax_rate or Decimal(0)),
+        rate=credit_levy(line).column(w),
         tax=w.money(-line.unused_tax_minor),
     )
     if not line.charge_minor:
         return [taken]
+    levy = charge_levy(line)
     put = replace(
         taken,
-        details=(w.say("Reverse charge"), plans.span(w, line)),
+        details=(*levy.details(w), plans.span(w, line)),
         net=w.money(line.charge_minor),
-        rate=w.percent(line.tax_rate),
+        rate=levy.column(w),
         tax=w.money(line.charge_tax_minor),
     )
     return [taken, put]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.states import PaymentKind
+from tasks.invoices.levies import Levy, charge_levy, credit_levy
 from tasks.letters.wording import Wording
 
 
@@ -63,31 +63,23 @@ def is_owed(document: Invoice) -> bool:
 
 
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
-    """Net and VAT for each rate; a charge bears today's rate, a credit the rate it was charged at.
+    """Net and VAT for each rate, and for each reason why there is none; a charge bears today's rate, a credit the rate it was charged at.
 
     The part of a charge that a later change had credited before VAT became due on it bears no VAT. It gets its own row, so that the nets add up.
     """
-    sums: dict[Decimal, tuple[int, int]] = {}
+    sums: dict[Levy, tuple[int, int]] = {}
     for line in lines:
-        _add(sums, line.tax_rate, document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
+        _add(sums, charge_levy(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
         if line.unused_minor or line.unused_tax_minor:
-            rate = line.from_tax_rate or Decimal(0)
-            _add(sums, rate, -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
+            _add(sums, credit_levy(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        sums = {rate: both for rate, both in sums.items() if any(both)}
-    rows = [
-        Row(_of_rate(w, document, rate, net), w.money(tax)) for rate, (net, tax) in sorted(sums.items(), reverse=True)
-    ]
+        sums = {levy: both for levy, both in sums.items() if any(both)}
+    highest_first = sorted(sums.items(), key=lambda each: (-each[0].rate, each[0].no_vat or ""))
+    rows = [Row(levy.sum_of(w, w.money(net)), w.money(tax)) for levy, (net, tax) in highest_first]
     credited = document.sign * sum(line.charge_minor - line.tax_base_minor for line in lines)
     if credited:
         rows.append(Row(w.say("No VAT on %(net)s: credited later", net=w.money(credited)), w.money(0)))
     return tuple(rows)
-
-
-def _of_rate(w: Wording, document: Invoice, rate: Decimal, net: int) -> str:
-    if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED and not rate:
-        return w.say("VAT %(rate)s (reverse charge) on %(net)s", rate=w.percent(rate), net=w.money(net))
-    return w.say("VAT %(rate)s on %(net)s", rate=w.percent(rate), net=w.money(net))
 
 
 def _due(w: Wording, document: Invoice) -> str:
@@ -102,6 +94,6 @@ def _due(w: Wording, document: Invoice) -> str:
     return w.say("Charged to %(card)s", card=document.card)
 
 
-def _add(sums: dict[Decimal, tuple[int, int]], rate: Decimal, net: int, tax: int) -> None:
-    before = sums.get(Decimal(rate), (0, 0))
-    sums[Decimal(rate)] = (before[0] + net, before[1] + tax)
+def _add(sums: dict[Levy, tuple[int, int]], levy: Levy, net: int, tax: int) -> None:
+    before = sums.get(levy, (0, 0))
+    sums[levy] = (before[0] + net, before[1] + tax)
