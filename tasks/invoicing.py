@@ -41,22 +41,17 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
     return document
 
 
-def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = InvoiceReason.REFUND) -> Invoice | None:
-    """Reverse the order's document in force, less VAT credited since; None where none was issued. Doing it again gives the same document."""
+def issue_credit_note(session: Session, order: Order) -> Invoice | None:
+    """Reverse the document in force of an order that was refunded; None where none was issued. Doing it again gives the same document."""
     original = document_in_force(session, order)
     if original is None:
         return None
     receivables.cancel_open(session, order)
     lines = [copy_of(line) for line in invoices.lines_of(session, original)]
-    for credit in _vat_credits(session, order):
-        for line, given in zip(lines, invoices.lines_of(session, credit), strict=True):
-            line.charge_tax_minor += given.tax_minor
-            line.tax_minor += given.tax_minor
-            line.total_minor += given.tax_minor
     reversal = Draft(
         order=order,
-        cause=f"order:{order.id}:{reason}",
-        reason=reason,
+        cause=f"order:{order.id}:refund",
+        reason=InvoiceReason.REFUND,
         lines=lines,
         sign=-1,
         corrects=original,
@@ -68,10 +63,3 @@ def issue_credit_note(session: Session, order: Order, reason: InvoiceReason = In
 def document_in_force(session: Session, order: Order) -> Invoice | None:
     """The document that says what the order costs now: its first, or the one that replaced it."""
     return session.scalar(invoices.in_force(select(Invoice).where(Invoice.order_id == order.id)))
-
-
-def _vat_credits(session: Session, order: Order) -> Sequence[Invoice]:
-    query = select(Invoice).where(
-        Invoice.order_id == order.id, Invoice.reason == InvoiceReason.VAT_NUMBER_CONFIRMED, Invoice.sign == 1
-    )
-    return session.scalars(query).all()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval

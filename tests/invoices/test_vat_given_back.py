@@ -9,7 +9,6 @@ import pytest
 from models.accounts import Language
 from models.rules.period import Interval
 from models.subscriptions import SubscriptionPeriod
-from tasks import invoicing
 from tasks.invoice_lines import copy_of
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
@@ -101,16 +100,6 @@ def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: Wor
     assert summed_up(credit)[1:] == (0, -10_00, -10_00)
     assert "VAT 20% on -€50.00 -€10.00 VAT 0% (reverse charge) on €50.00 €0.00" in text_of(pdf(world, credit))
     assert nothing_differs(world)
-
-
-def test_a_credit_note_after_vat_was_given_back_gives_back_the_rest(world: World) -> None:
-    _, order = during_outage(world, VatOutage.CHARGE_VAT)
-    ask_again(world, minutes=2000)
-    with world.begin() as session:
-        invoicing.issue_credit_note(session, order)
-    issued = documents(world, order.id)
-    assert [summed_up(document)[1:] for document in issued[1:]] == [(0, -20_00, -20_00), (-100_00, 0, -100_00)]
-    assert sum(document.total_minor for document in issued) == 0
 
 
 def test_vat_charged_in_an_outage_stands_where_the_number_is_invalid(world: World) -> None:
