@@ -123,11 +123,13 @@ class Invoice(Base):
     tax_minor: Mapped[Minor]
     total_minor: Mapped[Minor]
     balance_used_minor: Mapped[Minor]
+    """on a refund's credit note: what the balance gave back, because the charge had been rounded up by it"""
     paid_before_minor: Mapped[Minor] = mapped_column(default=0)
-    """what was paid on the document that this one replaces"""
+    """what was paid on the document that this one replaces; on a refund's credit note, what of the charge was given back"""
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
     payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
+    """None on a refund's credit note if the money went back in another way than to the card"""
     payment_due_at: Mapped[datetime | None]
     card: Mapped[str | None] = mapped_column(String(60))
     """what the customer knows the charged card by: Visa •••• 4242"""

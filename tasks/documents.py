@@ -26,6 +26,9 @@ from tasks.wiring import now, policy
 class Settlement:
     """How a document's total is settled; see the columns of `Invoice`."""
 
+    by_the_order: bool = True
+    """whether money moved in the way in which the order was paid"""
+
     balance_used_minor: int = 0
     paid_before_minor: int = 0
     due_minor: int = 0
@@ -143,7 +146,7 @@ def _settled(session: Session, draft: Draft) -> dict[str, Any]:
         "paid_before_minor": settlement.paid_before_minor,
         "due_minor": settlement.due_minor,
         "to_balance_minor": settlement.to_balance_minor,
-        "payment_kind": order.payment_kind,
+        "payment_kind": order.payment_kind if settlement.by_the_order else None,
         "payment_due_at": settlement.payment_due_at,
-        "card": display_names.card(session, order),
+        "card": display_names.card(session, order) if settlement.by_the_order else None,
     }

@@ -12,7 +12,7 @@ from models import invoices
 from models.invoices import Invoice, InvoiceReason
 from models.orders import Order, OrderLine
 from models.states import PaymentKind
-from tasks import attachments, documents, receivables
+from tasks import attachments, documents, receivables, refunding
 from tasks.documents import Draft, Settlement
 from tasks.invoice_lines import copy_of, frozen
 
@@ -47,12 +47,19 @@ def issue_credit_note(session: Session, order: Order) -> Invoice | None:
     if original is None:
         return None
     receivables.cancel_open(session, order)
+    settlement = Settlement(
+        by_the_order=not refunding.was_settled_outside(session, order.id),
+        paid_before_minor=refunding.refunded_minor(session, order.id),
+        to_balance_minor=order.balance_used_minor + receivables.paid_by_transfer(session, order.id),
+        balance_used_minor=order.to_balance_minor,
+    )
     lines = [copy_of(line) for line in invoices.lines_of(session, original)]
     reversal = Draft(
         order=order,
         cause=f"order:{order.id}:refund",
         reason=InvoiceReason.REFUND,
         lines=lines,
+        settlement=settlement,
         sign=-1,
         corrects=original,
         buyer=original.buyer,

@@ -25,7 +25,7 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
         Row(w.say("Total"), w.money(document.total_minor), strong=True),
     ]
     if document.sign == -1:
-        return tuple(rows)
+        return (*rows, *_given_back(w, document))
     if document.balance_used_minor:
         rows.append(Row(w.say("Paid from your balance"), w.money(-document.balance_used_minor)))
     if document.paid_before_minor:
@@ -35,6 +35,28 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
     if document.due_minor or document.total_minor >= 0:
         rows.append(Row(_due(w, document), w.money(document.due_minor), strong=True))
     return tuple(rows)
+
+
+def _given_back(w: Wording, document: Invoice) -> list[Row]:
+    """Where a refund's money went. With the total, these sums make zero. Documents from before they were kept say nothing."""
+    if document.reason is not InvoiceReason.REFUND or not document.paid_before_minor:
+        return []
+    charge, balance, rounding = document.paid_before_minor, document.to_balance_minor, document.balance_used_minor
+    sums = [
+        (_refunded_to(w, document), charge),
+        (w.say("Added to your balance"), balance),
+        (w.say("Taken from your balance: what your payment was rounded up by"), -rounding),
+        (w.say("Not paid yet, and no longer due"), -document.total_minor - charge - balance + rounding),
+    ]
+    return [Row(label, w.money(minor)) for label, minor in sums if minor]
+
+
+def _refunded_to(w: Wording, document: Invoice) -> str:
+    if document.payment_kind is None:
+        return w.say("Refunded in another way, not to your card")
+    if document.card is None:
+        return w.say("Refunded to your card")
+    return w.say("Refunded to %(card)s", card=document.card)
 
 
 def payment_terms(w: Wording, document: Invoice) -> list[str]:
