@@ -53,7 +53,10 @@ def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
 
 
 def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
-    details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}", _share(w, line)]
+    details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}"]
+    if line.from_period_end:
+        details.append(f"{w.date(line.period_start)} – {w.date(line.from_period_end)}")
+    details.append(_share(w, line))
     if line.from_invoice:
         details.append(w.say("charged on %(number)s", number=line.from_invoice))
     levy = credit_levy(line)

@@ -7,7 +7,8 @@ import pytest
 
 from models.accounts import Language
 from models.rules.proration import Granularity
-from tests.invoices.documents import attached, html, one, pdf, text_of
+from tests.invoices.documents import attached, documents, html, one, pdf, text_of
+from tests.support.vat_outage import NUMBER, ask_again
 from tests.support.world import SELLER, YEAR, World, change, purchase, trial
 
 
@@ -73,6 +74,7 @@ def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World)
     world.pass_time(days=15)
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", tier="business", seats=4)).id)))
     assert "Desk Business billed monthly 16 November 2026 – 16 December 2026 4 €20.00 €80.00 19% €15.20" in said
+    assert "Credit for unused time Desk Team, billed monthly 16 November 2026 – 1 December 2026" in said
     assert "1,296,000 of 2,592,000 seconds of €100.00 charged on INV-2026-000001 10 -€50.00 19% -€9.50" in said
     assert "€100.00 × 1,296,000 ÷ 2,592,000" in said
 
@@ -83,7 +85,10 @@ def test_a_credit_counted_in_days_shows_days(world: World) -> None:
     world.buy(ada, purchase("desk", "team", seats=10))
     world.pass_time(days=10)
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
-    assert "20 of 30 days of €100.00 charged on INV-2026-000001 10 -€66.67 19% -€12.67" in said
+    assert (
+        "11 November 2026 – 1 December 2026 20 of 30 days of €100.00 charged on INV-2026-000001 10 -€66.67 19% -€12.67"
+        in said
+    )
     assert "€100.00 × 20 ÷ 30" in said
 
 
@@ -102,3 +107,19 @@ def test_a_long_invoice_repeats_its_head_and_numbers_its_pages(world: World) -> 
     said = text_of(pdf(world, one(world, order.id)))
     assert "Page 1 of 2" in said
     assert "Page 2 of 2" in said
+
+
+def test_a_correction_names_the_credited_time_too_though_it_leaves_out_the_arithmetic(world: World) -> None:
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.buy(eva, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, change("desk", seats=20))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    _, cancels, replaces = documents(world, order.id)
+    for document in (cancels, replaces):
+        said = text_of(pdf(world, document))
+        assert "How the amounts are calculated" not in said
+        assert "Desk Team, billed monthly 16 November 2026 – 1 December 2026 1,296,000 of 2,592,000 seconds" in said
