@@ -60,7 +60,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
         columns=(
             w.say("Description"),
             w.say("Seats"),
-            w.say("Price per seat"),
+            w.say("Price per seat (net)"),
             w.say("Net"),
             w.say("VAT rate"),
             w.say("VAT"),

@@ -123,3 +123,20 @@ def test_a_correction_names_the_credited_time_too_though_it_leaves_out_the_arith
         said = text_of(pdf(world, document))
         assert "How the amounts are calculated" not in said
         assert "Desk Team, billed monthly 16 November 2026 – 1 December 2026 1,296,000 of 2,592,000 seconds" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "column"),
+    [
+        (Language.EN, "Price per seat (net)"),
+        (Language.DE, "Nettopreis je Lizenz"),
+        (Language.FR, "Prix HT par licence"),
+        (Language.ES, "Precio neto por licencia"),
+        (Language.IT, "Prezzo per licenza (IVA esclusa)"),
+    ],
+)
+def test_the_unit_price_is_said_to_be_exclusive_of_vat(world: World, language: Language, column: str) -> None:
+    """Directive 2006/112/EC, article 226 (8)."""
+    document = one(world, world.buy(world.customer(language=language), purchase()).id)
+    assert column in text_of(pdf(world, document))
+    assert column in html(world, document)
