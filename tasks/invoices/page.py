@@ -55,7 +55,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
         number=document.number,
         seller=Part(document.seller["name"], seller_lines(w, document.seller)),
         buyer=Part(w.say("Customer"), buyer_lines(w, document.buyer)),
-        facts=_facts(w, document),
+        facts=_facts(w, document, lines),
         about=_about(w, document),
         columns=(
             w.say("Description"),
@@ -82,17 +82,26 @@ def names_of(lines: Sequence[InvoiceLine]) -> ProductNames:
     return ProductNames({line.product_code: line.product_name for line in lines}, tiers)
 
 
-def _facts(w: Wording, document: Invoice) -> tuple[Row, ...]:
-    """[1] the date of issue, [2] the number, [7] the date of supply."""
+def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
+    """[1] the date of issue, [2] the number, [7] the date of supply; on a credit note, the number of each document that it corrects."""
     rows = [
         Row(w.say("Number"), document.number),
         Row(w.say("Date of issue"), w.day(document.issued_on)),
         Row(w.say("Date of supply"), w.day(_day_of_supply(document))),
         Row(w.say("Order"), document.order_number),
     ]
-    if document.corrects_number:
-        rows.append(Row(w.say("Corrects"), document.corrects_number))
+    if corrected := _corrected(document, lines):
+        rows.append(Row(w.say("Corrects"), ", ".join(corrected)))
     return tuple(rows)
+
+
+def _corrected(document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
+    """What it is issued to correct or, for the credit note of an order, what charged the time that it credits (article 219)."""
+    if document.corrects_number:
+        return [document.corrects_number]
+    if document.kind is InvoiceKind.INVOICE:
+        return []
+    return sorted({line.from_invoice for line in lines if line.from_invoice})
 
 
 def _day_of_supply(document: Invoice) -> date:

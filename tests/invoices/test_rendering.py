@@ -140,3 +140,22 @@ def test_the_unit_price_is_said_to_be_exclusive_of_vat(world: World, language: L
     document = one(world, world.buy(world.customer(language=language), purchase()).id)
     assert column in text_of(pdf(world, document))
     assert column in html(world, document)
+
+
+def test_the_credit_note_of_a_downgrade_names_each_invoice_that_it_corrects(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.buy(ada, purchase("chat", "team", seats=10))
+    world.pass_time(days=15)
+    said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=1), change("chat", seats=1)).id)))
+    assert "Credit note CN-2026-000001" in said
+    assert "Corrects INV-2026-000001, INV-2026-000002" in said
+
+
+def test_an_invoice_that_credits_something_corrects_nothing(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
+    assert "charged on INV-2026-000001" in said
+    assert "Corrects" not in said
