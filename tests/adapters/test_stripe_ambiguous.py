@@ -138,12 +138,11 @@ def test_more_than_was_taken_is_never_given_back(stripe_server: StripeStandIn, b
 def test_a_refund_may_change_its_mind_later(
     stripe_server: StripeStandIn, token: str, at_first: RefundStatus, later: RefundStatus
 ) -> None:
-    stripe_server.control("settle-after", seconds=0.2)
     buyer = new_buyer(stripe_server.payments(), token)
     charge = buyer.payments.charge(buyer.charge())
     assert buyer.payments.refund(buyer.refund(charge.ref)).status is at_first
-    assert stripe_server.eventually(lambda: buyer.payments.refund(buyer.refund(charge.ref)).status is later)
-    assert stripe_server.eventually(lambda: buyer.payments.find_refunds(charge_ref=charge.ref)[0].status is later)
+    assert stripe_server.banks_settle(lambda: buyer.payments.refund(buyer.refund(charge.ref)).status is later)
+    assert [refund.status for refund in buyer.payments.find_refunds(charge_ref=charge.ref)] == [later]
 
 
 def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStandIn, buyer: Buyer) -> None:
@@ -159,7 +158,7 @@ def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStand
 def test_asked_again_under_the_same_key_a_charge_is_told_as_it_is_now(payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
     waiting = payments.charge(buyer.charge())
-    httpx.post(waiting.action_url or "", data={"outcome": "succeed"})
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=60)
     assert payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
 
 

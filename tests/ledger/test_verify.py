@@ -118,7 +118,7 @@ def test_balance_given_back_on_the_way_back_is_named_where_no_refund_failed(worl
 
 def refund_fails(world: World, order_id: UUID) -> None:
     (charge,) = world.rows(ChargeAttempt, order_id=order_id)
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge.ref) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge.ref) == ["failed"])
     world.notify(charge.ref, "refund.failed")
 
 

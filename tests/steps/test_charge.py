@@ -1,9 +1,12 @@
 """One charge of the quoted amount, whatever the card, the bank or the line does."""
 
+from dataclasses import replace
+
 import pytest
 
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
+from tasks import wiring
 from tests.support.payment import CREATE, DECLINES
 from tests.support.world import World, purchase
 
@@ -76,9 +79,13 @@ def test_an_answer_lost_together_with_all_later_ones_is_found_under_its_key(worl
 
 def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World) -> None:
     ada = world.customer()
-    world.stripe.fail("hang", CREATE, times=1, seconds=2.4)
-    order_id = world.place(ada, purchase())
-    world.run(order_id)
+    world.stripe.fail("hang", CREATE, times=1, seconds=600)
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(patience=0.2, read_timeout=0.2)))
+    order_id = world.run(world.place(ada, purchase())).id
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
+    wiring.plug_in(world.wiring)
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 
@@ -97,10 +104,11 @@ def test_a_500_kept_under_the_key_is_looked_up_and_another_attempt_made_only_whe
 
 def test_what_the_provider_began_in_a_500_and_finishes_later_is_waited_for_and_not_charged_again(world: World) -> None:
     ada = world.customer()
-    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=0.5)
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
     order_id = world.run(world.place(ada, purchase())).id
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
     assert world.wakes_in(order_id) > 50
+    world.stripe.calm()
     assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])

@@ -38,7 +38,7 @@ def test_what_the_provider_says_of_a_failed_refund_is_not_shown_to_the_customer(
     _, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     [event] = world.rows(OrderEvent, order_id=order_id, kind="refund.failed")
     assert list(event.facts) == ["error"]

@@ -87,9 +87,10 @@ def test_a_part_given_back_by_hand_is_for_a_person_to_complete(world: World) -> 
 
 def test_what_the_provider_began_of_a_refund_in_a_500_is_waited_for_and_not_given_twice(world: World) -> None:
     ada, order_id = refundable(world)
-    world.stripe.fail("server_error_before_effect", REFUND, times=1, seconds=0.5)
+    world.stripe.fail("server_error_before_effect", REFUND, times=1, seconds=600)
     world.run(order_id)
     assert (world.refunds(order_id), world.given_back(ada)) == ([("pending", 119_00)], [])
+    world.stripe.calm()
     assert world.stripe.eventually(lambda: world.given_back(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
@@ -98,13 +99,11 @@ def test_what_the_provider_began_of_a_refund_in_a_500_is_waited_for_and_not_give
 def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World) -> None:
     """The part that was given back by hand comes back, and a person resumes the order."""
     _, order_id = refundable(world, "pm_card_refundFail")
-    world.stripe.control("settle-after", seconds=3600)
     refund_by_hand(world, order_id, 19_00)
     with pytest.raises(Misconfigured):
         world.run(order_id)
-    world.stripe.control("settle-after", seconds=0.2)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     with world.begin() as session:
         operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
@@ -115,7 +114,7 @@ def test_a_refund_that_fails_after_it_was_accepted_calls_a_person(world: World) 
     _, order_id = refundable(world, "pm_card_refundFail")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     for _ in range(2):
         world.notify(charge, "refund.failed")
     order = world.order(order_id)
@@ -127,7 +126,7 @@ def test_a_refund_that_fails_before_the_customer_is_told_is_not_told(world: Worl
     ada, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id, until=Step.SEND_REFUND_NOTICE)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
@@ -158,7 +157,7 @@ def test_a_refund_that_fails_while_its_order_is_about_to_end_calls_a_person(
 def refund_fails(world: World, order_id: UUID) -> None:
     failure_points.arm(None)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    assert world.stripe.eventually(lambda: world.refunds_at_provider(charge) == ["failed"])
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
 
 

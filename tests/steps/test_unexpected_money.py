@@ -79,7 +79,7 @@ def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_eve
     order_id, late = money_twice(world, "pm_card_refundFail")
     world.notify(late)
     for refunds in (1, 2):
-        assert world.stripe.eventually(lambda n=refunds: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
+        assert world.stripe.banks_settle(lambda n=refunds: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
         world.notify(late, "refund.failed")
         world.notify(late, "charge.refund.updated")
         assert world.refunds(order_id) == [("failed", 119_00)] * refunds
@@ -103,7 +103,7 @@ def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
 
     def refuse(refund: RefundAttempt, **_: str) -> Refund:
         asked.set()
-        assert answered.wait(10)
+        assert answered.wait(60)
         return Refund(
             "re_1", RefundStatus.FAILED, refund.amount_minor, refund.currency, failure_reason="expired_or_canceled_card"
         )
@@ -111,7 +111,7 @@ def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
     monkeypatch.setattr(refunding, "ask", refuse)
     with ThreadPoolExecutor(1) as another:
         telling = another.submit(world.notify, late)
-        assert asked.wait(10)
+        assert asked.wait(60)
         with world.begin() as session:
             session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
             answered.set()

@@ -23,6 +23,8 @@ from worker.adapters.stripe import StripePayments
 API_KEY = "sk_test_prorata"
 WEBHOOK_SECRET = "whsec_for_tests"
 RETURN_URL = "https://shop.example/back"
+NOT_BY_ITSELF = 24 * 60 * 60
+"""seconds until a bank settles a refund: longer than any test, see `StripeStandIn.banks_settle`"""
 
 
 class StripeStandIn:
@@ -34,7 +36,7 @@ class StripeStandIn:
     def start(self) -> None:
         self.process.start()
         self.url = f"http://{self.process.addresses['http']}"
-        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=20)
+        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=60)
 
     def restart_after_kill(self) -> None:
         self.process.kill()
@@ -55,14 +57,22 @@ class StripeStandIn:
     def expire_keys(self) -> None:
         self.control("expire-idempotency-keys")
 
-    def eventually(self, holds: Callable[[], bool], *, within: float = 10.0) -> bool:
-        """For what the stand-in does by itself after a while."""
+    def eventually(self, holds: Callable[[], bool], *, within: float = 60.0) -> bool:
+        """For what the stand-in does by itself."""
         deadline = time.monotonic() + within
         while not holds():
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
         return True
+
+    def banks_settle(self, holds: Callable[[], bool]) -> bool:
+        """Refunds that are pending arrive now, and those that fail come back; whether `holds` then."""
+        self.control("settle-after", seconds=0)
+        try:
+            return self.eventually(holds)
+        finally:
+            self.control("settle-after", seconds=NOT_BY_ITSELF)
 
     def control(self, name: str, **body: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._http.post(f"/{name}", json=body).raise_for_status().json()
@@ -131,6 +141,7 @@ def running_stripe(folder: Path) -> Iterator[StripeStandIn]:
 @pytest.fixture(scope="session")
 def shared_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeStandIn]:
     with running_stripe(tmp_path_factory.mktemp("stripe")) as stand_in:
+        stand_in.control("settle-after", seconds=NOT_BY_ITSELF)
         yield stand_in
 
 
@@ -161,7 +172,7 @@ class Inbox:
 
     def next(self) -> tuple[bytes, str]:
         """Body and signature of the next delivery."""
-        return self.received.get(timeout=15)
+        return self.received.get(timeout=60)
 
 
 @contextmanager

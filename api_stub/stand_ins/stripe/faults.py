@@ -5,7 +5,8 @@ unavailable                503 with `Stripe-Should-Retry: true`, before the idem
 connection_reset           the connection is reset before anything happened
 server_error               500, nothing happened, and this 500 is kept under the key
 server_error_after_effect  500 although it happened, and this 500 is kept under the key
-server_error_before_effect 500, kept under the key, and it happens `seconds` later: Stripe reconciles what an incident left unfinished
+server_error_before_effect 500, kept under the key, and it happens `seconds` later or once the faults are cleared: Stripe reconciles
+                           what an incident left unfinished
 hang                       nothing for `seconds` or until the faults are cleared, then it happens and is answered
 answer_lost                it happens, then the connection is closed without an answer
 """

@@ -68,13 +68,13 @@ class Gate:
             await cut(request, reset=False)
             return None
         if fault is not None and fault.kind is Kind.SERVER_ERROR_BEFORE_EFFECT and not idempotency.is_replay(answer):
-            happening = asyncio.create_task(self._happen_late(work, fault.seconds))
+            happening = asyncio.create_task(self._happen_late(work, fault))
             self.late.add(happening)
             happening.add_done_callback(self.late.discard)
         return answer
 
-    async def _happen_late(self, work: Work, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _happen_late(self, work: Work, fault: Fault) -> None:
+        await fault.hang()
         await self.store.run(work.happen_late)
 
     async def _execute(self, work: Work) -> Answer:
