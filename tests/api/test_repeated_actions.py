@@ -158,7 +158,9 @@ def test_payment_details_sent_again_are_answered_and_tried_once(
 def test_the_same_payment_method_several_times_at_once_is_tried_once(
     world: World, api: Api, unpaid: tuple[Customer, UUID]
 ) -> None:
+    """Those that come while the provider works on the first are told to ask again."""
     _, order_id = unpaid
+    world.be_patient()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: pay(api, order_id, token="pm_card_mastercard"), range(4)))
     assert in_their_order(answers) == [(200, "open")] * 4

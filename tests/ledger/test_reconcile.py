@@ -175,6 +175,7 @@ def test_only_what_was_made_in_that_time_counts(world: World) -> None:
 
 def test_every_page_is_read_and_tried_again_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stripe_pages, "PAGE", 2)
+    world.be_patient()
     before = reconciled(world).charges
     for _ in range(5):
         world.buy(world.customer(), purchase())

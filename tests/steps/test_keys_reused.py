@@ -22,7 +22,7 @@ def with_another_return_url(world: World) -> None:
         return_url="https://billing.elsewhere.example/orders",
         api_base=world.stripe.url,
         patience=0.4,
-        read_timeout=2.0,
+        read_timeout=60,
     )
     world.wiring = replace(world.wiring, payments=payments)
     wiring.plug_in(world.wiring)

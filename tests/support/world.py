@@ -92,6 +92,11 @@ class World:
             wiring.plug_in(self.wiring)
             engine.dispose()
 
+    def be_patient(self) -> None:
+        """For the rest of the test ask the payment provider again for as long as it takes: usually that ends soon, for tests in which it is away."""
+        self.wiring = replace(self.wiring, payments=self.stripe.payments(patience=60, read_timeout=60))
+        wiring.plug_in(self.wiring)
+
     def policy(self, **choices: Any) -> None:
         """Change the merchant's choices for the rest of the test."""
         self.wiring = replace(self.wiring, policy=replace(self.wiring.policy, **choices))
@@ -253,7 +258,7 @@ class World:
     def authenticate(self, order_id: UUID, outcome: str = "succeed") -> None:
         """What the customer does on the bank's page: `succeed` or `fail`."""
         facts = self.order(order_id).reason_facts or {}
-        httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=20)
+        httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=60)
 
     def notify(self, charge_ref: str, kind: str = "payment_intent.succeeded", *, event_id: str | None = None) -> None:
         """A signed webhook about a charge arrives and is handled."""
@@ -460,9 +465,9 @@ def world(
     transactions = Transactions(engine)
     parts = wiring.Wiring(
         begin=transactions,
-        payments=stripe_server.payments(patience=0.4, read_timeout=2.0),
+        payments=stripe_server.payments(patience=0.4, read_timeout=60),
         vat_registry=Vies(
-            base_url=shared_vies.base_url, timeout=1.0, total_timeout=2.0, attempts=2, now=lambda: made.time
+            base_url=shared_vies.base_url, timeout=60, total_timeout=120, attempts=2, now=lambda: made.time
         ),
         mailer=SmtpMailer(
             host=shared_mailbox.host,
@@ -470,8 +475,8 @@ def world(
             sender="billing@prorata.example",
             sender_name="Prorata Billing",
             tls="none",
-            timeout=2.0,
-            answer_timeout=2.0,
+            timeout=60,
+            answer_timeout=60,
             attempts=2,
         ),
         policy=Policy(seller=SELLER),
