@@ -19,7 +19,7 @@ from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import charge_attempts, charging, failure_points, wiring
 from tasks.ports import Charge, ChargeStatus, Letter, Mailer
-from tests.support.world import Customer, World, purchase, trial
+from tests.support.world import Customer, World, end_waits, purchase, trial
 
 EVERYWHERE = ("claimed", "called", "recorded")
 OUTSIDE = (Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, *BACK)
@@ -152,8 +152,8 @@ def test_a_letter_of_an_order_that_another_has_taken_is_marked_all_the_same(worl
     class Stalls(Mailer):
         def send(self, letter: Letter) -> None:
             world.wiring.mailer.send(letter)
-            world.let_waits_run_out(at_the_prompt)
             with world.begin() as session:
+                end_waits(session, at_the_prompt)
                 assert lease.claim(session, at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(seconds=8))
 
     wiring.plug_in(replace(world.wiring, mailer=Stalls()))
