@@ -21,12 +21,15 @@ class Meeting:
 
     def __init__(self) -> None:
         self.here, self.most = 0, 0
+        self.not_alone = threading.Event()
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
         with self._lock:
             self.here += 1
             self.most = max(self.most, self.here)
+            if self.here > 1:
+                self.not_alone.set()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -39,11 +42,12 @@ def test_no_more_than_two_work_at_once() -> None:
     def work() -> None:
         for _ in range(50):
             with slots.slot(), meeting:
+                meeting.not_alone.wait(30)
                 threading.Event().wait(0.0001)
 
     threads = [in_a_thread(work) for _ in range(8)]
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert meeting.most == slots.AT_ONCE == 2
 
 
@@ -52,11 +56,11 @@ def test_all_may_wait_outside_at_once() -> None:
 
     def work() -> None:
         with slots.slot(), slots.given_up():
-            outside.wait(10)
+            outside.wait(60)
 
     threads = [in_a_thread(work) for _ in range(6)]
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not outside.broken
     assert not any(thread.is_alive() for thread in threads)
 
@@ -101,7 +105,7 @@ def test_who_comes_back_and_who_begins_take_turns_in_the_order_they_came() -> No
         assert eventually(lambda: len(alone._back) + len(alone._new) == len(threads))
     alone.give()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == ["back 1", "new 1", "back 2", "new 2"]
 
 
@@ -117,5 +121,5 @@ def test_a_turn_is_lost_to_nobody_where_all_are_of_one_kind(back: bool) -> None:
 
     threads = [in_a_thread(partial(wait, number)) for number in range(5)]
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(done) == list(range(5))
