@@ -36,7 +36,7 @@ def mailer(mailbox: Mailbox, **changes: object) -> SmtpMailer:
         "username": "prorata",
         "password": "correct horse",
         "ca_file": TRUSTED,
-        "timeout": 5.0,
+        "timeout": 60.0,
         "attempts": 1,
     }
     return SmtpMailer(**{**settings, **changes})  # type: ignore[arg-type]

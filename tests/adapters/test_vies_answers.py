@@ -39,9 +39,16 @@ def vies(shared_vies: ViesStandIn) -> ViesStandIn:
 
 
 def asked(
-    vies: ViesStandIn, *, attempts: int = 1, timeout: float = 5.0, operation: str = "check-vat-number"
+    vies: ViesStandIn, *, attempts: int = 1, timeout: float = 60.0, operation: str = "check-vat-number"
 ) -> VatRegistry:
-    return Vies(base_url=vies.base_url, attempts=attempts, timeout=timeout, operation=operation, now=lambda: NOON)
+    return Vies(
+        base_url=vies.base_url,
+        attempts=attempts,
+        timeout=timeout,
+        total_timeout=60.0,
+        operation=operation,
+        now=lambda: NOON,
+    )
 
 
 def test_a_registered_number_is_valid_with_name_and_address(vies: ViesStandIn) -> None:
