@@ -127,10 +127,12 @@ def client(world: World, redis_server: RedisServer, published: Published) -> Ite
 
 @pytest.fixture
 def live(redis_server: RedisServer, world: World) -> Iterator[str]:
-    """The application on a port of its own."""
+    """The application on a port of its own. A connection that nothing else ends lasts longer than any test."""
     parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, redis_server.answers, secure=False)
     app = create_app(lambda: parts)
-    server = uvicorn.Server(uvicorn.Config(app, http=LimitedHead, log_config=None, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=LimitedHead, log_config=None, timeout_graceful_shutdown=2, timeout_keep_alive=600)
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

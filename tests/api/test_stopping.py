@@ -42,7 +42,9 @@ def serving(tmp_path: Path, world_database_url: str, redis_server: RedisServer) 
         address = f"http://127.0.0.1:{(port := processes.port())}"
         command = prorata_command("api", f"--port={port}")
         env = os.environ | SETTINGS | servers
-        yield Serving(address, processes.start("api", command, env=env, ready=http_ok(f"{address}/healthz")))
+        yield Serving(
+            address, processes.start("api", command, env=env, ready=http_ok(f"{address}/healthz"), deadline=60)
+        )
 
 
 def test_who_follows_an_order_is_let_go_without_an_error(serving: Serving, api: Api, ada: Customer) -> None:
@@ -60,7 +62,7 @@ def test_a_body_that_does_not_come_holds_up_the_end_for_no_longer_than_is_said_a
     with connected(serving.address) as line:
         line.sendall(head.encode() + b"Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n")
         assert b" 100 " in line.recv(64)
-        assert serving.stop() < STOPS_WITHIN + 5
+        assert serving.stop() < STOPS_WITHIN + 15
         answer = line.makefile("rb").read().decode()
     assert answer.startswith("HTTP/1.1 503 ")
     assert "problems/temporarily-unavailable" in answer
