@@ -40,7 +40,7 @@ def cut(url: str, *backends: Any) -> None:
     other = create_engine(url)
     with other.begin() as connection:
         for pid in backends:
-            assert connection.scalar(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            assert connection.scalar(text("select pg_terminate_backend(:pid, 60000)"), {"pid": pid})
     other.dispose()
 
 
@@ -194,11 +194,15 @@ def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
     )
 
 
-def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transactions, engine: Engine) -> None:
-    limit_waits(engine, behind_a_lock=20, idle_with_locks=0.2)
+def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(
+    begin: Transactions, engine: Engine, fresh_database_url: str
+) -> None:
+    limit_waits(engine, idle_with_locks=1.0)
+    patient = create_engine(fresh_database_url)
+    limit_waits(patient, behind_a_lock=60)
     with begin() as frozen:
         lock(frozen)
-        with begin() as other:
+        with Transactions(patient)() as other:
             lock(other)  # waits until PostgreSQL has ended the first
         with pytest.raises(OperationalError, match="idle-in-transaction") as lost:
             frozen.execute(text("select 1"))
@@ -206,3 +210,4 @@ def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(begin: Transa
     assert lost.value.connection_invalidated
     with begin() as session:
         lock(session)
+    patient.dispose()

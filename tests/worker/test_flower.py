@@ -54,7 +54,7 @@ def flower(
     url = f"http://127.0.0.1:{port.port}"
     child.start(ready=http_ok(f"{url}/healthcheck"), deadline=60)
     try:
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
             yield client
     finally:
         child.stop(now=True)
