@@ -36,6 +36,7 @@ _TEXT = {
     "refund.attempted": "The refund was requested from the payment provider.",
     "refund.failed": "The refund failed; a person looks after it.",
     "refund.elsewhere": "Money went back outside this order.",
+    "refund.elsewhere_failed": "Money that was to go back outside this order did not arrive.",
     "refund.settled_outside": "What was charged was given back in another way.",
     "charge.disputed": "The payment was disputed.",
     "charge.unexpected": "A payment that had been given up arrived; it goes back.",

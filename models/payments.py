@@ -60,5 +60,6 @@ class RefundAttempt(Base):
     reason: Mapped[str] = mapped_column(String(60))
     status: Mapped[RefundState] = mapped_column(Listed(RefundState), default=RefundState.PENDING)
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
+    """the provider's id of the refund; none of one that succeeded: several refunds that others made give the money back together"""
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]

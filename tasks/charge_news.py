@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from models import attention, progress, waiting_orders
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
-from models.payments import ChargeAttempt, RefundAttempt
+from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
-from tasks import refunding, retry_policy
+from tasks import refunding, refunds_elsewhere, retry_policy
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
@@ -101,18 +101,11 @@ def _note_what_others_did(
     session: Session, order: Order, attempt: ChargeAttempt, kind: EventKind, refunds: Sequence[Refund]
 ) -> None:
     """Report a dispute, or a refund made in the provider's Dashboard, once, for a person to see; the order does not change."""
+    refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
     if kind is EventKind.DISPUTE:
         facts = {"attempt": attempt.attempt}
         if _note_once(session, order, "charge.disputed", facts):
             log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)
-    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order.id)).all()
-    refs, unanswered = {refund.ref for refund in ours}, {refund.attempt for refund in ours if refund.ref is None}
-    for refund in refunds:
-        if refund.status is not RefundStatus.SUCCEEDED or refund.ref in refs or refund.attempt in unanswered:
-            continue
-        elsewhere = {"attempt": attempt.attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
-        if _note_once(session, order, "refund.elsewhere", elsewhere):
-            log.error("refund that is none of ours", order_id=str(order.id), refund=refund.ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

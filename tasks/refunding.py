@@ -4,23 +4,48 @@ A refund is committed with its key before the provider is asked, and a charge ha
 index enforces that), so that nothing goes back twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, case, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
+from tasks import refunds_elsewhere
 from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
+from tasks.refunds_elsewhere import FAILED
 from tasks.wiring import begin, now, payments, policy
 
 _OUTSIDE: Final = "outside:"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
 """selects refunds that a person says were made in another way; the provider does not know their refs"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider says of a refund of ours."""
+
+    refunds: Sequence[Refund]
+    """the one that it made for us; or those that others made there, where these give all of the money back"""
+
+    @property
+    def ref(self) -> str | None:
+        """None where several refunds give the money back together: none of them is the refund."""
+        return self.refunds[0].ref if len(self.refunds) == 1 else None
+
+    @property
+    def has_failed(self) -> bool:
+        return any(each.status is RefundStatus.FAILED for each in self.refunds)
+
+    @property
+    def failure_reason(self) -> str | None:
+        return next((each.failure_reason for each in self.refunds if each.status is RefundStatus.FAILED), None)
 
 
 def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
@@ -71,7 +96,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
     return refund
 
 
-def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
+def ask(refund: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
     Raises TemporarilyUnavailable; Misconfigured where the provider refuses and the money is not back.
@@ -80,7 +105,7 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
     if key_may_be_forgotten and (found := _find(refund, charge_ref)) is not None:
         return found
     try:
-        return payments().refund(_request(refund, charge_ref))
+        return Answer([payments().refund(_request(refund, charge_ref))])
     except (Refused, KeySpent, OutcomeUnknown) as error:
         if (found := _find(refund, charge_ref)) is not None:
             return found
@@ -95,9 +120,15 @@ def ask(refund: RefundAttempt, *, charge_ref: str) -> Refund:
         raise
 
 
-def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundState:
-    """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that."""
-    state = RefundState.FAILED if answer.status is RefundStatus.FAILED else RefundState.SUCCEEDED
+def record(session: Session, refund: RefundAttempt, answer: Answer) -> RefundState:
+    """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that.
+
+    The caller has locked the order's row. Raises TemporarilyUnavailable where a webhook has reported meanwhile that one of others' failed.
+    """
+    if any(refunds_elsewhere.is_noted(session, refund.order_id, each.ref, FAILED) for each in answer.refunds):
+        raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
+    state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
+    refunds_elsewhere.note(session, refund.order_id, refund.charge_attempt, answer.refunds)
     _settle(session, refund, state, ref=answer.ref)
     if state is RefundState.FAILED:
         progress.note(session, refund.order_id, "refund.failed", {"error": answer.failure_reason})
@@ -105,19 +136,25 @@ def record(session: Session, refund: RefundAttempt, answer: Refund) -> RefundSta
 
 
 def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
-    """Record that a refund failed in the end, whether or not its first answer was recorded. False if that is known already, or it is not ours."""
-    accepted = and_(RefundAttempt.status == RefundState.SUCCEEDED, RefundAttempt.ref == refund.ref)
+    """Record that a refund failed in the end, whether or not its first answer was recorded. False if that is known already, or it is not ours.
+
+    A refund of ours that was made of several of others' has failed as soon as one of these has.
+    """
+    succeeded = RefundAttempt.status == RefundState.SUCCEEDED
+    accepted = and_(succeeded, RefundAttempt.ref == refund.ref)
     not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)
+    of_others = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
+    part_of_it = and_(succeeded, RefundAttempt.ref.is_(None)) if of_others else false()
     failed = (
         update(RefundAttempt)
         .where(
             RefundAttempt.order_id == charge.order_id,
             RefundAttempt.charge_attempt == charge.attempt,
-            or_(accepted, not_recorded),
+            or_(accepted, not_recorded, part_of_it),
         )
         .values(
             status=RefundState.FAILED,
-            ref=refund.ref,
+            ref=case((succeeded, RefundAttempt.ref), else_=refund.ref),
             settled_at=func.coalesce(RefundAttempt.settled_at, func.clock_timestamp()),
         )
         .returning(RefundAttempt.key)
@@ -150,6 +187,16 @@ def refunded_minor(session: Session, order_id: UUID) -> int:
     return int(session.scalar(query) or 0)
 
 
+def is_settled_outside(refund: RefundAttempt) -> bool:
+    """Whether a person says that it was made in another way (see `settle_outside`)."""
+    return refund.ref is not None and refund.ref.startswith(_OUTSIDE)
+
+
+def is_made_of_others(refund: RefundAttempt) -> bool:
+    """Whether it succeeded because several refunds that others made at the provider give the money back together (see `Answer`)."""
+    return refund.status is RefundState.SUCCEEDED and refund.ref is None
+
+
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
     made = select(RefundAttempt.key).where(
         RefundAttempt.order_id == order_id,
@@ -177,12 +224,12 @@ def _request(refund: RefundAttempt, charge_ref: str) -> RefundRequest:
     )
 
 
-def _find(refund: RefundAttempt, charge_ref: str) -> Refund | None:
-    """This refund at the provider; or any refund of the charge, where all of the money went back otherwise (by hand, in the Dashboard)."""
+def _find(refund: RefundAttempt, charge_ref: str) -> Answer | None:
+    """This refund at the provider; or all refunds of the charge, where they gave the money back otherwise (by hand, in the Dashboard)."""
     found = _standing(charge_ref)
-    ours = next((each for each in found if each.attempt == refund.attempt), None)
+    ours = [each for each in found if each.attempt == refund.attempt]
     all_is_back = sum(each.amount_minor for each in found) >= refund.amount_minor
-    return ours or (found[0] if found and all_is_back else None)
+    return Answer(ours[:1]) if ours else Answer(found) if all_is_back else None
 
 
 def _standing(charge_ref: str) -> list[Refund]:

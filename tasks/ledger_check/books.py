@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,9 +15,12 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
+from tasks import refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
+UNEXPECTED: Final = "charge.unexpected"
+NOTES: Final = (UNEXPECTED, refunds_elsewhere.MADE, refunds_elsewhere.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class OrderBook:
     lines: list[OrderLine] = field(default_factory=list)
     charges: list[ChargeAttempt] = field(default_factory=list)
     refunds: list[RefundAttempt] = field(default_factory=list)
-    unexpected: list[OrderEvent] = field(default_factory=list)
-    """timeline entries about money that arrived on an attempt we had given up"""
+    notes: list[OrderEvent] = field(default_factory=list)
+    """timeline entries about money that came or went without our doing: see `NOTES`"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -129,9 +132,9 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    unexpected = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind == "charge.unexpected")
-    for event in session.scalars(unexpected):
-        orders[event.order_id].unexpected.append(event)
+    notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(NOTES))
+    for event in session.scalars(notes.order_by(OrderEvent.id)):
+        orders[event.order_id].notes.append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(of_orders)).order_by(InvoiceLine.position)

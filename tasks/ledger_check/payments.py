@@ -1,14 +1,15 @@
 """What was taken is what was due, and what could not stand went back."""
 
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
-from tasks.ledger_check.books import OrderBook
+from tasks import refunding, refunds_elsewhere
+from tasks.ledger_check.books import UNEXPECTED, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
 
 def check_payments(book: OrderBook) -> Found:
     order = book.order
     taken = {c.attempt: c.amount_minor for c in book.charges if c.status is AttemptStatus.SUCCEEDED}
-    back = sum(r.amount_minor for r in book.refunds if r.charge_attempt in taken and r.status is RefundState.SUCCEEDED)
+    back = sum(_went_back(book, attempt) for attempt in taken)
     charged = sum(taken.values())
     for key, currency in [(row.key, row.currency) for row in book.charges] + [
         (r.key, r.currency) for r in book.refunds
@@ -33,18 +34,43 @@ def check_payments(book: OrderBook) -> Found:
                 Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
             )
     yield from _check_unexpected(book)
+    for refund in filter(refunding.is_made_of_others, book.refunds):
+        what = f"what {refund.key} is made of, noted as made elsewhere,"
+        elsewhere = _went_back_elsewhere(book, refund.charge_attempt)
+        yield from differs(Check.REFUND, book.where, what, refund.amount_minor, elsewhere)
 
 
 def _check_unexpected(book: OrderBook) -> Found:
     """Money that came on an attempt that was given up belongs to the customer."""
-    amounts = {event.facts["attempt"]: event.facts["amount_minor"] for event in book.unexpected}
+    amounts = {event.facts["attempt"]: event.facts["amount_minor"] for event in book.notes if event.kind == UNEXPECTED}
     for charge in book.charges:
         if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
             continue
-        refunds = [r for r in book.refunds if r.charge_attempt == charge.attempt and r.status is RefundState.SUCCEEDED]
         what = f"what went back of the unexpected charge {charge.ref}"
-        expected = amounts[charge.attempt]
-        yield from differs(Check.REFUND, book.where, what, expected, sum(r.amount_minor for r in refunds))
+        expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
+        yield from differs(Check.REFUND, book.where, what, expected, back)
+
+
+def _went_back(book: OrderBook, attempt: int) -> int:
+    """What went back of an attempt's charge, by our refund and by those that others made at the provider."""
+    ours = [r for r in book.refunds if r.charge_attempt == attempt and r.status is RefundState.SUCCEEDED]
+    elsewhere = _went_back_elsewhere(book, attempt)
+    if not ours:
+        return elsewhere
+    [refund] = ours  # an index of the database's allows no second
+    settled_with_others = refunding.is_settled_outside(refund) and elsewhere < refund.amount_minor
+    includes_them = refunding.is_made_of_others(refund) or settled_with_others
+    return refund.amount_minor if includes_them else refund.amount_minor + elsewhere
+
+
+def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:
+    ours = {row.ref for row in book.refunds}
+    made = {refunds_elsewhere.MADE: 1, refunds_elsewhere.FAILED: -1}
+    return sum(
+        made[note.kind] * note.facts["amount_minor"]
+        for note in book.notes
+        if note.kind in made and note.facts["attempt"] == attempt and note.facts["refund"] not in ours
+    )
 
 
 def _check_kind(book: OrderBook) -> Found:

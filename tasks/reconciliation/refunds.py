@@ -3,12 +3,12 @@
 from collections.abc import Container, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
+from tasks import refunds_elsewhere
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Refund, RefundStatus
 from tasks.reconciliation.words import NOTHING, numbers, told, where
@@ -56,25 +56,29 @@ def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]
                 RefundAttempt.created_at >= since,
                 RefundAttempt.created_at < until,
                 RefundAttempt.status == RefundState.SUCCEEDED,
-                ~SETTLED_OUTSIDE,
+                or_(RefundAttempt.ref.is_(None), ~SETTLED_OUTSIDE),
             )
         )
         missing = [(row, charge_ref) for row, charge_ref in session.execute(query) if row.ref not in seen]
         known = numbers(session, (row.order_id for row, _ in missing))
     for row, charge_ref in missing:
         made = payments().find_refunds(charge_ref=charge_ref) if charge_ref is not None else ()
-        if not any(refund.ref == row.ref and refund.status is not RefundStatus.FAILED for refund in made):
-            yield from differs(Check.REFUND, where(row.order_id, known), f"refund {row.ref}", NOTHING, _written(row))
+        if not _stands(row, [refund for refund in made if refund.status is not RefundStatus.FAILED]):
+            named = f"refund {row.ref or row.key}"
+            yield from differs(Check.REFUND, where(row.order_id, known), named, NOTHING, _written(row))
+
+
+def _stands(row: RefundAttempt, made: Sequence[Refund]) -> bool:
+    """Whether the provider made it. Without an id it is made of others' refunds (see `refunding.Answer`)."""
+    if row.ref is None:
+        return sum(refund.amount_minor for refund in made) >= row.amount_minor
+    return any(refund.ref == row.ref for refund in made)
 
 
 def _noted(session: Session, refund: Refund, charge: ChargeAttempt) -> str:
-    """What we know of a refund without a row: a webhook may have noted that it was made elsewhere (`tasks.charge_news`)."""
-    noted = select(OrderEvent.id).where(
-        OrderEvent.order_id == charge.order_id,
-        OrderEvent.kind == "refund.elsewhere",
-        OrderEvent.facts.contains({"refund": refund.ref}),
-    )
-    return "noted as made elsewhere" if session.scalar(noted.limit(1)) is not None else NOTHING
+    """What we know of a refund without a row: it may have been noted as made elsewhere."""
+    noted = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
+    return "noted as made elsewhere" if noted else NOTHING
 
 
 def _written(row: RefundAttempt) -> str:

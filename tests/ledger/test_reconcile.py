@@ -145,6 +145,23 @@ def test_a_refund_by_hand_is_named_and_whether_we_were_told_of_it(world: World) 
     assert differences(world, ada) == [(where, "refund", given, "noted as made elsewhere")]
 
 
+def test_refunds_by_hand_that_together_give_all_back_are_each_named_and_ours_that_is_made_of_them_is_not(
+    world: World,
+) -> None:
+    ada, order_id = refundable(world)
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    where = f"order {world.order(order_id).number}"
+    assert differences(world, ada, also=f"order:{order_id}:refund:1") == [
+        (where, "refund", "succeeded: 10000 EUR", "noted as made elsewhere"),
+        (where, "refund", "succeeded: 1900 EUR", "noted as made elsewhere"),
+    ]
+    execute(world, "update refund_attempts set amount_minor = 11901 where order_id = :id", id=order_id)
+    named = differences(world, also=f"order:{order_id}:refund:1")
+    assert named == [(where, "refund", "nothing", "succeeded: 11901 EUR")]
+
+
 def test_a_refund_that_is_written_and_was_not_made_is_named(world: World) -> None:
     ada, order_id = refundable(world)
     world.run(order_id)

@@ -139,6 +139,8 @@ BROKEN = [
     ("update charge_attempts set status = 'declined'", Check.CHARGE, "what its card was charged"),
     ("insert into refund_attempts (order_id, attempt, charge_attempt, key, amount_minor, currency, reason, status)"
      " select order_id, 1, attempt, 'x' || key, 1, currency, 'x', 'succeeded' from charge_attempts", Check.REFUND, "what went back to its card"),
+    ("insert into refund_attempts (order_id, attempt, charge_attempt, key, amount_minor, currency, reason, status)"
+     " select order_id, 1, attempt, 'x' || key, 1, currency, 'x', 'succeeded' from charge_attempts", Check.REFUND, "what xorder:"),
     ("update charge_attempts set currency = 'USD'", Check.CHARGE, "the currency of"),
     ("update orders set status = 'refunded' where due_minor > 0", Check.REFUND, "what went back to its card"),
     ("update orders set status = 'refunded' where due_minor > 0", Check.INVOICE, "what its documents leave, its money being back,"),

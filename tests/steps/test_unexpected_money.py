@@ -101,12 +101,12 @@ def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
     order_id, late = money_twice(world, "pm_card_visa")
     asked, answered = threading.Event(), threading.Event()
 
-    def refuse(refund: RefundAttempt, **_: str) -> Refund:
+    def refuse(refund: RefundAttempt, **_: str) -> refunding.Answer:
         asked.set()
         assert answered.wait(60)
-        return Refund(
-            "re_1", RefundStatus.FAILED, refund.amount_minor, refund.currency, failure_reason="expired_or_canceled_card"
-        )
+        amount, why = refund.amount_minor, "expired_or_canceled_card"
+        failed = Refund("re_1", RefundStatus.FAILED, amount, refund.currency, why, attempt=refund.attempt)
+        return refunding.Answer([failed])
 
     monkeypatch.setattr(refunding, "ask", refuse)
     with ThreadPoolExecutor(1) as another:

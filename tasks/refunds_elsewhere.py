@@ -1,0 +1,56 @@
+"""Refunds that somebody made at the provider without us, in its Dashboard for example: the order's timeline has each once, by the provider's id.
+
+They are noted when an event tells of them, or when a refund of ours turns out to be made of them, whichever is first.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import OrderEvent
+from models.payments import RefundAttempt
+from models.states import RefundState
+from tasks.ports import Refund, RefundStatus
+
+log = structlog.get_logger(__name__)
+
+MADE: Final = "refund.elsewhere"
+FAILED: Final = "refund.elsewhere_failed"
+
+
+def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequence[Refund]) -> None:
+    """Note those of a charge's `refunds` that are none of ours, for a person to see. The caller has locked the order's row.
+
+    As with our own, one that is pending counts as made; if it fails later, that is noted, too.
+    """
+    for refund in _not_ours(session, order_id, refunds):
+        facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
+        _note_once(session, order_id, MADE, facts)
+        if refund.status is RefundStatus.FAILED:
+            _note_once(session, order_id, FAILED, facts)
+
+
+def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bool:
+    noted = select(OrderEvent.id).where(
+        OrderEvent.order_id == order_id, OrderEvent.kind == kind, OrderEvent.facts.contains({"refund": ref})
+    )
+    return session.scalar(noted.limit(1)) is not None
+
+
+def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> list[Refund]:
+    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order_id)).all()
+    refs = {row.ref for row in ours}
+    unanswered = {row.attempt for row in ours if row.ref is None and row.status is not RefundState.SUCCEEDED}
+    return [refund for refund in refunds if refund.ref not in refs and refund.attempt not in unanswered]
+
+
+def _note_once(session: Session, order_id: UUID, kind: str, facts: dict[str, Any]) -> None:
+    if is_noted(session, order_id, facts["refund"], kind):
+        return
+    progress.note(session, order_id, kind, facts)
+    log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=facts["refund"])

@@ -1,0 +1,183 @@
+"""Refunds that somebody made in the provider's Dashboard: each is noted once, and the books tell of it."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import OrderStatus, RefundState, Step
+from tasks import failure_points, operations, support_refund
+from tasks.errors import Misconfigured
+from tasks.ledger_check.verify import verify
+from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
+from tests.support.world import Customer, World, purchase
+
+KINDS = ("refund.created", "charge.refunded", "refund.updated", "charge.refunded")
+
+
+@pytest.fixture(autouse=True)
+def _as_before(world: World) -> Iterator[None]:
+    """The stand-in is everybody's."""
+    yield
+    failure_points.arm(None)
+    world.stripe.control("settle-after", seconds=0.2)
+
+
+def charge_of(world: World, order_id: UUID, attempt: int = 1) -> str:
+    return str(world.rows(ChargeAttempt, order_id=order_id, attempt=attempt)[0].ref)
+
+
+def tell(world: World, order_id: UUID, *kinds: str) -> None:
+    for kind in kinds or KINDS:
+        world.notify(charge_of(world, order_id), kind)
+
+
+def noted(world: World, order_id: UUID, kind: str = "refund.elsewhere") -> list[tuple[str, int]]:
+    """Each note: the provider's id of the refund, and its amount."""
+    notes = world.rows(OrderEvent, order_id=order_id, kind=kind)
+    return sorted((note.facts["refund"], note.facts["amount_minor"]) for note in notes)
+
+
+def made(world: World, customer: Customer) -> list[tuple[str, int]]:
+    """The provider's own books."""
+    return sorted((refund["id"], refund["amount"]) for refund in world._books(customer)["refunds"])
+
+
+def differences(world: World) -> list[tuple[str, str, str]]:
+    with world.begin() as session:
+        return [(found.what, found.expected, found.found) for found in verify(session)]
+
+
+def test_refunds_of_a_completed_order_are_each_noted_once_and_verify_names_what_went_back(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    refund_by_hand(world, order_id, 19_00)
+    tell(world, order_id)
+    assert noted(world, order_id) == made(world, ada)
+    assert differences(world) == [("what went back to its card", "0", "1900")]
+    refund_by_hand(world, order_id, 100_00)
+    tell(world, order_id)
+    assert noted(world, order_id) == made(world, ada)
+    assert differences(world) == [("what went back to its card", "0", "11900")]
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+@pytest.mark.parametrize("parts", [[19_00, 100_00], [119_00], [1_00, 18_00, 100_00]])
+@pytest.mark.parametrize("told_before", [True, False])
+def test_refunds_that_give_all_back_are_each_noted_once_and_the_order_ends_refunded(
+    world: World, parts: list[int], *, told_before: bool
+) -> None:
+    ada, order_id = refundable(world)
+    for part in parts:
+        refund_by_hand(world, order_id, part)
+    if told_before:
+        tell(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert sorted(amount for _, amount in noted(world, order_id)) == parts
+    tell(world, order_id)
+    assert noted(world, order_id) == made(world, ada)
+    [row] = world.rows(RefundAttempt, order_id=order_id)
+    one_is_all = made(world, ada)[0][0] if len(parts) == 1 else None
+    assert (row.status, row.amount_minor, row.ref) == (RefundState.SUCCEEDED, 119_00, one_is_all)
+    assert differences(world) == []
+
+
+def test_refunds_that_give_unexpected_money_back_are_each_noted_once(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    for part in (19_00, 100_00):
+        world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": part})
+    for kind in ("payment_intent.succeeded", *KINDS):
+        world.notify(late, kind)
+    assert noted(world, order_id) == made(world, ada)
+    assert (world.refunds(order_id), differences(world)) == ([("succeeded", 119_00)], [])
+
+
+def test_a_refund_that_fails_later_is_noted_too_and_nothing_differs_any_more(world: World) -> None:
+    order_id = world.buy(world.customer(card="pm_card_refundFail"), purchase()).id
+    world.stripe.control("settle-after", seconds=3600)
+    refund_by_hand(world, order_id, 19_00)
+    tell(world, order_id)
+    assert differences(world) == [("what went back to its card", "0", "1900")]
+    fail_all(world, order_id)
+    assert noted(world, order_id, "refund.elsewhere_failed") == noted(world, order_id)
+    assert differences(world) == []
+
+
+def fail_all(world: World, order_id: UUID) -> None:
+    world.stripe.control("settle-after", seconds=0.2)
+    charge = charge_of(world, order_id)
+    assert world.stripe.eventually(lambda: set(world.refunds_at_provider(charge)) == {"failed"})
+    tell(world, order_id, "refund.failed", "refund.failed")
+
+
+def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of_has(world: World) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.stripe.control("settle-after", seconds=3600)
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    fail_all(world, order_id)
+    order = world.order(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert (world.refunds(order_id), world.timeline(order_id).count("refund.failed")) == ([("failed", 119_00)], 1)
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+
+
+@pytest.mark.parametrize("parts", [[19_00, 100_00], [119_00]])
+def test_a_refund_found_in_place_of_ours_that_fails_before_it_is_recorded_is_not_relied_on(
+    world: World, parts: list[int]
+) -> None:
+    ada, order_id = refundable(world, "pm_card_refundFail")
+    world.stripe.control("settle-after", seconds=3600)
+    for part in parts:
+        refund_by_hand(world, order_id, part)
+
+    def fail_at(place: str, _: object) -> None:
+        if place == "refund_payment.called":
+            failure_points.arm(None)
+            fail_all(world, order_id)
+
+    failure_points.arm(fail_at)
+    world.run(order_id)
+    assert world.refunds(order_id) == [("pending", 119_00)]
+    world.stripe.control("settle-after", seconds=3600)
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.given_back(ada)) == [*parts, 119_00]
+    assert sorted(world.refunds(order_id)) == [
+        ("failed", 119_00),
+        ("succeeded", 119_00),
+    ]  # the refusal is kept at its key
+    assert differences(world) == []
+
+
+def test_a_part_that_went_back_elsewhere_counts_as_settled_with_the_rest(world: World) -> None:
+    _, order_id = refundable(world)
+    refund_by_hand(world, order_id, 19_00)
+    tell(world, order_id)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    settle(world, order_id)
+    assert (world.run(order_id).status, differences(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_what_was_settled_as_given_back_elsewhere_and_went_back_at_the_provider_too_is_named(world: World) -> None:
+    _, order_id = refundable(world)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    world.park(order_id)
+    settle(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    refund_by_hand(world, order_id, 119_00)
+    tell(world, order_id)
+    assert differences(world) == [("what went back to its card", "11900", "23800")]
+
+
+def settle(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        support_refund.settle_refund(session, order_id, by="ops", why="bank transfer")
