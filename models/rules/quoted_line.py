@@ -156,7 +156,6 @@ def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clo
         new_interval=interval,
         granularity=clock.granularity,
         timezone=clock.timezone,
-        anchor_day=anchor_day_of(clock.as_of, clock.timezone),
     )
     unused_tax = reset_tax(
         original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=proration.unused_minor
