@@ -141,6 +141,12 @@ def test_an_hour_lost_to_summer_time_is_no_day_lost() -> None:
     assert share_left(period=march, changed_at=noon) == Share(60 * 3600, (31 * 24 - 1) * 3600, Unit.SECOND)
 
 
+def test_a_night_is_one_day() -> None:
+    night = Period(at("2026-11-01T20:00"), at("2026-11-02T08:00"))
+    assert share_left(period=night, changed_at=at("2026-11-01T23:59"), granularity="day") == Share(1, 1, Unit.DAY)
+    assert share_left(period=night, changed_at=at("2026-11-02T00:00"), granularity="day") == Share(0, 1, Unit.DAY)
+
+
 def test_days_need_a_period_that_reaches_another_day() -> None:
     hours = Period(at("2026-11-01T08:00"), at("2026-11-01T20:00"))
     with pytest.raises(RuleError, match="begins and ends on 2026-11-01 in UTC; count it in seconds"):
