@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from models.messages import SentLetter
 from models.states import LetterStatus, OrderStatus, Step
@@ -136,3 +137,9 @@ def test_a_commit_that_fails_is_taken_as_undone(world: World, events: Events, me
     assert lost
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
+
+
+def test_a_commit_that_fails_is_never_taken_for_done(world: World) -> None:
+    """Outside a delivery, as where an order is placed, nothing does it again: who asked for it must hear of it."""
+    with pytest.raises(OperationalError), wiring.begin() as session:
+        session.connection().connection.dbapi_connection.close()  # type: ignore[union-attr]
