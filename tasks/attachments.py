@@ -1,4 +1,4 @@
-"""The documents that go with a letter, as PDF."""
+"""The documents that go with a letter: as PDF, and what the letter says of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,12 +8,15 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import invoices, order_cache
-from models.invoices import Invoice, InvoiceLine, InvoiceReason
+from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order
 from models.states import LetterKind
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
+from tasks.invoices.settlement import is_owed, payment_terms
+from tasks.letters.enclosed import Enclosed
 from tasks.letters.vat_correction import VatCorrection
+from tasks.letters.wording import Wording
 from tasks.ports import Attachment
 
 GOES_WITH: Final[Mapping[LetterKind, tuple[InvoiceReason, ...]]] = {
@@ -34,11 +37,19 @@ _DOCUMENTS = (
 
 def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents that a letter of `kind` brings, in the order of their issue."""
+    return tuple(_attached(*each) for each in _read(session, order, kind))
 
+
+def enclosed(session: Session, order: Order, kind: LetterKind) -> tuple[Enclosed, ...]:
+    """The same, as the letter's text tells of them."""
+    return tuple(_told(session, document) for document, _ in _read(session, order, kind))
+
+
+def _read(session: Session, order: Order, kind: LetterKind) -> Sequence[WithLines]:
     def read() -> list[WithLines]:
         return [(document, invoices.lines_of(session, document)) for document in documents(session, order.id, kind)]
 
-    return tuple(_attached(*each) for each in order_cache.once(order, f"documents with {kind}", read))
+    return order_cache.once(order, f"documents with {kind}", read)
 
 
 def keep_document(order: Order, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
@@ -61,6 +72,25 @@ def correction(session: Session, order_id: UUID) -> VatCorrection | None:
         documents=tuple(document.number for document in corrected),
         due_at=next((document.payment_due_at for document in corrected if document.sign == 1), None),
     )
+
+
+def _told(session: Session, document: Invoice) -> Enclosed:
+    """What is owed may have changed since the document was issued: the money for an invoice that it replaced came in, for example."""
+    w = Wording(document.language, document.currency, document.timezone)
+    owed = _owed(session, document.id, ReceivableStatus.OPEN) if is_owed(document) else None
+    taken_back = _owed(session, document.corrects_id, ReceivableStatus.CANCELLED) if document.sign == -1 else None
+    return Enclosed(
+        kind=document.kind,
+        number=document.number,
+        to_pay_minor=owed.amount_minor if owed else 0,
+        payment_terms=tuple(payment_terms(w, document, still_owed=owed.amount_minor)) if owed else (),
+        cancels=document.corrects_number if taken_back else None,
+    )
+
+
+def _owed(session: Session, invoice_id: UUID | None, status: ReceivableStatus) -> Receivable | None:
+    query = select(Receivable).where(Receivable.invoice_id == invoice_id, Receivable.status == status)
+    return session.scalar(query)
 
 
 def _attached(document: Invoice, lines: Sequence[InvoiceLine]) -> Attachment:

@@ -11,7 +11,7 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
 from models.states import LetterKind
 from models.subscriptions import Subscription
-from tasks import display_names, receivables, refunding
+from tasks import attachments, display_names, receivables, refunding
 from tasks.letters.occasion import Occasion
 from tasks.wiring import now, policy
 
@@ -33,6 +33,7 @@ def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
         trials_running=_trials_running(session, lines) if tells_of_refund else (),
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
+        enclosed=attachments.enclosed(session, order, kind),
     )
 
 

@@ -59,16 +59,18 @@ def _refunded_to(w: Wording, document: Invoice) -> str:
     return w.say("Refunded to %(card)s", card=document.card)
 
 
-def payment_terms(w: Wording, document: Invoice) -> list[str]:
+def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = None) -> list[str]:
+    """still_owed: where that is less by now than the document says."""
     if not is_owed(document):
         return []
     due = document.payment_due_at
+    amount = w.money(document.due_minor if still_owed is None else still_owed)
     terms = [
-        w.say("Please pay %(amount)s by bank transfer, quoting %(number)s.", amount=w.money(document.due_minor), number=document.number)
+        w.say("Please pay %(amount)s by bank transfer, quoting %(number)s.", amount=amount, number=document.number)
         if due is None
         else w.say(
             "Please pay %(amount)s by %(date)s by bank transfer, quoting %(number)s.",
-            amount=w.money(document.due_minor),
+            amount=amount,
             date=w.date(due),
             number=document.number,
         )

@@ -2,6 +2,7 @@
 
 from models.rules.cart import Action
 from models.states import PaymentKind
+from tasks.letters import enclosed
 from tasks.letters.content import Content, Link, Paragraph, Row, Table, Weight
 from tasks.letters.line_table import line_table
 from tasks.letters.occasion import Occasion
@@ -22,6 +23,7 @@ def confirmation(o: Occasion) -> Content:
                 rows=_settlement(o),
                 notes=tax_notes(w, o.order, o.lines, country=o.account.country),
             ),
+            *enclosed.told(w, o.enclosed),
             Link(w.say("Your subscriptions"), f"{o.seller.public_url}/subscriptions"),
         ),
         closing=o.closing,

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
+from tasks.letters.enclosed import Enclosed
 from tasks.letters.names import ProductNames
 from tasks.letters.wording import Wording
 from tasks.policy import Seller
@@ -31,6 +32,8 @@ class Occasion:
     """for a refund notice: products whose trials the order began and that go on although its money went back, by code"""
     unassigned: Mapping[str, int] | None = None
     """for a seat prompt: seats without a user, by product code; None: as many as the order added"""
+    enclosed: Sequence[Enclosed] = ()
+    """the documents that the letter brings, in the order of their issue"""
 
     @cached_property
     def w(self) -> Wording:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from models.states import PaymentKind
-from tasks.letters import plans, reasons
+from tasks.letters import enclosed, plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 
@@ -27,6 +27,7 @@ def refund_notice(o: Occasion) -> Content:
             Paragraph(f"{about} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
             *_given_back(o, was_active=was_active),
+            *enclosed.told(w, o.enclosed),
             Paragraph(
                 " ".join(_what_is_left(o))
                 if was_active

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.letters import enclosed
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 
@@ -44,6 +45,7 @@ def _given_back(o: Occasion, table: tuple[Table, ...]) -> Content:
                 )
             ),
             *table,
+            *enclosed.told(w, o.enclosed),
         ),
         closing=o.closing,
     )
@@ -66,6 +68,7 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
                 )
             ),
             *table,
+            *enclosed.told(w, o.enclosed),
             Paragraph(
                 w.say(
                     "We do not charge your payment method for it; please pay it as the corrected invoice says. Please"
@@ -79,11 +82,14 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
 
 def _rows(o: Occasion, correction: VatCorrection) -> tuple[Row, ...]:
     w = o.w
-    vat_minor = correction.vat_minor
-    label = w.say("Added to your balance") if vat_minor < 0 else w.say("VAT due")
-    documents = Row(w.say("Corrected by"), w.listed(list(correction.documents)))
-    return (
-        *((documents,) if correction.documents else ()),
-        *((Row(w.say("Payable by"), w.date(correction.due_at)),) if correction.due_at else ()),
-        Row(label, w.money(abs(vat_minor)), Weight.TOTAL),
+    rows = [Row(w.say("Corrected by"), w.listed(list(correction.documents)))] if correction.documents else []
+    if correction.vat_minor < 0:
+        return *rows, Row(w.say("Added to your balance"), w.money(-correction.vat_minor), Weight.TOTAL)
+    rows.append(Row(w.say("VAT due"), w.money(correction.vat_minor)))
+    if correction.due_at:
+        rows.append(Row(w.say("Payable by"), w.date(correction.due_at)))
+    to_pay = [each for each in o.enclosed if each.to_pay_minor]
+    return *rows, *(
+        Row(w.say("To pay on %(number)s", number=each.number), w.money(each.to_pay_minor), Weight.TOTAL)
+        for each in to_pay
     )

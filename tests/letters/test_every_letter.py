@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from models.accounts import Language
+from models.invoices import InvoiceKind
 from models.rules.quote import Quoted
 from models.states import LetterKind, PaymentKind
 from tasks.letters.compose import message_id
+from tasks.letters.enclosed import Enclosed
 from tasks.letters.vat_correction import VatCorrection
 from tasks.ports import Letter
 from tests.letters.orders import (
@@ -33,17 +35,27 @@ INVOICED = {
     "vat_provisional": True,
 }
 VAT_DUE = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
+CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001", cancels="INV-2026-000001")
+TO_BE_PAID = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", to_pay_minor=1190)
 ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "purchase": (LetterKind.CONFIRMATION, priced(PURCHASE), {}),
     "upgrade": (LetterKind.CONFIRMATION, priced(UPGRADE, balance_minor=5000), {"order": {"vat_set_aside": True}}),
     "rounded": (LetterKind.CONFIRMATION, priced(PURCHASE, balance_minor=5, charge_unit_minor=10), {}),
     "reduction": (LetterKind.CONFIRMATION, priced(CUT, TRIAL), {}),
-    "invoiced": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=REVERSE_CHARGE), {"order": INVOICED}),
+    "invoiced": (
+        LetterKind.CONFIRMATION,
+        priced(UPGRADE, vat=REVERSE_CHARGE),
+        {"order": INVOICED, "enclosed": [TO_BE_PAID]},
+    ),
     "abroad": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=OUT_OF_SCOPE), {}),
     "trial": (LetterKind.TRIAL_WELCOME, priced(TRIAL), {}),
     "seats": (LetterKind.SEAT_PROMPT, priced(UPGRADE), {}),
     "refund": (LetterKind.REFUND_NOTICE, priced(UPGRADE, balance_minor=1000), {}),
-    "vat-due": (LetterKind.VAT_CORRECTION, priced(PURCHASE), {"correction": VAT_DUE}),
+    "vat-due": (
+        LetterKind.VAT_CORRECTION,
+        priced(PURCHASE),
+        {"correction": VAT_DUE, "enclosed": [CREDIT_NOTE, TO_BE_PAID]},
+    ),
     "vat-back": (LetterKind.VAT_CORRECTION, priced(PURCHASE), {"correction": VatCorrection(-190)}),
     "nothing-charged": (LetterKind.REFUND_NOTICE, priced(CUT), {}),
 }

@@ -1,0 +1,40 @@
+"""What a letter says of the documents that it brings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from models.invoices import InvoiceKind
+from tasks.letters.content import Paragraph
+from tasks.letters.wording import Wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosed:
+    """An invoice or credit note."""
+
+    kind: InvoiceKind
+    number: str
+    to_pay_minor: int = 0
+    """what is still to be paid on it by transfer, in minor units of the order's currency"""
+    payment_terms: tuple[str, ...] = ()
+    """how to pay that, in the document's own words"""
+    cancels: str | None = None
+    """number of the invoice that it takes back before anybody paid it"""
+
+
+def told(w: Wording, enclosed: Sequence[Enclosed]) -> tuple[Paragraph, ...]:
+    """What is attached, what is not to be paid any more, and how to pay what is: many never open an attachment."""
+    return (Paragraph(" ".join(_sentences(w, enclosed))),) if enclosed else ()
+
+
+def _sentences(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:
+    for each in enclosed:
+        if each.kind is InvoiceKind.INVOICE:
+            yield w.say("Invoice %(number)s is attached.", number=each.number)
+        else:
+            yield w.say("Credit note %(number)s is attached.", number=each.number)
+    for each in enclosed:
+        if each.cancels:
+            yield w.say("%(number)s is cancelled: please do not pay it.", number=each.cancels)
+    for each in enclosed:
+        yield from each.payment_terms
