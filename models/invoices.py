@@ -114,7 +114,7 @@ class Invoice(Base):
     language: Mapped[Language] = mapped_column(Listed(Language))
     timezone: Mapped[str] = mapped_column(String(60))
     seller: Mapped[dict[str, Any]]
-    """name, address, country, vat_number, email: as on that day"""
+    """name, address, country, vat_number, email, bank_account, legal_notice: as on that day"""
     buyer: Mapped[dict[str, Any]]
     """name, contact, address, postcode, country, vat_number: as on that day"""
 

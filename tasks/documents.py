@@ -136,6 +136,7 @@ def _seller() -> dict[str, Any]:
         "vat_number": seller.vat_number,
         "email": seller.support_email,
         "bank_account": seller.bank_account,
+        "legal_notice": seller.legal_notice,
     }
 
 

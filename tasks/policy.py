@@ -34,6 +34,8 @@ class Seller:
     """right of the @ in Message-IDs"""
     bank_account: str | None = None
     """where customers pay invoices to, as it is to be read: bank, IBAN, BIC"""
+    legal_notice: str | None = None
+    """what its law wants at the foot of an invoice, as it is to be read: register, capital, managers"""
 
     def day(self, moment: datetime) -> date:
         """The day on the clock of its country: documents are dated by it, and so belong to a month and year of its VAT returns."""

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """ours: invoices in the Union must name it, and the VAT registry gives receipts (consultation numbers) only with it"""
     seller_bank_account: str | None = Field(None, max_length=200)
     """where customers pay invoices to, as invoices show it: bank, IBAN, BIC"""
+    seller_legal_notice: str | None = Field(None, max_length=1000)
+    """at the foot of invoices, as it is: what our law wants there of a company, such as its register, capital and managers"""
     support_email: EmailStr = "support@prorata.example"
     public_url: AnyHttpUrl = AnyHttpUrl("http://localhost:8000")
     """where customers reach the Billing Center; links in emails start with it"""
@@ -204,6 +206,7 @@ class Settings(BaseSettings):
                 address=self.seller_address,
                 vat_number=self.seller_vat_number,
                 bank_account=self.seller_bank_account,
+                legal_notice=self.seller_legal_notice,
                 support_email=self.support_email,
                 public_url=str(self.public_url).rstrip("/"),
                 corporate_portal_url=str(self.corporate_portal_url),

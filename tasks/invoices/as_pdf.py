@@ -45,6 +45,8 @@ def _blocks(page: Page) -> Iterable[Block]:
         first = part is page.arithmetic[0]
         title = [padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)] if first else []
         yield Block(below([*title, _explained(part)]), 8 * MM if first else 2.5 * MM)
+    if page.legal_notice:
+        yield Block(text(page.legal_notice, style.DETAIL, _WIDTH), 8 * MM)
 
 
 def _head(page: Page) -> Box:

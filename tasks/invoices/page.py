@@ -17,6 +17,7 @@ from tasks.invoices.tax_notes import tax_notes
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
 from tasks.letters.wording import Wording
+from tasks.plain_text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Page:
     notes: tuple[str, ...]
     arithmetic: tuple[Part, ...]
     arithmetic_title: str
+    legal_notice: str
+    """what the seller's law wants at the foot; it may be empty"""
     page_of: str
     """`Page {page} of {pages}` in the language, to be filled in by whoever knows"""
 
@@ -70,6 +73,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
         notes=tuple(tax_notes(w, document, lines) + payment_terms(w, document)),
         arithmetic=tuple(_arithmetic(w, document, lines)),
         arithmetic_title=w.say("How the amounts are calculated"),
+        legal_notice=one_line(document.seller.get("legal_notice") or ""),
         page_of=w.say("Page %(page)s of %(pages)s", page="{page}", pages="{pages}"),
     )
 

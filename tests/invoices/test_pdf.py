@@ -35,6 +35,7 @@ PAGE = Page(
     totals=(Row("Total", "€119.00", strong=True),),
     notes=(),
     arithmetic=(Part("Desk Team", ("10 × €10.00 = €100.00, 3 ÷ 2 − 1.",)),),
+    legal_notice="",
     arithmetic_title="How the amounts are calculated",
     page_of="Page {page} of {pages}",
 )

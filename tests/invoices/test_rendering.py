@@ -159,3 +159,18 @@ def test_an_invoice_that_credits_something_corrects_nothing(world: World) -> Non
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
     assert "charged on INV-2026-000001" in said
     assert "Corrects" not in said
+
+
+def test_the_sellers_legal_notice_stands_at_the_foot_as_it_was_when_the_document_was_issued(world: World) -> None:
+    ada = world.customer(language=Language.DE)
+    without = one(world, world.buy(ada, purchase("desk")).id)
+    notice = "Amtsgericht Berlin HRB 1234, Geschäftsführerin: Eva Muster <&>"
+    world.policy(seller=replace(SELLER, legal_notice=notice.replace(", ", ",\n")))
+    having = one(world, world.buy(ada, purchase("chat")).id)
+    world.policy(seller=SELLER)
+    assert notice in text_of(pdf(world, having))
+    assert "<footer>Amtsgericht Berlin HRB 1234, Geschäftsführerin: Eva Muster &lt;&amp;&gt;</footer>" in html(
+        world, having
+    )
+    assert "Amtsgericht" not in text_of(pdf(world, without))
+    assert "<footer>" not in html(world, without)

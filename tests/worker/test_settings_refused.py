@@ -255,6 +255,11 @@ def test_what_others_read_is_no_misspelling_and_what_nobody_reads_is_shown_as_ig
     ]
 
 
+@pytest.mark.parametrize(("length", "status"), [(1000, 0), (1001, 2)])
+def test_a_legal_notice_fits_below_an_invoice(prorata: Command, length: int, status: int) -> None:
+    assert prorata("settings", **SETTINGS | {"PRORATA_SELLER_LEGAL_NOTICE": "x" * length}).status == status
+
+
 def test_every_variable_of_the_example_file_is_read_by_somebody() -> None:
     lines = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
     names = [line.removeprefix("# ").partition("=")[0] for line in lines]
