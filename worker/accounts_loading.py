@@ -21,6 +21,9 @@ from models.accounts import Account, Contact, PaymentMethod
 from models.catalogue import CatalogueVersion
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderLine
+from models.rules import vat
+from models.rules.vat import Treatment
+from models.sold_to import SoldTo
 from tasks import payment_details, placement
 from tasks.errors import PaymentMethodRefused
 from tasks.quoting import CartRefused
@@ -37,6 +40,8 @@ class Loaded:
     """those of `known` for which the file says something other than the database did"""
     without_address: list[str] = field(default_factory=list)
     """with an address neither in the file nor in the database: their invoices will lack what the VAT directive requires"""
+    in_another_currency: list[str] = field(default_factory=list)
+    """that VAT is charged to, in another currency than that of the state it is for: their invoices will lack its amount in that"""
     left_alone: list[str] = field(default_factory=list)
     """differences that loading never applies, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
@@ -89,6 +94,8 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
         loaded.left_alone.extend(_left_alone(session, listed))
     row = {"id": account_id(listed.code), **listed.columns}
     session.execute(upsert(Account).values(row).on_conflict_do_update(index_elements=["id"], set_=listed.columns))
+    if _pays_vat_in_another_currency(session.get_one(Account, row["id"], populate_existing=True)):
+        loaded.in_another_currency.append(listed.code)
     for contact in listed.contacts:
         facts = _columns_of(contact)
         statement = upsert(Contact).values(
@@ -109,6 +116,12 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
             step="accounts load",
             note="granted with the accounts file",
         )
+
+
+def _pays_vat_in_another_currency(account: Account) -> bool:
+    decision = SoldTo.today(account).vat(seller_country=policy().seller.country, at=now())
+    charged = decision.treatment in (Treatment.DOMESTIC, Treatment.DESTINATION_RATE)
+    return charged and account.currency != vat.currency_of(account.country)
 
 
 def _differs(session: Session, there: Account, listed: AccountListed) -> bool:

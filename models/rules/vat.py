@@ -14,7 +14,7 @@ from models.rules import vat_number as numbers
 from models.rules.country import country_for_vat
 from models.rules.errors import RuleError, WrongType
 from models.rules.timezone import NaiveDatetime, local, utc
-from models.rules.vat_rates import CLOCKS, HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
+from models.rules.vat_rates import CLOCKS, CURRENCIES, HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
 
 
 class UnknownBuyerType(RuleError):
@@ -114,6 +114,11 @@ def clock_of(country: str, *, postcode: str | None = None) -> str | None:
     known = country_for_vat("country", country)
     territory = territory_of(known, postcode)
     return (territory.clock if territory else None) or CLOCKS.get(territory.country if territory else known)
+
+
+def currency_of(country: str) -> str | None:
+    """The currency in which a country's state levies VAT; None for a country without known rates. Raises UnknownCountry, WrongType."""
+    return CURRENCIES.get(_state_of(country_for_vat("country", country)))
 
 
 def has_numbers(country: str) -> bool:

@@ -102,4 +102,5 @@ SOURCES: Final[Mapping[str, str]] = _FILE["sources"]
 STATES: Final = {country: _rates(rows) for country, rows in _FILE["states"].items()}
 HOME: Final = {country: _rates(rows) for country, rows in _FILE["home"].items()}
 CLOCKS: Final[Mapping[str, str]] = _FILE["clocks"]
+CURRENCIES: Final[Mapping[str, str]] = {country: _FILE["currencies"].get(country, "EUR") for country in CLOCKS}
 TERRITORIES: Final = tuple(_territory(row) for row in _FILE["territories"])

@@ -6,8 +6,21 @@ from itertools import pairwise
 
 import pytest
 
+from models.rules.currency import EXPONENTS
 from models.rules.timezone import zone
-from models.rules.vat_rates import CHECKED, CLOCKS, HOME, SINCE, SOURCES, STATES, TERRITORIES, NoRate, Rate, rate_on
+from models.rules.vat_rates import (
+    CHECKED,
+    CLOCKS,
+    CURRENCIES,
+    HOME,
+    SINCE,
+    SOURCES,
+    STATES,
+    TERRITORIES,
+    NoRate,
+    Rate,
+    rate_on,
+)
 
 OF_TERRITORIES = {
     f"{territory.name}, {word}": rates
@@ -45,6 +58,13 @@ def test_liechtenstein_has_switzerlands_rates() -> None:
 def test_every_country_with_rates_has_a_clock() -> None:
     assert set(CLOCKS) == set(STATES) | set(HOME)
     assert all(zone(clock) for clock in (*CLOCKS.values(), *(each.clock for each in TERRITORIES if each.clock)))
+
+
+def test_every_country_with_rates_levies_vat_in_one_currency() -> None:
+    assert set(CURRENCIES) == set(STATES) | set(HOME)
+    without_euro = {country: currency for country, currency in CURRENCIES.items() if currency != "EUR"}
+    assert {country for country in without_euro if country in STATES} == {"CZ", "DK", "HU", "PL", "RO", "SE"}
+    assert set(CURRENCIES.values()) <= set(EXPONENTS)
 
 
 def test_every_figure_names_a_source_that_the_file_describes() -> None:

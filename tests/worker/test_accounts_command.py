@@ -95,5 +95,15 @@ def test_loading_says_how_many_have_no_address_for_their_invoices(world: World, 
     ]
 
 
+def test_loading_says_how_many_pay_vat_in_another_currency_than_that_of_its_state(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yaml"
+    file.write_text(FILE.replace("country: DE, currency: EUR", "country: AT, currency: USD, address: Graben 1"))
+    _, missing = load(file)
+    assert missing == (
+        "VAT in another currency than that of its state: 2. Their invoices will lack the amount in that "
+        "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
+    )
+
+
 def load(file: Path) -> list[str]:
     return CliRunner().invoke(accounts.accounts, ["load", str(file)]).stdout.splitlines()

@@ -113,6 +113,33 @@ def test_who_has_no_address_is_known_until_the_file_gives_it_or_somebody_has_set
     assert load(tmp_path).without_address == []
 
 
+@pytest.mark.parametrize(
+    ("place", "other"),
+    [
+        ("country: DE\n    currency: USD", True),
+        ("country: AT\n    currency: USD", True),
+        ("country: SE\n    currency: EUR", True),
+        ("country: SE\n    currency: SEK", False),
+        ("country: BG\n    currency: EUR", False),
+        ("country: US\n    currency: USD", False),  # no VAT is charged
+        ("country: ES\n    postcode: '35001'\n    currency: USD", False),
+        ("country: AT\n    vat_number: ATU13585627\n    currency: USD", False),
+    ],
+)
+def test_who_pays_vat_in_another_currency_than_that_of_its_state_is_known(
+    world: World, tmp_path: Path, place: str, other: bool
+) -> None:
+    loaded = load(
+        tmp_path,
+        ("Nordwind GmbH\n    country: DE\n    currency: EUR", f"Nordwind GmbH\n    {place}"),
+        (
+            "\n    subscriptions:\n      - {product: desk, tier: team, seats: 10, interval: month, bought: 1 day ago}",
+            "",
+        ),
+    )
+    assert loaded.in_another_currency == (["nordwind"] if other else [])
+
+
 def test_everybody_in_the_sample_has_an_address() -> None:
     sample = accounts_file.read(Path(__file__).parents[2] / "api_stub" / "sample" / "accounts.yaml")
     assert [account.code for account in sample.accounts if not account.columns.get("address")] == []

@@ -54,6 +54,11 @@ def load_accounts(file: File) -> None:
             f"Without an address: {len(loaded.without_address)}. Their invoices will lack what invoices in the Union must name "
             "(Directive 2006/112/EC, article 226); give it in the file and load it again, or let them set it."
         )
+    if loaded.in_another_currency:
+        typer.echo(
+            f"VAT in another currency than that of its state: {len(loaded.in_another_currency)}. Their invoices will lack the amount in that "
+            "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
+        )
     if loaded.left_alone:
         typer.echo("Left as it is, although the file says otherwise:")
         for what in loaded.left_alone:
