@@ -141,8 +141,12 @@ def _about(w: Wording, document: Invoice) -> str:
 
 
 def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> list[Part]:
-    """Only of a first document: a correction refers to it."""
+    """Of each line that prorates what was charged before; of the others, the table says all: seats, price, net, rate and VAT.
+
+    Only of a first document: a correction refers to it.
+    """
     if document.reason is not InvoiceReason.ORDER:
         return []
     names = names_of(lines)
-    return [Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names)) for line in lines]
+    prorated = [line for line in lines if line.from_charged_minor]
+    return [Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names)) for line in prorated]

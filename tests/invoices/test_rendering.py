@@ -79,6 +79,20 @@ def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World)
     assert "€100.00 × 1,296,000 ÷ 2,592,000" in said
 
 
+def test_only_what_is_prorated_is_explained_below_the_table(world: World) -> None:
+    ada = world.customer()
+    first = text_of(pdf(world, one(world, world.buy(ada, purchase("desk", "team", seats=10)).id)))
+    assert "How the amounts are calculated" not in first
+    assert "Desk Team billed monthly 1 November 2026 – 1 December 2026 10 €10.00 €100.00 19% €19.00" in first
+    world.pass_time(days=15)
+    order = world.buy(ada, purchase("wiki"), trial("chat"), change("desk", seats=20))
+    said = text_of(pdf(world, one(world, order.id)))
+    explained = said.split("How the amounts are calculated")[1]
+    assert explained.startswith(" Desk Team You had 10 seats of Desk Team")
+    assert "You buy" not in explained
+    assert "trial" not in explained
+
+
 def test_a_credit_counted_in_days_shows_days(world: World) -> None:
     world.policy(granularity=Granularity.DAY)
     ada = world.customer()

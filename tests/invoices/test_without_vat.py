@@ -48,7 +48,7 @@ def test_what_is_out_of_scope_has_no_rate(world: World) -> None:
     ann = world.customer(country="US")
     said = text_of(pdf(world, one(world, world.buy(ann, purchase("desk", "team", seats=10)).id)))
     assert "Outside the scope of EU VAT 10 €10.00 €100.00 – €0.00" in said
-    assert "0%" not in said.split("How the amounts")[0]
+    assert "0%" not in said
 
 
 @pytest.mark.parametrize(
