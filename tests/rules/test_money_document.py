@@ -101,6 +101,17 @@ def price(row: Row) -> Row:
     return {name: money(value, row["a seat"]) for name, value in (("net", net), ("tax", due), ("together", net + due))}
 
 
+def tax_per_line(row: Row) -> Row:
+    lines, net, like = int(row["lines"]), minor(row["each net"]), row["each net"]
+    of_one = tax(net_minor=net, rate=percent(row["rate"]))
+    of_the_sum = tax(net_minor=lines * net, rate=percent(row["rate"]))
+    return {
+        "VAT of a line": money(of_one, like),
+        "of all lines, as charged": money(lines * of_one, like),
+        "of their sum, as EN 16931 wants it": money(of_the_sum, like),
+    }
+
+
 def settlement(row: Row) -> Row:
     like = row["total"]
     unit = charge_unit(like.split()[1])
@@ -151,6 +162,7 @@ ROWS: dict[str, Callable[[Row], Row]] = {
     "change": change,
     "renewals": periods_that_follow,
     "price": price,
+    "tax per line": tax_per_line,
     "settlement": settlement,
     "tax given back": credited_tax,
     "rounding": rounding,
