@@ -121,19 +121,19 @@ def _about(w: Wording, document: Invoice) -> str:
             return w.say("This document cancels %(number)s in full: the order was refunded.", number=number)
         case InvoiceReason.VAT_NUMBER_INVALID, -1:
             return w.say(
-                "This document cancels %(number)s in full: the VAT registry does not recognise the VAT number on which it was"
+                "This document cancels %(number)s in full: VIES does not recognise the VAT number on which it was"
                 " based, so there is no reverse charge. Another invoice replaces %(number)s.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_INVALID, _:
             return w.say(
-                "This document replaces %(number)s: the VAT registry does not recognise the VAT number on which it was based,"
+                "This document replaces %(number)s: VIES does not recognise the VAT number on which it was based,"
                 " so VAT is charged.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_CONFIRMED, _:
             return w.say(
-                "This document corrects %(number)s: the VAT registry has confirmed the VAT number, so the VAT is refunded."
+                "This document corrects %(number)s: VIES has confirmed the VAT number, so the VAT is refunded."
                 " The net amounts stay as they were.",
                 number=number,
             )

@@ -51,7 +51,7 @@ def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
     )
     return (
         Row(w.say("Billing period"), plans.span(w, line)),
-        Row(w.say("Renews on"), w.date(line.period_end)),
+        Row(w.say("Renewal date"), w.date(line.period_end)),
         Row(unit, w.money(line.unit_minor)),
         Row(times, w.money(line.charge_minor)),
         *(credit if line.from_period_id is not None else ()),

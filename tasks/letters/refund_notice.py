@@ -31,7 +31,7 @@ def refund_notice(o: Occasion) -> Content:
             Paragraph(
                 " ".join(_what_is_left(o))
                 if was_active
-                else w.say("Your subscriptions are as they were before this order.")
+                else w.say("This order has changed nothing about your subscriptions.")
             ),
         ),
         closing=o.closing,

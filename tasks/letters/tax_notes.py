@@ -37,15 +37,15 @@ def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: 
     if order.vat_provisional:
         notes.append(
             w.say(
-                "We could not yet check your VAT number with the VAT registry. We will try again, and write to you if"
-                " anything changes."
+                "We could not yet check your VAT number in VIES. We will try again, and write to you if anything"
+                " changes."
             )
         )
     if order.vat_set_aside:
         notes.append(
             w.say(
-                "VAT is charged because we could not check your VAT number with the VAT registry. Once the number is"
-                " confirmed, the VAT is credited to you."
+                "VAT is charged because we could not check your VAT number in VIES. Once the number is confirmed, the"
+                " VAT is credited to you."
             )
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""The letter after the VAT registry answered late: VAT that is due after all, or VAT that is given back, and why."""
+"""The letter after VIES answered late: VAT that is due after all, or VAT that is given back, and why."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,9 +37,9 @@ def _given_back(o: Occasion, table: tuple[Table, ...]) -> Content:
         blocks=(
             Paragraph(
                 w.say(
-                    "When %(account)s placed order %(number)s, we could not check your VAT number with the VAT registry,"
-                    " so VAT was charged. The registry has now confirmed the number, and the VAT is added to your"
-                    " balance, which pays for future orders first.",
+                    "When %(account)s placed order %(number)s, we could not check your VAT number in VIES, so VAT was"
+                    " charged. VIES has now confirmed the number, and the VAT is added to your balance, which pays for"
+                    " future orders first.",
                     account=o.account.name,
                     number=number,
                 )
@@ -60,9 +60,9 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
         blocks=(
             Paragraph(
                 w.say(
-                    "When %(account)s placed order %(number)s, we could not check your VAT number with the VAT registry,"
-                    " so we accepted it for the time being. The registry has now replied that the number is not valid, so"
-                    " VAT is due on the order.",
+                    "When %(account)s placed order %(number)s, we could not check your VAT number in VIES, so we"
+                    " accepted it for the time being. VIES has now replied that the number is not valid, so VAT is due on"
+                    " the order.",
                     account=o.account.name,
                     number=number,
                 )
@@ -71,8 +71,9 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
             *enclosed.told(w, o.enclosed),
             Paragraph(
                 w.say(
-                    "We do not charge your payment method for it; please pay it as the corrected invoice says. Please"
-                    " also correct or remove the VAT number of your account."
+                    "We do not charge your payment method for it; please pay as the new invoice says. Please also"
+                    " correct or remove the VAT number of your account. You can check it in VIES, the EU's VAT number"
+                    " register."
                 )
             ),
         ),

@@ -103,7 +103,7 @@ def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     files = attached(world, eva, "VAT is due")
     assert [name for name, _ in files] == ["CN-2026-000001.pdf", "INV-2026-000002.pdf"]
     said = text_of(files[1][1])
-    assert "This document replaces INV-2026-000001: the VAT registry does not recognise the VAT number" in said
+    assert "This document replaces INV-2026-000001: VIES does not recognise the VAT number" in said
     assert "Paid already -€100.00" in said
     assert "Please pay €20.00 by" in said
     assert NUMBER not in said

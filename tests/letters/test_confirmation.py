@@ -81,7 +81,7 @@ def test_the_arithmetic_of_a_change_is_complete() -> None:
     ]
     assert figures == ["€300.00", "-€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
-    assert row(text, "Renews on") == "21 December 2026"
+    assert row(text, "Renewal date") == "21 December 2026"
 
 
 def test_line_totals_sum_to_the_order() -> None:

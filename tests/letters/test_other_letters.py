@@ -76,6 +76,7 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
     assert re.search(r"^Returned to your balance +€10.00$", text, re.MULTILINE)
     assert re.search(r"^Total refunded +€317.34$", text, re.MULTILINE)
     assert "Your subscription was changed in the meantime" in " ".join(text.split())
+    assert "This order has changed nothing about your subscriptions." in text
     assert "5 to 10 business days" in text
 
 
@@ -111,7 +112,7 @@ def test_a_refund_after_completion_ends_what_was_bought() -> None:
     made = letter(LetterKind.REFUND_NOTICE, priced(PURCHASE), reason="refunded-by-support")
     assert made.subject == "Order 1001 was refunded"
     assert "The subscriptions it bought have ended." in made.text
-    assert "as they were before" not in made.text
+    assert "changed nothing" not in made.text
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,8 @@ def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
     assert "Payable by 21 November 2026" in text
     assert "VAT due €1.90" in text
-    assert "We do not charge your payment method" in text
+    assert "We do not charge your payment method for it; please pay as the new invoice says." in text
+    assert "You can check it in VIES, the EU's VAT number register." in text
 
 
 def test_vat_given_back_is_told_with_its_amount() -> None:

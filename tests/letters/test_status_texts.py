@@ -90,7 +90,7 @@ def test_a_number_that_the_registry_does_not_know_is_told_with_what_to_do() -> N
     }
     said = text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
     assert said.endswith(
-        "What has changed: VAT is charged, because the VAT registry does not recognise your VAT number."
+        "What has changed: VAT is charged, because VIES does not recognise your VAT number."
         " If the number is wrong, please correct it in your account and ask for a new quote."
     )
 
