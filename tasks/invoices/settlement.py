@@ -111,8 +111,8 @@ def _due(w: Wording, document: Invoice) -> str:
         return w.say("Nothing due")
     if is_owed(document):
         if document.payment_due_at is None:
-            return w.say("Payable by invoice")
-        return w.say("Payable by invoice, due date %(date)s", date=w.date(document.payment_due_at))
+            return w.say("Payable by bank transfer")
+        return w.say("Payable by bank transfer, due date %(date)s", date=w.date(document.payment_due_at))
     if document.card is None:
         return w.say("Charged to your card")
     return w.say("Charged to %(card)s", card=document.card)

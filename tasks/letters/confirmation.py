@@ -63,8 +63,8 @@ def _due(o: Occasion) -> str:
         return o.w.say("Nothing due")
     if o.order.payment_kind is PaymentKind.INVOICE:
         if o.order.payment_due_at is None:
-            return o.w.say("Payable by invoice")
-        return o.w.say("Payable by invoice, due date %(date)s", date=o.w.date(o.order.payment_due_at))
+            return o.w.say("Payable by bank transfer")
+        return o.w.say("Payable by bank transfer, due date %(date)s", date=o.w.date(o.order.payment_due_at))
     if o.card is None:
         return o.w.say("Charged to your card")
     return o.w.say("Charged to %(card)s", card=o.card)

@@ -62,7 +62,7 @@ def test_a_single_seat_in_german_is_11_90() -> None:
 
 def test_thousands_in_french_are_set_off_by_narrow_spaces() -> None:
     text = confirmed(priced(replace(PURCHASE, seats=1000)), Language.FR)
-    assert row(text, "Débité sur Visa •••• 4242") == "11\u202f900,00\xa0€"
+    assert row(text, "Prélevé sur Visa •••• 4242") == "11\u202f900,00\xa0€"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_invoiced_order_says_when_it_is_due() -> None:
     invoiced = {"payment_kind": PaymentKind.INVOICE, "payment_due_at": TEN_DAYS_LEFT}
     text = confirmed(priced(PURCHASE), Language.ES, order=invoiced)
     said = re.sub(r" +", " ", text.replace("\n", " "))
-    assert "A pagar mediante factura, con vencimiento el 21 de noviembre de 2026 11,90\xa0€" in said
+    assert "Pendiente de pago por transferencia, vencimiento: 21 de noviembre de 2026 11,90\xa0€" in said
 
 
 def test_dates_are_those_of_the_accounts_time_zone() -> None:
