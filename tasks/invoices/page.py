@@ -149,4 +149,7 @@ def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> 
         return []
     names = names_of(lines)
     prorated = [line for line in lines if line.from_charged_minor]
-    return [Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names)) for line in prorated]
+    return [
+        Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names, in_effect=True))
+        for line in prorated
+    ]

@@ -72,7 +72,8 @@ def _due(w: Wording, totals: Totals) -> str:
     return w.say("Your balance pays %(used)s of it first, so %(due)s is due.", used=used, due=due)
 
 
-def sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:
+def sentences(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool = False) -> tuple[str, ...]:
+    """in_effect: whether what the line buys is active, as it is once a letter or an invoice tells of it."""
     if line.interval is None:
         return _trial(w, line, names)
     now_paid = {
@@ -84,15 +85,23 @@ def sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, .
         "charge": w.money(line.charge_minor),
     }
     if line.from_period_id is None:
-        bought = w.say(
-            "You buy %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.", **now_paid
-        )
-        return bought, *tax_sentences(w, line), _total(w, line)
+        return _bought(w, now_paid, in_effect=in_effect), *tax_sentences(w, line), _total(w, line)
     changed = w.say(
         "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
         **now_paid,
     )
     return *credit_sentences(w, line, names), changed, _net(w, line), *tax_sentences(w, line), _total(w, line)
+
+
+def _bought(w: Wording, now_paid: dict[str, str], *, in_effect: bool) -> str:
+    if in_effect:
+        return w.say(
+            "You bought %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
+            **now_paid,
+        )
+    return w.say(
+        "You buy %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.", **now_paid
+    )
 
 
 def _trial(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from tasks.letters.wording import Wording
 def tax_sentences(w: Wording, line: PricedLine) -> tuple[str, ...]:
     found: list[str] = []
     if line.tax_treatment is Treatment.REVERSE_CHARGE:
-        found.append(w.say("No VAT is charged on the new period: you account for it yourself (reverse charge)."))
+        found.append(w.say("No VAT is charged on this period: you account for it yourself (reverse charge)."))
     elif line.tax_treatment is Treatment.OUT_OF_SCOPE:
-        found.append(w.say("No VAT is charged on the new period: it is outside the scope of EU VAT."))
+        found.append(w.say("No VAT is charged on this period: it is outside the scope of EU VAT."))
     elif not line.unused_tax_minor:
         found.append(
             w.say(

@@ -17,7 +17,7 @@ def line_table(w: Wording, line: OrderLine, names: ProductNames) -> Table:
         title=names.plan(line.product_code, line.tier_code),
         subtitle=_subtitle(w, line),
         rows=before + rows,
-        notes=sentences(w, line, names),
+        notes=sentences(w, line, names, in_effect=True),
     )
 
 

@@ -116,6 +116,20 @@ def test_what_a_charge_is_rounded_up_by_becomes_balance() -> None:
     assert row(text, "Charged to Visa •••• 4242") == "KWD\xa01.190"
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (Language.EN, "You bought 1 seat of Desk Team, billed monthly, for the period from 21 November 2026"),
+        (Language.ES, "Ha comprado 1 licencia de Desk Team"),
+        (Language.DE, "Sie haben 1 Lizenz Desk Team (monatliche Abrechnung) für den Zeitraum"),
+        (Language.FR, "Vous avez acheté 1 licence Desk Team"),
+        (Language.IT, "Ha acquistato 1 licenza Desk Team"),
+    ],
+)
+def test_what_is_confirmed_was_bought(language: Language, sentence: str) -> None:
+    assert sentence in " ".join(confirmed(priced(PURCHASE), language).split())
+
+
 def test_an_invoiced_order_says_when_it_is_due() -> None:
     invoiced = {"payment_kind": PaymentKind.INVOICE, "payment_due_at": TEN_DAYS_LEFT}
     text = confirmed(priced(PURCHASE), Language.ES, order=invoiced)
