@@ -31,8 +31,10 @@ def credit_sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple
 
 def _time_left(w: Wording, line: PricedLine) -> str:
     left, whole = counted(line)
-    values = {"moment": w.moment(line.period_start), "left": w.number(left), "whole": w.number(whole)}
-    if line.share_unit == Unit.DAY:
+    by_day = line.share_unit == Unit.DAY
+    moment = w.moment(line.period_start, to_the_second=not by_day)
+    values = {"moment": moment, "left": w.number(left), "whole": w.number(whole)}
+    if by_day:
         return w.say(
             "Days left when the change takes effect (%(moment)s): %(left)s of %(whole)s calendar days of that period,"
             " the day of the change included.",

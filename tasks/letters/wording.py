@@ -31,6 +31,9 @@ LOCALES: Final = {
 
 Value = str | int
 
+_MINUS: Final = "\N{MINUS SIGN}"
+_NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
 _Joint = Literal["standard", "or"]
 """CLDR's names for 'and' and 'or'"""
 
@@ -39,6 +42,10 @@ _EUPHONY: Final[Mapping[tuple[Language, _Joint], tuple[str, str, re.Pattern[str]
     (Language.ES, "or"): (" o ", " u ", re.compile(r"h?[oó]", re.IGNORECASE)),
 }
 """What 'and' and 'or' become before a word that begins with their own sound: 'Ana e Inés', 'siete u ocho', yet 'agua y hielo'."""
+
+
+_FIRST_OF_THE_MONTH: Final = {Language.FR: "1er", Language.IT: "1º"}
+"""how French and Italian always write it; the EU's style guide for Italian has the sign, too"""
 
 
 def mark(message: str) -> str:
@@ -86,12 +93,11 @@ class Wording:
         """A calendar day, written out."""
         return _day(self.language, day)
 
-    def moment(self, moment: dt.datetime) -> str:
-        """Day and time to the second, with the name of the zone's time: '1 November 2026, 09:30:00 CET'."""
+    def moment(self, moment: dt.datetime, *, to_the_second: bool = False) -> str:
+        """Day and time, and how far the zone is from UTC: '1 November 2026, 09:30 (UTC+1)'."""
         here = local(moment, self.timezone)
-        zone = here.tzname() or ""
-        zone = f"UTC{zone}" if zone.startswith(("+", "-")) else zone
-        return f"{self.date(moment)}, {format_time(here.time(), 'medium', locale=self.locale)} {zone}".strip()
+        time = format_time(here.time(), "medium" if to_the_second else "short", locale=self.locale)
+        return f"{self.date(moment)}, {time}{_NO_BREAK}({_zone(here)})"
 
     def listed(self, items: list[str]) -> str:
         """'Ann, Bob and Eve'."""
@@ -134,7 +140,9 @@ def _locale(language: Language) -> Locale:
 def _money(language: Language, currency: str, minor: int) -> str:
     amount = Decimal(minor).scaleb(-exponent(currency))
     pattern = _money_pattern(language, currency)
-    return str(pattern.apply(amount, _locale(language), currency=currency, currency_digits=False))
+    text = str(pattern.apply(amount, _locale(language), currency=currency, currency_digits=False))
+    # CLDR writes a hyphen, which beside the minus of our formulas looks like another sign.
+    return text.replace("-", _MINUS)
 
 
 @lru_cache(maxsize=1024)
@@ -151,8 +159,18 @@ def _percent(language: Language, digits: str) -> str:
 @lru_cache(maxsize=1024)
 def _day(language: Language, day: dt.date) -> str:
     text = format_date(day, "long", locale=_locale(language))
-    # CLDR has no ordinal for the first of the month, which French always writes.
-    return re.sub(r"^1 ", "1er ", text) if language is Language.FR else text
+    # CLDR has no ordinal for the first of the month.
+    first = _FIRST_OF_THE_MONTH.get(language)
+    return (re.sub(r"^1 ", f"{first} ", text) if first else text).replace(" ", _NO_BREAK)
+
+
+def _zone(here: dt.datetime) -> str:
+    """Not the zone's name: CET is no word of most languages, and many zones have none."""
+    minutes = int((here.utcoffset() or dt.timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    if not minutes:
+        return "UTC"
+    return f"UTC{'+' if minutes > 0 else _MINUS}{hours}" + (f":{rest:02}" if rest else "")
 
 
 @cache

@@ -75,7 +75,7 @@ def test_a_change_shows_charge_and_credit_each_with_its_arithmetic(world: World)
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", tier="business", seats=4)).id)))
     assert "Desk Business billed monthly 16 November 2026 – 16 December 2026 4 €20.00 €80.00 19% €15.20" in said
     assert "Credit for unused time Desk Team, billed monthly 16 November 2026 – 1 December 2026" in said
-    assert "1,296,000 of 2,592,000 seconds of €100.00 charged on INV-2026-000001 10 -€50.00 19% -€9.50" in said
+    assert "1,296,000 of 2,592,000 seconds of €100.00 charged on INV-2026-000001 10 −€50.00 19% −€9.50" in said
     assert "€100.00 × 1,296,000 ÷ 2,592,000" in said
 
 
@@ -100,7 +100,7 @@ def test_a_credit_counted_in_days_shows_days(world: World) -> None:
     world.pass_time(days=10)
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
     assert (
-        "11 November 2026 – 1 December 2026 20 of 30 days of €100.00 charged on INV-2026-000001 10 -€66.67 19% -€12.67"
+        "11 November 2026 – 1 December 2026 20 of 30 days of €100.00 charged on INV-2026-000001 10 −€66.67 19% −€12.67"
         in said
     )
     assert "€100.00 × 20 ÷ 30" in said

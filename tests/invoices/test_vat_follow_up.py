@@ -104,7 +104,7 @@ def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     assert [name for name, _ in files] == ["CN-2026-000001.pdf", "INV-2026-000002.pdf"]
     said = text_of(files[1][1])
     assert "This document replaces INV-2026-000001: VIES does not recognise the VAT number" in said
-    assert "Paid already -€100.00" in said
+    assert "Paid already −€100.00" in said
     assert "Please pay €20.00 by" in said
     assert NUMBER not in said
 
@@ -197,8 +197,8 @@ def test_the_credit_note_that_takes_such_a_document_back_has_the_same_sums_negat
         credit = invoicing.issue_credit_note(session, session.get_one(Order, order.id, with_for_update=True))
     assert credit is not None
     said = text_of(pdf(world, credit))
-    assert "Net -€100.00 VAT 20% on -€50.00 -€10.00 No VAT on -€50.00: credited later €0.00 VAT -€10.00" in said
-    assert "VAT on -€50.00: the rest was credited later" in said
+    assert "Net −€100.00 VAT 20% on −€50.00 −€10.00 No VAT on −€50.00: credited later €0.00 VAT −€10.00" in said
+    assert "VAT on −€50.00: the rest was credited later" in said
 
 
 def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: World) -> None:

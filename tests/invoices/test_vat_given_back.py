@@ -37,24 +37,24 @@ def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(w
 VAT_GIVEN_BACK = [
     (
         Language.EN,
-        "VAT 20% on -€100.00 -€20.00 VAT 0% (reverse charge) on €100.00 €0.00 VAT -€20.00",
+        "VAT 20% on −€100.00 −€20.00 VAT 0% (reverse charge) on €100.00 €0.00 VAT −€20.00",
     ),
     (
         Language.DE,
-        "USt. 20 % auf -100,00 € -20,00 € USt. 0 % (Steuerschuldnerschaft des Leistungsempfängers) auf 100,00 € 0,00 €"
-        " USt. -20,00 €",
+        "USt. 20 % auf −100,00 € −20,00 € USt. 0 % (Steuerschuldnerschaft des Leistungsempfängers) auf 100,00 € 0,00 €"
+        " USt. −20,00 €",
     ),
     (
         Language.ES,
-        "IVA 20 % sobre -100,00 € -20,00 € IVA 0 % (inversión del sujeto pasivo) sobre 100,00 € 0,00 € IVA -20,00 €",
+        "IVA 20 % sobre −100,00 € −20,00 € IVA 0 % (inversión del sujeto pasivo) sobre 100,00 € 0,00 € IVA −20,00 €",
     ),
     (
         Language.FR,
-        "TVA 20 % sur -100,00 € -20,00 € TVA 0 % (autoliquidation) sur 100,00 € 0,00 € TVA -20,00 €",
+        "TVA 20 % sur −100,00 € −20,00 € TVA 0 % (autoliquidation) sur 100,00 € 0,00 € TVA −20,00 €",
     ),
     (
         Language.IT,
-        "IVA 20% su -100,00 € -20,00 € IVA 0% (inversione contabile) su 100,00 € 0,00 € IVA -20,00 €",
+        "IVA 20% su −100,00 € −20,00 € IVA 0% (inversione contabile) su 100,00 € 0,00 € IVA −20,00 €",
     ),
 ]
 
@@ -77,7 +77,7 @@ def test_a_credit_note_for_vat_shows_the_line_at_both_rates(world: World) -> Non
     _, order = during_outage(world, VatOutage.CHARGE_VAT)
     ask_again(world, minutes=2000)
     said = text_of(pdf(world, documents(world, order.id)[-1]))
-    assert "Desk Team VAT refunded 1 November 2026 – 1 December 2026 10 -€100.00 20% -€20.00" in said
+    assert "Desk Team VAT refunded 1 November 2026 – 1 December 2026 10 −€100.00 20% −€20.00" in said
     assert "Desk Team Reverse charge 1 November 2026 – 1 December 2026 10 €100.00 0% €0.00 Net €0.00" in said
 
 
@@ -87,7 +87,7 @@ def test_a_credit_note_for_vat_issued_when_no_net_was_kept_with_it_reads_as_it_w
     credit = documents(world, order.id)[-1]
     kept = [copy_of(line, charge_minor=0, unused_minor=0, tax_base_minor=0) for line in lines(world, credit)]
     said = text_of(as_pdf(page(credit, kept)))
-    assert "10 €0.00 20% -€20.00 Net €0.00 VAT 20% on €0.00 -€20.00 Total -€20.00" in said
+    assert "10 €0.00 20% −€20.00 Net €0.00 VAT 20% on €0.00 −€20.00 Total −€20.00" in said
     assert said.count("Desk Team") == 1
 
 
@@ -98,7 +98,7 @@ def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: Wor
     ask_again(world)
     credit = documents(world, order.id)[-1]
     assert summed_up(credit)[1:] == (0, -10_00, -10_00)
-    assert "VAT 20% on -€50.00 -€10.00 VAT 0% (reverse charge) on €50.00 €0.00" in text_of(pdf(world, credit))
+    assert "VAT 20% on −€50.00 −€10.00 VAT 0% (reverse charge) on €50.00 €0.00" in text_of(pdf(world, credit))
     assert nothing_differs(world)
 
 

@@ -40,7 +40,7 @@ def test_a_mixed_cart_is_one_order_with_one_charge_and_each_line_its_own_arithme
     assert world.letters(order.id) == ["confirmation", "seat_prompt", "trial_welcome"]
     said = text_of(pdf(world, one(world, order.id)))
     for sentence in (
-        "Charge less credit, net: €40.00 − €50.00 = -€10.00.",
+        "Charge less credit, net: €40.00 − €50.00 = −€10.00.",
         "Charge less credit, net: €200.00 − €50.00 = €150.00.",
         "The trial costs nothing and ends by itself",
     ):

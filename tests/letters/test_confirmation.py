@@ -40,11 +40,17 @@ def row(text: str, label: str) -> str:
 @pytest.mark.parametrize(
     ("language", "charge", "credit", "due", "period"),
     [
-        (Language.EN, "€300.00", "-€33.33", "€267.34", "21 November 2026 – 21 December 2026"),
-        (Language.DE, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21. November 2026 – 21. Dezember 2026"),
-        (Language.ES, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 de noviembre de 2026 – 21 de diciembre de 2026"),
-        (Language.FR, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 novembre 2026 – 21 décembre 2026"),
-        (Language.IT, "300,00\xa0€", "-33,33\xa0€", "267,34\xa0€", "21 novembre 2026 – 21 dicembre 2026"),
+        (Language.EN, "€300.00", "−€33.33", "€267.34", "21\xa0November\xa02026 – 21\xa0December\xa02026"),
+        (Language.DE, "300,00\xa0€", "−33,33\xa0€", "267,34\xa0€", "21.\xa0November\xa02026 – 21.\xa0Dezember\xa02026"),
+        (
+            Language.ES,
+            "300,00\xa0€",
+            "−33,33\xa0€",
+            "267,34\xa0€",
+            "21\xa0de\xa0noviembre\xa0de\xa02026 – 21\xa0de\xa0diciembre\xa0de\xa02026",
+        ),
+        (Language.FR, "300,00\xa0€", "−33,33\xa0€", "267,34\xa0€", "21\xa0novembre\xa02026 – 21\xa0décembre\xa02026"),
+        (Language.IT, "300,00\xa0€", "−33,33\xa0€", "267,34\xa0€", "21\xa0novembre\xa02026 – 21\xa0dicembre\xa02026"),
     ],
 )
 def test_figures_are_written_as_the_language_writes_them(
@@ -79,9 +85,9 @@ def test_the_arithmetic_of_a_change_is_complete() -> None:
         row(text.split("Total of order")[0], label)
         for label in ("15 × €20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
     ]
-    assert figures == ["€300.00", "-€33.33", "€266.67", "€50.67", "€317.34"]
+    assert figures == ["€300.00", "−€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
-    assert row(text, "Renewal date") == "21 December 2026"
+    assert row(text, "Renewal date") == "21\xa0December\xa02026"
 
 
 def test_line_totals_sum_to_the_order() -> None:
@@ -92,7 +98,7 @@ def test_line_totals_sum_to_the_order() -> None:
 
 def test_the_balance_pays_first() -> None:
     text = confirmed(priced(UPGRADE, balance_minor=5000))
-    assert row(text, "Paid from your balance") == "-€50.00"
+    assert row(text, "Paid from your balance") == "−€50.00"
     assert row(text, "Charged to Visa •••• 4242") == "€267.34"
 
 
@@ -111,7 +117,7 @@ def test_what_a_reduction_gives_back_becomes_balance() -> None:
 def test_what_a_charge_is_rounded_up_by_becomes_balance() -> None:
     quoted = priced(PURCHASE, balance_minor=5, charge_unit_minor=10)
     text = confirmed(quoted, order={"currency": "KWD"})
-    assert row(text, "Paid from your balance") == "-KWD\xa00.005"
+    assert row(text, "Paid from your balance") == "−KWD\xa00.005"
     assert row(text, "Rounding up, added to your balance") == "KWD\xa00.005"
     assert row(text, "Charged to Visa •••• 4242") == "KWD\xa01.190"
 
@@ -134,18 +140,18 @@ def test_an_invoiced_order_says_when_it_is_due() -> None:
     invoiced = {"payment_kind": PaymentKind.INVOICE, "payment_due_at": TEN_DAYS_LEFT}
     text = confirmed(priced(PURCHASE), Language.ES, order=invoiced)
     said = re.sub(r" +", " ", text.replace("\n", " "))
-    assert "Pendiente de pago por transferencia, vencimiento: 21 de noviembre de 2026 11,90\xa0€" in said
+    assert "Pendiente de pago por transferencia, vencimiento: 21\xa0de\xa0noviembre\xa0de\xa02026 11,90\xa0€" in said
 
 
 def test_dates_are_those_of_the_accounts_time_zone() -> None:
     text = confirmed(priced(PURCHASE), account=account(timezone="America/New_York"))
-    assert "It took effect on 20 November 2026, 18:00:00 EST" in " ".join(text.split())
+    assert "It took effect on 20 November 2026, 18:00 (UTC−5)" in " ".join(text.split())
 
 
 def test_a_trial_in_a_mixed_order_costs_nothing_and_ends_by_itself() -> None:
     text = " ".join(confirmed(MIXED).split())
     assert "Trial period 21 November 2026 – 5 December 2026" in text
-    assert "ends by itself on 5 December 2026, 00:00:00 CET, without a charge" in text
+    assert "ends by itself on 5 December 2026, 00:00 (UTC+1), without a charge" in text
 
 
 @pytest.mark.parametrize(
@@ -167,7 +173,7 @@ def test_reverse_charge_is_named_as_the_law_names_it(language: Language, note: s
 
 def test_reverse_charge_gives_back_the_tax_once_charged() -> None:
     text = confirmed(priced(UPGRADE, vat=REVERSE_CHARGE))
-    assert row(text.split("Total of order")[0], "VAT") == "-€6.33"
+    assert row(text.split("Total of order")[0], "VAT") == "−€6.33"
 
 
 def test_a_sale_outside_the_union_says_so() -> None:

@@ -62,7 +62,7 @@ ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
 
 every_letter = pytest.mark.parametrize("language", Language, ids=lambda each: each.value)
 every_order = pytest.mark.parametrize("name", ORDERS)
-MONEY = re.compile(r"[-\d][\d.,  ]*\d(?: |)€|-?€[\d.,]+")
+MONEY = re.compile(r"[−\d][\d.,  ]*\d(?: |)€|−?€[\d.,]+")
 
 
 def composed(name: str, language: Language, **other: Any) -> Letter:
@@ -102,7 +102,7 @@ def test_text_fits_a_terminal(name: str, language: Language) -> None:
 @every_order
 def test_figures_stand_at_the_right_edge(name: str, language: Language) -> None:
     text = composed(name, language).text
-    figures = [line for line in text.splitlines() if re.search(r"\S {2,}-?[€\d][\d.,  ]*(?: €)?$", line)]
+    figures = [line for line in text.splitlines() if re.search(r"\S {2,}−?[€\d][\d.,  ]*(?: €)?$", line)]
     assert {len(line) for line in figures} <= {76}
 
 

@@ -42,12 +42,12 @@ def upgraded(**facts: Any) -> list[QuoteLine]:
 
 def test_a_change_is_explained_from_credit_to_total() -> None:
     assert explained(upgraded()) == (
-        "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1 November 2026 to 1 December 2026.",
-        "Time left when the change takes effect (21 November 2026, 00:00:00 CET): 864,000 of 2,592,000 seconds of that"
+        "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1\xa0November\xa02026 to 1\xa0December\xa02026.",
+        "Time left when the change takes effect (21\xa0November\xa02026, 00:00:00\xa0(UTC+1)): 864,000 of 2,592,000 seconds of that"
         " period (10 of 30 days).",
         "So €33.33 is credited: €100.00 × 864,000 ÷ 2,592,000, rounded half up.",
-        "You now have 15 seats of Desk Business, billed monthly, for a new period from 21 November 2026 to"
-        " 21 December 2026: 15 × €20.00 = €300.00.",
+        "You now have 15 seats of Desk Business, billed monthly, for a new period from 21\xa0November\xa02026 to"
+        " 21\xa0December\xa02026: 15 × €20.00 = €300.00.",
         "Charge less credit, net: €300.00 − €33.33 = €266.67.",
         "VAT: €57.00 on the new period (19%), less €6.33 on the credit (19%, as it was charged), each rounded half up,"
         " makes €50.67.",
@@ -57,7 +57,7 @@ def test_a_change_is_explained_from_credit_to_total() -> None:
 
 def test_a_purchase_is_explained() -> None:
     assert explained(quote_lines(priced(PURCHASE))) == (
-        "You buy 1 seat of Desk Team, billed monthly, for the period from 21 November 2026 to 21 December 2026:"
+        "You buy 1 seat of Desk Team, billed monthly, for the period from 21\xa0November\xa02026 to 21\xa0December\xa02026:"
         " 1 × €10.00 = €10.00.",
         "VAT: 19% of €10.00, rounded half up, is €1.90.",
         "Net €10.00 and VAT €1.90 make €11.90.",
@@ -67,7 +67,7 @@ def test_a_purchase_is_explained() -> None:
 def test_a_trial_is_explained() -> None:
     assert explained(quote_lines(priced(TRIAL))) == (
         "You have 3 seats of Wiki Team, on a free trial.",
-        "The trial costs nothing and ends by itself on 5 December 2026, 00:00:00 CET, without a charge.",
+        "The trial costs nothing and ends by itself on 5\xa0December\xa02026, 00:00\xa0(UTC+1), without a charge.",
     )
 
 
@@ -118,7 +118,7 @@ def test_a_share_that_comes_out_even_is_not_called_rounded() -> None:
 
 def test_days_are_explained_as_days() -> None:
     assert explained(upgraded(granularity=Granularity.DAY))[1] == (
-        "Days left when the change takes effect (21 November 2026, 00:00:00 CET): 10 of 30 calendar days of that period,"
+        "Days left when the change takes effect (21\xa0November\xa02026, 00:00\xa0(UTC+1)): 10 of 30 calendar days of that period,"
         " the day of the change included."
     )
 
@@ -173,7 +173,7 @@ def test_amounts_have_the_currencys_decimals(currency: str, unit: str) -> None:
 def test_an_annual_plan_says_so() -> None:
     annual = CartLine(Action.PURCHASE, "desk", "team", 2, Interval.YEAR)
     assert explained(quote_lines(priced(annual)), Language.IT)[0].startswith(
-        "Acquista 2 licenze Desk Team (fatturazione annuale), per il periodo 21 novembre 2026 – 21 novembre 2027"
+        "Acquista 2 licenze Desk Team (fatturazione annuale), per il periodo 21\xa0novembre\xa02026 – 21\xa0novembre\xa02027"
     )
 
 

@@ -19,7 +19,7 @@ def said(kind: LetterKind, *cart: object, **other: object) -> str:
 def test_a_trial_is_welcomed_with_its_length_and_end() -> None:
     text = said(LetterKind.TRIAL_WELCOME, TRIAL)
     assert "Length of the trial 14 days" in text
-    assert "Ends by itself on 5 December 2026, 00:00:00 CET" in text
+    assert "Ends by itself on 5 December 2026, 00:00 (UTC+1)" in text
     assert "there is no charge, and nothing to cancel" in text
     assert "subscribe at any time" in text
 
@@ -91,7 +91,7 @@ def test_a_refund_notice_says_what_leaves_the_balance_with_it() -> None:
     order = priced(PURCHASE, charge_unit_minor=100)
     assert order.to_balance_minor == 10
     text = letter(LetterKind.REFUND_NOTICE, order, reason="refunded-by-support").text
-    assert re.search(r"Taken from your balance: what your payment was rounded up by -€0.10", " ".join(text.split()))
+    assert re.search(r"Taken from your balance: what your payment was rounded up by −€0.10", " ".join(text.split()))
     assert "Taken from" not in letter(LetterKind.REFUND_NOTICE, order, reason="subscription-changed").text
 
 

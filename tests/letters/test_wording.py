@@ -19,11 +19,11 @@ def w(language: Language, currency: str = "EUR", timezone: str = "UTC") -> Wordi
 @pytest.mark.parametrize(
     ("language", "money"),
     [
-        (Language.EN, "-€1,234,567.89"),
-        (Language.ES, f"-1.234.567,89{NO_BREAK}€"),
-        (Language.DE, f"-1.234.567,89{NO_BREAK}€"),
-        (Language.FR, f"-1{NARROW}234{NARROW}567,89{NO_BREAK}€"),
-        (Language.IT, f"-1.234.567,89{NO_BREAK}€"),
+        (Language.EN, "−€1,234,567.89"),
+        (Language.ES, f"−1.234.567,89{NO_BREAK}€"),
+        (Language.DE, f"−1.234.567,89{NO_BREAK}€"),
+        (Language.FR, f"−1{NARROW}234{NARROW}567,89{NO_BREAK}€"),
+        (Language.IT, f"−1.234.567,89{NO_BREAK}€"),
     ],
 )
 def test_money_is_written_as_the_language_writes_it(language: Language, money: str) -> None:
@@ -64,11 +64,11 @@ def test_a_rate_keeps_its_decimals_and_no_more(language: Language, rate: str) ->
 @pytest.mark.parametrize(
     ("language", "day"),
     [
-        (Language.EN, "1 November 2026"),
-        (Language.ES, "1 de noviembre de 2026"),
-        (Language.DE, "1. November 2026"),
-        (Language.FR, "1er novembre 2026"),
-        (Language.IT, "1 novembre 2026"),
+        (Language.EN, f"1{NO_BREAK}November{NO_BREAK}2026"),
+        (Language.ES, f"1{NO_BREAK}de{NO_BREAK}noviembre{NO_BREAK}de{NO_BREAK}2026"),
+        (Language.DE, f"1.{NO_BREAK}November{NO_BREAK}2026"),
+        (Language.FR, f"1er{NO_BREAK}novembre{NO_BREAK}2026"),
+        (Language.IT, f"1º{NO_BREAK}novembre{NO_BREAK}2026"),
     ],
 )
 def test_a_day_is_the_accounts_day(language: Language, day: str) -> None:
@@ -78,13 +78,36 @@ def test_a_day_is_the_accounts_day(language: Language, day: str) -> None:
 @pytest.mark.parametrize(
     ("timezone", "moment"),
     [
-        ("Europe/Berlin", "21 November 2026, 00:00:00 CET"),
-        ("America/New_York", "20 November 2026, 18:00:00 EST"),
-        ("Asia/Dubai", "21 November 2026, 03:00:00 UTC+04"),
+        ("Europe/Berlin", "21 November 2026, 00:00 (UTC+1)"),
+        ("America/New_York", "20 November 2026, 18:00 (UTC−5)"),
+        ("America/St_Johns", "20 November 2026, 19:30 (UTC−3:30)"),
+        ("Asia/Kolkata", "21 November 2026, 04:30 (UTC+5:30)"),
+        ("UTC", "20 November 2026, 23:00 (UTC)"),
     ],
 )
-def test_a_moment_names_its_zone(timezone: str, moment: str) -> None:
-    assert w(Language.EN, timezone=timezone).moment(datetime(2026, 11, 20, 23, tzinfo=UTC)) == moment
+def test_a_moment_says_how_far_its_zone_is_from_utc(timezone: str, moment: str) -> None:
+    said = w(Language.EN, timezone=timezone).moment(datetime(2026, 11, 20, 23, tzinfo=UTC))
+    assert said.replace(NO_BREAK, " ") == moment
+
+
+@pytest.mark.parametrize(
+    ("language", "moment"),
+    [
+        (Language.EN, "1 July 2026, 09:05 (UTC+2)"),
+        (Language.ES, "1 de julio de 2026, 9:05 (UTC+2)"),
+        (Language.DE, "1. Juli 2026, 09:05 (UTC+2)"),
+        (Language.FR, "1er juillet 2026, 09:05 (UTC+2)"),
+        (Language.IT, "1º luglio 2026, 09:05 (UTC+2)"),
+    ],
+)
+def test_a_moment_names_no_zone_in_another_language(language: Language, moment: str) -> None:
+    said = w(language, timezone="Europe/Berlin").moment(datetime(2026, 7, 1, 7, 5, 59, tzinfo=UTC))
+    assert said.replace(NO_BREAK, " ") == moment
+
+
+def test_a_moment_to_the_second() -> None:
+    said = w(Language.EN).moment(datetime(2026, 7, 1, 7, 5, 59, tzinfo=UTC), to_the_second=True)
+    assert said == f"1{NO_BREAK}July{NO_BREAK}2026, 07:05:59{NO_BREAK}(UTC)"
 
 
 @pytest.mark.parametrize(
