@@ -28,11 +28,13 @@ class NotRecordedYet(TemporarilyUnavailable):
     """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
 
 
-def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "webhook") -> str:
+def handle(
+    charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
+) -> str:
     """Handle news about the charge; returns what came of it. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
-    An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. why: what the timeline says of an
-    order that goes on.
+    An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. subject_ref: the provider's id of what
+    the event is about, a dispute for example. why: what the timeline says of an order that goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
@@ -44,7 +46,9 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if order is None or attempt is None:
             return "unknown order"
         _note_failed_refunds(session, order, attempt, refunds)
-        _note_what_others_did(session, order, attempt, kind, refunds)
+        refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        if kind is EventKind.DISPUTE:
+            _note_dispute(session, order, attempt, subject_ref)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
@@ -97,15 +101,10 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     return "nothing to do"
 
 
-def _note_what_others_did(
-    session: Session, order: Order, attempt: ChargeAttempt, kind: EventKind, refunds: Sequence[Refund]
-) -> None:
-    """Report a dispute, or a refund made in the provider's Dashboard, once, for a person to see; the order does not change."""
-    refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
-    if kind is EventKind.DISPUTE:
-        facts = {"attempt": attempt.attempt}
-        if _note_once(session, order, "charge.disputed", facts):
-            log.error("charge disputed", order_id=str(order.id), charge=attempt.ref)
+def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
+    """Report each dispute of the charge once, for a person to see; the order does not change."""
+    if _note_once(session, order, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
+        log.error("charge disputed", order_id=str(order.id), charge=attempt.ref, dispute=dispute_ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

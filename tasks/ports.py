@@ -190,6 +190,10 @@ class PaymentProvider(Protocol):
         """
         ...
 
+    def subject_of(self, payload: bytes) -> str | None:
+        """The provider's id of what an event, checked when it was stored, is about: of the dispute, where one was opened. None: it has no id."""
+        ...
+
 
 # --- the VAT registry
 

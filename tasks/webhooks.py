@@ -115,7 +115,8 @@ def _outcome(event: WebhookReceived) -> str:
     if event.charge_ref is None:
         return "not about a charge"
     kind = payments().event_kinds.get(event.type, EventKind.OTHER)
-    return charge_news.handle(event.charge_ref, kind=kind)
+    subject_ref = payments().subject_of(event.payload)
+    return charge_news.handle(event.charge_ref, kind=kind, subject_ref=subject_ref)
 
 
 OWN_ANSWER = timedelta(seconds=3)

@@ -61,7 +61,7 @@ def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, mon
     world.receive("pi_before_its_charge", "payment_intent.succeeded")
     looked_into = []
 
-    def handle(charge_ref: str, *, kind: EventKind) -> str:
+    def handle(charge_ref: str, *, kind: EventKind, subject_ref: str) -> str:
         looked_into.append(charge_ref)
         with world.begin() as session:
             session.execute(update(ChargeAttempt).values(ref="pi_before_its_charge"))
@@ -92,7 +92,14 @@ def test_an_event_stored_by_an_earlier_release_is_handled_as_what_the_provider_c
     charge = charge_of(world, order.id)
     refund_by_hand(world, order.id, 19_00)
     with world.begin() as session:
-        session.add(WebhookReceived(id="evt_before_the_upgrade", type=stored_as, charge_ref=charge, payload=b"{}"))
+        session.add(
+            WebhookReceived(
+                id="evt_before_the_upgrade",
+                type=stored_as,
+                charge_ref=charge,
+                payload=b'{"data": {"object": {"id": "dp_1"}}}',
+            )
+        )
     assert webhooks.handle_webhooks() == 1
     assert (outcomes(world), world.timeline(order.id)[len(before) :]) == (["nothing to do"], timeline)
 

@@ -85,6 +85,12 @@ def intent_of(event: Mapping[str, Any]) -> str | None:
     return ref if isinstance(ref, str) else None
 
 
+def subject_of(event: Mapping[str, Any]) -> str | None:
+    """The id of the object itself. Raises KeyError, TypeError: no event."""
+    subject = event["data"]["object"]
+    return subject.get("id") if isinstance(subject, Mapping) else None
+
+
 def is_replayed(response: stripe.StripeResponse | None) -> bool:
     return response is not None and response.headers.get("idempotent-replayed") == "true"
 
