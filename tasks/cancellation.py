@@ -1,7 +1,7 @@
 """Cancellation: how it is requested, and where the chain sees that it was.
 
-An order that waits is cancelled at once. One at work goes on until a step sees the request: steps before the charge check for it first;
-charge and activation, under the order's lock.
+An order that waits is cancelled at once. One at work goes on until a step sees the request: steps before the charge check for it first,
+and all of them under the order's lock.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import progress, waiting_orders
+from models import lease, progress, waiting_orders
 from models.orders import Order
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import granted
@@ -103,7 +103,11 @@ def reason(session: Session, order: Order) -> str:
 
 
 def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | None:
-    """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost."""
+    """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost.
+
+    Until the transaction ends, no request can come: the order's row is locked. An order that was handed on may have been cancelled since.
+    """
+    lease.require_ours(session, order)
     if order.cancel_requested_at is None:
         return None
     return stop(session, order, this, OrderStatus.CANCELLED, reason=reason(session, order))

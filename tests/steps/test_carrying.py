@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from models.messages import SentLetter
 from models.states import LetterStatus, OrderStatus, Step
-from tasks import wiring
+from tasks import failure_points, wiring
 from tests.support.in_one_process import Events, Messages, delivered, told
-from tests.support.world import World, purchase
+from tests.support.world import MONTH, World, purchase
 
 
 def transactions(world: World, during: Callable[[], object]) -> int:
@@ -92,6 +92,31 @@ def test_an_error_takes_the_steps_before_it_along_and_they_are_done_again_by_the
     assert "a mistake of ours" in (order.last_error or "")
     assert world.timeline(order_id).count("validate_cart.done") == 1
     assert (told(events, "task-retried"), told(events, "task-failed")) == (["compute_proration"], ["compute_proration"])
+
+
+def test_a_cancellation_between_steps_that_are_done_again_cancels_an_order_whose_amount_has_changed(
+    world: World, events: Events
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.reprice("desk", "team", MONTH, 12_00)
+
+    def undo(place: str, _: object) -> None:
+        if place == "compute_proration.claimed":
+            failure_points.arm(cancel)
+            broken()
+
+    def cancel(place: str, _: object) -> None:
+        """The first step, done again, is committed; the second has not begun its transaction."""
+        if place == "compute_proration.delivered":
+            failure_points.arm(None)
+            assert world.cancel(order_id) is OrderStatus.OPEN
+
+    failure_points.arm(undo)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert "order.cancel_requested" in world.timeline(order_id)
+    order = world.order(order_id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, "cancelled-by-customer")
 
 
 def test_a_charge_stays_taken_where_what_follows_fails(
