@@ -12,7 +12,7 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
-from models.subscriptions import SubscriptionPeriod
+from models.subscriptions import SubscriptionPeriod, assigned
 from tasks import operations, order_story, support_refund
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
@@ -185,6 +185,19 @@ def test_a_trial_in_the_same_cart_goes_on_when_the_purchase_is_refunded(world: W
     assert "Your free trial of Chat goes on as before." in notice(world, ada)
     with world.begin() as session:
         assert verify(session) == []
+
+
+def test_a_refund_takes_the_seats_of_what_it_ends_and_nobody_elses(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    order_id = world.buy(ada, purchase("desk"), trial("chat")).id
+    world.buy(bob, purchase("desk"))
+    for customer, product in ((ada, "desk"), (ada, "chat"), (bob, "desk")):
+        world.assign(customer, product, "mia@customer.example")
+    refund(world, order_id)
+    with world.begin() as session:
+        assert assigned(session, world.subscription(ada, "desk").id) == 0
+        assert assigned(session, world.subscription(ada, "chat").id) == 1
+        assert assigned(session, world.subscription(bob, "desk").id) == 1
 
 
 def test_a_trial_that_was_bought_since_stays_bought_when_the_other_purchase_is_refunded(world: World) -> None:
