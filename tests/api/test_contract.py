@@ -91,6 +91,19 @@ def test_what_is_always_answered_is_required(schema: str, always: str) -> None:
     assert always in DOCUMENT["components"]["schemas"][schema]["required"]
 
 
+@pytest.mark.parametrize(
+    ("path", "media"),
+    [
+        ("/v1/orders/{order_id}/events", "text/event-stream"),
+        ("/v1/orders/{order_id}/invoice.pdf", "application/pdf"),
+        ("/v1/orders/{order_id}/invoice.html", "text/html"),
+        ("/metrics", "text/plain"),
+    ],
+)
+def test_what_is_no_json_is_not_said_to_be(path: str, media: str) -> None:
+    assert list(DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]) == [media]
+
+
 @pytest.fixture
 def names(world: World, api: Api, ada: Customer) -> dict[str, str]:
     """Real things, so that well-formed requests get past the door."""
