@@ -5,10 +5,11 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from models import lease
+from models import lease, recording, step_ends
 from models.orders import Order
+from models.recording import CARRIED
 from models.states import Step
 from tasks import leases
 from tests.support.world import World, purchase
@@ -22,6 +23,24 @@ def lease_left(world: World, order_id: UUID) -> timedelta:
             select(Order.lease_until - func.clock_timestamp()).where(Order.id == order_id)
         ) or timedelta(0)
         return left
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: World, carried: bool) -> None:
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        before = {"attempts": 2, "restarts": 2, "last_error": "for the test"}
+        session.execute(update(Order).where(Order.id == order_id).values(**before))
+    with world.begin() as session:
+        session.info[CARRIED] = carried
+        order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+        assert order is not None
+        recording.hand_on(session, order, Step.VALIDATE_CART, "done", next_step=Step.COMPUTE_PRORATION, facts={})
+        step_ends.write(session)
+    stored = world.order(order_id)
+    for each in (order, stored):
+        assert (each.next_step, each.attempts, each.restarts) == (Step.COMPUTE_PRORATION, 1, 0)
+        assert (each.last_error, each.lease_token, each.cancel_requested_at) == (None, order.lease_token, None)
 
 
 def test_renewing_prolongs_the_lease_that_is_still_ours(world: World) -> None:
