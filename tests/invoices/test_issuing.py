@@ -7,7 +7,7 @@ import pytest
 from models.invoices import InvoiceKind, InvoiceReason, Receivable
 from models.orders import Order
 from models.states import OrderStatus, PaymentKind, Step
-from tasks import failure_points, pipeline
+from tasks import failure_points, invoicing, pipeline
 from tests.invoices.documents import documents, lines, one, summed_up
 from tests.support.world import TODAY, YEAR, World, change, purchase, trial
 
@@ -42,6 +42,18 @@ def test_an_order_that_gives_more_than_it_takes_gets_a_credit_note_of_its_own_se
     note = one(world, order.id)
     assert (note.kind, *summed_up(note)) == ("credit_note", "CN-2026-000001", -40_00, -7_60, -47_60)
     assert (note.due_minor, note.to_balance_minor) == (0, 47_60)
+
+
+def test_what_comes_to_nothing_is_an_invoice_and_taking_it_back_a_credit_note(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    order = world.buy(ada, change("desk", seats=5))
+    with world.begin() as session:
+        invoicing.issue_credit_note(session, session.get_one(Order, order.id, with_for_update=True))
+    asked, taken_back = documents(world, order.id)
+    assert (asked.kind, *summed_up(asked)) == ("invoice", "INV-2026-000002", 0, 0, 0)
+    assert (taken_back.kind, *summed_up(taken_back)) == ("credit_note", "CN-2026-000001", 0, 0, 0)
 
 
 def test_an_order_of_only_trials_is_not_invoiced(world: World) -> None:
