@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from api_stub import seat_file
 from models.orders import Order
+from models.subscriptions import SeatAssignment, assigned
 from tests.api.conftest import Api, change, problem
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -58,6 +59,29 @@ def test_unassigning_frees_the_seat_and_again_changes_nothing(desk: Desk) -> Non
     assert desk.unassign("a@x.example") == (200, "not_assigned")
     assert desk.assign("d@x.example") == (200, "assigned")
     assert desk.users() == {"b@x.example", "c@x.example", "d@x.example"}
+
+
+def test_a_user_sits_on_each_subscription_by_itself(world: World, ada: Customer, desk: Desk) -> None:
+    world.buy(ada, worlds.purchase("chat"))
+    world.assign(ada, "chat", "mia@x.example")
+    assert desk.unassign("mia@x.example") == (200, "not_assigned")
+    assert desk.assign("mia@x.example") == (200, "assigned")
+    assert desk.unassign("mia@x.example") == (200, "unassigned")
+    with world.begin() as session:
+        assert assigned(session, world.subscription(ada, "chat").id) == 1
+
+
+def test_who_comes_back_sits_there_anew_and_the_time_before_stays_as_it_was(world: World, desk: Desk) -> None:
+    sat = []
+    for _ in range(2):
+        began = world.time
+        desk.assign("mia@x.example")
+        world.pass_time(hours=1)
+        desk.unassign("mia@x.example")
+        sat.append((began, world.time))
+        world.pass_time(hours=1)
+    rows = world.rows(SeatAssignment, user_email="mia@x.example")
+    assert sorted((row.assigned_at, row.unassigned_at) for row in rows) == sat
 
 
 def test_many_at_once_never_get_more_seats_than_there_are(desk: Desk) -> None:
