@@ -12,8 +12,8 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
-from models.subscriptions import SubscriptionPeriod, assigned
-from tasks import operations, order_story, support_refund
+from models.subscriptions import SeatAssignment, SubscriptionPeriod, assigned
+from tasks import operations, order_story, seats, support_refund
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operations import NotPossible
@@ -198,6 +198,24 @@ def test_a_refund_takes_the_seats_of_what_it_ends_and_nobody_elses(world: World)
         assert assigned(session, world.subscription(ada, "desk").id) == 0
         assert assigned(session, world.subscription(ada, "chat").id) == 1
         assert assigned(session, world.subscription(bob, "desk").id) == 1
+
+
+def test_who_left_a_seat_before_the_refund_left_it_then(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    world.assign(ada, "desk", "mia@customer.example", "leo@customer.example")
+    with world.begin() as session:
+        seats.unassign(
+            session, subscription_id=world.subscription(ada, "desk").id, email="mia@customer.example", now=world.time
+        )
+    left = world.time
+    world.pass_time(hours=1)
+    refund(world, order_id)
+    rows = world.rows(SeatAssignment)
+    assert {row.user_email: row.unassigned_at for row in rows} == {
+        "mia@customer.example": left,
+        "leo@customer.example": world.time,
+    }
 
 
 def test_a_trial_that_was_bought_since_stays_bought_when_the_other_purchase_is_refunded(world: World) -> None:
