@@ -1,6 +1,7 @@
 """One charge of the quoted amount, whatever the card, the bank or the line does."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -75,6 +76,24 @@ def test_an_answer_lost_together_with_all_later_ones_is_found_under_its_key(worl
     world.stripe.calm()
     assert world.go_on(order.id).status is OrderStatus.COMPLETED
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_asking_again_for_a_charge_changes_nothing_about_when_others_were_asked_for(world: World) -> None:
+    ada, bob = world.customer(card=DECLINES), world.customer(card=DECLINES)
+    adas, bobs = (world.buy(each, purchase()).id for each in (ada, bob))
+    first, second, again = (world.time + timedelta(minutes=minutes) for minutes in (0, 5, 10))
+    world.time = second
+    for customer, order_id in ((bob, bobs), (ada, adas)):
+        world.give_card(customer)
+        world.pay_again(order_id)
+        if customer is ada:
+            world.stripe.fail("unavailable", CREATE)
+        world.run(order_id)
+    world.stripe.calm()
+    world.time = again
+    assert world.go_on(adas).status is OrderStatus.COMPLETED
+    asked = {(row.order_id, row.attempt): row.asked_at for row in world.rows(ChargeAttempt)}
+    assert asked == {(adas, 1): first, (adas, 2): again, (bobs, 1): first, (bobs, 2): second}
 
 
 def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World) -> None:
