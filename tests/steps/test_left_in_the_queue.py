@@ -25,7 +25,9 @@ HEARTBEAT = b'{"headers": {"id": "1", "waiting_since": %d}}'
 
 
 @pytest.fixture
-def redis(broker: None) -> Iterator[Redis]:
+def redis(broker: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """What is seen of a queue says something for longer than any test lasts, unless `time_passes`."""
+    monkeypatch.setattr(queue_heads, "IN_HANDS", 50.0)
     with current_app.connection_for_read() as connection:
         client = connection.channel().client
         ours = [*QUEUES, *(queue_heads.KEPT_AS + queue for queue in QUEUES)]

@@ -97,7 +97,7 @@ def test_a_step_that_keeps_failing_backs_off_with_its_order(world: World) -> Non
     with world.begin() as session:
         session.execute(update(Order).values(restarts=5))
     world.run(order_id)
-    assert world.wakes_in(order_id) > 250
+    assert world.wakes_in(order_id) > 200
 
 
 def test_after_too_many_restarts_a_person_must_look_and_the_order_says_why(world: World) -> None:
