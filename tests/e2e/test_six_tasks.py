@@ -6,15 +6,17 @@ Read off Celery's own picture of a cluster, `celery.events.state.State`, which i
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from celery import Celery
 from celery.events.receiver import EventReceiver
 from celery.events.state import State, Task
+from redis import Redis
 
 from models.states import FORWARD, OrderStatus
+from tests.support.messages import eventually
 from tests.support.shopping import bought
 from worker.drill.ground import ground
 from worker.drill.kinds import KINDS
@@ -33,7 +35,7 @@ def test_each_order_is_six_tasks_in_flower(tmp_path: Path) -> None:
 
 
 class Watcher(EventReceiver):  # type: ignore[misc]
-    """Looks whether it is to stop every half second, whatever else arrives."""
+    """Looks whether it is to stop every second, whatever else arrives."""
 
     over = threading.Event()
 
@@ -44,20 +46,21 @@ class Watcher(EventReceiver):  # type: ignore[misc]
 
 @contextmanager
 def watched(broker_url: str) -> Iterator[State]:
-    """The cluster as its workers' events tell it, as long as this lasts."""
+    """The cluster as its workers' events tell it, as long as this lasts. Redis keeps no event for who listens later: from the beginning
+    to the end it is listened to, on one connection."""
     app, cluster, over = Celery(broker=broker_url, set_as_current=False), State(), threading.Event()
 
     def watch() -> None:
         with app.connection_for_read() as connection:
             receiver = Watcher(connection, handlers={"*": cluster.event}, app=app)
             receiver.over = over
-            while not over.is_set():
-                with suppress(TimeoutError):
-                    receiver.capture(limit=None, timeout=0.5, wakeup=False)
+            receiver.capture(limit=None, timeout=None, wakeup=False)
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
+        with Redis.from_url(broker_url) as broker:
+            assert eventually(lambda: broker.pubsub_numpat() > 0)
         yield cluster
     finally:
         over.set()
@@ -66,7 +69,7 @@ def watched(broker_url: str) -> Iterator[State]:
 
 def eventually_told(cluster: State, order_id: str) -> list[Task]:
     """The order's tasks in the order of their beginning, once all have ended."""
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + 60
     while True:
         mine = [task for task in list(cluster.tasks.values()) if order_id in (task.args or "")]
         if sum(task.state == "SUCCESS" for task in mine) >= len(FORWARD) or time.monotonic() > give_up_at:
