@@ -22,12 +22,14 @@ from worker.drill.watch import Watch
 from worker.processes import log_says
 from worker.stack.processes import WORKERS
 
+WAITS_FOR_THE_BANK = {"PRORATA_STRIPE_TIMEOUT_SECONDS": "45"}
+"""longer than it takes to freeze a worker, on any machine"""
 STALE = '"step": "collect_payment", "outcome": "held_by_another"'
 
 
 @pytest.mark.timeout(400)
 def test_what_a_worker_writes_after_its_lease_is_refused(tmp_path: Path) -> None:
-    with ground(tmp_path, say=print) as prepared:
+    with ground(tmp_path, chosen=WAITS_FOR_THE_BANK, say=print) as prepared:
         bought = asyncio.run(charged_by_two_workers(prepared))
         with prepared.begin() as session:
             found = reconcile(session, prepared.books(), prepared.mails())
@@ -38,11 +40,12 @@ def test_what_a_worker_writes_after_its_lease_is_refused(tmp_path: Path) -> None
 
 async def charged_by_two_workers(prepared: Ground) -> Bought:
     stack = prepared.stack
-    prepared.stripe("latency", seconds=3)
+    bank_hangs(prepared)
     async with shopping(prepared, "sleeper", within=300) as (shop, watch, [bought]):
         order_id = await shop.place(bought, await shop.quote(bought, bought.customer.kind.cart))
         await watch.happens(order_id, "charge.attempted", within=60)
         with frozen(stack, *WORKERS):
+            prepared.calm_stand_ins()
             another = worker_command(Worker.ALL, number=len(WORKERS) + 1)
             stack.processes.start(
                 "another-worker", another, env=stack.variables, ready=log_says(" ready."), deadline=90
@@ -57,7 +60,7 @@ async def charged_by_two_workers(prepared: Ground) -> Bought:
 @pytest.mark.timeout(400)
 def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Path) -> None:
     """It has the account's row and the series of invoice numbers, which every order needs."""
-    with ground(tmp_path, say=print) as prepared:
+    with ground(tmp_path, chosen=WAITS_FOR_THE_BANK, say=print) as prepared:
         orders = asyncio.run(bought_while_one_is_frozen(prepared))
         with prepared.begin() as session:
             found = reconcile(session, prepared.books(), prepared.mails())
@@ -69,11 +72,11 @@ def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Pat
 async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
     async with shopping(prepared, "held", "free", within=120) as (shop, watch, [held, free]):
         quotes = [await shop.quote(bought, bought.customer.kind.cart) for bought in (held, free)]
-        prepared.stripe("latency", seconds=3)
+        bank_hangs(prepared)
         order_id = await shop.place(held, quotes[0])
         drill_points.order_freeze(prepared.deaths, ACTIVATED, order_id)
+        prepared.calm_stand_ins()
         await asyncio.wait_for(asyncio.to_thread(frozen_there, prepared, order_id), 60)
-        prepared.stripe("latency", seconds=0)
         await shop.place(free, quotes[1])
         for bought in (free, held):
             await shop.follow(bought)
@@ -81,6 +84,11 @@ async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
             """Both, and at the end both go on: the one that is as well."""
         await watch.quiet(within=60)
     return [held, free]
+
+
+def bank_hangs(prepared: Ground) -> None:
+    """The next charge is not answered before the stand-ins are calmed: until then an order does not get past it."""
+    prepared.stripe("faults", kind="hang", operation="payment_intents.create", times=1, seconds=600)
 
 
 @asynccontextmanager
