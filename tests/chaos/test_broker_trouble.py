@@ -23,7 +23,7 @@ from worker.drill.signals import frozen_child
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 NOTHING_THERE = "http://127.0.0.1:9"
 
 
@@ -41,7 +41,7 @@ class Running:
     def is_healthy(self, within: float = 5.0, **changed: str) -> bool:
         command = [sys.executable, "-m", "worker.cli", "worker-health", "orders", f"--within={within}"]
         env = self.env | changed
-        return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode == 0
+        return subprocess.run(command, env=env, capture_output=True, timeout=120, check=False).returncode == 0
 
     def put(self, message: dict[str, Any]) -> None:
         self.broker.lpush("orders", json.dumps(message))
@@ -99,8 +99,8 @@ def test_a_worker_takes_messages_again_after_its_connections_were_cut(running: R
 
 
 def test_a_worker_takes_messages_again_after_its_connections_were_left_half_open(running: Running) -> None:
-    assert running.between.tell("half-open", "redis", 60) > 0
-    assert eventually(running.is_healthy, within=40)
+    assert running.between.tell("half-open", "redis", 600) > 0
+    assert eventually(running.is_healthy, within=200)
 
 
 def test_a_worker_takes_messages_again_after_redis_was_killed_and_lost_everything(
@@ -148,7 +148,7 @@ def test_a_malformed_message_is_kept_and_told(running: Running, broken: dict[str
     running.put(a_task("validate_cart", str(uuid4())) | broken)
     assert eventually(lambda: [because for because, _, _ in running.rejected()] == ["malformed"])
     assert eventually(running.holds_nothing)
-    assert running.is_healthy(within=20)
+    assert running.is_healthy(within=60)
 
 
 def test_a_message_that_kills_its_worker_is_handed_out_twice_and_then_kept(running: Running) -> None:
@@ -160,4 +160,4 @@ def test_a_message_that_kills_its_worker_is_handed_out_twice_and_then_kept(runni
         assert eventually(lambda place=place: drill_points.died_at(running.deaths, place, order_id) is not None)  # type: ignore[misc]
     assert eventually(lambda: running.rejected() == [("killed_its_worker", "orders", "validate_cart")])
     assert eventually(running.holds_nothing)
-    assert running.is_healthy(within=20)
+    assert running.is_healthy(within=60)
