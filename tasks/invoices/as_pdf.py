@@ -20,11 +20,12 @@ _GUTTER: Final = 5 * MM
 
 
 def as_pdf(page: Page) -> bytes:
-    sheets = on_sheets(_blocks(page), _A4[1] - _MARGIN - _FOOT)
+    notice = _legal_notice(page)
+    sheets = on_sheets(_blocks(page), _A4[1] - _MARGIN - _FOOT - notice.height)
     drawn = [
-        [*(mark._replace(x=mark.x + _MARGIN, y=mark.y + _MARGIN) for mark in sheet.marks), *_foot(page, number, len(sheets))]
+        [*_placed(sheet, _MARGIN), *_placed(notice, _A4[1] - _FOOT - notice.height), *_foot(page, number, len(sheets))]
         for number, sheet in enumerate(sheets, 1)
-    ]  # fmt: skip
+    ]
     about = About(f"{page.title} {page.number}", page.seller.title, page.language)
     return written(drawn, width=_A4[0], height=_A4[1], about=about)
 
@@ -45,8 +46,6 @@ def _blocks(page: Page) -> Iterable[Block]:
         first = part is page.arithmetic[0]
         title = [padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)] if first else []
         yield Block(below([*title, _explained(part)]), 8 * MM if first else 2.5 * MM)
-    if page.legal_notice:
-        yield Block(text(page.legal_notice, style.DETAIL, _WIDTH), 8 * MM)
 
 
 def _head(page: Page) -> Box:
@@ -83,6 +82,18 @@ def _explained(part: Part) -> Box:
 
 def _texts(lines: Iterable[str], how: Style, width: float) -> list[Box]:
     return [text(line, how, width) for line in lines]
+
+
+def _placed(box: Box, y: float) -> list[Mark]:
+    """At `y` on the sheet, between its margins."""
+    return [mark._replace(x=mark.x + _MARGIN, y=mark.y + y) for mark in box.marks]
+
+
+def _legal_notice(page: Page) -> Box:
+    """On every sheet above its foot; the rest of the sheet has so much less room."""
+    if not page.legal_notice:
+        return Box(0.0, [])
+    return padded(text(page.legal_notice, style.DETAIL, _WIDTH), top=6 * MM, bottom=-2 * MM)
 
 
 def _foot(page: Page, number: int, pages: int) -> list[Mark]:

@@ -180,3 +180,13 @@ def test_threads_get_the_bytes_that_one_gets() -> None:
     alone = [as_pdf(page) for page in pages]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(as_pdf, pages * 3)) == alone * 3
+
+
+def test_a_legal_notice_as_long_as_it_may_be_stands_on_every_page_above_the_foot() -> None:
+    notice = " ".join(["Amtsgericht"] * 83)
+    assert len(notice) <= 1000
+    pages = read(replace(PAGE, items=(ITEM,) * 60, legal_notice=notice)).pages
+    texts = [" ".join(each.extract_text().split()) for each in pages]
+    assert len(texts) > 2
+    assert all(f"{notice} Prorata GmbH" in text for text in texts)
+    assert sum(text.count("Desk Team") for text in texts) == 61
