@@ -99,7 +99,7 @@ def test_where_no_tier_is_left_to_choose_the_product_is_said_not_to_be_for_sale(
         "Desk is not for sale in your currency.",
         "Desk no está a la venta en su moneda.",
         "Desk wird in Ihrer Währung nicht verkauft.",
-        "Desk n'est pas en vente dans votre devise.",
+        "Desk n’est pas en vente dans votre devise.",
         "Desk non è in vendita nella Sua valuta.",
     ]
 
