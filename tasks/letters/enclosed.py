@@ -28,13 +28,25 @@ def told(w: Wording, enclosed: Sequence[Enclosed]) -> tuple[Paragraph, ...]:
 
 
 def _sentences(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:
-    for each in enclosed:
-        if each.kind is InvoiceKind.INVOICE:
-            yield w.say("Invoice %(number)s is attached.", number=each.number)
-        else:
-            yield w.say("Credit note %(number)s is attached.", number=each.number)
+    yield from _attached(w, enclosed)
     for each in enclosed:
         if each.cancels:
             yield w.say("%(number)s is cancelled: please do not pay it.", number=each.cancels)
     for each in enclosed:
         yield from each.payment_terms
+
+
+def _attached(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:
+    if [each.kind for each in enclosed] == [InvoiceKind.CREDIT_NOTE, InvoiceKind.INVOICE]:
+        credit_note, invoice = (each.number for each in enclosed)
+        yield w.say(
+            "Credit note %(credit_note)s and invoice %(invoice)s are attached.",
+            credit_note=credit_note,
+            invoice=invoice,
+        )
+        return
+    for each in enclosed:
+        if each.kind is InvoiceKind.INVOICE:
+            yield w.say("Invoice %(number)s is attached.", number=each.number)
+        else:
+            yield w.say("Credit note %(number)s is attached.", number=each.number)

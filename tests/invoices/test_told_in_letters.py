@@ -63,7 +63,7 @@ def test_vat_on_what_a_card_paid_is_all_that_is_to_be_paid_on_the_new_invoice(wo
     letter = said(world, eva, "VAT is due")
     assert "VAT due €20.00" in letter
     assert "To pay on INV-2026-000002 €20.00" in " ".join(letter.replace("-" * 16, "").split())
-    assert "Credit note CN-2026-000001 is attached. Invoice INV-2026-000002 is attached. Please pay €20.00" in letter
+    assert "Credit note CN-2026-000001 and invoice INV-2026-000002 are attached. Please pay €20.00" in letter
     assert "is cancelled" not in letter
 
 
