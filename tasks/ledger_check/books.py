@@ -19,8 +19,8 @@ from tasks import refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
-UNEXPECTED: Final = "charge.unexpected"
-NOTES: Final = (UNEXPECTED, refunds_elsewhere.MADE, refunds_elsewhere.FAILED)
+NOTES: Final = ("charge.unexpected", refunds_elsewhere.MADE, refunds_elsewhere.FAILED)
+"""kinds of timeline entries about money that came or went without our doing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class OrderBook:
     charges: list[ChargeAttempt] = field(default_factory=list)
     refunds: list[RefundAttempt] = field(default_factory=list)
     notes: list[OrderEvent] = field(default_factory=list)
-    """timeline entries about money that came or went without our doing: see `NOTES`"""
+    """its timeline entries of the kinds in `NOTES`"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -51,6 +51,11 @@ class OrderBook:
         if self.order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
             return self.order.next_step in AFTER_ACTIVATION
         return self.order.status is OrderStatus.COMPLETED
+
+    @property
+    def was_active(self) -> bool:
+        """Whether what it bought was given at any time. Of those whose money goes back, only an order that support refunds had been."""
+        return self.is_active or self.order.reason == "refunded-by-support"
 
     @property
     def called_back(self) -> bool:

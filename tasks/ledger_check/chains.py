@@ -75,6 +75,8 @@ def _check_link(where: str, link: Link) -> Found:
     if link.book is None:
         yield from differs(Check.PERIOD, where, "its order", "one of the account's", period.order_id)
         return
+    having_been = f"order {link.book.order.number}, which charged it, having been active"
+    yield from differs(Check.PERIOD, where, having_been, True, link.book.was_active)
     if line is None:
         yield from differs(Check.PERIOD, where, "a line that charged it", True, False)
         return

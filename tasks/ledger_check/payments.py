@@ -2,7 +2,8 @@
 
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks import refunding, refunds_elsewhere
-from tasks.ledger_check.books import UNEXPECTED, OrderBook
+from tasks.ledger_check import notes
+from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
 
@@ -42,7 +43,7 @@ def check_payments(book: OrderBook) -> Found:
 
 def _check_unexpected(book: OrderBook) -> Found:
     """Money that came on an attempt that was given up belongs to the customer."""
-    amounts = {event.facts["attempt"]: event.facts["amount_minor"] for event in book.notes if event.kind == UNEXPECTED}
+    amounts = {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == notes.UNEXPECTED}
     for charge in book.charges:
         if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
             continue
@@ -67,9 +68,9 @@ def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:
     ours = {row.ref for row in book.refunds}
     made = {refunds_elsewhere.MADE: 1, refunds_elsewhere.FAILED: -1}
     return sum(
-        made[note.kind] * note.facts["amount_minor"]
-        for note in book.notes
-        if note.kind in made and note.facts["attempt"] == attempt and note.facts["refund"] not in ours
+        made[note.kind] * note.amount_minor
+        for note in notes.read(book)
+        if note.kind in made and note.attempt == attempt and note.refund not in ours
     )
 
 

@@ -12,6 +12,7 @@ from tasks.ledger_check.chains import check_chains
 from tasks.ledger_check.differences import Difference, Found
 from tasks.ledger_check.documents import check_documents, check_numbers
 from tasks.ledger_check.lines import check_lines
+from tasks.ledger_check.notes import check_notes
 from tasks.ledger_check.payments import check_payments
 from tasks.ledger_check.quotes import check_quote
 from tasks.ledger_check.receivables import check_receivables
@@ -43,6 +44,7 @@ def _check(books: Books) -> Found:
         yield from check_quote(book)
         yield from check_lines(books, book)
         yield from check_order_balance(book)
+        yield from check_notes(book)
         yield from check_payments(book)
         yield from check_receivables(book)
         yield from check_documents(book)

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from models import reservation
-from models.orders import Order
+from models import progress, reservation
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import FORWARD, OrderStatus, Step
@@ -186,6 +186,9 @@ BROKEN = [
     ("update subscription_periods set unused_tax_minor = unused_tax_minor - 1 where unused_tax_minor > 0", Check.CONSERVATION,
      "tax paid, as used and running periods cost,"),
     ("update subscription_periods set closed_at = closed_at + interval '1 second' where unused_minor > 0", Check.PERIOD, "the moment it was closed"),
+    ("update orders set status = 'cancelled' where number = 1004", Check.PERIOD, "order 1004, which charged it, having been active"),
+    ("update orders set status = 'open', next_step = 'activate_subscription' where number = 1004", Check.PERIOD,
+     "order 1004, which charged it, having been active"),
     ("update subscriptions set seats = seats + 1", Check.SUBSCRIPTION, "what its running period says"),
     ("update subscription_periods set closed_at = starts_at where closed_at is null", Check.SUBSCRIPTION, "a running period"),
     ("update subscriptions set status = 'ended' where product_code = 'desk'", Check.SUBSCRIPTION, "a period that runs, charged by order 1003,"),
@@ -227,6 +230,33 @@ def test_what_is_paid_and_was_not_given_is_named_with_its_order(world: World, to
     assert ended == (desk, "a period that runs, charged by order 1003, though it has ended", "False", "True")
     nothing = "delete from subscription_periods where order_id = (select id from orders where number = 1004)"
     assert ("order 1004, line 0", "a period of what it bought", "True", "False") in told_of(broken(world, nothing))
+
+
+def test_an_entry_that_does_not_say_all_is_named_and_the_rest_is_checked(world: World, told: Customer) -> None:
+    order = next(row for row in world.rows(Order) if row.number == 1002)
+    with world.begin() as session:
+        for kind, facts in (
+            ("charge.unexpected", {"attempt": 1}),
+            ("refund.elsewhere", {"attempt": 1, "amount_minor": "19.00", "refund": "re_1"}),
+            ("refund.elsewhere_failed", {}),
+            ("refund.elsewhere", {"attempt": 1, "amount_minor": 19_00, "refund": "re_2"}),
+        ):
+            progress.note(session, order.id, kind, facts)
+    first = min(row.id for row in world.rows(OrderEvent, order_id=order.id) if row.kind == "charge.unexpected")
+    entry = "order 1002, timeline entry {}"
+    found = broken(world, "update subscriptions set seats = seats + 1 where product_code = 'desk'")
+    assert told_of(found)[:4] == [
+        (entry.format(first), "what charge.unexpected does not say", "nothing", "amount_minor"),
+        (entry.format(first + 1), "what refund.elsewhere does not say", "nothing", "amount_minor"),
+        (
+            entry.format(first + 2),
+            "what refund.elsewhere_failed does not say",
+            "nothing",
+            "attempt, amount_minor, refund",
+        ),
+        ("order 1002", "what went back to its card", "0", "1900"),
+    ]
+    assert [d.check for d in found][4:] == [Check.SUBSCRIPTION]
 
 
 def test_a_reservation_that_was_not_given_back_is_named(world: World) -> None:
