@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
+from models.account_lock import lock_account
 from models.invoices import Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
@@ -55,3 +56,27 @@ def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_
             session.rollback()
         assert refunding.result() == "done"
     assert world.run(order.id).status is OrderStatus.REFUNDED
+
+
+def test_a_refund_that_waits_for_the_account_holds_up_no_document_of_who_has_it(world: World) -> None:
+    """What was paid by transfer goes to the balance before the credit note takes its number: activations and corrections have the account
+    when they take theirs, and would wait for the refund as it waits for them."""
+    ada = world.customer()
+    order, other = world.buy(ada, purchase("desk")), world.buy(ada, purchase("chat"))
+    with world.begin() as session:
+        receivables.owe(session, one(world, order.id), 20_00)
+    with world.begin() as session:
+        receivables.mark_paid(session, one(world, order.id).number, on=world.time, by="ops")
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
+
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            lock_account(session, ada.account_id)
+            refunding = another.submit(world.deliver, order.id, Step.REFUND_PAYMENT)
+            until_it_waits_for(session, refunding)
+            assert not refunding.done()
+            session.execute(text("set local lock_timeout = '50ms'"))
+            invoicing.issue_credit_note(session, session.get_one(Order, other.id))
+            session.rollback()
+        assert refunding.result() == "done"
+    assert (world.run(order.id).status, world.balance(ada)) == (OrderStatus.REFUNDED, 20_00)
