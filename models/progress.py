@@ -142,11 +142,18 @@ def set_payment(session: Session, order: Order, kind: PaymentKind, *, due_at: da
     set_committed_value(order, "payment_due_at", due_at)
 
 
-def sell_to(session: Session, order: Order, sold_to: dict[str, Any], *, vat_number: str | None) -> None:
-    """Store buyer data and VAT number that have changed without changing the amount. A new number counts as not yet checked."""
+def sell_to(
+    session: Session, order: Order, sold_to: dict[str, Any], *, vat_number: str | None, vat_set_aside: bool
+) -> None:
+    """Store buyer data and VAT number that have changed without changing the amount. A new number counts as not yet checked.
+
+    vat_set_aside: whether the number that was given is set aside (still).
+    """
     changed: dict[str, Any] = {} if sold_to == order.sold_to else {"sold_to": sold_to}
     if vat_number != order.vat_number:
         changed |= {"vat_number": vat_number, "vat_check_id": None, "vat_provisional": False}
+    if vat_set_aside != order.vat_set_aside:
+        changed["vat_set_aside"] = vat_set_aside
     if changed:
         session.execute(
             update(Order).where(Order.id == order.id).values(**changed).execution_options(synchronize_session=False)

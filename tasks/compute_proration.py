@@ -13,7 +13,7 @@ from models.orders import Order
 from models.rules.errors import RuleError
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from tasks import fresh_quote, quoting, what_changed
+from tasks import fresh_quote, number_set_aside, quoting, what_changed
 from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.ordered_cart import Lines, cart_of
@@ -43,15 +43,17 @@ def _compute(session: Session, order: Order) -> Outcome:
     if ended := stop_if_cancelled(session, order, THIS):
         return ended
     lines = order_cache.lines(session, order)
+    set_aside = number_set_aside.still_given(session, order, at=order.as_of) is not None
     try:
-        priced = recompute(session, order, lines)
+        priced = recompute(session, order, lines, vat_set_aside=set_aside)
     except CartRefused as refused:
         return _refuse(session, order, refused)
     except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=["from_period_id"])
     if differs := _differences(session, order, lines, priced):
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
-    progress.sell_to(session, order, priced.sold_to.as_json(), vat_number=priced.vat.number)
+    sold_to = priced.sold_to.as_json()
+    progress.sell_to(session, order, sold_to, vat_number=priced.vat.number, vat_set_aside=set_aside)
     try:
         reservation.reserve(session, order, THIS)
     except BalanceTooLow:
@@ -59,8 +61,11 @@ def _compute(session: Session, order: Order) -> Outcome:
     return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
 
 
-def recompute(session: Session, order: Order, lines: Lines) -> quoting.PricedCart:
-    """The order's amount from today's facts, at the instant the quote froze. Raises CartRefused, RuleError."""
+def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bool) -> quoting.PricedCart:
+    """The order's amount from today's facts, at the instant the quote froze. Raises CartRefused, RuleError.
+
+    vat_set_aside: whether VAT is charged although there is a number.
+    """
     return quoting.price(
         session,
         account_id=order.account_id,
@@ -69,7 +74,7 @@ def recompute(session: Session, order: Order, lines: Lines) -> quoting.PricedCar
         as_of=order.as_of,
         priced_at=now(),
         policy=policy(),
-        vat_set_aside=order.vat_set_aside,
+        vat_set_aside=vat_set_aside,
         reserved_minor=reservation.reserved(session, order),
         most_balance_minor=order.balance_used_minor,
         known=order_cache.kept_in_transaction(session, order, quoting.FACTS),

@@ -5,12 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from models import progress, reservation, waiting_orders
-from models.accounts import Account
 from models.orders import Order, Quote
-from models.rules.vat import Treatment
-from models.sold_to import SoldTo, sold_to
 from models.states import OrderStatus, Step
-from tasks import quoting
+from tasks import number_set_aside, quoting
 from tasks.ordered_cart import Lines, cart_of
 from tasks.outcome import Outcome
 from tasks.rejection import reject
@@ -94,13 +91,8 @@ def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:
 
     The registry is not asked here: once it answers, the VAT is given back automatically (`tasks.vat_follow_up`).
     """
-    if not order.vat_set_aside:
-        return False
-    account = session.get_one(Account, order.account_id, populate_existing=True)
-    seller = policy().seller.country
-    before = sold_to(order, account).vat(seller_country=seller, at=order.as_of)
-    today = SoldTo.today(account).vat(seller_country=seller, at=at)
-    if today.treatment is not Treatment.REVERSE_CHARGE or today.number is None or today.number != before.number:
+    number = number_set_aside.still_given(session, order, at=at)
+    if number is None:
         return False
     lately = at - policy().vat_evidence_lifetime
-    return quoting.evidence(session, account.id, today.number, not_before=lately) is None
+    return quoting.evidence(session, order.account_id, number, not_before=lately) is None

@@ -4,7 +4,7 @@ from models.orders import PricedLine, Totals
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
-_BINDING = [name for name in Totals.__annotations__ if name not in ("vat_number", "sold_to")]
+_BINDING = [name for name in Totals.__annotations__ if name not in ("vat_number", "vat_set_aside", "sold_to")]
 """the buyer's data may change as long as the amount does not: see `models.progress.sell_to`"""
 
 

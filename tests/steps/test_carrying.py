@@ -77,7 +77,7 @@ def test_no_transaction_is_open_while_the_outside_is_asked(world: World, events:
     assert seen == [0, 0, 0, 0]  # the registry, the charge, two letters
 
 
-def broken(*_: object) -> None:
+def broken(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a mistake of ours")
 
 

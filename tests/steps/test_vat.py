@@ -14,6 +14,7 @@ from models.states import OrderStatus, PaymentKind, Step
 from models.vat_follow_ups import VatFollowUp
 from tasks.policy import VatOutage
 from tests.support.payment import DECLINES
+from tests.support.vat_outage import nothing_differs
 from tests.support.world import Customer, World, purchase, trial
 
 FRENCH = "FR40303265045"
@@ -130,8 +131,8 @@ def test_in_an_outage_vat_is_charged_where_the_merchant_says_so_once_the_custome
     assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", True, [120_00])
 
 
-def with_vat_and_a_declined_card(world: World, customer: Customer) -> Order:
-    """Agreed to at 120.00, in an outage; the quote expires before there is another card."""
+def with_vat_and_a_declined_card(world: World, customer: Customer, *, hours: float = 1) -> Order:
+    """Agreed to at 120.00, in an outage; the quote expires before there is another card, unless that comes within half an hour."""
     world.policy(vat_outage=VatOutage.CHARGE_VAT)
     world.vies.fail("MS_UNAVAILABLE")
     world.give_card(customer, DECLINES)
@@ -139,7 +140,7 @@ def with_vat_and_a_declined_card(world: World, customer: Customer) -> Order:
     world.confirm(order_id)
     order = world.run(order_id)
     assert (order.status, order.vat_set_aside, order.due_minor) == (OrderStatus.PAYMENT_DECLINED, True, 120_00)
-    world.pass_time(hours=1)
+    world.pass_time(hours=hours)
     world.give_card(customer)
     return order
 
@@ -195,6 +196,36 @@ def test_what_was_set_aside_is_the_number_that_was_asked_about_and_no_other(
     assert asked_anew(world, order)[0] == due
     world.confirm(order.id)
     assert not world.order(order.id).vat_set_aside
+
+
+def test_another_number_that_decides_the_vat_is_not_set_aside_though_the_quote_has_not_expired(
+    world: World, ada: Customer
+) -> None:
+    order = with_vat_and_a_declined_card(world, ada, hours=0.1)
+    world.vies.forget()
+    world.vies.register(another := "FR83404833048", status="valid")
+    world.change_account(ada, vat_number=another)
+    assert asked_anew(world, order) == (100_00, ["tax_rate", "tax_treatment"])
+    world.confirm(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", False, [100_00])
+    assert (order.vat_number, answers(world, ada)) == (another, ["unavailable", "valid"])
+    assert world.rows(VatFollowUp) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "set_aside", "asked_again"), [(FRENCH, True, [FRENCH]), (None, False, [])], ids=["same", "none"]
+)
+def test_an_order_goes_on_as_agreed_where_the_number_set_aside_stays_or_is_removed(
+    world: World, ada: Customer, *, number: str | None, set_aside: bool, asked_again: list[str]
+) -> None:
+    order = with_vat_and_a_declined_card(world, ada, hours=0.1)
+    world.change_account(ada, vat_number=number)
+    world.pay_again(order.id)
+    order = world.run(order.id)
+    assert (order.status, order.vat_set_aside, world.charged(ada)) == ("completed", set_aside, [120_00])
+    assert [row.number for row in world.rows(VatFollowUp)] == asked_again
+    assert nothing_differs(world)
 
 
 def test_in_an_outage_the_order_waits_where_the_merchant_says_so_and_goes_on_by_itself(
