@@ -152,12 +152,12 @@ class Running:
         return [str(row[0]) for row in self._asked("SELECT error FROM rejected_messages ORDER BY id")]
 
     def forget(self) -> None:
-        self._asked("DELETE FROM rejected_messages RETURNING id")
+        for table in ("rejected_messages", "heartbeats"):
+            self._asked(f"DELETE FROM {table} RETURNING 1")
 
     def beats(self) -> bool:
-        """Whether each queue's heartbeat was recorded lately: tasks get through, to the database and back."""
-        fresh = "SELECT count(*) FROM heartbeats WHERE name LIKE 'queue %' AND at > clock_timestamp() - interval '20 s'"
-        return int(self._asked(fresh)[0][0]) == len(QUEUES)
+        """Whether each queue's heartbeat was recorded since `forget`: tasks get through, to the database and back."""
+        return int(self._asked("SELECT count(*) FROM heartbeats WHERE name LIKE 'queue %'")[0][0]) == len(QUEUES)
 
     def holds_nothing(self) -> bool:
         return not any(map(self.broker.llen, QUEUES))
@@ -202,8 +202,8 @@ def test_it_is_kept_once_and_the_worker_goes_on(worker: Running, garbage: bytes)
     worker.forget()
     pid = worker.child.pid
     worker.broker.lpush("orders", garbage)
-    assert eventually(lambda: worker.kept() > 0, within=15)
-    assert eventually(worker.holds_nothing, within=15)
+    assert eventually(lambda: worker.kept() > 0)
+    assert eventually(worker.holds_nothing)
     assert (worker.kept(), worker.child.pid) == (1, pid)
     assert '"message rejected"' in worker.child.output()
 
@@ -216,7 +216,7 @@ def test_all_of_it_in_every_queue_neither_ends_the_worker_nor_goes_round(worker:
             worker.broker.lpush(queue, garbage)
         worker.broker.lpush(queue, json.dumps(a_task("heartbeat", queue)))
     expected = len(GARBAGE) * len(QUEUES)
-    assert eventually(lambda: worker.kept() >= expected and worker.holds_nothing() and worker.beats(), within=60)
+    assert eventually(lambda: worker.kept() >= expected and worker.holds_nothing() and worker.beats(), within=180)
     assert (worker.kept(), worker.child.pid, worker.child.running()) == (expected, pid, True)
     assert "Unrecoverable error" not in worker.child.output()
     assert "Restarting" not in worker.child.output()

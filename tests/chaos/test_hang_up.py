@@ -33,7 +33,7 @@ def test_a_worker_that_is_hung_up_ends_by_itself(processes: Supervisor, env: dic
     command = worker_command(Worker.ORDERS, pool=pool, concurrency=1)
     child = processes.start("worker", command, env=env, ready=log_says(" ready."), deadline=60)
     child.kill(signal.SIGHUP)
-    assert child.wait(timeout=30) == 0
+    assert child.wait(timeout=60) == 0
     assert "Warm shutdown" in child.output()
     assert "Traceback" not in child.output()
 

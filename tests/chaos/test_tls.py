@@ -49,7 +49,7 @@ def test_an_order_goes_through_where_redis_and_postgresql_are_reached_by_tls_onl
         assert prepared.stack.variables["PRORATA_BROKER_URL"].startswith("rediss://:")  # with its password
         [order] = bought(prepared, [KINDS[0]], named="tls")
         assert order.status is OrderStatus.COMPLETED
-        readiness = httpx.get(f"{prepared.stack.addresses.api}/readyz", trust_env=False).json()["checks"]
+        readiness = httpx.get(f"{prepared.stack.addresses.api}/readyz", trust_env=False, timeout=60).json()["checks"]
         assert (readiness["broker"], readiness["database"]) == ("ok", "ok")
         with redis.Redis.from_url(prepared.stack.redis.url) as plain:
             assert list(plain.scan_iter("*prorata:limits*")) != []  # the API counts requests there, over TLS as well
