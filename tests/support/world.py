@@ -108,7 +108,7 @@ class World:
     def customer(self, *, card: str | None = "pm_card_visa", **account: Any) -> Customer:
         """A German business paying by a card that works, unless told otherwise."""
         number = next(self.numbers)
-        email = f"ada{number}-{uuid4().hex[:6]}@customer.example"
+        email = f"ada{number}-{uuid4().hex[:16]}@customer.example"  # their mailbox outlives the test
         values = {"name": f"Customer {number}", "country": "DE", "currency": "EUR", "timezone": "UTC", **account}
         with self.begin() as session:
             row = Account(**{"kind": AccountKind.SELF_SERVE, "language": Language.EN, **values})
