@@ -170,7 +170,7 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     world: World, events: Events, messages: Messages
 ) -> None:
     """All connections of this process are in use, and stay so for longer than anybody waits."""
-    one = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    one = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0, pool_timeout=1.0)
     wiring.plug_in(replace(world.wiring, begin=Transactions(one)))
     order_id = world.place(world.customer(), purchase())
     held = ExitStack()
