@@ -29,10 +29,10 @@ class StandInProcess:
         """Returns once it answers. The ports it got the first time are its ports from then on."""
         command = [sys.executable, "-m", self.module, *self.flags]
         self._child = Child(name=self.log.stem, command=command, folder=self.log.parent, cwd=ROOT)
-        self._child.start(ready=lambda child: "http" in _addresses(child))
+        self._child.start(ready=lambda child: "http" in _addresses(child), deadline=120)
         self.addresses = _addresses(self._child)
         # The port is open from before its address was written, so this waits for the answer, not for the port.
-        httpx.get(f"http://{self.addresses['http']}/healthz", timeout=20).raise_for_status()
+        httpx.get(f"http://{self.addresses['http']}/healthz", timeout=60).raise_for_status()
 
     def stop(self) -> None:
         if self._child is not None:

@@ -37,7 +37,7 @@ class TlsFronts:
     def _start(self, kind: str, target: int) -> int:
         front = self.supervisor.port()
         command = [sys.executable, "-m", "tests.support.tls_fronts", kind, str(front), str(target)]
-        self.supervisor.start(f"tls-{kind}-{front}", command, ready=log_says("ready"))
+        self.supervisor.start(f"tls-{kind}-{front}", command, ready=log_says("ready"), deadline=120)
         return front
 
 
