@@ -32,6 +32,13 @@ def test_another_card_is_another_attempt_with_another_key(world: World) -> None:
     assert world.charged(ada) == [119_00]
 
 
+def test_a_declined_card_says_nothing_about_anybody_elses(world: World) -> None:
+    ada, bob = world.customer(card=DECLINES), world.customer()
+    assert world.buy(ada, purchase()).status is OrderStatus.PAYMENT_DECLINED
+    assert world.buy(bob, purchase()).status is OrderStatus.COMPLETED
+    assert world.charged(bob) == [119_00]
+
+
 def test_paying_again_without_another_card_asks_for_one(world: World) -> None:
     ada = world.customer(card=DECLINES)
     order_id = world.buy(ada, purchase()).id
