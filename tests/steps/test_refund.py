@@ -56,6 +56,17 @@ def test_whatever_the_line_does_the_money_goes_back_once(
     assert sorted(world.refunds(order_id)) == refunds
 
 
+def test_a_refund_that_is_made_says_nothing_about_anothers(world: World) -> None:
+    (_, adas), (bob, bobs) = refundable(world), refundable(world)
+    world.stripe.fail("unavailable", REFUND)
+    for order_id in (adas, bobs):
+        world.run(order_id)
+    world.stripe.calm()
+    assert world.go_on(adas).status is OrderStatus.REFUNDED
+    assert (world.refunds(adas), world.refunds(bobs)) == ([("succeeded", 119_00)], [("pending", 119_00)])
+    assert world.given_back(bob) == []
+
+
 def test_a_refund_whose_key_has_expired_is_looked_up_first(world: World) -> None:
     ada, order_id = refundable(world)
     world.stripe.fail("answer_lost", REFUND)
