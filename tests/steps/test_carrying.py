@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from models.messages import SentLetter
@@ -39,6 +39,41 @@ def test_an_order_is_five_transactions(world: World, events: Events) -> None:
     order_id = world.place(world.customer(), purchase())
     assert transactions(world, lambda: delivered(order_id, Step.VALIDATE_CART)) == 5
     assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def flushes(world: World, during: Callable[[], object]) -> list[str]:
+    """PostgreSQL's `synchronous_commit` at the end of each transaction of this thread. It begins as on, though these tests' server has it off."""
+    seen: list[str] = []
+    ours = threading.get_ident()
+    engine: Engine = world.transactions._engine
+
+    def on(connection: Connection) -> None:
+        connection.exec_driver_sql("set local synchronous_commit to on")
+
+    def look(connection: Connection) -> None:
+        if threading.get_ident() == ours:
+            seen.append(str(connection.exec_driver_sql("show synchronous_commit").scalar_one()))
+
+    event.listen(engine, "begin", on)
+    event.listen(engine, "commit", look)
+    during()
+    event.remove(engine, "begin", on)
+    event.remove(engine, "commit", look)
+    return seen
+
+
+def test_steps_that_share_a_transaction_are_on_disk_before_anything_is_asked_of_the_outside(
+    world: World, events: Events
+) -> None:
+    order_id = world.place(world.customer(), purchase())
+    assert set(flushes(world, lambda: delivered(order_id, Step.VALIDATE_CART))) == {"on"}
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def test_the_end_of_a_step_by_itself_need_not_wait_for_the_disk_but_a_charges_key_must(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    assert flushes(world, lambda: world.deliver(order_id, Step.COLLECT_PAYMENT)) == ["on", "on", "off"]
 
 
 @dataclass
