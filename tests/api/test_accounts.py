@@ -76,7 +76,15 @@ def test_a_contact_is_added_once_and_named_as_billing_contact(api: Api, ada: Cus
     assert [contact["name"] for contact in api.get(own).json()["contacts"]] == ["Ada Byron", "Bob"]
 
 
-def test_somebody_stays_able_to_order(api: Api, ada: Customer) -> None:
+def test_a_contact_of_another_account_is_not_there(world: World, api: Api, ada: Customer) -> None:
+    bob = world.customer()
+    path = f"/v1/accounts/{ada.account_id}/contacts/{bob.contact_id}"
+    assert problem(api.get(path)) == (404, "not-found")
+    assert problem(api("PATCH", path, json={"name": "Eve"})) == (404, "not-found")
+
+
+def test_somebody_stays_able_to_order(world: World, api: Api, ada: Customer) -> None:
+    world.customer()  # somebody of another account does not count
     own = f"/v1/accounts/{ada.account_id}/contacts/{ada.contact_id}"
     assert problem(api("PATCH", own, json={"is_billing_contact": False})) == (409, "last-billing-contact")
     assert api.get(own).json()["is_billing_contact"] is True
