@@ -14,7 +14,7 @@ from models.messages import SentLetter
 from models.states import LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
 from tests.support.in_one_process import Events, Messages, delivered, told
-from tests.support.world import MONTH, World, purchase
+from tests.support.world import MONTH, World, purchase, trial
 
 
 def transactions(world: World, during: Callable[[], object]) -> int:
@@ -39,6 +39,17 @@ def test_an_order_is_five_transactions(world: World, events: Events) -> None:
     order_id = world.place(world.customer(), purchase())
     assert transactions(world, lambda: delivered(order_id, Step.VALIDATE_CART)) == 5
     assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def test_users_who_kept_their_seats_are_counted_where_all_is_done_in_one_process(world: World, events: Events) -> None:
+    ada = world.customer()
+    world.buy(ada, trial("desk", "team", 2))
+    world.assign(ada, "desk", "mia@x.example", "leo@x.example")
+    world.pass_time(days=14)
+    order_id = world.place(ada, purchase("desk", "team", 2))
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.letters(order_id) == ["confirmation"]
 
 
 def flushes(world: World, during: Callable[[], object]) -> list[str]:
