@@ -65,6 +65,8 @@ def test_a_refund_that_is_made_says_nothing_about_anothers(world: World) -> None
     assert world.go_on(adas).status is OrderStatus.REFUNDED
     assert (world.refunds(adas), world.refunds(bobs)) == ([("succeeded", 119_00)], [("pending", 119_00)])
     assert world.given_back(bob) == []
+    keys = {row.key for row in world.rows(RefundAttempt)}
+    assert keys == {f"order:{adas}:refund:1", f"order:{bobs}:refund:1"}
 
 
 def test_a_refund_whose_key_has_expired_is_looked_up_first(world: World) -> None:
