@@ -52,8 +52,8 @@ def test_what_the_charge_was_rounded_up_by_comes_off_the_balance_again(world: Wo
     order = world.buy(ada, purchase(seats=1))
     assert (order.due_minor, order.to_balance_minor) == (10_000, 3)
     assert refunded(world, order).startswith(
-        "-KWD 10.000 Refunded to Visa •••• 4242 KWD 10.000 Added to your balance KWD 0.003 "
-        "Taken from your balance: what your payment was rounded up by -KWD 0.003"
+        "−KWD 10.000 Refunded to Visa •••• 4242 KWD 10.000 Added to your balance KWD 0.003 "
+        "Taken from your balance: what your payment was rounded up by −KWD 0.003"
     )
 
 
@@ -65,7 +65,7 @@ def test_money_that_went_back_in_another_way_is_not_said_to_be_on_the_card(world
     with world.begin() as session:
         support_refund.settle_refund(session, order.id, by="ops", why="by transfer")
     world.run(order.id)
-    assert settled(world, order) == "-€119.00 Refunded in another way, not to your card €119.00"
+    assert settled(world, order) == "−€119.00 Refunded in another way, not to your card €119.00"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_vat_that_was_owed_later_was_paid_or_is_no_longer_due(world: World, paid
     if paid:
         with world.begin() as session:
             receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
-    assert refunded(world, order).startswith(f"-€120.00 Refunded to Visa •••• 4242 €100.00 {row}")
+    assert refunded(world, order).startswith(f"−€120.00 Refunded to Visa •••• 4242 €100.00 {row}")
 
 
 def test_a_credit_note_from_before_this_was_kept_says_what_it_said(world: World) -> None:
@@ -87,4 +87,4 @@ def test_a_credit_note_from_before_this_was_kept_says_what_it_said(world: World)
     refunded(world, order)
     old = documents(world, order.id)[-1]
     old.paid_before_minor = 0
-    assert text_of(pdf(world, old)).split("Total ")[1].startswith("-€119.00 Prorata GmbH")
+    assert text_of(pdf(world, old)).split("Total ")[1].startswith("−€119.00 Prorata GmbH")

@@ -41,7 +41,7 @@ def test_a_mixed_document_says_which_of_its_rows_is_under_the_reverse_charge(wor
     said = text_of(pdf(world, document))
     assert "60 €10.00 €600.00 0% €0.00" in said
     assert "Reverse charge 60" in said
-    assert "VAT 19% on -€33.33 -€6.33 VAT 0% (reverse charge) on €600.00 €0.00" in said
+    assert "VAT 19% on −€33.33 −€6.33 VAT 0% (reverse charge) on €600.00 €0.00" in said
 
 
 def test_what_is_out_of_scope_has_no_rate(world: World) -> None:
@@ -54,8 +54,8 @@ def test_what_is_out_of_scope_has_no_rate(world: World) -> None:
 @pytest.mark.parametrize(
     ("moves_to", "treatment", "row"),
     [
-        ({"country": "AT"}, Treatment.REVERSE_CHARGE, "VAT 0% (reverse charge) on -€66.67 €0.00"),
-        ({"country": "US"}, Treatment.OUT_OF_SCOPE, "No VAT (outside the scope of EU VAT) on -€66.67 €0.00"),
+        ({"country": "AT"}, Treatment.REVERSE_CHARGE, "VAT 0% (reverse charge) on −€66.67 €0.00"),
+        ({"country": "US"}, Treatment.OUT_OF_SCOPE, "No VAT (outside the scope of EU VAT) on −€66.67 €0.00"),
     ],
 )
 def test_a_credit_bears_no_vat_for_the_reason_that_its_charge_did(
@@ -80,4 +80,4 @@ def test_a_document_from_before_the_reason_was_kept_says_what_it_said(world: Wor
     [line] = lines(world, document)
     line.from_tax_treatment = None
     labels = [row.label for row in page(document, [line]).totals]
-    assert "VAT 0% on -€1,000.00" in labels
+    assert "VAT 0% on −€1,000.00" in labels

@@ -43,7 +43,7 @@ def test_a_mixed_cart_is_one_order_with_one_charge_and_each_line_its_own_arithme
     for sentence in (
         "Charge less credit, net: €40.00 − €50.00 = −€10.00.",
         "Charge less credit, net: €200.00 − €50.00 = €150.00.",
-        "The trial costs nothing and ends by itself",
+        "free trial",
     ):
         assert sentence in said
     assert agrees(world, ada)
