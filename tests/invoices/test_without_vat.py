@@ -13,7 +13,7 @@ from tests.support.world import YEAR, World, change, purchase
 WHY = {
     Language.EN: ("(reverse charge)", "No VAT (outside the scope of EU VAT) on €100.00"),
     Language.DE: ("(Steuerschuldnerschaft des Leistungsempfängers)", "Keine USt. (in der EU nicht steuerbar) auf 100,00 €"),
-    Language.FR: ("(autoliquidation)", "Aucune TVA (hors du champ de la TVA de l'UE) sur 100,00 €"),
+    Language.FR: ("(autoliquidation)", "Aucune TVA (hors du champ de la TVA de l’UE) sur 100,00 €"),
     Language.ES: ("(inversión del sujeto pasivo)", "Sin IVA (operación no sujeta al IVA de la UE) sobre 100,00 €"),
     Language.IT: ("(inversione contabile)", "Nessuna IVA (operazione non soggetta all'IVA dell'UE) su 100,00 €"),
 }  # fmt: skip
