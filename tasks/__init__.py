@@ -7,7 +7,7 @@
 - the charge: `collect_payment` is the step; `charging` decides, `charge_calls` asks, `charge_attempts` has the rows; the webhook's side is
   `webhooks`, `charge_news`
 - money going back: `refunding`; refunds that others made: `refunds_elsewhere`
-- VAT numbers: `vat_check` in step 3; after an outage `vat_follow_up`, then `vat_correction`
+- VAT numbers: `vat_check` in step 3; in an outage `number_set_aside`; after it `vat_follow_up`, then `vat_correction`
 - documents and letters: `invoicing`, `documents`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `occasions`,
   `attachments`, `letters`, `locales`, `display_names`, `plain_text`
 - how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `slots`,
