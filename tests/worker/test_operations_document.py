@@ -10,7 +10,7 @@ import pytest
 import typer
 from pydantic.fields import FieldInfo
 
-from models import attention
+from models import attention, migrations
 from models.rules.currency import EXPONENTS
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
@@ -50,6 +50,11 @@ def test_every_command_of_the_database_is_explained_and_no_other() -> None:
     assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database"))) == {
         command.name for command in db.registered_commands
     }
+
+
+def test_the_database_that_the_documents_speak_of_is_this_one() -> None:
+    assert f"is at migration {migrations.head()}." in section("Upgrading the database")
+    assert f"migrations 0001 to {migrations.head()}." in (DOCS.parent / "CHANGELOG.md").read_text()
 
 
 def written(field: FieldInfo) -> str:
