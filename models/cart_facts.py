@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, selec
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account, AccountKind, Contact
-from models.errors import Explained
+from models.errors import Unknown
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
 from models.prepared import Prepared
@@ -20,7 +20,7 @@ from models.rules.refusals import MOST_NAMED
 from models.subscriptions import RUNS, SITS, SeatAssignment, Subscription, SubscriptionPeriod, Trial
 
 
-class UnknownAccount(Explained, LookupError):
+class UnknownAccount(Unknown):
     """There is no such account."""
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import Account
-from models.errors import Explained
+from models.errors import Unknown
 from models.ledger import LedgerMovement
 from models.messages import SentLetter
 from models.orders import Order, OrderEvent, OrderStep
@@ -16,7 +16,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
 
 
-class UnknownOrder(Explained, LookupError):
+class UnknownOrder(Unknown):
     """There is no such order."""
 
 

@@ -14,9 +14,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models.states import OrderStatus, Step
 from tasks.api_keys import Scope
+from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tests.support.command import SETTINGS, Command, Ended, prorata_at_a_terminal, prorata_of_its_own
 from worker.commands import failures, place, process
 from worker.drill.buying import Bought, Shop
@@ -27,7 +29,7 @@ from worker.drill.watch import Watch
 
 def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     ended = prorata_of_its_own("orders", "list", **SETTINGS)
-    assert ended.status == 1
+    assert ended.status == 3
     assert ended.err.startswith("The database at 127.0.0.1:1/nothing does not answer (PRORATA_DATABASE_URL): ")
     assert "secret" not in ended.err
     assert "Traceback" not in ended.err
@@ -36,17 +38,41 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
 def test_a_database_without_tables_says_what_to_run(fresh_database_url: str, postgres_server: object) -> None:
     empty = fresh_database_url.rpartition("/")[0] + "/postgres"
     ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
-    assert ended.status == 1
+    assert ended.status == 3
     assert "is not up to date; run `prorata db upgrade`" in ended.err
 
 
 def test_a_database_that_was_never_made_is_not_said_to_be_silent(fresh_database_url: str) -> None:
     nowhere = fresh_database_url.rpartition("/")[0] + "/nowhere"
     ended = prorata_of_its_own("db", "upgrade", **SETTINGS | {"PRORATA_DATABASE_URL": nowhere})
-    assert ended.status == 1
+    assert ended.status == 3
     assert re.search(
         r"^The server has no database \S+/nowhere \(PRORATA_DATABASE_URL\): create an empty one", ended.err
     )
+
+
+@pytest.mark.parametrize("asked", ["ledger verify", "ledger reconcile --json", "orders list"])
+def test_no_answer_is_told_from_bad_news(asked: str) -> None:
+    """A program that watches the books must not take a database or a provider that is away for books that differ."""
+    ended = prorata_of_its_own(*asked.split(), **SETTINGS | {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"})
+    assert (ended.status, ended.out) == (3, "")
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TemporarilyUnavailable("Stripe: cannot be reached"),
+        Misconfigured("Stripe: invalid API key"),
+        NoConnectionFree("QueuePool limit reached"),
+    ],
+)
+def test_whoever_could_not_be_asked_is_told_from_bad_news(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> None:
+        raise error
+
+    assert failures.run(fails) == 3
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, tmp_path: Path) -> None:
@@ -159,7 +185,7 @@ def test_where_there_is_nothing_a_sentence_says_so_and_a_program_reads_an_empty_
 @pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])
 def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: str) -> None:
     ended = prorata_of_its_own("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
-    assert ended.status == 1
+    assert ended.status == 2
     assert which in ended.err
     assert "Traceback" not in ended.err
 
@@ -169,14 +195,14 @@ def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: 
 )
 def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(fresh_database_url: str, asked: str) -> None:
     ended = prorata_of_its_own(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
-    assert (ended.status, ended.out, ended.err) == (1, "", "there is no account nobody\n")
+    assert (ended.status, ended.out, ended.err) == (2, "", "there is no account nobody\n")
 
 
 @pytest.mark.parametrize("asked", ["orders list --account", "ledger verify --account"])
 def test_an_empty_account_is_not_every_account(fresh_database_url: str, asked: str) -> None:
     """As an unset variable of a shell gives it."""
     ended = prorata_of_its_own(*asked.split(), "", **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
-    assert (ended.status, ended.out, ended.err) == (1, "", "there is no account ''\n")
+    assert (ended.status, ended.out, ended.err) == (2, "", "there is no account ''\n")
 
 
 def test_an_empty_queue_is_not_every_queue(prorata: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def run(command: list[str], *, to: int, **env: str) -> tuple[int, str, str]:
 def test_a_full_disk_is_said_and_fails_the_command(word: str, unbuffered: str) -> None:
     with FULL.open("wb") as full:
         ended = run(prorata_command(word), to=full.fileno(), PYTHONUNBUFFERED=unbuffered)
-    assert ended == (1, "", "Not everything could be written: No space left on device.\n")
+    assert ended == (3, "", "Not everything could be written: No space left on device.\n")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from worker.commands.exit_status import FAILED
 from worker.commands.place import unused
 from worker.commands.screen import print_json
 from worker.drill import crash, showing
@@ -81,7 +82,7 @@ def _end(said: dict[str, Any], passed: bool, as_json: bool, show: "showing.Show"
     else:
         show(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     if not passed:
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _say(what: str) -> None:

@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from models.errors import Explained
-from tasks.errors import TemporarilyUnavailable, behind_a_lock
+from models.errors import Explained, Unknown
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, behind_a_lock
 from worker import certificates, server_urls
-from worker.commands.standard_output import written
+from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
+from worker.commands.standard_output import NotWritten, written
 from worker.settings import SettingsError, settings
 
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
-FAILED = 1
-WRONG_SETTINGS = 2
-INTERRUPTED = 130
 
 
 def run(command: Callable[[], object]) -> int:
@@ -23,34 +21,41 @@ def run(command: Callable[[], object]) -> int:
     try:
         with written():
             command()
-    except SettingsError as error:
-        return _say(str(error), WRONG_SETTINGS)
+    except (SettingsError, Unknown) as error:
+        return _say(str(error), WRONGLY_ASKED)
+    except (Misconfigured, NotWritten) as error:
+        return _say(str(error), NO_ANSWER)
     except Explained as error:
-        return _say(str(error))
+        return _say(str(error), FAILED)
     except TemporarilyUnavailable as error:
-        return _say(f"{error}; try again later")
-    except OperationalError as error:
-        if behind_a_lock(error):
-            return _say(
-                f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays."
-            )
-        if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
-            return _say(f"No connection to the database at {_database()}: {advice} ({_first_line(error)})")
-        if _NO_SUCH_DATABASE.search(str(error.orig)):
-            return _say(
-                f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb), then run `prorata db upgrade`"
-            )
-        return _say(f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}")
+        return _say(f"{error}; try again later", NO_ANSWER)
+    except NO_DATABASE as error:
+        return _say(_why_no_database(error), NO_ANSWER)
     except ProgrammingError as error:
         if "does not exist" not in str(error.orig):
             raise
-        return _say(f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}")
+        said = f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}"
+        return _say(said, NO_ANSWER)
     except KeyboardInterrupt:
         return _say("Interrupted.", INTERRUPTED)
     return 0
 
 
-def _say(message: str, status: int = FAILED) -> int:
+def _why_no_database(error: Exception) -> str:
+    if not isinstance(error, OperationalError):
+        return f"Every connection to the database at {_database()} stays in use. Try again in a while."
+    if behind_a_lock(error):
+        return (
+            f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays."
+        )
+    if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
+        return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
+    if _NO_SUCH_DATABASE.search(str(error.orig)):
+        return f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb), then run `prorata db upgrade`"
+    return f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}"
+
+
+def _say(message: str, status: int) -> int:
     sys.stderr.write(f"{message}\n")
     return status
 

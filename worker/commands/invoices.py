@@ -7,6 +7,7 @@ import typer
 
 from tasks import receivables
 from tasks.wiring import begin, now
+from worker.commands.exit_status import FAILED
 from worker.commands.operator import operator
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
@@ -61,6 +62,6 @@ def paid(
             )
     except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
     sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
     typer.echo(f"{number}: {sum_} paid on {owed.settled_at:%Y-%m-%d}.")

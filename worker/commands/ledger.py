@@ -14,6 +14,7 @@ from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
+from worker.commands.exit_status import FAILED
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.tables import Column, Rows
@@ -66,7 +67,7 @@ def check(
     else:
         console().print(_differences(found) if found else "[green]Everything agrees.[/]")
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 @ledger.command("reconcile")
@@ -107,7 +108,7 @@ def reconcile(
             where.print(f"Left out, for no order of Prorata's is in their metadata: {found.of_others} charges.")
         where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")
     if found.differences:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 _MOVED = (

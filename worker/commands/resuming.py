@@ -12,6 +12,7 @@ from tasks import operations, order_story
 from tasks.operations import NotPossible
 from tasks.plain_text import one_line
 from tasks.wiring import begin
+from worker.commands.exit_status import FAILED
 from worker.commands.screen import console, plain, print_json
 from worker.commands.tables import Column, Rows
 
@@ -43,7 +44,7 @@ def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str |
     else:
         console().print(_table(resumed, dry_run=dry_run))
     if any(each.why_not for each in resumed):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _nothing(error_contains: str | None) -> str:

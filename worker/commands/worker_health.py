@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from worker import certificates
 from worker.canary import sings
+from worker.commands.exit_status import FAILED, NO_ANSWER
 from worker.commands.process import Worker, worker_name
 
 
@@ -21,7 +22,7 @@ def worker_health(
     ] = 10.0,
     host: Annotated[str | None, typer.Option(help="where it runs; here, unless told")] = None,
 ) -> None:
-    """Exit with 0 if that worker takes a message and works on it, with 1 if it does not although it may be running."""
+    """Exit with 0 if that worker takes a message and works on it, with 1 if it does not although it may be running, with 3 if the broker is away."""
     import_module(
         "worker.app"
     )  # becomes the app that the canary goes out by; it reads the settings while it is imported
@@ -32,10 +33,10 @@ def worker_health(
         advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
         said = f"no connection to the broker: {advice} ({error})" if advice else f"the broker does not answer: {error}"
         typer.echo(f"{worker}: {said}", err=True)
-        sys.exit(1)
+        sys.exit(NO_ANSWER)
     if healthy:
         typer.echo(f"{worker} takes messages")
         return
     hint = "" if number else "; was it started with --number?"
     typer.echo(f"{worker} took no message in {within:g} s{hint}", err=True)
-    sys.exit(1)
+    sys.exit(FAILED)
