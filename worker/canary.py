@@ -4,6 +4,7 @@
 `heartbeat`: sent to each queue by beat; the age of its row shows whether anybody takes from that queue.
 """
 
+import math
 import time
 from collections.abc import Callable
 from uuid import uuid4
@@ -41,9 +42,12 @@ def sings(worker: str, *, within: float) -> bool:
     Raises kombu's OperationalError where the broker is away.
     """
     song = f"prorata:canary:{uuid4()}"
-    canary.apply_async((song,), queue=worker_direct(worker), expires=within)
+    queue = worker_direct(worker)
+    canary.apply_async((song,), queue=queue, expires=within)
     with current_app.connection_for_read() as connection:
-        return heard(connection.default_channel.client, song, within=within)
+        client = connection.default_channel.client
+        client.expire(queue.name, math.ceil(within) + HEARD_FOR)  # a worker that is not there never takes it
+        return heard(client, song, within=within)
 
 
 def heard(client: "Redis", song: str, *, within: float, now: Callable[[], float] = time.monotonic) -> bool:

@@ -1,12 +1,13 @@
 """A canary is listened for as long as was asked for, and no longer; silence is not an outage, an outage is one."""
 
 import pytest
+from celery import Celery, current_app
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from worker.canary import LISTEN, heard
+from worker.canary import HEARD_FOR, LISTEN, heard, sings
 from worker.embedded import RedisServer
 
 SOCKET_TIMEOUT = 10.0
@@ -48,6 +49,19 @@ def test_a_song_is_heard_and_silence_is_silence(redis_server: RedisServer) -> No
         listening.lpush("canary of a test", 1)
         assert heard(listening, "canary of a test", within=60.0)
         assert not heard(listening, "canary of a test", within=0.2)
+
+
+def test_what_was_sent_to_a_worker_that_is_not_there_does_not_stay(redis_server: RedisServer) -> None:
+    before = current_app._get_current_object()
+    app = Celery(broker=redis_server.url, set_as_current=True)
+    try:
+        assert not sings("nobody@nowhere", within=0.1)
+    finally:
+        app.close()
+        before.set_current()
+    with client(redis_server, socket_timeout=60.0) as looking:
+        [left] = [key for key in looking.keys("*nobody@nowhere*") if looking.type(key) == b"list"]
+        assert 0 < looking.ttl(left) <= 1 + HEARD_FOR
 
 
 def test_a_broker_that_says_nothing_at_all_is_away(redis_server: RedisServer) -> None:
