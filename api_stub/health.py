@@ -49,12 +49,14 @@ class Readiness(BaseModel):
     """what to do, where `failing` does not say it"""
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="The process answers")
 async def healthz() -> Alive:
     # In the event loop: it needs no thread, so it answers while all of them wait for somebody slow.
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Database, broker and beat are there",

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterable
+from datetime import timedelta
 
+import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api_stub.problem_types import refuses
@@ -19,6 +22,7 @@ from models.states import FINAL, OrderStatus
 from tasks.pipeline import QUEUE_NAMES
 from tasks.wiring import begin
 
+log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"])
 _registry = CollectorRegistry()
 _requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=_registry)
@@ -36,17 +40,20 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 class _Books(Collector):
     """Asks the database at each scrape, and computes ages by its clock, so that every process gives the same numbers.
 
-    It reads no table that grows with the years: of those it counts only what an index holds.
+    It reads no table that grows with the years: of those it counts only what an index holds. While the database is away, that alone is
+    told, beside what this process knows by itself.
     """
 
     def collect(self) -> Iterable[Metric]:
-        with begin() as session:
-            yield from _orders(session)
-            yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
-            yield _gauge("prorata_webhooks_waiting", "Notifications not acted on yet", _webhooks(session))
-            yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
-            yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
-            yield _heartbeats(session)
+        told: list[Metric] = []
+        try:
+            with begin() as session:
+                told += _told_by(session)
+        except SQLAlchemyError as error:
+            log.warning("metrics without the database", error=type(error).__name__)
+            told.clear()
+        yield _gauge("prorata_database_up", "Whether the database told all that it is asked for", bool(told))
+        yield from told
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -55,12 +62,21 @@ class _Books(Collector):
 _registry.register(_Books())
 
 
+def _told_by(session: Session) -> Iterable[Metric]:
+    yield from _orders(session)
+    yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
+    yield from _webhooks(session)
+    yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
+    yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
+    yield _heartbeats(session)
+
+
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Metrics, in Prometheus's text format",
     response_class=Response,
-    responses=refuses("internal-error", "temporarily-unavailable")
-    | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=refuses("internal-error") | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics() -> Response:
     return Response(generate_latest(_registry), media_type=CONTENT_TYPE_LATEST)
@@ -87,9 +103,19 @@ def _undeliverable(session: Session) -> float:
     return session.scalar(select(func.count()).select_from(OrderEvent).where(text(LETTER_REFUSED))) or 0
 
 
-def _webhooks(session: Session) -> float:
-    waiting = select(func.count()).select_from(WebhookReceived).where(WebhookReceived.handled_at.is_(None))
-    return session.scalar(waiting) or 0
+def _webhooks(session: Session) -> Iterable[Metric]:
+    now, received, handled = func.clock_timestamp(), WebhookReceived.received_at, WebhookReceived.handled_at
+    waiting = select(func.count(), now - func.min(received), now - func.max(received)).where(handled.is_(None))
+    number, oldest, newest = session.execute(waiting).one()
+    last_handled: timedelta | None = session.scalar(select(now - func.max(handled)).where(handled.is_not(None)))
+    yield _gauge("prorata_webhooks_waiting", "Notifications not acted on yet", number)
+    yield _gauge("prorata_oldest_waiting_webhook_seconds", "Age of the oldest of these", _seconds_of(oldest))
+    since = min((_seconds_of(age) for age in (newest, last_handled) if age is not None), default=math.inf)
+    yield _gauge("prorata_last_webhook_seconds", "Since a notification last came, or was acted on", since)
+
+
+def _seconds_of(age: timedelta | None) -> float:
+    return age.total_seconds() if age is not None else 0.0
 
 
 def _heartbeats(session: Session) -> Metric:

@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from api_stub import body_limit
@@ -242,6 +244,38 @@ def test_metrics_count_requests(world: World, api: Api, ada: Customer) -> None:
     lines = api.get("/metrics").text.splitlines()
     assert any(
         line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
+    )
+
+
+def webhook_ages(api: Api) -> list[float]:
+    """Of the oldest that waits, and since the last came."""
+    names = ("prorata_oldest_waiting_webhook_seconds", "prorata_last_webhook_seconds")
+    told = dict(line.split() for line in api.get("/metrics").text.splitlines() if line.startswith(names))
+    return [float(told[name]) for name in names]
+
+
+def test_metrics_tell_how_old_webhooks_are(world: World, api: Api) -> None:
+    """Nothing else shows that the endpoint's secret is wrong, or that Stripe sends to another address."""
+    assert webhook_ages(api) == [0.0, float("inf")]
+    come = text("""
+        insert into webhooks_received (id, type, payload, received_at, handled_at) values
+        (:id, 'charge.refunded', '', now() - cast(:ago as interval), now() - cast(:handled as interval))
+    """)
+    with world.begin() as session:
+        session.execute(come, {"id": "evt_1", "ago": "900 s", "handled": "800 s"})
+    assert [each // 60 for each in webhook_ages(api)] == [0, 13]
+    with world.begin() as session:
+        session.execute(come, {"id": "evt_2", "ago": "700 s", "handled": None})
+        session.execute(come, {"id": "evt_3", "ago": "600 s", "handled": None})
+    assert [each // 60 for each in webhook_ages(api)] == [11, 10]
+
+
+def test_metrics_count_notifications_that_are_refused(api: Api) -> None:
+    api.client.post("/v1/webhooks/stripe", content=b"{}", headers={"Stripe-Signature": "t=1,v1=00"})
+    assert re.search(
+        r'^prorata_requests_total{method="POST",route="/v1/webhooks/stripe",status="400"} [1-9]',
+        api.get("/metrics").text,
+        re.MULTILINE,
     )
 
 

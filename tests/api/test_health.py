@@ -198,6 +198,24 @@ def test_without_the_database_the_process_is_alive_but_not_ready(world: World, a
     assert refused.headers["retry-after"] == "5"
 
 
+def test_without_the_database_the_metrics_say_so_and_what_this_process_knows(world: World, api: Api) -> None:
+    """An alert needs a number: a scrape that fails as a whole gives none."""
+    wiring.plug_in(replace(world.wiring, begin=_nowhere()))
+    api.get("/healthz")
+    answer = api.get("/metrics")
+    wiring.plug_in(world.wiring)
+    assert answer.status_code == 200
+    assert "prorata_database_up 0.0" in answer.text.splitlines()
+    assert 'prorata_requests_total{method="GET",route="/healthz",status="200"}' in answer.text
+    assert "prorata_orders{" not in answer.text
+    assert "prorata_database_up 1.0" in api.get("/metrics").text.splitlines()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_only_the_status_is_asked_of_answers_head_too(api: Api, path: str) -> None:
+    assert api.client.head(path).status_code == 200
+
+
 def _nowhere() -> Transactions:
     """A database that is away."""
     url = "postgresql+psycopg://nobody:none@127.0.0.1:1/none"
