@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api_stub.problem_types import refuses
+from models.books_checks import BooksCheck, Compared
+from models.invoices import OWED, Receivable
 from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
@@ -69,6 +71,8 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
     yield _heartbeats(session)
+    yield _gauge("prorata_invoices_overdue", "Sums that should have come in by transfer", _overdue(session))
+    yield from _books_checks(session)
 
 
 @router.head("/metrics", include_in_schema=False)
@@ -126,6 +130,24 @@ def _heartbeats(session: Session) -> Metric:
     for name, seconds in ages.items():
         family.add_metric([name], seconds)
     return family
+
+
+def _overdue(session: Session) -> float:
+    late = (text(OWED), Receivable.due_at < func.clock_timestamp())
+    return session.scalar(select(func.count()).select_from(Receivable).where(*late)) or 0
+
+
+def _books_checks(session: Session) -> Iterable[Metric]:
+    age = GaugeMetricFamily("prorata_books_checked_seconds", "Since the books were last checked", labels=["check"])
+    differences = GaugeMetricFamily("prorata_books_differences", "What differed then", labels=["check"])
+    asked = select(BooksCheck.name, func.clock_timestamp() - BooksCheck.at, BooksCheck.differences)
+    found = {name: (since.total_seconds(), number) for name, since, number in session.execute(asked)}
+    for name in Compared:
+        since, number = found.get(name, (math.inf, 0))
+        age.add_metric([name], since)
+        differences.add_metric([name], number)
+    yield age
+    yield differences
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

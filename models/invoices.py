@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     Date,
     ForeignKey,
+    Index,
     Select,
     SmallInteger,
     String,
@@ -54,6 +55,10 @@ class ReceivableStatus(StrEnum):
     OPEN = "open"
     PAID = "paid"
     CANCELLED = "cancelled"
+
+
+OWED = "status = 'open'"
+"""condition of the index of receivables, and so of queries that are to use it"""
 
 
 class InvoiceSeries(Base):
@@ -159,7 +164,10 @@ class Receivable(Base):
     """Money that a customer owes on an invoice. A row of its own, because an issued document never changes but whether it is paid does."""
 
     __tablename__ = "receivables"
-    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index("ix_receivables_open", "due_at", postgresql_where=OWED),
+    )
 
     invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
     amount_minor: Mapped[Minor]

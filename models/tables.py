@@ -3,6 +3,7 @@
 from models import (
     accounts,
     api_keys,
+    books_checks,
     carts,
     catalogue,
     invoices,
@@ -21,6 +22,7 @@ metadata = Base.metadata
 __all__ = [
     "accounts",
     "api_keys",
+    "books_checks",
     "carts",
     "catalogue",
     "invoices",

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from api_stub import body_limit
 from api_stub.rate_limit import RateLimit
+from models.books_checks import Compared, record_books_check
 from models.messages import WebhookReceived
 from tasks import placement
 from tests.api.conftest import Api, problem, purchase, state
@@ -245,6 +246,41 @@ def test_metrics_count_requests(world: World, api: Api, ada: Customer) -> None:
     assert any(
         line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
     )
+
+
+def test_metrics_tell_of_the_latest_check_of_the_books(world: World, api: Api) -> None:
+    def told() -> list[str]:
+        lines = api.get("/metrics").text.splitlines()
+        return [line.removeprefix("prorata_books_") for line in lines if line.startswith("prorata_books_")]
+
+    assert told() == [
+        'checked_seconds{check="verify"} +Inf',
+        'checked_seconds{check="reconcile"} +Inf',
+        'differences{check="verify"} 0.0',
+        'differences{check="reconcile"} 0.0',
+    ]
+    with world.begin() as session:
+        record_books_check(session, Compared.VERIFY, differences=3)
+        session.execute(text("update books_checks set at = at - interval '100 s'"))
+        record_books_check(session, Compared.RECONCILE, differences=0)
+    ages = [float(line.split()[1]) for line in told()[:2]]
+    assert 100 <= ages[0] < 120 > ages[1] + 100
+    assert told()[2:] == ['differences{check="verify"} 3.0', 'differences{check="reconcile"} 0.0']
+
+
+def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    world.buy(world.customer(card=None, vat_number="DE136695976"), worlds.purchase())
+
+    def overdue(due: str) -> bool:
+        with world.begin() as session:
+            session.execute(text("update receivables set due_at = now() + cast(:due as interval)"), {"due": due})
+        return "prorata_invoices_overdue 1.0" in api.get("/metrics").text.splitlines()
+
+    assert (overdue("1 hour"), overdue("-1 hour")) == (False, True)
+    with world.begin() as session:
+        session.execute(text("update receivables set status = 'paid'"))
+    assert "prorata_invoices_overdue 0.0" in api.get("/metrics").text.splitlines()
 
 
 def webhook_ages(api: Api) -> list[float]:

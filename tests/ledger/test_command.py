@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from models.books_checks import BooksCheck
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check
 from tests.support.world import World, change, purchase
@@ -45,6 +46,31 @@ def test_verify_names_each_difference_and_fails(world: World) -> None:
             "found": "11899",
         }
     ]
+
+
+def recorded(world: World) -> list[tuple[str, int]]:
+    return sorted((row.name, row.differences) for row in world.rows(BooksCheck))
+
+
+def test_the_metrics_learn_what_a_check_of_all_books_found(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    CliRunner().invoke(ledger.ledger, ["verify", "--account", str(ada.account_id)])
+    assert recorded(world) == []
+    CliRunner().invoke(ledger.ledger, ["verify"])
+    assert recorded(world) == [("verify", 0)]
+    with world.begin() as session:
+        session.execute(text("update charge_attempts set amount_minor = 11899"))
+    CliRunner().invoke(ledger.ledger, ["verify", "--json"])
+    assert recorded(world) == [("verify", 1)]
+
+
+def test_a_check_that_cannot_be_recorded_says_what_it_found_all_the_same(world: World) -> None:
+    with world.begin() as session:
+        session.execute(text("alter table books_checks rename to elsewhere"))
+    answer = CliRunner().invoke(ledger.ledger, ["verify"])
+    assert (answer.exit_code, "Everything agrees." in answer.output) == (0, True)
+    assert "Not recorded for the metrics" in answer.output
 
 
 def test_every_check_is_explained_and_no_other() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks import webhooks
@@ -218,6 +219,8 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
     assert said.exit_code == 1
     assert f"order {order.number}" in said.stdout
     assert "What is younger is left out" in said.stdout
+    [found] = world.rows(BooksCheck, name="reconcile")
+    assert found.differences >= 1
     read = command.invoke(ledger.ledger, ["reconcile", "--json"])
     assert read.exit_code == 1
     told = json.loads(read.stdout)

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from models import ledger as movements
+from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
@@ -66,6 +68,8 @@ def check(
         print_json([asdict(difference) for difference in found])
     else:
         console().print(_differences(found) if found else "[green]Everything agrees.[/]")
+    if account_id is None:
+        _record(Compared.VERIFY, found)
     if found:
         raise typer.Exit(FAILED)
 
@@ -107,8 +111,19 @@ def reconcile(
         if found.of_others:
             where.print(f"Left out, for no order of Prorata's is in their metadata: {found.of_others} charges.")
         where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")
+    if until is None and start <= end - USUAL:
+        _record(Compared.RECONCILE, found.differences)
     if found.differences:
         raise typer.Exit(FAILED)
+
+
+def _record(name: Compared, found: Sequence[Difference]) -> None:
+    """For the metrics. What was found is told already, and remains the exit status where this cannot be written (to a standby, say)."""
+    try:
+        with begin() as session:
+            record_books_check(session, name, differences=len(found))
+    except SQLAlchemyError as error:
+        typer.echo(f"Not recorded for the metrics: {error}", err=True)
 
 
 _MOVED = (
