@@ -55,7 +55,7 @@ class BodyLimit:
             over = over or not message.get("more_body", False)
             if received > most:
                 # An HTTPException: any other, the framework would report as a body that it cannot read.
-                raise HTTPException(413, headers=_NO_MORE)
+                raise HTTPException(413, _too_large(most).detail, headers=_NO_MORE)
             return message
 
         await self._app(scope, counted, answering)

@@ -102,11 +102,10 @@ _CODES = {
     503: "temporarily-unavailable",
 }
 _DETAILS = {
-    400: "The request could not be read.",
+    400: "The body could not be read: send JSON in UTF-8, without Content-Encoding, and not nested thousands deep.",
     404: "There is nothing at this address.",
     405: "This address does not know that method.",
     408: "The request took too long to arrive; send it again.",
-    413: "The request is too large.",
     503: "The server stops before the request has arrived; send it again.",
 }
 
@@ -119,7 +118,8 @@ async def http_problem(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(status).phrase
     code = _CODES.get(status, phrase.lower().replace(" ", "-"))
     headers = _allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
-    return Problem(status, code, _DETAILS.get(status, phrase + "."), headers=headers).response()
+    detail = _DETAILS.get(status) or (error.detail if error.detail != phrase else phrase + ".")
+    return Problem(status, code, detail, headers=headers).response()
 
 
 def _allow(request: Request) -> dict[str, str]:

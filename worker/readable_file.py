@@ -22,7 +22,11 @@ Value = TypeVar("Value")
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     line: int
+    """0: the file as a whole"""
     reason: str
+
+    def where(self) -> str:
+        return f":{self.line}" if self.line else ""
 
 
 class FileRefused(Explained):
@@ -30,7 +34,7 @@ class FileRefused(Explained):
 
     def __init__(self, file: Path, problems: Collection[Problem]) -> None:
         self.problems = sorted(set(problems))
-        super().__init__("\n".join(f"{file}:{problem.line}: {one_line(problem.reason)}" for problem in self.problems))
+        super().__init__("\n".join(f"{file}{problem.where()}: {one_line(problem.reason)}" for problem in self.problems))
 
 
 class Fields(dict[str, "Place"]):
@@ -151,11 +155,11 @@ def read(file: Path) -> Place:
         content = _content(file)
         if len(content) > LONGEST:
             too_long = f"is longer than {LONGEST // 2**20} MiB; split it, accounts may be loaded from several files"
-            raise FileRefused(file, [Problem(1, too_long)])
+            raise FileRefused(file, [Problem(0, too_long)])
         node = yaml.compose(content.decode("utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise FileRefused(file, [Problem(1, f"cannot be read: {reason}")]) from None
+        raise FileRefused(file, [Problem(0, f"cannot be read: {reason}")]) from None
     except _AliasFound as error:
         alias = "an alias (*name) is not taken: write out what it stands for"
         raise FileRefused(file, [Problem(error.line, alias)]) from None

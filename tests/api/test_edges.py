@@ -1,5 +1,6 @@
 """What surrounds every request: errors as problems, limits, headers, metrics, webhooks, logs that tell nothing."""
 
+import gzip
 import hashlib
 import hmac
 import json
@@ -147,6 +148,13 @@ def test_how_many_lines_an_order_may_have_is_said_in_the_words_of_the_rule(api: 
     assert problem(api.quote(ada, *lines, purchase())) == (422, "invalid-request")
 
 
+@pytest.mark.parametrize("body", [gzip.compress(b"{}"), '{"name": "Zoë"}'.encode("latin-1"), b"[" * 50_000])
+def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, body: bytes) -> None:
+    answer = api.post("/v1/quotes", content=body, headers={"Content-Type": "application/json"})
+    assert problem(answer) == (400, "malformed-request")
+    assert "JSON in UTF-8, without Content-Encoding" in answer.json()["detail"]
+
+
 def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:
     def send(size: int) -> Any:
         return api.post("/v1/quotes", content=b" " * size, headers={"Content-Type": "application/json"})
@@ -181,6 +189,7 @@ def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Cus
 
     answer = api.post("/v1/quotes", content=endless(), headers={"Content-Type": "application/json"})
     assert problem(answer) == (413, "body-too-large")
+    assert answer.json()["detail"] == "The request is too large: at most 256 KiB."
 
 
 def test_answers_carry_safe_headers(api: Api, ada: Customer) -> None:

@@ -144,9 +144,9 @@ def test_a_long_value_is_not_repeated_as_the_file_may_be_another_than_was_meant(
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "nowhere.yaml") == [(1, "cannot be read: No such file or directory")]
+    assert refusal(tmp_path / "nowhere.yaml") == [(0, "cannot be read: No such file or directory")]
     (tmp_path / "latin1.yaml").write_bytes("name: Größe".encode("latin-1"))
-    assert refusal(tmp_path / "latin1.yaml") == [(1, "cannot be read: it is no text in UTF-8")]
+    assert refusal(tmp_path / "latin1.yaml") == [(0, "cannot be read: it is no text in UTF-8")]
 
 
 def test_a_list_that_contains_itself_is_refused(write: Write) -> None:

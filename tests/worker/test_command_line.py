@@ -82,6 +82,11 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
     assert (ended.status, ended.err) == (1, f"{file}:2: products.board: tiers is missing\n")
 
 
+def test_a_file_that_is_not_there_has_no_line(prorata: Command, tmp_path: Path) -> None:
+    ended = prorata("catalogue", "load", str(tmp_path / "nowhere"))
+    assert (ended.status, ended.err) == (1, f"{tmp_path / 'nowhere'}: cannot be read: No such file or directory\n")
+
+
 def test_a_command_does_not_load_the_others() -> None:
     """They take two seconds, and a worker or the API would keep their memory."""
     program = "import sys; from worker.cli import main\ntry: main(['worker', '--help'])\nfinally: print(*sys.modules)"
