@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
+from starlette.datastructures import State
 
 from api_stub.json_bodies import require_once
 from api_stub.problems import Problem
@@ -39,6 +40,8 @@ class PresentedKey:
     key: str = field(repr=False)
     scope: Scope
     limit: RateLimit
+    state: State = field(default_factory=State, repr=False)
+    """the request's: `key_id` is there for its log line once the key is known"""
 
     def authenticate(self, session: Session, account_id: UUID | None = None) -> Caller:
         """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429.
@@ -46,6 +49,8 @@ class PresentedKey:
         account_id: the account that the request is about (`access.require_account`).
         """
         caller = api_keys.caller_with(session, self.key, account_id=account_id)
+        if caller is not None:
+            self.state.key_id = caller.key_id
         self.limit.count(caller.key_id.hex if caller else UNKNOWN)
         if caller is None:
             raise _unauthorized("This API key is unknown or was revoked.")
@@ -86,9 +91,11 @@ class RequiresCaller:
 
 
 def _presented(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> PresentedKey:
+    if len(request.headers.getlist("Authorization")) > 1:
+        raise _unauthorized("The header Authorization is given more than once: send one API key.")
     if credentials is None:
         raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
-    return PresentedKey(credentials.credentials, scope, request.app.state.rate_limit)
+    return PresentedKey(credentials.credentials, scope, request.app.state.rate_limit, request.state)
 
 
 def _require_plain(request: Request) -> None:

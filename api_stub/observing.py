@@ -62,12 +62,19 @@ class Observing:
                 route=route,
                 status=status,
                 milliseconds=round(seconds * 1000),
+                **_key_of(scope),
             )
 
 
 def route_of(scope: Scope) -> str:
     """The route's pattern, never the path: that may hold what people typed."""
     return getattr(scope.get("route"), "path", None) or "none"
+
+
+def _key_of(scope: Scope) -> dict[str, str]:
+    """The id of the API key, never the key, where it was a valid one."""
+    key_id = scope.get("state", {}).get("key_id")
+    return {} if key_id is None else {"key_id": str(key_id)}
 
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:

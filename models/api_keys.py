@@ -21,6 +21,8 @@ class ApiKey(Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
     created_at: Mapped[CreatedAt]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """to within an hour"""
 
 
 class ApiKeyAccount(Base):

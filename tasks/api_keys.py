@@ -5,11 +5,11 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -50,12 +50,16 @@ class Caller:
 class IssuedKey:
     """What may be shown of a key."""
 
+    id: UUID
+    """the API's log has it with each request"""
     name: str
     scopes: tuple[str, ...]
     accounts: int
     """how many it may act for"""
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    """to within an hour; None where it never was"""
 
 
 class KeyRefused(Explained):
@@ -111,7 +115,7 @@ def issued(session: Session) -> list[IssuedKey]:
     """Every key there is or was, by name."""
     accounts = select(func.count()).where(ApiKeyAccount.api_key_id == ApiKey.id).scalar_subquery()
     return [
-        IssuedKey(key.name, tuple(key.scopes), bound, key.created_at, key.revoked_at)
+        IssuedKey(key.id, key.name, tuple(key.scopes), bound, key.created_at, key.revoked_at, key.last_used_at)
         for key, bound in session.execute(select(ApiKey, accounts).order_by(ApiKey.name))
     ]
 
@@ -122,17 +126,30 @@ def caller_with(session: Session, plain: str, *, account_id: UUID | None = None)
     row = _VALID_KEY.one_or_none(session, {"digest": digest, "account_id": account_id})
     if row is None:
         return None
-    key_id, kept, scopes, is_bound = row
+    key_id, kept, scopes, is_bound, is_noted = row
     if not hmac.compare_digest(kept, digest):
         return None
+    if not is_noted:
+        _note_use(session, key_id)
     return Caller(key_id=key_id, scopes=frozenset(scopes), bound_to=account_id if is_bound else None)
 
 
+def _note_use(session: Session, key_id: UUID) -> None:
+    """Whoever finds that another request just notes it goes on without waiting for that."""
+    mine = select(ApiKey.id).where(ApiKey.id == key_id).with_for_update(skip_locked=True, key_share=True)
+    noted = update(ApiKey).where(ApiKey.id == mine.scalar_subquery()).values(last_used_at=func.clock_timestamp())
+    session.execute(noted, execution_options={"synchronize_session": False})
+
+
+NOTED_EVERY = timedelta(hours=1)
+"""a note of each use would be a write for each request"""
+
 _keys, _bindings = ApiKey.__table__.c, ApiKeyAccount.__table__.c
-_VALID_KEY = Prepared[UUID, str, list[str], bool](
+_VALID_KEY = Prepared[UUID, str, list[str], bool, bool](
     select(
         *(_keys.id, _keys.digest, _keys.scopes),
         exists().where(_bindings.api_key_id == _keys.id, _bindings.account_id == bindparam("account_id")),
+        func.coalesce(_keys.last_used_at > func.clock_timestamp() - NOTED_EVERY, false()),
     ).where(_keys.digest == bindparam("digest"), _keys.revoked_at.is_(None))
 )
 """asked with each request, so built once"""

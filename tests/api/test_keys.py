@@ -1,10 +1,14 @@
 """API keys: who gets in, what for, and to whose things."""
 
 import hashlib
+from datetime import datetime, timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 from redis import Redis
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from api_stub.auth import PresentedKey
 from api_stub.rate_limit import RateLimit
@@ -113,6 +117,47 @@ def test_what_takes_no_key_names_no_scope(api: Api) -> None:
         "/v1/webhooks/stripe", "/healthz", "/readyz", "/metrics",
     ]  # fmt: skip
     assert "Needs a key" not in paths["/v1/webhooks/stripe"]["post"]["description"]
+
+
+def test_a_key_given_twice_is_no_key(api: Api, ada: Customer) -> None:
+    """Which of them counts, a proxy and we might see differently."""
+    key = ("Authorization", f"Bearer {api.key}")
+    answer = api.client.get("/v1/orders", headers=httpx.Headers([key, ("Authorization", "Bearer prk_other")]))
+    assert problem(answer) == (401, "unauthorized")
+    assert api.client.get("/v1/orders", headers=httpx.Headers([key])).status_code == 200
+
+
+def test_the_log_names_the_key_by_its_id(api: Api, world: World, ada: Customer) -> None:
+    with capture_logs() as logs:
+        api.get("/v1/orders")
+        api.order(ada, purchase())
+        api.get("/v1/orders", headers={"Authorization": "Bearer prk_unknown"})
+        api.get("/healthz")
+    [key] = world.rows(ApiKey)
+    told = [entry.get("key_id") for entry in logs if entry["event"] == "request"]
+    assert told == [str(key.id)] * 3 + [None, None]
+
+
+def test_when_a_key_was_last_used_is_noted_once_an_hour(api: Api, world: World, ada: Customer) -> None:
+    def last_used() -> datetime | None:
+        [key] = world.rows(ApiKey)
+        at: datetime | None = key.last_used_at
+        return at
+
+    def passes(time: str) -> None:
+        with world.begin() as session:
+            session.execute(text("update api_keys set last_used_at = last_used_at - cast(:t as interval)"), {"t": time})
+
+    assert last_used() is None
+    api.get("/v1/orders")
+    passes("59 minutes")
+    before = last_used()
+    assert before is not None
+    api.order(ada, purchase())
+    assert last_used() == before
+    passes("2 minutes")
+    api.order(ada, purchase("wiki"))
+    assert (last_used() or before) > before + timedelta(minutes=58)
 
 
 def test_another_accounts_quote_cannot_be_ordered(api: Api, world: World, ada: Customer) -> None:

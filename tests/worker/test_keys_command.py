@@ -33,21 +33,47 @@ def test_a_key_is_listed_by_what_it_may_do_and_never_itself(world: World) -> Non
     with world.begin() as session:
         session.execute(text("update api_keys set created_at = '2026-11-01 09:00+00'"))
         session.execute(text("update api_keys set revoked_at = '2026-11-02 10:30+00' where revoked_at is not null"))
+        session.execute(text("update api_keys set last_used_at = '2026-11-02 10:00+00' where name = 'desk'"))
+        ids = {key.name: str(key.id) for key in api_keys.issued(session)}
     read, seen = run("list", "--json").stdout, run("list").stdout
     scopes = ["orders:read", "orders:write"]
     created, revoked = "2026-11-01T09:00:00.000000+00:00", "2026-11-02T10:30:00.000000+00:00"
+    used = "2026-11-02T10:00:00.000000+00:00"
+    dates = {"created_at": created, "revoked_at": revoked, "last_used_at": used}
+    never = {"created_at": created, "revoked_at": None, "last_used_at": None}
     assert json.loads(read) == [
-        {"name": "desk", "scopes": scopes, "accounts": 1, "created_at": created, "revoked_at": revoked},
-        {"name": "shop", "scopes": scopes, "accounts": 2, "created_at": created, "revoked_at": None},
+        {"id": ids["desk"], "name": "desk", "scopes": scopes, "accounts": 1, **dates},
+        {"id": ids["shop"], "name": "shop", "scopes": scopes, "accounts": 2, **never},
     ]
     assert [line.split() for line in seen.splitlines()] == [
-        ["name", "scopes", "accounts", "created", "(UTC)", "revoked", "(UTC)"],
-        ["desk", *scopes, "1", "2026-11-01", "09:00:00", "2026-11-02", "10:30:00"],
-        ["shop", *scopes, "2", "2026-11-01", "09:00:00"],
+        ["name", "scopes", "accounts", "created", "(UTC)", "revoked", "(UTC)", "last", "used", "(UTC)", "id"],
+        [
+            "desk",
+            *scopes,
+            "1",
+            "2026-11-01",
+            "09:00:00",
+            "2026-11-02",
+            "10:30:00",
+            "2026-11-02",
+            "10:00:00",
+            ids["desk"],
+        ],
+        ["shop", *scopes, "2", "2026-11-01", "09:00:00", ids["shop"]],
     ]
     for plain in (shop, desk):
         assert plain not in read + seen
         assert api_keys.digest_of(plain) not in read + seen
+
+
+def test_a_program_that_issues_a_key_reads_the_key_and_what_it_is_good_for(world: World) -> None:
+    account = f"--account={world.customer().account_id}"
+    told = json.loads(run("issue", "shop", account, "--scope=orders:read", "--json").stdout)
+    with world.begin() as session:
+        caller = api_keys.caller_with(session, told["key"])
+    assert caller is not None
+    assert (told["id"], told["name"], told["scopes"]) == (str(caller.key_id), "shop", ["orders:read"])
+    assert (told["accounts"], told["revoked_at"]) == (1, None)
 
 
 @pytest.mark.parametrize("name", ["", " ", "shop ", "sh\nop", "s" * 101])

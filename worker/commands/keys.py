@@ -32,6 +32,7 @@ def issue_key(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
     plug_in_from_settings()
@@ -46,12 +47,16 @@ def issue_key(
             )
         ids = sorted(set(wanted.values()) or there)
         issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
-    typer.echo(issued)
+        [made] = [each for each in api_keys.issued(session) if each.name == name]
+    if as_json:
+        print_json({"key": issued, **asdict(made)})
+    else:
+        typer.echo(issued)
 
 
 @keys.command("list")
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """Every key by its name: what it may do, for how many accounts, since when, and until when. Never the key."""
+    """Every key by its name: what it may do, for how many accounts, since when, until when, and when it was last used, to within an hour. Never the key."""
     plug_in_from_settings()
     with begin() as session:
         rows = api_keys.issued(session)
@@ -82,6 +87,8 @@ _COLUMNS = (
     Column("accounts", right=True),
     Column("created (UTC)"),
     Column("revoked (UTC)"),
+    Column("last used (UTC)"),
+    Column("id", spare=True),
 )
 
 
@@ -93,6 +100,8 @@ def _table(rows: Sequence[IssuedKey]) -> Rows:
             str(row.accounts),
             moment(row.created_at),
             moment(row.revoked_at) if row.revoked_at else "",
+            moment(row.last_used_at) if row.last_used_at else "",
+            str(row.id),
         )
         for row in rows
     ]
