@@ -10,6 +10,7 @@ from uuid import UUID
 
 from celery import Task, shared_task
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from models import lease, progress
 from models.orders import Order
@@ -29,7 +30,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
-        with slots.slot(), leases.keeper.working():
+        with slots.slot(), leases.keeper.working(), bound_contextvars(order_id=str(order_id)):  # of each log line
             return run_delivery(Delivery.by_message(task), UUID(str(order_id)), this).value
 
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)
