@@ -68,7 +68,8 @@ def name(url: str) -> str:
     """Host, port and database, without the credentials; for messages."""
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname or 'its socket'}:{parts.port or 5432}{parts.path}"
+        usual = 6379 if parts.scheme.startswith("redis") else 5432
+        return f"{parts.hostname or 'its socket'}:{parts.port or usual}{parts.path}"
     except ValueError:
         return "an address that cannot be read"
 

@@ -28,7 +28,25 @@ DATABASE, BROKER = "PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"
 def test_an_address_that_is_reached_without_tls_is_marked(prorata: Command, name: str, address: str, said: str) -> None:
     ended = prorata("settings", **SETTINGS | {name: address})
     [line] = [line for line in ended.out.splitlines() if line.startswith(name)]
-    assert line.partition("(secret)")[2].strip() == said
+    where, _, marked = line.partition("(secret)")[2].strip().partition(", ")
+    assert (where[:3], marked) == ("at ", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "where"),
+    [
+        (DATABASE, "postgresql+psycopg://ada:hush@localhost:5433/books?sslmode=require", "at localhost:5433/books"),
+        (DATABASE, "postgresql+psycopg://ada:hush@localhost/books", "at localhost:5432/books"),
+        (BROKER, "redis://ada:hush@localhost/3", "at localhost:6379/3"),
+    ],
+)
+def test_which_database_one_is_on_is_told_without_who_logs_in(
+    prorata: Command, name: str, address: str, where: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {name: address})
+    [line] = [line for line in ended.out.splitlines() if line.startswith(name)]
+    assert line.split(maxsplit=1)[1] == f"(secret)  {where}"
+    assert not {"ada", "hush"} & set(ended.out.replace(":", " ").replace("@", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -68,6 +86,6 @@ def test_a_program_reads_each_variable_and_no_secret(prorata: Command) -> None:
     assert shown["PRORATA_INVOICE_ON_VAT"] == {"value": True, "secret": False, "remark": ""}
     assert shown["PRORATA_SMTP_PORT"]["value"] == int(given.get("PRORATA_SMTP_PORT", "587"))
     assert shown["PRORATA_SMTP_USERNAME"] == {"value": None, "secret": False, "remark": "default"}
-    assert shown[BROKER] == {"value": None, "secret": True, "remark": OPEN}
+    assert shown[BROKER] == {"value": None, "secret": True, "remark": f"at redis:6379/0, {OPEN}"}
     assert shown["PRORATA_NOTHING"] == {"value": None, "secret": False, "remark": "no setting: ignored"}
     assert "hush" not in ended.out

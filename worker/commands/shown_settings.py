@@ -60,8 +60,8 @@ def _of(chosen: Settings) -> Iterator[_Shown]:
 def _remark(chosen: Settings, name: str) -> str:
     if name not in chosen.model_fields_set:
         return "default"
-    if name in ("database_url", "broker_url") and server_urls.is_open_to_readers(
-        getattr(chosen, name).get_secret_value()
-    ):
-        return "not encrypted on its way"
-    return ""
+    if name not in ("database_url", "broker_url"):
+        return ""
+    url = getattr(chosen, name).get_secret_value()
+    where = f"at {server_urls.name(url)}"
+    return f"{where}, not encrypted on its way" if server_urls.is_open_to_readers(url) else where
