@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "worker-health": "worker.commands.worker_health:worker_health",
     "orders": "worker.commands.orders:orders",
     "ledger": "worker.commands.ledger:ledger",
+    "webhooks": "worker.commands.webhooks:webhooks",
     "invoices": "worker.commands.invoices:invoices",
     "catalogue": "worker.commands.loading:catalogue",
     "accounts": "worker.commands.accounts:accounts",
