@@ -1,5 +1,6 @@
 """What was taken is what was due, and what could not stand went back."""
 
+from models.payments import RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
 from tasks import refunding, refunds_elsewhere
 from tasks.ledger_check import notes
@@ -60,8 +61,17 @@ def _went_back(book: OrderBook, attempt: int) -> int:
         return elsewhere
     [refund] = ours  # an index of the database's allows no second
     settled_with_others = refunding.is_settled_outside(refund) and elsewhere < refund.amount_minor
-    includes_them = refunding.is_made_of_others(refund) or settled_with_others
+    made_of_others = refunding.is_made_of_others(refund) or _names_one_of_several(book, refund)
+    includes_them = made_of_others or settled_with_others
     return refund.amount_minor if includes_them else refund.amount_minor + elsewhere
+
+
+def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
+    """Where several refunds gave the money back together, an earlier release recorded all of it under the ref of the first."""
+    return any(
+        note.kind == refunds_elsewhere.MADE and note.refund == refund.ref and note.amount_minor < refund.amount_minor
+        for note in notes.read(book)
+    )
 
 
 def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
@@ -81,6 +82,18 @@ def test_refunds_that_give_all_back_are_each_noted_once_and_the_order_ends_refun
     [row] = world.rows(RefundAttempt, order_id=order_id)
     one_is_all = made(world, ada)[0][0] if len(parts) == 1 else None
     assert (row.status, row.amount_minor, row.ref) == (RefundState.SUCCEEDED, 119_00, one_is_all)
+    assert differences(world) == []
+
+
+def test_several_that_an_earlier_release_recorded_under_the_ref_of_the_first_are_counted_once(world: World) -> None:
+    ada, order_id = refundable(world)
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    tell(world, order_id)
+    world.run(order_id)
+    with world.begin() as session:
+        of_order = update(RefundAttempt).where(RefundAttempt.order_id == order_id)
+        session.execute(of_order.values(ref=made(world, ada)[0][0]))
     assert differences(world) == []
 
 
