@@ -122,7 +122,7 @@ def _about(w: Wording, document: Invoice) -> str:
         case InvoiceReason.VAT_NUMBER_INVALID, -1:
             return w.say(
                 "This document cancels %(number)s in full: VIES does not recognise the VAT number on which it was"
-                " based, so there is no reverse charge. Another invoice replaces %(number)s.",
+                " based, so there is no reverse charge. Another document replaces %(number)s.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_INVALID, _:

@@ -25,7 +25,8 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
         Row(w.say("Total"), w.money(document.total_minor), strong=True),
     ]
     if document.sign == -1:
-        return (*rows, *_given_back(w, document))
+        nothing_due = [Row(_due(w, document), w.money(0), strong=True)] if document.total_minor > 0 else []
+        return (*rows, *nothing_due, *_given_back(w, document))
     if document.balance_used_minor:
         rows.append(Row(w.say("Paid from your balance"), w.money(-document.balance_used_minor)))
     if document.paid_before_minor:

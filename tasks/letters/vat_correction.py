@@ -71,9 +71,8 @@ def _due(o: Occasion, table: tuple[Table, ...]) -> Content:
             *enclosed.told(w, o.enclosed),
             Paragraph(
                 w.say(
-                    "We do not charge your payment method for it; please pay as the new invoice says. Please also"
-                    " correct or remove the VAT number of your account. You can check it in VIES, the EU's VAT number"
-                    " register."
+                    "The VAT is not charged to your payment method. Please also correct or remove the VAT number of your"
+                    " account. You can check it in VIES, the EU's VAT number register."
                 )
             ),
         ),

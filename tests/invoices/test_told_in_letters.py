@@ -9,9 +9,10 @@ from models.orders import Order
 from models.states import LetterKind
 from tasks import attachments, receivables, support_refund
 from tasks.letters.enclosed import Enclosed
-from tests.invoices.documents import attached, documents, one
+from tasks.policy import VatOutage
+from tests.invoices.documents import attached, documents, one, pdf, text_of
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
-from tests.support.world import SELLER, Customer, World, purchase
+from tests.support.world import SELLER, Customer, World, change, purchase
 
 BANK = "Musterbank, IBAN DE02 1203 0000 0000 2020 51"
 
@@ -109,6 +110,26 @@ def test_money_for_the_replaced_invoice_that_is_recorded_before_the_letter_is_wr
     assert (new.number, new.to_pay_minor) == ("INV-2026-000002", 20_00)
     assert new.payment_terms[0].startswith("Please pay €20.00 by")
     assert [each.cancels for each in enclosed(world, order)] == [None, None]
+
+
+def test_vat_on_a_credit_note_is_to_be_paid_and_the_invoice_that_takes_the_old_one_back_asks_for_nothing(
+    world: World,
+) -> None:
+    world.vies.register(NUMBER, status="valid")
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.buy(eva, purchase("desk", "team", seats=10))
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    world.pass_time(days=2)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, change("desk", seats=5))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    number_is_invalid(world)
+    letter = said(world, eva, "VAT is due")
+    assert "To pay on CN-2026-000002 €10.00" in " ".join(letter.replace("-" * 16, "").split())
+    assert "Credit note CN-2026-000002 and invoice INV-2026-000002 are attached. Please pay €10.00 by" in letter
+    assert "as the new invoice says" not in letter
+    taken_back = documents(world, order.id)[-1]
+    assert text_of(pdf(world, taken_back)).split("Total ")[1].startswith("€43.33 Nothing due €0.00")
 
 
 def test_nothing_is_asked_for_once_all_is_paid(world: World) -> None:

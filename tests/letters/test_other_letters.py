@@ -136,7 +136,7 @@ def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
     assert "Payable by 21 November 2026" in text
     assert "VAT due €1.90" in text
-    assert "We do not charge your payment method for it; please pay as the new invoice says." in text
+    assert "The VAT is not charged to your payment method." in text
     assert "You can check it in VIES, the EU's VAT number register." in text
 
 
