@@ -69,7 +69,7 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     seller = policy().seller
     if not invoice.issued_on <= seller.day(on) <= seller.day(now()):
         raise WrongDay(
-            f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {on:%Y-%m-%d}, only from then until today"
+            f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {seller.day(on)}, only from then until today"
         )
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
     if still_owed is not owed:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tasks import receivables
-from tasks.wiring import begin, now
+from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.operator import operator
 from worker.commands.order_views import major
@@ -55,13 +55,12 @@ def paid(
 ) -> None:
     """The whole sum owed on an invoice came in. It cannot be taken back: make sure of the number."""
     plug_in_from_settings()
+    paid_at = on.replace(tzinfo=UTC) if on else now()
     try:
         with begin() as session:
-            owed = receivables.mark_paid(
-                session, number, on=on.replace(tzinfo=UTC) if on else now(), by=by or operator()
-            )
+            owed = receivables.mark_paid(session, number, on=paid_at, by=by or operator())
     except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
     sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
-    typer.echo(f"{number}: {sum_} paid on {owed.settled_at:%Y-%m-%d}.")
+    typer.echo(f"{number}: {sum_} paid on {policy().seller.day(paid_at)}.")
