@@ -115,6 +115,8 @@ class Invoice(Base):
     issued_at: Mapped[datetime]
     supplied_at: Mapped[datetime]
     """when the change or purchase that it invoices took effect"""
+    supplied_on: Mapped[date | None] = mapped_column(Date)
+    """that as the day which decided the rate of VAT; None on documents from before it was kept, which name the day in `timezone`"""
     order_number: Mapped[str] = mapped_column(String(20))
     language: Mapped[Language] = mapped_column(Listed(Language))
     timezone: Mapped[str] = mapped_column(String(60))

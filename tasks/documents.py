@@ -5,7 +5,7 @@ Each cause gets one document.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -17,7 +17,9 @@ from models.invoice_numbers import insert_numbered
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from models.orders import Order
 from models.prepared import Prepared
-from models.sold_to import sold_to
+from models.rules import vat
+from models.rules.timezone import local
+from models.sold_to import SoldTo, sold_to
 from tasks import display_names
 from tasks.wiring import now, policy
 
@@ -89,6 +91,7 @@ def write(session: Session, draft: Draft) -> Invoice:
         "issued_on": policy().seller.day(at),
         "issued_at": at,
         "supplied_at": order.as_of,
+        "supplied_on": _day_of_supply(order.as_of, place),
         "order_number": str(order.number),
         "language": order.language,
         "timezone": place.timezone,
@@ -103,6 +106,11 @@ def write(session: Session, draft: Draft) -> Invoice:
     if not insert_numbered(session, document, draft.lines):
         return _WRITTEN.one(session, {"because": draft.cause})[0]
     return document
+
+
+def _day_of_supply(at: datetime, place: SoldTo) -> date:
+    """By the clock of the buyer's country, which decided the rate; by the account's where no rate of VAT is known."""
+    return local(at, vat.clock_of(place.country, postcode=place.postcode) or place.timezone).date()
 
 
 def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:

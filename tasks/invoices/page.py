@@ -5,11 +5,8 @@ Contents: Directive 2006/112/EC, article 226 (numbers in brackets below), and ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
-from models.rules import vat
-from models.rules.timezone import local
 from tasks.invoices.items import Item, items
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, payment_terms, settlement
@@ -91,7 +88,7 @@ def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple
     rows = [
         Row(w.say("Number"), document.number),
         Row(w.say("Date of issue"), w.day(document.issued_on)),
-        Row(w.say("Date of supply"), w.day(_day_of_supply(document))),
+        Row(w.say("Date of supply"), _day_of_supply(w, document)),
         Row(w.say("Order"), document.order_number),
     ]
     if corrected := _corrected(document, lines):
@@ -108,10 +105,8 @@ def _corrected(document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
     return sorted({line.from_invoice for line in lines if line.from_invoice})
 
 
-def _day_of_supply(document: Invoice) -> date:
-    """By the clock of the buyer's country, which decided the rate; by the account's where no rate of VAT is known."""
-    clock = vat.clock_of(document.buyer["country"], postcode=document.buyer.get("postcode"))
-    return local(document.supplied_at, clock or document.timezone).date()
+def _day_of_supply(w: Wording, document: Invoice) -> str:
+    return w.day(document.supplied_on) if document.supplied_on else w.date(document.supplied_at)
 
 
 def _about(w: Wording, document: Invoice) -> str:

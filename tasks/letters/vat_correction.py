@@ -86,9 +86,9 @@ def _rows(o: Occasion, correction: VatCorrection) -> tuple[Row, ...]:
     if correction.vat_minor < 0:
         return *rows, Row(w.say("Added to your balance"), w.money(-correction.vat_minor), Weight.TOTAL)
     rows.append(Row(w.say("VAT due"), w.money(correction.vat_minor)))
-    if correction.due_at:
-        rows.append(Row(w.say("Payable by"), w.date(correction.due_at)))
     to_pay = [each for each in o.enclosed if each.to_pay_minor]
+    if correction.due_at and to_pay:
+        rows.append(Row(w.say("Payable by"), w.date(correction.due_at)))
     return *rows, *(
         Row(w.say("To pay on %(number)s", number=each.number), w.money(each.to_pay_minor), Weight.TOTAL)
         for each in to_pay

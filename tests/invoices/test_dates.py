@@ -26,6 +26,13 @@ def test_the_date_of_supply_is_the_day_that_decided_the_rate(
     assert f"Date of supply {supplied}" in text_of(pdf(world, document))
 
 
+def test_a_document_from_before_that_day_was_kept_says_what_it_said(world: World) -> None:
+    world.time = datetime(2025, 6, 30, 21, tzinfo=UTC)
+    document = one(world, world.buy(world.customer(country="EE", timezone="America/New_York"), purchase()).id)
+    document.supplied_on = None
+    assert "Date of supply 30 June 2025" in text_of(pdf(world, document))
+
+
 def test_where_no_rate_is_known_the_date_of_supply_is_the_accounts(world: World) -> None:
     world.time = datetime(2026, 12, 1, 2, tzinfo=UTC)
     ann = world.customer(country="US", timezone="America/New_York")

@@ -1,0 +1,16 @@
+"""The day of supply that a document names, as it was when it was issued"""
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE invoices ADD COLUMN supplied_on date")
+
+
+def downgrade() -> None:
+    op.drop_column("invoices", "supplied_on")
