@@ -1,8 +1,10 @@
 """What is owed by transfer, and that it came in."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from models.invoices import Receivable, ReceivableStatus
 from models.orders import Order
@@ -10,6 +12,7 @@ from tasks import receivables
 from tests.invoices.documents import documents, one
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import Customer, World, purchase
+from worker.commands import invoices as command
 
 
 def invoiced(world: World) -> tuple[Customer, str]:
@@ -33,6 +36,14 @@ def test_what_is_owed_is_listed_until_it_is_paid(world: World) -> None:
         assert receivables.open_sums(session) == []
     [row] = world.rows(Receivable)
     assert (row.status, row.settled_at) == (ReceivableStatus.PAID, world.time)
+
+
+def test_a_program_reads_what_was_paid(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+    _, number = invoiced(world)
+    told = json.loads(CliRunner().invoke(command.invoices, ["paid", number, "--json"]).stdout)
+    paid_at = world.time.isoformat(timespec="microseconds")
+    assert told == {"number": number, "amount_minor": 119_00, "currency": "EUR", "paid_at": paid_at}
 
 
 def test_it_is_paid_once(world: World) -> None:

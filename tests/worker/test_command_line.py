@@ -1,6 +1,7 @@
 """What goes wrong with `prorata` is one clear message and an exit status, never a traceback."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -85,6 +86,14 @@ def test_a_bad_catalogue_is_refused_before_anything_is_needed(prorata: Command, 
 def test_a_file_that_is_not_there_has_no_line(prorata: Command, tmp_path: Path) -> None:
     ended = prorata("catalogue", "load", str(tmp_path / "nowhere"))
     assert (ended.status, ended.err) == (1, f"{tmp_path / 'nowhere'}: cannot be read: No such file or directory\n")
+
+
+def test_a_program_reads_which_version_of_the_catalogue_it_loaded(fresh_database_url: str) -> None:
+    there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
+    for is_new in (True, False):
+        ended = prorata_of_its_own("catalogue", "load", "api_stub/sample/catalogue.yaml", "--json", **there)
+        told = json.loads(ended.out)
+        assert (ended.status, told["version"], told["is_new"]) == (0, 1, is_new)
 
 
 def test_a_command_does_not_load_the_others() -> None:

@@ -97,6 +97,13 @@ def test_a_revoked_key_lets_nobody_in_and_the_others_stay(world: World) -> None:
         assert api_keys.caller_with(session, desk) is not None
 
 
+def test_a_program_reads_when_the_key_was_revoked(world: World) -> None:
+    issue(world, "shop")
+    told = json.loads(run("revoke", "shop", "--json").stdout)
+    assert told == json.loads(run("list", "--json").stdout)[0]
+    assert told["revoked_at"] is not None
+
+
 @pytest.mark.parametrize("name", ["shop", "nobody"])
 def test_what_is_not_good_any_more_cannot_be_revoked(world: World, name: str) -> None:
     issue(world, "shop")

@@ -44,6 +44,26 @@ def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -
     assert "119.00" in seen.partition("At the payment provider now")[2].partition("Letters")[0]
 
 
+def test_a_program_reads_what_became_of_an_order_that_it_resumes_or_cancels(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.park(order_id)
+    told = json.loads(run("resume", order_id, "--dry-run", "--json").stdout)
+    assert (told["id"], told["dry_run"], told["step"]) == (str(order_id), True, "collect_payment")
+    assert told["would"]
+    for already in (False, True):
+        told = json.loads(run("cancel", order_id, "--json").stdout)
+        assert (told["id"], told["already"]) == (str(order_id), already)
+        world.run(order_id)
+    assert told["status"] == "cancelled"
+
+
+def test_a_program_reads_that_a_refund_is_on_its_way(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    told = json.loads(run("refund", order_id, "--why", "they asked", "--json").stdout)
+    assert told == {"id": str(order_id), "status": "open"}
+
+
 def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
     world.stripe.fail("answer_lost", "payment_intents.create")
     world.stripe.fail("unavailable", "payment_intents.list")

@@ -52,6 +52,7 @@ def paid(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; today unless told")
     ] = None,
     by: Annotated[str | None, typer.Option(help="who says so; you unless told")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """The whole sum owed on an invoice came in. It cannot be taken back: make sure of the number."""
     plug_in_from_settings()
@@ -62,5 +63,9 @@ def paid(
     except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None
+    if as_json:
+        paid_sum = {"amount_minor": owed.amount_minor, "currency": owed.currency}
+        print_json({"number": number, **paid_sum, "paid_at": owed.settled_at})
+        return
     sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
     typer.echo(f"{number}: {sum_} paid on {policy().seller.day(paid_at)}.")

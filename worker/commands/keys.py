@@ -71,13 +71,18 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs
 @keys.command("revoke")
 def revoke_key(
     name: Annotated[str, typer.Argument(help="as it was issued; see `prorata keys list`", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Refuse this key from the next request on. It cannot be undone; issue another under another name."""
     plug_in_from_settings()
     with begin() as session:
         revoked = api_keys.revoke(session, name=name)
+        rows = [each for each in api_keys.issued(session) if each.name == name]
     if not revoked:
         raise KeyRefused(f"there is no key called {name!r} that is still good")
+    if as_json:
+        print_json(asdict(rows[0]))
+        return
     typer.echo(f"The key {name!r} is refused from now on.")
 
 

@@ -1,6 +1,7 @@
 """`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade | downgrade`: what is there before the first order."""
 
 import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from models import migrations
 from tasks.wiring import begin, now
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, server_urls, upgrading
-from worker.commands.screen import moment
+from worker.commands.screen import moment, print_json
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
 
@@ -19,15 +20,19 @@ accounts = typer.Typer(help="Who buys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin reads it from there", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @catalogue.command("load")
-def load_catalogue(file: File) -> None:
+def load_catalogue(file: File, as_json: AsJson = False) -> None:
     """Make FILE the catalogue's next version: all of it, or nothing."""
     parsed = catalogue_file.read(file)
     plug_in_from_settings()
     with begin() as session:
         loaded = catalogue_loading.load(session, parsed, now=now())
+    if as_json:
+        print_json(asdict(loaded))
+        return
     if not loaded.is_new:
         typer.echo(f"Nothing to do: {file} is the catalogue already, version {loaded.version}.")
         return

@@ -101,7 +101,7 @@ def resume(
     error_contains: Annotated[
         str | None, typer.Option(help="with --all-parked: only where this stands in the last error", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="with --all-parked: for programs")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     by: By = None,
     why: Why = None,
 ) -> None:
@@ -110,8 +110,8 @@ def resume(
         raise typer.BadParameter("name an order, or say --all-parked")
     if all_parked and from_step is not None:
         raise typer.BadParameter("--from is for a single order")
-    if which is not None and (error_contains or as_json):
-        raise typer.BadParameter("--error-contains and --json go with --all-parked")
+    if which is not None and error_contains:
+        raise typer.BadParameter("--error-contains goes with --all-parked")
     plug_in_from_settings()
     if which is None:
         resuming.resume_all(
@@ -125,6 +125,10 @@ def resume(
             operations.resume(
                 session, order_id, stands_at=planned.stands_at, first=planned.first, by=by or operator(), why=why
             )
+    if as_json:
+        done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
+        print_json({**done, "would": planned.would})
+        return
     _print_list("Happened already:", planned.happened or ("nothing",))
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
 
@@ -144,6 +148,7 @@ def cancel(
         bool,
         typer.Option("--customer-asked", help="tell the customer that it was at their request, not that we did it"),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stop an order; what was charged for it goes back."""
     plug_in_from_settings()
@@ -158,6 +163,9 @@ def cancel(
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
         )
+    if as_json:
+        print_json({"id": order_id, "status": status, "already": already})
+        return
     outcome = "It was cancelled already." if already else _CANCELLED.get(status)
     typer.echo(outcome or f"That was asked for before; now it is {status}.")
 
@@ -167,13 +175,18 @@ def refund(
     which: Which,
     why: Annotated[str, typer.Option(help="for the order's timeline", show_default=False, callback=not_blank)],
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give back all that a completed purchase charged to a card, and end what it bought."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
         support_refund.refund(session, order_id, by=by or operator(), why=why, now=now())
-    typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
+        status = session.get_one(Order, order_id, populate_existing=True).status
+    if as_json:
+        print_json({"id": order_id, "status": status})
+    else:
+        typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
 
 
 @orders.command("settle")
@@ -187,6 +200,7 @@ def settle(
         typer.Option("--refunded-outside", help="the whole charge was given back in another way (bank transfer, say)"),
     ] = False,
     by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
     if not refunded_outside:
@@ -194,7 +208,11 @@ def settle(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-    if not support_refund.settle(order_id, by=by or operator(), why=why):
+    provider_asked = support_refund.settle(order_id, by=by or operator(), why=why)
+    if as_json:
+        print_json({"id": order_id, "provider_asked": provider_asked})
+        return
+    if not provider_asked:
         typer.echo(
             "The provider could not be asked whether it gave the money back, too: look in its dashboard.", err=True
         )
