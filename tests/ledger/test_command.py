@@ -107,7 +107,10 @@ def test_show_lists_every_movement_of_an_account(world: World) -> None:
     assert "47.60" in CliRunner().invoke(ledger.ledger, ["show", str(ada.account_id)]).stdout
 
 
-def test_books_are_read_as_of_one_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("of_one_account", [False, True])
+def test_books_are_read_as_of_one_moment(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, of_one_account: bool
+) -> None:
     """An order that is bought between two of its queries is not half there."""
     ada, read = world.customer(), books._read_orders
 
@@ -116,5 +119,6 @@ def test_books_are_read_as_of_one_moment(world: World, monkeypatch: pytest.Monke
         return read(*arguments)
 
     monkeypatch.setattr(books, "_read_orders", meanwhile)
-    said = CliRunner().invoke(ledger.ledger, ["verify"])
+    only = ["--account", str(ada.account_id)] if of_one_account else []
+    said = CliRunner().invoke(ledger.ledger, ["verify", *only])
     assert (said.exit_code, said.exception) == (0, None)

@@ -63,6 +63,7 @@ def check(
     plug_in_from_settings()
     with begin() as session:
         account_id = account_named(session, account).id if account is not None else None
+    with begin() as session:  # another: that of one moment has asked nothing before
         found = verify(of_one_moment(session), account_id)
     if as_json:
         print_json([asdict(difference) for difference in found])
