@@ -148,7 +148,11 @@ def test_how_many_lines_an_order_may_have_is_said_in_the_words_of_the_rule(api: 
     assert problem(api.quote(ada, *lines, purchase())) == (422, "invalid-request")
 
 
-@pytest.mark.parametrize("body", [gzip.compress(b"{}"), '{"name": "Zoë"}'.encode("latin-1"), b"[" * 50_000])
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b"{}"), '{"name": "Zoë"}'.encode("latin-1"), b"[" * 50_000],
+    ids=["compressed", "latin-1", "too deep"],
+)
 def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, body: bytes) -> None:
     answer = api.post("/v1/quotes", content=body, headers={"Content-Type": "application/json"})
     assert problem(answer) == (400, "malformed-request")
