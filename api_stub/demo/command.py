@@ -137,3 +137,4 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
         while True:
             stack.check()
             time.sleep(1)
+    console.print("Stopping.")

@@ -109,10 +109,12 @@ class _Course:
         for bought_before in self._prepared.upstream.orders(account_id(account)):
             self._world.wait_for(bought_before["id"], (OrderStatus.COMPLETED,), lambda _: None)
         for sample in samples:
-            if self._world.stopped:
+            if self._world.is_stopped():
                 return
             self._watcher.begins(sample)
             played = play(sample, self._world, self._buyer, partial(self._watcher.moves, sample))
+            if self._world.is_stopped():
+                return  # it was interrupted: how far it came is no outcome to judge
             self.played[sample.name] = played
             self.complaints[sample.name] = judging.complaints(played)
             self._watcher.ends(played, self.complaints[sample.name])

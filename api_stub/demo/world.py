@@ -35,8 +35,7 @@ class World:
         """End every wait for an order."""
         self._stopped.set()
 
-    @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         return self._stopped.is_set()
 
     def happen(self, happening: Happening, account_id: UUID) -> None:
@@ -86,7 +85,7 @@ class World:
     def _follow(self, order: Json, wanted: Collection[str], give_up_at: float, seen: Seen) -> None:
         """Listen until the timeline says one of `wanted`, or the stream ends."""
         for entry in self.upstream.events(order["id"], after=order["timeline"][-1]["id"]):
-            if self.stopped:
+            if self.is_stopped():
                 raise StillWaiting("stopped")
             if time.monotonic() > give_up_at:
                 raise StillWaiting(f"still {order['status']} after {PATIENCE:g} s")

@@ -38,6 +38,7 @@ def up(
             while True:
                 stack.check()
                 time.sleep(1)
+        typer.echo(f"Stopping. Data and logs stay in {folder}, and are used again next time; ports may be others then.")
 
 
 def described(stack: Stack) -> Iterator[str]:
@@ -52,7 +53,7 @@ def described(stack: Stack) -> Iterator[str]:
     yield f"logs     {stack.folder}"
     yield f"For other commands: {stack.for_other_commands()}"
     yield (
-        "Before the first order: prorata catalogue load FILE, prorata accounts load FILE, prorata keys issue NAME; "
+        "If it has no data yet: prorata catalogue load FILE, prorata accounts load FILE, prorata keys issue NAME; "
         "samples are in api_stub/sample"
     )
     yield "Everything runs until Ctrl-C, or TERM."

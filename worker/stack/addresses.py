@@ -78,6 +78,8 @@ def variables(ports: Ports, *, database_url: str, broker_url: str, chosen: Mappi
         "SMTP_PORT": str(ports.smtp),
         "SMTP_TLS": "none",
         "PUBLIC_URL": here.api,
+        "SELLER_VAT_NUMBER": "DE123456788",  # ours are made up; without them no invoice would be as production wants it
+        "SELLER_BANK_ACCOUNT": "Musterbank, IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX",
     }
     return {f"PRORATA_{name}": value for name, value in own.items()} | dict(chosen)
 
