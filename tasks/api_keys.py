@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, false, func, select, update
+from sqlalchemy import Interval, bindparam, cast, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -149,7 +149,7 @@ _VALID_KEY = Prepared[UUID, str, list[str], bool, bool](
     select(
         *(_keys.id, _keys.digest, _keys.scopes),
         exists().where(_bindings.api_key_id == _keys.id, _bindings.account_id == bindparam("account_id")),
-        func.coalesce(_keys.last_used_at > func.clock_timestamp() - NOTED_EVERY, false()),
+        func.coalesce(_keys.last_used_at > func.clock_timestamp() - cast(NOTED_EVERY, Interval), false()),
     ).where(_keys.digest == bindparam("digest"), _keys.revoked_at.is_(None))
 )
 """asked with each request, so built once"""

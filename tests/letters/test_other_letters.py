@@ -5,7 +5,9 @@ import re
 import pytest
 
 from models.accounts import Language
+from models.invoices import InvoiceKind
 from models.states import LetterKind, PaymentKind
+from tasks.letters.enclosed import Enclosed
 from tasks.letters.vat_correction import VatCorrection
 from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
 
@@ -132,12 +134,19 @@ def test_a_refund_after_completion_names_the_trials_that_go_on(language: Languag
 
 def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
-    text = said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction)
+    owed = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", to_pay_minor=190)
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction, enclosed=[owed])
     assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
     assert "Payable by 21 November 2026" in text
     assert "VAT due €1.90" in text
     assert "The VAT is not charged to your payment method." in text
     assert "You can check it in VIES, the EU's VAT number register." in text
+
+
+def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
+    correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
+    paid = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002")
+    assert "Payable by" not in said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction, enclosed=[paid])
 
 
 def test_vat_given_back_is_told_with_its_amount() -> None:
