@@ -1,26 +1,22 @@
-"""What surrounds every request: errors as problems, limits, headers, metrics, webhooks, logs that tell nothing."""
+"""What surrounds every request: errors as problems, limits, headers, webhooks, logs that tell nothing."""
 
 import gzip
 import hashlib
 import hmac
 import json
-import re
 import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from api_stub import body_limit
 from api_stub.rate_limit import RateLimit
-from models.books_checks import Compared, record_books_check
 from models.messages import WebhookReceived
 from tasks import placement
 from tests.api.conftest import Api, problem, purchase, state
-from tests.support import world as worlds
 from tests.support.stripe_stand_in import WEBHOOK_SECRET
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer
@@ -236,96 +232,6 @@ def test_logs_hold_no_bodies_addresses_or_keys(world: World, api: Api, ada: Cust
     lines = [(entry["route"], entry["status"]) for entry in logs if entry["event"] == "request"]
     contacts = "/v1/accounts/{account_id}/contacts"
     assert lines == [("/v1/quotes", 201), (contacts, 201), ("/v1/orders", 422), ("none", 404)]
-
-
-def test_metrics_count_orders_backlog_and_requests(world: World, api: Api, ada: Customer) -> None:
-    api.order(ada, purchase())
-    lines = api.get("/metrics").text.splitlines()
-    assert 'prorata_orders{status="open"} 1.0' in lines
-    assert 'prorata_orders{status="needs_attention"} 0.0' in lines
-    assert "prorata_outbox_backlog 1.0" in lines
-    assert "prorata_rejected_messages 0.0" in lines
-
-
-def test_metrics_count_letters_that_nobody_takes(world: World, api: Api, ada: Customer) -> None:
-    world.mailbox.fail("address_refused", recipient=ada.email)
-    world.buy(ada, worlds.purchase())
-    assert "prorata_letters_undeliverable 2.0" in api.get("/metrics").text.splitlines()
-
-
-def test_metrics_count_requests(world: World, api: Api, ada: Customer) -> None:
-    api.order(ada, purchase())
-    lines = api.get("/metrics").text.splitlines()
-    assert any(
-        line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
-    )
-
-
-def test_metrics_tell_of_the_latest_check_of_the_books(world: World, api: Api) -> None:
-    def told() -> list[str]:
-        lines = api.get("/metrics").text.splitlines()
-        return [line.removeprefix("prorata_books_") for line in lines if line.startswith("prorata_books_")]
-
-    assert told() == [
-        'checked_seconds{check="verify"} +Inf',
-        'checked_seconds{check="reconcile"} +Inf',
-        'differences{check="verify"} 0.0',
-        'differences{check="reconcile"} 0.0',
-    ]
-    with world.begin() as session:
-        record_books_check(session, Compared.VERIFY, differences=3)
-        session.execute(text("update books_checks set at = at - interval '100 s'"))
-        record_books_check(session, Compared.RECONCILE, differences=0)
-    ages = [float(line.split()[1]) for line in told()[:2]]
-    assert 100 <= ages[0] < 120 > ages[1] + 100
-    assert told()[2:] == ['differences{check="verify"} 3.0', 'differences{check="reconcile"} 0.0']
-
-
-def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None:
-    world.policy(invoice_on_vat=True)
-    world.buy(world.customer(card=None, vat_number="DE136695976"), worlds.purchase())
-
-    def overdue(due: str) -> bool:
-        with world.begin() as session:
-            session.execute(text("update receivables set due_at = now() + cast(:due as interval)"), {"due": due})
-        return "prorata_invoices_overdue 1.0" in api.get("/metrics").text.splitlines()
-
-    assert (overdue("1 hour"), overdue("-1 hour")) == (False, True)
-    with world.begin() as session:
-        session.execute(text("update receivables set status = 'paid'"))
-    assert "prorata_invoices_overdue 0.0" in api.get("/metrics").text.splitlines()
-
-
-def webhook_ages(api: Api) -> list[float]:
-    """Of the oldest that waits, and since the last came."""
-    names = ("prorata_oldest_waiting_webhook_seconds", "prorata_last_webhook_seconds")
-    told = dict(line.split() for line in api.get("/metrics").text.splitlines() if line.startswith(names))
-    return [float(told[name]) for name in names]
-
-
-def test_metrics_tell_how_old_webhooks_are(world: World, api: Api) -> None:
-    """Nothing else shows that the endpoint's secret is wrong, or that Stripe sends to another address."""
-    assert webhook_ages(api) == [0.0, float("inf")]
-    come = text("""
-        insert into webhooks_received (id, type, payload, received_at, handled_at) values
-        (:id, 'charge.refunded', '', now() - cast(:ago as interval), now() - cast(:handled as interval))
-    """)
-    with world.begin() as session:
-        session.execute(come, {"id": "evt_1", "ago": "900 s", "handled": "800 s"})
-    assert [each // 60 for each in webhook_ages(api)] == [0, 13]
-    with world.begin() as session:
-        session.execute(come, {"id": "evt_2", "ago": "700 s", "handled": None})
-        session.execute(come, {"id": "evt_3", "ago": "600 s", "handled": None})
-    assert [each // 60 for each in webhook_ages(api)] == [11, 10]
-
-
-def test_metrics_count_notifications_that_are_refused(api: Api) -> None:
-    api.client.post("/v1/webhooks/stripe", content=b"{}", headers={"Stripe-Signature": "t=1,v1=00"})
-    assert re.search(
-        r'^prorata_requests_total{method="POST",route="/v1/webhooks/stripe",status="400"} [1-9]',
-        api.get("/metrics").text,
-        re.MULTILINE,
-    )
 
 
 def test_a_signed_webhook_is_stored_once_and_a_forged_one_never(world: World, api: Api, ada: Customer) -> None:
