@@ -18,7 +18,7 @@ class Line:
     """A connection past its greeting and its envelope."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        self._socket = socket.create_connection((mailbox.host, mailbox.port), timeout=60)
+        self._socket = socket.create_connection((mailbox.host, mailbox.port), timeout=240)
         self._file = self._socket.makefile("rb")
         self.answer()
         for command in (b"HELO me", b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.com>", b"DATA"):

@@ -38,7 +38,7 @@ def post(
     message.set_content(text)
     if html:
         message.add_alternative(html, subtype="html")
-    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=60) as connection:
+    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=240) as connection:
         connection.send_message(message)
 
 
@@ -99,7 +99,7 @@ def test_a_list_comes_in_pages(mailbox: Mailbox) -> None:
 
 
 def test_who_was_addressed_in_the_envelope_only_is_bcc(mailbox: Mailbox) -> None:
-    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=60) as connection:
+    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=240) as connection:
         connection.sendmail(
             "a@b.example", ["anna@customer.example", "hidden@customer.example"], "To: anna@customer.example\r\n\r\nHi"
         )
@@ -148,7 +148,7 @@ def test_an_attachment_that_could_run_is_only_downloaded(mailbox: Mailbox) -> No
     message["To"] = "anna@customer.example"
     message.set_content("Hi")
     message.add_attachment(b"<script>", maintype="text", subtype="html", filename='a"b.html')
-    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=60) as connection:
+    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=240) as connection:
         connection.send_message(message, "a@b.example")
     email = mailbox.read()
     fetched = mailbox.attachment(email["ID"], email["Attachments"][0]["PartID"])
@@ -166,7 +166,7 @@ def test_an_attachment_that_could_run_is_only_downloaded(mailbox: Mailbox) -> No
     ],
 )
 def test_malformed_emails_are_kept_and_shown_too(mailbox: Mailbox, raw: bytes) -> None:
-    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=60) as connection:
+    with smtplib.SMTP(mailbox.host, mailbox.port, "tests", timeout=240) as connection:
         connection.sendmail("a@b.example", ["anna@customer.example"], raw)
     email_id = mailbox.listed()[0]["ID"]
     assert mailbox.http.get(f"/view/{email_id}").status_code == 200
@@ -218,6 +218,6 @@ def test_a_wrong_fault_is_refused_in_words(mailbox: Mailbox, fault: dict[str, ob
 )
 def test_a_wrong_flag_is_named_and_nothing_starts(tmp_path: Path, flags: list[str], complaint: str) -> None:
     command = [sys.executable, "-m", "api_stub.stand_ins.mailbox", "--data", str(tmp_path / "m.sqlite3"), *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -102,12 +102,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Scripted]:
 def mailer(server: Scripted | Mailbox, *, idle_seconds: float = 60.0, attempts: int = 1) -> SmtpMailer:
     return SmtpMailer(
         host="127.0.0.1", port=server.port, sender="b@prorata.example", sender_name="B", tls="none", attempts=attempts,
-        timeout=60.0, answer_timeout=60.0, idle_seconds=idle_seconds,
+        timeout=240, answer_timeout=60.0, idle_seconds=idle_seconds,
     )  # fmt: skip
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -219,7 +219,7 @@ def test_emails_of_threads_that_follow_each_other_go_over_one_connection(server:
 
 
 def test_emails_at_the_same_time_each_have_their_own_and_the_next_take_the_one_used_last(server: Scripted) -> None:
-    ours, together = mailer(server), threading.Barrier(4, timeout=60)
+    ours, together = mailer(server), threading.Barrier(4, timeout=240)
 
     def none_before_all_have_begun(_number: int, command: str, emails: int) -> str:
         if command == "MAIL" and emails == 0:
@@ -237,7 +237,7 @@ def test_emails_at_the_same_time_each_have_their_own_and_the_next_take_the_one_u
 
 
 def test_a_server_that_closed_all_waiting_connections_costs_no_try(server: Scripted) -> None:
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=240)
 
     def answer(_number: int, command: str, emails: int) -> str | None:
         if command == "MAIL" and emails == 0 and server.connections <= 2:
@@ -280,7 +280,7 @@ def test_a_process_that_ends_says_goodbye(server: Scripted) -> None:
         "from tests.adapters.test_smtp_connections import LETTER, Scripted, mailer;"
         f"ours = mailer(Scripted({server.port})); ours.send(LETTER)"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=240)
     until(lambda: server.ended == [1])
     assert server.commands[-1] == "QUIT"
 

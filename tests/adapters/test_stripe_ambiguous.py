@@ -158,7 +158,7 @@ def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStand
 def test_asked_again_under_the_same_key_a_charge_is_told_as_it_is_now(payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
     waiting = payments.charge(buyer.charge())
-    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=60)
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240)
     assert payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
 
 

@@ -87,8 +87,8 @@ def test_three_d_secure_waits_for_the_customer_and_then_decides(
     waiting = payments.charge(buyer.charge())
     assert waiting.status is ChargeStatus.REQUIRES_ACTION
     assert waiting.action_url is not None
-    assert "Pay 11.90 eur?" in httpx.get(waiting.action_url, timeout=60).text
-    left = httpx.post(waiting.action_url, data={"outcome": outcome}, timeout=60)
+    assert "Pay 11.90 eur?" in httpx.get(waiting.action_url, timeout=240).text
+    left = httpx.post(waiting.action_url, data={"outcome": outcome}, timeout=240)
     assert left.headers["location"].startswith(f"{RETURN_URL}?payment_intent={waiting.ref}")
     decided = payments.retrieve_charge(waiting.ref)
     assert (decided.status, decided.decline_code, decided.action_url) == (status, decline_code, None)
@@ -97,7 +97,7 @@ def test_three_d_secure_waits_for_the_customer_and_then_decides(
 def test_a_card_can_be_refused_after_authentication(payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds")
     waiting = payments.charge(buyer.charge())
-    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=60)
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240)
     assert payments.retrieve_charge(waiting.ref).decline_code == "insufficient_funds"
 
 
@@ -140,7 +140,7 @@ def test_a_waiting_charge_can_be_cancelled_twice_and_never_authenticated_after(p
     waiting = payments.charge(buyer.charge())
     assert payments.cancel_charge(waiting.ref).status is ChargeStatus.CANCELED
     assert payments.cancel_charge(waiting.ref).status is ChargeStatus.CANCELED
-    assert httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=60).status_code == 409
+    assert httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240).status_code == 409
     assert payments.retrieve_charge(waiting.ref).status is ChargeStatus.CANCELED
 
 

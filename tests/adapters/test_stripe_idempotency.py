@@ -27,7 +27,7 @@ def own_stripe(tmp_path: Path) -> Iterator[StripeStandIn]:
 
 def post(server: StripeStandIn, path: str, data: dict[str, Any], key: str | None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {API_KEY}"} | ({"Idempotency-Key": key} if key else {})
-    return httpx.post(f"{server.url}/v1/{path}", data=data, headers=headers, timeout=60)
+    return httpx.post(f"{server.url}/v1/{path}", data=data, headers=headers, timeout=240)
 
 
 def pay(server: StripeStandIn, buyer: Buyer, key: str | None, **changes: str) -> httpx.Response:
@@ -148,7 +148,7 @@ def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: Stri
 
     with ThreadPoolExecutor(8) as pool:
         paying = [pool.submit(charge_until_nobody_answers) for _ in range(8)]
-        assert all(paid.acquire(timeout=60) for _ in range(30))
+        assert all(paid.acquire(timeout=240) for _ in range(30))
         own_stripe.process.kill()
     own_stripe.start()
     after = own_stripe.payments()

@@ -128,7 +128,7 @@ def test_once_set_up_a_card_is_charged_off_session_without_authentication(
     )
     assert first.next_action is not None
     assert first.next_action.redirect_to_url is not None
-    httpx.post(first.next_action.redirect_to_url.url or "", data={"outcome": "succeed"}, timeout=60)
+    httpx.post(first.next_action.redirect_to_url.url or "", data={"outcome": "succeed"}, timeout=240)
     assert sdk.v1.payment_intents.create(payment(card, off_session=True)).status == "succeeded"
 
 
@@ -152,20 +152,20 @@ def test_without_a_return_url_three_d_secure_is_left_to_stripe_js(sdk: stripe.St
 def test_the_authentication_page_opens_to_its_own_address_only(sdk: stripe.StripeClient, buyer: Buyer) -> None:
     card = new_buyer(buyer.payments, "pm_card_threeDSecure2Required")
     url = buyer.payments.charge(card.charge()).action_url or ""
-    assert httpx.get(url.partition("?")[0], timeout=60).status_code == 404
-    assert httpx.post(url[:-1] + "x", data={"outcome": "succeed"}, timeout=60).status_code == 404
-    assert httpx.post(url, data={"outcome": "perhaps"}, timeout=60).status_code == 400
+    assert httpx.get(url.partition("?")[0], timeout=240).status_code == 404
+    assert httpx.post(url[:-1] + "x", data={"outcome": "succeed"}, timeout=240).status_code == 404
+    assert httpx.post(url, data={"outcome": "perhaps"}, timeout=240).status_code == 400
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer sk_test_wrong"}, {"Authorization": "Basic !!"}])
 def test_without_the_right_key_nothing_is_answered(stripe_server: StripeStandIn, header: dict[str, str]) -> None:
-    answer = httpx.get(f"{stripe_server.url}/v1/payment_intents", headers=header, timeout=60)
+    answer = httpx.get(f"{stripe_server.url}/v1/payment_intents", headers=header, timeout=240)
     assert (answer.status_code, answer.json()["error"]["type"]) == (401, "invalid_request_error")
     assert answer.headers["request-id"].startswith("req_")
 
 
 def test_the_key_may_come_as_basic_authentication(stripe_server: StripeStandIn) -> None:
-    assert httpx.get(f"{stripe_server.url}/v1/events", auth=(API_KEY, ""), timeout=60).status_code == 200
+    assert httpx.get(f"{stripe_server.url}/v1/events", auth=(API_KEY, ""), timeout=240).status_code == 200
 
 
 def test_what_does_not_exist_is_404(sdk: stripe.StripeClient, stripe_server: StripeStandIn) -> None:
@@ -181,7 +181,7 @@ def test_what_does_not_exist_is_404(sdk: stripe.StripeClient, stripe_server: Str
         "resource_missing",
         "payment_intent",
     )
-    assert httpx.get(f"{stripe_server.url}/v1/nothing", auth=(API_KEY, ""), timeout=60).status_code == 404
+    assert httpx.get(f"{stripe_server.url}/v1/nothing", auth=(API_KEY, ""), timeout=240).status_code == 404
 
 
 @pytest.mark.parametrize("email", ["jürgen@x.example", "ada@bücher.example", "ada", "@x.example", "a@b@x.example"])
@@ -226,7 +226,7 @@ def test_lists_are_paged_both_ways_newest_first(sdk: stripe.StripeClient, buyer:
 def test_a_wrong_flag_is_named(flags: list[str], complaint: str) -> None:
     module = [sys.executable, "-m", "api_stub.stand_ins.stripe"]
     ended = subprocess.run(
-        [*module, *flags], capture_output=True, text=True, timeout=60, env={"COLUMNS": "200", "PATH": ""}
+        [*module, *flags], capture_output=True, text=True, timeout=240, env={"COLUMNS": "200", "PATH": ""}
     )
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -133,7 +133,7 @@ def test_a_refund_is_announced_under_its_payment(inbox: Inbox, buyer: Buyer) -> 
 def test_authentication_is_announced(inbox: Inbox, payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
     waiting = payments.charge(buyer.charge())
-    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=60)
+    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240)
     types = {json.loads(inbox.next()[0])["type"] for _ in range(3)}
     assert types == {"payment_intent.created", "payment_intent.requires_action", "payment_intent.succeeded"}
 

@@ -1,7 +1,6 @@
 """What the VIES adapter asks again, how often, and for how long."""
 
 import logging
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,12 +48,11 @@ def test_who_is_blocked_does_not_ask_again(vies: ViesStandIn, code: str) -> None
 
 
 def test_the_whole_question_ends_in_its_time_however_many_tries_are_left(vies: ViesStandIn) -> None:
-    """A hundred would take forty seconds at least."""
+    """Each takes 0.4 seconds at least, so there is room for two and a begun one."""
     vies.fail("hang", seconds=60)
-    started = time.monotonic()
     patient = registry(vies, timeout=0.4, total_timeout=1.0, attempts=100)
     assert patient.check("FR40303265045", requester=None).reason == "timeout"
-    assert time.monotonic() - started < 30
+    assert 1 <= len(vies.questions()) <= 3
 
 
 def test_a_slow_register_is_waited_for(vies: ViesStandIn) -> None:

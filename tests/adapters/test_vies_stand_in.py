@@ -107,6 +107,6 @@ def test_an_unknown_fault_is_refused_with_the_known_ones(vies: ViesStandIn) -> N
 )
 def test_a_wrong_flag_is_named_and_nothing_starts(tmp_path: Path, flags: list[str], complaint: str) -> None:
     command = [sys.executable, "-m", "api_stub.stand_ins.vies", "--data", str(tmp_path / "vies.sqlite3"), *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -140,7 +140,7 @@ def live(redis_server: RedisServer, world: World) -> Iterator[str]:
         time.sleep(0.02)
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=60)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.support import world as worlds
 from tests.support.contract import DOCUMENT, fits, operations, shown_in
 from tests.support.world import Customer, World
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 EXAMPLES = 8
 """per route, beside those that Schemathesis works out from the schema itself"""

@@ -170,7 +170,7 @@ def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
     monkeypatch.setattr(body_limit, "SLOWEST", 1e9)
     host, _, port = live.removeprefix("http://").partition(":")
     head = f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
-    with socket.create_connection((host, int(port)), timeout=60) as line:
+    with socket.create_connection((host, int(port)), timeout=240) as line:
         line.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
         answer = line.makefile("rb").read(2000)
     assert b" 408 " in answer

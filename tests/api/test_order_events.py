@@ -39,7 +39,7 @@ def follow(
     """(id, kind, entry) of each event, until the stream ends."""
     headers = {"Authorization": f"Bearer {api.key}"} | ({"Last-Event-ID": str(last_seen)} if last_seen else {})
     url = f"{address}/v1/orders/{order_id}/events"
-    with httpx.stream("GET", url, headers=headers, timeout=60) as stream:
+    with httpx.stream("GET", url, headers=headers, timeout=240) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         fields: dict[str, str] = {}
         for line in stream.iter_lines():
@@ -82,7 +82,7 @@ def test_many_followers_of_one_order_all_see_everything(live: str, world: World,
         listener.start()
     world.run(world.rows(Order)[0].id)
     for listener in listeners:
-        listener.join(timeout=60)
+        listener.join(timeout=240)
     assert seen == [world.timeline(world.rows(Order)[0].id)] * 5
 
 
@@ -111,7 +111,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
             assert (await next_of(early)).event.id == last
             return [(await next_of(comers[0])).event.id for _ in world.timeline(order.id)]
 
-    assert asyncio.run(asyncio.wait_for(told(), timeout=60)) == [event.id for event in world.rows(OrderEvent)]
+    assert asyncio.run(asyncio.wait_for(told(), timeout=240)) == [event.id for event in world.rows(OrderEvent)]
 
 
 @pytest.mark.parametrize("trouble", [KeyError("paused"), OperationalError("", None, Exception("away"))])
@@ -133,7 +133,7 @@ def test_a_round_that_fails_is_said_and_followed_by_others(
     monkeypatch.setattr(event_watch, "_news", fails_first)
     monkeypatch.setattr(event_watch, "AFTER_TROUBLE", 0.01)
     with capture_logs() as logs:
-        assert asyncio.run(asyncio.wait_for(told(), timeout=60)) == "order.placed"
+        assert asyncio.run(asyncio.wait_for(told(), timeout=240)) == "order.placed"
     assert [(line["log_level"], line["event"]) for line in logs if line["event"].startswith("event streams")] == [
         ("error", "event streams are told nothing")
         if isinstance(trouble, KeyError)
@@ -154,7 +154,7 @@ def test_who_comes_after_the_rounds_have_ended_starts_others(world: World, api: 
         with watch.follow(order_id, key_id=KEY_ID, after=0) as follower:
             return (await next_of(follower)).event.kind
 
-    assert asyncio.run(asyncio.wait_for(told(), timeout=60)) == "order.placed"
+    assert asyncio.run(asyncio.wait_for(told(), timeout=240)) == "order.placed"
 
 
 def test_an_order_whose_status_only_a_newer_release_knows_is_followed(world: World, api: Api, ada: Customer) -> None:

@@ -32,7 +32,7 @@ TRIES = 16 * 1024 * KIB
 @contextmanager
 def connected(address: str) -> Iterator[socket.socket]:
     host, _, port = address.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=60) as line:
+    with socket.create_connection((host, int(port)), timeout=240) as line:
         yield line
 
 
@@ -156,7 +156,7 @@ def test_the_api_is_started_with_these_limits(tmp_path: Path, alone: bool) -> No
         )
         ours = dict.fromkeys((name for name in os.environ if name.startswith("PRORATA_")), "") | SETTINGS
         ready = http_ok(f"http://127.0.0.1:{port}/healthz")
-        child: Child = processes.start("api", command, env=ours, ready=ready, deadline=60)
+        child: Child = processes.start("api", command, env=ours, ready=ready, deadline=240)
         assert child.running()
         with connected(f"http://127.0.0.1:{port}") as line:
             line.sendall(head_of(32 * KIB + 1))

@@ -23,7 +23,7 @@ from worker.drill.signals import frozen_child
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 NOTHING_THERE = "http://127.0.0.1:9"
 
 
@@ -77,7 +77,7 @@ def one_worker(
         }
         env = os.environ | between.detour(given)
         child = Child(name="worker", command=worker_command(Worker.ORDERS), folder=tmp_path, env=env, restart=True)
-        child.start(ready=log_says(" ready."), deadline=60)
+        child.start(ready=log_says(" ready."), deadline=240)
         try:
             yield Running(child, env, between, broker, database, tmp_path / "deaths")
         finally:
@@ -148,7 +148,7 @@ def test_a_malformed_message_is_kept_and_told(running: Running, broken: dict[str
     running.put(a_task("validate_cart", str(uuid4())) | broken)
     assert eventually(lambda: [because for because, _, _ in running.rejected()] == ["malformed"])
     assert eventually(running.holds_nothing)
-    assert running.is_healthy(within=60)
+    assert running.is_healthy(within=240)
 
 
 def test_a_message_that_kills_its_worker_is_handed_out_twice_and_then_kept(running: Running) -> None:
@@ -160,4 +160,4 @@ def test_a_message_that_kills_its_worker_is_handed_out_twice_and_then_kept(runni
         assert eventually(lambda place=place: drill_points.died_at(running.deaths, place, order_id) is not None)  # type: ignore[misc]
     assert eventually(lambda: running.rejected() == [("killed_its_worker", "orders", "validate_cart")])
     assert eventually(running.holds_nothing)
-    assert running.is_healthy(within=60)
+    assert running.is_healthy(within=240)

@@ -28,7 +28,7 @@ def test_every_kind_of_order_is_killed_somewhere_in_every_round() -> None:
         assert {cell.kind.name for wave in wanted for cell in wave} == set(BY_NAME)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_killed_processes_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     wave = [
         Cell(*PLACEMENT[1], BY_NAME["trial"]),
@@ -38,11 +38,11 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> N
     ]
     with ground(tmp_path, say=print) as prepared:
         report = crash.run(prepared, planned=[wave], progress=print)
-    assert [killed.trouble for killed in report.killed] == [None] * 4
+    assert [killed.trouble for killed in report.killed] == [None] * 4  # whether it was `late` says more of the machine
     assert report.reconciled.findings == []
 
 
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(1200)
 def test_a_storm_of_every_kind_of_fault_loses_no_order_and_no_cent(tmp_path: Path) -> None:
     with proxies(tmp_path) as between, ground(tmp_path, detour=between.detour, say=print) as prepared:
         report = storm.run(prepared, between, orders=300, seed=20, seconds=45, progress=print)

@@ -34,7 +34,7 @@ def passes(
 ) -> tuple[int, str]:
     """Exit status and output of a process that passes `place` while it works on `order`."""
     command = [sys.executable, "-c", script, str(folder), order, place, str(stays)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240)
     return ended.returncode, ended.stdout
 
 

@@ -20,7 +20,7 @@ from worker.commands.process import Pool, Worker, worker_command
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 QUEUES = ("orders", "payments", "mail", "upkeep")
 
 
@@ -190,7 +190,7 @@ def worker(
         }
         command = worker_command(Worker.ORDERS, queues=",".join(QUEUES), pool=request.param, concurrency=2)
         child = Child(name="worker", command=command, folder=folder, env=env)
-        child.start(ready=log_says(" ready."), deadline=60)
+        child.start(ready=log_says(" ready."), deadline=240)
         try:
             yield Running(child, broker, database)
         finally:

@@ -31,9 +31,9 @@ def env(fresh_database_url: str, redis_server: RedisServer) -> dict[str, str]:
 @pytest.mark.parametrize("pool", [Pool.THREADS, Pool.PREFORK])
 def test_a_worker_that_is_hung_up_ends_by_itself(processes: Supervisor, env: dict[str, str], pool: Pool) -> None:
     command = worker_command(Worker.ORDERS, pool=pool, concurrency=1)
-    child = processes.start("worker", command, env=env, ready=log_says(" ready."), deadline=60)
+    child = processes.start("worker", command, env=env, ready=log_says(" ready."), deadline=240)
     child.kill(signal.SIGHUP)
-    assert child.wait(timeout=60) == 0
+    assert child.wait(timeout=240) == 0
     assert "Warm shutdown" in child.output()
     assert "Traceback" not in child.output()
 
@@ -41,6 +41,6 @@ def test_a_worker_that_is_hung_up_ends_by_itself(processes: Supervisor, env: dic
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process ignores is read from /proc")
 def test_under_nohup_the_signal_stays_ignored(processes: Supervisor, env: dict[str, str]) -> None:
     command = ["nohup", *worker_command(Worker.ORDERS, pool=Pool.THREADS, concurrency=1)]
-    child = processes.start("worker", command, env=env, ready=log_says(" ready."), deadline=60)
+    child = processes.start("worker", command, env=env, ready=log_says(" ready."), deadline=240)
     status = Path(f"/proc/{child.pid}/status").read_text()
     assert int(status.partition("SigIgn:")[2].split()[0], 16) & HUP

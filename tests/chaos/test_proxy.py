@@ -45,14 +45,14 @@ def through(before: Proxies, port: int) -> int:
 
 
 def test_it_passes_on_what_is_said_and_the_end(before: Proxies, echo: int) -> None:
-    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=240) as connection:
         connection.sendall(b"x" * 1000)
         connection.shutdown(socket.SHUT_WR)
         assert connection.makefile("rb").read() == b"x" * 2000
 
 
 def test_a_cut_resets_the_connections_there_are(before: Proxies, echo: int) -> None:
-    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=240) as connection:
         connection.sendall(b"hello")
         assert connection.recv(10, socket.MSG_WAITALL) == b"hellohello"
         assert before.tell("cut", "redis") == 1
@@ -62,7 +62,7 @@ def test_a_cut_resets_the_connections_there_are(before: Proxies, echo: int) -> N
 
 def test_a_half_open_connection_says_nothing_while_new_ones_work(before: Proxies, echo: int) -> None:
     port = through(before, echo)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as old:
+    with socket.create_connection(("127.0.0.1", port), timeout=240) as old:
         old.sendall(b"hello")
         assert old.recv(10, socket.MSG_WAITALL) == b"hellohello"
         assert before.tell("half-open", "redis", 600) == 1
@@ -70,13 +70,13 @@ def test_a_half_open_connection_says_nothing_while_new_ones_work(before: Proxies
         old.settimeout(0.3)
         with pytest.raises(TimeoutError):
             old.recv(10)
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as new:
+        with socket.create_connection(("127.0.0.1", port), timeout=240) as new:
             new.sendall(b"hi")
             assert new.recv(4, socket.MSG_WAITALL) == b"hihi"
 
 
 def test_a_half_open_connection_is_reset_in_the_end(before: Proxies, echo: int) -> None:
-    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=60) as old:
+    with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=240) as old:
         old.sendall(b"hello")
         assert old.recv(10, socket.MSG_WAITALL) == b"hellohello"
         assert before.tell("half-open", "redis", 0.1) == 1

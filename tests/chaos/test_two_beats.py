@@ -14,7 +14,7 @@ from worker.drill.reconcile import reconcile
 KINDS = [kind for kind in kinds.KINDS if not kind.subscriptions and kind.ends_as is OrderStatus.COMPLETED]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_with_two_beats_every_order_goes_its_way_once(tmp_path: Path) -> None:
     with ground(tmp_path, say=print) as prepared:
         stack = prepared.stack

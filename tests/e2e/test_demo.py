@@ -22,7 +22,7 @@ from tests.support.stack import Outside
 from worker import accounts_file
 from worker.stack import Stack
 
-pytestmark = [pytest.mark.from_outside, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.from_outside, pytest.mark.timeout(900)]
 
 SAMPLES = read(sample.ORDERS)
 

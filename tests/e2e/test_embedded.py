@@ -149,4 +149,4 @@ def test_a_stopped_server_can_be_restarted_on_its_port(tmp_path: Path) -> None:
         assert server.answers()
         assert server.child.pid != before
         server.child.kill(signal.SIGTERM)
-        assert server.child.wait(timeout=60) == 0
+        assert server.child.wait(timeout=240) == 0

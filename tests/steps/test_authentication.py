@@ -177,7 +177,7 @@ def test_an_authentication_has_an_hour_and_then_nobody_can_pay_for_what_has_pass
     world.pass_time(seconds=1)
     order = sweep_finds(world, order.id)
     assert (order.status, order.reason) == (OrderStatus.CANCELLED, "customer-did-not-answer")
-    httpx.post(page, data={"outcome": "succeed"}, timeout=60)
+    httpx.post(page, data={"outcome": "succeed"}, timeout=240)
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "canceled", 119_00)], [])
 
 

@@ -191,6 +191,6 @@ def test_a_500_kept_at_the_provider_does_not_keep_an_order_from_being_cancelled(
     world.cancel(order.id)
     world.run(order.id)
     if pays:
-        assert httpx.post(page, data={"outcome": "succeed"}, timeout=60).is_redirect
+        assert httpx.post(page, data={"outcome": "succeed"}, timeout=240).is_redirect
     assert world.go_on(order.id).status is (REFUNDED if pays else CANCELLED)
     assert world.charged(ada) == world.given_back(ada) == ([119_00] if pays else [])

@@ -78,7 +78,7 @@ def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
     """The command in a process of its own: for what plugs a database in."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
     ended = subprocess.run(
-        prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=60
+        prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=240
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 

@@ -18,7 +18,7 @@ class MailReader:
     """Reads emails by what Mailpit and our mailbox have in common."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=240)
 
     def listed(self, query: str = "") -> list[dict[str, Any]]:
         """Summaries, newest first; `query` in Mailpit's language, such as `to:anna@customer.example`."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 
-def eventually(holds: Callable[[], bool], *, within: float = 60.0) -> bool:
+def eventually(holds: Callable[[], bool], *, within: float = 240.0) -> bool:
     give_up_at = time.monotonic() + within
     while not holds():
         if time.monotonic() > give_up_at:

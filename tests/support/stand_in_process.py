@@ -32,7 +32,7 @@ class StandInProcess:
         self._child.start(ready=lambda child: "http" in _addresses(child), deadline=120)
         self.addresses = _addresses(self._child)
         # The port is open from before its address was written, so this waits for the answer, not for the port.
-        httpx.get(f"http://{self.addresses['http']}/healthz", timeout=60).raise_for_status()
+        httpx.get(f"http://{self.addresses['http']}/healthz", timeout=240).raise_for_status()
 
     def stop(self) -> None:
         if self._child is not None:

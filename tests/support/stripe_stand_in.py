@@ -36,7 +36,7 @@ class StripeStandIn:
     def start(self) -> None:
         self.process.start()
         self.url = f"http://{self.process.addresses['http']}"
-        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=60)
+        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=240)
 
     def restart_after_kill(self) -> None:
         self.process.kill()
@@ -57,7 +57,7 @@ class StripeStandIn:
     def expire_keys(self) -> None:
         self.control("expire-idempotency-keys")
 
-    def eventually(self, holds: Callable[[], bool], *, within: float = 60.0) -> bool:
+    def eventually(self, holds: Callable[[], bool], *, within: float = 240.0) -> bool:
         """For what the stand-in does by itself."""
         deadline = time.monotonic() + within
         while not holds():
@@ -172,7 +172,7 @@ class Inbox:
 
     def next(self) -> tuple[bytes, str]:
         """Body and signature of the next delivery."""
-        return self.received.get(timeout=60)
+        return self.received.get(timeout=240)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ class ViesStandIn:
         self._process.start()
         self.url = f"http://{self._process.addresses['http']}"
         self.base_url = self.url + BASE_PATH
-        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self.http = httpx.Client(base_url=self.url, timeout=240)
 
     def fail(self, kind: str, **limits: Any) -> None:
         """Switch a fault on: `fail("MS_UNAVAILABLE", country="DE", times=1)`."""

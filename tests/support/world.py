@@ -258,7 +258,7 @@ class World:
     def authenticate(self, order_id: UUID, outcome: str = "succeed") -> None:
         """What the customer does on the bank's page: `succeed` or `fail`."""
         facts = self.order(order_id).reason_facts or {}
-        httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=60)
+        httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=240)
 
     def notify(
         self,
@@ -486,7 +486,7 @@ def world(
         begin=transactions,
         payments=stripe_server.payments(patience=0.4, read_timeout=60),
         vat_registry=Vies(
-            base_url=shared_vies.base_url, timeout=60, total_timeout=120, attempts=2, now=lambda: made.time
+            base_url=shared_vies.base_url, timeout=240, total_timeout=120, attempts=2, now=lambda: made.time
         ),
         mailer=SmtpMailer(
             host=shared_mailbox.host,
@@ -494,7 +494,7 @@ def world(
             sender="billing@prorata.example",
             sender_name="Prorata Billing",
             tls="none",
-            timeout=60,
+            timeout=240,
             answer_timeout=60,
             attempts=2,
         ),

@@ -99,7 +99,7 @@ def test_a_program_reads_which_version_of_the_catalogue_it_loaded(fresh_database
 def test_a_command_does_not_load_the_others() -> None:
     """They take two seconds, and a worker or the API would keep their memory."""
     program = "import sys; from worker.cli import main\ntry: main(['worker', '--help'])\nfinally: print(*sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=240)
     loaded = set(ended.stdout.split())
     assert "worker.commands.process" in loaded
     assert loaded.isdisjoint({"worker.commands.drill", "worker.commands.orders", "worker.drill.crash", "fontTools"})
@@ -113,7 +113,7 @@ def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
         ours.sendall(b"products: {board: {}}\naccounts: {nordwind: {}}\n")
         ours.shutdown(socket.SHUT_WR)
         command = [sys.executable, "-m", "worker.cli", what, "load", "/dev/stdin"]
-        ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, check=False, timeout=60)
+        ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, check=False, timeout=240)
     assert ended.returncode == 1
     assert "is missing" in ended.stderr
     assert {line.partition(":")[0] for line in ended.stderr.splitlines()} == {"/dev/stdin"}

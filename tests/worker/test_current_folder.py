@@ -43,6 +43,8 @@ def test_a_process_starts_in_any_folder(
         "flower": (flower_command(host="127.0.0.1", port=port), http_ok(f"http://127.0.0.1:{port}/healthcheck")),
     }[name]
     servers = {"PRORATA_DATABASE_URL": fresh_database_url, "PRORATA_BROKER_URL": redis_server.database(51)}
-    child = processes.start(name, command, env=os.environ | SETTINGS | servers, cwd=elsewhere, ready=ready, deadline=60)
+    child = processes.start(
+        name, command, env=os.environ | SETTINGS | servers, cwd=elsewhere, ready=ready, deadline=240
+    )
     broker.close()
     assert "of the current folder" not in child.output()

@@ -52,9 +52,9 @@ def flower(
     command, env = request.param(port.port, SETTINGS | chosen)
     child = Child(name="flower", command=command, folder=tmp_path_factory.mktemp("flower"), env={**os.environ, **env})
     url = f"http://127.0.0.1:{port.port}"
-    child.start(ready=http_ok(f"{url}/healthcheck"), deadline=60)
+    child.start(ready=http_ok(f"{url}/healthcheck"), deadline=240)
     try:
-        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=240) as client:
             yield client
     finally:
         child.stop(now=True)

@@ -35,7 +35,7 @@ class Worker:
             self.send(text)
         self._consumer.consume()
         while len(self.held) < len(texts):
-            self._connection.drain_events(timeout=60)
+            self._connection.drain_events(timeout=240)
         self._consumer.cancel()
 
     def send(self, text: str) -> None:

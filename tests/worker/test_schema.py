@@ -44,7 +44,7 @@ def api(processes: Supervisor) -> Callable[[str], str]:
         port = processes.port()
         command = [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
         return processes.start(
-            "api", command, env=of(database), ready=http_ok(f"http://127.0.0.1:{port}/healthz"), deadline=60
+            "api", command, env=of(database), ready=http_ok(f"http://127.0.0.1:{port}/healthz"), deadline=240
         ).output()
 
     return serving

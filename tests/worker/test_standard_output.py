@@ -16,7 +16,7 @@ FULL = Path("/dev/full")
 
 def run(command: list[str], *, to: int, **env: str) -> tuple[int, str, str]:
     ended = subprocess.run(
-        command, env=os.environ | SETTINGS | env, stdout=to, stderr=subprocess.PIPE, check=False, timeout=60
+        command, env=os.environ | SETTINGS | env, stdout=to, stderr=subprocess.PIPE, check=False, timeout=240
     )
     return ended.returncode, (ended.stdout or b"").decode(), ended.stderr.decode()
 

@@ -54,12 +54,12 @@ def test_it_waits_for_a_table_without_holding_up_those_who_use_it(
     with ThreadPoolExecutor(1) as pool, engine.connect() as backup:
         backup.execute(text("LOCK TABLE orders IN ACCESS SHARE MODE"))
         changed = pool.submit(change, url, end, say=waits.put)
-        assert "Others are using a table" in waits.get(timeout=60)
+        assert "Others are using a table" in waits.get(timeout=240)
         with engine.connect() as order:
             order.execute(text("SET statement_timeout = '20s'"))
             assert order.execute(text("SELECT count(*) FROM orders")).scalar() == 0
         backup.rollback()
-        changed.result(timeout=60)
+        changed.result(timeout=240)
     assert at(url) == end
     engine.dispose()
 

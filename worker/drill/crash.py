@@ -26,7 +26,7 @@ PROMISED = 15.0
 BANK_TAKES = 0.8
 MAIL_SERVER_TAKES = 0.3
 """seconds that the stand-ins take for a call, so that a process can die during it"""
-WAVE = 90.0
+WAVE = 180.0
 
 Progress = Callable[[int, int, str], None]
 """called with waves done, waves in all, and what is going on"""
@@ -51,9 +51,14 @@ class Killed:
             return self.bought.trouble
         if self.bought.status is not self.cell.kind.ends_as:
             return f"ended as {self.bought.status}, not {self.cell.kind.ends_as}"
-        if self.went_on_after is None or self.went_on_after > PROMISED:
-            return f"went on after {self.went_on_after} s, promised are {PROMISED:g}"
         return None
+
+    @property
+    def late(self) -> str | None:
+        """A promise about time, which a busy machine can break with nothing wrong: so it is judged apart from `trouble`."""
+        if self.went_on_after is None or self.went_on_after <= PROMISED:
+            return None
+        return f"went on after {self.went_on_after:.1f} s, promised are {PROMISED:g}"
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ class CrashReport:
 
     @property
     def passed(self) -> bool:
-        return not self.reconciled.findings and not any(killed.trouble for killed in self.killed)
+        return not self.reconciled.findings and not any(killed.trouble or killed.late for killed in self.killed)
 
 
 def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress) -> CrashReport:

@@ -39,7 +39,7 @@ class Proxies:
 
     def tell(self, *order: object) -> int:
         """Returns how many connections it concerns."""
-        with self._lock, socket.create_connection((LOOPBACK, self.control), timeout=10) as connection:
+        with self._lock, socket.create_connection((LOOPBACK, self.control), timeout=60) as connection:
             connection.sendall((" ".join(map(str, order)) + "\n").encode())
             return int(connection.makefile().readline())
 

@@ -103,7 +103,7 @@ def ground(
     settings = POLICY | {"PRORATA_DRILL_FOLDER": str(deaths)} | dict(chosen or {})
     with stack.running(folder, chosen=settings, durable=True, restart=True, detour=detour, say=say) as running:
         engine = create_engine(running.settings.database_url.get_secret_value(), pool_size=5, pool_pre_ping=True)
-        with httpx.Client(timeout=20, transport=httpx.HTTPTransport(retries=6)) as levers:  # a stand-in may be starting
+        with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=6)) as levers:  # a stand-in may be starting
             wiring.plug_in(wired(running.settings, engine))
             made = Ground(running, Transactions(engine), deaths, levers)
             with made.begin() as session:

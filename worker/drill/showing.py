@@ -29,8 +29,8 @@ def show_crash(report: CrashReport, console: Console) -> None:
     console.print(Rows([Column(heading) for heading in ("step", *POINTS)], steps, title))
     console.print("Elsewhere: " + ", ".join(others))
     for killed in report.killed:
-        if killed.trouble:
-            console.print(f"{FAILED} {killed.cell.place}, {killed.cell.kind.name}: {killed.trouble}")
+        if wrong := killed.trouble or killed.late:
+            console.print(f"{FAILED} {killed.cell.place}, {killed.cell.kind.name}: {wrong}")
     show_reconciled(report.reconciled, console)
     slowest = max((killed.went_on_after or 0.0 for killed in report.killed), default=0.0)
     console.print(
@@ -69,6 +69,7 @@ def crash_as_json(report: CrashReport) -> dict[str, Any]:
                 "ended_as": killed.bought.status,
                 "went_on_after_seconds": killed.went_on_after,
                 "trouble": killed.trouble,
+                "late": killed.late,
             }
             for killed in report.killed
         ],
@@ -102,7 +103,7 @@ def _mark(report: CrashReport, row: str, point: str) -> str:
     here = [killed for killed in report.killed if (killed.cell.row, killed.cell.point) == (row, point)]
     if not here:
         return "-"
-    return f"{FAILED if any(killed.trouble for killed in here) else PASSED} {_seconds(here)}"
+    return f"{FAILED if any(killed.trouble or killed.late for killed in here) else PASSED} {_seconds(here)}"
 
 
 def _seconds(killed: list[Killed]) -> str:

@@ -61,7 +61,7 @@ class PostgresServer:
     def restart(self) -> None:
         """Start it again, after `kill` or instead of the running one, on the same port with the same data."""
         self.child.stop()
-        self.child.start(ready=self.answers, deadline=60)
+        self.child.start(ready=self.answers, deadline=120)
 
     def answers(self, _: object = None) -> bool:
         try:
@@ -110,7 +110,7 @@ def postgres(folder: Path, *, durable: bool = True) -> Iterator[PostgresServer]:
     url = database_url(reservation.port, password, "postgres")
     server = PostgresServer(reservation.port, password, child, url)
     try:
-        child.start(ready=server.answers, deadline=60)
+        child.start(ready=server.answers, deadline=120)
         yield server
     finally:
         child.stop()

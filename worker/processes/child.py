@@ -71,7 +71,7 @@ class Child:
     def ended_by_itself(self) -> bool:
         return self._keeper is not None and self._keeper.poll() is not None and not self._told_to_end
 
-    def start(self, *, ready: "Ready | None" = None, deadline: float = 30.0) -> None:
+    def start(self, *, ready: "Ready | None" = None, deadline: float = 90.0) -> None:
         """Returns once `ready` says so. Raises ChildFailed if it ends before, NotReady after `deadline` seconds; both stop it."""
         if self.running():
             raise ValueError(f"{self.name} is running already")
@@ -95,7 +95,7 @@ class Child:
             self.stop(now=True)
             raise
 
-    def run(self, *, timeout: float = 60.0) -> str:
+    def run(self, *, timeout: float = 120.0) -> str:
         """For one that does its work and ends. Returns what it wrote. Raises ChildFailed unless it ends with 0 in time."""
         self.start(ready=lambda child: not child.running(), deadline=timeout)
         if self.wait() != 0:

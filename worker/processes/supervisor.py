@@ -50,7 +50,7 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         ready: Ready | None = None,
-        deadline: float = 30.0,
+        deadline: float = 90.0,
         restart: bool = False,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Child:
@@ -89,7 +89,7 @@ class Supervisor:
         return child
 
     def run(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 60.0
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 120.0
     ) -> str:
         """A child that does its work and ends (migrations, say). Returns what it wrote. Raises ChildFailed unless it ends with 0."""
         return self._new(name, command, env=env or {}).run(timeout=timeout)
