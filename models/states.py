@@ -102,6 +102,10 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+REFUNDED_BY_SUPPORT = "refunded-by-support"
+"""the reason of an order that was completed, and then refunded: of all that are refunded, only such a one had been active"""
+
+
 class LetterKind(StrEnum):
     CONFIRMATION = "confirmation"
     TRIAL_WELCOME = "trial_welcome"

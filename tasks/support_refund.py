@@ -15,7 +15,7 @@ from models.order_lock import lock_order
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
-from models.states import AFTER_ACTIVATION, BACK, FINAL, OrderStatus, PaymentKind, Step
+from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
 from tasks import refunding
 from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
@@ -58,7 +58,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
-    session.execute(update(Order).where(Order.id == order_id).values(reason="refunded-by-support", finished_at=None))
+    session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
 
 
 def settle(order_id: UUID, *, by: str, why: str) -> bool:

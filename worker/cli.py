@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "orders": "worker.commands.orders:orders",
     "ledger": "worker.commands.ledger:ledger",
     "webhooks": "worker.commands.webhooks:webhooks",
+    "rejected": "worker.commands.rejected:rejected",
     "invoices": "worker.commands.invoices:invoices",
     "catalogue": "worker.commands.loading:catalogue",
     "accounts": "worker.commands.accounts:accounts",

@@ -13,7 +13,7 @@ from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AFTER_ACTIVATION, AttemptStatus, OrderStatus, RefundState
+from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks import refunds_elsewhere
 
@@ -55,7 +55,7 @@ class OrderBook:
     @property
     def was_active(self) -> bool:
         """Whether what it bought was given at any time. Of those whose money goes back, only an order that support refunds had been."""
-        return self.is_active or self.order.reason == "refunded-by-support"
+        return self.is_active or self.order.reason == REFUNDED_BY_SUPPORT
 
     @property
     def called_back(self) -> bool:

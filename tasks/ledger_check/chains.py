@@ -6,7 +6,7 @@ from uuid import UUID
 from models.invoices import InvoiceReason
 from models.orders import OrderLine
 from models.rules.cart import SubscriptionStatus
-from models.states import OrderStatus
+from models.states import REFUNDED_BY_SUPPORT, OrderStatus
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -94,7 +94,7 @@ def _check_link(where: str, link: Link) -> Found:
             Check.PERIOD, where, "the moment it was closed", link.credited_by.period_start, period.closed_at
         )
     elif _unused(period) != (0, 0):
-        backed = link.book.order.reason == "refunded-by-support"
+        backed = link.book.order.reason == REFUNDED_BY_SUPPORT
         yield from differs(Check.PERIOD, where, "a credit that an order or a refund gave", True, backed)
 
 

@@ -1,20 +1,16 @@
 """The notice that an order did not come about although it was charged: what was given back, and why."""
 
 from collections.abc import Iterator
-from typing import Final
 
-from models.states import PaymentKind
+from models.states import REFUNDED_BY_SUPPORT, PaymentKind
 from tasks.letters import enclosed, plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 
-_AFTER_ACTIVATION: Final = "refunded-by-support"
-"""the one reason for which a completed order is refunded"""
-
 
 def refund_notice(o: Occasion) -> Content:
     w, number = o.w, str(o.order.number)
-    was_active = o.order.reason == _AFTER_ACTIVATION
+    was_active = o.order.reason == REFUNDED_BY_SUPPORT
     why = w.say(reasons.UNDONE.get(o.order.reason or "", reasons.UNDONE_OTHERWISE))
     about = w.say("We are writing about your order %(number)s for %(account)s.", number=number, account=o.account.name)
     return Content(
