@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from limits import parse
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.rules.proration import Granularity
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
         env_prefix="PRORATA_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    environment: str = Field("development", pattern="^(development|test|production)$")
+    environment: Literal["development", "test", "production"] = "development"
 
     database_url: SecretStr
     """postgresql+psycopg://user:password@host/database, with TLS ?sslmode=verify-full&sslrootcert=FILE"""
@@ -265,10 +266,7 @@ def read() -> Settings:
     try:
         chosen = Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        wrong = [
-            (_name(each["loc"]), _MISSING.get(each["type"]) or each["msg"].removeprefix("Value error, "))
-            for each in error.errors()
-        ]
+        wrong = [(_name(each["loc"]), _in_our_words(each)) for each in error.errors()]
         raise _refused(wrong + misspelt) from None
     if misspelt:
         raise _refused(misspelt)
@@ -277,7 +275,23 @@ def read() -> Settings:
     return chosen
 
 
-_MISSING = {"missing": "must be set"}
+_IN_OUR_WORDS: Final[Mapping[str, str]] = {
+    "missing": "must be set",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "string_too_long": "must have at most {max_length} characters",
+}
+"""by pydantic's type of error; our own checks already say it so"""
+
+
+def _in_our_words(error: ErrorDetails) -> str:
+    ours = _IN_OUR_WORDS.get(error["type"])
+    return ours.format(**error.get("ctx", {})) if ours else error["msg"].removeprefix("Value error, ")
 
 
 def _refused(wrong: list[tuple[str, str]]) -> SettingsError:

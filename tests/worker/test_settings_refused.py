@@ -168,6 +168,28 @@ def test_a_database_at_a_socket_that_is_not_there_is_named(tmp_path: Path) -> No
     assert "secret" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("SMTP_PORT", "smtp", "must be a whole number"),
+        ("SMTP_PORT", "0", "must be at least 1"),
+        ("DATABASE_POOL_SIZE", "101", "must be at most 100"),
+        ("SWEEP_SECONDS", "soon", "must be a number"),
+        ("SWEEP_SECONDS", "0", "must be more than 0"),
+        ("SWEEP_SECONDS", "nan", "must be at most 30"),
+        ("INVOICE_ON_VAT", "perhaps", "must be true or false"),
+        ("ENVIRONMENT", "staging", "must be 'development', 'test' or 'production'"),
+        ("SELLER_BANK_ACCOUNT", "x" * 201, "must have at most 200 characters"),
+    ],
+)
+def test_a_value_outside_its_limits_is_refused_with_what_it_must_be(
+    prorata: Command, name: str, value: str, why: str
+) -> None:
+    ended = prorata("settings", **SETTINGS | {f"PRORATA_{name}": value})
+    assert (ended.status, ended.out) == (2, "")
+    assert f"  PRORATA_{name}: {why}\n" in ended.err
+
+
 def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command) -> None:
     ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": "US"})
     assert ended.status == 2
