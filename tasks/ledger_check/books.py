@@ -63,6 +63,10 @@ class OrderBook:
         charged = {charge.attempt for charge in self.charges if charge.status is AttemptStatus.SUCCEEDED}
         return any(r.charge_attempt in charged and r.status is RefundState.FAILED for r in self.refunds)
 
+    def moved_by(self, cause: str) -> int:
+        """What the order moved on the balance for this cause (`credit`, `vat-credit`, ...), in minor units; below zero: taken."""
+        return sum(m.amount_minor for m in self.movements if m.cause == f"order:{self.order.id}:{cause}")
+
 
 @dataclass(frozen=True, slots=True)
 class Books:

@@ -7,7 +7,7 @@ from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
 from models.orders import PricedLine
 from models.sold_to import kept_timezone
-from models.states import OrderStatus
+from models.states import AttemptStatus, OrderStatus, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -27,6 +27,9 @@ def check_documents(book: OrderBook) -> Found:
     if order.status is OrderStatus.REFUNDED and firsts:
         left = sum(document.total_minor for document in book.invoices)
         yield from differs(Check.INVOICE, book.where, "what its documents leave, its money being back,", 0, left)
+        for document in book.invoices:
+            if document.reason is InvoiceReason.REFUND and document.supplied_on is not None:
+                yield from _check_given_back(book, document)
     yield from _check_vat_credit(book)
 
 
@@ -53,6 +56,25 @@ def _check_first(book: OrderBook, first: Invoice) -> Found:
             )
 
 
+def _check_given_back(book: OrderBook, credit_note: Invoice) -> Found:
+    """A refund's credit note says where the money went. Those from before that was kept say nothing of it, nor their day of supply."""
+    order, where = book.order, f"credit note {credit_note.number}"
+    charged = {charge.attempt for charge in book.charges if charge.status is AttemptStatus.SUCCEEDED}
+    refunded = sum(
+        refund.amount_minor
+        for refund in book.refunds
+        if refund.charge_attempt in charged and refund.status is RefundState.SUCCEEDED
+    )
+    taken_back = -book.moved_by("take-back")
+    returned = order.balance_used_minor + book.moved_by("transfer-credit")
+    for what, went, said in (
+        ("what of the charge it says went back", refunded, credit_note.paid_before_minor),
+        ("what it says the balance got", returned, credit_note.to_balance_minor),
+        ("what it says was taken from the balance", taken_back, credit_note.balance_used_minor),
+    ):
+        yield from differs(Check.INVOICE, where, what, went, said)
+
+
 def _check_sums(document: Invoice, lines: list[InvoiceLine]) -> Found:
     where = f"invoice {document.number}"
     for name in _SUMS:
@@ -65,8 +87,7 @@ def _check_sums(document: Invoice, lines: list[InvoiceLine]) -> Found:
 
 def _check_vat_credit(book: OrderBook) -> Found:
     given = -sum(d.total_minor for d in book.invoices if d.reason is InvoiceReason.VAT_NUMBER_CONFIRMED)
-    posted = sum(m.amount_minor for m in book.movements if m.cause == f"order:{book.order.id}:vat-credit")
-    yield from differs(Check.CREDIT, book.where, "the VAT added to the balance", given, posted)
+    yield from differs(Check.CREDIT, book.where, "the VAT added to the balance", given, book.moved_by("vat-credit"))
 
 
 def check_numbers(session: Session) -> Found:

@@ -64,7 +64,7 @@ def _check_transfers(book: OrderBook) -> Found:
     """What was paid by transfer becomes balance when `refund_payment` is done, and only then."""
     order = book.order
     paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
-    returned = sum(m.amount_minor for m in book.movements if m.cause == f"order:{order.id}:transfer-credit")
+    returned = book.moved_by("transfer-credit")
     is_back = order.status is OrderStatus.REFUNDED or order.next_step is Step.SEND_REFUND_NOTICE
     if order.next_step is Step.REFUND_PAYMENT and book.called_back:
         is_back = returned != 0

@@ -224,6 +224,27 @@ def test_each_broken_book_is_named(world: World, told: Customer) -> None:
     assert differences(world) == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "what", "expected", "found"),
+    [
+        ("set paid_before_minor = 99_00", "what of the charge it says went back", "10000", "9900"),
+        ("set to_balance_minor = 0", "what it says the balance got", "1900", "0"),
+        ("set balance_used_minor = 1", "what it says was taken from the balance", "0", "1"),
+    ],
+)
+def test_a_credit_note_that_says_money_went_elsewhere_is_named(
+    world: World, statement: str, what: str, expected: str, found: str
+) -> None:
+    ada = world.customer()
+    world.grant(ada, 19_00)
+    order = world.buy(ada, purchase("desk"))
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
+    world.run(order.id)
+    told = told_of(broken(world, f"update invoices {statement} where reason = 'refund'"))
+    assert told == [("credit note CN-2026-000001", what, expected, found)]
+
+
 def test_what_is_paid_and_was_not_given_is_named_with_its_order(world: World, told: Customer) -> None:
     desk = f"subscription desk of account {told.account_id}"
     [ended] = told_of(broken(world, "update subscriptions set status = 'ended' where product_code = 'desk'"))
