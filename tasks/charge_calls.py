@@ -1,6 +1,7 @@
 """Makes one planned request to the provider, and finds out what became of one that got no clear answer."""
 
-from typing import NoReturn
+from dataclasses import replace
+from datetime import datetime
 
 from models.orders import Order
 from tasks import charge_attempts
@@ -11,7 +12,18 @@ from tasks.wiring import begin, now, payments
 
 
 def ask(order: Order, planned: Plan) -> Charge:
-    """Make the planned request; returns the provider's charge. Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer."""
+    """Make the planned request; returns the provider's charge, which some bank was asked about.
+
+    Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer.
+    """
+    charge = _asked(order, planned)
+    if charge.status is ChargeStatus.UNTRIED:
+        # An answer to our own request, or to one about a charge that was tried before: the provider forgets an error once somebody edits the charge.
+        return replace(charge, status=ChargeStatus.DECLINED)
+    return charge
+
+
+def _asked(order: Order, planned: Plan) -> Charge:
     request = planned.request
     ref = planned.attempt.ref
     match planned.move:
@@ -22,9 +34,9 @@ def ask(order: Order, planned: Plan) -> Charge:
         case Move.CANCEL if ref is not None:
             return payments().cancel_charge(ref)
         case Move.FIND:
-            return _find(order, planned) or _never_made(order, planned)
+            return _look_up(order, planned, may_be_under_way=_asked_at(planned) > now() - UNDER_WAY)
         case Move.FIND_OR_CHARGE:
-            return _find(order, planned) or _charge(order, planned)
+            return _find_tried(order, planned) or _charge(order, planned)
         case Move.CHARGE:
             return _charge(order, planned)
     raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
@@ -50,29 +62,45 @@ def _charge(order: Order, planned: Plan) -> Charge:
             decline_code=refused.code,
         )
     except KeySpent as spent:
-        return _find(order, planned) or _never_made(order, planned, failed_just_now=spent.just_now)
+        return _look_up(order, planned, may_be_under_way=spent.just_now)
     except OutcomeUnknown:
-        found = _find(order, planned)
+        found = _find_tried(order, planned)
         if found is None:
             raise
         return found
 
 
-def _find(order: Order, planned: Plan) -> Charge | None:
-    """The attempt's charge among the customer's, by metadata."""
-    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
-    return next((charge for charge in found if charge.attempt == planned.attempt.attempt), None)
+def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
+    """The attempt's charge, where its request will not be made again.
 
-
-def _never_made(order: Order, planned: Plan, *, failed_just_now: bool = False) -> NoReturn:
-    """The provider has no such charge: end the attempt and let the next delivery begin another, unless a request may still be under way.
-
-    Raises TemporarilyUnavailable in either case.
+    If there is none, or none that a bank was or will be asked about, end the attempt and let the next delivery begin another, unless the
+    request may still be under way. Raises TemporarilyUnavailable in either case.
     """
-    asked_at = planned.attempt.asked_at or planned.attempt.created_at
-    if failed_just_now or (planned.move is Move.FIND and asked_at > now() - UNDER_WAY):
+    charge = _find(order, planned)
+    if charge is not None and charge.status is ChargeStatus.UNTRIED and not may_be_under_way:
+        charge = payments().cancel_charge(charge.ref)
+    if charge is not None and charge.status not in (ChargeStatus.UNTRIED, ChargeStatus.CANCELED):
+        return charge
+    if may_be_under_way:
         wait = UNDER_WAY.total_seconds()
         raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=wait)
     with begin() as session:
         charge_attempts.void(session, order, planned.attempt)
     raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")
+
+
+def _find_tried(order: Order, planned: Plan) -> Charge | None:
+    """The attempt's charge; None where no bank was asked, or nobody knows yet: the same request again will tell."""
+    charge = _find(order, planned)
+    return None if charge is None or charge.status is ChargeStatus.UNTRIED else charge
+
+
+def _find(order: Order, planned: Plan) -> Charge | None:
+    """The attempt's charge among the customer's, by metadata; one that was tried before one that was not."""
+    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
+    ours = [charge for charge in found if charge.attempt == planned.attempt.attempt]
+    return min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
+
+
+def _asked_at(planned: Plan) -> datetime:
+    return planned.attempt.asked_at or planned.attempt.created_at

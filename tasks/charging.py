@@ -104,6 +104,8 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             return Outcome.POSTPONED
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
             return _not_taken(session, order, attempt, charge, this, cancelled=cancelled)
+        case ChargeStatus.UNTRIED:
+            raise AssertionError(f"charge {charge.ref} is no answer yet")
 
 
 def _await_authentication(

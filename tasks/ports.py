@@ -18,6 +18,8 @@ from uuid import UUID
 class ChargeStatus(StrEnum):
     """Of a charge, as the provider says it; what we have recorded of it is an `AttemptStatus` (`models.states`)."""
 
+    UNTRIED = "untried"
+    """Made, but no bank was asked: the request for it is still under way, or failed half-way at the provider."""
     SUCCEEDED = "succeeded"
     REQUIRES_ACTION = "requires_action"
     """The customer must authenticate (3-D Secure) at `Charge.action_url`."""

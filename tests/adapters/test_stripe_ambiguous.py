@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import stripe
 
 from tasks.errors import KeySpent, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus, RefundStatus
 from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
+from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe import StripePayments
 
 CREATE = "payment_intents.create"
@@ -169,3 +171,43 @@ def test_where_a_replayed_charge_cannot_be_looked_at_it_is_not_called_undone(
     stripe_server.fail("rate_limit", "payment_intents.retrieve")
     with pytest.raises(OutcomeUnknown):
         stripe_server.payments(patience=0.2).charge(buyer.charge())
+
+
+def test_a_charge_whose_bank_has_not_answered_yet_is_seen_as_untried_and_not_as_declined(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    stripe_server.fail("hang_half_way", CREATE, times=1, seconds=600)
+    with pytest.raises(OutcomeUnknown):
+        stripe_server.payments(read_timeout=0.2, patience=0.3).charge(buyer.charge())
+    [made] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    assert (made.status, made.decline_code, made.attempt) == (ChargeStatus.UNTRIED, None, 1)
+    assert buyer.payments.retrieve_charge(made.ref).status is ChargeStatus.UNTRIED
+    with pytest.raises(TemporarilyUnavailable):  # what a bank is being asked about is locked
+        stripe_server.payments(patience=0.3).cancel_charge(made.ref)
+    stripe_server.calm()
+    again = buyer.payments.charge(buyer.charge())
+    assert (again.ref, again.status) == (made.ref, ChargeStatus.SUCCEEDED)
+    assert len(stripe_server.books(buyer.ref)["payment_intents"]) == 1
+
+
+def test_a_500_half_way_leaves_a_charge_that_can_be_cancelled(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    stripe_server.fail("server_error_half_way", CREATE, times=1)
+    with pytest.raises(KeySpent):
+        buyer.payments.charge(buyer.charge())
+    [made] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    assert made.status is ChargeStatus.UNTRIED
+    assert buyer.payments.cancel_charge(made.ref).status is ChargeStatus.CANCELED
+    assert stripe_server.books(buyer.ref)["charges"] == []
+
+
+def test_a_refused_charge_stays_refused_after_somebody_has_edited_it(
+    stripe_server: StripeStandIn, payments: StripePayments
+) -> None:
+    """Stripe then forgets the error, but not the try."""
+    buyer = new_buyer(payments, "pm_card_chargeCustomerFail")
+    refused = payments.charge(buyer.charge())
+    assert refused.status is ChargeStatus.DECLINED
+    [made] = stripe_server.books(buyer.ref)["payment_intents"]
+    assert (made["last_payment_error"]["code"], made["latest_charge"] is None) == ("card_declined", False)
+    edited = stripe.PaymentIntent.construct_from(made | {"last_payment_error": None}, None)
+    assert reading.charge(edited).status is ChargeStatus.DECLINED

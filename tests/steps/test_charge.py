@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import wiring
+from tasks import charge_news, wiring
 from tests.support.payment import CREATE, DECLINES
-from tests.support.world import World, purchase
+from tests.support.world import Customer, World, purchase
 
 
 def test_a_declined_card_leaves_the_order_waiting_with_the_banks_code(world: World) -> None:
@@ -103,17 +104,85 @@ def test_asking_again_for_a_charge_changes_nothing_about_when_others_were_asked_
     assert asked == {(adas, 1): first, (adas, 2): again, (bobs, 1): first, (bobs, 2): second}
 
 
-def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World) -> None:
+@pytest.mark.parametrize("kind", ["hang", "hang_half_way"])
+def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World, kind: str) -> None:
+    """Also where the provider shows it meanwhile, as a charge that no bank has answered to."""
     ada = world.customer()
-    world.stripe.fail("hang", CREATE, times=1, seconds=600)
-    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(patience=0.2, read_timeout=0.2)))
-    order_id = world.run(world.place(ada, purchase())).id
+    order_id = hanging(world, ada, kind)
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
-    wiring.plug_in(world.wiring)
     world.stripe.calm()
     assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_a_card_whose_bank_is_slow_to_refuse_it_is_declined_with_the_banks_code(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = hanging(world, ada, "hang_half_way")
+    assert world.attempts(order_id) == [(1, "pending", 119_00)]
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: world.intents(ada)[0]["last_payment_error"] is not None)
+    order = world.go_on(order_id)
+    assert (order.status, order.reason_facts) == (
+        OrderStatus.PAYMENT_DECLINED,
+        {"decline_code": "generic_decline", "attempt": 1},
+    )
+
+
+def test_an_order_cancelled_while_its_bank_is_slow_ends_once_the_bank_has_answered(world: World) -> None:
+    ada = world.customer()
+    order_id = hanging(world, ada, "hang_half_way")
+    world.cancel(order_id)
+    order = world.go_on(order_id)
+    assert (order.status, world.attempts(order_id)) == (OrderStatus.OPEN, [(1, "pending", 119_00)])
+    world.pass_time(minutes=2)
+    order = world.go_on(order_id)  # the provider lets nobody cancel what a bank is asked about
+    assert (order.status, world.attempts(order_id)) == (OrderStatus.OPEN, [(1, "pending", 119_00)])
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
+
+
+def test_a_charge_that_was_made_and_never_tried_is_cancelled_before_another_is_made(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error_half_way", CREATE, times=1)
+    order = world.run(world.place(ada, purchase()))
+    assert (order.status, world.attempts(order.id)) == (OrderStatus.OPEN, [(1, "pending", 119_00)])
+    [made] = world.intents(ada)
+    assert (made["status"], made["latest_charge"]) == ("requires_payment_method", None)
+    assert world.go_on(order.id).status is OrderStatus.COMPLETED
+    assert world.attempts(order.id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]
+    assert {intent["id"]: intent["status"] for intent in world.intents(ada)}[made["id"]] == "canceled"
+
+
+def test_a_crash_after_that_cancellation_changes_nothing(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error_half_way", CREATE, times=1)
+    order_id = world.run(world.place(ada, purchase())).id
+    [made] = world.intents(ada)
+    world.wiring.payments.cancel_charge(made["id"])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+def test_news_of_a_charge_that_nobody_has_tried_yet_is_no_news(world: World) -> None:
+    ada = world.customer()
+    order_id = hanging(world, ada, "hang_half_way")
+    [made] = world.intents(ada)
+    assert charge_news.handle(made["id"]) == "nothing to do"
+    assert world.attempts(order_id) == [(1, "pending", 119_00)]
+
+
+def hanging(world: World, customer: Customer, kind: str) -> UUID:
+    """An order whose charge has got no answer yet, until the stand-in's faults are cleared."""
+    world.stripe.fail(kind, CREATE, times=1, seconds=600)
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(patience=0.2, read_timeout=0.2)))
+    order_id = world.run(world.place(customer, purchase())).id
+    wiring.plug_in(world.wiring)
+    return order_id
 
 
 def test_a_500_kept_under_the_key_is_looked_up_and_another_attempt_made_only_where_nothing_was_charged(

@@ -325,6 +325,10 @@ class World:
     def given_back(self, customer: Customer) -> list[int]:
         return [refund["amount"] for refund in self._books(customer)["refunds"]]
 
+    def intents(self, customer: Customer) -> list[dict[str, Any]]:
+        """The provider's charges, those included that no bank was asked about."""
+        return self._books(customer)["payment_intents"]
+
     def refunds_at_provider(self, charge_ref: str) -> list[str]:
         """Their states in the provider's words."""
         return [str(r.status) for r in self.stripe.client().v1.refunds.list({"payment_intent": charge_ref}).data]

@@ -9,7 +9,7 @@ import stripe
 from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus, StoredPaymentMethod
 from worker.adapters.stripe_amounts import from_stripe
 
-# requires_payment_method and requires_confirmation mean that the try was refused: nothing more happens by itself.
+# requires_payment_method and requires_confirmation mean that nothing was tried yet, or that the try was refused (see `_was_tried`).
 _CHARGE_STATUS = {
     "succeeded": ChargeStatus.SUCCEEDED,
     "requires_action": ChargeStatus.REQUIRES_ACTION,
@@ -45,6 +45,8 @@ EVENT_KINDS = {
 def charge(intent: stripe.PaymentIntent) -> Charge:
     metadata = _metadata(intent)
     status = _CHARGE_STATUS[intent.status]
+    if status is ChargeStatus.DECLINED and not _was_tried(intent):
+        status = ChargeStatus.UNTRIED
     return Charge(
         ref=intent.id,
         status=status,
@@ -97,6 +99,11 @@ def is_replayed(response: stripe.StripeResponse | None) -> bool:
 
 def _metadata(subject: stripe.PaymentIntent | stripe.Refund) -> dict[str, str]:
     return subject.metadata.to_dict() if subject.metadata else {}
+
+
+def _was_tried(intent: stripe.PaymentIntent) -> bool:
+    """Stripe makes the intent first and asks the bank then, also in one request: whoever looks meanwhile sees one that nobody has tried."""
+    return intent.last_payment_error is not None or intent.latest_charge is not None
 
 
 def _decline_code(intent: stripe.PaymentIntent) -> str | None:

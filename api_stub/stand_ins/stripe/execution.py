@@ -1,7 +1,7 @@
 """One request as a transaction."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api_stub.stand_ins.stripe import idempotency
@@ -24,6 +24,18 @@ class Work:
     base_url: str
     request_id: str
     fault: Fault | None
+    begun: str | None = None
+    """the id of what `begin` has made"""
+
+    def begin(self, ledger: Ledger) -> "Work":
+        """What others see before a bank has answered. A refusal is left for `run` to meet again."""
+        if self.operation.begin is None:
+            return self
+        try:
+            with ledger.savepoint("beginning"):
+                return replace(self, begun=self.operation.begin(self._call(ledger))["id"])
+        except ApiError:
+            return self
 
     def recall(self, ledger: Ledger) -> Answer | None:
         return idempotency.recall(ledger, self.scope, self.key or "", self.path, self.params)
@@ -43,7 +55,9 @@ class Work:
             self.operation.run(self._call(ledger))
 
     def _effect(self, ledger: Ledger) -> tuple[Answer, bool]:
-        if self.fault is not None and self.fault.kind in (Kind.SERVER_ERROR, Kind.SERVER_ERROR_BEFORE_EFFECT):
+        if self.fault is not None and self.fault.kind in _WITHOUT_EFFECT:
+            if self.fault.kind is Kind.SERVER_ERROR_HALF_WAY:
+                self.begin(ledger)
             return SERVER_ERROR, True
         try:
             with ledger.savepoint("effect"):
@@ -55,8 +69,10 @@ class Work:
         return (result if isinstance(result, Answer) else Answer(200, result)), True
 
     def _call(self, ledger: Ledger) -> Call:
-        return Call(ledger, self.params, self.identifier, self.key, self.base_url)
+        return Call(ledger, self.params, self.identifier, self.key, self.base_url, self.begun)
 
+
+_WITHOUT_EFFECT = (Kind.SERVER_ERROR, Kind.SERVER_ERROR_BEFORE_EFFECT, Kind.SERVER_ERROR_HALF_WAY)
 
 # As Stripe mostly sends it: asking again with the same key would only replay this answer.
 _OOPS = ApiError(500, "api_error", "Something went wrong on Stripe's end.", headers={"Stripe-Should-Retry": "false"})

@@ -18,6 +18,10 @@ from api_stub.stand_ins.stripe.store import Store
 
 LONGEST_BODY = 1_000_000
 SLOW = frozenset({"payment_intents.create", "payment_intents.confirm", "refunds.create"})
+HANGS = frozenset({Kind.HANG, Kind.HANG_HALF_WAY})
+LOCKED = (
+    "This object cannot be accessed right now because another API request or Stripe process is currently accessing it."
+)
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Gate:
     latency: float = 0.0
     """seconds a bank takes for each payment and refund"""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    """ids of what a request under way will change"""
     late: set[asyncio.Task[None]] = field(default_factory=set)
     """effects still to come, of requests that are already answered"""
 
@@ -78,9 +84,10 @@ class Gate:
         await self.store.run(work.happen_late)
 
     async def _execute(self, work: Work) -> Answer:
+        if work.operation.method == "POST" and work.identifier in self.held:
+            raise ApiError(429, "invalid_request_error", LOCKED, executed=False, code="lock_timeout")
         if work.key is None:
-            await self._wait(work)
-            return await self.store.run(work.run)
+            return await self._run_slowly(work)
         if len(work.key) > idempotency.LONGEST_KEY:
             raise idempotency.too_long(work.key)
         holder = (work.scope, work.key)
@@ -92,17 +99,28 @@ class Gate:
                 return await self.store.run(work.recall_or_run)
             if (kept := await self.store.run(work.recall)) is not None:
                 return kept
-            await self._wait(work)
-            return await self.store.run(work.run)
+            return await self._run_slowly(work)
         finally:
             self.in_flight.discard(holder)
 
+    async def _run_slowly(self, work: Work) -> Answer:
+        """What is to be charged is there before its bank has answered; until then nobody else may change it."""
+        if self._is_slow(work) and not (work.fault is not None and work.fault.kind is Kind.HANG):
+            work = await self.store.run(work.begin)
+        if work.begun is not None:
+            self.held.add(work.begun)
+        try:
+            await self._wait(work)
+            return await self.store.run(work.run)
+        finally:
+            self.held.discard(work.begun or "")
+
     def _is_slow(self, work: Work) -> bool:
-        hangs = work.fault is not None and work.fault.kind is Kind.HANG
+        hangs = work.fault is not None and work.fault.kind in HANGS
         return hangs or bool(self.latency and work.operation.name in SLOW)
 
     async def _wait(self, work: Work) -> None:
-        if work.fault is not None and work.fault.kind is Kind.HANG:
+        if work.fault is not None and work.fault.kind in HANGS:
             await work.fault.hang()
         if self.latency and work.operation.name in SLOW:
             await asyncio.sleep(self.latency)

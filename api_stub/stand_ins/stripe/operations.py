@@ -24,6 +24,8 @@ class Call:
     identifier: str
     key: str | None
     base_url: str
+    begun: str | None = None
+    """the id of what `Operation.begin` has made for this call"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Operation:
     covered: frozenset[str]
     run: Callable[[Call], JsonObject | Answer]
     check: Callable[[dict[str, Any]], None] | None = None
+    begin: Callable[[Call], JsonObject] | None = None
+    """what is done before a bank is asked, and seen by all meanwhile; `run` does it itself where `Call.begun` names nothing"""
 
     def read(self, params: dict[str, Any]) -> dict[str, Any]:
         """Checked parameters; raises before anything has begun."""
@@ -53,10 +57,11 @@ def _operation(
     covered: frozenset[str],
     run: Callable[[Call], JsonObject | Answer],
     checks: Callable[[dict[str, Any]], None] | None = None,
+    begin: Callable[[Call], JsonObject] | None = None,
 ) -> Operation:
     method, path = route.split(" ")
     pattern = re.compile("^" + path.replace("{id}", "(?P<id>[^/]+)") + "$")
-    return Operation(name, method, pattern, type_, covered, run, checks)
+    return Operation(name, method, pattern, type_, covered, run, checks, begin)
 
 
 def _list_methods_of(call: Call) -> JsonObject:
@@ -116,7 +121,8 @@ OPERATIONS = (
     _operation("payment_methods.retrieve", "GET /v1/payment_methods/{id}", types.PaymentMethodRetrieveParams, NONE,
                lambda call: payment_methods.retrieve(call.ledger, call.identifier)),
     _operation("payment_intents.create", "POST /v1/payment_intents", types.PaymentIntentCreateParams, payment_intents.COVERED,
-               lambda call: payment_intents.create(call.ledger, call.params, call.key, call.base_url), payment_intents.check_create),
+               lambda call: payment_intents.create(call.ledger, call.params, call.key, call.base_url, begun=call.begun),
+               payment_intents.check_create, lambda call: payment_intents.make(call.ledger, call.params, call.key)),
     _operation("payment_intents.list", "GET /v1/payment_intents", types.PaymentIntentListParams, PAGING | {"customer"}, _list_intents),
     _operation("payment_intents.retrieve", "GET /v1/payment_intents/{id}", types.PaymentIntentRetrieveParams,
                frozenset({"client_secret"}), lambda call: payment_intents.retrieve(call.ledger, call.identifier)),

@@ -50,11 +50,27 @@ RETURN_URL_NEEDED = (
 )
 
 
-def create(ledger: Ledger, params: dict[str, Any], key: str | None, base_url: str) -> JsonObject | Answer:
+def create(
+    ledger: Ledger, params: dict[str, Any], key: str | None, base_url: str, *, begun: str | None
+) -> JsonObject | Answer:
+    """begun: the id of the intent, where it is made already."""
+    intent = make(ledger, params, key) if begun is None else retrieve(ledger, begun)
+    if not params.get("confirm"):
+        return intent
+    if "payment_method" not in params:
+        raise invalid(NO_METHOD, code="payment_intent_unexpected_state", payment_intent=intent)
+    method = _usable_method(ledger, params["payment_method"], intent["customer"])
+    return confirm_with(ledger, intent, method, Confirmation.of(params), key, base_url)
+
+
+def make(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObject:
+    """The intent as it is before anything is tried. If it is to be confirmed at once, it has no payment method until that has been done."""
     if customer := params.get("customer"):
         customers.referenced(ledger, customer)
     identifier = new_id("pi")
     method = _usable_method(ledger, params["payment_method"], customer) if "payment_method" in params else None
+    if params.get("confirm"):
+        method = None
     intent = ledger.add({
         "id": identifier, "object": "payment_intent", "livemode": False, "amount": params["amount"], "currency": params["currency"],
         "amount_capturable": 0, "amount_received": 0, "canceled_at": None, "cancellation_reason": None,
@@ -68,11 +84,7 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None, base_url: st
         "status": "requires_payment_method" if method is None else "requires_confirmation",
     })  # fmt: skip
     ledger.emit("payment_intent.created", intent, idempotency_key=key)
-    if not params.get("confirm"):
-        return intent
-    if method is None:
-        raise invalid(NO_METHOD, code="payment_intent_unexpected_state", payment_intent=intent)
-    return confirm_with(ledger, intent, method, Confirmation.of(params), key, base_url)
+    return intent
 
 
 NO_METHOD = "You cannot confirm this PaymentIntent because it's missing a payment method."
