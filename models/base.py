@@ -14,7 +14,7 @@ from uuid6 import uuid7 as _uuid7
 
 
 def uuid7() -> UUID:
-    """A time-ordered random id: new rows land at the right edge of their index. Source: RFC 9562."""
+    """A time-ordered random id: new rows land at the right edge of their index. A process's own rise even within a millisecond. Source: RFC 9562."""
     return UUID(int=_uuid7().int)
 
 

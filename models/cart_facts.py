@@ -118,7 +118,8 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
         func.array(
             select(SeatAssignment.user_email)
             .where(SeatAssignment.subscription_id == Subscription.id, SITS)
-            .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.user_email)
+            # Times have whole seconds; ids rise within one.
+            .order_by(SeatAssignment.assigned_at.desc(), SeatAssignment.id.desc())
             .limit(MOST_NAMED)
             .scalar_subquery()
         ),

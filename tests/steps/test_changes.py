@@ -11,6 +11,7 @@ from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus, Step
 from models.subscriptions import SupportCase
+from tasks import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
 
@@ -145,6 +146,15 @@ def test_seats_never_fall_below_the_assigned_and_the_answer_names_who_must_go(wo
     assert refusal.code is RefusalCode.SEATS_BELOW_ASSIGNED
     assert refusal.facts == {"seats": 1, "must_unassign": 2, "most_recent": ["c@x.example", "b@x.example"]}
     assert world.buy(ada, change(seats=3)).status is OrderStatus.COMPLETED
+
+
+def test_of_users_assigned_within_one_second_the_later_count_as_more_recent(world: World, ada: Customer) -> None:
+    held, users = world.subscription(ada, "desk"), [f"{letter}@x.example" for letter in "gbjcafhdie"]
+    with world.begin() as session:
+        for email in users:
+            seats.assign(session, subscription_id=held.id, email=email, now=world.time)
+    [refusal] = world.refused(ada, change(seats=1))
+    assert refusal.facts["most_recent"] == users[:0:-1]
 
 
 def test_a_lower_tier_is_refused_and_one_support_case_is_opened_filled_in(world: World, ada: Customer) -> None:
