@@ -125,11 +125,11 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
             return "unexpected charge, refunded before"
         _space_out(session, attempt)
         reason = "unexpected-charge"
-        refund = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
-    answer = refunding.ask(refund, charge_ref=charge.ref)
+        refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
+    answer = refunding.ask(refund_attempt, charge_ref=charge.ref)
     with begin() as session:
         lock_order(session, order.id)
-        state = refunding.record(session, refund, answer)
+        state = refunding.record(session, refund_attempt, answer)
     if state is RefundState.FAILED:
         raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
     return f"unexpected charge, refund {state}"
@@ -138,7 +138,7 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:
     """Delay the next refund after a failed one. Each refund causes several events, and each of these would otherwise start another refund."""
     failed = refunding.failed_refunds(session, attempt)
-    if failed and now() < max(refund.created_at for refund in failed) + retry_policy.event_delay(len(failed) - 1):
+    if failed and now() < max(each.created_at for each in failed) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
 

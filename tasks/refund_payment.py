@@ -26,7 +26,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         charge = _outstanding(session, order) if order is not None else None
         if order is not None and charge is not None:
             reason = order.reason or "refund"
-            refund = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)
+            attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)
     if order is None:
         return why_not(order_id, THIS)
     reach("refund_payment.claimed")
@@ -37,16 +37,16 @@ def refund_payment(order_id: UUID) -> Outcome:
             return done(session, order, THIS, facts={"refunded_minor": 0})
     with outside():
         reach("refund_payment.calling")
-        answer = refunding.ask(refund, charge_ref=_ref(charge))
+        answer = refunding.ask(attempt, charge_ref=_ref(charge))
     reach("refund_payment.called")
     with begin() as session:
         lease.require_ours(session, order)
-        if refunding.record(session, refund, answer) is RefundState.FAILED:
+        if refunding.record(session, attempt, answer) is RefundState.FAILED:
             error = f"refund {answer.ref} failed: {answer.failure_reason}"
             attention.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
         _take_back(session, order)
-        return done(session, order, THIS, facts={"refunded_minor": refund.amount_minor})
+        return done(session, order, THIS, facts={"refunded_minor": attempt.amount_minor})
 
 
 def _ref(charge: ChargeAttempt) -> str:

@@ -57,7 +57,7 @@ def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
 
 def given_back(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the charge's money is back, or on its way."""
-    return any(refund.status is RefundState.SUCCEEDED for refund in _refunds_of(session, charge))
+    return any(attempt.status is RefundState.SUCCEEDED for attempt in _attempts_of(session, charge))
 
 
 def is_back_at_provider(charge: ChargeAttempt) -> bool:
@@ -70,16 +70,16 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     """The refunds of the charge that came to nothing."""
-    return [refund for refund in _refunds_of(session, charge) if refund.status is RefundState.FAILED]
+    return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
     """Insert the row of a refund, or return the one that is under way. Commit before you `ask` the provider for it."""
-    under_way = next((r for r in _refunds_of(session, charge) if r.status is RefundState.PENDING), None)
+    under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)
     if under_way is not None:
         return under_way
     last = session.scalar(select(func.max(RefundAttempt.attempt)).where(RefundAttempt.order_id == order.id)) or 0
-    refund = RefundAttempt(
+    attempt = RefundAttempt(
         order_id=order.id,
         attempt=last + 1,
         charge_attempt=charge.attempt,
@@ -90,48 +90,48 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
         status=RefundState.PENDING,
         created_at=now(),
     )
-    session.add(refund)
+    session.add(attempt)
     session.flush()
-    progress.note(session, order.id, "refund.attempted", {"attempt": refund.attempt, "amount_minor": amount_minor})
-    return refund
+    progress.note(session, order.id, "refund.attempted", {"attempt": attempt.attempt, "amount_minor": amount_minor})
+    return attempt
 
 
-def ask(refund: RefundAttempt, *, charge_ref: str) -> Answer:
+def ask(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
     Raises TemporarilyUnavailable; Misconfigured where the provider refuses and the money is not back.
     """
-    key_may_be_forgotten = refund.created_at < now() - policy().charge_key_lifetime
-    if key_may_be_forgotten and (found := _find(refund, charge_ref)) is not None:
+    key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
+    if key_may_be_forgotten and (found := _find(attempt, charge_ref)) is not None:
         return found
     try:
-        return Answer([payments().refund(_request(refund, charge_ref))])
-    except (Refused, KeySpent, OutcomeUnknown) as error:
-        if (found := _find(refund, charge_ref)) is not None:
-            return found
-        if isinstance(error, Refused):
-            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {error}") from error
-        if isinstance(error, KeySpent) and error.just_now:
-            wait = UNDER_WAY.total_seconds()
-            raise TemporarilyUnavailable("the refund may still come to be at the provider", retry_after=wait) from error
-        if isinstance(error, KeySpent):
-            _give_up(refund)
-            raise TemporarilyUnavailable("the refund's key is spent; beginning another") from error
-        raise
+        return Answer([payments().refund(_request(attempt, charge_ref))])
+    except Refused as refused:
+        found = _find(attempt, charge_ref)
+        if found is None:
+            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
+        return found
+    except KeySpent as spent:
+        return _look_up(attempt, charge_ref, may_be_under_way=spent.just_now)
+    except OutcomeUnknown:
+        found = _find(attempt, charge_ref)
+        if found is None:
+            raise
+        return found
 
 
-def record(session: Session, refund: RefundAttempt, answer: Answer) -> RefundState:
+def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundState:
     """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that.
 
     The caller has locked the order's row. Raises TemporarilyUnavailable where a webhook has reported meanwhile that one of others' failed.
     """
-    if any(refunds_elsewhere.is_noted(session, refund.order_id, each.ref, FAILED) for each in answer.refunds):
+    if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, FAILED) for each in answer.refunds):
         raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
     state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
-    refunds_elsewhere.note(session, refund.order_id, refund.charge_attempt, answer.refunds)
-    _settle(session, refund, state, ref=answer.ref)
+    refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)
+    _settle(session, attempt, state, ref=answer.ref)
     if state is RefundState.FAILED:
-        progress.note(session, refund.order_id, "refund.failed", {"error": answer.failure_reason})
+        progress.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})
     return state
 
 
@@ -163,9 +163,9 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
     return session.scalar(failed) is not None
 
 
-def settle_outside(session: Session, refund: RefundAttempt) -> None:
+def settle_outside(session: Session, attempt: RefundAttempt) -> None:
     """Record a person's statement that the money went back in another way; the provider is not asked (any more)."""
-    _settle(session, refund, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{refund.order_id}:{refund.attempt}")
+    _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{attempt.order_id}:{attempt.attempt}")
 
 
 def refunded_minor(session: Session, order_id: UUID) -> int:
@@ -187,14 +187,14 @@ def refunded_minor(session: Session, order_id: UUID) -> int:
     return int(session.scalar(query) or 0)
 
 
-def is_settled_outside(refund: RefundAttempt) -> bool:
+def is_settled_outside(attempt: RefundAttempt) -> bool:
     """Whether a person says that it was made in another way (see `settle_outside`)."""
-    return refund.ref is not None and refund.ref.startswith(_OUTSIDE)
+    return attempt.ref is not None and attempt.ref.startswith(_OUTSIDE)
 
 
-def is_made_of_others(refund: RefundAttempt) -> bool:
+def is_made_of_others(attempt: RefundAttempt) -> bool:
     """Whether it succeeded because several refunds that others made at the provider give the money back together (see `Answer`)."""
-    return refund.status is RefundState.SUCCEEDED and refund.ref is None
+    return attempt.status is RefundState.SUCCEEDED and attempt.ref is None
 
 
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
@@ -206,30 +206,48 @@ def was_settled_outside(session: Session, order_id: UUID) -> bool:
     return session.scalar(made) is not None
 
 
-def _refunds_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+def _attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     query = select(RefundAttempt).where(
         RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt
     )
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def _request(refund: RefundAttempt, charge_ref: str) -> RefundRequest:
+def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
     return RefundRequest(
-        order_id=refund.order_id,
-        attempt=refund.attempt,
-        key=refund.key,
+        order_id=attempt.order_id,
+        attempt=attempt.attempt,
+        key=attempt.key,
         charge_ref=charge_ref,
-        amount_minor=refund.amount_minor,
-        currency=refund.currency,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
     )
 
 
-def _find(refund: RefundAttempt, charge_ref: str) -> Answer | None:
+def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool) -> Answer:
+    """The attempt's refund, where its request will not be made again.
+
+    If there is none, end the attempt and let the next delivery begin another, unless the request may still be under way. Raises
+    TemporarilyUnavailable in either case.
+    """
+    found = _find(attempt, charge_ref)
+    if found is not None:
+        return found
+    if may_be_under_way:
+        wait = UNDER_WAY.total_seconds()
+        raise TemporarilyUnavailable("the request to refund may still be under way at the provider", retry_after=wait)
+    _give_up(attempt)
+    raise TemporarilyUnavailable("the refund's key is spent; beginning another")
+
+
+def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
     """This refund at the provider; or all refunds of the charge, where they gave the money back otherwise (by hand, in the Dashboard)."""
     found = _standing(charge_ref)
-    ours = [each for each in found if each.attempt == refund.attempt]
-    all_is_back = sum(each.amount_minor for each in found) >= refund.amount_minor
-    return Answer(ours[:1]) if ours else Answer(found) if all_is_back else None
+    ours = [each for each in found if each.attempt == attempt.attempt]
+    all_is_back = sum(each.amount_minor for each in found) >= attempt.amount_minor
+    if ours:
+        return Answer(ours[:1])
+    return Answer(found) if all_is_back else None
 
 
 def _standing(charge_ref: str) -> list[Refund]:
@@ -237,15 +255,15 @@ def _standing(charge_ref: str) -> list[Refund]:
     return [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
 
 
-def _give_up(refund: RefundAttempt) -> None:
+def _give_up(attempt: RefundAttempt) -> None:
     with begin() as session:
-        _settle(session, refund, RefundState.FAILED, ref=None)
+        _settle(session, attempt, RefundState.FAILED, ref=None)
 
 
-def _settle(session: Session, refund: RefundAttempt, state: RefundState, *, ref: str | None) -> None:
+def _settle(session: Session, attempt: RefundAttempt, state: RefundState, *, ref: str | None) -> None:
     """The refund came out as `state`; one whose outcome was recorded before stays so. ref: None if it was never made."""
     session.execute(
         update(RefundAttempt)
-        .where(RefundAttempt.key == refund.key, RefundAttempt.status == RefundState.PENDING)
+        .where(RefundAttempt.key == attempt.key, RefundAttempt.status == RefundState.PENDING)
         .values(status=state, ref=ref, settled_at=func.clock_timestamp())
     )

@@ -89,9 +89,9 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     Raises NotPossible where the order is not parked there, or there is nothing left to give back.
     """
     order, charge = _to_settle(session, order_id)
-    refund = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
-    refunding.settle_outside(session, refund)
-    facts = {"attempt": refund.attempt, "amount_minor": refund.amount_minor, "by": by, "why": why}
+    attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+    refunding.settle_outside(session, attempt)
+    facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
     progress.note(session, order_id, "refund.settled_outside", facts)
     resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
 
