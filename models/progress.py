@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import recording, reservation, step_ends
+from models.ending import Ending
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderEvent
@@ -62,34 +63,16 @@ def stop(
     session: Session,
     order: Order,
     step: Step,
-    status: OrderStatus,
+    ending: Ending,
     *,
-    reason: str | None = None,
-    facts: Mapping[str, Any] | None = None,
-    for_customer_only: Mapping[str, Any] | None = None,
-    wake_in: timedelta | None = None,
     letter: LetterKind | None = None,
 ) -> None:
-    """End the chain here: finally, or until somebody does something. Raises LeaseLost.
+    """End the chain here, as `ending` says, and give back the balance reserved for the order where it will not be spent. Raises LeaseLost.
 
-    for_customer_only: facts that are stored with the reason but left out of the timeline.
-    wake_in: how soon the sweep is to look after a waiting order; None where only an action from outside can continue it.
     letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
-    noted = {**({"reason": reason} if reason else {}), **(facts or {})}
-    stored = {**(facts or {}), **(for_customer_only or {})}
-    recording.stop(
-        session,
-        order,
-        step,
-        status,
-        reason=reason,
-        reason_facts=stored,
-        facts=noted,
-        wake_in=wake_in,
-        letter=letter,
-    )
-    reservation.release(session, order, status, step)
+    recording.stop(session, order, step, ending, letter=letter)
+    reservation.release(session, order, ending.status, step)
 
 
 def postpone(

@@ -11,7 +11,7 @@ letter's beginning and its end, a notification.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +21,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import step_ends
+from models.ending import Ending
 from models.lease import GRACE, LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
-from models.states import FINAL, LetterKind, OrderStatus, Step
+from models.states import FINAL, LetterKind, Step
 
 _RECORDED = """
     recorded AS (
@@ -138,26 +139,22 @@ def stop(
     session: Session,
     order: Order,
     step: Step,
-    status: OrderStatus,
+    ending: Ending,
     *,
-    reason: str | None,
-    reason_facts: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    wake_in: timedelta | None,
     letter: LetterKind | None = None,
 ) -> None:
-    """Record that the order ends or waits, with `reason_facts` stored beside its reason and `facts` on its timeline. Raises LeaseLost.
+    """Record that the order ends or waits. Raises LeaseLost.
 
     letter: a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
     """
     step_ends.write(session)
     params = {
-        **_noted(session, order, step, status.value, f"order.{status}", facts),
-        "status": status.value,
-        "reason": reason,
-        "reason_facts": dict(reason_facts) or None,
-        "wake_in": wake_in,
-        "ends": status in FINAL,
+        **_noted(session, order, step, ending.status.value, f"order.{ending.status}", ending.noted),
+        "status": ending.status.value,
+        "reason": ending.reason,
+        "reason_facts": ending.stored or None,
+        "wake_in": ending.wake_in,
+        "ends": ending.status in FINAL,
     }
     if letter is None:
         stopped = _STOP.one_or_none(session, params)

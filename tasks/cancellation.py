@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models import lease, progress, waiting_orders
+from models.ending import Ending
 from models.orders import Order
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks import granted
@@ -110,4 +111,4 @@ def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | N
     lease.require_ours(session, order)
     if order.cancel_requested_at is None:
         return None
-    return stop(session, order, this, OrderStatus.CANCELLED, reason=reason(session, order))
+    return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=reason(session, order)))

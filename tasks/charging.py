@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import progress, waiting_orders
 from models.accounts import PaymentMethod, PaymentMethodStatus
+from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
@@ -73,7 +74,8 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
 def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
     """End the order: the provider refuses the charge whatever the card (its amount is below the minimum, say). Raises LeaseLost."""
     charge_attempts.void(session, order, attempt)
-    return stop(session, order, this, OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
+    rejected = Ending(OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
+    return stop(session, order, this, rejected)
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
@@ -111,14 +113,12 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 def _await_authentication(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
-    progress.stop(
-        session,
-        order,
-        this,
+    waits = Ending(
         OrderStatus.AWAITING_AUTHENTICATION,
-        for_customer_only={"action_url": charge.action_url},
+        private_facts={"action_url": charge.action_url},
         wake_in=next_look(attempt),
     )
+    progress.stop(session, order, this, waits)
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
         waiting_orders.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
@@ -154,9 +154,9 @@ def _not_taken(
     session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
 ) -> Outcome:
     if cancelled:
-        return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.reason(session, order))
+        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.reason(session, order)))
     if charge.status is ChargeStatus.CANCELED and _authentication_expired(attempt):
-        return stop(session, order, this, OrderStatus.CANCELLED, reason=cancellation.UNANSWERED)
+        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.UNANSWERED))
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:
         session.execute(
@@ -164,16 +164,13 @@ def _not_taken(
             .where(PaymentMethod.id == attempt.payment_method_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
             .values(status=PaymentMethodStatus.DECLINED)
         )
-    facts = {"decline_code": code, "attempt": attempt.attempt}
-    return stop(
-        session,
-        order,
-        this,
+    declined = Ending(
         OrderStatus.PAYMENT_DECLINED,
         reason="payment-declined",
-        facts=facts,
+        facts={"decline_code": code, "attempt": attempt.attempt},
         wake_in=policy().waiting_lifetime,
     )
+    return stop(session, order, this, declined)
 
 
 def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from models import lease, order_cache, progress
 from models.accounts import PaymentMethod
+from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules import vat
@@ -100,15 +101,13 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
         due_at = now() + policy().payment_terms
         progress.set_payment(session, order, PaymentKind.INVOICE, due_at=due_at)
         return done(session, order, THIS, facts={"invoiced_minor": order.due_minor})
-    return stop(
-        session,
-        order,
-        THIS,
+    waits = Ending(
         OrderStatus.AWAITING_PAYMENT_DETAILS,
         reason="payment-details-missing",
-        facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else None,
+        facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else {},
         wake_in=policy().waiting_lifetime,
     )
+    return stop(session, order, THIS, waits)
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models import order_cache, progress, reservation
+from models.ending import Ending
 from models.ledger import BalanceTooLow
 from models.orders import Order
 from models.rules.errors import RuleError
@@ -85,14 +86,8 @@ def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
     """End the order; but where the VAT number is no number at all, wait for the customer to correct or remove it."""
     if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
         return reject(session, order, THIS, refused)
-    return stop(
-        session,
-        order,
-        THIS,
-        OrderStatus.AWAITING_PAYMENT_DETAILS,
-        reason="vat-number-invalid",
-        wake_in=policy().waiting_lifetime,
-    )
+    waits = Ending(OrderStatus.AWAITING_PAYMENT_DETAILS, reason="vat-number-invalid", wake_in=policy().waiting_lifetime)
+    return stop(session, order, THIS, waits)
 
 
 def _differences(session: Session, order: Order, lines: Lines, priced: quoting.PricedCart) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from models import progress, reservation, waiting_orders
+from models.ending import Ending
 from models.orders import Order, Quote
 from models.states import OrderStatus, Step
 from tasks import number_set_aside, quoting
@@ -47,17 +48,19 @@ def propose(
         session,
         order,
         this,
-        OrderStatus.AWAITING_CONFIRMATION,
-        reason="amount-differs",
-        facts={
-            "differs": differs,
-            "quoted_due_minor": order.due_minor,
-            "due_minor": quote.due_minor,
-            "quoted_total_minor": order.total_minor,
-            "total_minor": quote.total_minor,
-            "quote_id": str(quote.id),
-        },
-        wake_in=policy().waiting_lifetime,
+        Ending(
+            OrderStatus.AWAITING_CONFIRMATION,
+            reason="amount-differs",
+            facts={
+                "differs": differs,
+                "quoted_due_minor": order.due_minor,
+                "due_minor": quote.due_minor,
+                "quoted_total_minor": order.total_minor,
+                "total_minor": quote.total_minor,
+                "quote_id": str(quote.id),
+            },
+            wake_in=policy().waiting_lifetime,
+        ),
     )
     waiting_orders.propose_quote(session, order.id, quote.id)
     return Outcome.STOPPED

@@ -15,6 +15,7 @@ from sqlalchemy import Boolean, String, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
 from models import progress, step_ends
+from models.ending import Ending
 from models.lease import LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
@@ -100,7 +101,7 @@ def _complete(order: Order, kind: LetterKind) -> bool:
         return False
     try:
         with begin_alone() as session:
-            progress.stop(session, order, order.next_step, OrderStatus.COMPLETED, letter=kind)
+            progress.stop(session, order, order.next_step, Ending(OrderStatus.COMPLETED), letter=kind)
     except NO_DATABASE:
         return False
     except LeaseLost:

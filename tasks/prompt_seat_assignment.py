@@ -6,6 +6,7 @@ Seats that nobody assigns stay on the subscription, are billed with it and can b
 from uuid import UUID
 
 from models import order_cache, progress
+from models.ending import Ending
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing
@@ -32,7 +33,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:
-            progress.stop(session, order, THIS, OrderStatus.COMPLETED)
+            progress.stop(session, order, THIS, Ending(OrderStatus.COMPLETED))
     return Outcome.DONE
 
 

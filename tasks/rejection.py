@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from models.ending import Ending
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks.outcome import Outcome
@@ -16,12 +17,7 @@ def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> 
     """
     codes = [refusal.code.value for refusal in refused.refusals]
     reasons = [{"code": r.code.value, "line": r.line, **r.facts} for r in refused.refusals]
-    return stop(
-        session,
-        order,
-        this,
-        OrderStatus.REJECTED,
-        reason=codes[0],
-        facts={"refused": codes},
-        for_customer_only={"refusals": reasons},
+    rejected = Ending(
+        OrderStatus.REJECTED, reason=codes[0], facts={"refused": codes}, private_facts={"refusals": reasons}
     )
+    return stop(session, order, this, rejected)

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models import attention, progress
+from models.ending import Ending
 from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
 from tasks import mailing, refunding
@@ -24,22 +25,22 @@ def send_refund_notice(order_id: UUID) -> Outcome:
     """
     with begin() as session:
         order = take(session, order_id, THIS)
-        ending = _ending(session, order) if order is not None else None
-        if order is not None and ending is None:
+        ends_as = _ends_as(session, order) if order is not None else None
+        if order is not None and ends_as is None:
             progress.advance(session, order, THIS, "refund_failed", to=Step.REFUND_PAYMENT)
             attention.park(session, order.id, error="the refund failed after the provider had accepted it")
             return Outcome.STOPPED
-    if order is None or ending is None:
+    if order is None or ends_as is None:
         return why_not(order_id, THIS)
     reach("send_refund_notice.claimed")
     mailing.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")
     with begin() as session:
-        progress.stop(session, order, THIS, ending, reason=order.reason)
+        progress.stop(session, order, THIS, Ending(ends_as, reason=order.reason))
     return Outcome.DONE
 
 
-def _ending(session: Session, order: Order) -> OrderStatus | None:
+def _ends_as(session: Session, order: Order) -> OrderStatus | None:
     """None where money was taken and is not on its way back."""
     charge = refunding.succeeded_charge(session, order)
     if charge is not None:

@@ -3,7 +3,6 @@ the order, then hands it on or ends its chain, as the business rules say. `tasks
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -13,8 +12,9 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from models import lease, progress
+from models.ending import Ending
 from models.orders import Order
-from models.states import OrderStatus, Step
+from models.states import Step
 from tasks import leases, retry_policy, slots
 from tasks.delivery import Delivery
 from tasks.outcome import Outcome
@@ -57,21 +57,9 @@ def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any]
     return Outcome.DONE
 
 
-def stop(
-    session: Session,
-    order: Order,
-    this: Step,
-    status: OrderStatus,
-    *,
-    reason: str | None = None,
-    facts: Mapping[str, Any] | None = None,
-    for_customer_only: Mapping[str, Any] | None = None,
-    wake_in: timedelta | None = None,
-) -> Outcome:
-    """End the chain with this delivery, finally or until somebody acts: see `progress.stop`. Raises LeaseLost."""
-    progress.stop(
-        session, order, this, status, reason=reason, facts=facts, for_customer_only=for_customer_only, wake_in=wake_in
-    )
+def stop(session: Session, order: Order, this: Step, ending: Ending) -> Outcome:
+    """End the chain with this delivery; see `progress.stop`. Raises LeaseLost."""
+    progress.stop(session, order, this, ending)
     return Outcome.STOPPED
 
 

@@ -93,7 +93,7 @@ def constants(call: str, argument: str | int) -> Iterator[str]:
 
 
 def test_every_code_is_explained_and_no_other() -> None:
-    waiting = {*constants("stop", "reason"), *constants("values", "reason"), attention.NEEDS_ATTENTION}
+    waiting = {*constants("Ending", "reason"), *constants("values", "reason"), attention.NEEDS_ATTENTION}
     assert {"payment-details-missing", "payment-declined", "amount-differs"} <= waiting
     turned_back, ungranted = set(constants("CannotActivate", 0)), set(constants("PlacementRefused", 0))
     assert len(turned_back) == 6
