@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, select
@@ -56,26 +57,47 @@ def load(
     row = _ACCOUNT.one_or_none(session, params)
     if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
-    account, contact, billing_contacts, has_subscriptions, trials, balance, in_force, newest, newest_loaded_at = row
-    catalogue = sold(session, Edition(in_force, newest, newest_loaded_at), account.currency)
-    offers = catalogue.offers
-    held = _HELD.all(session, {"account_id": account_id, "products": codes}) if has_subscriptions else []
+    read = _AccountRow(*row)
+    catalogue = sold(session, read.edition, read.account.currency)
+    held = _held_rows(session, account_id, codes) if read.has_subscriptions else {}
     return CartFacts(
-        account=account,
-        contact=contact,
-        buyer=Buyer(
-            corporate=account.kind is AccountKind.CORPORATE,
-            is_billing_contact=contact is not None and contact.is_billing_contact,
-            billing_contacts=tuple(billing_contacts),
-            held={s.product_code: _held(s, n, latest, offers[s.product_code], as_of) for s, _, n, latest in held},
-            trials_used=frozenset(trials).intersection(codes),
-        ),
+        account=read.account,
+        contact=read.contact,
+        buyer=_buyer(read, held, catalogue.offers, codes, as_of),
         sold=catalogue,
-        offers={code: offers[code] for code in codes if code in offers},
-        running={s.product_code: _running(period) for s, period, *_ in held if period is not None},
-        subscriptions={s.product_code: s for s, *_ in held},
-        balance_minor=balance or 0,
+        offers={code: catalogue.offers[code] for code in codes if code in catalogue.offers},
+        running={code: _running(each.period) for code, each in held.items() if each.period is not None},
+        subscriptions={code: each.subscription for code, each in held.items()},
+        balance_minor=read.balance_minor or 0,
     )
+
+
+class _AccountRow(NamedTuple):
+    """What `_ACCOUNT` selects, column by column."""
+
+    account: Account
+    contact: Contact | None
+    billing_contacts: list[str]
+    has_subscriptions: bool
+    trials_used: list[str]
+    balance_minor: int | None
+    in_force: int | None
+    newest: int | None
+    newest_loaded_at: datetime | None
+
+    @property
+    def edition(self) -> Edition:
+        return Edition(self.in_force, self.newest, self.newest_loaded_at)
+
+
+class _HeldRow(NamedTuple):
+    """What `_HELD` selects, column by column."""
+
+    subscription: Subscription
+    period: SubscriptionPeriod | None
+    """the running one"""
+    assigned: int
+    most_recent: list[str]
 
 
 # Run for every quote and twice for every order, so built once. However many people an account has, they give a few rows.
@@ -137,17 +159,38 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
 )
 
 
-def _held(
-    subscription: Subscription, assigned: int, most_recent: list[str], offer: Offer, as_of: datetime
-) -> HeldSubscription:
+def _held_rows(session: Session, account_id: UUID, products: list[str]) -> dict[str, _HeldRow]:
+    """By product."""
+    rows = [_HeldRow(*row) for row in _HELD.all(session, {"account_id": account_id, "products": products})]
+    return {row.subscription.product_code: row for row in rows}
+
+
+def _buyer(
+    read: _AccountRow,
+    held: Mapping[str, _HeldRow],
+    offers: Mapping[str, Offer],
+    products: Iterable[str],
+    as_of: datetime,
+) -> Buyer:
+    return Buyer(
+        corporate=read.account.kind is AccountKind.CORPORATE,
+        is_billing_contact=read.contact is not None and read.contact.is_billing_contact,
+        billing_contacts=tuple(read.billing_contacts),
+        held={code: _held(row, offers[code], as_of) for code, row in held.items()},
+        trials_used=frozenset(read.trials_used).intersection(products),
+    )
+
+
+def _held(row: _HeldRow, offer: Offer, as_of: datetime) -> HeldSubscription:
+    subscription = row.subscription
     return HeldSubscription(
         status=subscription.status,
         tier=subscription.tier_code,
         tier_rank=offer.tier_ranks[subscription.tier_code],
         seats=subscription.seats,
         interval=subscription.interval,
-        assigned=assigned,
-        most_recent=tuple(most_recent),
+        assigned=row.assigned,
+        most_recent=tuple(row.most_recent),
         period_over=subscription.period_end <= as_of,
     )
 
