@@ -40,7 +40,10 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
     if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     first = from_step or order.next_step
-    _refuse_wrong_way(story, order.next_step, first)
+    if first in BACK:
+        _refuse_way_back(story, order.next_step, first)
+    else:
+        _refuse_way_forward(story, order.next_step, first)
     return Resumption(
         order.next_step, first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first))
     )
@@ -61,26 +64,29 @@ def _resumed_by(by: str, why: str | None) -> str:
     return f"resumed by {by}: {why}" if why else f"resumed by {by}"
 
 
-def _refuse_wrong_way(story: Story, stands_at: Step, first: Step) -> None:
-    charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
-    if first is stands_at or (first in BACK and stands_at in BACK):
+def _refuse_way_back(story: Story, stands_at: Step, first: Step) -> None:
+    if stands_at in BACK:
         return
-    if first in FORWARD and stands_at in BACK:
-        raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
-    if first in BACK and stands_at in AFTER_ACTIVATION:
+    if stands_at in AFTER_ACTIVATION:
         raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
-    if first in BACK and first is not Step.REFUND_PAYMENT:
+    if first is not Step.REFUND_PAYMENT:
         raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
-    if first in BACK and any(charge.status in ATTEMPT_UNDER_WAY for charge in story.charges):
+    if any(charge.status in ATTEMPT_UNDER_WAY for charge in story.charges):
         raise NotPossible(
             "it may have been charged, and nobody has asked yet; cancel it instead: that finds out, and gives it back"
         )
-    if first in BACK:
+
+
+def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
+    if first is stands_at:
         return
+    if stands_at in BACK:
+        raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
     if FORWARD.index(first) > FORWARD.index(stands_at):
         raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that")
     if stands_at in AFTER_ACTIVATION and first not in AFTER_ACTIVATION:
         raise NotPossible(f"what it bought is active; begin with {stands_at}")
+    charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
     if charged and FORWARD.index(first) < FORWARD.index(Step.COLLECT_PAYMENT):
         raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")
 
