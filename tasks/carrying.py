@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from types import TracebackType
 
 from sqlalchemy.orm import Session
@@ -35,26 +36,28 @@ class StepsUndone(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """since: the step that began the transaction."""
-
     transaction: ExitStack
     session: Session
     since: Step | None
+    """the step that began the transaction"""
 
 
 class _Thread(threading.local):
-    """step: what the thread is running. carries: whether a transaction may be left open. left: the one left open, not in use now."""
+    """What each thread keeps between the blocks of its steps."""
 
     step: Step | None = None
+    """the step that it is running"""
     carries: bool = False
+    """whether a transaction may be left open"""
     left: _Open | None = None
+    """the transaction that was left open; None also while a block continues it"""
 
 
 _here = _Thread()
 
 
 @contextmanager
-def walking(begin: Begin, *, carries: bool) -> Iterator[None]:
+def steps_of_a_delivery(begin: Begin, *, carries: bool) -> Iterator[None]:
     """Wraps the steps of a delivery; a transaction still open at their end is committed. Raises StepsUndone.
 
     carries: whether a transaction may be left open between them; otherwise each `carry()` acts like a `begin()`.
@@ -71,7 +74,7 @@ def walking(begin: Begin, *, carries: bool) -> Iterator[None]:
             left.session.close()
 
 
-def at(step: Step) -> None:
+def now_running(step: Step) -> None:
     """This thread begins with `step`."""
     _here.step = step
 
@@ -79,22 +82,28 @@ def at(step: Step) -> None:
 def commit_left_open(begin: Begin) -> None:
     """Commit what is left open, if anything is. Raises StepsUndone."""
     if _here.left is not None:
-        with Joint(begin):
+        with SharedTransaction(begin, Mode.COMMIT):
             pass
 
 
-class Joint:
-    """Context manager: continues the transaction that was left open in this thread, or begins a new one.
+class Mode(Enum):
+    """What a block does at its end with the transaction that it continued or began, unless an exception rolls that back."""
 
-    leave_open: leave it open for the next one. alone: the block runs a single statement, in autocommit mode where nothing was left open.
-    """
+    COMMIT = auto()
+    LEAVE_OPEN = auto()
+    """leave it open for this thread's next block; commit where nothing may be carried"""
+    ONE_STATEMENT = auto()
+    """the block runs a single prepared statement: in autocommit mode where no transaction was left open"""
 
-    __slots__ = ("_alone", "_begin", "_leave_open", "_open")
 
-    def __init__(self, begin: Begin, *, leave_open: bool = False, alone: bool = False) -> None:
+class SharedTransaction:
+    """Context manager: continues the transaction that was left open in this thread, or begins a new one."""
+
+    __slots__ = ("_begin", "_mode", "_open")
+
+    def __init__(self, begin: Begin, mode: Mode) -> None:
         self._begin = begin
-        self._leave_open = leave_open
-        self._alone = alone
+        self._mode = mode
 
     def __enter__(self) -> Session:
         left, _here.left = _here.left, None
@@ -102,7 +111,7 @@ class Joint:
             transaction = ExitStack()
             left = _Open(transaction, transaction.enter_context(self._begin()), _here.step)
             left.session.info[CARRIED] = _here.carries
-        if self._alone and not left.session.in_transaction():
+        if self._mode is Mode.ONE_STATEMENT and not left.session.in_transaction():
             one_statement_only(left.session)
         self._open = left
         return left.session
@@ -111,13 +120,13 @@ class Joint:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         this = self._open
-        if kind is None and self._leave_open and _here.carries:
+        if kind is None and self._mode is Mode.LEAVE_OPEN and _here.carries:
             _here.left = this
             return
         try:
             with this.transaction:
                 if error is not None:
-                    raise error
+                    raise error  # inside the transaction, which thereby rolls back
                 step_ends.write(this.session)
         except Exception as failed:
             if this.since is not None and this.since is not _here.step:

@@ -51,11 +51,11 @@ def _run_steps(
     """Run the steps from `start` on. `delivered`: what the message named; if before `start`, it is done already. carries: see `tasks.carrying`."""
     outcome = last = Outcome.DONE
     way = deque(steps_from(start))
-    with carrying.walking(wired().begin, carries=carries):
+    with carrying.steps_of_a_delivery(wired().begin, carries=carries):
         while way and last in GOES_ON and (way[0] is delivered or hand_over.stays_here(way[0])):
             this = way.popleft()
             context.next_stays_here = bool(way) and hand_over.stays_here(way[0])
-            carrying.at(this)
+            carrying.now_running(this)
             if this is delivered:
                 outcome = last = _run_step(delivery, order_id, this, context)
             else:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from tasks import carrying, slots
+from tasks import slots
+from tasks.carrying import Mode, SharedTransaction, commit_left_open
 from tasks.policy import Policy
 from tasks.ports import Mailer, PaymentProvider, VatRegistry
 
@@ -48,23 +49,23 @@ def wired() -> Wiring:
 
 def begin() -> AbstractContextManager[Session]:
     """A transaction, or the one left open by `carry()`; committed at the end, rolled back on an exception."""
-    return carrying.Joint(wired().begin)
+    return SharedTransaction(wired().begin, Mode.COMMIT)
 
 
 def begin_alone() -> AbstractContextManager[Session]:
     """Like `begin()`, for a single `models.prepared` statement: without the round trips of BEGIN and COMMIT, if no transaction was left open."""
-    return carrying.Joint(wired().begin, alone=True)
+    return SharedTransaction(wired().begin, Mode.ONE_STATEMENT)
 
 
 def carry() -> AbstractContextManager[Session]:
     """Like `begin()`, but the transaction is left open for this thread's next block, which may commit it (see `tasks.carrying`)."""
-    return carrying.Joint(wired().begin, leave_open=True)
+    return SharedTransaction(wired().begin, Mode.LEAVE_OPEN)
 
 
 @contextmanager
 def outside() -> Iterator[None]:
     """Wraps calls to outside systems. Commits an open transaction first, and gives up this thread's slot while the call waits."""
-    carrying.commit_left_open(wired().begin)
+    commit_left_open(wired().begin)
     with slots.given_up():
         yield
 
