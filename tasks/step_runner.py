@@ -4,7 +4,6 @@ After temporary trouble the order is released and the step retried with a growin
 unexpected error is stored with the order and shown red in Flower.
 """
 
-from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -48,22 +47,33 @@ def run_delivery(delivery: Delivery, order_id: UUID, delivered: Step) -> Outcome
 def _run_steps(
     delivery: Delivery, order_id: UUID, delivered: Step, start: Step, context: StepContext, *, carries: bool
 ) -> Outcome:
-    """Run the steps from `start` on. `delivered`: what the message named; if before `start`, it is done already. carries: see `tasks.carrying`."""
-    outcome = last = Outcome.DONE
-    way = deque(steps_from(start))
+    """Run the steps from `start` on as far as they stay in this process, then publish the next. Returns the outcome of the delivered one.
+
+    delivered: what the message named; if it is before `start`, it is done already. carries: see `tasks.carrying`.
+    """
     with carrying.steps_of_a_delivery(wired().begin, carries=carries):
-        while way and last in GOES_ON and (way[0] is delivered or hand_over.stays_here(way[0])):
-            this = way.popleft()
-            context.next_stays_here = bool(way) and hand_over.stays_here(way[0])
-            carrying.now_running(this)
-            if this is delivered:
-                outcome = last = _run_step(delivery, order_id, this, context)
-            else:
-                last = _run_without_message(delivery, order_id, this, context)
-            context = StepContext(current.get().handed_on)
-    if way and last in GOES_ON:
-        _publish(order_id, way[0])
-    return outcome
+        outcomes = _run_those_here(delivery, order_id, delivered, start, context)
+    left = steps_from(start)[len(outcomes) :]
+    if left and all(outcome in GOES_ON for outcome in outcomes.values()):
+        _publish(order_id, left[0])
+    return outcomes.get(delivered, Outcome.DONE)
+
+
+def _run_those_here(
+    delivery: Delivery, order_id: UUID, delivered: Step, start: Step, context: StepContext
+) -> dict[Step, Outcome]:
+    """Run `start`, then those after it for as long as the order goes on and they stay here. Returns the outcome of each that was run."""
+    outcomes: dict[Step, Outcome] = {}
+    way = steps_from(start)
+    for this, following in zip(way, (*way[1:], None), strict=True):
+        context.next_stays_here = following is not None and hand_over.stays_here(following)
+        carrying.now_running(this)
+        run = _run_step if this is delivered else _run_without_message
+        outcomes[this] = run(delivery, order_id, this, context)
+        if not context.next_stays_here or outcomes[this] not in GOES_ON:
+            break
+        context = StepContext(current.get().handed_on)
+    return outcomes
 
 
 def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, context: StepContext) -> Outcome:
