@@ -67,17 +67,20 @@ def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bo
 
     vat_set_aside: whether VAT is charged although there is a number.
     """
-    return quoting.price(
-        session,
-        account_id=order.account_id,
-        contact_id=order.contact_id,
-        cart=cart_of(lines),
+    terms = quoting.PricingTerms(
         as_of=order.as_of,
         priced_at=now(),
         policy=policy(),
         vat_set_aside=vat_set_aside,
         reserved_minor=reservation.reserved(session, order),
         most_balance_minor=order.balance_used_minor,
+    )
+    return quoting.price(
+        session,
+        account_id=order.account_id,
+        contact_id=order.contact_id,
+        cart=cart_of(lines),
+        terms=terms,
         known=order_cache.kept_in_transaction(session, order, quoting.FACTS),
     )
 

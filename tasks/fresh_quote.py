@@ -69,15 +69,11 @@ def propose(
 def _quote_anew(session: Session, order: Order, lines: Lines, at: datetime, *, vat_set_aside: bool) -> Quote:
     """Price and offer the order's cart as of `at`. Raises CartRefused."""
     set_aside = vat_set_aside or _stays_set_aside(session, order, at)
+    terms = quoting.PricingTerms(
+        as_of=at, policy=policy(), vat_set_aside=set_aside, reserved_minor=reservation.reserved(session, order)
+    )
     priced = quoting.price(
-        session,
-        account_id=order.account_id,
-        contact_id=order.contact_id,
-        cart=cart_of(lines),
-        as_of=at,
-        policy=policy(),
-        vat_set_aside=set_aside,
-        reserved_minor=reservation.reserved(session, order),
+        session, account_id=order.account_id, contact_id=order.contact_id, cart=cart_of(lines), terms=terms
     )
     return quoting.save_quote(
         session,

@@ -51,10 +51,9 @@ def quote(
     A request for a lower tier opens a support case before it is refused; commit the transaction even though this raises.
     """
     as_of = business_time(now)
+    terms = quoting.PricingTerms(as_of=as_of, policy=policy)
     try:
-        priced = quoting.price(
-            session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, policy=policy
-        )
+        priced = quoting.price(session, account_id=account_id, contact_id=contact_id, cart=cart, terms=terms)
     except quoting.CartRefused as refused:
         open_cases(session, refused)
         raise

@@ -28,6 +28,28 @@ FACTS = "what decides about the cart"
 """under which `models.order_cache` keeps what `check` returned"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricingTerms:
+    """What the price of a cart depends on beside its account."""
+
+    as_of: datetime
+    """when it is to take effect"""
+    policy: Policy
+    priced_at: datetime | None = None
+    """the instant whose prices apply; None for `as_of`"""
+    vat_set_aside: bool = False
+    """charge VAT although there is a number"""
+    reserved_minor: int = 0
+    """balance already reserved for this very order, which it may spend too"""
+    most_balance_minor: int | None = None
+    """how much balance it may spend, None for all. It keeps a balance that has grown since from changing a quote's amount"""
+
+    def spendable(self, balance_minor: int) -> int:
+        """How much the cart may spend of an account's balance."""
+        balance = balance_minor + self.reserved_minor
+        return balance if self.most_balance_minor is None else min(balance, self.most_balance_minor)
+
+
 @dataclass(frozen=True, slots=True)
 class PricedCart:
     """A priced cart, not yet offered to anybody."""
@@ -53,37 +75,26 @@ def price(
     account_id: UUID,
     contact_id: UUID | None,
     cart: Sequence[CartLine],
-    as_of: datetime,
-    policy: Policy,
-    vat_set_aside: bool = False,
-    priced_at: datetime | None = None,
-    reserved_minor: int = 0,
-    most_balance_minor: int | None = None,
+    terms: PricingTerms,
     known: CartFacts | None = None,
 ) -> PricedCart:
-    """Price `cart`, to take effect at `as_of`.
+    """Price `cart`. known: what `check` returned in this very transaction.
 
-    Raises CartRefused, UnknownAccount; RuleError, for example where `as_of` is outside the period that a change starts from.
-
-    priced_at: the instant whose prices apply; default `as_of`. vat_set_aside: charge VAT although there is a number.
-    reserved_minor: balance already reserved for this very order, which it may spend too.
-    most_balance_minor: how much balance it may spend, None for all. It keeps a balance that has grown since from changing a quote's amount.
-    known: what `check` returned in this very transaction.
+    Raises CartRefused, UnknownAccount; RuleError, for example where `terms.as_of` is outside the period that a change starts from.
     """
     found = known or check(
-        session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=as_of, priced_at=priced_at
+        session, account_id=account_id, contact_id=contact_id, cart=cart, as_of=terms.as_of, priced_at=terms.priced_at
     )
-    decision = decide_vat(session, found.account, policy, tax_point=as_of, set_aside=vat_set_aside)
+    decision = decide_vat(session, found.account, terms.policy, tax_point=terms.as_of, set_aside=terms.vat_set_aside)
     if decision.treatment is vat.Treatment.INVALID_NUMBER:
         raise CartRefused([Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": found.account.country})], found)
-    balance = found.balance_minor + reserved_minor
     quoted = quote_rules.compute(
         cart,
         offers=found.offers,
         running=found.running,
         vat=decision,
-        balance_minor=balance if most_balance_minor is None else min(balance, most_balance_minor),
-        clock=Clock(as_of=as_of, timezone=found.account.timezone, granularity=policy.granularity),
+        balance_minor=terms.spendable(found.balance_minor),
+        clock=Clock(as_of=terms.as_of, timezone=found.account.timezone, granularity=terms.policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
     return PricedCart(found, SoldTo.today(found.account), decision, quoted)
