@@ -53,24 +53,9 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     Where a correction has replaced the invoice meanwhile, so much less is owed on the one that replaced it.
     The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
     """
-    of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
-    session.execute(of_order.with_for_update(of=Order))
-    query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
-    row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
-    if row is None:
-        raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
-    owed: Receivable = row[0]
-    invoice: Invoice = row[1]
-    replacement = _replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
-    still_owed = owed if replacement is None else replacement[0]
-    if still_owed.status is not ReceivableStatus.OPEN:
-        instead = f"; {replacement[1]} replaced it, which is {still_owed.status}" if replacement is not None else ""
-        raise NothingOwed(f"nothing is owed on {number} any more: it is {owed.status}{instead}")
-    seller = policy().seller
-    if not invoice.issued_on <= seller.day(on) <= seller.day(now()):
-        raise WrongDay(
-            f"{number} was issued on {invoice.issued_on}: it cannot have been paid on {seller.day(on)}, only from then until today"
-        )
+    owed, invoice = _lock(session, number)
+    still_owed = _still_owed(session, owed, invoice)
+    _check_day(invoice, on)
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
     if still_owed is not owed:
         still_owed.amount_minor -= owed.amount_minor
@@ -78,6 +63,37 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
         session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
     )
     return owed
+
+
+def _lock(session: Session, number: str) -> tuple[Receivable, Invoice]:
+    """The sum owed on the invoice, locked after its order. Raises NothingOwed."""
+    of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
+    session.execute(of_order.with_for_update(of=Order))
+    query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
+    row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
+    if row is None:
+        raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
+    return row[0], row[1]
+
+
+def _still_owed(session: Session, owed: Receivable, invoice: Invoice) -> Receivable:
+    """What is open: the sum itself or, where a correction has cancelled that, the one on the invoice that replaced this. Raises NothingOwed."""
+    replacement = _replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
+    still_owed = owed if replacement is None else replacement[0]
+    if still_owed.status is not ReceivableStatus.OPEN:
+        instead = f"; {replacement[1]} replaced it, which is {still_owed.status}" if replacement is not None else ""
+        raise NothingOwed(f"nothing is owed on {invoice.number} any more: it is {owed.status}{instead}")
+    return still_owed
+
+
+def _check_day(invoice: Invoice, on: datetime) -> None:
+    """Raises WrongDay."""
+    seller = policy().seller
+    if not invoice.issued_on <= seller.day(on) <= seller.day(now()):
+        raise WrongDay(
+            f"{invoice.number} was issued on {invoice.issued_on}: it cannot have been paid on {seller.day(on)}, "
+            "only from then until today"
+        )
 
 
 def _replacement(session: Session, invoice: Invoice) -> tuple[Receivable, str] | None:
