@@ -80,15 +80,19 @@ def line_of(
     position: int, wish: CartLine, offer: Offer, held: RunningPeriod | None, vat: VatDecision, clock: Clock
 ) -> QuotedLine:
     """What `wish` costs. held: what the subscription is paid for, None where there is none. Raises RuleError, as `quote.compute` does."""
-    if wish.action is Action.TRIAL:
-        return _trial(position, wish, offer, vat, clock)
-    trial = held if held is not None and held.interval is None and clock.as_of < held.period.end else None
-    if wish.action is Action.CHANGE and trial is not None:
-        return _from_trial(_changed_trial(position, wish, trial, vat, clock), trial)
-    if wish.action is Action.CHANGE:
-        return _charged(position, wish, offer, held, vat, clock)
-    bought = _charged(position, wish, offer, None, vat, clock)
-    return _from_trial(bought, trial) if trial is not None else bought
+    is_running_trial = held is not None and held.interval is None and clock.as_of < held.period.end
+    running_trial = held if is_running_trial else None
+    match wish.action:
+        case Action.TRIAL:
+            return _trial(position, wish, offer, vat, clock)
+        case Action.CHANGE if running_trial is not None:
+            return _from_trial(_changed_trial(position, wish, running_trial, vat, clock), running_trial)
+        case Action.CHANGE:
+            return _charged(position, wish, offer, held, vat, clock)
+        case Action.PURCHASE if running_trial is not None:
+            return _from_trial(_charged(position, wish, offer, None, vat, clock), running_trial)
+        case Action.PURCHASE:
+            return _charged(position, wish, offer, None, vat, clock)
 
 
 def _from_trial(line: QuotedLine, trial: RunningPeriod) -> QuotedLine:
