@@ -2,7 +2,7 @@
 a statement that another module sends anyway.
 
 `later` stores a result and updates the order object to match. `moved()` is the SQL that writes stored results as part of another
-statement; `of` returns its parameters and removes them. Call `write` before reading the order's row, and before committing.
+statement; `take_stored` returns its parameters and removes them. Call `write` before reading the order's row, and before committing.
 """
 
 from collections.abc import Mapping
@@ -22,16 +22,18 @@ from models.states import Step
 _NOTED: Final = "models.step_ends"
 
 
-def moved(*, also: str = "", begun: str = "", then_noted: str = "") -> str:
+def moved(*, also_set: str = "", ctes: str = "", also_noted: str = "") -> str:
     """CTEs `moved` (the order's row; empty where our lease is lost), `recorded` and `noted`.
 
-    also: further assignments to the row. begun: CTEs that read `moved`. then_noted: SELECTs `order_id, kind, facts` of further timeline entries.
+    also_set: further assignments to the row. ctes: further CTEs, which may read `moved`. also_noted: a SELECT of further timeline entries, as
+    `order_id, kind, facts`.
     """
-    then_noted = then_noted and f" UNION ALL {then_noted}"
-    begun = begun and f"{begun},"
+    and_set = also_set and f", {also_set}"
+    and_ctes = ctes and f"{ctes},"
+    and_noted = also_noted and f" UNION ALL {also_noted}"
     return f"""
     moved AS (
-        UPDATE orders SET next_step = :next_step, attempts = 1, restarts = 0, last_error = NULL{also}
+        UPDATE orders SET next_step = :next_step, attempts = 1, restarts = 0, last_error = NULL{and_set}
         WHERE id = :order_id AND lease_token = :token AND next_step = :stood_at
         RETURNING id, revision, contact_id
     ),
@@ -45,8 +47,8 @@ def moved(*, also: str = "", begun: str = "", then_noted: str = "") -> str:
         ON CONFLICT (order_id, revision, step)
         DO UPDATE SET attempts = excluded.attempts, outcome = excluded.outcome, updated_at = excluded.updated_at
     ),
-    {begun}
-    noted AS (INSERT INTO order_events (order_id, kind, facts) SELECT id, kind, facts FROM ended{then_noted})
+    {and_ctes}
+    noted AS (INSERT INTO order_events (order_id, kind, facts) SELECT id, kind, facts FROM ended{and_noted})
 """  # noqa: S608 - put together from constants
 
 
@@ -74,7 +76,7 @@ def later(session: Session, order: Order, outcome: str, *, next_step: Step, fact
         set_committed_value(order, name, value)
 
 
-def of(session: Session, order_id: UUID) -> dict[str, Any] | None:
+def take_stored(session: Session, order_id: UUID) -> dict[str, Any] | None:
     """The parameters of `moved`, or None where no result is stored. They are handed out once: the caller must write them."""
     noted: dict[UUID, dict[str, Any]] | None = session.info.get(_NOTED)
     return noted.pop(order_id, None) if noted else None
@@ -83,6 +85,6 @@ def of(session: Session, order_id: UUID) -> dict[str, Any] | None:
 def write(session: Session) -> None:
     """Write all stored results, in statements of their own. Raises LeaseLost."""
     for order_id in list(session.info.get(_NOTED, ())):
-        params = of(session, order_id)
+        params = take_stored(session, order_id)
         if params and _WRITE.scalar(session, params) is None:
             raise LeaseLost(order_id)

@@ -73,7 +73,7 @@ def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttemp
     at = now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
     params = {"order_id": order.id, **values, "at": at}
-    if (ends := step_ends.of(session, order.id)) is None:
+    if (ends := step_ends.take_stored(session, order.id)) is None:
         begun = _BEGIN.one_or_none(session, params)
     else:
         begun = _END_AND_BEGIN.one_or_none(session, params | ends)
@@ -118,7 +118,7 @@ _BEGIN = Prepared[int, str](
 """one round trip in place of four, on the way of every order that is charged"""
 _END_AND_BEGIN = Prepared[int, str](
     step_ends.typed(f"""
-    WITH {step_ends.moved(also=f", {_BY_CARD}", begun=_BEGUN, then_noted=_ATTEMPTED)}
+    WITH {step_ends.moved(also_set=_BY_CARD, ctes=_BEGUN, also_noted=_ATTEMPTED)}
     SELECT attempt, key FROM begun
 """).bindparams(_AMOUNT)  # noqa: S608
 )

@@ -75,7 +75,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
-    ends = step_ends.of(session, order.id)
+    ends = step_ends.take_stored(session, order.id)
     if ends is None:
         return _BEGIN.scalar(session, row | ours) is not None
     found = _END_AND_BEGIN.one_or_none(session, row | ends)
