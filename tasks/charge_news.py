@@ -1,6 +1,7 @@
 """What an event about a charge leads to: a waiting order goes on, unexpected money is refunded, or a person is told."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -20,6 +21,19 @@ from tasks.wiring import begin, now, payments
 log = structlog.get_logger(__name__)
 
 
+class NewsOutcome(StrEnum):
+    """What came of news, as `webhooks_received` keeps it for a person to read."""
+
+    NOT_ABOUT_A_CHARGE = "not about a charge"
+    NOT_OURS = "not ours"
+    UNKNOWN_ORDER = "unknown order"
+    NOTHING_TO_DO = "nothing to do"
+    REOPENED = "reopened"
+    """an order that waited for this charge goes on"""
+    UNEXPECTED_AND_REFUNDED = "unexpected charge, refund succeeded"
+    UNEXPECTED_AND_REFUNDED_BEFORE = "unexpected charge, refunded before"
+
+
 class RefundFailed(Exception):
     """Unexpected money has not been refunded yet: its event stays unhandled and is tried again."""
 
@@ -30,21 +44,21 @@ class NotRecordedYet(TemporarilyUnavailable):
 
 def handle(
     charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
-) -> str:
-    """Handle news about the charge; returns what came of it. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+) -> NewsOutcome:
+    """Handle news about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
     An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. subject_ref: the provider's id of what
     the event is about, a dispute for example. why: what the timeline says of an order that goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
-        return "not ours"
+        return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
         if order is None or attempt is None:
-            return "unknown order"
+            return NewsOutcome.UNKNOWN_ORDER
         _note_failed_refunds(session, order, attempt, refunds)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
         if kind is EventKind.DISPUTE:
@@ -88,17 +102,17 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
     return second
 
 
-def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> str:
+def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> NewsOutcome:
     """An order that waits for this charge goes on; the step does the rest. Raises NotRecordedYet."""
     settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
     if not settled or attempt.ref not in (None, charge.ref):
-        return "nothing to do"
+        return NewsOutcome.NOTHING_TO_DO
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
     if waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
-        return "reopened"
+        return NewsOutcome.REOPENED
     if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
-    return "nothing to do"
+    return NewsOutcome.NOTHING_TO_DO
 
 
 def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
@@ -117,12 +131,12 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 
-def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
+def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
     """Refund unexpected money, whatever became of the order. Raises RefundFailed until that has succeeded."""
     with begin() as session:
         lock_order(session, order.id)
         if refunding.given_back(session, attempt):
-            return "unexpected charge, refunded before"
+            return NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE
         _space_out(session, attempt)
         reason = "unexpected-charge"
         refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
@@ -132,7 +146,7 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> str:
         state = refunding.record(session, refund_attempt, answer)
     if state is RefundState.FAILED:
         raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
-    return f"unexpected charge, refund {state}"
+    return NewsOutcome.UNEXPECTED_AND_REFUNDED
 
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:

@@ -62,7 +62,7 @@ def ask_about_authentication(order_id: str) -> str:
     if ref is None:
         return "awaits no authentication"
     try:
-        return charge_news.handle(ref, why="asking the provider")
+        return charge_news.handle(ref, why="asking the provider").value
     except TemporarilyUnavailable as error:
         log.warning("asked again later", order_id=order_id, error=str(error))
         return "asked again later"

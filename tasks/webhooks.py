@@ -13,6 +13,7 @@ from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from tasks import charge_news, retry_policy
+from tasks.charge_news import NewsOutcome
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import EventKind
 from tasks.wiring import begin, begin_alone, now, payments
@@ -56,7 +57,7 @@ _CLOSE_KNOWN = text(f"""
 
 
 def _nothing_new() -> dict[str, object]:
-    return {"telling_taken": _telling_taken(), "now": now(), "outcome": "nothing to do"}
+    return {"telling_taken": _telling_taken(), "now": now(), "outcome": NewsOutcome.NOTHING_TO_DO.value}
 
 
 def _telling_taken() -> list[str]:
@@ -108,12 +109,12 @@ def _handle(event: WebhookReceived) -> dict[str, Any]:
     except Exception as error:  # one event that cannot be handled must not stop those behind it
         log.exception("webhook cannot be handled", event_id=event.id)
         return _again(event.attempts, error)
-    return {"handled_at": now(), "outcome": outcome, "next_attempt_at": None}
+    return {"handled_at": now(), "outcome": outcome.value, "next_attempt_at": None}
 
 
-def _outcome(event: WebhookReceived) -> str:
+def _outcome(event: WebhookReceived) -> NewsOutcome:
     if event.charge_ref is None:
-        return "not about a charge"
+        return NewsOutcome.NOT_ABOUT_A_CHARGE
     kind = payments().event_kinds.get(event.type, EventKind.OTHER)
     subject_ref = payments().subject_of(event.payload)
     return charge_news.handle(event.charge_ref, kind=kind, subject_ref=subject_ref)

@@ -14,6 +14,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import charge_news, webhooks, wiring
+from tasks.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
 from tests.support.payment import refund_by_hand
@@ -61,17 +62,17 @@ def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, mon
     world.receive("pi_before_its_charge", "payment_intent.succeeded")
     looked_into = []
 
-    def handle(charge_ref: str, *, kind: EventKind, subject_ref: str) -> str:
+    def handle(charge_ref: str, *, kind: EventKind, subject_ref: str) -> NewsOutcome:
         looked_into.append(charge_ref)
         with world.begin() as session:
             session.execute(update(ChargeAttempt).values(ref="pi_before_its_charge"))
-        return "looked into"
+        return NewsOutcome.REOPENED
 
     monkeypatch.setattr(charge_news, "handle", handle)
     assert webhooks.handle_webhooks() == 1
     assert len(looked_into) == 1
     assert webhooks.handle_webhooks() == 1
-    assert outcomes(world) == ["looked into", "nothing to do"]
+    assert outcomes(world) == ["reopened", "nothing to do"]
     assert len(looked_into) == 1
 
 
