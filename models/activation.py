@@ -33,7 +33,10 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
     for line in sorted(lines, key=lambda line: line.product_code):
         held = _locked(session, order.account_id, line.product_code)
         all_new &= held is None
-        _activate_line(session, order, line, held)
+        if held is None:
+            _activate_new(session, order, line)
+        else:
+            _activate_held(session, order, line, held)
     if all_new:
         order_cache.keep_nobody_assigned(order)
 
@@ -60,28 +63,33 @@ def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: 
     set_committed_value(line, "subscription_id", subscription.id)
 
 
-def _activate_line(session: Session, order: Order, line: OrderLine, subscription: Subscription | None) -> None:
-    """subscription: what the account has of the product so far, locked."""
-    running = running_period(session, subscription) if subscription else None
-    match line.action:
-        case Action.CHANGE:
-            subscription = _checked_change(subscription, running, line)
-        case Action.PURCHASE | Action.TRIAL:
-            _check_new(subscription, line, order)
-    if subscription is not None and assigned(session, subscription.id) > line.seats:
+def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
+    """The account has never had the product."""
+    if line.action is Action.CHANGE:
+        raise CannotActivate("not-subscribed")
+    if line.action is Action.TRIAL:
+        _take_trial(session, order, line)
+    subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
+    _set(subscription, order, line)
+    _link(session, line, subscription, subscription, _period(subscription, order, line))
+
+
+def _activate_held(session: Session, order: Order, line: OrderLine, subscription: Subscription) -> None:
+    """The account has, or once had, the product: its subscription, locked, goes on with another period."""
+    running = running_period(session, subscription)
+    if line.action is Action.CHANGE:
+        _check_change(subscription, running, line)
+    else:
+        _check_free(subscription, line, order)
+    if assigned(session, subscription.id) > line.seats:
         raise CannotActivate("seats-below-assigned")
     if line.action is Action.TRIAL:
         _take_trial(session, order, line)
     if running is not None:
         _close(running, order, line)
-    if subscription is None:
-        subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
-        _set(subscription, order, line)
-        _link(session, line, subscription, subscription, _period(subscription, order, line))
-    else:
-        _set(subscription, order, line)
-        session.flush()
-        _link(session, line, subscription, _period(subscription, order, line))
+    _set(subscription, order, line)
+    session.flush()
+    _link(session, line, subscription, _period(subscription, order, line))
 
 
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
@@ -89,10 +97,8 @@ def _locked(session: Session, account_id: UUID, product: str) -> Subscription | 
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
 
 
-def _checked_change(
-    subscription: Subscription | None, running: SubscriptionPeriod | None, line: OrderLine
-) -> Subscription:
-    if subscription is None or running is None:
+def _check_change(subscription: Subscription, running: SubscriptionPeriod | None, line: OrderLine) -> None:
+    if running is None:
         raise CannotActivate("not-subscribed")
     if line.from_period_id is not None and running.id != line.from_period_id:
         raise CannotActivate("subscription-changed")
@@ -100,11 +106,11 @@ def _checked_change(
         raise CannotActivate("subscription-ended")
     if (line.interval is None) != (subscription.interval is None):
         raise CannotActivate("subscription-changed")
-    return subscription
 
 
-def _check_new(subscription: Subscription | None, line: OrderLine, order: Order) -> None:
-    if subscription is None or subscription.period_end <= order.as_of:
+def _check_free(subscription: Subscription, line: OrderLine, order: Order) -> None:
+    """A purchase, or a trial, finds nothing running in its place."""
+    if subscription.period_end <= order.as_of:
         return
     taken = (SubscriptionStatus.ACTIVE,) if line.action is Action.PURCHASE else RUNNING
     if subscription.status in taken:
