@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from typing import Final
 
 from models.rules.errors import RuleError, WrongType
@@ -20,8 +21,14 @@ def round_half_up(value: Fraction | Decimal | int) -> int:
     Raises WrongType for floats and bools, RuleError for a Decimal that is not finite.
     """
     number = exact("value", value)
-    floor_of_half_up = (abs(number) + _HALF).__floor__()
-    return floor_of_half_up if number >= 0 else -floor_of_half_up
+    rounded = floor(abs(number) + _HALF)
+    return rounded if number >= 0 else -rounded
+
+
+def round_up_to(amount_minor: int, multiple_minor: int) -> int:
+    """The smallest multiple of `multiple_minor` that is not below `amount_minor`: 10_001 to 10 -> 10_010."""
+    missing = -amount_minor % multiple_minor
+    return amount_minor + missing
 
 
 def exact(name: str, value: Fraction | Decimal | int) -> Fraction:

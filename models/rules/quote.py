@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from models.rules.cart import Action, CartLine, Offer
+from models.rules.money import round_up_to
 from models.rules.quoted_line import Clock, QuotedLine, RunningPeriod, line_of
 from models.rules.vat import VatDecision
 
@@ -86,7 +87,7 @@ def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int = 1) 
     owed = max(total_minor, 0)
     from_balance = min(owed, balance_minor)
     unpaid = owed - from_balance
-    due = -(-unpaid // charge_unit_minor) * charge_unit_minor
+    due = round_up_to(unpaid, charge_unit_minor)
     return Settled(from_balance, due, max(-total_minor, 0) + due - unpaid)
 
 

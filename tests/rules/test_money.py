@@ -8,7 +8,7 @@ import pytest
 
 from models.rules.currency import EXPONENTS, UnknownCurrency, exponent
 from models.rules.errors import RuleError, WrongType
-from models.rules.money import NegativeAmount, amount, round_half_up, whole_number
+from models.rules.money import NegativeAmount, amount, round_half_up, round_up_to, whole_number
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,16 @@ def test_a_currency_that_is_no_string_is_a_wrong_type(code: Any) -> None:
 )
 def test_a_half_goes_away_from_zero_exactly(value: Fraction | Decimal | int, rounded: int) -> None:
     assert round_half_up(value) == rounded
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "multiple_minor", "rounded"),
+    [(0, 10, 0), (1, 10, 10), (10, 10, 10), (11, 10, 20), (10_001, 10, 10_010), (99, 100, 100), (7, 1, 7)],
+)
+def test_an_amount_is_rounded_up_to_the_next_that_can_be_charged(
+    amount_minor: int, multiple_minor: int, rounded: int
+) -> None:
+    assert round_up_to(amount_minor, multiple_minor) == rounded
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0, float("nan"), True, False, None, "1", 1j])
