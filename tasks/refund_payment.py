@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from models import attention, lease
 from models.orders import Order
-from models.payments import ChargeAttempt
+from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState, Step
 from tasks import invoicing, receivables, refunding
 from tasks.errors import Misconfigured
@@ -23,18 +23,16 @@ def refund_payment(order_id: UUID) -> Outcome:
     """Give back the whole charge under a key of its own; where nothing was charged there is nothing to do."""
     with begin() as session:
         order = take(session, order_id, THIS)
-        charge = _outstanding(session, order) if order is not None else None
-        if order is not None and charge is not None:
-            reason = order.reason or "refund"
-            attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)
+        begun = _begin(session, order) if order is not None else None
     if order is None:
         return why_not(order_id, THIS)
     reach("refund_payment.claimed")
-    if charge is None:
+    if begun is None:
         with begin() as session:
             lease.require_ours(session, order)
             _take_back(session, order)
             return done(session, order, THIS, facts={"refunded_minor": 0})
+    charge, attempt = begun
     with outside():
         reach("refund_payment.calling")
         answer = refunding.ask(attempt, charge_ref=_ref(charge))
@@ -47,6 +45,15 @@ def refund_payment(order_id: UUID) -> Outcome:
             return Outcome.STOPPED
         _take_back(session, order)
         return done(session, order, THIS, facts={"refunded_minor": attempt.amount_minor})
+
+
+def _begin(session: Session, order: Order) -> tuple[ChargeAttempt, RefundAttempt] | None:
+    """The charge to give back, and the row of its refund; None where nothing was charged, or it is back."""
+    charge = refunding.succeeded_charge(session, order)
+    if charge is None or refunding.given_back(session, charge):
+        return None
+    reason = order.reason or "refund"
+    return charge, refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)
 
 
 def _ref(charge: ChargeAttempt) -> str:
@@ -62,9 +69,3 @@ def _take_back(session: Session, order: Order) -> None:
     """
     receivables.return_to_balance(session, order, THIS)
     invoicing.issue_credit_note(session, order)
-
-
-def _outstanding(session: Session, order: Order) -> ChargeAttempt | None:
-    """The charge to give back; None where nothing was charged, or it is back."""
-    charge = refunding.succeeded_charge(session, order)
-    return None if charge is None or refunding.given_back(session, charge) else charge
