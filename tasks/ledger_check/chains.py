@@ -1,6 +1,7 @@
 """Checks that a subscription's periods follow from each other, and that over the whole chain paid = used + running."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from models.invoices import InvoiceReason
@@ -100,17 +101,30 @@ def _check_link(where: str, link: Link) -> Found:
 
 def _check_conservation(where: str, links: list[Link]) -> Found:
     """Paid = used + running, net and tax. A refund gives back what its period was charged."""
-    for which, name in enumerate(("net", "tax")):
-        paid = used = 0
-        for link in links:
-            charged = (link.period.charged_minor, link.period.tax_minor)[which]
-            left = _unused(link.period)[which]
-            if link.line is not None:
-                paid += getattr(link.line, f"{name}_minor") + (link.corrected_tax if name == "tax" else 0)
-            if link.credited_by is None:
-                paid -= left
-            used += charged - left
-        yield from differs(Check.CONSERVATION, where, f"{name} paid, as used and running periods cost,", used, paid)
+    paid, cost = [_paid(link) for link in links], [_cost(link.period) for link in links]
+    for name, total_cost, total_paid in (
+        ("net", sum(each.net for each in cost), sum(each.net for each in paid)),
+        ("tax", sum(each.tax for each in cost), sum(each.tax for each in paid)),
+    ):
+        what = f"{name} paid, as used and running periods cost,"
+        yield from differs(Check.CONSERVATION, where, what, total_cost, total_paid)
+
+
+class _NetAndTax(NamedTuple):
+    net: int
+    tax: int
+
+
+def _paid(link: Link) -> _NetAndTax:
+    """What the customer paid in the end: less what went back without a later line's credit."""
+    net, tax = (link.line.net_minor, link.line.tax_minor + link.corrected_tax) if link.line is not None else (0, 0)
+    back, tax_back = _unused(link.period) if link.credited_by is None else (0, 0)
+    return _NetAndTax(net - back, tax - tax_back)
+
+
+def _cost(period: SubscriptionPeriod) -> _NetAndTax:
+    unused, unused_tax = _unused(period)
+    return _NetAndTax(period.charged_minor - unused, period.tax_minor - unused_tax)
 
 
 def _check_subscription(where: str, subscription: Subscription, links: list[Link]) -> Found:
