@@ -113,27 +113,40 @@ def _about_end(order: Order) -> Iterator[str]:
 
 
 def _about_money(order: Order, quoted_minor: int, stripe: Books, known: _Known) -> Iterator[str]:
-    charges = stripe.paid.get(order.id, [])
-    taken = [charge["amount"] for charge in charges]
-    back = [refund["amount"] for charge in charges for refund in stripe.refunded.get(charge["id"], ())]
-    by_card = order.payment_kind is PaymentKind.CARD and order.due_minor > 0
-    given = order.status is OrderStatus.COMPLETED
     if order.due_minor != quoted_minor:
         yield f"its amount due is {order.due_minor}, quoted were {quoted_minor}"
-    expected = [order.due_minor] if (given and by_card) or order.status is OrderStatus.REFUNDED else []
-    if order.status in FINAL and taken != expected:
-        yield f"{order.status}; Stripe charged {taken}, and it should be {expected}"
-    expected_back = expected if order.status is OrderStatus.REFUNDED else []
-    if order.status in FINAL and back != expected_back:
-        yield f"{order.status}; Stripe refunded {back}, and it should be {expected_back}"
-    if any(charge["currency"].upper() != order.currency for charge in charges):
+    if any(charge["currency"].upper() != order.currency for charge in stripe.paid.get(order.id, ())):
         yield "charged in another currency"
+    if order.status in FINAL:
+        yield from _about_charges(order, stripe, known)
+        yield from _about_refunds(order, stripe)
+
+
+def _about_charges(order: Order, stripe: Books, known: _Known) -> Iterator[str]:
+    """Of an order that has ended."""
+    charges = stripe.paid.get(order.id, [])
+    taken = [charge["amount"] for charge in charges]
+    sold_by_card = (
+        order.status is OrderStatus.COMPLETED and order.payment_kind is PaymentKind.CARD and order.due_minor > 0
+    )
+    expected = [order.due_minor] if sold_by_card or order.status is OrderStatus.REFUNDED else []
+    if taken != expected:
+        yield f"{order.status}; Stripe charged {taken}, and it should be {expected}"
     ours = sorted(a.ref or "" for a in known.attempts.get(order.id, ()) if a.status is AttemptStatus.SUCCEEDED)
     theirs = sorted(charge["payment_intent"] for charge in charges)
-    if order.status in FINAL and ours != theirs:
+    if ours != theirs:
         yield f"we have the charges {ours}, Stripe has {theirs}"
-    if order.status in FINAL and (pending := stripe.pending.get(order.id)):
+    if pending := stripe.pending.get(order.id):
         yield f"has ended, and payment {pending[0]['id']} may yet be taken"
+
+
+def _about_refunds(order: Order, stripe: Books) -> Iterator[str]:
+    """Of an order that has ended."""
+    charges = stripe.paid.get(order.id, [])
+    back = [refund["amount"] for charge in charges for refund in stripe.refunded.get(charge["id"], ())]
+    expected = [order.due_minor] if order.status is OrderStatus.REFUNDED else []
+    if back != expected:
+        yield f"{order.status}; Stripe refunded {back}, and it should be {expected}"
 
 
 def _about_what_was_told(order: Order, told: tuple[int, str] | None) -> Iterator[str]:
