@@ -1,5 +1,7 @@
 """What has changed since an order was quoted: the reasons shown to its customer, who is asked to confirm it again."""
 
+from collections.abc import Iterator
+
 from models.orders import Order, PricedLine
 from models.rules.quote import Quoted
 from models.rules.quoted_line import QuotedLine
@@ -23,16 +25,20 @@ def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
     """The names of what differs from what the customer confirmed; empty where the digests agree."""
     if priced.quoted.digest == order.digest:
         return []
-    pairs: list[tuple[PricedLine, QuotedLine]] = list(zip(lines, priced.quoted.lines, strict=True))
-    changed = {name for old, new in pairs for name in _COMPARED if getattr(old, name) != getattr(new, name)}
-    if any(old.period_end != new.period_end for old, new in pairs):
-        changed.add("period")
+    pairs = zip(lines, priced.quoted.lines, strict=True)
+    changed = {name for quoted, now in pairs for name in _changed_in(quoted, now)}
     if _too_little_balance(order, priced.quoted):
         changed.add("balance_used_minor")
     if "tax_treatment" in changed and _number_called_invalid(order, lines, priced):
         changed = changed - {"tax_rate", "tax_treatment"} | {"vat_number"}
     # What remains is how time is counted: another time zone, say, moves the anchor day and the share of the running period.
     return sorted(changed) or ["period"]
+
+
+def _changed_in(quoted: PricedLine, now: QuotedLine) -> Iterator[str]:
+    yield from (name for name in _COMPARED if getattr(quoted, name) != getattr(now, name))
+    if quoted.period_end != now.period_end:
+        yield "period"
 
 
 def _too_little_balance(order: Order, quoted: Quoted) -> bool:
