@@ -63,7 +63,7 @@ def given_back(session: Session, charge: ChargeAttempt) -> bool:
 def is_back_at_provider(charge: ChargeAttempt) -> bool:
     """Whether the provider itself has given back all of the charge, or is about to. Call it outside a transaction.
 
-    Raises TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused: it could not be asked.
+    Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
     """
     return charge.ref is not None and sum(each.amount_minor for each in _standing(charge.ref)) >= charge.amount_minor
 

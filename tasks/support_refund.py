@@ -18,7 +18,7 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
 from tasks import refunding
-from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operations import NotPossible, resume
 from tasks.order_story import UnknownOrder
 from tasks.wiring import begin
@@ -71,7 +71,7 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
     asked = True
     try:
         back = refunding.is_back_at_provider(charge)
-    except (TemporarilyUnavailable, OutcomeUnknown, Misconfigured, Refused) as error:
+    except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = back = False
     if back:

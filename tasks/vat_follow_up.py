@@ -19,7 +19,7 @@ from models.accounts import Account
 from models.messages import SentLetter
 from models.orders import Order, OrderedProduct
 from models.sold_to import sold_to
-from models.states import LetterKind, LetterStatus, OrderStatus
+from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks import mailing, vat_check, vat_correction
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
@@ -102,7 +102,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
         return
     check = vat_check.keep(session, order, answer)
     lock_account(session, order.account_id)
-    if order.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED, OrderStatus.CANCELLED, OrderStatus.REJECTED):
+    if order.status not in FINAL:
         return
     if answer.status is VatStatus.UNAVAILABLE or not _hold_products(session, order):
         return
