@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from models.orders import OrderLine, PricedLine, QuoteLine
 from models.rules.cart import Action, CartLine
 
-Lines = Sequence[OrderLine] | Sequence[QuoteLine]
+Lines = Sequence[OrderLine | QuoteLine]
 
 
 def cart_of(lines: Lines) -> list[CartLine]:
