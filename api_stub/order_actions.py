@@ -10,7 +10,7 @@ from api_stub.auth import OrdersWriter
 from api_stub.json_bodies import JsonRoute
 from api_stub.problem_types import refuses
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
-from tasks import continuing, granted, placement
+from tasks import continuing, granted_requests, placement
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)
@@ -30,7 +30,7 @@ def give_payment_method(
     twice. Once the order waits for payment details again, the same is another try.
     """
     with begin() as session:
-        seen = granted.newest_entry(session, order_id)  # first: what is written meanwhile counts as not seen
+        seen = granted_requests.newest_entry(session, order_id)  # first: what is written meanwhile counts as not seen
         order = order_of(session, caller, order_id)
         if not continuing.waits_for_payment(session, order, token=wanted.token):
             return order_view.view(session, caller, order_id)

@@ -2,7 +2,7 @@
 
 - the order's way: `pipeline` first, then the steps it names, then the way back, `refund_payment` and `send_refund_notice`
 - what an upstream calls: `placement`, which quotes and places, with `continuing` and `cancellation`; `carts`, `payment_details`, `seats`,
-  `api_keys`; what its requests have in common: `upstream`; a request made again: `granted`
+  `api_keys`; what its requests have in common: `upstream`; a request made again: `granted_requests`
 - between quote and charge: `quoting`, `ordered_cart`, `fresh_quote`, `what_changed`, `rejection`, `support_case`
 - the charge: `collect_payment` is the step; `charging` decides, `charge_calls` asks, `charge_attempts` has the rows; the webhook's side is
   `webhooks`, `charge_news`

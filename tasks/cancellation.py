@@ -16,7 +16,7 @@ from models import lease, progress, waiting_orders
 from models.ending import Ending
 from models.orders import Order
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
-from tasks import granted
+from tasks import granted_requests
 from tasks.outcome import Outcome
 from tasks.step import stop
 from tasks.upstream import PlacementRefused, business_time, locked_order
@@ -60,7 +60,7 @@ _WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AU
 
 def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
     if "why" in asked:  # the entry of its end says who asked, not why
-        progress.note(session, order.id, granted.CANCELLATION, asked)
+        progress.note(session, order.id, granted_requests.CANCELLATION, asked)
     waiting_orders.end(
         session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
     )
@@ -69,7 +69,7 @@ def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *,
 def _requested_before(session: Session, order: Order) -> bool:
     """Whether cancellation was. A request does not count where the order was parked on its way forward: the next one sets it going again."""
     parked_forward = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
-    return not parked_forward and granted.cancellation_was_requested(session, order.id)
+    return not parked_forward and granted_requests.cancellation_was_requested(session, order.id)
 
 
 def _refuse_if_too_late(order: Order) -> None:
@@ -87,7 +87,7 @@ def _request_cancellation(
     session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
 ) -> None:
     """Leave it to the order's chain to cancel. One that is being undone anyway only gets the entry on its timeline."""
-    progress.note(session, order.id, granted.CANCELLATION, asked)
+    progress.note(session, order.id, granted_requests.CANCELLATION, asked)
     if order.next_step in BACK:
         return
     if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from models import waiting_orders
 from models.orders import Order, OrderLine, PricedLine, Quote, Totals
 from models.states import AWAITS_PAYMENT, OrderStatus, Step
-from tasks import granted
+from tasks import granted_requests
 from tasks.ordered_cart import same_cart
 from tasks.upstream import PlacementRefused, business_time, locked_order
 
@@ -26,8 +26,8 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     """
     now = business_time(now)
     order = locked_order(session, order_id)
-    accepted = granted.confirmation_facts(quote_id)
-    if granted.was_granted(session, order_id, accepted):
+    accepted = granted_requests.confirmation_facts(quote_id)
+    if granted_requests.was_granted(session, order_id, accepted):
         return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
         raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
@@ -90,8 +90,8 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
     seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
     """
     order = locked_order(session, order_id)
-    given = granted.payment_details_facts(token)
-    twice_at_once = seen is not None and granted.was_granted(session, order_id, given, since_event=seen)
+    given = granted_requests.payment_details_facts(token)
+    twice_at_once = seen is not None and granted_requests.was_granted(session, order_id, given, since_event=seen)
     if twice_at_once or not waits_for_payment(session, order, token=token):
         return
     why = "payment details given"
@@ -102,7 +102,7 @@ def waits_for_payment(session: Session, order: Order, *, token: str | None) -> b
     """Whether the order waits for payment details; False where it has gone on with these very details. Raises PlacementRefused: not-waiting."""
     if order.status in AWAITS_PAYMENT:
         return True
-    if granted.was_granted(session, order.id, granted.payment_details_facts(token)):
+    if granted_requests.was_granted(session, order.id, granted_requests.payment_details_facts(token)):
         return False
     raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
 
