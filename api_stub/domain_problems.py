@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from api_stub.problems import Problem, not_found, unavailable
 from models.cart_facts import UnknownAccount
 from tasks.errors import TemporarilyUnavailable
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tasks.seats import SeatsRefused
 
 _ABSENT = {"unknown-quote", "unknown-order", "unknown-subscription"}
@@ -20,7 +20,7 @@ def answer_for(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case PlacementRefused() | SeatsRefused():
+        case RequestRefused() | SeatsRefused():
             facts: dict[str, Any] = dict(error.facts)
             return Problem(404 if error.code in _ABSENT else 409, error.code, str(error), **facts)
         case UnknownAccount():
@@ -29,7 +29,7 @@ def answer_for(error: Exception) -> Problem:
 
 
 _HANDLED = (
-    Problem, PlacementRefused, SeatsRefused, UnknownAccount,
+    Problem, RequestRefused, SeatsRefused, UnknownAccount,
     TemporarilyUnavailable, OperationalError, PoolTimeout,
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, O
 from tasks import granted_requests
 from tasks.outcome import Outcome
 from tasks.step import stop
-from tasks.upstream import PlacementRefused, business_time, locked_order
+from tasks.upstream import RequestRefused, business_time, locked_order
 
 BY_CUSTOMER = "cancelled-by-customer"
 BY_US = "cancelled-by-us"
@@ -35,7 +35,7 @@ def cancel(
     - cancelled before: cancelled
     - waiting for the customer, with no charge under way: cancelled at once
     - requested before: its status now
-    - ended, active, or parked while it is being undone: PlacementRefused too-late; no such order: unknown-order
+    - ended, active, or parked while it is being undone: RequestRefused too-late; no such order: unknown-order
     - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
@@ -74,13 +74,11 @@ def _requested_before(session: Session, order: Order) -> bool:
 
 def _refuse_if_too_late(order: Order) -> None:
     if order.status in FINAL:
-        raise PlacementRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+        raise RequestRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
     if order.next_step in AFTER_ACTIVATION:
-        raise PlacementRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
+        raise RequestRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
     if order.status is OrderStatus.NEEDS_ATTENTION and order.next_step in BACK:
-        raise PlacementRefused(
-            "too-late", "The order is being undone already, and our team is looking after its refund."
-        )
+        raise RequestRefused("too-late", "The order is being undone already, and our team is looking after its refund.")
 
 
 def _request_cancellation(

@@ -14,14 +14,14 @@ from models.orders import Order, OrderLine, PricedLine, Quote, Totals
 from models.states import AWAITS_PAYMENT, OrderStatus, Step
 from tasks import granted_requests
 from tasks.ordered_cart import same_cart
-from tasks.upstream import PlacementRefused, business_time, locked_order
+from tasks.upstream import RequestRefused, business_time, locked_order
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
     """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
 
     A quote that was accepted for this order before changes nothing, even where the order now waits for another one to be accepted.
-    Raises PlacementRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
+    Raises RequestRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
     cart), quote-used.
     """
     now = business_time(now)
@@ -30,7 +30,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     if granted_requests.was_granted(session, order_id, accepted):
         return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
-        raise PlacementRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
+        raise RequestRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
     _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
     waiting_orders.reopen(
@@ -39,23 +39,23 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
 
 
 def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datetime) -> Quote:
-    """The quote, with its lines, if the order may go on with it. Raises PlacementRefused."""
+    """The quote, with its lines, if the order may go on with it. Raises RequestRefused."""
     fresh = session.scalar(
         select(Quote)
         .where(Quote.id == quote_id, Quote.account_id == order.account_id)
         .options(selectinload(Quote.lines))
     )
     if fresh is None:
-        raise PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+        raise RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if fresh.expires_at <= now:
-        raise PlacementRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
+        raise RequestRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
     if not same_cart(order.lines, fresh.lines):
-        raise PlacementRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
+        raise RequestRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
     if used == order.id:
-        raise PlacementRefused("quote-used", "The order has this quote already; confirm the one that it now waits for.")
+        raise RequestRefused("quote-used", "The order has this quote already; confirm the one that it now waits for.")
     if used is not None:
-        raise PlacementRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
+        raise RequestRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
     return fresh
 
 
@@ -82,7 +82,7 @@ def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> N
 
 
 def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
-    """Try again with the account's new payment method or VAT number, as a new attempt. Raises PlacementRefused: unknown-order, not-waiting.
+    """Try again with the account's new payment method or VAT number, as a new attempt. Raises RequestRefused: unknown-order, not-waiting.
 
     The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
     token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
@@ -99,12 +99,12 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
-    """Whether the order waits for payment details; False where it has gone on with these very details. Raises PlacementRefused: not-waiting."""
+    """Whether the order waits for payment details; False where it has gone on with these very details. Raises RequestRefused: not-waiting."""
     if order.status in AWAITS_PAYMENT:
         return True
     if granted_requests.was_granted(session, order.id, granted_requests.payment_details_facts(token)):
         return False
-    raise PlacementRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
+    raise RequestRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
 
 
 def _columns(line: PricedLine) -> dict[str, object]:

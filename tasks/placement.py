@@ -25,9 +25,9 @@ from tasks.cancellation import cancel
 from tasks.continuing import confirm, pay_again
 from tasks.policy import Policy
 from tasks.support_case import open_cases
-from tasks.upstream import PlacementRefused, business_time
+from tasks.upstream import RequestRefused, business_time
 
-__all__ = ["Placed", "PlacementRefused", "cancel", "confirm", "pay_again", "place", "quote"]
+__all__ = ["Placed", "RequestRefused", "cancel", "confirm", "pay_again", "place", "quote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def place(
 ) -> Placed:
     """Order what the quote offers: order, lines and outbox row in one transaction.
 
-    The same key with the same request gives the same order. Raises PlacementRefused: unknown-quote, quote-expired, quote-used,
+    The same key with the same request gives the same order. Raises RequestRefused: unknown-quote, quote-expired, quote-used,
     open-order (another order on one of the products is still open), idempotency-key-reused (other request).
     """
     now = business_time(now)
@@ -87,7 +87,7 @@ def place(
             wake_in=lease.GRACE,
         )
     except ProductsTaken as taken:
-        raise PlacementRefused(
+        raise RequestRefused(
             "open-order",
             f"Another order for {taken} is still open; wait for it, or cancel it first.",
             products=taken.products,
@@ -107,7 +107,7 @@ def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: s
 
 def _same_request(before: Order, digest: str) -> PlacedOrder:
     if before.request_digest != digest:
-        raise PlacementRefused(
+        raise RequestRefused(
             "idempotency-key-reused",
             "This Idempotency-Key was used for another order; use a new one.",
             order_id=str(before.id),
@@ -115,23 +115,23 @@ def _same_request(before: Order, digest: str) -> PlacedOrder:
     return PlacedOrder(before.id, before.number, before.account_id, before.created_at)
 
 
-def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> PlacementRefused:
+def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) -> RequestRefused:
     placed = session.scalar(select(Order.id).where(Order.quote_id == quote_id, Order.account_id == account_id))
     placed = placed or _placed_on_a_quote_since_replaced(session, quote_id, account_id)
     if placed is not None:
-        return PlacementRefused(
+        return RequestRefused(
             "quote-used",
             "An order was placed on this quote already, with another Idempotency-Key or API key: it is `order_id`.",
             order_id=str(placed),
         )
     expires_at = session.scalar(select(Quote.expires_at).where(Quote.id == quote_id, Quote.account_id == account_id))
     if expires_at is None:
-        return PlacementRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+        return RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if expires_at <= now:
-        return PlacementRefused(
+        return RequestRefused(
             "quote-expired", "The quote has expired; ask for a new one.", expired_at=expires_at.isoformat()
         )
-    return PlacementRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
+    return RequestRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
 
 
 def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_id: UUID) -> UUID | None:

@@ -11,7 +11,7 @@ from models.orders import Order
 from models.rules.timezone import utc
 
 
-class PlacementRefused(Explained):
+class RequestRefused(Explained):
     """Not possible as things stand; `code` is stable, the message says what to do."""
 
     def __init__(self, code: str, message: str, **facts: object) -> None:
@@ -26,8 +26,8 @@ def business_time(now: datetime) -> datetime:
 
 
 def locked_order(session: Session, order_id: UUID) -> Order:
-    """The order with its lines, locked. Raises PlacementRefused: unknown-order."""
+    """The order with its lines, locked. Raises RequestRefused: unknown-order."""
     order = lock_order(session, order_id, with_lines=True)
     if order is None:
-        raise PlacementRefused("unknown-order", "There is no such order.")
+        raise RequestRefused("unknown-order", "There is no such order.")
     return order

@@ -192,7 +192,7 @@ def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[
             continue
         try:
             order = _place(session, listed, subscription, contact_id(listed.code, buyer.email), key)
-        except (CartRefused, placement.PlacementRefused) as refused:
+        except (CartRefused, placement.RequestRefused) as refused:
             yield Problem(
                 subscription.line, f"{where}: cannot be had on {now() - subscription.age:%Y-%m-%d}: {refused}"
             )

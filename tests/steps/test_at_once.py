@@ -21,7 +21,7 @@ from models.orders import Order, OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from tasks import failure_points, mailing, placement, seats, wiring
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
@@ -35,7 +35,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
         start.wait()
         try:
             results[number] = call()
-        except PlacementRefused as refused:
+        except RequestRefused as refused:
             results[number] = refused.code
 
     threads = [threading.Thread(target=do, args=pair) for pair in enumerate(calls)]
@@ -58,7 +58,7 @@ def test_two_orders_on_one_product_at_once_are_one_order(world: World) -> None:
 def test_a_product_is_held_by_its_order_until_that_ends(world: World) -> None:
     ada = world.customer()
     first = world.place(ada, purchase("desk"))
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.place(ada, purchase("desk"), purchase("chat"))
     assert (refused.value.code, refused.value.facts) == ("open-order", {"products": ["desk"]})
     assert world.place(ada, purchase("chat"))
@@ -70,7 +70,7 @@ def test_a_refused_placement_leaves_nothing_even_if_its_transaction_is_committed
     ada = world.customer()
     world.place(ada, purchase("desk"))
     quote = world.quote(ada, purchase("desk"))
-    with world.begin() as session, pytest.raises(PlacementRefused):
+    with world.begin() as session, pytest.raises(RequestRefused):
         placement.place(
             session, quote_id=quote.id, account_id=ada.account_id, idempotency_key="k", api_key_id=None, now=world.time
         )
@@ -98,7 +98,7 @@ def test_the_same_idempotency_key_twice_at_once_is_one_order(world: World) -> No
 def test_the_same_idempotency_key_with_another_request_is_a_conflict(world: World) -> None:
     ada = world.customer()
     first = world.place_quote(ada, world.quote(ada, purchase("desk")).id, key="one")
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.place_quote(ada, world.quote(ada, purchase("chat")).id, key="one")
     assert (refused.value.code, refused.value.facts) == ("idempotency-key-reused", {"order_id": str(first)})
 

@@ -10,7 +10,7 @@ from models.catalogue import Tier
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription, SubscriptionPeriod, Trial
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tests.support.world import MONTH, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
@@ -64,7 +64,7 @@ def test_a_quote_can_be_ordered_until_the_instant_it_expires(world: World) -> No
     world.pass_time(minutes=29, seconds=59)
     world.place_quote(ada, first.id)
     world.pass_time(seconds=1)
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.place_quote(ada, second.id)
     assert refused.value.code == "quote-expired"
 
@@ -80,7 +80,7 @@ def test_a_quote_that_a_confirmation_replaced_cannot_be_ordered_again(world: Wor
     assert world.cancel(order_id) is OrderStatus.OPEN
     assert world.run(order_id).status is OrderStatus.CANCELLED
     world.reprice("desk", "team", MONTH, 10_00)
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.place_quote(ada, quote.id)
     assert (refused.value.code, refused.value.facts) == ("quote-used", {"order_id": str(order_id)})
     assert world.charged(ada) == []
@@ -114,7 +114,7 @@ def test_a_confirmation_of_the_quote_that_the_order_has_already_says_which_one_i
     order_id = world.place_quote(ada, quote.id)
     world.reprice("desk", "team", MONTH, 12_00)
     world.run(order_id)
-    with pytest.raises(PlacementRefused, match="confirm the one that it now waits for") as refused:
+    with pytest.raises(RequestRefused, match="confirm the one that it now waits for") as refused:
         world.confirm(order_id, quote.id)
     assert refused.value.code == "quote-used"
     assert world.order(order_id).status is ASKS
@@ -140,11 +140,11 @@ def test_only_a_live_quote_for_the_same_cart_and_account_is_accepted(world: Worl
         (world.quote(bob, purchase("desk", "team", 10)), "unknown-quote"),
         (world.quote(ada, purchase("desk", "team", 11)), "quote-differs"),
     ):
-        with pytest.raises(PlacementRefused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             world.confirm(order_id, quote.id)
         assert refused.value.code == code
     world.pass_time(minutes=30)
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.confirm(order_id)
     assert refused.value.code == "quote-expired"
 
@@ -162,7 +162,7 @@ def test_an_expired_proposal_is_replaced_by_a_quote_that_the_customer_asks_for(w
 def test_an_order_that_waits_for_nothing_cannot_be_confirmed(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk"))
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.confirm(order_id, world.quote(ada, purchase("chat")).id)
     assert refused.value.code == "not-waiting"
 
@@ -290,7 +290,7 @@ def test_a_vat_number_that_turned_invalid_is_asked_for_and_its_correction_is_pri
 
 def test_an_order_that_does_not_wait_cannot_be_paid_again(world: World) -> None:
     order = world.buy(world.customer(), purchase())
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.pay_again(order.id)
     assert refused.value.code == "not-waiting"
 

@@ -9,7 +9,7 @@ import pytest
 from models.orders import OrderedProduct
 from models.states import OrderStatus, Step
 from tasks import failure_points
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tests.support.payment import ASKS_BANK
 from tests.support.world import MONTH, World, purchase
 
@@ -76,7 +76,7 @@ def test_what_the_balance_paid_comes_back(world: World) -> None:
 def test_what_is_active_cannot_be_cancelled_any_more(world: World, step: Step) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=step)
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.cancel(order_id)
     assert refused.value.code == "too-late"
     assert world.run(order_id).status is OrderStatus.COMPLETED
@@ -84,7 +84,7 @@ def test_what_is_active_cannot_be_cancelled_any_more(world: World, step: Step) -
 
 def test_a_completed_or_rejected_order_cannot_be_cancelled(world: World) -> None:
     order = world.buy(world.customer(), purchase())
-    with pytest.raises(PlacementRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         world.cancel(order.id)
     assert refused.value.code == "too-late"
 

@@ -7,7 +7,7 @@ from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks import seats
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tasks.seats import SeatResult
 from tests.support.world import MONTH, YEAR, World, change, purchase
 
@@ -61,7 +61,7 @@ def test_of_a_change_that_waits_only_a_quote_for_what_it_asked_is_accepted(world
     order_id = world.place_quote(ada, quote.id)
     assert world.run(order_id).status is ASKS
     for other in (change(seats=13), change(seats=12, tier="business"), change(tier="business")):
-        with pytest.raises(PlacementRefused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             world.confirm(order_id, world.quote(ada, other).id)
         assert refused.value.code == "quote-differs"
     world.confirm(order_id, world.quote(ada, change(seats=12, tier="team")).id)

@@ -8,7 +8,7 @@ from models import waiting_orders
 from models.states import OrderStatus, Step
 from tasks import leases, placement, sweep
 from tasks.cancellation import BY_CUSTOMER, BY_US
-from tasks.placement import PlacementRefused
+from tasks.placement import RequestRefused
 from tests.support.payment import refundable
 from tests.support.world import World, purchase
 
@@ -45,7 +45,7 @@ def test_an_order_parked_on_its_way_back_is_not_cancelled(world: World) -> None:
     _, order_id = refundable(world)
     world.run(order_id, until=Step.REFUND_PAYMENT)
     world.park(order_id)
-    with pytest.raises(PlacementRefused, match="being undone already"):
+    with pytest.raises(RequestRefused, match="being undone already"):
         world.cancel(order_id)
 
 

@@ -95,7 +95,7 @@ def constants(call: str, argument: str | int) -> Iterator[str]:
 def test_every_code_is_explained_and_no_other() -> None:
     waiting = {*constants("Ending", "reason"), *constants("values", "reason"), attention.NEEDS_ATTENTION}
     assert {"payment-details-missing", "payment-declined", "amount-differs"} <= waiting
-    turned_back, ungranted = set(constants("CannotActivate", 0)), set(constants("PlacementRefused", 0))
+    turned_back, ungranted = set(constants("CannotActivate", 0)), set(constants("RequestRefused", 0))
     assert len(turned_back) == 6
     assert len(ungranted) == 9
     told = re.findall(r"^\| (`.*?`) \|", section("Codes"), re.MULTILINE)
