@@ -159,3 +159,27 @@ def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] |
     """
     step_ends.write(session)
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
+
+
+def note_once(
+    session: Session,
+    order_id: UUID,
+    kind: str,
+    facts: Mapping[str, Any],
+    *,
+    known_by: Mapping[str, Any] | None = None,
+) -> bool:
+    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or two callers are told so.
+
+    known_by: those of the facts by which to recognise the entry, where the others may differ.
+    """
+    if is_noted(session, order_id, kind, facts if known_by is None else known_by):
+        return False
+    note(session, order_id, kind, facts)
+    return True
+
+
+def is_noted(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any]) -> bool:
+    """Whether the timeline has an entry of this kind with these facts, among others."""
+    same = (OrderEvent.order_id == order_id, OrderEvent.kind == kind, OrderEvent.facts.contains(dict(facts)))
+    return session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None

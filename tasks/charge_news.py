@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
 import structlog
 from sqlalchemy import func, select
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import attention, progress, waiting_orders
 from models.order_lock import lock_order
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks import refunding, refunds_elsewhere, retry_policy
@@ -117,14 +116,14 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 
 def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
     """Report each dispute of the charge once, for a person to see; the order does not change."""
-    if _note_once(session, order, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
+    if progress.note_once(session, order.id, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
         log.error("charge disputed", order_id=str(order.id), charge=attempt.ref, dispute=dispute_ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if _note_once(session, order, "charge.unexpected", facts):
+    if progress.note_once(session, order.id, "charge.unexpected", facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         if attempt.status not in ATTEMPT_OVER:
             attempt.status = AttemptStatus.VOID
@@ -154,15 +153,6 @@ def _space_out(session: Session, attempt: ChargeAttempt) -> None:
     failed = refunding.failed_refunds(session, attempt)
     if failed and now() < max(each.created_at for each in failed) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
-
-
-def _note_once(session: Session, order: Order, kind: str, facts: dict[str, Any]) -> bool:
-    """Add the entry unless the timeline has it; returns whether it was new. The caller holds the order's row lock, so only one caller is told so."""
-    same = (OrderEvent.order_id == order.id, OrderEvent.kind == kind, OrderEvent.facts == facts)
-    if session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None:
-        return False
-    progress.note(session, order.id, kind, facts)
-    return True
 
 
 def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:

@@ -4,7 +4,7 @@ They are noted when an event tells of them, or when a refund of ours turns out t
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
-from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
 from tasks.ports import Refund, RefundStatus
@@ -29,17 +28,13 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
     As with our own, one that is pending counts as made; if it fails later, that is noted, too.
     """
     for refund in _not_ours(session, order_id, refunds):
-        facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
-        _note_once(session, order_id, MADE, facts)
+        _note_once(session, order_id, MADE, charge_attempt, refund)
         if refund.status is RefundStatus.FAILED:
-            _note_once(session, order_id, FAILED, facts)
+            _note_once(session, order_id, FAILED, charge_attempt, refund)
 
 
 def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bool:
-    noted = select(OrderEvent.id).where(
-        OrderEvent.order_id == order_id, OrderEvent.kind == kind, OrderEvent.facts.contains({"refund": ref})
-    )
-    return session.scalar(noted.limit(1)) is not None
+    return progress.is_noted(session, order_id, kind, {"refund": ref})
 
 
 def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> list[Refund]:
@@ -49,8 +44,7 @@ def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> li
     return [refund for refund in refunds if refund.ref not in refs and refund.attempt not in unanswered]
 
 
-def _note_once(session: Session, order_id: UUID, kind: str, facts: dict[str, Any]) -> None:
-    if is_noted(session, order_id, facts["refund"], kind):
-        return
-    progress.note(session, order_id, kind, facts)
-    log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=facts["refund"])
+def _note_once(session: Session, order_id: UUID, kind: str, charge_attempt: int, refund: Refund) -> None:
+    facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
+    if progress.note_once(session, order_id, kind, facts, known_by={"refund": refund.ref}):
+        log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=refund.ref)
