@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, select, text, update
+from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, func, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -123,6 +123,27 @@ _END_AND_BEGIN = Prepared[int, str](
 """).bindparams(_AMOUNT)  # noqa: S608
 )
 """the same, with the ends of the steps before it"""
+
+
+def insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> ChargeAttempt:
+    """An attempt of its own, void from the start, for a second charge that the provider made for `attempt`."""
+    number = session.scalars(
+        select(func.max(ChargeAttempt.attempt) + 1).where(ChargeAttempt.order_id == attempt.order_id)
+    ).one()
+    second = ChargeAttempt(
+        order_id=attempt.order_id,
+        attempt=number,
+        key=f"order:{attempt.order_id}:charge:{number}",  # as in _BEGUN
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        payment_method_id=attempt.payment_method_id,
+        status=AttemptStatus.VOID,
+        ref=charge.ref,
+        created_at=now(),
+    )
+    session.add(second)
+    session.flush()
+    return second
 
 
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:

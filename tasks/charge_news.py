@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import attention, progress, waiting_orders
@@ -12,7 +12,7 @@ from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
-from tasks import refunding, refunds_elsewhere, retry_policy
+from tasks import charge_attempts, refunding, refunds_elsewhere, retry_policy
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
@@ -82,23 +82,7 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
     attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
     if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
         return attempt
-    number = session.scalars(
-        select(func.max(ChargeAttempt.attempt) + 1).where(ChargeAttempt.order_id == attempt.order_id)
-    ).one()
-    second = ChargeAttempt(
-        order_id=attempt.order_id,
-        attempt=number,
-        key=f"order:{attempt.order_id}:charge:{number}",
-        amount_minor=charge.amount_minor,
-        currency=charge.currency,
-        payment_method_id=attempt.payment_method_id,
-        status=AttemptStatus.VOID,
-        ref=charge.ref,
-        created_at=now(),
-    )
-    session.add(second)
-    session.flush()
-    return second
+    return charge_attempts.insert_second(session, attempt, charge)
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> NewsOutcome:
