@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import ColumnElement, and_, func, or_, update
 from sqlalchemy.orm import Session
 
 from models import progress, step_ends
@@ -19,21 +19,8 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
     token: our lease; None where we hold none.
     """
     step_ends.write(session)
-    statement = (
-        update(Order)
-        .where(
-            Order.id == order_id,
-            Order.status == OrderStatus.OPEN,
-            or_(Order.lease_token.is_(None), Order.lease_token == token),
-        )
-        .values(**_parked(error))
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    parked = session.scalar(statement) is not None
-    if parked:
-        progress.note(session, order_id, "order.needs_attention", {"error": error[:500]})
-    return parked
+    is_ours = or_(Order.lease_token.is_(None), Order.lease_token == token)
+    return _park(session, order_id, Order.status == OrderStatus.OPEN, is_ours, error=error)
 
 
 def park_after_all(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
@@ -41,13 +28,25 @@ def park_after_all(session: Session, order_id: UUID, *, ended_as: OrderStatus, s
 
     A step at work on it loses its lease, so that nothing based on an older answer is written. False where the order is in neither state.
     """
+    is_being_undone = and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))
+    is_either = or_(Order.status == ended_as, is_being_undone)
+    return _park(session, order_id, is_either, error=error, next_step=step, finished_at=None)
+
+
+def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], error: str, **also_set: Any) -> bool:
     statement = (
         update(Order)
-        .where(
-            Order.id == order_id,
-            or_(Order.status == ended_as, and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))),
+        .where(Order.id == order_id, *conditions)
+        .values(
+            status=OrderStatus.NEEDS_ATTENTION,
+            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
+            last_error=error[:2000],
+            lease_token=None,
+            lease_until=None,
+            next_attempt_at=None,
+            wake_at=None,
+            **also_set,
         )
-        .values(**_parked(error), next_step=step, finished_at=None)
         .returning(Order.id)
         .execution_options(synchronize_session=False)
     )
@@ -55,15 +54,3 @@ def park_after_all(session: Session, order_id: UUID, *, ended_as: OrderStatus, s
     if parked:
         progress.note(session, order_id, "order.needs_attention", {"error": error[:500]})
     return parked
-
-
-def _parked(error: str) -> dict[str, Any]:
-    return {
-        "status": OrderStatus.NEEDS_ATTENTION,
-        "reason": func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
-        "last_error": error[:2000],
-        "lease_token": None,
-        "lease_until": None,
-        "next_attempt_at": None,
-        "wake_at": None,
-    }
