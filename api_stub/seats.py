@@ -1,5 +1,6 @@
 """Who sits on a subscription's seats: one user at a time, or a CSV of them."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SITS, SeatAssignment, assigned
 from tasks import seats
-from tasks.seats import SeatAction, SeatChange, SeatsRefused
+from tasks.seats import SeatResult, SeatsRefused
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"], route_class=JsonRoute)
@@ -48,13 +49,13 @@ def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = Non
 @router.post("/assign", summary="Give a user a seat", responses=refuses("not-active", "no-seat-left"))
 def assign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
     """From then on the user can sign in. Assigning again changes nothing."""
-    return _change_one(subscription_id, SeatAction.ASSIGN, wanted, caller)
+    return _change_one(subscription_id, seats.assign, wanted, caller)
 
 
 @router.post("/unassign", summary="Take a user's seat away")
 def unassign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
     """The seat is free for another user. A user without a seat is left alone."""
-    return _change_one(subscription_id, SeatAction.UNASSIGN, wanted, caller)
+    return _change_one(subscription_id, seats.unassign, wanted, caller)
 
 
 async def csv_body(request: Request) -> bytes:
@@ -106,13 +107,15 @@ def change_seats(
     )
 
 
-def _change_one(subscription_id: UUID, action: SeatAction, wanted: SeatWanted, caller: SeatsWriter) -> SeatChanged:
-    change = SeatChange(action, wanted.email.lower())
+def _change_one(
+    subscription_id: UUID, change: Callable[..., SeatResult], wanted: SeatWanted, caller: SeatsWriter
+) -> SeatChanged:
+    email = wanted.email.lower()
     with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
-        result = seats.change(session, subscription_id=subscription_id, changes=[change], now=now())[0]
+        result = change(session, subscription_id=subscription_id, email=email, now=now())
         return SeatChanged(
-            email=change.email,
+            email=email,
             result=result,
             seats=subscription.seats,
             assigned=assigned(session, subscription_id),
