@@ -19,21 +19,21 @@ _FOLDED = re.compile(r".{0,77}[!-~](?= [!-~]|$)")
 """a line that ends where a single space begins the next"""
 
 
-def one_line(text: str) -> str:
-    """Names of customers and products end up in headers; a line break in one must not begin a new header."""
+def header_text(text: str) -> str:
+    """`text` without control characters: a line break in the name of a customer or product must not begin a new header."""
     return CONTROL.sub(" ", text).strip()
 
 
 @lru_cache(maxsize=1000)
 def address(username: str, domain: str, name: str = "") -> str:
-    return str(Address(display_name=one_line(name), username=username, domain=domain))
+    return str(Address(display_name=header_text(name), username=username, domain=domain))
 
 
 @lru_cache(maxsize=64)
 def sender(username: str, domain: str, name: str, *, utf8: bool) -> str:
     """The From header."""
     shown = address(username, domain, name)
-    name = one_line(name)
+    name = header_text(name)
     if not name or (PLAIN.fullmatch(shown) and len(f"From: {shown}") <= LONGEST):
         return header("From", shown, utf8=utf8)
     words = _encoded("From", name)
@@ -46,7 +46,7 @@ def sender(username: str, domain: str, name: str, *, utf8: bool) -> str:
 @lru_cache(maxsize=64)
 def subject(text: str) -> str:
     """The Subject header. ASCII stays readable, unless a word fills a line or looks encoded."""
-    text = one_line(text)
+    text = header_text(text)
     line = f"Subject: {text}"
     folded = _FOLDED.findall(line)
     if PLAIN.fullmatch(text) and "".join(folded) == line and folded[0] != "Subject:":

@@ -20,7 +20,7 @@ from email_validator import EmailNotValidError, validate_email
 from tasks.errors import AddressRefused, Misconfigured
 from tasks.ports import Attachment, Letter
 from worker.adapters import mail_headers
-from worker.adapters.mail_headers import header, one_line
+from worker.adapters.mail_headers import header, header_text
 
 MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 MEDIA_TYPE = re.compile(r"(?!multipart/|message/)([a-z]+)/([a-z0-9!#$&^_.+-]+)")
@@ -112,7 +112,7 @@ def _text(subtype: str, text: str) -> bytes:
 def _attached(attachment: Attachment) -> bytes:
     if not MEDIA_TYPE.fullmatch(attachment.media_type):
         raise Misconfigured("an attachment's media type must read type/subtype, and be neither multipart nor message")
-    name = one_line(attachment.filename).replace("\\", "\\\\").replace('"', '\\"')
+    name = header_text(attachment.filename).replace("\\", "\\\\").replace('"', '\\"')
     disposition = header("Content-Disposition", f'attachment; filename="{name}"', utf8=False)
     head = f"Content-Type: {attachment.media_type}\r\nContent-Transfer-Encoding: base64\r\n{disposition}\r\n"
     content = b64encode(attachment.content)
