@@ -25,7 +25,7 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def set_up_logging(level: int = logging.INFO) -> None:
+def set_up_logging() -> None:
     """For structlog and for libraries that use `logging`; both end in the same lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -40,7 +40,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
     _leave_out_what_no_line_shows()
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
     for noisy in (
         "httpx",
         "httpcore",
