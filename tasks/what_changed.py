@@ -1,6 +1,6 @@
 """What has changed since an order was quoted: the reasons shown to its customer, who is asked to confirm it again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from models.orders import Order, PricedLine
 from models.rules.quote import Quoted
@@ -25,8 +25,8 @@ def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
     """The names of what differs from what the customer confirmed; empty where the digests agree."""
     if priced.quoted.digest == order.digest:
         return []
-    pairs = zip(lines, priced.quoted.lines, strict=True)
-    changed = {name for quoted, now in pairs for name in _changed_in(quoted, now)}
+    before: Sequence[PricedLine] = lines
+    changed = {name for old, new in zip(before, priced.quoted.lines, strict=True) for name in _changed_in(old, new)}
     if _too_little_balance(order, priced.quoted):
         changed.add("balance_used_minor")
     if "tax_treatment" in changed and _number_called_invalid(order, lines, priced):
@@ -35,9 +35,9 @@ def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
     return sorted(changed) or ["period"]
 
 
-def _changed_in(quoted: PricedLine, now: QuotedLine) -> Iterator[str]:
-    yield from (name for name in _COMPARED if getattr(quoted, name) != getattr(now, name))
-    if quoted.period_end != now.period_end:
+def _changed_in(old: PricedLine, new: QuotedLine) -> Iterator[str]:
+    yield from (name for name in _COMPARED if getattr(old, name) != getattr(new, name))
+    if old.period_end != new.period_end:
         yield "period"
 
 

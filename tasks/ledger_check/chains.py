@@ -102,12 +102,11 @@ def _check_link(where: str, link: Link) -> Found:
 def _check_conservation(where: str, links: list[Link]) -> Found:
     """Paid = used + running, net and tax. A refund gives back what its period was charged."""
     paid, cost = [_paid(link) for link in links], [_cost(link.period) for link in links]
-    for name, total_cost, total_paid in (
-        ("net", sum(each.net for each in cost), sum(each.net for each in paid)),
-        ("tax", sum(each.tax for each in cost), sum(each.tax for each in paid)),
-    ):
-        what = f"{name} paid, as used and running periods cost,"
-        yield from differs(Check.CONSERVATION, where, what, total_cost, total_paid)
+    net_cost, net_paid = sum(each.net for each in cost), sum(each.net for each in paid)
+    tax_cost, tax_paid = sum(each.tax for each in cost), sum(each.tax for each in paid)
+    what = "paid, as used and running periods cost,"
+    yield from differs(Check.CONSERVATION, where, f"net {what}", net_cost, net_paid)
+    yield from differs(Check.CONSERVATION, where, f"tax {what}", tax_cost, tax_paid)
 
 
 class _NetAndTax(NamedTuple):
