@@ -1,6 +1,6 @@
 """What has changed since an order was quoted: the reasons shown to its customer, who is asked to confirm it again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from models.orders import Order, PricedLine
 from models.rules.quote import Quoted
@@ -25,8 +25,7 @@ def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
     """The names of what differs from what the customer confirmed; empty where the digests agree."""
     if priced.quoted.digest == order.digest:
         return []
-    before: Sequence[PricedLine] = lines
-    changed = {name for old, new in zip(before, priced.quoted.lines, strict=True) for name in _changed_in(old, new)}
+    changed = {name for old, new in zip(lines, priced.quoted.lines, strict=True) for name in _changed_in(old, new)}
     if _too_little_balance(order, priced.quoted):
         changed.add("balance_used_minor")
     if "tax_treatment" in changed and _number_called_invalid(order, lines, priced):
