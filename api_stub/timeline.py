@@ -34,6 +34,7 @@ _TEXT = {
     "letter.undeliverable": "An email could not be delivered.",
     "refund.requested": "A refund was requested.",
     "refund.attempted": "The refund was requested from the payment provider.",
+    "refund.awaiting_funds": "The refund was accepted; the payment provider will send it later.",
     "refund.failed": "The refund failed; a person looks after it.",
     "refund.elsewhere": "Money went back outside this order.",
     "refund.elsewhere_failed": "Money that was to go back outside this order did not arrive.",

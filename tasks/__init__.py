@@ -6,7 +6,7 @@
 - between quote and charge: `quoting`, `ordered_cart`, `fresh_quote`, `what_changed`, `rejection`, `support_case`
 - the charge: `collect_payment` is the step; `charging` decides, `charge_calls` asks, `charge_attempts` has the rows; the webhook's side is
   `webhooks`, `charge_news`
-- money going back: `refunding`; refunds that others made: `refunds_elsewhere`
+- money going back: `refunding`; refunds that others made: `refunds_elsewhere`; those that wait for funds: `unfunded_refunds`
 - VAT numbers: `vat_check` in step 3; in an outage `number_set_aside`; after it `vat_follow_up`, then `vat_correction`
 - documents and letters: `invoicing`, `documents`, `invoice_lines`, `order_periods`, `receivables`, `invoices`; `mailing`, `occasions`,
   `attachments`, `letters`, `locales`, `display_names`, `plain_text`

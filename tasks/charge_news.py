@@ -12,7 +12,7 @@ from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
-from tasks import charge_attempts, refunding, refunds_elsewhere, retry_policy
+from tasks import charge_attempts, refunding, refunds_elsewhere, retry_policy, unfunded_refunds
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
 from tasks.wiring import begin, now, payments
@@ -60,6 +60,7 @@ def handle(
             return NewsOutcome.UNKNOWN_ORDER
         _note_failed_refunds(session, order, attempt, refunds)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        unfunded_refunds.note(session, order.id, refunds)
         if kind is EventKind.DISPUTE:
             _note_dispute(session, order, attempt, subject_ref)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):

@@ -85,6 +85,8 @@ class RefundStatus(StrEnum):
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
+    AWAITING_FUNDS = "awaiting_funds"
+    """Accepted, but not sent until a person tops up our account at the provider, which has too little money for it."""
     FAILED = "failed"
 
 

@@ -16,7 +16,7 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
-from tasks import refunds_elsewhere
+from tasks import refunds_elsewhere, unfunded_refunds
 from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.refunds_elsewhere import FAILED
@@ -129,6 +129,7 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
         raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
     state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
     refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)
+    unfunded_refunds.note(session, attempt.order_id, answer.refunds)
     _settle(session, attempt, state, ref=answer.ref)
     if state is RefundState.FAILED:
         progress.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})

@@ -60,9 +60,12 @@ def charge(intent: stripe.PaymentIntent) -> Charge:
 
 
 def refund(given: stripe.Refund) -> Refund:
+    status = _REFUND_STATUS[given.status or "pending"]
+    if status is RefundStatus.PENDING and getattr(given, "pending_reason", None) == "insufficient_funds":
+        status = RefundStatus.AWAITING_FUNDS
     return Refund(
         ref=given.id,
-        status=_REFUND_STATUS[given.status or "pending"],
+        status=status,
         amount_minor=from_stripe(given.amount, given.currency),
         currency=given.currency.upper(),
         failure_reason=getattr(given, "failure_reason", None),

@@ -2,8 +2,9 @@
 
 Covered: customers (create, retrieve) · payment methods from Stripe's test tokens (attach, retrieve, list) · PaymentIntents
 (create, confirm, retrieve, cancel, list; cards, automatic capture, 3-D Secure with a page to click) · refunds (create,
-retrieve, list; pending and failing ones) · events (list, retrieve) · signed webhooks with retries · idempotency keys ·
-API keys, error bodies, Request-Id, Stripe-Should-Retry · amount minimums and decimal places of currencies.
+retrieve, list; pending and failing ones, and those that wait for funds) · events (list, retrieve) · signed webhooks with
+retries · idempotency keys · API keys, error bodies, Request-Id, Stripe-Should-Retry · amount minimums and decimal places
+of currencies.
 
 Not covered: card numbers, SetupIntents, manual capture, charges as an API of their own, disputes, other payment methods
 than cards, Connect, `expand`, updates and deletions, test clocks, real rate limits, API versions (one: the SDK's). A

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_stub.stand_ins.stripe import idempotency
+from api_stub.stand_ins.stripe import idempotency, refunds
 from api_stub.stand_ins.stripe.errors import JsonObject
 from api_stub.stand_ins.stripe.faults import Fault
 from api_stub.stand_ins.stripe.gate import Gate
@@ -82,6 +82,11 @@ def router(gate: Gate) -> APIRouter:
     async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
         await gate.store.run(lambda ledger: ledger.settle_after(seconds))
         return {"seconds": seconds}
+
+    @routes.post("/funds")
+    async def set_funds(enough: Annotated[bool, Body(embed=True)]) -> dict[str, bool]:
+        await gate.store.run(lambda ledger: refunds.set_funds(ledger, enough=enough))
+        return {"enough": enough}
 
     return routes
 

@@ -8,6 +8,9 @@ from api_stub.stand_ins.stripe.errors import JsonObject, invalid, malformed, mis
 from api_stub.stand_ins.stripe.ledger import Ledger, new_id
 
 COVERED = frozenset({"amount", "charge", "payment_intent", "metadata", "reason"})
+UNFUNDED = "insufficient_funds"
+FUNDS = "funds"
+"""the setting that is empty while the account's balance is enough for refunds"""
 
 
 def check_create(params: dict[str, Any]) -> None:
@@ -30,12 +33,13 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObjec
         message = f"Refund amount ({display(amount, currency)}) is greater than unrefunded amount on charge ({display(remaining, currency)})"
         raise invalid(message, param="amount")
     behaviour = CARDS[ledger.token_of(charge["payment_method"])].refund
+    pending_reason = _pending_reason(ledger, behaviour)
     refund = ledger.add({
         "id": new_id("re"), "object": "refund", "amount": amount, "charge": charge["id"], "currency": charge["currency"],
         "payment_intent": charge["payment_intent"], "metadata": params.get("metadata") or {}, "reason": params.get("reason"),
-        "status": "pending" if behaviour == "pending_then_succeeded" else "succeeded",
+        "status": "pending" if pending_reason else "succeeded", "pending_reason": pending_reason,
     })  # fmt: skip
-    if behaviour != "succeeded":
+    if behaviour != "succeeded" and pending_reason != UNFUNDED:
         ledger.plan(behaviour, refund["id"])
     _set_refunded(ledger, charge, charge["amount_refunded"] + amount)
     ledger.emit("refund.created", refund, idempotency_key=key)
@@ -50,11 +54,39 @@ def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
     return refund
 
 
+def set_funds(ledger: Ledger, *, enough: bool) -> None:
+    """Whether the account's balance is enough for refunds from now on; those that wait for it are then sent."""
+    ledger.set(FUNDS, "" if enough else "too little")
+    if not enough:
+        return
+    for refund in ledger.select("refund", {}, newest_first=False):
+        if refund.get("pending_reason") == UNFUNDED and refund["status"] == "pending":
+            _send(ledger, refund)
+
+
+def _send(ledger: Ledger, refund: JsonObject) -> None:
+    charge = ledger.find("charge", refund["charge"])
+    behaviour = CARDS[ledger.token_of(charge["payment_method"])].refund if charge is not None else "succeeded"
+    pending_reason = _pending_reason(ledger, behaviour)
+    refund.update(status="pending" if pending_reason else "succeeded", pending_reason=pending_reason)
+    ledger.save(refund)
+    if behaviour != "succeeded":
+        ledger.plan(behaviour, refund["id"])
+    ledger.emit("refund.updated", refund)
+
+
+def _pending_reason(ledger: Ledger, behaviour: str) -> str | None:
+    """Why a refund would not arrive at once; None: it does."""
+    if ledger.setting(FUNDS):
+        return UNFUNDED
+    return "processing" if behaviour == "pending_then_succeeded" else None
+
+
 def settle(ledger: Ledger, identifier: str, behaviour: str) -> None:
     """The bank's last word: a pending refund arrives, a failing one comes back and frees its amount again."""
     refund = retrieve(ledger, identifier)
     if behaviour == "pending_then_succeeded":
-        refund["status"] = "succeeded"
+        refund.update(status="succeeded", pending_reason=None)
         ledger.save(refund)
         ledger.emit("refund.updated", refund)
         return

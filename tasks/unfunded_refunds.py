@@ -1,0 +1,31 @@
+"""Refunds that the provider does not send until a person tops up our account there: the order's timeline has each once, by the provider's id.
+
+They count as given back all the same, as other pending refunds do: the provider has accepted them, and sends them by itself once it can.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy.orm import Session
+
+from models import progress
+from tasks.ports import Refund, RefundStatus
+
+log = structlog.get_logger(__name__)
+
+
+def note(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> None:
+    """Note those of `refunds` that wait for funds, for a person to top up. The caller has locked the order's row."""
+    for refund in refunds:
+        facts = {"refund": refund.ref, "amount_minor": refund.amount_minor}
+        if refund.status is RefundStatus.AWAITING_FUNDS and progress.note_once(
+            session, order_id, "refund.awaiting_funds", facts
+        ):
+            log.error(
+                "refund waits until our account at the payment provider is topped up",
+                order_id=str(order_id),
+                refund=refund.ref,
+                amount_minor=refund.amount_minor,
+                currency=refund.currency,
+            )
