@@ -15,6 +15,7 @@ from api_stub.auth import OrdersReader
 from api_stub.paging import USUAL, After, Limit
 from api_stub.problems import not_found
 from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
+from api_stub.schemas.values import INVOICE_NUMBER
 from models import invoices
 from models.invoices import Invoice, Receivable
 from tasks.invoices.as_html import as_html
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
 Number = Annotated[
     str | None,
     Query(
-        pattern=r"^[A-Z]{2,10}-[0-9]{4}-[0-9]{6,10}$",
+        pattern=INVOICE_NUMBER,
         description="which of the order's documents; its first unless told",
         examples=["INV-2026-000001"],
     ),

@@ -14,7 +14,7 @@ from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
 from api_stub.problem_types import refuses
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
-from api_stub.schemas.values import INT64, LOCATION
+from api_stub.schemas.values import INT64, LOCATION, PRINTED_OR_BLANK
 from api_stub.threads import in_thread
 from models.orders import Order
 from models.states import OrderStatus
@@ -31,7 +31,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern=r"^[ -~]+$",
+        pattern=PRINTED_OR_BLANK,
         description="Made by the caller, one per order. With the same API key, the same key with the same body gives the same order, however often; "
         "with another API key, a quote that has its order already is refused with that order's id (`quote-used`).",
         examples=["7d8e1f6c-2b7a-4f39-9a53-0f6d2c1b8e11"],

@@ -1,8 +1,8 @@
 """What is wrong with a request's shape, said with JSON pointers and without repeating what was sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -19,12 +19,35 @@ LONGEST = 100
 DEEPEST = 10
 """names in a pointer, likewise"""
 
-
 _MISSING = {
     "Idempotency-Key": "is missing: send a value of your own for each order, such as a UUID, and the same one when you repeat the request, "
     "so that it places one order"
 }
 """what a header is needed for"""
+
+WORDS: Final[Mapping[str, str]] = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field here",
+    "model_attributes_type": "must be a JSON object",
+    "list_type": "must be a JSON array",
+    "too_long": "must have at most {max_length} members",
+    "string_type": "must be text",
+    "string_unicode": "must be text in Unicode, without half a surrogate pair",
+    "string_too_long": "must have at most {max_length} characters",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "has too many digits",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "uuid_type": "must be a UUID",
+    "uuid_parsing": "must be a UUID",
+    "enum": "must be {expected}",
+}
+"""by pydantic's type of error"""
+UNTOLD = "is not as this API describes it"
+"""of a type that nobody thought of: pydantic's own words are meant for programmers"""
 
 
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -56,7 +79,7 @@ def _shortened(name: str) -> str:
 
 def _field(error: dict[str, Any]) -> dict[str, str]:
     place, *rest = error["loc"] or ("body",)
-    detail = IN_WORDS.get(error.get("ctx", {}).get("pattern", "")) or str(error["msg"]).removeprefix("Value error, ")
+    detail = _in_words(error)
     match place:
         case "header":
             detail = _MISSING.get(str(rest[0]), detail) if rest and error["type"] == "missing" else detail
@@ -64,3 +87,22 @@ def _field(error: dict[str, Any]) -> dict[str, str]:
         case "query" | "path":
             return {"parameter": _shortened(str(rest[0])) if rest else "", "detail": detail}
     return {"pointer": pointer(rest), "detail": detail}
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    facts = error.get("ctx", {})
+    match error["type"]:
+        case "given_twice" | "query":
+            return str(error["msg"])
+        case "value_error" if "reason" in facts:
+            return f"is no email address: {facts['reason']}"
+        case "value_error":
+            return str(facts["error"])
+        case "string_pattern_mismatch":
+            return IN_WORDS.get(facts["pattern"], UNTOLD)
+        case kind if kind != "missing" and error["input"] is None:
+            return "must not be null"
+        case "string_too_short" if facts["min_length"] == 1:
+            return "must not be empty"
+        case kind:
+            return WORDS.get(kind, UNTOLD).format(**facts)

@@ -7,7 +7,20 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBo
 
 from api_stub.amounts import Money
 from api_stub.paging import NEXT_AFTER
-from api_stub.schemas.values import IN_WORDS, LINES, Email, Instant, Name, Patch, Token, Wanted
+from api_stub.schemas.values import (
+    IN_WORDS,
+    LINES,
+    POSTCODE,
+    TWO_CAPITALS,
+    VAT_NUMBER,
+    ZONE,
+    Email,
+    Instant,
+    Name,
+    Patch,
+    Token,
+    Wanted,
+)
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
 from models.rules.country import ISO_3166
@@ -36,9 +49,9 @@ Address = Annotated[
     AfterValidator(_printable),
 ]
 """several lines are fine"""
-Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=r"^[A-Za-z0-9 -]+$")]
-VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=30, pattern=r"^[A-Za-z0-9 .+*/-]+$")]
-Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_+/-]+$")]
+Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=POSTCODE)]
+VatNumber = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=30, pattern=VAT_NUMBER)]
+Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=ZONE)]
 
 
 class AccountPatch(Patch):
@@ -47,7 +60,7 @@ class AccountPatch(Patch):
     name: Name = Field(default="", examples=["Muster GmbH"])
     language: Language = Language.EN
     timezone: Zone = Field(default="UTC", description="IANA name", examples=["Europe/Berlin"])
-    country: str = Field(default="DE", pattern="^[A-Z]{2}$", description="ISO 3166-1", examples=["DE"])
+    country: str = Field(default="DE", pattern=TWO_CAPITALS, description="ISO 3166-1", examples=["DE"])
     postcode: Postcode | None = None
     address: Address = ""
     vat_number: VatNumber | None = Field(default=None, description="null removes it", examples=["DE136695976"])

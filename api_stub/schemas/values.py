@@ -25,11 +25,23 @@ READABLE = rf"^{_PRINTED}*\w{_PRINTED}*$"
 """printable, and not blank: it will stand on invoices"""
 
 PRINTED = r"^[!-~]+$"
+PRINTED_OR_BLANK = r"^[ -~]+$"
+TWO_CAPITALS = "^[A-Z]{2}$"
+POSTCODE = r"^[A-Za-z0-9 -]+$"
+VAT_NUMBER = r"^[A-Za-z0-9 .+*/-]+$"
+ZONE = r"^[A-Za-z0-9_+/-]+$"
+INVOICE_NUMBER = r"^[A-Z]{2,10}-[0-9]{4}-[0-9]{6,10}$"
 IN_WORDS = {
-    PRINTABLE: "Must be text in one line, without control characters.",
-    LINES: "Must be text without control characters.",
-    READABLE: "Must be text in one line with a letter or a digit in it.",
-    PRINTED: "Must be printable ASCII characters without blanks.",
+    PRINTABLE: "must be text in one line, without control characters",
+    LINES: "must be text without control characters",
+    READABLE: "must be text in one line with a letter or a digit in it",
+    PRINTED: "must be printable ASCII characters without blanks",
+    PRINTED_OR_BLANK: "must be printable ASCII characters",
+    TWO_CAPITALS: "must be two capital letters such as DE",
+    POSTCODE: "must have only letters from A to Z, digits, blanks and hyphens",
+    VAT_NUMBER: "must have only letters from A to Z, digits, blanks and . + * / -",
+    ZONE: "must be an IANA name such as Europe/Berlin",
+    INVOICE_NUMBER: "must be the number of an invoice or credit note, such as INV-2026-000001",
 }
 """what a pattern asks for"""
 

@@ -216,7 +216,7 @@ UNPRINTABLE = [
 @pytest.mark.parametrize("text", UNPRINTABLE, ids=ascii)
 def test_an_address_has_nothing_that_steers_a_terminal_or_hides(api: Api, ada: Customer, text: str) -> None:
     answer = api("PATCH", f"/v1/accounts/{ada.account_id}", json={"address": f"Hauptstr. 1\n{text}"})
-    assert answer.json()["errors"] == [{"pointer": "/address", "detail": "Must be text without control characters."}]
+    assert answer.json()["errors"] == [{"pointer": "/address", "detail": "must be text without control characters"}]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_an_address_has_nothing_that_steers_a_terminal_or_hides(api: Api, ada: C
 def test_a_blank_name_is_told_in_words(api: Api, ada: Customer, name: str) -> None:
     answer = api("PATCH", f"/v1/accounts/{ada.account_id}", json={"name": name})
     assert answer.json()["errors"] == [
-        {"pointer": "/name", "detail": "Must be text in one line with a letter or a digit in it."}
+        {"pointer": "/name", "detail": "must be text in one line with a letter or a digit in it"}
     ]
 
 
