@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
 )
 async def ask_for_quote(wanted: QuoteWanted, presented: OrdersWriterKey, response: Response) -> QuoteView:
     """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
-    where a lower plan was asked for, a support case is opened."""
+    where a lower plan was asked for, a support case is opened, or the one that is open brought up to date."""
     answer = await in_thread(lambda: _quote(wanted, presented))
     if isinstance(answer, Problem):  # only now: the support case is committed
         raise answer

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api_stub.problems import BASE, Problem
 from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
-from models.subscriptions import SupportCase
+from models.support_cases import OPEN, SupportCase
 from tasks import display_names
 from tasks.letters.refusal_texts import refusal_text
 from tasks.quoting import CartRefused
@@ -77,12 +77,12 @@ def _facts(session: Session, refused: CartRefused, refusal: Refusal) -> dict[str
     if refusal.code is RefusalCode.CORPORATE_ACCOUNT:
         facts["portal_url"] = policy().seller.corporate_portal_url
     if refusal.code is RefusalCode.LOWER_TIER:
-        query = select(SupportCase.id).where(
+        query = select(SupportCase.number).where(
             SupportCase.account_id == refused.facts.account.id,
             SupportCase.product_code == facts["product"],
             SupportCase.to_tier == facts["to_tier"],
-            SupportCase.closed_at.is_(None),
+            OPEN,
         )
-        if case_id := session.scalar(query):
-            facts["support_case"] = str(case_id)
+        if number := session.scalar(query):
+            facts["support_case"] = str(number)
     return facts

@@ -104,33 +104,6 @@ class SeatAssignment(Base):
     unassigned_at: Mapped[datetime | None]
 
 
-class SupportCase(Base):
-    """A request that cannot be fulfilled online (a lower tier), passed to support with all its details."""
-
-    __tablename__ = "support_cases"
-    __table_args__ = (
-        Index(
-            "one_open_case_per_wish",
-            "account_id",
-            "product_code",
-            "to_tier",
-            unique=True,
-            postgresql_where="closed_at is null",
-        ),
-    )
-
-    id: Mapped[Key]
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
-    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
-    product_code: Mapped[str] = mapped_column(String(60))
-    from_tier: Mapped[str] = mapped_column(String(60))
-    to_tier: Mapped[str] = mapped_column(String(60))
-    seats: Mapped[int]
-    text: Mapped[str] = mapped_column(String(4000))
-    created_at: Mapped[CreatedAt]
-    closed_at: Mapped[datetime | None]
-
-
 RUNS = SubscriptionPeriod.closed_at.is_(None)
 """selects the periods that nothing has closed: at most one per subscription"""
 

@@ -13,6 +13,7 @@ from models import (
     payments,
     rejected_messages,
     subscriptions,
+    support_cases,
     vat_follow_ups,
 )
 from models.base import Base
@@ -33,5 +34,6 @@ __all__ = [
     "payments",
     "rejected_messages",
     "subscriptions",
+    "support_cases",
     "vat_follow_ups",
 ]

@@ -13,7 +13,7 @@
 - how a step is run: `step` for its author; `step_runner`, `step_context`, `outcome`, `delivery`, `hand_over`, `carrying`, `slots`,
   `leases`, `retry_policy`, `errors`
 - what stands still or is over: `sweep`, `trials`, `payment_authentication` (3-D Secure), `queue_heads`, `housekeeping`
-- for people who operate it: `operations`, `support_refund`, `waiting_webhooks`, `order_story`, `at_provider`, `ledger_check`, `reconciliation`;
-  for drills: `failure_points`
+- for people who operate it: `operations`, `support_refund`, `support_desk`, `waiting_webhooks`, `order_story`, `at_provider`, `ledger_check`,
+  `reconciliation`; for drills: `failure_points`
 - what is plugged in: `ports` says what the world must offer, `policy` what the merchant chose, `wiring` holds both
 """

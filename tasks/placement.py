@@ -48,14 +48,14 @@ def quote(
 ) -> Quote:
     """A binding offer for `cart`, valid for `policy.quote_lifetime`. Raises CartRefused, UnknownAccount.
 
-    A request for a lower tier opens a support case before it is refused; commit the transaction even though this raises.
+    A request for a lower tier opens a support case, or brings the open one up to date, before it is refused; commit the transaction even though this raises.
     """
     as_of = business_time(now)
     terms = quoting.PricingTerms(as_of=as_of, policy=policy)
     try:
         priced = quoting.price(session, account_id=account_id, contact_id=contact_id, cart=cart, terms=terms)
     except quoting.CartRefused as refused:
-        open_cases(session, refused)
+        open_cases(session, cart, refused)
         raise
     contact = priced.facts.contact
     if contact is None:

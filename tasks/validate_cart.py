@@ -37,17 +37,18 @@ def _validate(session: Session, order: Order) -> Outcome:
     if ended := stop_if_cancelled(session, order, THIS):
         return ended
     lines = order_cache.lines(session, order)
+    cart = cart_of(lines)
     try:
         found = quoting.check(
             session,
             account_id=order.account_id,
             contact_id=order.contact_id,
-            cart=cart_of(lines),
+            cart=cart,
             as_of=order.as_of,
             priced_at=now(),
         )
     except CartRefused as refused:
-        support_case.open_cases(session, refused)
+        support_case.open_cases(session, cart, refused)
         return reject(session, order, THIS, refused)
     order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
     if found.contact is not None:

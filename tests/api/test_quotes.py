@@ -4,10 +4,14 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+from sqlalchemy import text
+
 from api_stub.schemas.quotes import QuoteWanted
 from models.accounts import AccountKind, Language
 from models.rules.cart import Action, Buyer, HeldSubscription, Offer, SubscriptionStatus, refusals
 from models.rules.period import Interval
+from models.support_cases import SupportCase
 from tests.api.conftest import Api, change, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import TODAY, Customer, World
@@ -126,10 +130,33 @@ def test_a_lower_tier_is_refused_with_the_number_of_the_support_case_opened(
     assert problem(answer) == (422, "lower-tier")
     refusal = answer.json()["refusals"][0]
     assert refusal["pointer"] == "/lines/0/tier"
-    assert refusal["support_case"] in answer.json()["detail"]
-    assert world.support_cases(ada) == [("team", "basic")]
+    [case] = world.rows(SupportCase, account_id=ada.account_id)
+    assert (refusal["support_case"], case.from_tier, case.to_tier) == (str(case.number), "team", "basic")
+    assert answer.json()["detail"].endswith(f" Number of the support case: {case.number}.")
     again = api.quote(ada, change(tier="basic")).json()["refusals"][0]
     assert again["support_case"] == refusal["support_case"]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept"])
+def test_whoever_asks_for_a_lower_tier_is_in_no_log(
+    kept: bool,
+    world: World,
+    api: Api,
+    ada: Customer,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world.buy(ada, worlds.purchase(tier="team"))
+    if not kept:  # PostgreSQL's own words then have the whole row
+        with world.begin() as session:
+            session.execute(text("alter table support_cases add constraint never check (false)"))
+    capsys.readouterr()
+    caplog.clear()
+    answer = api.quote(ada, change(tier="basic"))
+    assert answer.status_code == (422 if kept else 500)
+    logged = "".join((*capsys.readouterr(), caplog.text))
+    assert "/v1/quotes" in logged
+    assert [word for word in (ada.email, "Ada Byron", "Customer 1") if word in logged] == []
 
 
 def test_fewer_seats_than_assigned_names_whom_to_unassign(world: World, api: Api, ada: Customer) -> None:

@@ -29,7 +29,8 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.refusals import Refusal
 from models.states import OrderStatus, Step
-from models.subscriptions import SeatAssignment, Subscription, SupportCase
+from models.subscriptions import SeatAssignment, Subscription
+from models.support_cases import SupportCase
 from tasks import payment_details, pipeline, placement, webhooks, wiring
 from tasks.policy import Policy, Seller
 from tasks.quoting import CartRefused

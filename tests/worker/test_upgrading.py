@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
 from models import migrations
+from models.support_cases import SupportCase
 from tests.support.command import SETTINGS, Command
-from tests.support.world import World, purchase
+from tests.support.world import World, change, purchase
 from worker import server_urls, upgrading
 from worker.embedded import PostgresServer
 
@@ -166,3 +167,29 @@ def test_what_an_older_release_has_no_room_for_is_not_taken_back(
     )
     assert at(world_database_url) == head()
     assert prorata("db", "downgrade", "0006", "--yes", **of(world_database_url)).status == 0
+
+
+def test_support_cases_that_there_are_get_numbers_and_an_older_release_opens_more(
+    prorata: Command, world: World, world_database_url: str
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "business"))
+    for tier in ("team", "basic"):
+        world.refused(ada, change(tier=tier))
+    assert prorata("db", "downgrade", "0015", "--yes", **of(world_database_url)).status == 0
+    with world.begin() as session:
+        session.execute(
+            text("UPDATE support_cases SET created_at = '2026-10-01', closed_at = '2026-10-02' WHERE to_tier = 'team'")
+        )
+    assert prorata("db", "upgrade", **of(world_database_url)).status == 0
+    with world.begin() as session:
+        older = text("""
+            INSERT INTO support_cases (id, account_id, contact_id, product_code, from_tier, to_tier, seats, text)
+            SELECT gen_random_uuid(), account_id, contact_id, 'chat', from_tier, to_tier, seats, text
+            FROM support_cases WHERE closed_at IS NULL
+        """)
+        session.execute(older)
+    cases = world.rows(SupportCase)
+    assert sorted(case.number for case in cases) == [1, 2, 3]
+    assert [case.asked_at for case in cases] == [case.created_at for case in cases]
+    assert [(case.closed_by, case.closed_why) for case in cases] == [(None, None)] * 3
