@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "worker-health": "worker.commands.worker_health:worker_health",
     "orders": "worker.commands.orders:orders",
     "ledger": "worker.commands.ledger:ledger",
+    "cases": "worker.commands.cases:cases",
     "webhooks": "worker.commands.webhooks:webhooks",
     "rejected": "worker.commands.rejected:rejected",
     "invoices": "worker.commands.invoices:invoices",
