@@ -21,6 +21,7 @@ from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
 from models.states import FINAL, OrderStatus
+from models.support_cases import OPEN, SupportCase
 from tasks.pipeline import QUEUE_NAMES
 from tasks.wiring import begin
 
@@ -72,6 +73,7 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
     yield _heartbeats(session)
     yield _gauge("prorata_invoices_overdue", "Sums that should have come in by transfer", _overdue(session))
+    yield from _support_cases(session)
     yield from _books_checks(session)
 
 
@@ -135,6 +137,13 @@ def _heartbeats(session: Session) -> Metric:
 def _overdue(session: Session) -> float:
     late = (text(OWED), Receivable.due_at < func.clock_timestamp())
     return session.scalar(select(func.count()).select_from(Receivable).where(*late)) or 0
+
+
+def _support_cases(session: Session) -> Iterable[Metric]:
+    age = func.clock_timestamp() - func.min(SupportCase.created_at)
+    number, oldest = session.execute(select(func.count(), age).where(OPEN)).one()
+    yield _gauge("prorata_support_cases_open", "Cases that support has not answered yet", number)
+    yield _gauge("prorata_oldest_open_support_case_seconds", "Age of the oldest of these", _seconds_of(oldest))
 
 
 def _books_checks(session: Session) -> Iterable[Metric]:

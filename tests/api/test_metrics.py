@@ -1,4 +1,4 @@
-"""What /metrics tells: orders, backlog, requests, letters, notifications, checks of the books, what is overdue."""
+"""What /metrics tells: orders, backlog, requests, letters, notifications, checks of the books, what is overdue, what waits for support."""
 
 import re
 
@@ -66,6 +66,28 @@ def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None
     with world.begin() as session:
         session.execute(text("update receivables set status = 'paid'"))
     assert "prorata_invoices_overdue 0.0" in api.get("/metrics").text.splitlines()
+
+
+def test_metrics_tell_how_many_cases_wait_for_support_and_for_how_long(world: World, api: Api, ada: Customer) -> None:
+    def told() -> list[float]:
+        names = ("prorata_support_cases_open", "prorata_oldest_open_support_case_seconds")
+        values = dict(line.split() for line in api.get("/metrics").text.splitlines() if line.startswith(names))
+        return [float(values[name]) for name in names]
+
+    assert told() == [0.0, 0.0]
+    world.buy(ada, worlds.purchase("desk", "business"), worlds.purchase("chat", "team"))
+    for product, tier in (("desk", "team"), ("desk", "basic"), ("chat", "basic")):
+        world.refused(ada, worlds.change(product, tier=tier))
+    with world.begin() as session:
+        old = "update support_cases set created_at = now() - cast(:ago as interval) where product_code = 'desk' and to_tier = :tier"
+        session.execute(text(old), {"ago": "30 h", "tier": "team"})
+        session.execute(text(old), {"ago": "10 h", "tier": "basic"})
+    assert [told()[0], told()[1] // 3600] == [3.0, 30.0]
+    world.refused(ada, worlds.change("desk", tier="team"))
+    assert told()[1] // 3600 == 30.0, "who asks again has waited since the first time"
+    with world.begin() as session:
+        session.execute(text("update support_cases set closed_at = now() where to_tier = 'team'"))
+    assert [told()[0], told()[1] // 3600] == [2.0, 10.0]
 
 
 def webhook_ages(api: Api) -> list[float]:

@@ -9,7 +9,7 @@ from models.states import FINAL, OrderStatus
 from tests.api.conftest import Api, purchase
 from tests.support.world import Customer, World
 
-GROW = {"orders", "order_events", "sent_letters", "webhooks_received", "quotes", "receivables"}
+GROW = {"orders", "order_events", "sent_letters", "webhooks_received", "quotes", "receivables", "support_cases"}
 
 
 def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -> None:
@@ -38,6 +38,7 @@ def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -
         "ix_webhooks_waiting",
         "ix_webhooks_handled",
         "ix_receivables_open",
+        "one_open_case_per_wish",
     }, plan
 
 
