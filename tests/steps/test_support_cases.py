@@ -1,15 +1,16 @@
 """Rule 5: a lower tier is for support, who find in the open case all that the customer has and wished last."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from models.accounts import Account, Contact
+from models.catalogue import CatalogueVersion, Tier
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from models.support_cases import SupportCase
 from tasks import support_desk, support_refund
 from tests.support.waiting import until_it_waits_for
@@ -172,6 +173,21 @@ def test_two_carts_with_the_same_products_in_another_order_do_not_wait_for_each_
             refusals = list(pool.map(lambda cart: world.refused(ada, *cart), carts))
         assert {refusal.code for found in refusals for refusal in found} == {RefusalCode.LOWER_TIER}
     assert len(world.rows(SupportCase)) == 2
+
+
+def test_an_order_that_is_refused_as_a_lower_tier_leaves_its_wish_in_a_case(world: World, ada: Customer) -> None:
+    """The catalogue has ranked the tiers anew since its quote."""
+    quote = world.quote(ada, change(tier="business", seats=12))
+    world.pass_time(minutes=1)
+    with world.begin() as session:
+        session.get_one(Tier, ("desk", "business")).rank = -1
+        session.add(CatalogueVersion(effective_from=world.time + timedelta(days=365), checksum="ranks"))
+    order_id = world.place_quote(ada, quote.id)
+    assert world.run(order_id).status is OrderStatus.REJECTED
+    world.deliver(order_id, Step.VALIDATE_CART)
+    case = the_case(world)
+    assert case.asked_at == case.created_at, "a second delivery asks for nothing"
+    assert case.text.splitlines()[2] == "Wishes: business, 12 seats, billed per month"
 
 
 def test_whoever_may_not_order_opens_no_case(world: World, ada: Customer) -> None:
