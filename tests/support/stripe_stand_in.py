@@ -94,9 +94,8 @@ class StripeStandIn:
         return stripe.StripeClient(API_KEY, base_addresses={"api": self.url}, max_network_retries=0)
 
     def payments(self, **options: Any) -> StripePayments:
-        return StripePayments(
-            api_key=API_KEY, webhook_secret=WEBHOOK_SECRET, return_url=RETURN_URL, api_base=self.url, **options
-        )
+        given = {"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET, "return_url": RETURN_URL, "api_base": self.url}
+        return StripePayments(**given | options)
 
 
 @dataclass

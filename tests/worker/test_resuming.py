@@ -12,6 +12,7 @@ from models.orders import OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
+from tests.support.payment import refundable
 from tests.support.world import World, purchase
 from worker.adapters.stripe import StripePayments
 from worker.commands import orders
@@ -75,6 +76,22 @@ def test_those_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentatio
     done = resume_all("--error-contains", "API key", "--json")
     assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
     assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_those_that_a_restricted_stripe_key_parked_are_found_by_the_same_words(world: World) -> None:
+    _, order_id = refundable(world)
+    world.stripe.control("restricted-key", key="rk_test_charges_only", permissions=["rak_payment_intent_write"])
+    restricted = world.stripe.payments(api_key="rk_test_charges_only")
+    wiring.plug_in(replace(world.wiring, payments=restricted))
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    wiring.plug_in(world.wiring)
+    assert "may not do this (it lacks the permission rak_charge_write), see PRORATA_STRIPE_API_KEY" in (
+        world.order(order_id).last_error or ""
+    )
+    done = resume_all("--error-contains", "API key", "--json")
+    assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
+    assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
 def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:

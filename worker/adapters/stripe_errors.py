@@ -1,5 +1,6 @@
 """What an error of Stripe's SDK means (retry, outcome in doubt, our mistake), and its description without what we had sent."""
 
+import re
 from ssl import SSLCertVerificationError
 from typing import NoReturn
 
@@ -11,11 +12,22 @@ from tasks.errors import KeyReused, KeySpent, Misconfigured, OutcomeUnknown, Tem
 
 Refusal = stripe.CardError | stripe.InvalidRequestError
 
+_PERMISSION = re.compile(r"'(rak_[a-z_]+)' permission")
+
 
 def misconfigured(error: stripe.StripeError) -> Misconfigured:
     if isinstance(error, stripe.AuthenticationError):
         return Misconfigured(f"Stripe refuses our API key, see PRORATA_STRIPE_API_KEY: {describe(error)}")
+    if isinstance(error, stripe.PermissionError):
+        may_not = f"Stripe's API key may not do this{_lacking(error)}"
+        return Misconfigured(f"{may_not}, see PRORATA_STRIPE_API_KEY: {describe(error)}")
     return Misconfigured(describe(error))
+
+
+def _lacking(error: stripe.PermissionError) -> str:
+    """Which permission a restricted key lacks, where Stripe's message names it."""
+    named = _PERMISSION.search(error.user_message or "")
+    return f" (it lacks the permission {named[1]})" if named else ""
 
 
 def unexpected(error: Refusal) -> NoReturn:

@@ -3,7 +3,7 @@
 Covered: customers (create, retrieve) · payment methods from Stripe's test tokens (attach, retrieve, list) · PaymentIntents
 (create, confirm, retrieve, cancel, list; cards, automatic capture, 3-D Secure with a page to click) · refunds (create,
 retrieve, list; pending and failing ones, and those that wait for funds) · events (list, retrieve) · signed webhooks with
-retries · idempotency keys · API keys, error bodies, Request-Id, Stripe-Should-Retry · amount minimums and decimal places
+retries · idempotency keys · API keys, restricted ones too, error bodies, Request-Id, Stripe-Should-Retry · amount minimums and decimal places
 of currencies.
 
 Not covered: card numbers, SetupIntents, manual capture, charges as an API of their own, disputes, other payment methods

@@ -1,16 +1,27 @@
-"""API keys, as bearer token or as user of basic authentication."""
+"""API keys, as bearer token or as user of basic authentication; and what restricted ones may do."""
 
 import hashlib
 import secrets
 from base64 import b64decode
+from collections.abc import Collection
 
 from starlette.requests import Request
 
 from api_stub.stand_ins.stripe.errors import ApiError
+from api_stub.stand_ins.stripe.operations import Operation
+
+_RESOURCES = {
+    "customers": "customer",
+    "events": "event",
+    "payment_intents": "payment_intent",
+    "payment_methods": "payment_method",
+    "refunds": "charge",
+}
+"""what the permissions of a restricted key call it; refunds have none of their own"""
 
 
-def account_of(request: Request, api_keys: frozenset[str]) -> str:
-    """The account that the API key belongs to, as an opaque name. Raises 401."""
+def key_of(request: Request, api_keys: Collection[str]) -> str:
+    """The API key that the request gives. Raises 401."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
@@ -23,7 +34,25 @@ def account_of(request: Request, api_keys: frozenset[str]) -> str:
         )
     if not any(secrets.compare_digest(given.encode(), known.encode()) for known in api_keys):
         raise _unauthorized(f"Invalid API Key provided: {given[:8]}****")
-    return hashlib.sha256(f"{given}|{request.headers.get('stripe-account', '')}".encode()).hexdigest()
+    return given
+
+
+def account_of(request: Request, key: str) -> str:
+    """The account that the API key belongs to, as an opaque name."""
+    return hashlib.sha256(f"{key}|{request.headers.get('stripe-account', '')}".encode()).hexdigest()
+
+
+def require_permission(key: str, granted: Collection[str], operation: Operation) -> None:
+    """Raises 403 unless the restricted key may do this. granted: names such as `rak_customer_write`; to write includes to read."""
+    resource = f"rak_{_RESOURCES[operation.name.partition('.')[0]]}"
+    write, needed = f"{resource}_write", f"{resource}_{'read' if operation.method == 'GET' else 'write'}"
+    if needed in granted or write in granted:
+        return
+    message = (
+        f"The provided key '{key[:8]}****' does not have the required permissions for this endpoint on account 'acct_standin'."
+        f" Having the '{needed}' permission would allow this request to continue."
+    )
+    raise ApiError(403, "invalid_request_error", message, executed=False)
 
 
 def _unauthorized(message: str) -> ApiError:

@@ -34,6 +34,15 @@ class Webhook(BaseModel):
             ledger.set(f"webhook_{name}", str(value))
 
 
+class RestrictedKey(BaseModel):
+    """A key that may do only what its permissions say, e.g. `rak_customer_write`; it ends with the process."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(pattern="^rk_test_")
+    permissions: list[str]
+
+
 def router(gate: Gate) -> APIRouter:
     routes = APIRouter(prefix="/_control")
 
@@ -82,6 +91,11 @@ def router(gate: Gate) -> APIRouter:
     async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
         await gate.store.run(lambda ledger: ledger.settle_after(seconds))
         return {"seconds": seconds}
+
+    @routes.post("/restricted-key")
+    async def set_restricted_key(given: RestrictedKey) -> RestrictedKey:
+        gate.restricted[given.key] = frozenset(given.permissions)
+        return given
 
     @routes.post("/funds")
     async def set_funds(enough: Annotated[bool, Body(embed=True)]) -> dict[str, bool]:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api_stub.stand_ins.stripe import forms, idempotency
-from api_stub.stand_ins.stripe.access import account_of
+from api_stub.stand_ins.stripe.access import account_of, key_of, require_permission
 from api_stub.stand_ins.stripe.errors import Answer, ApiError
 from api_stub.stand_ins.stripe.execution import Work
 from api_stub.stand_ins.stripe.faults import Fault, Faults, Kind
@@ -32,6 +32,8 @@ class Gate:
     public_url: str | None = None
     latency: float = 0.0
     """seconds a bank takes for each payment and refund"""
+    restricted: dict[str, frozenset[str]] = field(default_factory=dict)
+    """restricted keys, each with its permissions"""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
     """ids of what a request under way will change"""
@@ -52,13 +54,15 @@ class Gate:
         return JSONResponse(answer.body, answer.status, headers)
 
     async def _answer(self, request: Request, request_id: str) -> Answer | None:
-        scope = account_of(request, self.api_keys)
+        api_key = key_of(request, self.api_keys | self.restricted.keys())
         found = find(request.method, request.url.path)
         if found is None:
             raise ApiError(
                 404, "invalid_request_error", f"Unrecognized request URL ({request.method}: {request.url.path})."
             )
         operation, identifier = found
+        if api_key in self.restricted:
+            require_permission(api_key, self.restricted[api_key], operation)
         sent = await _sent(request)
         fault = self.faults.take(operation.name, request.url.path)  # no await from here until the key is in flight
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
@@ -68,6 +72,7 @@ class Gate:
         params = operation.read(_parameters(sent))
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         base_url = self.public_url or str(request.base_url).rstrip("/")
+        scope = account_of(request, api_key)
         work = Work(operation, request.url.path, scope, key, params, identifier, base_url, request_id, fault)
         answer = await self._execute(work)
         if fault is not None and fault.kind is Kind.ANSWER_LOST:
