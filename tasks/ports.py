@@ -104,6 +104,19 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A charge or a refund that this release cannot read. Mostly the provider has given it a status that is newer than the release."""
+
+    ref: str
+    status: str
+    order_id: UUID | None = None
+    """a charge's, from the provider's metadata, as is `attempt`"""
+    attempt: int | None = None
+    charge_ref: str | None = None
+    """a refund's"""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPaymentMethod:
     ref: str
     """the provider's id of the method as attached to the customer"""
@@ -179,11 +192,11 @@ class PaymentProvider(Protocol):
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
 
-    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge]:
+    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
         """Every charge made from `since` to just before `until`, newest first, whoever made it. Asked for page by page, as it is read."""
         ...
 
-    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund]:
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
         """Likewise."""
         ...
 

@@ -10,25 +10,21 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Charge, ChargeStatus
-from tasks.reconciliation.words import NOTHING, numbers, told, where
+from tasks.ports import Charge, ChargeStatus, Unreadable
+from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.wiring import begin, payments
 
 _TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES_ACTION)
 """has taken money, or may yet"""
 
 
-def check_charges(session: Session, charges: Sequence[Charge]) -> Found:
+def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> Found:
     """Compare charges of the provider's that carry a Prorata order's metadata with our attempts."""
     known = numbers(session, (charge.order_id for charge in charges))
     for charge in charges:
         row = _attempt_of(session, charge)
-        if row is None:
-            agrees, written = charge.status not in _TAKES, NOTHING
-        else:
-            agrees, written = _agree(session, charge, row), _written(row)
-        if not agrees:
-            taken = told(charge.status, charge.amount_minor, charge.currency)
+        if not _agree(session, charge, row):
+            taken, written = told_by_provider(charge), NOTHING if row is None else _written(row)
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
 
 
@@ -47,15 +43,19 @@ def check_missing_charges(since: datetime, until: datetime, seen: Container[str]
             yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, _written(row))
 
 
-def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+def _attempt_of(session: Session, charge: Charge | Unreadable) -> ChargeAttempt | None:
     """Our row for the charge. None if the attempt has another charge already: two charges for one attempt are one too many."""
     known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
     attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
     return attempt if attempt is None or attempt.ref in (None, charge.ref) else None
 
 
-def _agree(session: Session, charge: Charge, row: ChargeAttempt) -> bool:
+def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | None) -> bool:
     """A charge that took no money may be recorded in several ways; one that took some, only as taken, unless we know that it was refunded."""
+    if isinstance(charge, Unreadable):
+        return False
+    if row is None:
+        return charge.status not in _TAKES
     took, written = charge.status is ChargeStatus.SUCCEEDED, row.status is AttemptStatus.SUCCEEDED
     if not took and not written:
         return True

@@ -10,15 +10,15 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
 from tasks import refunds_elsewhere
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Refund, RefundStatus
-from tasks.reconciliation.words import NOTHING, numbers, told, where
+from tasks.ports import Refund, RefundStatus, Unreadable
+from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.refunding import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
-OfKnown = Sequence[tuple[Refund, ChargeAttempt]]
+OfKnown = Sequence[tuple[Refund | Unreadable, ChargeAttempt]]
 
 
-def of_known_charges(session: Session, refunds: Sequence[Refund]) -> OfKnown:
+def of_known_charges(session: Session, refunds: Sequence[Refund | Unreadable]) -> OfKnown:
     """The refunds whose charges we have recorded. An unknown charge is reported by `check_charges`, or is not ours."""
     refs = [refund.charge_ref for refund in refunds]
     charges = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
@@ -29,15 +29,18 @@ def check_refunds(session: Session, refunds: OfKnown) -> Found:
     known = numbers(session, (charge.order_id for _, charge in refunds))
     for refund, charge in refunds:
         row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))
-        gave = refund.status is not RefundStatus.FAILED
-        if row is None:
-            agrees, written = not gave, _noted(session, refund, charge)
-        else:
-            same = gave == (row.status is RefundState.SUCCEEDED)
-            agrees, written = same and (not gave or refund.amount_minor == row.amount_minor), _written(row)
-        if not agrees:
-            given = told(refund.status, refund.amount_minor, refund.currency)
+        if not _agree(refund, row):
+            given, written = told_by_provider(refund), _noted(session, refund, charge) if row is None else _written(row)
             yield from differs(Check.REFUND, where(charge.order_id, known), f"refund {refund.ref}", given, written)
+
+
+def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
+    if isinstance(refund, Unreadable):
+        return False
+    gave = refund.status is not RefundStatus.FAILED
+    if row is None:
+        return not gave
+    return gave == (row.status is RefundState.SUCCEEDED) and (not gave or refund.amount_minor == row.amount_minor)
 
 
 def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]) -> Found:
@@ -75,7 +78,7 @@ def _stands(row: RefundAttempt, made: Sequence[Refund]) -> bool:
     return any(refund.ref == row.ref for refund in made)
 
 
-def _noted(session: Session, refund: Refund, charge: ChargeAttempt) -> str:
+def _noted(session: Session, refund: Refund | Unreadable, charge: ChargeAttempt) -> str:
     """What we know of a refund without a row: it may have been noted as made elsewhere."""
     noted = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
     return "noted as made elsewhere" if noted else NOTHING

@@ -7,12 +7,11 @@ from itertools import islice
 from typing import TypeVar
 
 from tasks.ledger_check.differences import Difference
-from tasks.ports import Charge, Refund
 from tasks.reconciliation.charges import check_charges, check_missing_charges
 from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_known_charges
 from tasks.wiring import begin, payments
 
-Made = TypeVar("Made", Charge, Refund)
+Made = TypeVar("Made")
 
 BATCH = 100
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.orders import Order
+from tasks.ports import Charge, Refund, Unreadable
 
 NOTHING: Final = "nothing"
 
@@ -15,6 +16,12 @@ NOTHING: Final = "nothing"
 def told(status: str, amount_minor: int, currency: str) -> str:
     """`succeeded: 11900 EUR`, in minor units as all of `prorata ledger verify` is."""
     return f"{status}: {amount_minor} {currency}"
+
+
+def told_by_provider(made: Charge | Refund | Unreadable) -> str:
+    if isinstance(made, Unreadable):
+        return f"{made.status}, which this release cannot read"
+    return told(made.status, made.amount_minor, made.currency)
 
 
 def numbers(session: Session, order_ids: Iterable[UUID | None]) -> dict[UUID, int]:

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -202,5 +203,7 @@ def test_an_answer_that_is_not_the_providers_leaves_a_charge_in_doubt_and_a_look
             payments.charge(REQUEST)
         with pytest.raises(TemporarilyUnavailable) as undecided:
             payments.retrieve_charge("pi_1")
-    assert type(undecided.value) is TemporarilyUnavailable
-    assert "sol" not in repr(undecided.value)
+        with pytest.raises(TemporarilyUnavailable) as unlisted:
+            list(payments.charges_made(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)))
+    assert type(undecided.value) is type(unlisted.value) is TemporarilyUnavailable
+    assert "sol" not in repr(undecided.value) + repr(unlisted.value)

@@ -48,6 +48,10 @@ def charge_of(world: World, order_id: UUID) -> str:
     return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
 
 
+def customer_of(world: World, customer: Customer) -> str:
+    return str(world._books(customer)["payment_intents"][0]["customer"])
+
+
 def charged_again(world: World, customer: Customer, **metadata: str) -> str:
     """Taken from the customer's card by somebody who is not us. Returns the provider's id of it."""
     made: dict[str, Any] = world._books(customer)["payment_intents"][0]
@@ -182,6 +186,33 @@ def test_charges_of_others_at_the_same_provider_are_counted_and_left_out(world: 
     charged_again(world, ada, shop="another")
     assert reconciled(world).of_others == before + 1
     assert differences(world, ada) == []
+
+
+def test_what_others_charge_in_a_way_that_nobody_here_can_read_is_left_out(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    before = reconciled(world).of_others
+    theirs = charged_again(world, ada, shop="another")
+    refund = world.stripe.client().v1.refunds.create({"payment_intent": theirs, "amount": 1_00})
+    for made in (theirs, refund.id):
+        world.stripe.control("change", id=made, values={"status": "in_limbo"})
+    assert reconciled(world).of_others == before + 1
+    assert differences(world, ada) == []
+    found = world.wiring.payments.find_charges(customer_ref=customer_of(world, ada), order_id=order.id)
+    assert [charge.ref for charge in found] == [charge_of(world, order.id)]
+
+
+def test_a_charge_and_a_refund_of_ours_that_cannot_be_read_are_named(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.run(order_id)
+    [refund] = world.rows(RefundAttempt, order_id=order_id)
+    for made in (charge_of(world, order_id), refund.ref):
+        world.stripe.control("change", id=made, values={"status": "in_limbo"})
+    where, told = f"order {world.order(order_id).number}", "in_limbo, which this release cannot read"
+    assert differences(world, ada) == [
+        (where, "charge", told, "succeeded: 11900 EUR"),
+        (where, "refund", told, "succeeded: 11900 EUR"),
+    ]
 
 
 def test_only_what_was_made_in_that_time_counts(world: World) -> None:

@@ -26,6 +26,7 @@ from tasks.ports import (
     Refund,
     RefundRequest,
     StoredPaymentMethod,
+    Unreadable,
     WebhookEvent,
 )
 from worker.adapters import stripe_pages as pages
@@ -129,9 +130,9 @@ class StripePayments:
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
             intents = self._client.v1.payment_intents.list({"customer": customer_ref, "limit": pages.PAGE})
-            return [
-                found for intent in intents.auto_paging_iter() if (found := reading.charge(intent)).order_id == order_id
-            ]
+            # Others may charge the same customer, in ways that we cannot read.
+            ours = (intent for intent in intents.auto_paging_iter() if reading.order_of(intent) == order_id)
+            return [reading.charge(intent) for intent in ours]
 
         return self._calls.ask(listed, refused=unexpected)
 
@@ -172,11 +173,11 @@ class StripePayments:
 
         return self._calls.ask(listed, refused=unexpected)
 
-    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge]:
-        return map(reading.charge, pages.intents(self._client, self._calls, since, until))
+    def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
+        return map(reading.listed_charge, pages.intents(self._client, self._calls, since, until))
 
-    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund]:
-        return map(reading.refund, pages.refunds(self._client, self._calls, since, until))
+    def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
+        return map(reading.listed_refund, pages.refunds(self._client, self._calls, since, until))
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)

@@ -15,6 +15,7 @@ import stripe
 import tenacity
 
 from tasks.errors import OutcomeUnknown, TemporarilyUnavailable
+from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_errors import (
     Refusal,
     describe,
@@ -27,8 +28,6 @@ from worker.adapters.stripe_errors import (
 
 T = TypeVar("T")
 
-_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
-"""what the SDK and `stripe_reading` raise on an answer that is not Stripe's, or has values newer than this code"""
 _LONGEST_PAUSE = 2.0
 """seconds between two tries, beside what Stripe asks for"""
 
@@ -69,7 +68,7 @@ class Calls:
             return refused(error)
         except stripe.StripeError as error:
             raise unanswered(error, in_doubt=False) from None
-        except _UNREADABLE as error:
+        except reading.UNREADABLE as error:
             raise TemporarilyUnavailable(_unreadable(error)) from None
 
     def change(self, call: Callable[[], T], *, refused: Callable[[Refusal], T]) -> T:
@@ -91,7 +90,7 @@ class Calls:
             return refused(error)
         except stripe.StripeError as error:
             raise unanswered(error, in_doubt=in_doubt, failed_just_now=failed_just_now) from None
-        except _UNREADABLE as error:
+        except reading.UNREADABLE as error:
             raise OutcomeUnknown(_unreadable(error)) from None
 
     def as_of_now(self, answer: StripeAnswer[T], look: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """What Stripe charged and refunded in a period, newest first, page by page: each page is a call of its own, with its own retries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from math import ceil
@@ -42,11 +42,18 @@ def refunds(client: stripe.StripeClient, calls: Calls, since: datetime, until: d
 def _all(page: Callable[[str | None], stripe.ListObject[Listed]], calls: Calls) -> Iterator[Listed]:
     after: str | None = None
     while True:
-        found = calls.ask(partial(page, after), refused=unexpected)
-        yield from found.data
-        if not found.has_more or not found.data:
+        listed, after = calls.ask(partial(_read, page, after), refused=unexpected)
+        yield from listed
+        if after is None:
             return
-        after = found.data[-1].id
+
+
+def _read(
+    page: Callable[[str | None], stripe.ListObject[Listed]], after: str | None
+) -> tuple[Sequence[Listed], str | None]:
+    """A page, and the id after which the next begins."""
+    found = page(after)
+    return found.data, found.data[-1].id if found.has_more and found.data else None
 
 
 def _seconds(at: datetime) -> int:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import stripe
 
-from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus, StoredPaymentMethod
+from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus, StoredPaymentMethod, Unreadable
 from worker.adapters.stripe_amounts import from_stripe
 
 # requires_payment_method and requires_confirmation mean that nothing was tried yet, or that the try was refused (see `_was_tried`).
@@ -27,6 +27,9 @@ _REFUND_STATUS = {
     "canceled": RefundStatus.FAILED,
 }
 
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""what the SDK and this module raise on an answer that is not Stripe's, or has values newer than this code"""
+
 EVENT_KINDS = {
     "charge.succeeded": EventKind.TAKEN,
     "charge.updated": EventKind.TAKEN,
@@ -43,7 +46,6 @@ EVENT_KINDS = {
 
 
 def charge(intent: stripe.PaymentIntent) -> Charge:
-    metadata = _metadata(intent)
     status = _CHARGE_STATUS[intent.status]
     if status is ChargeStatus.DECLINED and not _was_tried(intent):
         status = ChargeStatus.UNTRIED
@@ -54,9 +56,22 @@ def charge(intent: stripe.PaymentIntent) -> Charge:
         currency=intent.currency.upper(),
         decline_code=_decline_code(intent) if status is ChargeStatus.DECLINED else None,
         action_url=_action_url(intent) if status is ChargeStatus.REQUIRES_ACTION else None,
-        order_id=_uuid(metadata.get("order_id")),
-        attempt=_number(metadata.get("attempt")),
+        order_id=order_of(intent),
+        attempt=_attempt(intent),
     )
+
+
+def listed_charge(intent: stripe.PaymentIntent) -> Charge | Unreadable:
+    """For lists: one that cannot be read, perhaps another integration's, must not hide the others."""
+    try:
+        return charge(intent)
+    except UNREADABLE:
+        status = str(getattr(intent, "status", None))
+        return Unreadable(intent.id, status, order_id=order_of(intent), attempt=_attempt(intent))
+
+
+def order_of(intent: stripe.PaymentIntent) -> UUID | None:
+    return _uuid(_metadata(intent).get("order_id"))
 
 
 def refund(given: stripe.Refund) -> Refund:
@@ -69,9 +84,18 @@ def refund(given: stripe.Refund) -> Refund:
         amount_minor=from_stripe(given.amount, given.currency),
         currency=given.currency.upper(),
         failure_reason=getattr(given, "failure_reason", None),
-        attempt=_number(_metadata(given).get("attempt")),
+        attempt=_attempt(given),
         charge_ref=_ref(given.payment_intent),
     )
+
+
+def listed_refund(given: stripe.Refund) -> Refund | Unreadable:
+    """Likewise."""
+    try:
+        return refund(given)
+    except UNREADABLE:
+        status = str(getattr(given, "status", None))
+        return Unreadable(given.id, status, charge_ref=_ref(getattr(given, "payment_intent", None)))
 
 
 def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
@@ -101,7 +125,12 @@ def is_replayed(response: stripe.StripeResponse | None) -> bool:
 
 
 def _metadata(subject: stripe.PaymentIntent | stripe.Refund) -> dict[str, str]:
-    return subject.metadata.to_dict() if subject.metadata else {}
+    metadata = getattr(subject, "metadata", None)
+    return metadata.to_dict() if metadata else {}
+
+
+def _attempt(subject: stripe.PaymentIntent | stripe.Refund) -> int | None:
+    return _number(_metadata(subject).get("attempt"))
 
 
 def _was_tried(intent: stripe.PaymentIntent) -> bool:

@@ -34,6 +34,19 @@ class Webhook(BaseModel):
             ledger.set(f"webhook_{name}", str(value))
 
 
+class Change(BaseModel):
+    """What another integration, or a newer Stripe, makes of an object; no event tells of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    values: JsonObject
+
+    def apply(self, ledger: Ledger) -> JsonObject | None:
+        found = next((made for kind in BOOKS.values() if (made := ledger.find(kind, self.id))), None)
+        return None if found is None else ledger.save(found | self.values)
+
+
 class RestrictedKey(BaseModel):
     """A key that may do only what its permissions say, e.g. `rak_customer_write`; it ends with the process."""
 
@@ -91,6 +104,13 @@ def router(gate: Gate) -> APIRouter:
     async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
         await gate.store.run(lambda ledger: ledger.settle_after(seconds))
         return {"seconds": seconds}
+
+    @routes.post("/change")
+    async def change(given: Change) -> JsonObject:
+        changed = await gate.store.run(given.apply)
+        if changed is None:
+            raise HTTPException(404, f"no object {given.id}")
+        return changed
 
     @routes.post("/restricted-key")
     async def set_restricted_key(given: RestrictedKey) -> RestrictedKey:
