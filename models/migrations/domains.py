@@ -1,0 +1,60 @@
+"""How Alembic writes a migration for listed values: it knows neither `Listed` nor PostgreSQL's domains."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from alembic.operations.ops import ExecuteSQLOp, MigrationScript
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from models.base import Listed
+from models.tables import metadata
+
+_THERE = text(
+    "select typname, pg_get_constraintdef(pg_constraint.oid) from pg_type join pg_constraint on contypid = pg_type.oid"
+)
+_VALUE = re.compile(r"'([^']*)'")
+
+
+def rendered(kind: str, item: Any, _: object) -> str | Literal[False]:
+    """A type as it is written in a column. By its name alone: a migration must not change with the models."""
+    if kind == "type" and isinstance(item, Listed):
+        return f"postgresql.DOMAIN({item.name!r}, sa.String(40), create_type=False)"
+    return False
+
+
+def with_domains(context: MigrationContext, _: object, scripts: list[MigrationScript]) -> None:
+    """Add what makes the domains of the database those of the models, before the columns that need them."""
+    if context.connection is None:
+        return
+    for script in scripts:
+        if script.upgrade_ops is None or script.downgrade_ops is None:
+            continue
+        for before, after in _differences(context.connection):
+            script.upgrade_ops.ops[:0] = map(ExecuteSQLOp, after)
+            script.downgrade_ops.ops += map(ExecuteSQLOp, before)
+
+
+def _differences(connection: Connection) -> Iterator[tuple[list[str], list[str]]]:
+    """Statements that bring a domain back to what the database has, and those that bring it to what the models say."""
+    there = {name: _VALUE.findall(constraint) for name, constraint in connection.execute(_THERE)}
+    types = [column.type for table in metadata.tables.values() for column in table.columns]
+    for name, kind in {each.name: each.kind for each in types if isinstance(each, Listed)}.items():
+        listed = [member.value for member in kind]
+        if name not in there:
+            yield [f"DROP DOMAIN {name}"], [f"CREATE DOMAIN {name} AS varchar(40) {_constraint(name, listed)}"]
+        elif set(listed) != set(there[name]):
+            yield _listing(name, there[name]), _listing(name, listed)
+
+
+def _listing(domain: str, values: Sequence[str]) -> list[str]:
+    return [
+        f"ALTER DOMAIN {domain} DROP CONSTRAINT ck_{domain}",
+        f"ALTER DOMAIN {domain} ADD {_constraint(domain, values)}",
+    ]
+
+
+def _constraint(domain: str, values: Sequence[str]) -> str:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"CONSTRAINT ck_{domain} CHECK (VALUE IN ({listed}))"
