@@ -86,3 +86,9 @@ def test_one_that_is_not_there_is_said_not_to_be(world: World, word: str) -> Non
     assert isinstance(refused, UnknownMessage)
     assert str(refused).startswith(f"there is no rejected message {there + 1};")
     assert len(world.rows(RejectedMessage)) == 1
+
+
+@pytest.mark.parametrize("word", ["show", "delete"])
+@pytest.mark.parametrize("number", ["0", str(2**63), "first"])
+def test_what_is_no_number_of_one_is_a_wrong_word(word: str, number: str) -> None:
+    assert run(word, number).exit_code == 2

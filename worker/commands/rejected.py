@@ -16,7 +16,7 @@ from worker.wiring import plug_in_from_settings
 
 rejected = typer.Typer(help="See and delete messages that no worker could process.", no_args_is_help=True)
 
-Id = Annotated[int, typer.Argument(metavar="ID", help="as `list` shows it", show_default=False)]
+Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, metavar="ID", help="as `list` shows it", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 _COLUMNS = (
