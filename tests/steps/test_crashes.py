@@ -20,14 +20,13 @@ from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import charge_attempts, charging, failure_points, wiring
 from tasks.ports import Charge, ChargeStatus, Letter, Mailer
 from tests.support.world import Customer, World, end_waits, purchase, trial
+from worker.drill.kinds import CALLS_OUTSIDE
 
 EVERYWHERE = ("claimed", "called", "recorded")
-OUTSIDE = (Step.COLLECT_PAYMENT, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, *BACK)
-"""steps with an effect outside the database, hence with a point just before it"""
 
 
 def places(steps: Iterable[Step]) -> list[str]:
-    calling = [f"{step}.calling" for step in steps if step in OUTSIDE]
+    calling = [f"{step}.calling" for step in steps if step in CALLS_OUTSIDE]
     return [f"{step}.{point}" for step in steps for point in EVERYWHERE] + calling
 
 
