@@ -9,6 +9,8 @@ import httpx
 import pytest
 import stripe
 
+from api_stub.stand_ins.stripe.errors import ApiError
+from api_stub.stand_ins.stripe.rate_limit import RateLimit
 from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer
 
 Params = dict[str, Any]
@@ -231,3 +233,31 @@ def test_a_wrong_flag_is_named(flags: list[str], complaint: str) -> None:
     assert ended.returncode == 2
     assert complaint in ended.stderr
     assert "secret" not in ended.stderr.replace("--webhook-secret", "")
+
+
+def test_each_endpoint_takes_so_many_requests_within_any_second() -> None:
+    at = [100.0]
+    limit = RateLimit(2, clock=lambda: at[0])
+    limit.take("refunds.create")
+    at[0] = 100.9
+    limit.take("refunds.create")
+    with pytest.raises(ApiError):
+        limit.take("refunds.create")
+    limit.take("refunds.list")
+    at[0] = 101.0
+    limit.take("refunds.create")
+    with pytest.raises(ApiError):
+        limit.take("refunds.create")
+    assert limit.refused == 2
+
+
+def test_a_request_too_many_is_told_so_as_stripe_does(stripe_server: StripeStandIn, sdk: stripe.StripeClient) -> None:
+    def ask_for_ever() -> None:
+        while True:
+            sdk.v1.refunds.list({"limit": 1})
+
+    stripe_server.control("rate-limit", per_second=1)
+    with pytest.raises(stripe.RateLimitError) as limited:
+        ask_for_ever()
+    assert limited.value.http_status == 429
+    assert (limited.value.headers or {})["stripe-rate-limited-reason"] == "endpoint-rate"

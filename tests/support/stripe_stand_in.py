@@ -53,6 +53,7 @@ class StripeStandIn:
 
     def calm(self) -> None:
         self._http.delete("/faults").raise_for_status()
+        self.control("rate-limit", per_second=None)
 
     def expire_keys(self) -> None:
         self.control("expire-idempotency-keys")

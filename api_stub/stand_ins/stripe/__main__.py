@@ -55,6 +55,9 @@ def serve(
     latency: Annotated[
         float, typer.Option(envvar="STANDIN_STRIPE_LATENCY", min=0, help="seconds each payment takes")
     ] = 0.0,
+    rate_limit: Annotated[
+        int | None, typer.Option(envvar="STANDIN_STRIPE_RATE_LIMIT", min=1, help="requests a second to each endpoint")
+    ] = None,
     public_url: Annotated[
         str | None, typer.Option(envvar="STANDIN_STRIPE_PUBLIC_URL", callback=_http_url, help="how browsers reach it")
     ] = None,
@@ -64,7 +67,9 @@ def serve(
         raise typer.BadParameter("--webhook-url needs --webhook-secret")
     try:
         app = create_app(
-            Settings(data, frozenset(api_key), webhook_url, webhook_secret, webhook_events, latency, public_url)
+            Settings(
+                data, frozenset(api_key), webhook_url, webhook_secret, webhook_events, latency, public_url, rate_limit
+            )
         )
         listener = _listen(host, port)
     except sqlite3.Error as error:

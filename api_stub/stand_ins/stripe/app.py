@@ -12,6 +12,7 @@ from api_stub.stand_ins.stripe import control
 from api_stub.stand_ins.stripe.authentication_page import AuthenticationPage
 from api_stub.stand_ins.stripe.gate import Gate
 from api_stub.stand_ins.stripe.ledger import Ledger
+from api_stub.stand_ins.stripe.rate_limit import RateLimit
 from api_stub.stand_ins.stripe.store import Store
 from api_stub.stand_ins.stripe.webhooks import delivering
 
@@ -27,6 +28,7 @@ class Settings:
     webhook_events: str | None = None
     latency: float = 0.0
     public_url: str | None = None
+    rate_limit: int | None = None
 
     def apply(self, ledger: Ledger) -> None:
         """Settings given now override those kept in the data file."""
@@ -54,7 +56,13 @@ class Entrance:
 
 def create_app(settings: Settings) -> ASGIApp:
     store = Store(settings.data)
-    gate = Gate(store, settings.api_keys, public_url=settings.public_url, latency=settings.latency)
+    gate = Gate(
+        store,
+        settings.api_keys,
+        public_url=settings.public_url,
+        latency=settings.latency,
+        rate_limit=RateLimit(settings.rate_limit),
+    )
     page = AuthenticationPage(store)
 
     @asynccontextmanager

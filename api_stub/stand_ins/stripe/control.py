@@ -100,6 +100,11 @@ def router(gate: Gate) -> APIRouter:
         gate.latency = seconds
         return {"seconds": seconds}
 
+    @routes.post("/rate-limit")
+    async def set_rate_limit(per_second: Annotated[int | None, Body(embed=True, ge=1)]) -> dict[str, int | None]:
+        gate.rate_limit.per_second = per_second
+        return {"per_second": per_second, "refused": gate.rate_limit.refused}
+
     @routes.post("/settle-after")
     async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
         await gate.store.run(lambda ledger: ledger.settle_after(seconds))

@@ -13,6 +13,7 @@ from api_stub.stand_ins.stripe.execution import Work
 from api_stub.stand_ins.stripe.faults import Fault, Faults, Kind
 from api_stub.stand_ins.stripe.ledger import API_VERSION, new_id
 from api_stub.stand_ins.stripe.operations import find
+from api_stub.stand_ins.stripe.rate_limit import RateLimit, exceeded
 from api_stub.stand_ins.stripe.sockets import cut
 from api_stub.stand_ins.stripe.store import Store
 
@@ -34,6 +35,7 @@ class Gate:
     """seconds a bank takes for each payment and refund"""
     restricted: dict[str, frozenset[str]] = field(default_factory=dict)
     """restricted keys, each with its permissions"""
+    rate_limit: RateLimit = field(default_factory=RateLimit)
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
     """ids of what a request under way will change"""
@@ -63,6 +65,7 @@ class Gate:
         operation, identifier = found
         if api_key in self.restricted:
             require_permission(api_key, self.restricted[api_key], operation)
+        self.rate_limit.take(operation.name)
         sent = await _sent(request)
         fault = self.faults.take(operation.name, request.url.path)  # no await from here until the key is in flight
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
@@ -136,8 +139,7 @@ def _refuse_early(fault: Fault | None) -> None:
         return
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
     if fault.kind is Kind.RATE_LIMIT:
-        message = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
-        raise ApiError(429, "invalid_request_error", message, executed=False, code="rate_limit", headers=headers)
+        raise exceeded(headers)
     headers["Stripe-Should-Retry"] = "true"
     raise ApiError(503, "api_error", "Stripe is temporarily unavailable.", executed=False, headers=headers)
 
