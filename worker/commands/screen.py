@@ -13,6 +13,7 @@ from tasks.plain_text import UNPRINTABLE, one_line
 
 ENDLESS = 1_000_000
 """columns where nothing is a terminal's: a file, another program"""
+_NO_STYLE = "[none][/none]"
 
 
 def console() -> Console:
@@ -29,7 +30,10 @@ def tell_if_cut(shown: int, limit: int) -> None:
 
 def plain(text: str) -> str:
     """What a customer or a file has written, as a table is to show it: no markup, and nothing that steers the terminal."""
-    return escape(one_line(text))
+    line = one_line(text)
+    end = len(line.rstrip("\\"))
+    # In front of a tag, and nowhere else, rich shows half of the backslashes: so the last ones always have one behind them.
+    return escape(line[:end]) + (f"{line[end:] * 2}{_NO_STYLE}" if line[end:] else "")
 
 
 def print_json(value: object) -> None:
