@@ -63,8 +63,8 @@ def _addresses(chosen: "Settings") -> Unfit:
     for name in ("public_url", "corporate_portal_url"):
         if (getattr(chosen, name).host or "").endswith("prorata.example"):
             yield name, "in production must be yours, not the example"
-    if chosen.public_url.scheme != "https":
-        yield "public_url", "in production must start with https://"
+        elif getattr(chosen, name).scheme != "https":
+            yield name, "in production must start with https://"
 
 
 def _stripe(chosen: "Settings") -> Unfit:
@@ -90,10 +90,15 @@ def _stand_ins(chosen: "Settings") -> Unfit:
 
 def _passwords(chosen: "Settings") -> Unfit:
     for name in ("database_url", "broker_url"):
-        address = urlsplit(getattr(chosen, name).get_secret_value())
-        given = [unquote(address.password or ""), *parse_qs(address.query).get("password", [])]
-        if any(each in _FOR_DEVELOPMENT for each in given):
-            yield name, "in production must have a password of its own"
+        url = getattr(chosen, name).get_secret_value()
+        address = urlsplit(url)
+        given = filter(None, [unquote(address.password or ""), *parse_qs(address.query).get("password", [])])
+        elsewhere = server_urls.leaves_this_machine(url)
+        if any(_is_known_or_short(each) if elsewhere else each in _FOR_DEVELOPMENT for each in given):
+            yield (
+                name,
+                f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters unless the server is on this machine",
+            )
 
 
 def _flower(chosen: "Settings") -> Unfit:

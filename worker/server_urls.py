@@ -49,10 +49,15 @@ def lets_anybody_in(broker_url: str) -> bool:
 
 def is_open_to_readers(url: str) -> bool:
     """Whether what goes there crosses a network without TLS, or may: by default PostgreSQL's library does without if it must."""
-    parts, options = urlsplit(url), parse_qs(urlsplit(url).query)
-    if parts.scheme == "rediss" or options.get("sslmode", [""])[-1] in _ENCRYPTED:
-        return False
-    hosts = [parts.hostname or "", *",".join(options.get("host", [])).split(",")]
+    parts = urlsplit(url)
+    encrypted = parts.scheme == "rediss" or parse_qs(parts.query).get("sslmode", [""])[-1] in _ENCRYPTED
+    return not encrypted and leaves_this_machine(url)
+
+
+def leaves_this_machine(url: str) -> bool:
+    """Whether any host that it names is another than this one; PostgreSQL's address may name several, in its options too."""
+    parts = urlsplit(url)
+    hosts = [parts.hostname or "", *",".join(parse_qs(parts.query).get("host", [])).split(",")]
     return any(host and not host.startswith("/") and not is_this_machine(_without_port(host)) for host in hosts)
 
 
