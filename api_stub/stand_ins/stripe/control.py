@@ -101,8 +101,10 @@ def router(gate: Gate) -> APIRouter:
         return {"seconds": seconds}
 
     @routes.post("/rate-limit")
-    async def set_rate_limit(per_second: Annotated[int | None, Body(embed=True, ge=1)]) -> dict[str, int | None]:
-        gate.rate_limit.per_second = per_second
+    async def set_rate_limit(
+        per_second: Annotated[int | None, Body(ge=1)], second: Annotated[float, Body(gt=0)] = 1.0
+    ) -> dict[str, int | None]:
+        gate.rate_limit.per_second, gate.rate_limit.second = per_second, second
         return {"per_second": per_second, "refused": gate.rate_limit.refused}
 
     @routes.post("/settle-after")

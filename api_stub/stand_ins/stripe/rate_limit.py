@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from api_stub.stand_ins.stripe.errors import ApiError
 
 MESSAGE = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
-WINDOW = 1.0
-"""seconds"""
 
 
 @dataclass
 class RateLimit:
     per_second: int | None = None
     """of each endpoint; None: no limit"""
+    second: float = 1.0
+    """how many seconds that lasts: with a long one, tests need not be quick"""
     clock: Callable[[], float] = time.monotonic
     refused: int = 0
     """how many requests got a 429"""
@@ -29,7 +29,7 @@ class RateLimit:
         if self.per_second is None:
             return
         now, taken = self.clock(), self._taken[endpoint]
-        while taken and taken[0] <= now - WINDOW:
+        while taken and taken[0] <= now - self.second:
             taken.popleft()
         if len(taken) >= self.per_second:
             self.refused += 1
