@@ -1,4 +1,4 @@
-"""Who buys: accounts, the people who may order for them, how they pay, and what the VAT registry said of them."""
+"""Accounts, their contacts and payment methods, and what the VAT registry answered about their numbers."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -46,7 +46,7 @@ class Account(Base):
     timezone: Mapped[str] = mapped_column(String(60), default="UTC")
     vat_number: Mapped[str | None] = mapped_column(String(30))
     customer_ref: Mapped[str | None] = mapped_column(String(255))
-    """the payment provider's reference of the customer, once there is one"""
+    """the payment provider's id of the customer, once there is one"""
     created_at: Mapped[CreatedAt]
 
     contacts: Mapped[list["Contact"]] = relationship(lazy="raise", order_by="Contact.name")
@@ -81,7 +81,7 @@ class PaymentMethodStatus(StrEnum):
 
 
 class PaymentMethod(Base):
-    """A card as the provider stores it; we keep only what a person recognizes it by."""
+    """A card that the provider stores; we store only what a person needs to recognize it."""
 
     __tablename__ = "payment_methods"
     __table_args__ = (
@@ -105,7 +105,7 @@ class VatCheckStatus(StrEnum):
 
 
 class VatCheck(Base):
-    """Evidence: what the registry answered about a number, when, and its receipt. An outage is kept too, but decides nothing."""
+    """Evidence: the registry's answer about a number, its time and its receipt. An outage is stored too, but decides nothing."""
 
     __tablename__ = "vat_checks"
     __table_args__ = (Index(None, "account_id", "number", "asked_at"),)

@@ -1,4 +1,4 @@
-"""Turns an order's lines into subscriptions, under a lock on the account and on each; CannotActivate where that is no longer possible."""
+"""Turns an order's lines into subscriptions, locking the account and each subscription; raises CannotActivate if it is too late."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -19,7 +19,7 @@ from models.subscriptions import Subscription, SubscriptionPeriod, Trial, assign
 
 
 class CannotActivate(Exception):
-    """What was bought can no longer be given, and trying again will not help; `code` says why."""
+    """What was bought can no longer be activated, and a retry will not help; `code` says why."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -27,7 +27,7 @@ class CannotActivate(Exception):
 
 
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
-    """Give what the order's lines say, effective from `order.as_of`, under a lock on the account. Raises CannotActivate: roll back."""
+    """Activate the order's lines as of `order.as_of`, under a lock on the account. If it raises CannotActivate, roll back."""
     lock_account(session, order.account_id)
     all_new = True
     for line in sorted(lines, key=lambda line: line.product_code):
@@ -53,7 +53,7 @@ _LINK = (
     .where(OrderLine.order_id == bindparam("order"), OrderLine.position == bindparam("at"))
     .values(subscription_id=bindparam("subscription"))
 )
-"""records which subscription the line led to"""
+"""records which subscription belongs to the line"""
 
 
 def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: Base) -> None:
@@ -75,7 +75,7 @@ def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
 
 
 def _activate_held(session: Session, order: Order, line: OrderLine, subscription: Subscription) -> None:
-    """The account has, or once had, the product: its subscription, locked, goes on with another period."""
+    """The account has, or once had, the product: lock its subscription and start another period."""
     running = running_period(session, subscription)
     if line.action is Action.CHANGE:
         _check_change(subscription, running, line)
@@ -109,7 +109,7 @@ def _check_change(subscription: Subscription, running: SubscriptionPeriod | None
 
 
 def _check_free(subscription: Subscription, line: OrderLine, order: Order) -> None:
-    """A purchase, or a trial, finds nothing running in its place."""
+    """A purchase or a trial requires that no other is running."""
     if subscription.period_end <= order.as_of:
         return
     taken = (SubscriptionStatus.ACTIVE,) if line.action is Action.PURCHASE else RUNNING
@@ -125,7 +125,7 @@ def _take_trial(session: Session, order: Order, line: OrderLine) -> None:
 
 
 def _close(running: SubscriptionPeriod, order: Order, line: OrderLine) -> None:
-    """The period ends at the change; a lapsed one, or a trial, gives nothing back."""
+    """End the period at the change; a lapsed one, or a trial, yields no credit."""
     running.closed_at = order.as_of
     running.unused_minor = line.unused_minor
     running.unused_tax_minor = line.unused_tax_minor

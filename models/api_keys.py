@@ -11,7 +11,7 @@ from models.base import Base, CreatedAt, Key
 
 
 class ApiKey(Base):
-    """Of the key itself only its SHA-256 is kept: it has 256 random bits, so a slow hash would add nothing."""
+    """Only the key's SHA-256 is stored: the key has 256 random bits, so a slow hash would add nothing."""
 
     __tablename__ = "api_keys"
 

@@ -1,4 +1,4 @@
-"""An order that a person must look at is parked: nothing happens to it until somebody acts."""
+"""Parks an order that a person must look at: nothing happens to it until somebody acts."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -14,9 +14,9 @@ NEEDS_ATTENTION: Final = "needs-attention"
 
 
 def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = None) -> bool:
-    """Park the order at the step it stands at; the sweep ignores it. False where it is not open, or somebody else holds it.
+    """Park the order at its current step; the sweep ignores it. False if it is not open, or another worker holds it.
 
-    token: our lease; None where we hold none.
+    token: our lease, if we hold one.
     """
     step_ends.write(session)
     is_ours = or_(Order.lease_token.is_(None), Order.lease_token == token)
@@ -26,7 +26,7 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
 def park_after_all(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
     """Park an order that had ended as `ended_as`, or is being undone; a person resumes it at `step`.
 
-    A step at work on it loses its lease, so that nothing based on an older answer is written. False where the order is in neither state.
+    A step working on it loses its lease, so that nothing based on an older answer is written. False if the order is in neither state.
     """
     is_being_undone = and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))
     is_either = or_(Order.status == ended_as, is_being_undone)
@@ -39,7 +39,7 @@ def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], er
         .where(Order.id == order_id, *conditions)
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
-            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # why it turned back is still to be told
+            reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # the customer still has to be told why
             last_error=error[:2000],
             lease_token=None,
             lease_until=None,

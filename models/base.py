@@ -1,4 +1,4 @@
-"""What every table shares: one metadata, constraint names that migrations can rely on, and the column types of the house."""
+"""What every table shares: one metadata, constraint names that migrations can rely on, and our column types."""
 
 import enum
 from datetime import datetime
@@ -14,7 +14,7 @@ from uuid6 import uuid7 as _uuid7
 
 
 def uuid7() -> UUID:
-    """A time-ordered random id: new rows land at the right edge of their index. A process's own rise even within a millisecond. Source: RFC 9562."""
+    """A time-ordered random id: new rows land at the right edge of their index. Within a process they rise even in one millisecond. Source: RFC 9562."""
     return UUID(int=_uuid7().int)
 
 
@@ -22,8 +22,8 @@ class Listed(TypeDecorator[enum.StrEnum]):
     """A StrEnum stored as its readable value, in a PostgreSQL domain that accepts no other. Adding a member is a migration without a rewrite.
 
     A check constraint on the table would say the same, but PostgreSQL parses that again at each INSERT and UPDATE, byte for byte: a
-    tenth of an order's time (docs/performance-history.md). A domain's constraint it parses once and caches.
-    name: the domain's name, where PostgreSQL itself uses the one made from the class's.
+    tenth of an order's time (docs/performance-history.md). It parses a domain's constraint once and caches it.
+    name: the domain's name, if PostgreSQL already uses the one derived from the class.
     """
 
     impl = DOMAIN

@@ -1,4 +1,4 @@
-"""When the books were last checked, and how much differed: `prorata ledger verify` and `reconcile` write it, the metrics tell it."""
+"""When the books were last checked, and how many differences there were: written by `prorata ledger`, read by the metrics."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ class Compared(StrEnum):
 
 
 class BooksCheck(Base):
-    """The latest run of each."""
+    """The latest run of each check."""
 
     __tablename__ = "books_checks"
     __table_args__ = (CheckConstraint("differences >= 0", name="differences_not_negative"),)
@@ -29,7 +29,7 @@ class BooksCheck(Base):
 
 
 def record_books_check(session: Session, name: Compared, *, differences: int) -> None:
-    """It has run just now, by PostgreSQL's clock."""
+    """Record that it has just run, by PostgreSQL's clock."""
     values = {"at": func.clock_timestamp(), "differences": differences}
     row = upsert(BooksCheck).values(name=name.value, **values)
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))

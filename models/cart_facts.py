@@ -1,4 +1,4 @@
-"""What decides about a cart, read from the tables into the rules' own plain values: the account, its subscriptions and balance, and what is sold."""
+"""The facts that determine a cart's price, read from the tables as plain values for the rules: account, subscriptions, balance, catalogue."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class UnknownAccount(Unknown):
 
 @dataclass(frozen=True, slots=True)
 class CartFacts:
-    """Everything that decides about a cart, as of one instant."""
+    """The facts that determine a cart's price, as of one instant."""
 
     account: Account
     contact: Contact | None
@@ -36,7 +36,7 @@ class CartFacts:
     offers: Mapping[str, Offer]
     """for those of the cart's products that are sold"""
     running: Mapping[str, RunningPeriod]
-    """by product, the period that nothing has closed. A trial's may have ended before the instant: compare its end"""
+    """by product, the open period. A trial's may have ended before the instant: compare its end"""
     subscriptions: Mapping[str, Subscription]
     balance_minor: int
     """in the account's currency"""
@@ -51,7 +51,7 @@ def load(
     as_of: datetime,
     priced_at: datetime | None = None,
 ) -> CartFacts:
-    """Read what decides about a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
+    """Read the facts for a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
     codes = sorted(set(products))
     params = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
     row = _ACCOUNT.one_or_none(session, params)
@@ -73,7 +73,7 @@ def load(
 
 
 class _AccountRow(NamedTuple):
-    """What `_ACCOUNT` selects, column by column."""
+    """The columns that `_ACCOUNT` selects."""
 
     account: Account
     contact: Contact | None
@@ -91,7 +91,7 @@ class _AccountRow(NamedTuple):
 
 
 class _HeldRow(NamedTuple):
-    """What `_HELD` selects, column by column."""
+    """The columns that `_HELD` selects."""
 
     subscription: Subscription
     period: SubscriptionPeriod | None
@@ -100,7 +100,7 @@ class _HeldRow(NamedTuple):
     most_recent: list[str]
 
 
-# Run for every quote and twice for every order, so built once. However many people an account has, they give a few rows.
+# Run for every quote and twice for every order, so built once. However many people an account has, it returns few rows.
 _Billing = aliased(Contact)
 _ACCOUNT = Prepared[
     Account, Contact | None, list[str], bool, list[str], int | None, int | None, int | None, datetime | None

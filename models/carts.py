@@ -1,4 +1,4 @@
-"""A cart that waits to be quoted: one line per product."""
+"""Stored carts, to be quoted later: one line per product."""
 
 from uuid import UUID
 

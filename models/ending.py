@@ -1,4 +1,4 @@
-"""How a chain of steps ends: what a step says about it, and what `progress.stop` then writes."""
+"""How a chain of steps ends: the step decides it, and `progress.stop` writes it."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -10,7 +10,7 @@ from models.states import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an order's chain ends here: finally, or until somebody acts."""
+    """How an order's chain ends: for good, or until somebody acts."""
 
     status: OrderStatus
     _: KW_ONLY
@@ -20,7 +20,7 @@ class Ending:
     private_facts: Mapping[str, Any] = field(default_factory=dict)
     """stored likewise, but left out of the timeline: addresses, and links for the customer only"""
     wake_in: timedelta | None = None
-    """how soon the sweep is to look after a waiting order; None where only an action from outside can continue it"""
+    """how soon the sweep is to check a waiting order; None if only an action from outside can continue it"""
 
     @property
     def stored(self) -> dict[str, Any]:

@@ -6,4 +6,4 @@ class Explained(Exception):
 
 
 class Unknown(Explained, LookupError):
-    """There is nothing by the name or id that a person gave."""
+    """Nothing has the name or id that was given."""

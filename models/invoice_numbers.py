@@ -1,7 +1,6 @@
-"""Numbers a document and inserts it: one number after the other in its series, none twice, none left out.
+"""Numbers a document and inserts it: the numbers of a series are consecutive, without repeats or gaps.
 
-Both are one statement, because the series' row stays locked from its first moment until the transaction ends, and all of a seller's
-orders wait for that lock.
+One statement does both, because it locks the series' row until the transaction ends, and all of a seller's orders wait for that lock.
 """
 
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ class InvoiceNumber(NamedTuple):
 def insert_numbered(session: Session, document: Invoice, lines: Sequence[InvoiceLine]) -> bool:
     """Give `document` the next number of its kind's series in the year of its day, and insert it with its `lines`.
 
-    False, and nothing inserted, if its cause already has its document. Other transactions that issue in the same series wait until this
+    Inserts nothing and returns False if the cause already has a document. Other transactions that issue in the same series wait until this
     one ends; if this one is rolled back, the next one gets the number. Issue as late as possible, and a credit note before an
     invoice, so that two transactions never deadlock.
     """

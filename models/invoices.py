@@ -1,7 +1,7 @@
-"""Invoices and credit notes: numbered without gaps, frozen as they were issued. What is wrong is corrected by another document.
+"""Invoices and credit notes: numbered without gaps, frozen as they were issued. Mistakes are corrected by another document.
 
-Amounts are minor units of the document's currency, signed as the customer sees them: an invoice asks (zero or more), a credit
-note gives back (zero or less). A correction that takes a document back repeats its lines; `sign` says that they count negatively.
+Amounts are minor units of the document's currency, signed as the customer sees them: an invoice charges (zero or more), a credit
+note credits (zero or less). A correction that takes a document back repeats its lines; `sign` says that they count negatively.
 """
 
 from datetime import date, datetime
@@ -40,7 +40,7 @@ class InvoiceKind(StrEnum):
 
 
 class InvoiceReason(StrEnum):
-    """What a document is issued for."""
+    """Why a document is issued."""
 
     ORDER = "order"
     REFUND = "refund"
@@ -58,7 +58,7 @@ class ReceivableStatus(StrEnum):
 
 
 OWED = "status = 'open'"
-"""condition of the index of receivables, and so of queries that are to use it"""
+"""condition of the receivables' index; queries must repeat it to use the index"""
 
 
 class InvoiceSeries(Base):
@@ -102,9 +102,9 @@ class Invoice(Base):
     sequence: Mapped[int]
     """1, 2, 3 ... per series and year"""
     number: Mapped[str] = mapped_column(String(30), unique=True)
-    """what people call it by: INV-2026-000001"""
+    """the number that people use: INV-2026-000001"""
     cause: Mapped[str] = mapped_column(String(120), unique=True)
-    """what made it, e.g. `order:{id}:invoice`: a cause is invoiced once"""
+    """why it was issued, e.g. `order:{id}:invoice`: a cause is invoiced once"""
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
@@ -116,7 +116,7 @@ class Invoice(Base):
     supplied_at: Mapped[datetime]
     """when the change or purchase that it invoices took effect"""
     supplied_on: Mapped[date | None] = mapped_column(Date)
-    """that as the day which decided the rate of VAT; None on documents from before it was kept, which name the day in `timezone`"""
+    """the same as the day that determined the VAT rate; None on documents older than this column, which name the day in `timezone`"""
     order_number: Mapped[str] = mapped_column(String(20))
     language: Mapped[Language] = mapped_column(Listed(Language))
     timezone: Mapped[str] = mapped_column(String(60))
@@ -130,23 +130,23 @@ class Invoice(Base):
     tax_minor: Mapped[Minor]
     total_minor: Mapped[Minor]
     balance_used_minor: Mapped[Minor]
-    """on a refund's credit note: what the balance gave back, because the charge had been rounded up by it"""
+    """on a refund's credit note: what was taken back from the balance, because the charge had been rounded up by it"""
     paid_before_minor: Mapped[Minor] = mapped_column(default=0)
-    """what was paid on the document that this one replaces; on a refund's credit note, what of the charge was given back"""
+    """what was paid on the document that this one replaces; on a refund's credit note, how much of the charge was refunded"""
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
     payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
-    """None on a refund's credit note if the money went back in another way than to the card"""
+    """None on a refund's credit note if the money went back by other means than to the card"""
     payment_due_at: Mapped[datetime | None]
     card: Mapped[str | None] = mapped_column(String(60))
-    """what the customer knows the charged card by: Visa •••• 4242"""
+    """how the customer recognizes the charged card: Visa •••• 4242"""
     created_at: Mapped[CreatedAt]
 
     lines: Mapped[list["InvoiceLine"]] = relationship(lazy="raise", order_by="InvoiceLine.position")
 
 
 class InvoiceLine(PricedLine, Base):
-    """An order's line as it was charged, with the names that the catalogue had for it on that day."""
+    """An order's line as it was charged, with the names in the catalogue on that day."""
 
     __tablename__ = "invoice_lines"
 
@@ -157,13 +157,13 @@ class InvoiceLine(PricedLine, Base):
     from_invoice: Mapped[str | None] = mapped_column(String(30))
     """number of the document that charged the period credited here"""
     from_tax_treatment: Mapped[Treatment | None] = mapped_column(Listed(Treatment))
-    """under which that period was charged; None on lines that credit nothing, and on documents from before it was kept"""
+    """of that period's charge; None on lines that credit nothing, and on documents older than this column"""
     tax_base_minor: Mapped[Minor]
-    """the net amount on which `charge_tax_minor` is levied: the charge, less what a later change gave back of it"""
+    """the net amount on which `charge_tax_minor` is levied: the charge, less what a later change credited of it"""
 
 
 class Receivable(Base):
-    """Money that a customer owes on an invoice. A row of its own, because an issued document never changes but whether it is paid does."""
+    """Money that a customer owes on an invoice. A row of its own, because an issued document never changes, but its payment does."""
 
     __tablename__ = "receivables"
     __table_args__ = (
@@ -181,7 +181,7 @@ class Receivable(Base):
 
 
 def in_force(of_one_order: Select[*Row]) -> Select[*Row]:
-    """Narrows a query of one order's documents to the one that says what the order costs now: its first, or the one that replaced it."""
+    """Narrow a query of one order's documents to the one in force: the first, or the one that replaced it."""
     says_the_cost = (Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)), Invoice.sign == 1)
     return of_one_order.where(*says_the_cost).order_by(Invoice.corrects_id.is_(None), Invoice.id.desc()).limit(1)
 

@@ -4,7 +4,7 @@ and nobody else holds a lease, and gets a fencing token; the later steps in the 
 A step may write only while the order still carries its token. A worker that was paused beyond its lease finds another worker's token
 when it wakes: LeaseLost is raised and its transaction rolled back. Leases use the database's clock, so that machines need not agree on the time.
 
-Every order passes through here several times, so the statements are built once, which halves what they cost.
+Every order passes through here several times, so the statements are built once, which halves their cost.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from models.prepared import Prepared
 from models.states import OrderStatus, Step
 
 GRACE = timedelta(seconds=8)
-"""How long an order that nobody holds may stand before the sweep looks after it."""
+"""How long an order without a lease may stand still before the sweep restarts it."""
 
 
 class LeaseLost(Exception):
@@ -87,7 +87,7 @@ _LOCKED = "models.lease.locked"
 
 
 def remember_locked(session: Session, order_id: UUID) -> None:
-    """`session` holds the order's row lock and found our lease on it: nobody can take the lease until its transaction ends."""
+    """Remember that `session` locked the order's row and found our lease: nobody can take it until the transaction ends."""
     session.info.setdefault(_LOCKED, set()).add(order_id)
 
 
@@ -107,7 +107,7 @@ def claim(session: Session, order_id: UUID, step: Step, *, lease: timedelta, hel
 
 
 def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> None:
-    """Extend, in one statement, those of the leases in `held` (order -> token) that are still ours.
+    """Extend the leases in `held` (order -> token) that are still ours, in one statement.
 
     An order whose row is locked is skipped: while this waited for one lock, all other leases would run out.
     """

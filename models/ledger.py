@@ -19,7 +19,7 @@ class MovementKind(StrEnum):
     """balance reserved to pay for an order, which stays spent once the order is active; or balance that a charge's rounding up
     had added, taken back when that charge is refunded"""
     RELEASED = "released"
-    """a reservation given back: the order ended otherwise, or was quoted anew"""
+    """a reservation returned: the order ended otherwise, or was quoted anew"""
     CREDITED = "credited"
     """money that an order brings to the balance: a change's credit beyond its charge, a charge's rounding up, VAT or a transfer given back"""
     GRANTED = "granted"
@@ -27,7 +27,7 @@ class MovementKind(StrEnum):
 
 
 class LedgerMovement(Base):
-    """One movement, for one cause. Negative takes from the balance."""
+    """One movement, for one cause. A negative one reduces the balance."""
 
     __tablename__ = "ledger_movements"
     __table_args__ = (
@@ -47,7 +47,7 @@ class LedgerMovement(Base):
     balance_minor: Mapped[Minor]
     """the sum up to and including this movement"""
     cause: Mapped[str] = mapped_column(String(120), unique=True)
-    """what made it, e.g. `order:{id}:reserve:1`: a cause moves money once"""
+    """why it was made, e.g. `order:{id}:reserve:1`: a cause moves money once"""
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
     step: Mapped[str] = mapped_column(String(40))
     note: Mapped[str] = mapped_column(String(500), default="")
@@ -90,10 +90,10 @@ def post(
     order_id: UUID | None = None,
     note: str = "",
 ) -> LedgerMovement | None:
-    """Append a movement; returns None, and changes nothing, where one with the same cause was posted before.
+    """Append a movement. If one with the same cause exists, change nothing and return None.
 
     Locks the account, so that its movements are appended one after the other.
-    Raises BalanceTooLow where the balance would fall below zero.
+    Raises BalanceTooLow if the balance would fall below zero.
     """
     lock_account(session, account_id)
     if session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None:

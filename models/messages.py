@@ -38,7 +38,7 @@ class SentLetter(Base):
 
 
 class WebhookReceived(Base):
-    """A provider's notification as it came, stored before anything is made of it; its id arrives once."""
+    """A provider's notification as received, stored before it is processed, and only once per id."""
 
     __tablename__ = "webhooks_received"
     __table_args__ = (
@@ -69,7 +69,7 @@ class Heartbeat(Base):
 
 
 def record_heartbeat(session: Session, name: str) -> None:
-    """`name` has run just now, by PostgreSQL's clock."""
+    """Record that `name` has just run, by PostgreSQL's clock."""
     at = func.clock_timestamp()
     row = upsert(Heartbeat).values(name=name, at=at)
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"at": at}))

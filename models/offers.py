@@ -40,7 +40,7 @@ _MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Everything that is sold in one currency, with what it is called."""
+    """Everything that is sold in one currency, with its names."""
 
     offers: Mapping[str, Offer]
     """by product"""

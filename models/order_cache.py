@@ -1,9 +1,9 @@
-"""What a worker has read about the order that it is working on, read once however many of its steps need it.
+"""Caches what a worker has read about its order, so that all of its steps share one read.
 
 It lives and dies with the `Order` object: the next worker to take the order, a second later or after a crash, reads everything again.
-Only two kinds of data belong here: what nobody changes while an order is open, and names and addresses, where a letter or an invoice
-may show those from when the worker took the order. What decides about money (how an account pays, a cancellation) is read in the
-transaction that acts on it.
+Only two kinds of data belong here: data that nobody changes while an order is open, and names and addresses, which a letter or an
+invoice may show as they were when the worker took the order. Data that affects money (how an account pays, a cancellation) is read in
+the transaction that acts on it.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ _READ_ASSIGNED = Prepared[UUID, int](
 
 
 def once(order: Order, what: str, read: Callable[[], T]) -> T:
-    """`read` it, unless it was read before."""
+    """The cached value; the first call gets it from `read`."""
     known = _known.setdefault(order, {})
     if what not in known:
         known[what] = read()
@@ -70,7 +70,7 @@ def keep_in_transaction(session: Session, order: Order, what: str, value: object
 
 
 def keep_customer(order: Order, account: Account, contact: Contact) -> None:
-    """Cache whose order it is, which another query happened to read."""
+    """Cache the order's customer, which another query happened to read."""
     keep(order, _CUSTOMER, (account, contact))
 
 
@@ -85,7 +85,7 @@ def keep_lines(order: Order, lines: Sequence[OrderLine]) -> None:
 
 
 def assigned_users(session: Session, order: Order) -> dict[UUID, int]:
-    """How many users sit on the seats of each subscription of an order; without those on which nobody does."""
+    """How many seats are assigned, for each subscription of an order that has any."""
 
     def read() -> dict[UUID, int]:
         ids = [line.subscription_id for line in lines(session, order) if line.subscription_id is not None]

@@ -26,7 +26,7 @@ class PricedLine:
     seats: Mapped[int]
     interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     unit_minor: Mapped[Minor]
-    """per seat and period, net; 0 on a trial"""
+    """price per seat and period, net; 0 on a trial"""
     charge_minor: Mapped[Minor]
     """unit x seats: the whole new period, net"""
     unused_minor: Mapped[Minor]
@@ -79,7 +79,7 @@ class Totals:
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
     digest: Mapped[str] = mapped_column(String(64))
-    """SHA-256 over everything that decides the amount"""
+    """SHA-256 of everything that determines the amount"""
     as_of: Mapped[datetime]
     """the instant at which the order takes effect, and from which periods are counted"""
     vat_number: Mapped[str | None] = mapped_column(String(30))
@@ -127,7 +127,7 @@ NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderSt
 
 
 class Order(Totals, Base):
-    """One purchase, as the customer confirmed it, and where on its way it is.
+    """One purchase, as the customer confirmed it, and how far it has come.
 
     `next_step` and the lease say whose turn it is: a step claims the order by taking the lease with a token of its own and
     may write only while the order still carries that token.
@@ -186,7 +186,7 @@ class Order(Totals, Base):
     """tries of `next_step` so far"""
     next_attempt_at: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]
-    """when the sweep looks after the order, if nothing has happened to it by then and nobody holds it"""
+    """when the sweep checks the order, if nothing has happened to it by then and no worker holds it"""
     restarts: Mapped[int] = mapped_column(default=0)
     """how often the sweep restarted it since its last progress"""
     last_error: Mapped[str | None] = mapped_column(String(2000))
@@ -208,7 +208,7 @@ class OrderLine(PricedLine, Base):
 
 
 class OrderedProduct(Base):
-    """Holds a product of an account for the one open order on it; released when that order ends."""
+    """Claims an account's product for the one open order on it; released when that order ends."""
 
     __tablename__ = "ordered_products"
 
@@ -218,7 +218,7 @@ class OrderedProduct(Base):
 
 
 class OrderStep(Base):
-    """A step that an order has been through, or is at: how often it was tried and what came of it. The timeline says why a try failed."""
+    """A step that an order has passed or reached: the number of tries, and the outcome. The timeline says why a try failed."""
 
     __tablename__ = "order_steps"
 

@@ -37,12 +37,12 @@ class ChargeAttempt(Base):
     action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[CreatedAt]
     asked_at: Mapped[datetime | None]
-    """when we last set out to ask the provider for this charge; committed before the request is sent"""
+    """when we last requested this charge from the provider; committed before the request is sent"""
     settled_at: Mapped[datetime | None]
 
 
 class RefundAttempt(Base):
-    """Money going back for one charge attempt."""
+    """One attempt to refund a charge."""
 
     __tablename__ = "refund_attempts"
     __table_args__ = (
@@ -60,6 +60,6 @@ class RefundAttempt(Base):
     reason: Mapped[str] = mapped_column(String(60))
     status: Mapped[RefundState] = mapped_column(Listed(RefundState), default=RefundState.PENDING)
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
-    """the provider's id of the refund; none of one that succeeded: several refunds that others made give the money back together"""
+    """the provider's id of the refund; None on one that succeeded: several refunds made elsewhere return the money together"""
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]

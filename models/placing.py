@@ -1,6 +1,6 @@
-"""A quote becomes an order in one statement: order, lines, outbox, hold on the products and the timeline's first entry, or nothing.
+"""A quote becomes an order in one statement: order, lines, outbox, claim on the products and the timeline's first entry, or nothing.
 
-All that the order is made of is already in the database, so the statement copies it there. An upstream waits for the answer, hence one
+The order's data is already in the database, so the statement copies it there. An upstream waits for the answer, hence one
 round trip instead of nine, and SQL that is built once (measured in docs/performance-history.md).
 """
 
@@ -63,7 +63,7 @@ _PLACE = Prepared[UUID, int, UUID, datetime, list[str]](
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """What an upstream is told of the order it placed."""
+    """What an upstream is told about its new order."""
 
     id: UUID
     number: int
@@ -72,7 +72,7 @@ class PlacedOrder:
 
 
 class ProductsTaken(Exception):
-    """Other open orders hold some of the products; nothing was placed."""
+    """Other open orders claim some of the products; nothing was placed."""
 
     def __init__(self, products: list[str]) -> None:
         super().__init__(", ".join(products))
@@ -90,7 +90,7 @@ def insert_order(
     api_key_id: UUID | None,
     wake_in: timedelta,
 ) -> PlacedOrder | None:
-    """None where the account has no such quote that is still valid at `now`, or where an order already uses the quote or the key.
+    """None if the account has no such quote that is valid at `now`, or if an order already uses the quote or the key.
 
     wake_in: how soon the sweep is to look after the order. Raises ProductsTaken.
     """

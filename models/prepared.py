@@ -104,12 +104,12 @@ class Prepared(Generic[*Row]):
         return row
 
     def scalar(self: "Prepared[T]", session: Session, params: Mapping[str, Any]) -> T | None:
-        """The only value of the only row; None where there is no row."""
+        """The only value of the only row; None if there is no row."""
         row = self.one_or_none(session, params)
         return row[0] if row else None
 
     def run(self, session: Session, params: Mapping[str, Any]) -> None:
-        """For a statement whose rows nobody asks for."""
+        """Run a statement whose rows are not needed."""
         self._send(session, params, lambda _: None)
 
     def _send(self, session: Session, params: Mapping[str, Any], fetch: Callable[[Any], T]) -> T:
@@ -200,9 +200,9 @@ def is_outdated(error: Any) -> bool:
 
 
 def withhold_values(error: Any) -> None:
-    """Shorten the text of a driver's error, which is going to a log, to PostgreSQL's first sentence and the SQLSTATE.
+    """Shorten a driver's error for the log, to PostgreSQL's first sentence and the SQLSTATE.
 
-    What follows that sentence repeats the row that a constraint refuses, with its names and addresses. `diag` still has all of it.
+    The rest repeats the row that a constraint refused, with its names and addresses. `diag` still has all of it.
     """
     sentence = error.diag.message_primary
     if sentence is not None:  # not an error of the driver's own, such as no connection

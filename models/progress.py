@@ -1,5 +1,5 @@
-"""An order's guarded transitions while its chain is at work. Each is a compare-and-set update: the second of two callers changes nothing,
-and the result says so. An order that waits goes on by `waiting_orders`; one that a person must look at is parked by `attention`.
+"""An order's guarded transitions while its steps run. Each is a compare-and-set update: the second of two callers changes nothing,
+and the result says so. `waiting_orders` continues orders that wait; `attention` parks those that a person must look at.
 """
 
 from collections.abc import Mapping
@@ -41,19 +41,19 @@ def advance(
     to: Step | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record that `step` is done and whose turn it is next: `to`, or the next on the way. Raises LeaseLost."""
+    """Record that `step` is done, and which one is next: `to`, or else the one that follows. Raises LeaseLost."""
     recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], facts=facts or {})
 
 
 def hand_on(
     session: Session, order: Order, step: Step, outcome: str, *, facts: Mapping[str, Any] | None = None
 ) -> None:
-    """Record that `step` is done, and keep our lease, because the same worker goes on with the next on the way. Raises LeaseLost."""
+    """Record that `step` is done, and keep our lease, because the same worker runs the step that follows. Raises LeaseLost."""
     recording.hand_on(session, order, step, outcome, next_step=steps_from(step)[1], facts=facts or {})
 
 
 def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
-    """The order cannot go forward any more: continue with `refund_payment`, which gives back what was charged. Raises LeaseLost."""
+    """The order cannot go forward any more: continue with `refund_payment`, which refunds what was charged. Raises LeaseLost."""
     advance(session, order, step, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
     session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
@@ -67,7 +67,7 @@ def stop(
     *,
     letter: LetterKind | None = None,
 ) -> None:
-    """End the chain here, as `ending` says, and give back the balance reserved for the order where it will not be spent. Raises LeaseLost.
+    """End the chain here, as `ending` says, and release the balance reserved for the order if it will not be spent. Raises LeaseLost.
 
     letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
@@ -86,9 +86,9 @@ def postpone(
     waits: bool = False,
     grace: timedelta = GRACE,
 ) -> bool:
-    """Release the lease and leave the step to be tried again after `delay`. False where the order has moved on or somebody else holds it.
+    """Release the lease, so that the step is retried after `delay`. False if the order has moved on or another worker holds it.
 
-    token: our lease; None where we never took one, or where taking it was rolled back.
+    token: our lease; None if we never took one, or if that was rolled back.
     waits: nothing is wrong, there is just nothing to do yet. Such waits never count towards parking.
     grace: how long after `delay` the sweep still leaves the order to Celery's own retry.
     """
@@ -130,7 +130,7 @@ def sell_to(
 ) -> None:
     """Store buyer data and VAT number that have changed without changing the amount. A new number counts as not yet checked.
 
-    vat_set_aside: whether the number that was given is set aside (still).
+    vat_set_aside: whether the number that was given is (still) set aside.
     """
     changed: dict[str, Any] = {} if sold_to == order.sold_to else {"sold_to": sold_to}
     if vat_number != order.vat_number:
@@ -169,9 +169,9 @@ def note_once(
     *,
     known_by: Mapping[str, Any] | None = None,
 ) -> bool:
-    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or two callers are told so.
+    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or it may be new to two callers.
 
-    known_by: those of the facts by which to recognise the entry, where the others may differ.
+    known_by: the facts that identify the entry, if the others may differ.
     """
     if is_noted(session, order_id, kind, facts if known_by is None else known_by):
         return False

@@ -1,7 +1,7 @@
 """Records the end of a step in one statement: moves the order on, records the step and adds to the order's timeline.
 
 One round trip instead of three to five, and SQL that is built once (measured in docs/performance-history.md). Nothing is written
-unless it is still the step's turn and our lease is on the order. Where the transaction goes on into the next step, `models.step_ends`
+unless it is still the step's turn and our lease is on the order. If the transaction continues into the next step, `models.step_ends`
 writes the result later.
 
 The transaction is committed asynchronously (synchronous_commit off) unless it contains something that must not be lost. Should
@@ -111,7 +111,7 @@ _STOP_WITH_LETTER = Prepared[UUID, str | None](
 def advance(
     session: Session, order: Order, step: Step, outcome: str, *, next_step: Step, facts: Mapping[str, Any]
 ) -> None:
-    """Record that `step` is done and that it is `next_step`'s turn, for whoever takes the order next. Raises LeaseLost."""
+    """Record that `step` is done and that `next_step` is next, for any worker to take. Raises LeaseLost."""
     step_ends.write(session)
     noted = _noted(session, order, step, outcome, f"{step}.{outcome}", facts)
     params = {**noted, "next_step": next_step.value, "wake_in": GRACE}

@@ -27,6 +27,6 @@ class RejectedMessage(Base):
     task: Mapped[str] = mapped_column(String(200))
     headers: Mapped[dict[str, Any]]
     body: Mapped[bytes] = mapped_column(LargeBinary)
-    """its beginning, where it is very long"""
+    """only its beginning if it is very long"""
     error: Mapped[str] = mapped_column(String(500))
     received_at: Mapped[CreatedAt]

@@ -1,4 +1,4 @@
-"""Balance that is reserved for an order: taken before the charge, spent once the order is active, given back where it ends otherwise."""
+"""Balance that is reserved for an order: taken before the charge, spent once the order is active, released if the order ends otherwise."""
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ def reserve(session: Session, order: Order, step: Step) -> None:
 
 
 def reserved(session: Session, order: Order) -> int:
-    """What this revision of the order has reserved and not given back, minor units."""
+    """What this revision of the order has reserved and not released, in minor units."""
     if not order.balance_used_minor:
         return 0
     causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
@@ -40,7 +40,7 @@ def reserved(session: Session, order: Order) -> int:
 
 
 def release(session: Session, order: Order, status: OrderStatus, step: Step | None) -> None:
-    """Give back the balance that the order had reserved, where `status` ends it without completion or means that it is quoted anew."""
+    """Release the balance that the order had reserved, if `status` ends it without completion or means that it is quoted anew."""
     if status in _RELEASES and (amount_minor := reserved(session, order)):
         ledger.post_for(
             session,

@@ -23,7 +23,7 @@ class SoldTo:
     address: str
     buyer_type: str
     vat_number: str | None
-    """as it was given, whether or not the treatment rests on it"""
+    """as it was given, whether or not the treatment depends on it"""
     timezone: str
     """in which its days and periods are counted and its dates are shown; decides nothing about VAT"""
 

@@ -1,4 +1,4 @@
-"""The words an order's life is told in. Each is stored as it is written here."""
+"""The statuses and steps of an order, and of its charges and refunds. Each is stored as written here."""
 
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ class OrderStatus(StrEnum):
     PAYMENT_DECLINED = "payment_declined"
     """the card was refused; the customer gives another method: new attempt, new key"""
     AWAITING_AUTHENTICATION = "awaiting_authentication"
-    """3-D Secure; a signed webhook, or the sweep asking, carries it on"""
+    """3-D Secure; a signed webhook, or the sweep's question, continues it"""
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     """the amount would no longer equal the quote; the customer accepts a fresh one"""
     NEEDS_ATTENTION = "needs_attention"
@@ -34,11 +34,11 @@ WAITING_FOR_CUSTOMER = frozenset(
 
 
 AWAITS_PAYMENT = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
-"""until the customer gives another way to pay"""
+"""until the customer gives other payment details"""
 
 
 class Step(StrEnum):
-    """The six steps forward, in their order, and the two that lead back after a charge that cannot stand."""
+    """The six steps forward, in order, and the two that undo a charge."""
 
     VALIDATE_CART = "validate_cart"
     COMPUTE_PRORATION = "compute_proration"
@@ -78,7 +78,7 @@ class PaymentKind(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """Of a charge attempt."""
+    """The status of a charge attempt."""
 
     PENDING = "pending"
     """key committed; the provider may or may not have been asked"""
@@ -103,7 +103,7 @@ class RefundState(StrEnum):
 
 
 REFUNDED_BY_SUPPORT = "refunded-by-support"
-"""the reason of an order that was completed, and then refunded: of all that are refunded, only such a one had been active"""
+"""the reason of an order that was refunded after it was completed: no other refunded order has been active"""
 
 
 class LetterKind(StrEnum):

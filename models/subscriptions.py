@@ -1,4 +1,4 @@
-"""What an account has: a subscription per product, the periods it was charged for, and who sits on its seats."""
+"""What an account has: a subscription per product, the periods it was charged for, and who occupies its seats."""
 
 from datetime import datetime
 from uuid import UUID
@@ -88,7 +88,7 @@ class SubscriptionPeriod(Base):
 
 
 class SeatAssignment(Base):
-    """A user on a seat; only then can they sign in. Rows are closed, never deleted."""
+    """A user's seat, without which they cannot sign in. Rows are closed, never deleted."""
 
     __tablename__ = "seat_assignments"
     __table_args__ = (
@@ -105,19 +105,19 @@ class SeatAssignment(Base):
 
 
 RUNS = SubscriptionPeriod.closed_at.is_(None)
-"""selects the periods that nothing has closed: at most one per subscription"""
+"""selects the open periods: at most one per subscription"""
 
 SITS = SeatAssignment.unassigned_at.is_(None)
-"""selects those who have a seat now"""
+"""selects the seats assigned now"""
 
 
 def running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
-    """The period that nothing has closed."""
+    """The subscription's open period."""
     query = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id == subscription.id, RUNS)
     return session.scalar(query)
 
 
 def assigned(session: Session, subscription_id: UUID) -> int:
-    """How many users sit on the subscription."""
+    """How many seats are assigned."""
     query = select(func.count()).where(SeatAssignment.subscription_id == subscription_id, SITS)
     return session.scalar(query) or 0

@@ -1,4 +1,4 @@
-"""Every table, in one import: what migrations compare with the database."""
+"""Imports every table, so that migrations can compare all of them with the database."""
 
 from models import (
     accounts,

@@ -1,4 +1,4 @@
-"""VAT numbers to ask the registry about again, after an order that went on without its answer."""
+"""VAT numbers to ask the registry about again, after an order went on without its answer."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +25,7 @@ class FollowUpOutcome(StrEnum):
     VAT_CREDITED = "vat_credited"
     """the number is valid: the VAT became balance"""
     ORDER_ENDED = "order_ended"
-    """the order did not come about, or its money went back: nothing to correct"""
+    """the order was not completed, or it was refunded: nothing to correct"""
 
 
 class VatFollowUp(Base):

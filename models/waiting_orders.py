@@ -1,6 +1,6 @@
-"""An order that waits for its customer, a bank or a person: how it goes on, or ends.
+"""Continues or ends an order that waits for its customer, a bank or a person.
 
-Each is a compare-and-set update, as in `progress`.
+Each function is a compare-and-set update, as in `progress`.
 """
 
 from collections.abc import Mapping
@@ -97,5 +97,5 @@ def waited_for_customer(session: Session, order: Order) -> bool:
 
 
 def propose_quote(session: Session, order_id: UUID, quote_id: UUID) -> None:
-    """Keep the fresh quote that a waiting order may be confirmed with."""
+    """Store the fresh quote that the customer may confirm."""
     session.execute(update(Order).where(Order.id == order_id).values(proposed_quote_id=quote_id))

@@ -1,4 +1,4 @@
-"""The database's history (Alembic): `upgrade` brings any older database to what the tables say, `downgrade` takes one back."""
+"""Migrations of the database (Alembic): `upgrade` brings an older database up to date, `downgrade` takes it back."""
 
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,7 @@ LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
 """worker/upgrading.py tries again"""
 
 _CONNECTING = {"prepare_threshold": None, "connect_timeout": 5}
-"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). A server that does not answer is given up
-after these seconds: a process that starts asks, too."""
+"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). The connection times out after these seconds, because processes that start also connect."""
 
 
 class RevisionRefused(Explained):
@@ -38,7 +37,7 @@ def engine(database_url: str) -> Engine:
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database at `database_url` to `revision`, all or nothing; doing it again changes nothing.
 
-    Raises OperationalError where others keep a table locked for longer than `LOCK_TIMEOUT`, and RevisionRefused where
+    Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, and RevisionRefused if
     there is no such revision, or the database is already past it.
     """
     goal = _history()[-1] if revision == "head" else revision
@@ -51,7 +50,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Take the database at `database_url` back to `revision`, all or nothing. Data that only later revisions store are lost.
+    """Take the database at `database_url` back to `revision`, all or nothing. Data that only later revisions store is lost.
 
     Raises OperationalError as `upgrade` does, and RevisionRefused unless `revision` is earlier than the database's.
     """
@@ -68,7 +67,7 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The revision that the database is at, None where it has no tables yet. Raises RevisionRefused where that is a newer release's."""
+    """The database's revision; None if it has no tables yet. Raises RevisionRefused if a newer release made it."""
     with engine(database_url).begin() as connection:
         connection.execute(LOCK_TIMEOUT)
         standing = revision_of(connection)
@@ -82,7 +81,7 @@ def stands_at(database_url: str) -> str | None:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """What `stands_at` tells, newer releases' revisions included. Without Alembic, which logs two lines each time it is asked."""
+    """Like `stands_at`, but accepts newer releases' revisions. Does without Alembic, which logs two lines per call."""
     if connection.scalar(text("select to_regclass('alembic_version')")) is None:
         return None
     revision: str | None = connection.scalar(text("select version_num from alembic_version"))
@@ -90,12 +89,12 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def is_behind(revision: str | None) -> bool:
-    """Whether a database at `revision` lacks what this release's migrations make."""
+    """Whether a database at `revision` lacks some of this release's migrations."""
     return revision is None or revision in _history()[:-1]
 
 
 def is_beyond(revision: str | None) -> bool:
-    """Whether a newer release has migrated the database to `revision`: this one does not know it."""
+    """Whether `revision` belongs to a newer release, which this one does not know."""
     return revision is not None and revision not in _history()
 
 

@@ -1,4 +1,4 @@
-"""May this account order this cart? Every reason against it, as data that an answer can be made from.
+"""May this account order this cart? Returns every reason against it, as data to build an answer from.
 
 Only a billing contact may order, and not for a corporate account. A cart has one line per product, and the catalogue must sell it. A product
 has one trial. An active subscription is changed, not bought again: never to a lower tier, never to fewer seats than are assigned.
@@ -37,7 +37,7 @@ RUNNING = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE)
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """What the customer wants. In a change, None means: as it is now. A trial has no interval."""
+    """What the customer wants. In a change, None means unchanged. A trial has no interval."""
 
     action: Action
     product: str
@@ -48,7 +48,7 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True)
 class HeldSubscription:
-    """What the account has of a product today."""
+    """The account's subscription to a product today."""
 
     status: SubscriptionStatus
     tier: str
@@ -56,9 +56,9 @@ class HeldSubscription:
     seats: int
     interval: Interval | None
     assigned: int = 0
-    """how many users sit on a seat"""
+    """how many seats are assigned"""
     most_recent: tuple[str, ...] = ()
-    """the `MOST_NAMED` of them that were assigned last, the latest first"""
+    """the users of the last `MOST_NAMED` of them, the latest first"""
     period_over: bool = False
 
 
@@ -173,7 +173,7 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
     tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
     if held.status is SubscriptionStatus.TRIALING and interval is not None:
         found.append((RefusalCode.INTERVAL_ON_TRIAL, {}))
-        interval = None  # whatever else is wrong is told, too
+        interval = None  # other reasons are reported, too
     if (tier, seats, interval) == (held.tier, held.seats, held.interval):
         return found or [(RefusalCode.NOTHING_CHANGES, {})]
     if offer.tier_ranks.get(tier, held.tier_rank) < held.tier_rank:
@@ -187,9 +187,9 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
 
 
 def _too_few(seats: int, held: HeldSubscription | None) -> list[_Reason]:
-    """Users keep their seats when a trial ends, so a purchase after it must have room for them too.
+    """Users keep their seats when a trial ends, so a purchase after it needs seats for them.
 
-    Who keeps a seat is not named: an answer may go to somebody who may not see the users.
+    The users are not named: the answer may go to somebody who may not see them.
     """
     over = held.assigned - seats if held is not None else 0
     if held is None or over <= 0:
@@ -210,7 +210,7 @@ def _out_of_range(seats: int | None) -> _Reason:
 
 
 def _not_sold(product: str, offer: Offer, tier: str) -> list[_Reason]:
-    """A trial is only of a tier that can be bought afterwards. One that is running goes on even if its tier is retired."""
+    """A trial needs a tier that can be bought afterwards. A running one continues even if its tier is retired."""
     if any((tier, interval) in offer.prices for interval in Interval):
         return []
     return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier})]

@@ -1,4 +1,4 @@
-"""Country codes of ISO 3166-1, and what VAT makes of them. Source: ISO 3166-1 alpha-2, as in CLDR 48 (Babel 2.18)."""
+"""ISO 3166-1 country codes, and how VAT treats them. Source: ISO 3166-1 alpha-2, as in CLDR 48 (Babel 2.18)."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _MEANS: Final = {"EL": "GR", "XI": "GB", "MC": "FR", "IM": "GB"}
 def country_for_vat(name: str, code: str) -> str:
     """The ISO code of the country whose VAT rules apply in `code`; error messages call the argument `name`.
 
-    code: ISO 3166-1 alpha-2 in either case, or EL, or XI. Raises UnknownCountry; WrongType if it is no string.
+    code: ISO 3166-1 alpha-2 in either case, or EL, or XI. Raises UnknownCountry; WrongType if it is not a string.
     """
     if not isinstance(code, str):
         raise WrongType(f"{name} must be an ISO 3166 code such as 'DE', got {type(code).__name__} {code!r}")

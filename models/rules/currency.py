@@ -42,7 +42,7 @@ def exponent(currency: str) -> int:
     """Decimals of `currency`'s minor unit: 2 for EUR (cents), 0 for JPY, 3 for KWD.
 
     currency: ISO 4217 code in capitals.
-    Raises UnknownCurrency; WrongType if it is no string.
+    Raises UnknownCurrency; WrongType if it is not a string.
     """
     if not isinstance(currency, str):
         raise WrongType(f"currency must be an ISO 4217 code such as 'EUR', got {currency!r}")

@@ -2,7 +2,7 @@
 
 
 class RuleError(ValueError):
-    """Base of every refusal in `models.rules`; its message is a sentence for whoever called the rule."""
+    """Base of every error in `models.rules`; its message is a sentence for the rule's caller."""
 
 
 class WrongType(RuleError, TypeError):

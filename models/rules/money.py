@@ -32,7 +32,7 @@ def round_up_to(amount_minor: int, multiple_minor: int) -> int:
 
 
 def exact(name: str, value: Fraction | Decimal | int) -> Fraction:
-    """`value` as a Fraction, refusing whatever is not exact; `name` is how the error calls it."""
+    """`value` as a Fraction; refuses inexact values. name: for the error message."""
     if isinstance(value, bool) or not isinstance(value, int | Fraction | Decimal):
         raise WrongType(f"{name} must be an int, Fraction or Decimal, got {_kind(value)}; floats are not exact enough")
     if isinstance(value, Decimal) and not value.is_finite():
@@ -41,7 +41,7 @@ def exact(name: str, value: Fraction | Decimal | int) -> Fraction:
 
 
 def whole_number(name: str, value: int) -> int:
-    """`value` if it is an int and no bool; `name` is how the error calls it."""
+    """`value` if it is an int and not a bool. name: for the error message."""
     return _whole(name, value, "an int")
 
 

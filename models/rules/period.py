@@ -49,7 +49,7 @@ class Period:
 
 
 def interval_of(value: Interval | str) -> Interval:
-    """'month' or 'year' as an Interval. Raises UnknownInterval; WrongType if it is no string."""
+    """'month' or 'year' as an Interval. Raises UnknownInterval; WrongType if it is not a string."""
     if not isinstance(value, str):
         raise WrongType(f"interval must be 'month' or 'year', got {type(value).__name__} {value!r}")
     try:

@@ -28,7 +28,7 @@ def tax(*, net_minor: int, rate: Decimal) -> int:
 
 
 def percent(name: str, rate: Decimal) -> Fraction:
-    """`rate` percent as a share: 19 -> 19/100. Decimal or int, 0 to 100; `name` is how the error calls it."""
+    """`rate` percent as a share: 19 -> 19/100. Decimal or int, 0 to 100; name: for the error message."""
     if not isinstance(rate, Decimal | int):
         raise WrongType(f"{name} must be a Decimal of percent (19 for 19 %), got {type(rate).__name__} {rate!r}")
     share = exact(name, rate) / 100

@@ -1,4 +1,4 @@
-"""A plan changes in mid-period: how much of the old charge is given back, and the new period that starts."""
+"""Proration of a change in mid-period: how much of the old charge is credited, and the new period that starts."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -58,7 +58,7 @@ class Proration(NamedTuple):
 
 
 class TaxProration(NamedTuple):
-    """How the tax once charged is divided, minor units: credit_tax + used_tax = original tax."""
+    """How the charged tax is divided, minor units: credit_tax + used_tax = original tax."""
 
     credit_tax_minor: int
     used_tax_minor: int
@@ -67,7 +67,7 @@ class TaxProration(NamedTuple):
 def share_left(
     *, period: Period, changed_at: datetime, granularity: Granularity | str = "second", timezone: str = "UTC"
 ) -> Share:
-    """How much of `period` is left at `changed_at`, as whole numbers and their unit: the facts of an explanation.
+    """How much of `period` is left at `changed_at`, as whole numbers and their unit, for an explanation.
 
     granularity: 'second', exact to the microsecond; or 'day', calendar days in `timezone`. A day belongs to the plan that
     begins on it: the day of the change to the new plan, and the day within which a period ends to the next period.
@@ -98,7 +98,7 @@ def reset_period(
     timezone: str = "UTC",
     anchor_day: int | None = None,
 ) -> Proration:
-    """Give back the unused part of `period`, charge the new plan in full, and start its period at `changed_at`.
+    """Credit the unused part of `period`, charge the new plan in full, and start its period at `changed_at`.
 
     charged_minor: what was charged for the whole of `period`, net of tax, minor units; new_charge_minor: likewise, for the new
     period. unused = charged x remaining / whole, half rounded up, once; see `share_left` for remaining and whole.
@@ -114,7 +114,7 @@ def reset_period(
 
 
 def reset_tax(*, original_tax_minor: int, original_rate: Decimal, unused_minor: int) -> TaxProration:
-    """Divide the tax that was charged: the part given back on the unused amount, at the original rate, and the part that stays.
+    """Divide the tax that was charged: the part credited with the unused amount, at the original rate, and the part kept.
 
     original_rate: percent (19 for 19 %) at which original_tax_minor was charged; unused_minor: net, from `reset_period`.
     The credit is rounded half up, once, and is never more than the tax that was charged.

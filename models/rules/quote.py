@@ -45,7 +45,7 @@ def compute(
     clock: Clock,
     charge_unit_minor: int = 1,
 ) -> Quoted:
-    """Price a cart for which `models.rules.cart.refusals` found no reason against it.
+    """Price a cart that `models.rules.cart.refusals` does not refuse.
 
     vat: must have a rate (refuse an invalid number before). balance_minor: what the account has to spend, not negative.
     charge_unit_minor: every charge must be a multiple of it. The amount due is rounded up to it and the difference becomes balance.

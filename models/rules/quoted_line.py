@@ -33,7 +33,7 @@ class RunningPeriod:
 
 @dataclass(frozen=True, slots=True)
 class QuotedLine:
-    """Field for field what `models.orders.PricedLine` keeps."""
+    """The same fields as `models.orders.PricedLine`."""
 
     position: int
     action: Action
@@ -79,7 +79,7 @@ class Clock:
 def line_of(
     position: int, wish: CartLine, offer: Offer, held: RunningPeriod | None, vat: VatDecision, clock: Clock
 ) -> QuotedLine:
-    """What `wish` costs. held: what the subscription is paid for, None where there is none. Raises RuleError, as `quote.compute` does."""
+    """What `wish` costs. held: the period already paid for, if there is one. Raises RuleError, as `quote.compute` does."""
     is_running_trial = held is not None and held.interval is None and clock.as_of < held.period.end
     running_trial = held if is_running_trial else None
     match wish.action:
@@ -175,7 +175,7 @@ def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock:
 
 
 def _changed_trial(position: int, wish: CartLine, held: RunningPeriod, vat: VatDecision, clock: Clock) -> QuotedLine:
-    """Seats and tier of a running trial change for nothing, and it ends when it would have ended."""
+    """Change seats and tier of a running trial at no charge; its end stays the same."""
     return _free(position, wish, wish.tier or held.tier, wish.seats or held.seats, held.period, vat, clock)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 MOST_NAMED = 10
-"""people that a refusal names: enough billing contacts to find one, and enough users to begin with"""
+"""people that a refusal names at most: enough billing contacts to reach one, and enough users to start with"""
 
 
 class RefusalCode(StrEnum):
@@ -35,7 +35,7 @@ class RefusalCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason against the cart; `line` is its index in the cart, None where the whole cart is meant."""
+    """One reason against the cart; `line` is its index in the cart, None if it is about the whole cart."""
 
     code: RefusalCode
     line: int | None = None

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from models.rules.errors import RuleError, WrongType
 
 _THE_MACHINES_OWN = frozenset({"localtime", "posixrules", "Factory"})
-"""names that mean something else on every machine"""
+"""names whose meaning depends on the machine"""
 
 
 class UnknownTimezone(RuleError):
@@ -18,7 +18,7 @@ class NaiveDatetime(RuleError):
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone called `name`, such as 'Europe/Berlin'. Raises UnknownTimezone; WrongType if it is no string."""
+    """The zone called `name`, such as 'Europe/Berlin'. Raises UnknownTimezone; WrongType if it is not a string."""
     if not isinstance(name, str):
         raise WrongType(f"timezone must be an IANA name such as 'Europe/Berlin', got {type(name).__name__} {name!r}")
     try:
@@ -32,7 +32,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def utc(name: str, moment: datetime) -> datetime:
-    """`moment` in UTC; `name` is how the error calls it.
+    """`moment` in UTC; name: for the error message.
 
     A wall clock time that occurs twice is read by its `fold`; one that never occurs as if the clock had not yet gone forward.
     Raises NaiveDatetime, WrongType (a date, a string), RuleError where UTC would leave the years 1 to 9999.

@@ -43,7 +43,7 @@ class Treatment(StrEnum):
 
 
 class VatDecision(NamedTuple):
-    """treatment; rate in percent, None while the number is invalid; number as VIES wants it, None where it plays no part."""
+    """treatment; rate in percent, None while the number is invalid; number as VIES wants it, None if it is irrelevant."""
 
     treatment: Treatment
     rate: Decimal | None
@@ -72,7 +72,7 @@ def decide(
     5. a business with a number that is not one of its country: invalid_number, None; else reverse_charge, 0.
 
     seller_country, buyer_country: ISO 3166 (EL and XI understood). tax_point: a date, or an aware datetime, whose date in its
-    own zone counts (`day_of_supply` says which day it is where the buyer is). postcode: the buyer's. A number of blanks is none.
+    own zone counts (`day_of_supply` says which day it is where the buyer is). postcode: the buyer's. A blank number counts as none.
     Raises UnknownCountry, UnknownBuyerType, TooEarly (before 2024), NoRate (a home country without rates here, such as US),
     NaiveDatetime, WrongType.
     """

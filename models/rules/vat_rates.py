@@ -1,4 +1,4 @@
-"""Which VAT rate holds where and when: the figures of vat_rates.toml, each with its source and dates."""
+"""Which VAT rate applies where and when: the figures of vat_rates.toml, each with its source and dates."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ from models.rules.errors import RuleError, WrongType
 
 
 class NoRate(RuleError):
-    """A place or a date of which no rate is known."""
+    """No rate is known for the place or the date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Territory:
     sources: tuple[str, ...]
 
     def rates(self, *, same_country: bool) -> tuple[Rate, ...] | None:
-        """What holds here for a seller at home, or in another country."""
+        """The rates that apply here, for a seller at home or in another country."""
         return self.home if same_country else self.abroad
 
 
@@ -61,7 +61,7 @@ def territory_of(country: str, postcode: str | None) -> Territory | None:
 
 
 def rate_on(rates: Sequence[Rate], day: date, *, place: str) -> Decimal:
-    """Percent in force on `day`, one of `rates`; `place` is how the error calls it.
+    """Percent in force on `day`, one of `rates`; place: for the error message.
 
     Raises NoRate before the first day known.
     """

@@ -1,6 +1,6 @@
-"""Who may order at all: billing contacts, of accounts that serve themselves.
+"""Who may order at all: billing contacts, of self-service accounts.
 
-Only a billing contact of the account orders; corporate accounts are refused here and pointed to the Corporate Billing Portal.
+Only the account's billing contacts may order; corporate accounts are refused here and pointed to the Corporate Billing Portal.
 """
 
 from models.rules.refusals import MOST_NAMED, Refusal, RefusalCode
