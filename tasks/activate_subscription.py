@@ -1,4 +1,4 @@
-"""Step 4: give what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
+"""Step 4: activate what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
 
 from contextlib import nullcontext
 from uuid import UUID
@@ -21,7 +21,7 @@ THIS = Step.ACTIVATE_SUBSCRIPTION
 
 @step
 def activate_subscription(order_id: UUID) -> Outcome:
-    """Instant access and a new billing period from the quote's instant; what can no longer be given is refunded."""
+    """Instant access and a new billing period from the quote's instant; what can no longer be activated is refunded."""
     with carry() as session:
         order = take(session, order_id, THIS)
         if order is not None:

@@ -1,4 +1,4 @@
-"""Upstreams' API keys: made once and shown once, known again by their hash, each good for some scopes and some accounts."""
+"""Upstreams' API keys: shown once, recognized by their hash, each valid for some scopes and accounts."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ PREFIX = "prk_"
 
 
 class Scope(StrEnum):
-    """What a key may do; writing does not include reading, but answers what it has written, and a refusal names who can help."""
+    """What a key may do. Writing does not include reading, but a response shows what was written, and a refusal names who can help."""
 
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
@@ -38,20 +38,20 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever holds a valid key."""
+    """The holder of a valid key."""
 
     key_id: UUID
     scopes: frozenset[str]
     bound_to: UUID | None = None
-    """the account that was asked about, if the key may act for it"""
+    """the requested account, if the key may act for it"""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """What may be shown of a key."""
+    """The data of a key that may be shown."""
 
     id: UUID
-    """the API's log has it with each request"""
+    """the API logs it with each request"""
     name: str
     scopes: tuple[str, ...]
     accounts: int
@@ -59,7 +59,7 @@ class IssuedKey:
     created_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
-    """to within an hour; None where it never was"""
+    """to within an hour; None if never"""
 
 
 class KeyRefused(Explained):
@@ -71,9 +71,9 @@ def issue(
 ) -> str:
     """Make a key and return it; afterwards only its hash is known.
 
-    key: one made elsewhere (`prk_` and at least 32 characters), for development; issued again, it has these scopes and
-    accounts and no others.
-    Raises KeyRefused where a scope is unknown, the name is none, the key too short or revoked, or the name taken by another key.
+    key: one made elsewhere (`prk_` and at least 32 characters), for development; if issued again, it has only these
+    scopes and accounts.
+    Raises KeyRefused if a scope is unknown, the name is invalid, the key is too short or revoked, or another key has the name.
     """
     if not name or name != one_line(name) or len(name) > LONGEST_NAME:
         raise KeyRefused(f"a key's name is one line of 1 to {LONGEST_NAME} characters that can be printed")
@@ -121,7 +121,7 @@ def issued(session: Session) -> list[IssuedKey]:
 
 
 def caller_with(session: Session, plain: str, *, account_id: UUID | None = None) -> Caller | None:
-    """Who holds this key; None where it is unknown or revoked. The final comparison is constant-time."""
+    """The holder of this key; None if it is unknown or revoked. The final comparison is constant-time."""
     digest = digest_of(plain)
     row = _VALID_KEY.one_or_none(session, {"digest": digest, "account_id": account_id})
     if row is None:
@@ -135,14 +135,14 @@ def caller_with(session: Session, plain: str, *, account_id: UUID | None = None)
 
 
 def _note_use(session: Session, key_id: UUID) -> None:
-    """Whoever finds that another request just notes it goes on without waiting for that."""
+    """Record the key's use. Skips the write if another request is already recording it."""
     mine = select(ApiKey.id).where(ApiKey.id == key_id).with_for_update(skip_locked=True, key_share=True)
     noted = update(ApiKey).where(ApiKey.id == mine.scalar_subquery()).values(last_used_at=func.clock_timestamp())
     session.execute(noted, execution_options={"synchronize_session": False})
 
 
 NOTED_EVERY = timedelta(hours=1)
-"""a note of each use would be a write for each request"""
+"""recording each use would cost a write per request"""
 
 _keys, _bindings = ApiKey.__table__.c, ApiKeyAccount.__table__.c
 _VALID_KEY = Prepared[UUID, str, list[str], bool, bool](
@@ -156,5 +156,5 @@ _VALID_KEY = Prepared[UUID, str, list[str], bool, bool](
 
 
 def digest_of(plain: str) -> str:
-    """SHA-256 in hex: what is kept of a key."""
+    """SHA-256 in hex: the only form in which a key is stored."""
     return hashlib.sha256(plain.encode()).hexdigest()

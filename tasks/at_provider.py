@@ -1,4 +1,4 @@
-"""What the payment provider itself says of an order now, for comparison with what we have recorded."""
+"""What the payment provider itself says about an order now, for comparison with our records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class AtProvider:
 def look_up(story: Story) -> list[AtProvider]:
     """The order's charges, with their refunds, as the provider has them now. Call it outside a transaction.
 
-    Charges that no attempt of ours names are looked for only where some attempt has no provider id.
+    Charges that none of our attempts refers to are searched only if some attempt has no provider id.
     Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
     """
     return [found for charge in _charges(story) for found in _with_refunds(charge)]

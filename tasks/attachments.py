@@ -1,4 +1,4 @@
-"""The documents that go with a letter: as PDF, and what the letter says of them."""
+"""The documents attached to a letter: as PDF, and what the letter says about them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -36,12 +36,12 @@ _DOCUMENTS = (
 
 
 def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
-    """The order's documents that a letter of `kind` brings, in the order of their issue."""
+    """The order's documents to attach to a letter of `kind`, in the order of their issue."""
     return tuple(_attached(*each) for each in _read(session, order, kind))
 
 
 def enclosed(session: Session, order: Order, kind: LetterKind) -> tuple[Enclosed, ...]:
-    """The same, as the letter's text tells of them."""
+    """The same, as the letter's text describes them."""
     return tuple(_told(session, document) for document, _ in _read(session, order, kind))
 
 
@@ -63,7 +63,7 @@ def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[In
 
 
 def correction(session: Session, order_id: UUID) -> VatCorrection | None:
-    """The correction of an order's VAT, for the letter about it; None where there was none."""
+    """The correction of an order's VAT, for the letter about it; None if there was none."""
     corrected = documents(session, order_id, LetterKind.VAT_CORRECTION)
     if not corrected:
         return None
@@ -75,7 +75,7 @@ def correction(session: Session, order_id: UUID) -> VatCorrection | None:
 
 
 def _told(session: Session, document: Invoice) -> Enclosed:
-    """What is owed may have changed since the document was issued: the money for an invoice that it replaced came in, for example."""
+    """The sum owed may have changed since the document was issued: the invoice that it replaced was paid, for example."""
     w = Wording(document.language, document.currency, document.timezone)
     owed = _owed(session, document.id, ReceivableStatus.OPEN) if is_owed(document) else None
     taken_back = _owed(session, document.corrects_id, ReceivableStatus.CANCELLED) if document.sign == -1 else None

@@ -1,7 +1,7 @@
-"""Cancellation: how it is requested, and where the chain sees that it was.
+"""Requests the cancellation of an order; its chain checks here whether it was requested.
 
-An order that waits is cancelled at once. One at work goes on until a step sees the request: steps before the charge check for it first,
-and all of them under the order's lock.
+An order that waits is cancelled at once. One whose chain is running goes on until a step sees the request; the steps before
+the charge check first, and all of them check under the order's lock.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ UNANSWERED = "customer-did-not-answer"
 def cancel(
     session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
 ) -> OrderStatus:
-    """Stop the order; what was charged goes back. Returns its status afterwards.
+    """Cancel the order; what was charged is refunded. Returns its status afterwards.
 
     - cancelled before: cancelled
     - waiting for the customer, with no charge under way: cancelled at once
     - requested before: its status now
     - ended, active, or parked while it is being undone: RequestRefused too-late; no such order: unknown-order
-    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels it, or gives the money back
+    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels or refunds it
 
     by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
     """
@@ -59,7 +59,7 @@ _WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AU
 
 
 def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
-    if "why" in asked:  # the entry of its end says who asked, not why
+    if "why" in asked:  # the entry for its end says who asked, not why
         progress.note(session, order.id, granted_requests.CANCELLATION, asked)
     waiting_orders.end(
         session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
@@ -67,7 +67,7 @@ def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *,
 
 
 def _requested_before(session: Session, order: Order) -> bool:
-    """Whether cancellation was. A request does not count where the order was parked on its way forward: the next one sets it going again."""
+    """Whether cancellation was requested. That does not count if the order was parked on its way forward: the next request restarts it."""
     parked_forward = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
     return not parked_forward and granted_requests.cancellation_was_requested(session, order.id)
 
@@ -84,11 +84,11 @@ def _refuse_if_too_late(order: Order) -> None:
 def _request_cancellation(
     session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
 ) -> None:
-    """Leave it to the order's chain to cancel. One that is being undone anyway only gets the entry on its timeline."""
+    """Leave the cancellation to the order's chain. An order that is being undone anyway only gets the timeline entry."""
     progress.note(session, order.id, granted_requests.CANCELLATION, asked)
     if order.next_step in BACK:
         return
-    if order.cancel_requested_at is None:  # the customer is told the reason of whoever asked first
+    if order.cancel_requested_at is None:  # the customer is told the first request's reason
         asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
         session.execute(update(Order).where(Order.id == order.id).values(**asked_for))
     stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
@@ -97,7 +97,7 @@ def _request_cancellation(
 
 
 def reason(session: Session, order: Order) -> str:
-    """Why the order is to be cancelled. Read anew, because the request may have come after the order was claimed."""
+    """Why the order is to be cancelled. Read again, because the request may have come after the order was claimed."""
     return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
 
 

@@ -1,11 +1,11 @@
 """Consecutive steps in one process share a transaction, until one has to call an outside system.
 
 A transaction costs as much as the statements in it (docs/performance-history.md). `wiring.carry()` leaves its transaction open for this
-thread's next block, in the same step or in the next one. `wiring.begin()` continues that transaction and commits it. Before any call to
-the outside there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it stood.
+thread's next block, in the same step or in the next one. `wiring.begin()` continues that transaction and commits it. Before any outside
+call there is always a `begin()`, or `wiring.outside()`. Until then nothing has happened: a crash leaves the order where it was.
 
-An error rolls back the whole shared transaction. If an earlier step's work was in it, `StepsUndone` names the first step to be done
-again; from there on steps share no transaction.
+An error rolls back the whole shared transaction. If an earlier step's work was in it, `StepsUndone` names the first step to repeat;
+from there on steps share no transaction.
 """
 
 import threading
@@ -43,7 +43,7 @@ class _Open:
 
 
 class _Thread(threading.local):
-    """What each thread keeps between the blocks of its steps."""
+    """A thread's state between the blocks of its steps."""
 
     step: Step | None = None
     """the step that it is running"""
@@ -75,7 +75,7 @@ def steps_of_a_delivery(begin: Begin, *, carries: bool) -> Iterator[None]:
 
 
 def now_running(step: Step) -> None:
-    """This thread begins with `step`."""
+    """Record that this thread begins `step`."""
     _here.step = step
 
 
@@ -87,7 +87,7 @@ def commit_left_open(begin: Begin) -> None:
 
 
 class Mode(Enum):
-    """What a block does at its end with the transaction that it continued or began, unless an exception rolls that back."""
+    """What a block does with its transaction at the end, unless an exception rolls it back."""
 
     COMMIT = auto()
     LEAVE_OPEN = auto()

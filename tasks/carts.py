@@ -1,4 +1,4 @@
-"""An account's stored cart: what it may be asked a quote for later."""
+"""An account's stored cart, to be quoted later."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -13,7 +13,7 @@ from models.rules.refusals import Refusal, RefusalCode
 
 
 class CartUnstorable(Exception):
-    """The cart cannot be kept."""
+    """The cart cannot be stored."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code.value)
@@ -21,7 +21,7 @@ class CartUnstorable(Exception):
 
 
 def put(session: Session, *, account_id: UUID, lines: Sequence[CartLine]) -> None:
-    """Replace the cart. Whether it may be ordered is for the quote to say. Raises CartUnstorable."""
+    """Replace the cart. Whether it may be ordered is checked by the quote. Raises CartUnstorable."""
     if len(lines) > MAX_LINES:
         raise CartUnstorable(Refusal(RefusalCode.TOO_MANY_LINES, facts={"most": MAX_LINES}))
     products = [line.product for line in lines]
@@ -50,7 +50,7 @@ def put(session: Session, *, account_id: UUID, lines: Sequence[CartLine]) -> Non
 
 
 def get(session: Session, *, account_id: UUID) -> list[CartLine]:
-    """The cart's lines as they were put; empty where there is none."""
+    """The cart's lines as they were stored; empty if there is no cart."""
     items = session.scalars(select(CartItem).where(CartItem.account_id == account_id).order_by(CartItem.position))
     return [CartLine(item.action, item.product_code, item.tier_code, item.seats, item.interval) for item in items]
 

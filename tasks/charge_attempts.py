@@ -57,7 +57,7 @@ def live(session: Session, order_id: UUID) -> ChargeAttempt | None:
 
 
 def standing_of(session: Session, order: Order) -> Standing:
-    """Read the order's standing. Hold the order's lock, or it may change a moment later."""
+    """Read the order's standing. Lock the order first, or the standing may change a moment later."""
     return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
 
 
@@ -69,7 +69,7 @@ def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
 
 
 def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
-    """The order's next try, by card; its number makes its key. Commit this, then ask the provider."""
+    """Insert the order's next card attempt; its number determines its key. Commit, then ask the provider."""
     at = now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
     params = {"order_id": order.id, **values, "at": at}
@@ -147,7 +147,7 @@ def insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> C
 
 
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
-    """Give the attempt up: the provider has no charge for it, and no request for it is under way any more. Raises LeaseLost.
+    """Give up the attempt: the provider has no charge for it, and no request for it is under way any more. Raises LeaseLost.
 
     Should it be charged all the same, a webhook reports the charge and it is refunded.
     """

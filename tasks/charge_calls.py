@@ -1,4 +1,4 @@
-"""Makes one planned request to the provider, and finds out what became of one that got no clear answer."""
+"""Makes one planned request to the provider, and looks up the result of one that got no clear answer."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,13 +12,13 @@ from tasks.wiring import begin, now, payments
 
 
 def ask(order: Order, planned: Plan) -> Charge:
-    """Make the planned request; returns the provider's charge, which some bank was asked about.
+    """Make the planned request; returns the provider's charge, which a bank was asked about.
 
     Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer.
     """
     charge = _asked(order, planned)
     if charge.status is ChargeStatus.UNTRIED:
-        # An answer to our own request, or to one about a charge that was tried before: the provider forgets an error once somebody edits the charge.
+        # An answer to our own request, or to one about a charge that was tried before: the provider drops an error once somebody edits the charge.
         return replace(charge, status=ChargeStatus.DECLINED)
     return charge
 
@@ -90,7 +90,7 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
 
 
 def _find_tried(order: Order, planned: Plan) -> Charge | None:
-    """The attempt's charge; None where no bank was asked, or nobody knows yet: the same request again will tell."""
+    """The attempt's charge; None if no bank was asked, or it is not known yet: then repeat the same request."""
     charge = _find(order, planned)
     return None if charge is None or charge.status is ChargeStatus.UNTRIED else charge
 

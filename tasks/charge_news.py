@@ -1,4 +1,4 @@
-"""What an event about a charge leads to: a waiting order goes on, unexpected money is refunded, or a person is told."""
+"""Handles provider events about a charge: continues a waiting order, refunds unexpected money, or alerts a person."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class NewsOutcome(StrEnum):
-    """What came of news, as `webhooks_received` keeps it for a person to read."""
+    """The outcome of an event, as `webhooks_received` stores it for a person to read."""
 
     NOT_ABOUT_A_CHARGE = "not about a charge"
     NOT_OURS = "not ours"
@@ -44,10 +44,10 @@ class NotRecordedYet(TemporarilyUnavailable):
 def handle(
     charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
 ) -> NewsOutcome:
-    """Handle news about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+    """Handle an event about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
     An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. subject_ref: the provider's id of what
-    the event is about, a dispute for example. why: what the timeline says of an order that goes on.
+    the event is about, a dispute for example. why: what the timeline says if the order goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
@@ -87,7 +87,7 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> NewsOutcome:
-    """An order that waits for this charge goes on; the step does the rest. Raises NotRecordedYet."""
+    """Continue an order that waits for this charge; the step does the rest. Raises NotRecordedYet."""
     settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
     if not settled or attempt.ref not in (None, charge.ref):
         return NewsOutcome.NOTHING_TO_DO
@@ -100,13 +100,13 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 
 
 def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
-    """Report each dispute of the charge once, for a person to see; the order does not change."""
+    """Report each dispute of the charge once, for a person; the order does not change."""
     if progress.note_once(session, order.id, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
         log.error("charge disputed", order_id=str(order.id), charge=attempt.ref, dispute=dispute_ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
-    """Money arrived on an attempt we had given up."""
+    """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
     if progress.note_once(session, order.id, "charge.unexpected", facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
@@ -116,7 +116,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 
 
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
-    """Refund unexpected money, whatever became of the order. Raises RefundFailed until that has succeeded."""
+    """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded."""
     with begin() as session:
         lock_order(session, order.id)
         if refunding.given_back(session, attempt):
@@ -141,7 +141,7 @@ def _space_out(session: Session, attempt: ChargeAttempt) -> None:
 
 
 def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
-    """A refund that the provider had accepted failed afterwards (the card's account is closed, say): a person must look.
+    """Record that an accepted refund failed later (the card's account is closed, say): a person must look.
 
     This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again.
     """

@@ -126,7 +126,7 @@ def _await_authentication(
 
 
 def next_look(attempt: ChargeAttempt) -> timedelta:
-    """How long the provider is left alone about an attempt that awaits authentication."""
+    """How long to wait before asking the provider again about an attempt that awaits authentication."""
     waited = now() - attempt.created_at
     return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_time_to_authenticate(attempt), timedelta(0)))
 
@@ -141,7 +141,7 @@ def _authentication_expired(attempt: ChargeAttempt) -> bool:
 
 
 def _known_too_late(attempt: ChargeAttempt) -> bool:
-    """Whether we learn of the payment only long after the time to authenticate it, when the period paid for has long begun."""
+    """Whether we learn of the payment only long after its time limit, when the period paid for has long begun."""
     return _authentication_expired(attempt) and _time_to_authenticate(attempt) < -TOLERATED_DELAY
 
 

@@ -1,4 +1,4 @@
-"""Step 3: take the money once, or invoice on an accepted VAT number, or find that nothing is due."""
+"""Step 3: charge once, or invoice on an accepted VAT number, or find that nothing is due."""
 
 from uuid import UUID
 
@@ -111,7 +111,7 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
-    """Whether no VAT number was given, and one would do instead of a payment method. A number that is set aside was given."""
+    """Whether no VAT number was given, and one would do instead of a payment method. A number that is set aside counts as given."""
     account = order_cache.account(session, order)
     treatments = {line.tax_treatment for line in order_cache.lines(session, order)}
     if order.vat_number is not None or order.vat_set_aside:

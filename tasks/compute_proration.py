@@ -1,6 +1,6 @@
 """Step 2: recompute the amount and compare it with the quote; reserve the balance's share.
 
-The charge equals the quote to the cent, or the order stops here and asks the customer: nothing else leads past this step.
+The charge equals the quote to the cent, or the order stops here and asks the customer: no order passes this step otherwise.
 """
 
 from uuid import UUID
@@ -49,7 +49,7 @@ def _compute(session: Session, order: Order) -> Outcome:
         priced = recompute(session, order, lines, vat_set_aside=set_aside)
     except CartRefused as refused:
         return _refuse(session, order, refused)
-    except RuleError:  # the quote's instant lies outside the period that runs now: another order came in between
+    except RuleError:  # the quote's instant is outside the current period: another order came in between
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=["from_period_id"])
     if differs := _differences(session, order, lines, priced):
         return fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
@@ -63,7 +63,7 @@ def _compute(session: Session, order: Order) -> Outcome:
 
 
 def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bool) -> quoting.PricedCart:
-    """The order's amount from today's facts, at the instant the quote froze. Raises CartRefused, RuleError.
+    """The order's amount from today's facts, as of the quote's instant. Raises CartRefused, RuleError.
 
     vat_set_aside: whether VAT is charged although there is a number.
     """
@@ -86,7 +86,7 @@ def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bo
 
 
 def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
-    """End the order; but where the VAT number is no number at all, wait for the customer to correct or remove it."""
+    """End the order; but if the VAT number is malformed, wait for the customer to correct or remove it."""
     if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
         return reject(session, order, THIS, refused)
     waits = Ending(OrderStatus.AWAITING_PAYMENT_DETAILS, reason="vat-number-invalid", wake_in=policy().waiting_lifetime)
@@ -94,7 +94,7 @@ def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
 
 
 def _differences(session: Session, order: Order, lines: Lines, priced: quoting.PricedCart) -> list[str]:
-    """What to show the customer as changed; empty where the order goes on as quoted."""
+    """What to show the customer as changed; empty if the order goes on as quoted."""
     differs = what_changed.since_quoted(order, lines, priced)
     if fresh_quote.we_are_late(order) or fresh_quote.customer_is_late(session, order):
         return sorted({*differs, "period"})

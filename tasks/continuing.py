@@ -1,6 +1,6 @@
-"""A waiting order goes on because its customer acted: accepted the fresh quote, or gave other payment details.
+"""Continues a waiting order after its customer acted: accepted the fresh quote, or gave other payment details.
 
-Each runs in the caller's transaction, as `tasks.placement` says.
+Each function runs in the caller's transaction, as `tasks.placement` says.
 """
 
 from datetime import datetime
@@ -18,9 +18,9 @@ from tasks.upstream import RequestRefused, business_time, locked_order
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
-    """Accept a fresh quote for an order that waits for it; everything is checked again from the first step.
+    """Accept a fresh quote for a waiting order; everything is checked again from the first step.
 
-    A quote that was accepted for this order before changes nothing, even where the order now waits for another one to be accepted.
+    A quote that was accepted for this order before changes nothing, even if the order now waits for another one.
     Raises RequestRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
     cart), quote-used.
     """
@@ -62,8 +62,8 @@ def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datet
 def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> None:
     """The order becomes what the fresh quote says, as its next revision.
 
-    The quote before ends: nothing else would tell any more that it has been ordered, and it could be ordered a second time. Until the
-    order has ended, its hold on the products prevents that, too.
+    The previous quote ends: nothing else would record that it was ordered, and it could be ordered a second time. Until the
+    order has ended, its claim on the products prevents that, too.
     """
     replaced = update(Quote).where(Quote.id == order.quote_id, Quote.expires_at > now)
     session.execute(replaced.values(expires_at=now), execution_options={"synchronize_session": False})
@@ -86,7 +86,7 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
 
     The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
     token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
-    again changes nothing, unless the order is waiting again: then it is another try.
+    again changes nothing, unless the order is waiting again: then it is a new try.
     seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
     """
     order = locked_order(session, order_id)

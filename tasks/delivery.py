@@ -25,7 +25,7 @@ class Delivery:
 
     @classmethod
     def by_message(cls, task: Task) -> "Delivery":
-        """What Celery called `task` with."""
+        """The call of `task` by Celery."""
         return cls(task, task.request.retries)
 
     @property
@@ -38,7 +38,7 @@ class Delivery:
         return self.is_call or self.retries >= retry_policy.RETRIES
 
     def again(self, order_id: UUID, error: Exception, delay: timedelta) -> Exception:
-        """Deliver again after `delay`. Returns the exception to raise: Celery's retry signal, or `error` where no try is left."""
+        """Deliver again after `delay`. Returns the exception to raise: Celery's retry signal, or `error` if no try is left."""
         if self.is_last:
             return error
         countdown = delay.total_seconds() + _TO_BE_SURE

@@ -1,4 +1,4 @@
-"""What things are called in front of customers: products and tiers by their names in the catalogue, a card by its brand and last digits."""
+"""The names that customers see: products and tiers by their names in the catalogue, a card by its brand and last digits."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -72,7 +72,7 @@ def keep_names(order: Order, lines: Sequence[PricedLine], sold: Sold) -> None:
 
 
 def card(session: Session, order: Order) -> str | None:
-    """The card that was charged, once it was, e.g. `Visa •••• 4242`, or `•••• 4242` where nobody knows its brand."""
+    """The card that was charged, once it was, e.g. `Visa •••• 4242`, or `•••• 4242` if its brand is unknown."""
     return order_cache.once(order, _CARD, lambda: _card(session, order.id)) if order.payment_kind else None
 
 
@@ -87,7 +87,7 @@ def _card(session: Session, order_id: UUID) -> str | None:
 
 
 def card_name(brand: str, last4: str) -> str | None:
-    """The name of a card; None where neither its brand nor its last digits are known."""
+    """The name of a card; None if neither its brand nor its last digits are known."""
     return " ".join(filter(None, (BRANDS.get(brand), f"•••• {last4}" if last4 else None))) or None
 
 

@@ -1,4 +1,4 @@
-"""A document, invoice or credit note: composed as a draft, then numbered and inserted, in the same transaction as what it documents.
+"""Writes an invoice or credit note: composed as a draft, then numbered and inserted, in the transaction of what it documents.
 
 Each cause gets one document.
 """
@@ -29,7 +29,7 @@ class Settlement:
     """How a document's total is settled; see the columns of `Invoice`."""
 
     by_the_order: bool = True
-    """whether money moved in the way in which the order was paid"""
+    """whether money moved by the means with which the order was paid"""
 
     balance_used_minor: int = 0
     paid_before_minor: int = 0
@@ -48,7 +48,7 @@ class Draft:
     lines: Sequence[InvoiceLine]
     settlement: Settlement = field(default_factory=Settlement)
     sign: int = 1
-    """-1 where the document takes back what `lines` say, which are then those of the document that it corrects"""
+    """-1 if the document reverses `lines`, which are then those of the document that it corrects"""
     corrects: Invoice | None = None
     buyer: dict[str, Any] | None = None
     """None: as the order was sold"""
@@ -109,7 +109,7 @@ def write(session: Session, draft: Draft) -> Invoice:
 
 
 def _day_of_supply(at: datetime, place: SoldTo) -> date:
-    """By the clock of the buyer's country, which decided the rate; by the account's where no rate of VAT is known."""
+    """By the clock of the buyer's country, which determined the rate; by the account's if no VAT rate is known."""
     return local(at, vat.clock_of(place.country, postcode=place.postcode) or place.timezone).date()
 
 
@@ -122,7 +122,7 @@ def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Inv
 
 
 def _buyer(session: Session, order: Order) -> dict[str, Any]:
-    """The buyer by today's name, at the address that the order was sold to."""
+    """The buyer with today's name and the address that the order was sold to."""
     account = order_cache.account(session, order)
     place = sold_to(order, account)
     return {

@@ -1,4 +1,4 @@
-"""What can go wrong at the edges, in the words of the pipeline; adapters translate their libraries' errors into these."""
+"""The pipeline's errors for failures of outside systems; adapters translate their libraries' errors into these."""
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -10,9 +10,9 @@ NO_DATABASE = (OperationalError, NoConnectionFree)
 
 
 class TemporarilyUnavailable(Exception):
-    """The other side did not do it, and asking again later is right.
+    """The other side did not do it; ask again later.
 
-    retry_after: seconds the other side asked us to wait, None where it did not say.
+    retry_after: seconds the other side asked us to wait, None if it did not say.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -28,10 +28,10 @@ class OutcomeUnknown(TemporarilyUnavailable):
 
 
 class KeySpent(OutcomeUnknown):
-    """The provider has stored a failure under this key and will keep answering with it: look the effect up.
+    """The provider has stored a failure under this key and will keep returning it: look the effect up.
 
-    If there is no effect, the key had none and a new key may be used. But where the provider itself failed `just_now`, what it had
-    begun may still take effect, so wait for `ports.UNDER_WAY` first.
+    If there is no effect, a new key may be used. But if the provider itself failed `just_now`, what it had begun may still take
+    effect, so wait for `ports.UNDER_WAY` first.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, just_now: bool = False) -> None:
@@ -40,13 +40,13 @@ class KeySpent(OutcomeUnknown):
 
 
 class KeyReused(OutcomeUnknown):
-    """The key was already used for a different request (a setting has changed since, say): look up what that request led to."""
+    """The key was already used for a different request (a setting has changed since, say): look up that request's effect."""
 
 
 class Refused(Exception):
     """The other side understood the request and refused it for good; repeating it cannot help.
 
-    code: the other side's own machine-readable reason, "" where it has none.
+    code: the other side's own machine-readable reason, "" if it has none.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -55,7 +55,7 @@ class Refused(Exception):
 
 
 class PaymentMethodRefused(Refused):
-    """A payment method cannot be used (card refused, token unknown or spent); the customer must give another."""
+    """A payment method cannot be used (card refused, token unknown or spent); the customer must provide another."""
 
 
 class AddressRefused(Refused):
@@ -63,7 +63,7 @@ class AddressRefused(Refused):
 
 
 class Misconfigured(Explained):
-    """We are wrong, not the customer: bad credentials, unknown parameter. A person must look."""
+    """Our mistake, not the customer's: bad credentials, unknown parameter. A person must look."""
 
 
 def behind_a_lock(error: BaseException) -> bool:

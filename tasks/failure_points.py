@@ -29,6 +29,6 @@ def working_on(order_id: object) -> None:
 
 
 def reach(place: str, subject: object = None) -> None:
-    """subject: what this is about, where it is not the order that this thread works on."""
+    """subject: what this is about, if not the order that this thread works on."""
     if _on_reach is not None:
         _on_reach(place, _order.get() if subject is None else str(subject))

@@ -1,4 +1,4 @@
-"""The amount no longer equals the quote: make a fresh quote, show both, take no money and wait for the customer."""
+"""Handles an amount that no longer equals the quote: makes a fresh quote, takes no money and waits for the customer."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from tasks.rejection import reject
 from tasks.wiring import now, policy
 
 TOLERATED_DELAY = timedelta(days=1)
-"""after its quote, or its time to authenticate, has expired, an order that we delayed, not the customer, still goes on as quoted for so long"""
+"""how long an order that we delayed still goes on as quoted, after its quote, or its time to authenticate, has expired"""
 
 
 def we_are_late(order: Order) -> bool:
@@ -36,7 +36,7 @@ def propose(
 ) -> Outcome:
     """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all. Raises LeaseLost.
 
-    vat_set_aside: charge VAT although there is a number. Once the customer has agreed to that, it stays so while the registry is away.
+    vat_set_aside: charge VAT although there is a number. Once the customer has agreed to that, it remains so while the registry is away.
     """
     try:
         quote = _quote_anew(session, order, lines, now(), vat_set_aside=vat_set_aside)

@@ -1,5 +1,5 @@
-"""Requests about an order that were granted, as recorded on its timeline. A request repeated after a lost answer gets the same answer, and
-nothing is done twice."""
+"""Requests that were accepted before, as recorded on the order's timeline. A request repeated after a lost answer gets the same answer,
+and nothing is done twice."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def payment_details_facts(token: str | None) -> dict[str, str]:
 
 
 def was_granted(session: Session, order_id: UUID, what: Mapping[str, str], *, since_event: int = 0) -> bool:
-    """Whether this very request has continued the order before. since_event: only timeline entries with a higher id count."""
+    """Whether this same request has continued the order before. since_event: only timeline entries with a higher id count."""
     return _noted(session, order_id, REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > since_event)
 
 

@@ -1,7 +1,7 @@
-"""Goes from one step to the next without a message: six messages and their acknowledgements took a fifth of an order's processor time.
+"""Runs the next step without a message: six messages and their acknowledgements took a fifth of an order's processor time.
 
 Each step remains a task of its own: named, guarded, retried separately, and visible in Flower through events that are sent here in
-place of Celery's. A worker declares which steps it runs in its own process (`set_up`); the others go by message.
+place of Celery's. A worker declares which steps it runs in its own process (`set_up`); the others are sent as messages.
 """
 
 import time
@@ -36,7 +36,7 @@ _carries = True
 
 
 def set_up(*, here: Callable[[Step], bool], show: Show, carries: bool = True) -> None:
-    """here: whether this process runs the given step after the one before it. carries: whether steps may share a transaction."""
+    """here: whether this process runs the given step right after the previous one. carries: whether steps may share a transaction."""
     global _here, _show, _carries
     _here, _show, _carries = here, show, carries
 
@@ -51,7 +51,7 @@ def carries() -> bool:
 
 @dataclass(slots=True)
 class Shown:
-    """A step at work, as Flower knows it. `result` is to be set to what came of it."""
+    """A step at work, as Flower knows it. Set `result` to its outcome."""
 
     id: str = field(default_factory=lambda: str(uuid4()))
     result: str | None = None
@@ -59,7 +59,7 @@ class Shown:
 
 @contextmanager
 def shown(step: Step, order_id: UUID, *, parent: str, root: str) -> Iterator[Shown]:
-    """Wraps a step that was handed over. Its exceptions, except StepsUndone, end here: the delivery that led to it has succeeded."""
+    """Wraps a step that was handed over. Its exceptions, except StepsUndone, end here: the delivery before it has succeeded."""
     this = Shown()
     began = time.monotonic()
     names = {"name": step.value, "args": repr((str(order_id),)), "kwargs": "{}", "retries": 0}

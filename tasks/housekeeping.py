@@ -1,4 +1,4 @@
-"""Deletes what is no longer needed: the provider's notifications, whose bodies hold customers' details, and quotes that nobody ordered."""
+"""Deletes what is no longer needed: the provider's notifications, whose bodies contain customers' details, and quotes that were not ordered."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,15 +11,14 @@ from tasks.errors import NO_DATABASE
 from tasks.wiring import begin, now
 
 KEPT = timedelta(days=30)
-"""the provider repeats a notification for days, not weeks, so after this time its id is no longer needed for deduplication; nor does
-anybody ask about a quote that expired this long ago"""
+"""the provider repeats a notification for days, not weeks, so after this time its id is no longer needed for deduplication; and nobody needs a quote that expired this long ago"""
 BATCH = 1000
 """rows deleted in one transaction"""
 
 
 @shared_task(name="housekeeping", ignore_result=True, throws=NO_DATABASE)
 def housekeeping() -> int:
-    """Delete notifications handled more than `KEPT` ago; returns how many. What is not handled stays."""
+    """Delete notifications handled more than `KEPT` ago; returns how many. Unhandled ones remain."""
     deleted = 0
     last = BATCH
     while last == BATCH:
@@ -32,7 +31,7 @@ def housekeeping() -> int:
 def old_quotes() -> int:
     """Delete quotes, with their lines, that expired more than `KEPT` ago and that no order names; returns how many.
 
-    It runs only once a day, because each run also scans all quotes that were ordered, and these stay.
+    It runs only once a day, because each run also scans all ordered quotes, which remain.
     """
     deleted = 0
     since = datetime.min.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The lines of a document: an order's, frozen with the names of that day, or copies of another document's."""
+"""The lines of a document: an order's, frozen with that day's names, or copies of another document's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _OWN = tuple(PricedLine.__annotations__)
 
 
 def frozen(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[InvoiceLine]:
-    """What the order's lines say, for its own document."""
+    """The order's lines, for its own document."""
     names = display_names.of_order(session, order)
     credited = [_credited(session, line) for line in lines]
     return [
@@ -34,7 +34,7 @@ def frozen(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[I
 
 
 def _credited(session: Session, line: OrderLine) -> tuple[str | None, Treatment | None]:
-    """Of the period that this line credits: the number of the document that charged it, and under which treatment of VAT it was charged."""
+    """For the period that this line credits: the number of the document that charged it, and the VAT treatment of that charge."""
     if not line.unused_minor:
         return None, None
     of_its_order = (
@@ -47,6 +47,6 @@ def _credited(session: Session, line: OrderLine) -> tuple[str | None, Treatment 
 
 
 def copy_of(line: PricedLine, **changes: Any) -> InvoiceLine:
-    """A line for another document, not yet in any."""
+    """A copy of the line for another document, not yet in any."""
     columns = [column.key for column in InvoiceLine.__mapper__.column_attrs if column.key != "invoice_id"]
     return InvoiceLine(**{**{name: getattr(line, name) for name in columns}, **changes})

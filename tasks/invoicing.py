@@ -18,7 +18,7 @@ from tasks.invoice_lines import copy_of, frozen
 
 
 def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
-    """The order's own document; None where it holds nothing but trials, which cost nothing and are no supply to invoice."""
+    """The order's own document; None if it contains only trials, which cost nothing and are not a supply to invoice."""
     if all(line.interval is None for line in lines):
         return None
     settlement = Settlement(
@@ -42,7 +42,7 @@ def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice
 
 
 def issue_credit_note(session: Session, order: Order) -> Invoice | None:
-    """Reverse the document in force of an order that was refunded; None where none was issued. Doing it again gives the same document."""
+    """Reverse the document in force of an order that was refunded; None if none was issued. A repeated call returns the same document."""
     original = document_in_force(session, order)
     if original is None:
         return None
@@ -68,5 +68,5 @@ def issue_credit_note(session: Session, order: Order) -> Invoice | None:
 
 
 def document_in_force(session: Session, order: Order) -> Invoice | None:
-    """The document that says what the order costs now: its first, or the one that replaced it."""
+    """The order's document in force: the first, or the one that replaced it."""
     return session.scalar(invoices.in_force(select(Invoice).where(Invoice.order_id == order.id)))

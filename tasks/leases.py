@@ -31,7 +31,7 @@ class Keeper:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Wraps a delivery: at its end, the lease that this thread holds is no longer renewed."""
+        """Wraps a delivery: at its end, this thread's lease is no longer renewed."""
         self._mine.held = None
         try:
             yield
@@ -50,7 +50,7 @@ class Keeper:
         self._mine.held = order_id, token
 
     def _let_go(self, order_id: UUID, token: UUID) -> None:
-        """Stop renewing, unless another thread has taken the order over meanwhile and the lease is now that thread's."""
+        """Stop renewing, unless another thread has since taken over the order and its lease."""
         with self._lock:
             if self._held.get(order_id) == token:
                 del self._held[order_id]
@@ -72,7 +72,7 @@ class Keeper:
             log.warning("leases not renewed", orders=len(held), error=type(error).__name__)
 
     def _forget(self) -> None:
-        """A forked child has neither the thread nor the leases."""
+        """Reset in a forked child, which has neither the thread nor the leases."""
         self._held, self._thread, self._lock = {}, None, threading.Lock()
 
 

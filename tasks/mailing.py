@@ -85,7 +85,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
-    """Compose the letter, in a transaction without locks, so that nobody's invoice number waits for it."""
+    """Compose the letter, in a transaction without locks, so that no invoice number waits for it."""
     occasion = occasions.of(session, order, kind)
     correction = attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None
     letter = compose(kind, occasion, correction)
@@ -93,7 +93,7 @@ def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:
-    """Mark the letter and complete its order. False where that may not have been written: the caller then marks the letter alone.
+    """Mark the letter and complete its order. False if that may not have been written: the caller then marks only the letter.
 
     Raises LeaseLost; the letter is marked all the same.
     """
@@ -152,7 +152,7 @@ _END_AND_BEGIN = Prepared[UUID, str | None](
     SELECT id, message_id FROM moved LEFT JOIN begun ON true
 """)  # noqa: S608 - put together from constants
 )
-"""The same, with the ends of earlier steps. No message id where the letter was sent before; no row where another worker has the order."""
+"""The same, with the ends of earlier steps. No message id if the letter was sent before; no row if another worker has the order."""
 _END = Prepared[()](
     text("""
     WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),

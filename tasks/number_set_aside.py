@@ -1,6 +1,6 @@
 """A VAT number that was set aside in an outage: VAT is charged although the customer gave it.
 
-That is so for the number that the registry was asked about, and for no other that the customer gives meanwhile.
+That applies only to the number that the registry was asked about, not to another that the customer gives meanwhile.
 """
 
 from datetime import datetime

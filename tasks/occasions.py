@@ -1,4 +1,4 @@
-"""What a letter of an order tells, read from the tables."""
+"""The data a letter is written from, read from the tables."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from tasks.wiring import now, policy
 
 
 def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
-    """What a letter of `kind` is made from; what is told by other kinds only is not read."""
+    """The data for a letter of `kind`; data for other kinds is not read."""
     lines = order_cache.lines(session, order)
     tells_of_refund = kind is LetterKind.REFUND_NOTICE
     return Occasion(
@@ -38,7 +38,7 @@ def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
 
 
 def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:
-    """Products of trials that the order began and that still run; not those that have ended or were bought since."""
+    """Products whose trials the order began and that still run, neither ended nor bought since."""
     began = [line.subscription_id for line in lines if line.action is Action.TRIAL]
     running = select(Subscription.product_code).where(
         Subscription.id.in_(began), Subscription.status == SubscriptionStatus.TRIALING, Subscription.period_end > now()

@@ -1,4 +1,4 @@
-"""What an operator may do with a parked order: resume it, at the step where it stands or another one."""
+"""What an operator may do with a parked order: resume it, at its current step or another one."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,12 +21,12 @@ from tasks.order_story import Story
 
 
 class NotPossible(Explained):
-    """The order is not in a state to do this with; the message says why, and what can be done instead."""
+    """The order's state does not allow this; the message says why, and what can be done instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """What putting an order back means, before it is done."""
+    """The effects of resuming an order, before it is resumed."""
 
     stands_at: Step
     first: Step
@@ -35,7 +35,7 @@ class Resumption:
 
 
 def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumption:
-    """What resuming a parked order would do, from `from_step` or else from the step it stands at. Raises NotPossible."""
+    """What resuming a parked order would do, from `from_step` or else from its current step. Raises NotPossible."""
     order = story.order
     if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
@@ -50,9 +50,9 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
 
 
 def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by: str, why: str | None = None) -> None:
-    """Resume the order as planned, recording by whom and why. Raises NotPossible where somebody else was faster.
+    """Resume the order as planned, recording by whom and why. Raises NotPossible if somebody else was faster.
 
-    stands_at: the step at which it stood when the resumption was planned. If it has moved since, the plan no longer applies.
+    stands_at: its step when the resumption was planned. If it has moved since, the plan no longer applies.
     """
     waiting = (OrderStatus.NEEDS_ATTENTION,)
     why = _resumed_by(by, why)
@@ -92,7 +92,7 @@ def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
 
 
 def _happened(story: Story) -> list[str]:
-    """One phrase for each thing that was done before and is not repeated."""
+    """One phrase for each earlier effect that is not repeated."""
     steps = [f"{step.step}: {step.outcome}" for step in story.steps if step.revision == story.order.revision]
     charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
     refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]

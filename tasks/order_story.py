@@ -1,4 +1,4 @@
-"""What became of an order, for the person who looks after it: where it stands, every try, every letter, every movement of money."""
+"""An order's history, for an operator: its status, every try, every letter, every movement of money."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Story:
 
 
 def find(session: Session, which: str) -> UUID:
-    """The id of the order that a person calls `which`: its number, or its id. Raises UnknownOrder."""
+    """The id of an order. which: its number or its id. Raises UnknownOrder."""
     is_number = which.isascii() and which.isdigit() and len(which) < 19  # what fits a bigint
     condition = Order.number == int(which) if is_number else Order.id == _id(which)
     order_id = session.scalar(select(Order.id).where(condition))
@@ -50,7 +50,7 @@ def listing(
     undeliverable: bool = False,
     limit: int = 50,
 ) -> list[tuple[Order, str]]:
-    """The newest orders with the names of their accounts. undeliverable: only those of which a letter was refused for good."""
+    """The newest orders with the names of their accounts. undeliverable: only those with a letter that was refused for good."""
     query = select(Order, Account.name).join(Account, Account.id == Order.account_id).options(selectinload(Order.lines))
     if statuses:
         query = query.where(Order.status.in_(statuses))

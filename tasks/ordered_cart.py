@@ -1,4 +1,4 @@
-"""The cart that the lines of an order, or of a quote, came from: to be checked and priced anew, or compared with another."""
+"""Rebuilds the cart from the lines of an order or a quote, to check and price it again or compare it with another."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ Lines = Sequence[OrderLine | QuoteLine]
 
 
 def cart_of(lines: Lines) -> list[CartLine]:
-    """The cart that these lines came from. What a change did not alter is None: a request for more seats did not ask for a tier.
+    """The cart that these lines came from. What a change left unaltered is None: a request for more seats did not ask for a tier.
 
     If another order alters the tier first, the change then keeps the tier that this order set.
     """
@@ -30,7 +30,7 @@ def _cart_line(line: PricedLine) -> CartLine:
 
 
 def same_cart(ordered: Lines, offered: Lines) -> bool:
-    """Whether a quote is for what was ordered: the same plans. What a change left unaltered may differ, where another order altered it since."""
+    """Whether a quote is for what was ordered: the same plans. What a change left unaltered may differ, if another order altered it since."""
     return len(ordered) == len(offered) and all(map(_same, ordered, offered))
 
 

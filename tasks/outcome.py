@@ -31,7 +31,7 @@ GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 
 
 def why_not(order_id: UUID, this: Step) -> Outcome:
-    """What a step returns that could not take the order."""
+    """The outcome of a step that could not take the order."""
     with begin() as session:
         standing = progress.status_and_step(session, order_id)
     if standing is None or standing[0] is not OrderStatus.OPEN:

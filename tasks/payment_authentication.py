@@ -1,7 +1,7 @@
-"""Payments that await 3-D Secure and of which no webhook came. The provider is asked now and then; its order stays as it is until there is news.
+"""Payments that await 3-D Secure and for which no webhook arrived. The provider is asked now and then; the order stays unchanged until then.
 
 The sweep says which orders are due, and the `payments` queue asks, so that a provider that is slow to answer holds up no sweep. A
-question that is lost, or that fails, is asked again at the next look.
+question that is lost, or that fails, is repeated at the next check.
 """
 
 from collections.abc import Iterable
@@ -26,11 +26,11 @@ log = structlog.get_logger(__name__)
 
 _WAITING = OrderStatus.AWAITING_AUTHENTICATION
 _EXPIRES = 60
-"""seconds: by then the next look has sent another question (two hosts' clocks are compared; see `worker.celery_config`)"""
+"""seconds; by then the next check has sent another question (two hosts' clocks are compared; see `worker.celery_config`)"""
 
 
 def look_after(session: Session, order: Order) -> bool:
-    """Set when to look again. Once the time to authenticate is over, go on with the payment step, which ends the order or finds it paid.
+    """Schedule the next check. Once the time to authenticate is over, continue with the payment step, which ends the order or finds it paid.
 
     Lock the order first, and `ask` about it afterwards.
     """
@@ -43,7 +43,7 @@ def look_after(session: Session, order: Order) -> bool:
 
 
 def ask(orders: Iterable[UUID]) -> None:
-    """Have the provider asked about them; about one that waits no longer, nothing is asked. Without a broker, the next look must do."""
+    """Send questions about these orders; orders no longer waiting are skipped. Without a broker, the next check sends them."""
     for order_id in orders:
         try:
             ask_about_authentication.apply_async((str(order_id),), expires=_EXPIRES)
@@ -54,7 +54,7 @@ def ask(orders: Iterable[UUID]) -> None:
 
 @shared_task(name="ask_about_authentication", ignore_result=True, throws=NO_DATABASE)
 def ask_about_authentication(order_id: str) -> str:
-    """Ask what became of the payment, and handle the answer as if a webhook had brought it; returns what came of it."""
+    """Ask for the payment's status, and handle the answer like a webhook; returns the outcome."""
     waits = (Order.status == _WAITING, ChargeAttempt.status == AttemptStatus.REQUIRES_ACTION)
     charge = select(ChargeAttempt.ref).join(Order, Order.id == ChargeAttempt.order_id)
     with begin() as session:

@@ -30,7 +30,7 @@ _USABLE = Prepared[PaymentMethod](
 
 
 def usable(session: Session, account_id: UUID) -> PaymentMethod | None:
-    """The method a charge would go to."""
+    """The method that would be charged."""
     return _USABLE.scalar(session, {"of": account_id})
 
 
@@ -61,7 +61,7 @@ def attach(account_id: UUID, token: str) -> PaymentMethod:
 
 
 def _customer(account_id: UUID) -> str:
-    """The provider's reference of the account; the customer is created there when first needed."""
+    """The provider's id of the account's customer, who is created there when first needed."""
     with begin() as session:
         account = session.get(Account, account_id, options=[selectinload(Account.contacts)])
         if account is None:
@@ -79,7 +79,7 @@ def _customer(account_id: UUID) -> str:
 
 
 def _made(account_id: UUID, name: str, email: str | None) -> str:
-    """A customer with this address, or with none where the provider refuses it: we write to our customers ourselves."""
+    """Create a customer with this address, or without it if the provider refuses it: we write to our customers ourselves."""
     key = f"account:{account_id}:customer"
     try:
         return _done_again(
@@ -97,8 +97,8 @@ KEYS = 5
 
 
 def _done_again(key: str, call: Callable[[str], T]) -> T:
-    """Make a call that moves no money and so may be repeated, under the next key if the provider has stored a failure of its own under one, or
-    has seen that key with a different request (the account was renamed since)."""
+    """Make a call that moves no money, and so may be repeated. The next key is used if the provider has stored its own failure under one, or
+    has seen it with a different request (the account was renamed since)."""
     for number in range(1, KEYS):
         with suppress(KeySpent, KeyReused):
             return call(key if number == 1 else f"{key}:{number}")

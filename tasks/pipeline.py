@@ -1,14 +1,14 @@
-"""The business process. An order goes this way, from top to bottom, as a chain of Celery tasks, each leading to the next; only its
+"""The business process. An order goes through it from top to bottom, as a chain of Celery tasks, each leading to the next; only its
 id travels.
 
     validate_cart            may this account order this?
     compute_proration        is the amount still what the customer confirmed?
     collect_payment          take it once, or invoice it, or find that nothing is due
-    activate_subscription    give what was bought, a new period from today
+    activate_subscription    activate what was bought, a new period from today
     send_confirmation_email  tell the customer, with the arithmetic
     prompt_seat_assignment   where seats rose, ask to assign them
 
-What was charged and cannot be given goes back: refund_payment, then send_refund_notice.
+If what was charged cannot be activated: refund_payment, then send_refund_notice.
 """
 
 from celery import Task

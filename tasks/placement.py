@@ -135,7 +135,7 @@ def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) 
 
 
 def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_id: UUID) -> UUID | None:
-    """The order that was placed on this quote and has become another one's by a confirmation."""
+    """The order that was placed on this quote and has since been confirmed with another."""
     on_it = (OrderEvent.kind == "order.placed") & (OrderEvent.facts["quote_id"].astext == str(quote_id))
     query = select(Order.id).join(OrderEvent, OrderEvent.order_id == Order.id)
     return session.scalar(query.where(Order.account_id == account_id, on_it))

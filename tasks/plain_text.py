@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, for places where it must be nothing but text."""
+"""Cleans text that somebody else wrote, for places that need plain text."""
 
 import re
 from typing import Final
@@ -6,19 +6,19 @@ from typing import Final
 UNPRINTABLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u115f\u1160\u3164\uffa0\U000e0000-\U000e007f]+"
 )
-"""line breaks, control characters, what turns the direction of all that follows (a mark within a name, 200E or 200F, does not), and
+"""line breaks, control characters, marks that change the direction of all that follows (a mark within a name, 200E or 200F, does not), and
 letters and tags that nobody sees
 """
 _WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
-    """`text` without any of them: a name must not pose as our own words, nor steer a terminal."""
+    """`text` without unprintable characters: a name must neither pose as our own text nor control a terminal."""
     return UNPRINTABLE.sub(" ", text).strip()
 
 
 def printable_lines(text: str) -> str:
-    """`text` line by line as `one_line` has it; half of a surrogate pair, which no file and no database takes, becomes a question mark."""
+    """`one_line` for each line of `text`; half of a surrogate pair, which no file or database accepts, becomes a question mark."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return "\n".join(map(one_line, whole.split("\n"))).strip()
 
@@ -29,7 +29,7 @@ def is_printable(text: str, *, lines: bool = False) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is neither a letter nor a digit in it. Marks and joiners alone show nothing."""
+    """Whether it contains neither a letter nor a digit. Marks and joiners alone show nothing."""
     return not any(character.isalnum() for character in text)
 
 

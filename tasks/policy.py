@@ -1,4 +1,4 @@
-"""The merchant's choices that decide what a step does; read from the settings by `worker`, plugged in at start."""
+"""The merchant's choices that decide what a step does; `worker` reads them from the settings and plugs them in at start."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,7 +10,7 @@ from models.rules.timezone import local
 
 
 class VatOutage(StrEnum):
-    """What to do with a VAT number while the registry cannot be asked."""
+    """What to do with a VAT number while the registry gives no answer."""
 
     PROVISIONAL = "provisional"
     """accept it if format and country agree, ask again later, correct if it fails"""
@@ -38,7 +38,7 @@ class Seller:
     """what its law wants at the foot of an invoice, as it is to be read: register, capital, managers"""
 
     def day(self, moment: datetime) -> date:
-        """The day on the clock of its country: documents are dated by it, and so belong to a month and year of its VAT returns."""
+        """The day on the clock of its country, which dates documents and so assigns them to its VAT returns."""
         return local(moment, vat.clock_of(self.country) or "UTC").date()
 
 
@@ -51,7 +51,7 @@ class Policy:
     payment_terms: timedelta = timedelta(days=30)
     vat_outage: VatOutage = VatOutage.PROVISIONAL
     vat_evidence_lifetime: timedelta = timedelta(days=1)
-    """how long the registry's answer stands before it is asked again"""
+    """how long the registry's answer counts before it is asked again"""
     waiting_lifetime: timedelta = timedelta(days=7)
     authentication_lifetime: timedelta = timedelta(hours=1)
     """how long a payment may wait to be authenticated: it pays for the quote's period, which has begun"""

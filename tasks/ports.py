@@ -1,4 +1,4 @@
-"""What the steps need from the world, as protocols and plain values; `worker` plugs the real ones in at start.
+"""The outside services that the steps need, as protocols and plain values; `worker` plugs in the real ones at start.
 
 Amounts are integers in minor units of `currency` (cents for EUR). Every call that makes something outside takes an
 idempotency key made from the thing itself; the caller has committed that key before the first try.
@@ -16,7 +16,7 @@ from uuid import UUID
 
 
 class ChargeStatus(StrEnum):
-    """Of a charge, as the provider says it; what we have recorded of it is an `AttemptStatus` (`models.states`)."""
+    """A charge's status at the provider; the status that we record is an `AttemptStatus` (`models.states`)."""
 
     UNTRIED = "untried"
     """Made, but no bank was asked: the request for it is still under way, or failed half-way at the provider."""
@@ -31,8 +31,7 @@ class ChargeStatus(StrEnum):
 
 
 UNDER_WAY = timedelta(seconds=60)
-"""how long a request that nobody waits for any more, or that failed at the provider itself, may still take effect; longer than any
-time limit of a call"""
+"""how long a request that timed out, or that failed at the provider itself, may still take effect; longer than any time limit of a call"""
 
 PLANS_HOLD = 1800.0
 """seconds for which a planned charge may be sent; the provider remembers its key for at least an hour more (`Policy.charge_key_lifetime`)"""
@@ -51,7 +50,7 @@ class ChargeRequest:
     """ISO 4217, upper case"""
     description: str
     made_at: float = field(default_factory=time.time, compare=False)
-    """when it was planned, in seconds since the epoch on this host; what was decided from its key's age is valid for `PLANS_HOLD`"""
+    """when it was planned, in seconds since the epoch on this host; the plan, made by its key's age, is valid for `PLANS_HOLD`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Charge:
     currency: str
     decline_code: str | None = None
     action_url: str | None = field(default=None, repr=False)
-    """for the customer's eyes only: whoever has it can authenticate the payment"""
+    """for the customer only: anybody who has it can authenticate the payment"""
     order_id: UUID | None = None
     """from the provider's metadata, as is `attempt`; None where the provider has none"""
     attempt: int | None = None
@@ -81,7 +80,7 @@ class RefundRequest:
 
 
 class RefundStatus(StrEnum):
-    """Of a refund, as the provider says it; what we have recorded of it is a `RefundState` (`models.states`)."""
+    """A refund's status at the provider; the state that we record is a `RefundState` (`models.states`)."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
@@ -98,7 +97,7 @@ class Refund:
     currency: str
     failure_reason: str | None = None
     attempt: int | None = None
-    """from the provider's metadata, to find again what `RefundRequest.attempt` became"""
+    """from the provider's metadata, to find the refund of a `RefundRequest.attempt`"""
     charge_ref: str | None = None
     """of the charge whose money goes back"""
 
@@ -125,14 +124,14 @@ class StoredPaymentMethod:
 
 
 class EventKind(Enum):
-    """What a notification tells of a charge."""
+    """What a notification says about a charge."""
 
     TAKEN = auto()
-    """that it is made, or has succeeded: nothing new once we have recorded it as taken"""
+    """it was made, or has succeeded: nothing new once we have recorded it as taken"""
     REFUND = auto()
-    """that a refund of it was made, or has changed"""
+    """a refund of it was made, or has changed"""
     DISPUTE = auto()
-    """that the customer's bank has opened a dispute"""
+    """the customer's bank has opened a dispute"""
     OTHER = auto()
 
 
@@ -152,8 +151,8 @@ class PaymentProvider(Protocol):
 
     @property
     def event_kinds(self) -> Mapping[str, EventKind]:
-        """What its events tell, by its own names for them; any other name tells OTHER. Events are stored under these names, some of them by
-        an earlier release: a name that the provider has given up stays."""
+        """The meaning of its events, by its own names for them; any other name means OTHER. Events are stored under these names, some by
+        earlier releases: keep names that the provider no longer uses."""
         ...
 
     def charge_unit(self, currency: str) -> int:
@@ -161,8 +160,8 @@ class PaymentProvider(Protocol):
         ...
 
     def create_customer(self, *, account_id: UUID, name: str, email: str | None, key: str) -> str:
-        """Returns the provider's reference of the customer; the same key gives the same customer. Raises Refused for an `email` that
-        the provider does not take."""
+        """Returns the provider's id of the customer; the same key gives the same customer. Raises Refused for an `email` that
+        the provider does not accept."""
         ...
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
@@ -187,13 +186,13 @@ class PaymentProvider(Protocol):
         ...
 
     def refund(self, request: RefundRequest) -> Refund:
-        """Give money back. Raises Refused where the provider will not (over-refund, charge disputed)."""
+        """Refund money. Raises Refused if the provider will not (over-refund, charge disputed)."""
         ...
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
 
     def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
-        """Every charge made from `since` to just before `until`, newest first, whoever made it. Asked for page by page, as it is read."""
+        """Every charge made from `since` to just before `until`, newest first, whoever made it. Fetched page by page, as it is read."""
         ...
 
     def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
@@ -203,12 +202,12 @@ class PaymentProvider(Protocol):
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         """Check the signature (with its time tolerance) and read the event.
 
-        Raises Refused: code "signature" where it is forged or stale, whatever it says; "malformed" where it is signed and no event.
+        Raises Refused: code "signature" if it is forged or stale, whatever its content; "malformed" if it is signed but not an event.
         """
         ...
 
     def subject_of(self, payload: bytes) -> str | None:
-        """The provider's id of what an event, checked when it was stored, is about: of the dispute, where one was opened. None: it has no id."""
+        """The provider's id of the subject of a stored, checked event, such as a dispute that was opened. None: it has no id."""
         ...
 
 
@@ -229,7 +228,7 @@ class VatAnswer:
     """as the registry wants it: country prefix (EL for Greece) and digits"""
     asked_at: datetime
     consultation_number: str | None = None
-    """the registry's receipt for our asking, None where it gave none (needs a requester number)"""
+    """the registry's receipt for our question, None if it gave none (needs a requester number)"""
     name: str | None = None
     address: str | None = None
     reason: str | None = None
@@ -238,7 +237,7 @@ class VatAnswer:
 
 class VatRegistry(Protocol):
     def check(self, number: str, *, requester: str | None) -> VatAnswer:
-        """Ask about a number already normalized by `models.rules.vat`. Never raises for an outage: UNAVAILABLE is an answer.
+        """Ask about a number already normalized by `models.rules.vat`. An outage is an answer, UNAVAILABLE, not an exception.
 
         requester: our own VAT number in the same form; with it the registry gives a consultation number.
         Raises Misconfigured where the registry rejects the request itself.
@@ -276,6 +275,6 @@ class Mailer(Protocol):
         """Hand over to the mail server.
 
         Raises TemporarilyUnavailable, OutcomeUnknown (the answer to DATA was lost), AddressRefused, Refused (the letter itself
-        is not taken), Misconfigured (login, certificate, sender).
+        is not accepted), Misconfigured (login, certificate, sender).
         """
         ...

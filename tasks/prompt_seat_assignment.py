@@ -1,6 +1,6 @@
-"""Step 6: where seats rose and nobody sits on them yet, ask the customer to assign them; users sign in only once assigned.
+"""Step 6: if seats were added and are not assigned yet, ask the customer to assign them; users need one to sign in.
 
-Seats that nobody assigns stay on the subscription, are billed with it and can be assigned at any time.
+Unassigned seats stay on the subscription, are billed with it and can be assigned at any time.
 """
 
 from uuid import UUID
@@ -20,7 +20,7 @@ THIS = Step.PROMPT_SEAT_ASSIGNMENT
 
 @step
 def prompt_seat_assignment(order_id: UUID) -> Outcome:
-    """The last step: the prompt, if there is anything to assign, and the order is completed."""
+    """The last step: send the prompt, if there is anything to assign, and complete the order."""
     with carry() as session:
         order = take(session, order_id, THIS)
         lines = order_cache.lines(session, order) if order is not None else []
@@ -38,7 +38,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
 
 
 def rose(line: OrderLine) -> bool:
-    """More seats than before the order; all of them, where there was nothing before."""
+    """Whether the seats rose with the order, or are new."""
     return line.from_seats is None or line.seats > line.from_seats
 
 

@@ -1,6 +1,6 @@
 """How long the head of each queue has waited: every message that was sent later is still behind it.
 
-To find a given message in a list, Redis would have to read the whole list. The oldest message answers for all of them, however long
+To find a given message in a list, Redis would have to read the whole list. The oldest message is enough, however long
 the list is.
 """
 
@@ -26,13 +26,13 @@ _UNREADABLE = (LookupError, OSError, OverflowError, RecursionError, TypeError, V
 
 
 def stamp(headers: MutableMapping[str, Any], **_: Any) -> None:
-    """Handler of Celery's `before_task_publish`: stamps each message with the time since which it waits. A retry starts again from now."""
+    """Handler of Celery's `before_task_publish`: stamps each message with the time from which it waits. A retry starts again from now."""
     if SINCE not in headers or headers.get("retries"):
         headers[SINCE] = time.time()
 
 
 def since(at: datetime) -> Mapping[str, Any]:
-    """Headers of a message that has waited since then."""
+    """Headers of a message that has waited since `at`."""
     return {SINCE: at.timestamp()}
 
 
@@ -55,7 +55,7 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
 
 
 def _since(message: bytes | None, *, if_none: float) -> float | None:
-    """Since when the message has waited; None where it does not say. A malformed message is rejected by its consumer (`worker.rejected`)."""
+    """Since when the message has waited; None if it does not say. A malformed message is rejected by its consumer (`worker.rejected`)."""
     if message is None:
         return if_none
     try:

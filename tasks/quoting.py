@@ -24,13 +24,13 @@ from models.sold_to import SoldTo
 from tasks.policy import Policy
 from tasks.wiring import payments
 
-FACTS = "what decides about the cart"
-"""under which `models.order_cache` keeps what `check` returned"""
+FACTS = "the facts that determine the cart's price"
+"""the key under which `models.order_cache` stores what `check` returned"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricingTerms:
-    """What the price of a cart depends on beside its account."""
+    """What the price of a cart depends on besides its account."""
 
     as_of: datetime
     """when it is to take effect"""
@@ -61,7 +61,7 @@ class PricedCart:
 
 
 class CartRefused(Exception):
-    """The account may not order this cart; `refusals` says why, each with what a person needs to mend it."""
+    """The account may not order this cart; `refusals` says why, each with what a person needs to fix it."""
 
     def __init__(self, refusals: Sequence[Refusal], facts: CartFacts) -> None:
         super().__init__(", ".join(refusal.code for refusal in refusals))
@@ -78,7 +78,7 @@ def price(
     terms: PricingTerms,
     known: CartFacts | None = None,
 ) -> PricedCart:
-    """Price `cart`. known: what `check` returned in this very transaction.
+    """Price `cart`. known: what `check` returned in this same transaction.
 
     Raises CartRefused, UnknownAccount; RuleError, for example where `terms.as_of` is outside the period that a change starts from.
     """
@@ -109,7 +109,7 @@ def check(
     as_of: datetime,
     priced_at: datetime | None = None,
 ) -> CartFacts:
-    """The facts that decide about `cart`, if it may be ordered. Raises CartRefused, UnknownAccount."""
+    """The facts that determine the price of `cart`, if it may be ordered. Raises CartRefused, UnknownAccount."""
     products = [line.product for line in cart]
     found = cart_facts.load(
         session, account_id=account_id, contact_id=contact_id, products=products, as_of=as_of, priced_at=priced_at
@@ -122,7 +122,7 @@ def check(
 def decide_vat(
     session: Session, account: Account, policy: Policy, *, tax_point: datetime, set_aside: bool
 ) -> vat.VatDecision:
-    """The tax treatment. A number that the registry has recently called invalid, or that is set aside, counts as not given.
+    """The tax treatment. A number that the registry recently reported as invalid, or that is set aside, counts as not given.
 
     Recently: within `vat_evidence_lifetime` before the tax point, so that quote and order look back to the same instant.
     """

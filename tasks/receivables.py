@@ -1,6 +1,6 @@
-"""What customers owe on invoices and pay by transfer: a person says when the money is in the bank.
+"""Sums that customers owe on invoices and pay by transfer: a person records when the money has arrived.
 
-If the order is undone, what was paid becomes balance: the money came from no card, and we do not know a bank account to send it to.
+If the order is undone, what was paid becomes balance: no card was charged, and we know no bank account to send it to.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from tasks.wiring import now, policy
 
 
 class NothingOwed(Exception):
-    """There is no open sum on the document; the message says what there is."""
+    """There is no open sum on the document; the message says why."""
 
 
 class WrongDay(Exception):
-    """Money cannot have come in on that day."""
+    """Money cannot have arrived on that day."""
 
 
 def owe(session: Session, document: Invoice, amount_minor: int) -> None:
-    """The customer owes `amount_minor` on the document; nothing is charged for it by itself."""
+    """Record that the customer owes `amount_minor` on the document; it is never charged automatically."""
     due_at = document.payment_due_at or document.issued_at + policy().payment_terms
     owed = Receivable(invoice_id=document.id, amount_minor=amount_minor, currency=document.currency, due_at=due_at)
     session.add(owed)
@@ -36,7 +36,7 @@ def owe(session: Session, document: Invoice, amount_minor: int) -> None:
 
 
 def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
-    """What is owed, with its invoice and the account's name, by due date."""
+    """The sums owed, each with its invoice and the account's name, by due date."""
     query = (
         select(Receivable, Invoice, Account.name)
         .join(Invoice, Invoice.id == Receivable.invoice_id)
@@ -48,9 +48,9 @@ def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
-    """The whole sum owed on invoice `number` came in, once and for all. Raises NothingOwed, WrongDay.
+    """Record, finally, that the whole sum owed on invoice `number` has arrived. Raises NothingOwed, WrongDay.
 
-    Where a correction has replaced the invoice meanwhile, so much less is owed on the one that replaced it.
+    If a correction has replaced the invoice meanwhile, the sum owed on the replacement is reduced by it.
     The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
     """
     owed, invoice = _lock(session, number)
@@ -77,7 +77,7 @@ def _lock(session: Session, number: str) -> tuple[Receivable, Invoice]:
 
 
 def _still_owed(session: Session, owed: Receivable, invoice: Invoice) -> Receivable:
-    """What is open: the sum itself or, where a correction has cancelled that, the one on the invoice that replaced this. Raises NothingOwed."""
+    """The open sum: this one or, if a correction has cancelled it, the one on the replacing invoice. Raises NothingOwed."""
     replacement = _replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
     still_owed = owed if replacement is None else replacement[0]
     if still_owed.status is not ReceivableStatus.OPEN:
@@ -97,7 +97,7 @@ def _check_day(invoice: Invoice, on: datetime) -> None:
 
 
 def _replacement(session: Session, invoice: Invoice) -> tuple[Receivable, str] | None:
-    """What is asked for on the invoice that replaced this one, and its number: the same sum with VAT on it, so more than on this one."""
+    """The sum on the invoice that replaced this one, and its number: the same sum plus VAT, so more than on this one."""
     query = (
         select(Receivable, Invoice.number)
         .join(Invoice, Invoice.id == Receivable.invoice_id)

@@ -20,7 +20,7 @@ THIS = Step.REFUND_PAYMENT
 
 @step
 def refund_payment(order_id: UUID) -> Outcome:
-    """Give back the whole charge under a key of its own; where nothing was charged there is nothing to do."""
+    """Refund the whole charge under a key of its own; if nothing was charged, there is nothing to do."""
     with begin() as session:
         order = take(session, order_id, THIS)
         begun = _begin(session, order) if order is not None else None
@@ -48,7 +48,7 @@ def refund_payment(order_id: UUID) -> Outcome:
 
 
 def _begin(session: Session, order: Order) -> tuple[ChargeAttempt, RefundAttempt] | None:
-    """The charge to give back, and the row of its refund; None where nothing was charged, or it is back."""
+    """The charge to refund, and the row of its refund; None if nothing was charged, or it was refunded."""
     charge = refunding.succeeded_charge(session, order)
     if charge is None or refunding.given_back(session, charge):
         return None

@@ -1,7 +1,7 @@
-"""Refunds of one charge: what is outstanding, asking the provider for it, and what its answer means.
+"""Refunds one charge: finds what is outstanding, asks the provider for it, and records its answer.
 
 A refund is committed with its key before the provider is asked, and a charge has at most one refund that has not failed (a unique
-index enforces that), so that nothing goes back twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
+index enforces that), so that nothing is refunded twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
 """
 
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ from tasks.wiring import begin, now, payments, policy
 
 _OUTSIDE: Final = "outside:"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
-"""selects refunds that a person says were made in another way; the provider does not know their refs"""
+"""selects refunds that a person recorded as made by other means; the provider does not know their refs"""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider says of a refund of ours."""
+    """The provider's answer about a refund of ours."""
 
     refunds: Sequence[Refund]
-    """the one that it made for us; or those that others made there, where these give all of the money back"""
+    """the one that it made for us; or those made elsewhere, if they return all of the money"""
 
     @property
     def ref(self) -> str | None:
-        """None where several refunds give the money back together: none of them is the refund."""
+        """None if several refunds return the money together: none of them is the refund."""
         return self.refunds[0].ref if len(self.refunds) == 1 else None
 
     @property
@@ -56,12 +56,12 @@ def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
 
 
 def given_back(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the charge's money is back, or on its way."""
+    """Whether the charge was refunded, or is being refunded."""
     return any(attempt.status is RefundState.SUCCEEDED for attempt in _attempts_of(session, charge))
 
 
 def is_back_at_provider(charge: ChargeAttempt) -> bool:
-    """Whether the provider itself has given back all of the charge, or is about to. Call it outside a transaction.
+    """Whether the provider itself has refunded all of the charge, or is about to. Call it outside a transaction.
 
     Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
     """
@@ -69,12 +69,12 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
 
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
-    """The refunds of the charge that came to nothing."""
+    """The refunds of the charge that failed."""
     return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
-    """Insert the row of a refund, or return the one that is under way. Commit before you `ask` the provider for it."""
+    """Insert a refund's row, or return the one under way. Commit it before you `ask` the provider."""
     under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)
     if under_way is not None:
         return under_way
@@ -99,7 +99,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
 def ask(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
-    Raises TemporarilyUnavailable; Misconfigured where the provider refuses and the money is not back.
+    Raises TemporarilyUnavailable; Misconfigured if the provider refuses and the charge is not refunded.
     """
     key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
     if key_may_be_forgotten and (found := _find(attempt, charge_ref)) is not None:
@@ -121,9 +121,9 @@ def ask(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
 
 
 def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundState:
-    """Record the provider's answer. An accepted refund counts as given back; if it fails later, a webhook reports that.
+    """Record the provider's answer. An accepted refund counts as made; if it fails later, a webhook reports that.
 
-    The caller has locked the order's row. Raises TemporarilyUnavailable where a webhook has reported meanwhile that one of others' failed.
+    The caller has locked the order's row. Raises TemporarilyUnavailable if a webhook has meanwhile reported that a refund made elsewhere failed.
     """
     if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, FAILED) for each in answer.refunds):
         raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
@@ -137,9 +137,9 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
 
 
 def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
-    """Record that a refund failed in the end, whether or not its first answer was recorded. False if that is known already, or it is not ours.
+    """Record that a refund failed later, whether or not its first answer was recorded. False if that is known already, or it is not ours.
 
-    A refund of ours that was made of several of others' has failed as soon as one of these has.
+    A refund of ours that consists of several made elsewhere has failed as soon as one of them has.
     """
     succeeded = RefundAttempt.status == RefundState.SUCCEEDED
     accepted = and_(succeeded, RefundAttempt.ref == refund.ref)
@@ -165,7 +165,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
 
 
 def settle_outside(session: Session, attempt: RefundAttempt) -> None:
-    """Record a person's statement that the money went back in another way; the provider is not asked (any more)."""
+    """Record a person's statement that the money was refunded by other means; the provider is not asked (any more)."""
     _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{attempt.order_id}:{attempt.attempt}")
 
 
@@ -189,12 +189,12 @@ def refunded_minor(session: Session, order_id: UUID) -> int:
 
 
 def is_settled_outside(attempt: RefundAttempt) -> bool:
-    """Whether a person says that it was made in another way (see `settle_outside`)."""
+    """Whether a person says that it was made by other means (see `settle_outside`)."""
     return attempt.ref is not None and attempt.ref.startswith(_OUTSIDE)
 
 
 def is_made_of_others(attempt: RefundAttempt) -> bool:
-    """Whether it succeeded because several refunds that others made at the provider give the money back together (see `Answer`)."""
+    """Whether it succeeded because several refunds made elsewhere return the money together (see `Answer`)."""
     return attempt.status is RefundState.SUCCEEDED and attempt.ref is None
 
 
@@ -242,7 +242,7 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
 
 
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
-    """This refund at the provider; or all refunds of the charge, where they gave the money back otherwise (by hand, in the Dashboard)."""
+    """This refund at the provider; or all refunds of the charge, if they returned the money otherwise (by hand, in the Dashboard)."""
     found = _standing(charge_ref)
     ours = [each for each in found if each.attempt == attempt.attempt]
     all_is_back = sum(each.amount_minor for each in found) >= attempt.amount_minor
@@ -262,7 +262,7 @@ def _give_up(attempt: RefundAttempt) -> None:
 
 
 def _settle(session: Session, attempt: RefundAttempt, state: RefundState, *, ref: str | None) -> None:
-    """The refund came out as `state`; one whose outcome was recorded before stays so. ref: None if it was never made."""
+    """Record the outcome unless one is recorded already. ref: None if it was never made."""
     session.execute(
         update(RefundAttempt)
         .where(RefundAttempt.key == attempt.key, RefundAttempt.status == RefundState.PENDING)

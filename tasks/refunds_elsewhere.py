@@ -1,6 +1,6 @@
-"""Refunds that somebody made at the provider without us, in its Dashboard for example: the order's timeline has each once, by the provider's id.
+"""Records refunds made at the provider without us, in its Dashboard for example, once each on the order's timeline, by the provider's id.
 
-They are noted when an event tells of them, or when a refund of ours turns out to be made of them, whichever is first.
+They are recorded when an event reports them, or when a refund of ours turns out to consist of them, whichever is first.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ FAILED: Final = "refund.elsewhere_failed"
 
 
 def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequence[Refund]) -> None:
-    """Note those of a charge's `refunds` that are none of ours, for a person to see. The caller has locked the order's row.
+    """Record those of a charge's `refunds` that we did not make, for a person to see. The caller has locked the order's row.
 
-    As with our own, one that is pending counts as made; if it fails later, that is noted, too.
+    As with our own, a pending one counts as made; if it fails later, that is recorded, too.
     """
     for refund in _not_ours(session, order_id, refunds):
         _note_once(session, order_id, MADE, charge_attempt, refund)

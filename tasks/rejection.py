@@ -1,4 +1,4 @@
-"""An order whose cart may no longer be ordered ends before any money has moved."""
+"""Rejects an order whose cart may no longer be ordered, before any money has moved."""
 
 from sqlalchemy.orm import Session
 

@@ -11,7 +11,7 @@ _LONGEST = 60.0
 def delay(tries: int, *, asked: float | None) -> timedelta:
     """Wait before the try after `tries` failed ones: 1, 4, 16, 60 s, give or take a fifth so that a crowd does not come back at once.
 
-    asked: seconds that the other side asked us to wait; the longer one counts, up to a minute.
+    asked: seconds that the other side asked us to wait; the longer wait counts, up to a minute.
     """
     jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
     seconds = min(4.0**tries, _LONGEST) * jitter

@@ -1,4 +1,4 @@
-"""Who sits on the seats of a subscription: assign, unassign, many at once.
+"""Assigns and unassigns a subscription's seats, one or many at once.
 
 Every change locks the subscription's row first, as activation does, so that concurrent changes cannot assign more users than seats.
 While an order that reduces the seats is open, the lower number counts: nobody gets a seat that is about to be removed.
@@ -44,7 +44,7 @@ class SeatChange:
 
 @dataclass(frozen=True, slots=True)
 class SeatsLeft:
-    """How many users may sit on a subscription."""
+    """How many seats a subscription has left."""
 
     seats: int
     limit: int
@@ -53,7 +53,7 @@ class SeatsLeft:
 
 
 class SeatsRefused(Exception):
-    """Nothing was changed; `code` is stable, the message says what to do. `changes`: positions of the changes it is about."""
+    """Nothing was changed; `code` is stable, the message says what to do. `changes`: positions of the refused changes."""
 
     def __init__(self, code: str, message: str, *, changes: Sequence[int] = (), **facts: object) -> None:
         super().__init__(message)
@@ -68,14 +68,14 @@ def assign(session: Session, *, subscription_id: UUID, email: str, now: datetime
 
 
 def unassign(session: Session, *, subscription_id: UUID, email: str, now: datetime) -> SeatResult:
-    """Take a user off; one who has no seat is left alone. Raises SeatsRefused: unknown-subscription."""
+    """Take a user's seat away; a user without one is ignored. Raises SeatsRefused: unknown-subscription."""
     return change(session, subscription_id=subscription_id, changes=[_one(SeatAction.UNASSIGN, email)], now=now)[0]
 
 
 def change(
     session: Session, *, subscription_id: UUID, changes: Sequence[SeatChange], now: datetime
 ) -> list[SeatResult]:
-    """All changes or none, in any order: what counts is who sits there in the end. Returns a result per change.
+    """All changes or none, in any order: only the final assignment counts. Returns a result per change.
 
     Raises SeatsRefused: unknown-subscription, not-active, no-seat-left, email-twice, too-many-changes.
     """

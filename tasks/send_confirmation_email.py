@@ -1,4 +1,4 @@
-"""Step 5: tell the customer what was bought and how the amount came about; welcome those who try."""
+"""Step 5: confirm to the customer what was bought, with the arithmetic; welcome those who try."""
 
 from uuid import UUID
 

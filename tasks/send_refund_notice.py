@@ -1,4 +1,4 @@
-"""The way back, step 2: the customer is told, and the order ends."""
+"""The way back, step 2: tell the customer, and end the order."""
 
 from uuid import UUID
 
@@ -19,9 +19,9 @@ THIS = Step.SEND_REFUND_NOTICE
 
 @step
 def send_refund_notice(order_id: UUID) -> Outcome:
-    """Say what went back and why. The order ends as refunded; as cancelled or rejected where nothing had been charged.
+    """Say what was refunded and why. The order ends as refunded; as cancelled or rejected if nothing had been charged.
 
-    If a refund failed after the provider had accepted it, a person must look: the customer is then not told that money came back.
+    If a refund failed after the provider had accepted it, a person must look: the customer is then not told of a refund.
     """
     with begin() as session:
         order = take(session, order_id, THIS)
@@ -41,7 +41,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
 
 
 def _ends_as(session: Session, order: Order) -> OrderStatus | None:
-    """None where money was taken and is not on its way back."""
+    """None if money was charged and is not being refunded."""
     charge = refunding.succeeded_charge(session, order)
     if charge is not None:
         return OrderStatus.REFUNDED if refunding.given_back(session, charge) else None

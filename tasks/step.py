@@ -37,7 +37,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
 
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
-    """Claim the order for this step, or go on under our lease; None where the step has nothing to do (see `tasks.outcome.why_not`)."""
+    """Claim the order for this step, or go on under our lease; None if the step has nothing to do (see `tasks.outcome.why_not`)."""
     context = current.get()
     order = context.order or lease.claim(session, order_id, this, lease=policy().lease, held=context.token)
     if order is not None and order.lease_token is not None:
@@ -47,7 +47,7 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
 
 
 def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
-    """Record that the step is done and that it is the next one's turn. Raises LeaseLost."""
+    """Record that the step is done and that the next one follows. Raises LeaseLost."""
     context = current.get()
     if context.next_stays_here:
         progress.hand_on(session, order, this, Outcome.DONE, facts=facts)
@@ -64,6 +64,6 @@ def stop(session: Session, order: Order, this: Step, ending: Ending) -> Outcome:
 
 
 def turn_back(session: Session, order: Order, this: Step, reason: str) -> Outcome:
-    """The order cannot go on though it may have been charged: refund, tell the customer, end. Raises LeaseLost."""
+    """The order cannot go on, but may have been charged: refund it, tell the customer, end it. Raises LeaseLost."""
     progress.turn_back(session, order, this, reason)
     return Outcome.TURNED_BACK

@@ -9,12 +9,12 @@ from models.orders import Order
 
 @dataclass(slots=True)
 class StepContext:
-    """What the runner and the running step tell each other.
+    """Data that the runner and the running step share.
 
-    order: handed over by the previous step, still under our lease; None where the step has to claim it.
+    order: handed over by the previous step, still under our lease; None if the step has to claim it.
     next_stays_here: whether this step is to keep the lease for the next one when it is done. handed_on: the order, once that was done.
     token, restarts: those of the order that was taken, for use after a failure, because a rollback makes the order itself unreadable.
-    A step that is done again under our own lease also uses the token for its claim.
+    A step repeated under our own lease also uses the token for its claim.
     """
 
     order: Order | None = None
@@ -24,7 +24,7 @@ class StepContext:
     restarts: int = 0
 
     def remember(self, order: Order) -> None:
-        """`order` was taken."""
+        """Record that `order` was taken."""
         self.token = order.lease_token
         self.restarts = order.restarts
 

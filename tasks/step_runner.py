@@ -134,7 +134,7 @@ def _try_later(
 
 
 def _release(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
-    """Release the order for a later try and store the error with it. False where it has moved on without us."""
+    """Release the order for a later try and store the error with it. False if it has moved on without us."""
     context = current.get()
     with begin() as session:
         return progress.postpone(

@@ -1,4 +1,4 @@
-"""What an operator may do about the money of an order: give it all back, or record that it was given back elsewhere."""
+"""What an operator may do about an order's money: refund all of it, or record that it was refunded elsewhere."""
 
 from datetime import datetime
 from typing import Final
@@ -29,7 +29,7 @@ _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance
 
 
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
-    """Give back all that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
+    """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
     The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
     Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, or unless everything
@@ -62,7 +62,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
 
 
 def settle(order_id: UUID, *, by: str, why: str) -> bool:
-    """`settle_refund`, unless the provider has given the money back after all. False if it could not be asked: a person must look there.
+    """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
 
     Raises NotPossible.
     """
@@ -84,9 +84,9 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
 
 
 def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
-    """Record that the whole charge was given back outside the provider; the order goes on from `refund_payment`.
+    """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
 
-    Raises NotPossible where the order is not parked there, or there is nothing left to give back.
+    Raises NotPossible if the order is not parked there, or there is nothing left to refund.
     """
     order, charge = _to_settle(session, order_id)
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
@@ -114,7 +114,7 @@ def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
 
 
 def _instead(order: Order) -> str:
-    """What can be done about an order that is not completed."""
+    """What can be done instead about an order that is not completed."""
     if order.status in FINAL:
         return ""
     if order.next_step in BACK:

@@ -31,7 +31,7 @@ UNSURE = timedelta(seconds=2)
 
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
 def sweep() -> int:
-    """Restart what stands still, end what waited too long, end trials; returns how many orders were touched."""
+    """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
     touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
     trials.end_due()
@@ -71,7 +71,7 @@ def _standing_still(due: Due) -> list[tuple[UUID, OrderStatus]]:
 
 
 def _visit(order_id: UUID, due: Due) -> bool:
-    """Look after one order in a transaction of its own, so that orders neither wait for each other nor fail together."""
+    """Handle one order in a transaction of its own, so that orders neither wait for each other nor fail together."""
     query = select(Order).where(Order.id == order_id, *due)
     try:
         with begin() as session:
@@ -80,7 +80,7 @@ def _visit(order_id: UUID, due: Due) -> bool:
     except NO_DATABASE as error:
         if not behind_a_lock(error):
             raise
-        log.warning("somebody holds what an order needs", order_id=str(order_id))
+        log.warning("a lock the order needs is held", order_id=str(order_id))
         return False
     except Exception:
         log.exception("sweep cannot look after an order", order_id=str(order_id))
@@ -106,7 +106,7 @@ def _look_after(session: Session, order: Order) -> bool:
 
 
 def _restart(session: Session, order: Order) -> bool:
-    """Publish what is left of its chain; an order restarted too often without progress is parked for a person.
+    """Publish the rest of its chain; an order restarted too often without progress is parked for a person.
 
     One whose message is still in the outbox is not lost; it is only checked again later.
     """

@@ -1,4 +1,4 @@
-"""Trials end by themselves, without a charge."""
+"""Ends trials automatically, without a charge."""
 
 from sqlalchemy import and_, select, update
 
@@ -9,7 +9,7 @@ from tasks.wiring import begin, now
 
 
 def end_due() -> None:
-    """End the trials whose time is over, except where an order on the same product is still open; the sweep calls this."""
+    """End the trials whose time is over, unless an order on the same product is still open; the sweep calls this."""
     ordered = and_(
         OrderedProduct.account_id == Subscription.account_id, OrderedProduct.product_code == Subscription.product_code
     )

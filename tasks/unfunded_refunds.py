@@ -1,6 +1,6 @@
-"""Refunds that the provider does not send until a person tops up our account there: the order's timeline has each once, by the provider's id.
+"""Records refunds that the provider does not send until a person tops up our account there, once each on the order's timeline, by their id.
 
-They count as given back all the same, as other pending refunds do: the provider has accepted them, and sends them by itself once it can.
+They count as made all the same, as other pending refunds do: the provider has accepted them, and sends them automatically once it can.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 def note(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> None:
-    """Note those of `refunds` that wait for funds, for a person to top up. The caller has locked the order's row."""
+    """Record those of `refunds` that wait for funds, so that a person tops up. The caller has locked the order's row."""
     for refund in refunds:
         facts = {"refund": refund.ref, "amount_minor": refund.amount_minor}
         if refund.status is RefundStatus.AWAITING_FUNDS and progress.note_once(

@@ -1,4 +1,4 @@
-"""What the requests of an upstream have in common: how one is refused, its time, and the order that it is about."""
+"""What an upstream's requests have in common: their refusal, their time, and their order."""
 
 from datetime import datetime
 from uuid import UUID

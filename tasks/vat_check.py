@@ -1,4 +1,4 @@
-"""The VAT number in step 3: whether to ask the registry about it, and what follows from the answer."""
+"""The VAT number in step 3: decides whether to ask the registry about it, and acts on the answer."""
 
 from datetime import timedelta
 
@@ -20,8 +20,8 @@ ASK_AGAIN = timedelta(minutes=5)
 
 
 def number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
-    """The number to ask the registry about now. None where nothing depends on it, or where a valid answer still stands, which is then
-    recorded on the order.
+    """The number to ask the registry about now. None if nothing depends on it, or if an earlier valid answer still counts, which is
+    then recorded on the order.
 
     Something depends on the number if it decides the tax (reverse charge), or if the order would be invoiced because of it.
     """
@@ -55,7 +55,7 @@ def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
 
 
 def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
-    """Keep the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
+    """Store the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
     lease.require_ours(session, order)
     check = keep(session, order, answer)
     progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})

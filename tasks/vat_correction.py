@@ -1,7 +1,7 @@
-"""What follows when the VAT registry answers after an order was charged: VAT that is owed after all, or VAT to give back.
+"""Corrects VAT when the registry answers only after an order was charged: charges VAT that is owed after all, or credits it.
 
-Both correct the order's documents and the periods it charged, so that a later change credits the tax that really was paid.
-Nothing is charged: VAT owed is an open receivable, VAT given back becomes balance.
+Both correct the order's documents and the periods it charged, so that a later change credits the tax that was really paid.
+No card is charged: VAT owed is an open receivable, VAT credited becomes balance.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ Periods = Mapping[str, SubscriptionPeriod]
 def charge_vat(session: Session, order: Order) -> Invoice | None:
     """The number is invalid: reverse the document without VAT, issue one with VAT, and record the VAT as owed.
 
-    None where nothing changes: nothing was invoiced, or the VAT comes to zero. The caller has locked the order's row and its account.
+    None if nothing changes: nothing was invoiced, or the VAT comes to zero. The caller has locked the order's row and its account.
     """
     original = invoicing.document_in_force(session, order)
     if original is None:
@@ -70,7 +70,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
 
 
 def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
-    """The number is valid: issue a credit note for the VAT still charged, and credit it to the balance. None where there is no such VAT.
+    """The number is valid: issue a credit note for the VAT still charged, and credit it to the balance. None if there is no such VAT.
 
     The caller has locked the order's row and its account.
     """
@@ -101,7 +101,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:
-    """The line with VAT on its charge, less what later changes gave back of it."""
+    """The line with VAT on its charge, less what later changes credited of it."""
     if line.tax_treatment is not Treatment.REVERSE_CHARGE or decision.rate is None:
         return copy_of(line)
     base = line.charge_minor - ((period.unused_minor or 0) if period else 0)
@@ -128,7 +128,7 @@ def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
 def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
     """A line that credits, with its VAT, the amount that later changes have not credited, and charges the same net under the reverse charge.
 
-    So only VAT is given back, and the line still states the taxable amount per rate, as article 226 (8) of Directive 2006/112/EC requires.
+    So only VAT is credited, and the line still states the taxable amount per rate, as article 226 (8) of Directive 2006/112/EC requires.
     """
     base = kept = 0
     if period is not None and line.tax_treatment is Treatment.DESTINATION_RATE:

@@ -1,7 +1,7 @@
-"""VAT numbers that the registry could not be asked about in an outage: ask again until it answers, then confirm or correct, once.
+"""Follows up VAT numbers after an outage of the registry: asks until it answers, then confirms or corrects the order, once.
 
-Each such order has one row. The time of its next question is moved on before the question is asked, so a crash only means that
-it is asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet.
+Each such order has one row. The time of its next question is set before the question is asked, so after a crash it is only
+asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet.
 """
 
 from datetime import timedelta
@@ -77,7 +77,7 @@ def _number_set_aside(session: Session, order: Order) -> str | None:
 
 
 def _next() -> VatFollowUp | None:
-    """Take a row that is due, moving its next time on."""
+    """Take a row that is due, and set its next time."""
     with begin() as session:
         query = select(VatFollowUp).where(
             or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed), VatFollowUp.next_at <= now()
@@ -90,7 +90,7 @@ def _next() -> VatFollowUp | None:
 
 
 def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
-    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another has its products."""
+    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another claims its products."""
     row = session.scalar(
         select(VatFollowUp)
         .where(VatFollowUp.order_id == order_id, VatFollowUp.outcome.is_(None))

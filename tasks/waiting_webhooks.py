@@ -1,4 +1,4 @@
-"""Notifications that wait, for a person who looks after them: which there are, trying one again at once, giving one up."""
+"""Notifications that wait, for an operator: list them, retry one at once, give one up."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tasks.plain_text import one_line
 from tasks.wiring import now
 
 LONGEST = 200
-"""characters of an outcome"""
+"""maximum length of an outcome, in characters"""
 
 
 class UnknownWebhook(Unknown):
@@ -19,7 +19,7 @@ class UnknownWebhook(Unknown):
 
 
 class HandledAlready(Explained):
-    """The notification does not wait; the message says what came of it."""
+    """The notification is not waiting; the message says what its outcome was."""
 
 
 def waiting(session: Session, *, limit: int) -> Sequence[WebhookReceived]:
@@ -29,12 +29,12 @@ def waiting(session: Session, *, limit: int) -> Sequence[WebhookReceived]:
 
 
 def retry(session: Session, event_id: str) -> None:
-    """Let the next run take it, whatever its delay. Raises UnknownWebhook, HandledAlready."""
+    """Make it due for the next run, whatever its delay. Raises UnknownWebhook, HandledAlready."""
     _change(session, event_id, next_attempt_at=None)
 
 
 def dismiss(session: Session, event_id: str, *, by: str, why: str) -> None:
-    """Never act on it. Who did so, and why, is kept as its outcome. Raises UnknownWebhook, HandledAlready."""
+    """Give it up for good. Who did so, and why, is stored as its outcome. Raises UnknownWebhook, HandledAlready."""
     outcome = f"dismissed by {one_line(by)}: {one_line(why)}"[:LONGEST]
     _change(session, event_id, handled_at=now(), next_attempt_at=None, outcome=outcome)
 

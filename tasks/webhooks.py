@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 def receive(payload: bytes, signature: str) -> str:
     """Check, store, deduplicate. Returns the event's id. Raises Refused where it is forged, stale or malformed.
 
-    An event that tells us nothing new is stored as handled: most are about a charge whose result we have recorded already.
+    An event without news is stored as handled: most are about a charge whose result we have recorded already.
     """
     event = payments().read_webhook(payload=payload, signature=signature)
     params = {"id": event.id, "type": event.type, "charge_ref": event.charge_ref, "payload": payload, **_nothing_new()}
@@ -75,7 +75,7 @@ _one_at_a_time = threading.Lock()
 def handle_webhooks() -> int:
     """Process stored events that are due; returns how many were handled. One that fails is retried with a growing delay.
 
-    First it closes, in one statement, events that came before we had recorded the provider's own answer and that now tell nothing new.
+    First it closes, in one statement, events without news: they came before we had recorded the provider's own answer.
     """
     with begin() as session:
         handled = len(session.execute(_CLOSE_KNOWN, _nothing_new()).all())
@@ -121,7 +121,7 @@ def _outcome(event: WebhookReceived) -> NewsOutcome:
 
 
 OWN_ANSWER = timedelta(seconds=3)
-"""how long to leave an event about an unknown charge alone: mostly, a step is just about to record the provider's own answer"""
+"""how long to wait with an event about an unknown charge: usually a step is just about to record the provider's own answer"""
 _of_known_charge = or_(
     WebhookReceived.charge_ref.is_(None), exists().where(ChargeAttempt.ref == WebhookReceived.charge_ref)
 )
@@ -134,7 +134,7 @@ TAKEN_FOR = timedelta(seconds=60)
 
 
 def _take_next() -> WebhookReceived | None:
-    """Take an event that is due, moving its next time on. Events never tried come first, so that failing ones do not hold them up."""
+    """Take an event that is due, and set its next time. Events never tried come first, so that failing ones do not hold them up."""
     with begin() as session:
         event = session.scalar(
             select(WebhookReceived)

@@ -1,4 +1,4 @@
-"""What has changed since an order was quoted: the reasons shown to its customer, who is asked to confirm it again."""
+"""Finds what has changed since an order was quoted: the reasons shown to the customer, who must confirm it again."""
 
 from collections.abc import Iterator
 
@@ -18,11 +18,11 @@ _COMPARED = (
     "from_tax_rate",
     "from_period_id",
 )
-"""the figures from which a line's other figures follow, except the end of its period"""
+"""the figures that determine a line's other figures, except the end of its period"""
 
 
 def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
-    """The names of what differs from what the customer confirmed; empty where the digests agree."""
+    """The names of the differences from what the customer confirmed; empty if the digests agree."""
     if priced.quoted.digest == order.digest:
         return []
     changed = {name for old, new in zip(lines, priced.quoted.lines, strict=True) for name in _changed_in(old, new)}
@@ -46,7 +46,7 @@ def _too_little_balance(order: Order, quoted: Quoted) -> bool:
 
 
 def _number_called_invalid(order: Order, lines: Lines, priced: PricedCart) -> bool:
-    """Whether the buyer's data are unchanged but the VAT number no longer counts: then the registry has called it invalid. Trials bear no VAT."""
+    """Whether the buyer's data is unchanged but the VAT number no longer counts: then the registry reported it as invalid. Trials have no VAT."""
     same = order.sold_to == priced.sold_to.as_json()
     gone = order.vat_number is not None and priced.vat.number is None
     return same and gone and any(line.interval is not None for line in lines)

@@ -1,4 +1,4 @@
-"""A document as PDF on A4, as many pages as it takes; no date of printing, no random id, so always the same bytes."""
+"""A document as PDF on A4, on as many pages as needed; no print date, no random id, so always the same bytes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -90,7 +90,7 @@ def _placed(box: Box, y: float) -> list[Mark]:
 
 
 def _legal_notice(page: Page) -> Box:
-    """On every sheet above its foot; the rest of the sheet has so much less room."""
+    """On every sheet above its foot; it reduces the room for the rest."""
     if not page.legal_notice:
         return Box(0.0, [])
     return padded(text(page.legal_notice, style.DETAIL, _WIDTH), top=6 * MM, bottom=-2 * MM)

@@ -1,4 +1,4 @@
-"""The rows of a document's table: a line is a charge and, on a change, a credit, each with the rate it bears."""
+"""The rows of a document's table: a line is a charge and, on a change, a credit, each with its own rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +72,7 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
 
 
 def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
-    """Two items: the net is credited at the rate it was charged at, and charged under the reverse charge. Old documents do not state that net."""
+    """Two items: the net is credited at the rate it was charged at, and charged under the reverse charge. Old documents lack that net amount."""
     taken = Item(
         title=f"{line.product_name} {line.tier_name}",
         details=(w.say("VAT refunded"), plans.span(w, line)),
@@ -96,7 +96,7 @@ def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
 
 
 def _share(w: Wording, line: InvoiceLine) -> str:
-    """What is left of the period, of what was charged for it: 1,296,000 of 2,592,000 seconds of €90.00."""
+    """The unused share of the period, and the amount charged for it: 1,296,000 of 2,592,000 seconds of €90.00."""
     left, whole = counted(line)
     values = {
         "left": w.number(left),

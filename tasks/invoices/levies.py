@@ -1,4 +1,4 @@
-"""What VAT a row bears, in words: its rate or, where it bears none, why; so that no row reads like one taxed at a rate of zero."""
+"""A row's VAT in words: its rate or, if it has none, why; so that no row reads as if taxed at a rate of zero."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from tasks.letters.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class Levy:
-    """A rate in percent; why it is 0, where that is known: under reverse charge, or out of scope."""
+    """A rate in percent; and why it is 0, if known: reverse charge, or out of scope."""
 
     rate: Decimal
     no_vat: Treatment | None
@@ -29,7 +29,7 @@ class Levy:
         return ()
 
     def sum_of(self, w: Wording, net: str) -> str:
-        """What stands before the sum of the VAT on `net`."""
+        """The label of the sum of VAT on `net`."""
         match self.no_vat:
             case Treatment.REVERSE_CHARGE:
                 return w.say("VAT %(rate)s (reverse charge) on %(net)s", rate=w.percent(self.rate), net=net)
@@ -43,7 +43,7 @@ def charge_levy(line: InvoiceLine) -> Levy:
 
 
 def credit_levy(line: InvoiceLine) -> Levy:
-    """A credit bears what was charged for the period that it credits."""
+    """A credit has the VAT of the charge for the period that it credits."""
     return _levy(line.from_tax_rate or Decimal(0), line.from_tax_treatment)
 
 

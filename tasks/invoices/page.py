@@ -1,4 +1,4 @@
-"""What an invoice or credit note says, before it is laid out: every text in the customer's language, every amount formatted.
+"""The content of an invoice or credit note, before layout: texts in the customer's language, amounts formatted.
 
 Contents: Directive 2006/112/EC, article 226 (numbers in brackets below), and article 219 for documents that correct another.
 """
@@ -19,7 +19,7 @@ from tasks.plain_text import one_line
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A heading and what stands below it."""
+    """A heading and the text below it."""
 
     title: str
     lines: tuple[str, ...]
@@ -44,7 +44,7 @@ class Page:
     legal_notice: str
     """what the seller's law wants at the foot; it may be empty"""
     page_of: str
-    """`Page {page} of {pages}` in the language, to be filled in by whoever knows"""
+    """`Page {page} of {pages}` in the language; the layout fills in the numbers"""
 
 
 def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
@@ -97,7 +97,7 @@ def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple
 
 
 def _corrected(document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
-    """What it is issued to correct or, for the credit note of an order, what charged the time that it credits (article 219)."""
+    """The documents that it corrects or, for an order's credit note, those that charged the credited time (article 219)."""
     if document.corrects_number:
         return [document.corrects_number]
     if document.kind is InvoiceKind.INVOICE:
@@ -136,9 +136,9 @@ def _about(w: Wording, document: Invoice) -> str:
 
 
 def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> list[Part]:
-    """Of each line that prorates what was charged before; of the others, the table says all: seats, price, net, rate and VAT.
+    """For each line that prorates an earlier charge; for the others, the table is enough: seats, price, net, rate and VAT.
 
-    Only of a first document: a correction refers to it.
+    Only on a first document: a correction refers to it.
     """
     if document.reason is not InvoiceReason.ORDER:
         return []

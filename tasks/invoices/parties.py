@@ -1,4 +1,4 @@
-"""Who issues a document and whom it is for: names and addresses [5], VAT numbers [3, 4]."""
+"""Seller and buyer of a document: names and addresses [5], VAT numbers [3, 4]."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def buyer_lines(w: Wording, buyer: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _address(party: Mapping[str, Any]) -> list[str]:
-    """Line by line where it was given so, else at its commas."""
+    """Split at its line breaks or, if it has none, at its commas."""
     text: str = party["address"]
     parts = text.splitlines() if "\n" in text else text.split(", ")
     return [one_line(part) for part in parts if part.strip()]

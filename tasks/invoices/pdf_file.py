@@ -1,4 +1,4 @@
-"""A PDF, written: sheets with texts, lines and areas at their places (ISO 32000-1). No date, no random id.
+"""Writes a PDF: sheets with texts, lines and areas at given places (ISO 32000-1). No date, no random id.
 
 Our own writer, because an invoice needs so little of the format: a library's canvas took five milliseconds for what takes half a millisecond here.
 """
@@ -54,7 +54,7 @@ Mark = Text | Rule | Area
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the document says of itself; `language` is an ISO 639 code."""
+    """The document's properties; `language` is an ISO 639 code."""
 
     title: str
     author: str

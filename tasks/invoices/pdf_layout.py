@@ -1,4 +1,4 @@
-"""Boxes of text, side by side and one below the other, and how they are laid on as many sheets as it takes."""
+"""Boxes of text, side by side and one below the other, laid out on as many sheets as needed."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ def text(said: str, style: Style, width: float) -> Box:
 
 
 def figure(said: str, style: Style, width: float) -> Box:
-    """A number or an amount, never broken, because half of it is another number. If too wide, it is set smaller, by tenths of a point."""
+    """A number or an amount, never broken, because half of it would be another number. If too wide, it is set smaller, by tenths of a point."""
     needed = style.face.width(said, style.size)
     set_in = style
     if needed > width + 0.01:
@@ -44,7 +44,7 @@ def figure(said: str, style: Style, width: float) -> Box:
 
 
 def shortened(said: str, style: Style, width: float) -> str:
-    """`said`, or as much of its beginning as leaves room for an ellipsis."""
+    """`said`, cut if necessary, with an ellipsis."""
 
     def fits(line: str) -> bool:
         return style.face.width(line, style.size) <= width
@@ -107,7 +107,7 @@ def on_sheets(blocks: Iterable[Block], height: float) -> list[Box]:
 
 
 def _cut(box: Box, height: float) -> tuple[Box, Box]:
-    """What ends above `height`, and the rest."""
+    """The part that ends above `height`, and the rest."""
     areas = [mark for mark in box.marks if isinstance(mark, Area)]
     others = [mark for mark in box.marks if not isinstance(mark, Area)]
     later = [mark for mark in others if _bottom(mark) > height]

@@ -1,4 +1,4 @@
-"""The table of a PDF and the sums below it: figures to the right, never broken, since half of an amount is another amount."""
+"""The table of a PDF and the sums below it: figures are aligned right and never broken, since half of an amount would be another amount."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -55,7 +55,7 @@ def _figures(item: Item) -> tuple[str, ...]:
 
 
 def _widths(items: Sequence[Item], width: float) -> list[float]:
-    """Of all columns: each grows with its widest figure, as far as the description can give way."""
+    """The widths of all columns: each grows with its widest figure, as far as the description can shrink."""
     rows = [_figures(item) for item in items]
     more = [max([0.0, *(_needed(row[n], style.NUMBER) - usual for row in rows)]) for n, usual in enumerate(_FIGURES)]
     wanted, spare = sum(more), width - sum(_FIGURES) - _DESCRIPTION

@@ -39,7 +39,7 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
 
 
 def _given_back(w: Wording, document: Invoice) -> list[Row]:
-    """Where a refund's money went. With the total, these sums make zero. Documents from before they were kept say nothing."""
+    """Where a refund's money went. With the total, these sums make zero. Older documents do not have them."""
     if document.reason is not InvoiceReason.REFUND or not document.paid_before_minor:
         return []
     charge, balance, rounding = document.paid_before_minor, document.to_balance_minor, document.balance_used_minor
@@ -61,7 +61,7 @@ def _refunded_to(w: Wording, document: Invoice) -> str:
 
 
 def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = None) -> list[str]:
-    """still_owed: where that is less by now than the document says."""
+    """still_owed: if that is now less than the document says."""
     if not is_owed(document):
         return []
     due = document.payment_due_at
@@ -82,15 +82,15 @@ def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = Non
 
 
 def is_owed(document: Invoice) -> bool:
-    """Whether the customer is to pay it by transfer; a card has been charged already."""
+    """Whether the customer must pay it by transfer; a card has been charged already."""
     by_invoice = document.payment_kind is PaymentKind.INVOICE or document.reason is InvoiceReason.VAT_NUMBER_INVALID
     return document.sign == 1 and document.due_minor > 0 and by_invoice
 
 
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
-    """Net and VAT for each rate, and for each reason why there is none; a charge bears today's rate, a credit the rate it was charged at.
+    """Net and VAT for each rate, and for each reason why there is none; a charge has today's rate, a credit the rate it was charged at.
 
-    The part of a charge that a later change had credited before VAT became due on it bears no VAT. It gets its own row, so that the nets add up.
+    The part of a charge that a later change had credited before VAT became due on it has no VAT. It gets its own row, so that the nets add up.
     """
     sums: dict[Levy, tuple[int, int]] = {}
     for line in lines:

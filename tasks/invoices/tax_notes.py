@@ -1,4 +1,4 @@
-"""What a document must say about its VAT: who owes it [11a], and what its treatment rests on."""
+"""What a document must say about its VAT: who owes it [11a], and the legal basis of its treatment."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tasks.letters.wording import Wording
 def tax_notes(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
     """As `tasks.letters.tax_notes` words them for the letter.
 
-    A credit note that reverses a document because the VAT number is invalid carries no note about the reverse charge: it says that there is none.
+    A credit note that reverses a document because the VAT number is invalid has no note about the reverse charge, because it says that there is none.
     """
     treatments = {line.tax_treatment for line in lines}
     if document.reason is InvoiceReason.VAT_NUMBER_INVALID and document.sign == -1:

@@ -18,7 +18,7 @@ from fontTools.ttLib import TTFont
 BASIC: Final = (
     bytes(range(32, 127)).decode("ascii") + "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}−–—‘’“”…•·×÷€£§ÄÖÜäöüß"
 )
-"""English, German, figures, and how our documents punctuate: half the weight"""
+"""English, German, figures, and the punctuation of our documents: half the size"""
 REPERTOIRE: Final = BASIC + "".join(
     sorted(set(bytes(sorted({*range(128, 256)} - {129, 141, 143, 144, 157, 173})).decode("cp1252")) - set(BASIC))
 )
@@ -132,7 +132,7 @@ def _program(whole: Face, letters: str) -> tuple[bytes, Sequence[int]]:
 
 
 def _meanings(letters: str) -> bytes:
-    """Which letter each code stands for, for whoever copies or searches (ISO 32000-1, 9.10.3)."""
+    """The letter for each code, so that text can be copied and searched (ISO 32000-1, 9.10.3)."""
     lines = [f"<{code:04X}><{letter.encode('utf-16-be').hex()}>" for code, letter in enumerate(letters, 1)]
     blocks = [lines[start : start + 100] for start in range(0, len(lines), 100)]
     listed = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)

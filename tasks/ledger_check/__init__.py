@@ -1,6 +1,6 @@
 """Recomputes everything about money from what happened and compares it with what is stored: `verify` names each difference.
 
-It only reads, and trusts no stored result: a balance is its movements' sum, a line is what the rules make of its facts, an order is its
-lines and the quote that was accepted, an invoice is its order, a charge is what was due, what was paid for was given, a subscription's
-periods follow from each other. docs/money.md lists the checks.
+It only reads, and trusts no stored result: a balance must be the sum of its movements, a line the rules' result for its facts, an
+order the sum of its lines and equal to its accepted quote, an invoice equal to its order, a charge the amount due, and so on.
+docs/money.md lists the checks.
 """

@@ -45,9 +45,9 @@ def _check_cause(books: Books, movement: LedgerMovement) -> Found:
 
 
 def check_order_balance(book: OrderBook) -> Found:
-    """What an order reserved stays spent while the order is open and once it is completed; otherwise it is given back.
+    """What an order reserved stays spent while the order is open and once it is completed; otherwise it is released.
 
-    What an order added to the balance is taken back if the order is undone.
+    What it added to the balance is taken back if it is undone.
     """
     order = book.order
     credit = (f"order:{order.id}:credit", f"order:{order.id}:take-back")
@@ -64,7 +64,7 @@ def check_order_balance(book: OrderBook) -> Found:
 
 
 def _reserved(book: OrderBook) -> tuple[int, ...]:
-    """The amounts of balance that the order may hold; several where its status does not show how far it has come."""
+    """The amounts of balance that the order may hold; several if its status does not show how far it has come."""
     order = book.order
     match order.status:
         case OrderStatus.COMPLETED | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_AUTHENTICATION:

@@ -1,4 +1,4 @@
-"""All that is written about some accounts' money, read in as few queries as there are tables."""
+"""Everything recorded about the money of some accounts, read with one query per table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -47,24 +47,24 @@ class OrderBook:
 
     @property
     def is_active(self) -> bool:
-        """Whether what it bought has been given, and its money is not on the way back."""
+        """Whether what it bought is active, and it is not being refunded."""
         if self.order.status in (OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION):
             return self.order.next_step in AFTER_ACTIVATION
         return self.order.status is OrderStatus.COMPLETED
 
     @property
     def was_active(self) -> bool:
-        """Whether what it bought was given at any time. Of those whose money goes back, only an order that support refunds had been."""
+        """Whether what it bought was ever active. Among refunded orders, that is so only for those that support refunded."""
         return self.is_active or self.order.reason == REFUNDED_BY_SUPPORT
 
     @property
     def called_back(self) -> bool:
-        """Whether a refund of its charge failed: it may stand at `refund_payment` with that step done, or after it had ended as refunded."""
+        """Whether a refund of its charge failed: it may be at `refund_payment` with that step done, or have ended as refunded before."""
         charged = {charge.attempt for charge in self.charges if charge.status is AttemptStatus.SUCCEEDED}
         return any(r.charge_attempt in charged and r.status is RefundState.FAILED for r in self.refunds)
 
     def moved_by(self, cause: str) -> int:
-        """What the order moved on the balance for this cause (`credit`, `vat-credit`, ...), in minor units; below zero: taken."""
+        """The order's balance movement for this cause (`credit`, `vat-credit`, ...), in minor units; negative if taken."""
         return sum(m.amount_minor for m in self.movements if m.cause == f"order:{self.order.id}:{cause}")
 
 
@@ -82,7 +82,7 @@ class Books:
 
 
 def read(session: Session, account_id: UUID | None = None) -> Iterator[Books]:
-    """Account after account; only the one, if told."""
+    """Read one account after another, or only the given one."""
     ids = _after(session, UUID(int=0)) if account_id is None else [account_id]
     while ids:
         yield from _batch(session, ids)

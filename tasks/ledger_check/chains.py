@@ -100,7 +100,7 @@ def _check_link(where: str, link: Link) -> Found:
 
 
 def _check_conservation(where: str, links: list[Link]) -> Found:
-    """Paid = used + running, net and tax. A refund gives back what its period was charged."""
+    """Paid = used + running, net and tax. A refund returns what its period was charged."""
     paid, cost = [_paid(link) for link in links], [_cost(link.period) for link in links]
     net_cost, net_paid = sum(each.net for each in cost), sum(each.net for each in paid)
     tax_cost, tax_paid = sum(each.tax for each in cost), sum(each.tax for each in paid)
@@ -115,7 +115,7 @@ class _NetAndTax(NamedTuple):
 
 
 def _paid(link: Link) -> _NetAndTax:
-    """What the customer paid in the end: less what went back without a later line's credit."""
+    """What the customer paid in the end, less what was returned without a later line's credit."""
     net, tax = (link.line.net_minor, link.line.tax_minor + link.corrected_tax) if link.line is not None else (0, 0)
     back, tax_back = _unused(link.period) if link.credited_by is None else (0, 0)
     return _NetAndTax(net - back, tax - tax_back)

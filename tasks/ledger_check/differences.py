@@ -1,4 +1,4 @@
-"""What is not as it should be, named so that a person finds it."""
+"""The differences that the checks find, described so that a person can locate them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`expected` is what follows from the facts, `found` is what is written; both as they are compared."""
+    """`expected` follows from the facts, `found` is what is stored; both as they are compared."""
 
     check: Check
     where: str

@@ -57,7 +57,7 @@ def _check_first(book: OrderBook, first: Invoice) -> Found:
 
 
 def _check_given_back(book: OrderBook, credit_note: Invoice) -> Found:
-    """A refund's credit note says where the money went. Those from before that was kept say nothing of it, nor their day of supply."""
+    """A refund's credit note says where the money went. Older ones state neither that nor their day of supply."""
     order, where = book.order, f"credit note {credit_note.number}"
     charged = {charge.attempt for charge in book.charges if charge.status is AttemptStatus.SUCCEEDED}
     refunded = sum(

@@ -1,4 +1,4 @@
-"""An order is the sum of its lines, and a line is what the rules make of the facts that are stored with it."""
+"""Checks that an order is the sum of its lines, and a line is what the rules compute from its stored facts."""
 
 from decimal import Decimal
 from uuid import UUID
@@ -36,7 +36,7 @@ def check_lines(books: Books, book: OrderBook) -> Found:
 
 
 def _by_the_rules(where: str, of: str, check: Found) -> Found:
-    """What the check finds. Facts with which the rules cannot work are a difference, too, and do not end the check of the others."""
+    """The differences. Facts that the rules refuse are a difference, too, and do not end the check of the others."""
     try:
         yield from check
     except RuleError as refused:

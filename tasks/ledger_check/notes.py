@@ -1,4 +1,4 @@
-"""What an order's timeline notes of money that came or went without our doing, and what such an entry must say."""
+"""Reads an order's timeline entries about money that moved without our doing, and checks that they are complete."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FACTS: Final[Mapping[str, Mapping[str, type]]] = {
     refunds_elsewhere.MADE: _OF_REFUND,
     refunds_elsewhere.FAILED: _OF_REFUND,
 }
-"""of which type each fact is that an entry must have, by kind; for each of `books.NOTES`"""
+"""the facts that an entry must have, with their types, for each kind in `books.NOTES`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Note:
 
 
 def read(book: OrderBook) -> Iterator[Note]:
-    """The entries that say all they must."""
+    """The complete entries."""
     for entry in book.notes:
         if not _lacks(entry):
             yield Note(entry.kind, entry.facts["attempt"], entry.facts["amount_minor"], entry.facts.get("refund"))
 
 
 def check_notes(book: OrderBook) -> Found:
-    """The other entries: what they are about cannot be checked, everything else can."""
+    """Report the incomplete entries: what they are about cannot be checked, everything else can."""
     for entry in book.notes:
         where = f"{book.where}, timeline entry {entry.id}"
         what = f"what {entry.kind} does not say"

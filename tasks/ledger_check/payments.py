@@ -1,4 +1,4 @@
-"""What was taken is what was due, and what could not stand went back."""
+"""Checks that the charge is what was due, and that charges that had to be undone were refunded."""
 
 from models.payments import RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
@@ -43,7 +43,7 @@ def check_payments(book: OrderBook) -> Found:
 
 
 def _check_unexpected(book: OrderBook) -> Found:
-    """Money that came on an attempt that was given up belongs to the customer."""
+    """Money that arrived on an attempt we had given up belongs to the customer."""
     amounts = {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == notes.UNEXPECTED}
     for charge in book.charges:
         if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
@@ -54,12 +54,12 @@ def _check_unexpected(book: OrderBook) -> Found:
 
 
 def _went_back(book: OrderBook, attempt: int) -> int:
-    """What went back of an attempt's charge, by our refund and by those that others made at the provider."""
+    """How much of an attempt's charge was refunded, by us and elsewhere."""
     ours = [r for r in book.refunds if r.charge_attempt == attempt and r.status is RefundState.SUCCEEDED]
     elsewhere = _went_back_elsewhere(book, attempt)
     if not ours:
         return elsewhere
-    [refund] = ours  # an index of the database's allows no second
+    [refund] = ours  # a unique index allows no second
     settled_with_others = refunding.is_settled_outside(refund) and elsewhere < refund.amount_minor
     made_of_others = refunding.is_made_of_others(refund) or _names_one_of_several(book, refund)
     includes_them = made_of_others or settled_with_others
@@ -67,7 +67,7 @@ def _went_back(book: OrderBook, attempt: int) -> int:
 
 
 def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
-    """Where several refunds gave the money back together, an earlier release recorded all of it under the ref of the first."""
+    """If several refunds returned the money together, an earlier release recorded all of it under the ref of the first."""
     return any(
         note.kind == refunds_elsewhere.MADE and note.refund == refund.ref and note.amount_minor < refund.amount_minor
         for note in notes.read(book)

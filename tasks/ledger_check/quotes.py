@@ -1,4 +1,4 @@
-"""An order is, to the cent and the second, what the quote says that its customer accepted last."""
+"""Checks that an order equals, to the cent and the second, the quote that its customer accepted last."""
 
 from models.orders import PricedLine, Totals
 from tasks.ledger_check.books import OrderBook

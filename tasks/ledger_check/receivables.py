@@ -1,4 +1,4 @@
-"""What is to be paid by transfer is asked for on one document, until it is paid; what was paid comes back with the order's money."""
+"""Checks that a sum to be paid by transfer is owed on one document until paid, and is returned if the order is refunded."""
 
 from models.invoices import Invoice, InvoiceReason, ReceivableStatus
 from models.states import OrderStatus, PaymentKind, Step
@@ -29,7 +29,7 @@ def _owes(document: Invoice) -> bool:
 
 
 def _came_late(book: OrderBook, document: Invoice) -> int:
-    """What was paid on the invoice that this one replaced, but recorded only after that: so much less is owed on this one."""
+    """What was paid on the invoice that this one replaced, but recorded later: it reduces the sum owed on this one."""
     replaced = book.receivables.get(document.corrects_id) if document.corrects_id is not None else None
     if replaced is None or replaced.status is not ReceivableStatus.PAID:
         return 0
@@ -37,7 +37,7 @@ def _came_late(book: OrderBook, document: Invoice) -> int:
 
 
 def _check_asked_once(book: OrderBook) -> Found:
-    """The document in force asks for its sum, or has it; one that it replaced asks no more."""
+    """The document in force has its sum owed or paid; on one that it replaced nothing is owed."""
     asking = [document for document in book.invoices if document.sign == 1 and document.reason in _ASKS]
     asking.sort(key=lambda document: (document.corrects_id is not None, document.id))
     for document in asking:

@@ -24,8 +24,8 @@ LONGEST_CHECK = timedelta(minutes=10)
 def of_one_moment(session: Session) -> Session:
     """Make the session read one snapshot, taken when reading begins, even while orders are processed. Call before its first statement.
 
-    Its transaction may stay idle for as long as a batch's checks take. Other transactions may not, because they hold locks that
-    somebody waits for. This one only holds back VACUUM, hence a limit all the same.
+    Its transaction may stay idle for as long as a batch's checks take. Other transactions may not, because others wait for their locks.
+    This one only delays VACUUM, hence a limit all the same.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_CHECK.total_seconds():.0f}s'"))
@@ -33,7 +33,7 @@ def of_one_moment(session: Session) -> Session:
 
 
 def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
-    """All differences; reads only. While orders are at work, pass a session from `of_one_moment`, so that all it reads is one snapshot."""
+    """All differences; reads only. While orders are being processed, pass a session from `of_one_moment`, so that all it reads is one snapshot."""
     found = [difference for books in read(session, account_id) for difference in _check(books)]
     return found + (list(check_numbers(session)) if account_id is None else [])
 

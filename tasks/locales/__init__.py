@@ -1,7 +1,7 @@
 """The texts customers read, by language: gettext catalogues (`{language}/LC_MESSAGES/prorata.po`), read once per process.
 
 English is the language of the source: what `say` is given is what an English reader sees, so `en` has no catalogue.
-The `.po` files are read as they are; there is no compiled form that could be older. How to add a language: docs/locales.md.
+The `.po` files are read directly; there is no compiled form that could be outdated. How to add a language: docs/locales.md.
 """
 
 from functools import cache
@@ -26,14 +26,14 @@ def po_path(language: Language) -> Path:
 
 
 def read_catalogue(language: Language) -> Catalog:
-    """The catalogue as its translators left it. Raises FileNotFoundError, PoFileError."""
+    """The catalogue as its translators wrote it. Raises FileNotFoundError, PoFileError."""
     with po_path(language).open("rb") as file:
         return read_po(file, locale=language.value, domain=DOMAIN, abort_invalid=True)
 
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """What turns an English message into `language`; an untranslated or fuzzy one stays English."""
+    """The translations from English into `language`; an untranslated or fuzzy message stays English."""
     if language is SOURCE_LANGUAGE:
         return NullTranslations()
     compiled = BytesIO()

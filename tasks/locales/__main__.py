@@ -1,4 +1,4 @@
-"""`python -m tasks.locales`: bring every catalogue to what the source asks for, and say what is left to translate."""
+"""`python -m tasks.locales`: update every catalogue to the source's messages, and list what is left to translate."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The messages that the source asks for, found by reading it: what every catalogue must have, no less and no more."""
+"""Finds the messages in the source: every catalogue must have exactly these."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ def messages() -> Catalog:
 
 
 def update(language: Language) -> Catalog:
-    """Bring the language's file to what the source asks for: new messages empty, messages no longer asked for dropped.
+    """Update the language's file to the source's messages: new ones are empty, unused ones dropped.
 
     Nothing is guessed: a message whose English changed is a new one.
     """

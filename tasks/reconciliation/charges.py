@@ -1,4 +1,4 @@
-"""Charges: what the provider took must be recorded as taken, once, and the other way round."""
+"""Charges: each one that the provider took must be recorded as taken, once, and vice versa."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> F
 
 
 def check_missing_charges(since: datetime, until: datetime, seen: Container[str]) -> Found:
-    """Attempts recorded as taken in that range whose charge was not `seen`. Mostly the provider dates it just outside, so each is looked up."""
+    """Attempts recorded as taken in that range whose charge was not `seen`. Usually the provider dates it just outside the range, so each is looked up."""
     with begin() as session:
         query = select(ChargeAttempt).where(
             ChargeAttempt.created_at >= since,
@@ -51,7 +51,7 @@ def _attempt_of(session: Session, charge: Charge | Unreadable) -> ChargeAttempt 
 
 
 def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | None) -> bool:
-    """A charge that took no money may be recorded in several ways; one that took some, only as taken, unless we know that it was refunded."""
+    """A charge that took no money may have several statuses; one that took some, only as taken, unless we know that it was refunded."""
     if isinstance(charge, Unreadable):
         return False
     if row is None:

@@ -1,4 +1,4 @@
-"""Refunds: what the provider gave back must be recorded as given back, and the other way round."""
+"""Refunds: each one that the provider made must be recorded as made, and vice versa."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -44,7 +44,7 @@ def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
 
 
 def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]) -> Found:
-    """Refunds recorded as made in that range that were not `seen`. Mostly the provider dates them just outside, so each is looked up."""
+    """Refunds recorded as made in that range that were not `seen`. Usually the provider dates them just outside the range, so each is looked up."""
     with begin() as session:
         query = (
             select(RefundAttempt, ChargeAttempt.ref)
@@ -72,14 +72,14 @@ def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]
 
 
 def _stands(row: RefundAttempt, made: Sequence[Refund]) -> bool:
-    """Whether the provider made it. Without an id it is made of others' refunds (see `refunding.Answer`)."""
+    """Whether the provider made it. Without an id, it consists of refunds made elsewhere (see `refunding.Answer`)."""
     if row.ref is None:
         return sum(refund.amount_minor for refund in made) >= row.amount_minor
     return any(refund.ref == row.ref for refund in made)
 
 
 def _noted(session: Session, refund: Refund | Unreadable, charge: ChargeAttempt) -> str:
-    """What we know of a refund without a row: it may have been noted as made elsewhere."""
+    """What we know of a refund without a row: the timeline may say that it was made elsewhere."""
     noted = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
     return "noted as made elsewhere" if noted else NOTHING
 

@@ -18,7 +18,7 @@ BATCH = 100
 
 @dataclass(slots=True)
 class Reconciled:
-    """`differences`: what the provider says should be written, and what is."""
+    """In `differences`, `expected` is the provider's record and `found` is ours."""
 
     charges: int = 0
     refunds: int = 0

@@ -1,4 +1,4 @@
-"""How a charge or a refund is told, the provider's and ours alike, so that what is the same reads the same."""
+"""Describes a charge or a refund, the provider's and ours alike, so that equal ones read the same."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
