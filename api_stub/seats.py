@@ -1,6 +1,7 @@
 """Who sits on a subscription's seats: one user at a time, or a CSV of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -86,16 +87,20 @@ def change_seats(
 ) -> BulkChanged:
     """All lines or none: the order of the lines does not matter, each user may be named once."""
     with begin() as session:
-        subscription_of(session, caller, subscription_id)  # nothing is said of a file for somebody else's
-    lines = seat_file.read(content)  # for seconds: longer than a transaction may stand idle
+        subscription = subscription_of(
+            session, caller, subscription_id
+        )  # nothing is said of a file for somebody else's
+        rows = seat_file.read(content)
+        unchecked = seat_file.unchecked(rows)
+        with _naming(unchecked):
+            seats.refuse_overfull(session, subscription, [each.change for each in unchecked], now=now())
+    lines = seat_file.checked(rows)  # for seconds: longer than a transaction may stand idle
     with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
-        try:
+        with _naming(lines):
             results = seats.change(
                 session, subscription_id=subscription_id, changes=[each.change for each in lines], now=now()
             )
-        except SeatsRefused as error:
-            raise _with_lines(error, lines) from error
         sitting = assigned(session, subscription_id)
     return BulkChanged(
         results=[
@@ -122,12 +127,19 @@ def _change_one(
         )
 
 
-def _with_lines(error: SeatsRefused, lines: list[seat_file.SeatLine]) -> Exception:
-    if not error.changes:
-        return error
-    return Problem(
-        409 if error.code == "no-seat-left" else 422,
-        error.code,
-        f"Nothing was changed. {error}",
-        lines=[{"line": lines[index].line, "detail": str(error)} for index in error.changes[: seat_file.MOST_REPORTED]],
-    )
+@contextmanager
+def _naming(lines: list[seat_file.SeatLine]) -> Iterator[None]:
+    """What is refused of certain changes is answered with their lines."""
+    try:
+        yield
+    except SeatsRefused as error:
+        if not error.changes:
+            raise
+        raise Problem(
+            409 if error.code == "no-seat-left" else 422,
+            error.code,
+            f"Nothing was changed. {error}",
+            lines=[
+                {"line": lines[index].line, "detail": str(error)} for index in error.changes[: seat_file.MOST_REPORTED]
+            ],
+        ) from error

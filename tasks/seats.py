@@ -88,12 +88,26 @@ def change(
     )
     if subscription is None:
         raise SeatsRefused("unknown-subscription", "There is no such subscription.")
-    sitting = _sitting(session, subscription_id, {c.email for c in changes})
-    results = [_result(c, c.email in sitting) for c in changes]
+    results = _results(session, subscription_id, changes)
     _refuse_too_many(session, subscription, results, now)
     _unassign(session, subscription_id, _emails(changes, results, SeatResult.UNASSIGNED), now)
     _assign(session, subscription_id, _emails(changes, results, SeatResult.ASSIGNED), now)
     return results
+
+
+def refuse_overfull(
+    session: Session, subscription: Subscription, changes: Sequence[SeatChange], *, now: datetime
+) -> None:
+    """Refuse changes that `change` would refuse whatever its addresses turn out to be, so that nobody needs to check them.
+
+    All who are assigned sit there in the end, each once, whoever is unassigned. So where they are more than the seats, and more than
+    sit there now, no seat is left for the last of them, or two of their addresses are the same user's.
+    Raises SeatsRefused as `change` does.
+    """
+    users = {c.email for c in changes if c.action is SeatAction.ASSIGN}
+    if len(users) > max(left(session, subscription).limit, assigned(session, subscription.id)):
+        _refuse_repeated(changes)
+        _refuse_too_many(session, subscription, _results(session, subscription.id, changes), now)
 
 
 def left(session: Session, subscription: Subscription) -> SeatsLeft:
@@ -158,6 +172,11 @@ def _in_use(subscription: Subscription, now: datetime) -> bool:
     if subscription.status is SubscriptionStatus.TRIALING:
         return now < subscription.period_end
     return subscription.status is SubscriptionStatus.ACTIVE
+
+
+def _results(session: Session, subscription_id: UUID, changes: Sequence[SeatChange]) -> list[SeatResult]:
+    sitting = _sitting(session, subscription_id, {c.email for c in changes})
+    return [_result(c, c.email in sitting) for c in changes]
 
 
 def _result(wanted: SeatChange, sits: bool) -> SeatResult:

@@ -205,19 +205,69 @@ def test_what_is_no_such_file_is_refused(desk: Desk, content: bytes, says: str) 
     assert answer.json()["lines"][0]["detail"] == says
 
 
-def test_a_file_is_read_outside_any_transaction(world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_more_users_than_can_sit_there_no_address_is_looked_at(desk: Desk) -> None:
+    desk.assign("a@x.example")
+    answer = desk.upload(*(f"nobody{n},assign" for n in range(4)), "a@x.example,unassign", "b@x.example", "\0,assign")
+    assert problem(answer) == (409, "no-seat-left")
+    assert [line["line"] for line in answer.json()["lines"]] == [5]
+    assert desk.users() == {"a@x.example"}
+
+
+def test_as_many_users_as_can_sit_there_are_looked_at(desk: Desk) -> None:
+    answer = desk.upload(*(f"nobody{n},assign" for n in range(3)), "nobody3,unassign")
+    assert problem(answer) == (422, "seat-file-refused")
+    assert [line["line"] for line in answer.json()["lines"]] == [2, 3, 4, 5]
+
+
+def test_whoever_sits_there_may_be_in_a_file_although_an_order_cuts_the_seats(
+    world: World, api: Api, ada: Customer, desk: Desk
+) -> None:
+    for name in "abc":
+        desk.assign(f"{name}@x.example")
+    with world.begin() as session:
+        session.execute(text("UPDATE subscriptions SET seats = 2"))
+    answer = desk.upload(*(f"{name}@x.example,assign" for name in "abc"))
+    assert [each["result"] for each in answer.json()["results"]] == ["already_assigned"] * 3
+    assert problem(desk.upload(*(f"{name}@x.example,assign" for name in "abcd"))) == (409, "no-seat-left")
+
+
+def test_one_user_in_more_lines_than_there_are_seats_is_named_twice(desk: Desk) -> None:
+    assert problem(desk.upload(*["a@x.example,assign"] * 5)) == (422, "email-twice")
+    names = [f"{name}@x.example,assign" for name in "abcde"]
+    assert problem(desk.upload(*names, "A@x.example,unassign")) == (422, "email-twice")
+
+
+def test_more_users_than_seats_on_an_ended_trial_are_told_that_it_has_ended(
+    world: World, api: Api, ada: Customer, desk: Desk
+) -> None:
+    world.buy(ada, worlds.trial("chat", seats=2))
+    desk.path = f"/v1/subscriptions/{world.subscription(ada, 'chat').id}/seats"
+    world.pass_time(days=30)
+    assert problem(desk.upload(*(f"{name}@x.example,assign" for name in "abc"))) == (409, "not-active")
+
+
+def test_of_a_file_with_too_many_lines_no_address_is_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat_file, "MAX_CHANGES", 2)
+    answer = desk.upload("nobody,unassign", "nobody,unassign", "", "nobody,unassign")
+    assert problem(answer) == (422, "seat-file-refused")
+    assert answer.json()["lines"] == [{"line": 5, "detail": "a file has at most 2 changes"}]
+
+
+def test_a_file_s_addresses_are_checked_outside_any_transaction(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     idle = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
     )
     open_meanwhile: list[int] = []
-    read = seat_file.read
+    checked = seat_file.checked
 
-    def watched(content: bytes) -> list[seat_file.SeatLine]:
+    def watched(rows: list[seat_file.Row]) -> list[seat_file.SeatLine]:
         with world.begin() as session:
             open_meanwhile.append(session.scalars(idle).one())
-        return read(content)
+        return checked(rows)
 
-    monkeypatch.setattr(seat_file, "read", watched)
+    monkeypatch.setattr(seat_file, "checked", watched)
     assert desk.upload("a@x.example,assign").status_code == 200
     assert open_meanwhile == [0]
 
