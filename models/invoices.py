@@ -48,7 +48,7 @@ class InvoiceReason(StrEnum):
     VAT_NUMBER_INVALID = "vat_number_invalid"
     """a VAT number taken on trust turned out invalid: a credit note reverses the document without VAT, then an invoice charges it with VAT"""
     VAT_NUMBER_CONFIRMED = "vat_number_confirmed"
-    """VAT charged during an outage of the registry is given back"""
+    """VAT charged during an outage of the registry is credited"""
 
 
 class ReceivableStatus(StrEnum):
@@ -136,7 +136,7 @@ class Invoice(Base):
     due_minor: Mapped[Minor]
     to_balance_minor: Mapped[Minor]
     payment_kind: Mapped[PaymentKind | None] = mapped_column(Listed(PaymentKind))
-    """None on a refund's credit note if the money went back by other means than to the card"""
+    """None on a refund's credit note if the money was refunded by other means than to the card"""
     payment_due_at: Mapped[datetime | None]
     card: Mapped[str | None] = mapped_column(String(60))
     """how the customer recognizes the charged card: Visa •••• 4242"""

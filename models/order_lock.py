@@ -9,7 +9,7 @@ from models.orders import Order
 
 
 def lock_order(session: Session, order_id: UUID, *, with_lines: bool = False) -> Order | None:
-    """Held until the end of the transaction. Returns the order as it is under the lock, None where there is none."""
+    """Held until the end of the transaction. Returns the order as read under the lock, or None if there is none."""
     query = select(Order).where(Order.id == order_id).with_for_update()
     if with_lines:
         query = query.options(selectinload(Order.lines))

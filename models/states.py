@@ -88,7 +88,7 @@ class AttemptStatus(StrEnum):
     DECLINED = "declined"
     CANCELED = "canceled"
     VOID = "void"
-    """the provider has no charge under this key, or one whose money we give back; the key is not used again"""
+    """the provider has no charge under this key, or one that we refund; the key is not used again"""
 
 
 ATTEMPT_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)

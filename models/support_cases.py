@@ -1,4 +1,4 @@
-"""What cannot be fulfilled online (a lower tier), passed to support with all its details."""
+"""Requests that cannot be fulfilled online (a lower tier), passed to support with all their details."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from models.base import Base, CreatedAt, Key
 
 
 class SupportCase(Base):
-    """A wish of an account's, as it was last asked for; what was held then is in it as well."""
+    """An account's request as last made, with what the account had at that time."""
 
     __tablename__ = "support_cases"
     __table_args__ = (
@@ -37,9 +37,9 @@ class SupportCase(Base):
     from_tier: Mapped[str] = mapped_column(String(60))
     to_tier: Mapped[str] = mapped_column(String(60))
     seats: Mapped[int]
-    """how many are held"""
+    """how many the account had"""
     text: Mapped[str] = mapped_column(String(4000))
-    """all that support has to know, in several lines"""
+    """everything that support needs to know, in several lines"""
     created_at: Mapped[CreatedAt]
     asked_at: Mapped[CreatedAt]
     """when it was last asked for"""
@@ -49,4 +49,4 @@ class SupportCase(Base):
 
 
 OPEN = SupportCase.closed_at.is_(None)
-"""selects the cases that support has still to answer"""
+"""selects the cases that support has not answered yet"""

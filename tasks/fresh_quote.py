@@ -88,7 +88,7 @@ def _quote_anew(session: Session, order: Order, lines: Lines, at: datetime, *, v
 def _stays_set_aside(session: Session, order: Order, at: datetime) -> bool:
     """Whether VAT stays charged despite the number: it would still decide the VAT, and the registry has given no recent answer.
 
-    The registry is not asked here: once it answers, the VAT is given back automatically (`tasks.vat_follow_up`).
+    The registry is not asked here: once it answers, the VAT is credited automatically (`tasks.vat_follow_up`).
     """
     number = number_set_aside.still_given(session, order, at=at)
     if number is None:

@@ -36,7 +36,7 @@ def cancellation_was_requested(session: Session, order_id: UUID) -> bool:
 
 
 def newest_entry(session: Session, order_id: UUID) -> int:
-    """The id of the newest entry on the order's timeline, 0 where there is none."""
+    """The id of the newest entry on the order's timeline, 0 if there is none."""
     return session.scalar(select(func.max(OrderEvent.id)).where(OrderEvent.order_id == order_id)) or 0
 
 

@@ -63,7 +63,7 @@ def listing(
 
 
 def tell(session: Session, order_id: UUID) -> Story:
-    """Raises UnknownOrder."""
+    """The order's history. Raises UnknownOrder."""
     order = session.get(Order, order_id, options=[selectinload(Order.lines)])
     if order is None:
         raise UnknownOrder(f"there is no order {order_id}")

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
     """this delivery ended the order, or made it wait for the customer"""
     TURNED_BACK = "turned_back"
-    """the order cannot go forward; its money goes back"""
+    """the order cannot go forward; what was charged is refunded"""
     POSTPONED = "postponed"
     """not now; the sweep takes it up again"""
 

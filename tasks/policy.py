@@ -33,9 +33,9 @@ class Seller:
     mail_domain: str
     """right of the @ in Message-IDs"""
     bank_account: str | None = None
-    """where customers pay invoices to, as it is to be read: bank, IBAN, BIC"""
+    """where customers pay invoices, as printed on them: bank, IBAN, BIC"""
     legal_notice: str | None = None
-    """what its law wants at the foot of an invoice, as it is to be read: register, capital, managers"""
+    """what its law requires at the foot of an invoice, as printed there: register, capital, managers"""
 
     def day(self, moment: datetime) -> date:
         """The day on the clock of its country, which dates documents and so assigns them to its VAT returns."""

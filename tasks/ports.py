@@ -99,20 +99,20 @@ class Refund:
     attempt: int | None = None
     """from the provider's metadata, to find the refund of a `RefundRequest.attempt`"""
     charge_ref: str | None = None
-    """of the charge whose money goes back"""
+    """of the refunded charge"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A charge or a refund that this release cannot read. Mostly the provider has given it a status that is newer than the release."""
+    """A charge or a refund that this release cannot read. Usually the provider has given it a status that is newer than the release."""
 
     ref: str
     status: str
     order_id: UUID | None = None
-    """a charge's, from the provider's metadata, as is `attempt`"""
+    """of a charge, from the provider's metadata, as is `attempt`"""
     attempt: int | None = None
     charge_ref: str | None = None
-    """a refund's"""
+    """of a refund"""
 
 
 @dataclass(frozen=True, slots=True)

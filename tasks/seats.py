@@ -98,10 +98,10 @@ def change(
 def refuse_overfull(
     session: Session, subscription: Subscription, changes: Sequence[SeatChange], *, now: datetime
 ) -> None:
-    """Refuse changes that `change` would refuse whatever its addresses turn out to be, so that nobody needs to check them.
+    """Refuse changes that `change` would refuse whatever the addresses, so that these need no check.
 
-    All who are assigned sit there in the end, each once, whoever is unassigned. So where they are more than the seats, and more than
-    sit there now, no seat is left for the last of them, or two of their addresses are the same user's.
+    All users to be assigned need a seat in the end, whoever is unassigned. So if they outnumber both the seats and the users who have
+    one now, no seat is left for the last of them, or two of their addresses belong to the same user.
     Raises SeatsRefused as `change` does.
     """
     users = {c.email for c in changes if c.action is SeatAction.ASSIGN}

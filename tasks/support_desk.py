@@ -1,4 +1,4 @@
-"""Support cases, for a person who answers them: which there are, one of them, and closing one with a record of who did."""
+"""Support cases, for a person who answers them: lists them, shows one, and closes one with a record of who did."""
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from tasks.plain_text import one_line, printable_lines
 from tasks.wiring import now
 
 LONGEST_NAME = 200
-"""characters of whoever closes a case"""
+"""maximum length of the name of the person who closes a case"""
 
 
 class UnknownCase(Unknown):
@@ -22,14 +22,14 @@ class ClosedAlready(Explained):
 
 
 def listing(session: Session, *, closed_too: bool, limit: int) -> list[tuple[SupportCase, str]]:
-    """Cases with the names of their accounts: the open ones, the oldest first; with `closed_too` all, the latest first."""
+    """Cases with the names of their accounts: the open ones, oldest first; with `closed_too` all, latest first."""
     query = select(SupportCase, Account.name).join(Account, Account.id == SupportCase.account_id).limit(limit)
     chosen = query.order_by(SupportCase.number.desc()) if closed_too else query.where(OPEN).order_by(SupportCase.number)
     return [(case, account) for case, account in session.execute(chosen)]
 
 
 def find(session: Session, number: int) -> tuple[SupportCase, str]:
-    """With the name of its account. Raises UnknownCase."""
+    """The case, with the name of its account. Raises UnknownCase."""
     query = select(SupportCase, Account.name).join(Account, Account.id == SupportCase.account_id)
     found = session.execute(query.where(SupportCase.number == number)).one_or_none()
     if found is None:
@@ -39,7 +39,7 @@ def find(session: Session, number: int) -> tuple[SupportCase, str]:
 
 
 def close(session: Session, number: int, *, by: str, why: str) -> SupportCase:
-    """Support has answered it: the same wish then opens another case. Raises UnknownCase, ClosedAlready."""
+    """Record that support has answered it: the same request then opens another case. Raises UnknownCase, ClosedAlready."""
     closed = {"closed_at": now(), "closed_by": _typed(by)[:LONGEST_NAME], "closed_why": _typed(why)}
     still_open = update(SupportCase).where(SupportCase.number == number, OPEN).values(**closed)
     case: SupportCase | None = session.scalar(still_open.returning(SupportCase))
@@ -51,5 +51,5 @@ def close(session: Session, number: int, *, by: str, why: str) -> SupportCase:
 
 
 def _typed(text: str) -> str:
-    """What somebody typed, as the database takes it and a terminal may show it."""
+    """Typed text, made safe for the database and a terminal."""
     return one_line(printable_lines(text))

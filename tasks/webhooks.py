@@ -61,7 +61,7 @@ def _nothing_new() -> dict[str, object]:
 
 
 def _telling_taken() -> list[str]:
-    """The event types that tell nothing new about a charge recorded as taken."""
+    """The event types without news about a charge recorded as taken."""
     return [name for name, kind in payments().event_kinds.items() if kind is EventKind.TAKEN]
 
 

@@ -1,4 +1,4 @@
-"""How Alembic writes a migration for listed values: it knows neither `Listed` nor PostgreSQL's domains."""
+"""Lets Alembic, which knows neither `Listed` nor PostgreSQL's domains, write migrations for listed values."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ _VALUE = re.compile(r"'([^']*)'")
 
 
 def rendered(kind: str, item: Any, _: object) -> str | Literal[False]:
-    """A type as it is written in a column. By its name alone: a migration must not change with the models."""
+    """A column's type as written in a migration: only its name, because a migration must not change with the models."""
     if kind == "type" and isinstance(item, Listed):
         return f"postgresql.DOMAIN({item.name!r}, sa.String(40), create_type=False)"
     return False
 
 
 def with_domains(context: MigrationContext, _: object, scripts: list[MigrationScript]) -> None:
-    """Add what makes the domains of the database those of the models, before the columns that need them."""
+    """Add statements that update the database's domains to the models, before the columns that need them."""
     if context.connection is None:
         return
     for script in scripts:
@@ -37,7 +37,7 @@ def with_domains(context: MigrationContext, _: object, scripts: list[MigrationSc
 
 
 def _differences(connection: Connection) -> Iterator[tuple[list[str], list[str]]]:
-    """Statements that bring a domain back to what the database has, and those that bring it to what the models say."""
+    """For each domain that differs: statements that restore the database's version, and those that make the models'."""
     there = {name: _VALUE.findall(constraint) for name, constraint in connection.execute(_THERE)}
     types = [column.type for table in metadata.tables.values() for column in table.columns]
     for name, kind in {each.name: each.kind for each in types if isinstance(each, Listed)}.items():

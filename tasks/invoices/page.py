@@ -42,7 +42,7 @@ class Page:
     arithmetic: tuple[Part, ...]
     arithmetic_title: str
     legal_notice: str
-    """what the seller's law wants at the foot; it may be empty"""
+    """what the seller's law requires at the foot; it may be empty"""
     page_of: str
     """`Page {page} of {pages}` in the language; the layout fills in the numbers"""
 

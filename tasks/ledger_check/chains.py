@@ -27,7 +27,7 @@ class Link:
 
     @property
     def refunded(self) -> bool:
-        """Whether its order's money went back; a trial of that order goes on."""
+        """Whether its order was refunded; a trial of that order goes on."""
         back = self.book is not None and self.book.order.status is OrderStatus.REFUNDED
         return back and self.period.interval is not None
 
