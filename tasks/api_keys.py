@@ -94,7 +94,7 @@ def issue(
         execution_options={"populate_existing": True},
     )
     if key_id is None:
-        raise KeyRefused("this key was revoked and stays so; make another, with a name of its own")
+        raise KeyRefused("this key has been revoked permanently; issue a new one, under another name")
     bound = sorted(set(account_ids))
     session.execute(
         delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.not_in(bound))

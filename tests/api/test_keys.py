@@ -291,7 +291,10 @@ def test_a_revoked_key_is_not_issued_again_and_stays_as_it_was(world: World, nam
     with world.begin() as session:
         api_keys.issue(session, name="shop", scopes=["orders:read"], account_ids=[before.account_id], key=plain)
         api_keys.revoke(session, name="shop")
-    with pytest.raises(KeyRefused, match="this key was revoked and stays so; make another"), world.begin() as session:
+    with (
+        pytest.raises(KeyRefused, match="this key has been revoked permanently; issue a new one"),
+        world.begin() as session,
+    ):
         api_keys.issue(session, name=name, scopes=["accounts:read"], account_ids=[], key=plain)
     assert [(row.name, row.scopes) for row in world.rows(ApiKey)] == [("shop", ["orders:read"])]
     assert [row.account_id for row in world.rows(ApiKeyAccount)] == [before.account_id]
