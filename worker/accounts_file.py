@@ -1,4 +1,4 @@
-"""Accounts as a readable file, for demos, tests and moving in: who buys, who may order, how they pay, what they have already.
+"""Accounts as a readable file, for demos, tests and migration: who buys, who may order, how they pay, what they have already.
 
 accounts:
   nordwind:                               # a short code; the account's id is made from it, so loading twice makes it once
@@ -146,7 +146,7 @@ def _contacts(place: Place) -> tuple[ContactListed, ...]:
         address = given.value("email", _email)
         billing = given.value("billing_contact", flag)
         if address in found:
-            item.wrong(f"{address} stands here twice")
+            item.wrong(f"{address} is listed twice")
         elif called and address:
             found[address] = ContactListed(called, address, billing)
     return tuple(found.values())
@@ -158,7 +158,7 @@ def _subscriptions(place: Place) -> tuple[SubscriptionListed, ...]:
     for item in place.items():
         listed = _subscription(item)
         if listed and listed.cart.product in found:
-            item.wrong(f"{listed.cart.product} stands here twice")
+            item.wrong(f"{listed.cart.product} is listed twice")
         elif listed:
             found[listed.cart.product] = listed
     return tuple(found.values())

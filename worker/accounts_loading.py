@@ -41,7 +41,7 @@ class Loaded:
     without_address: list[str] = field(default_factory=list)
     """with an address neither in the file nor in the database: their invoices will lack what the VAT directive requires"""
     in_another_currency: list[str] = field(default_factory=list)
-    """that VAT is charged to, in another currency than that of the state it is for: their invoices will lack its amount in that"""
+    """charged VAT in a currency other than the tax state's: their invoices will lack the amount in the state's own"""
     left_alone: list[str] = field(default_factory=list)
     """differences that loading never applies, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class LoadedInPart(FileRefused):
     def __init__(self, file: Path, problems: Collection[Problem], loaded: str) -> None:
         super().__init__(file, problems)
         self.args = (
-            f"{self}\nLoaded all the same: {loaded}. Mend the file and load it again; what is there is not loaded twice.",
+            f"{self}\nLoaded all the same: {loaded}. Fix the file and load it again; nothing is loaded twice.",
         )
 
 
@@ -83,7 +83,7 @@ def load(listed: AccountsFile) -> Loaded:
 def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:
     there = session.get(Account, account_id(listed.code))
     if there is not None and there.currency != listed.columns["currency"]:
-        yield Problem(listed.line, f"accounts.{listed.code}: its currency is {there.currency} for ever")
+        yield Problem(listed.line, f"accounts.{listed.code}: its currency cannot be changed from {there.currency}")
         return
     (loaded.known if there else loaded.new).append(listed.code)
     if not listed.columns.get("address", there.address if there else "").strip():
@@ -188,13 +188,13 @@ def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[
             continue
         where = f"accounts.{listed.code}.subscriptions"
         if buyer is None:
-            yield Problem(subscription.line, f"{where}: nobody could have bought it, no contact is a billing contact")
+            yield Problem(subscription.line, f"{where}: no billing contact to order it")
             continue
         try:
             order = _place(session, listed, subscription, contact_id(listed.code, buyer.email), key)
         except (CartRefused, placement.RequestRefused) as refused:
             yield Problem(
-                subscription.line, f"{where}: cannot be had on {now() - subscription.age:%Y-%m-%d}: {refused}"
+                subscription.line, f"{where}: cannot be ordered as of {now() - subscription.age:%Y-%m-%d}: {refused}"
             )
         else:
             loaded.orders.setdefault(listed.code, []).append(order)

@@ -83,7 +83,7 @@ class Message(virtual.Message):
 
     def __init__(self, payload: Any, channel: Any = None, **named: Any) -> None:
         if payload["headers"].get("compression"):
-            raise ValueError("nobody here compresses messages, and this one may be of any size once it is unpacked")
+            raise ValueError("compressed messages are not accepted: this one may be of any size once unpacked")
         super().__init__(payload, channel=channel, **named)  # type: ignore[no-untyped-call]
         names = (self.delivery_tag, self.delivery_info["exchange"], self.delivery_info["routing_key"])
         if not all(isinstance(name, str) for name in names):

@@ -37,7 +37,7 @@ def canary(song: str | None) -> None:
 
 
 def sings(worker: str, *, within: float) -> bool:
-    """Whether `worker` (its Celery name, payments@host) takes a message and works on it in so many seconds.
+    """Whether `worker` (its Celery name, payments@host) takes and handles a message in so many seconds.
 
     Raises kombu's OperationalError where the broker is away.
     """

@@ -1,4 +1,4 @@
-"""A terminal that hangs up, or `kill -HUP`, ends a worker as TERM does: it finishes what it is at.
+"""A terminal that hangs up, or `kill -HUP`, ends a worker as TERM does: it finishes its current work.
 
 Celery would start itself anew, by the path of a module, which only `python -m` can run; at a terminal, it would be killed at its work.
 """

@@ -86,7 +86,7 @@ class Place:
                 continue
             place = Place(value, f"{self.name}.{name}" if self.name else name, self.problems, key)
             if name in found:
-                place.wrong(f"stands here twice, first in line {found[name].line}")
+                place.wrong(f"is listed twice, first in line {found[name].line}")
             else:
                 found[name] = place
         return found

@@ -76,7 +76,7 @@ def flag(node: Node) -> bool:
 def member(node: Node, kind: type[Kind]) -> Kind:
     found = text(node)
     if found not in list(kind):
-        raise ValueError(f"{cut(found)!r} is none of {', '.join(kind)}")
+        raise ValueError(f"must be one of {', '.join(kind)}, is {cut(found)!r}")
     return kind(found)
 
 
@@ -87,7 +87,7 @@ def moment(node: Node) -> datetime:
     except ValueError:
         raise ValueError(f"must be an instant such as 2026-01-01T00:00:00Z, is {described(node)}") from None
     if found.utcoffset() is None:
-        raise ValueError("says no instant without its offset; write 2026-01-01T00:00:00Z, or +01:00 for Z")
+        raise ValueError("needs a UTC offset: 2026-01-01T00:00:00Z or 2026-01-01T00:00:00+01:00")
     return found
 
 
@@ -111,7 +111,7 @@ def minor(node: Node, *, currency: str) -> int:
         raise ValueError(f"{found} has more decimals than {currency}, which has {decimals or 'none'}")
     counted = int(Decimal(found).scaleb(decimals))
     if counted > MOST_MINOR:
-        raise ValueError(f"{found} {currency} is more than can be counted here")
+        raise ValueError(f"{found} {currency} is too large")
     return counted
 
 

@@ -1,4 +1,4 @@
-"""Messages that cannot be worked on: kept in a table, told in the log, and out of the queue. None of them goes round in circles.
+"""Messages that cannot be worked on: kept in a table, told in the log, and out of the queue. None of them is redelivered endlessly.
 
 Connected to Celery's signals where it has any; `Consumer` and `Request` catch the rest. In a worker's main process only.
 """

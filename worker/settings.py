@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_one_word(cls, value: str | SecretStr) -> str | SecretStr:
         if any(sign.isspace() or not sign.isprintable() for sign in _plain(value)):
-            raise ValueError(f"has a blank or a line break in it, {_PERHAPS}")
+            raise ValueError(f"contains whitespace or a control character, {_PERHAPS}")
         return value
 
     @field_validator("mail_from", "mail_reply_to", "support_email", mode="before")
@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if value is not None and not _plain(value).isprintable():
-            raise ValueError(f"has a line break in it, {_PERHAPS}")
+            raise ValueError(f"contains a line break or a control character, {_PERHAPS}")
         return value
 
     @field_validator("stripe_api_key", "stripe_webhook_secret")
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_secret_key(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value().startswith("pk_"):
-            raise ValueError("must be a secret key (sk_...) or a restricted one (rk_...), this one is publishable")
+            raise ValueError("must be a secret key (sk_...) or a restricted one (rk_...), this is a publishable key")
         return value
 
     @field_validator("stripe_api_base", "vies_base_url", "public_url", "corporate_portal_url")
@@ -228,7 +228,7 @@ def _plain(value: str | SecretStr) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-_PERHAPS = "at its end perhaps, where it was copied from a file"
+_PERHAPS = "perhaps at its end, copied from a file"
 
 PREFIX = "PRORATA_"
 FOR_OTHERS = frozenset(

@@ -1,4 +1,4 @@
-"""Quotes over HTTP: the binding offer, and every refusal with what a customer needs to mend it."""
+"""Quotes over HTTP: the binding offer, and every refusal with what a customer needs to fix it."""
 
 from datetime import timedelta
 from pathlib import Path

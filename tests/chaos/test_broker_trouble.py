@@ -1,4 +1,4 @@
-"""A worker whose broker fails it: it takes messages again, or its health check says that it does not; and no message goes round in circles."""
+"""A worker whose broker fails it: it takes messages again, or its health check says that it does not; and no message is redelivered endlessly."""
 
 import json
 import os

@@ -174,7 +174,7 @@ def test_what_was_loaded_before_something_stood_in_the_way_is_said(world: World,
     with pytest.raises(FileRefused) as refused:
         load(tmp_path, ("tier: team, seats: 10", "tier: nope, seats: 10"))
     line, rest = str(refused.value).split("\n")
-    assert "accounts.nordwind.subscriptions: cannot be had on 20" in line
+    assert "accounts.nordwind.subscriptions: cannot be ordered as of 20" in line
     assert rest.startswith("Loaded all the same: the accounts, their contacts, balances and payment methods.")
     assert len(world.rows(Account, id=account_id("nordwind"))) == 1
 

@@ -76,9 +76,9 @@ MISTAKES = [
     pytest.param('"10.00"', '"-10.00"', 11, f"{TEAM}.prices.month.EUR: must not be negative, is -10.00", id="a negative price"),
     pytest.param('"10.00"', '"10,00"', 11, f"{TEAM}.prices.month.EUR: must be digits with a point before the decimals such as '10.00', is '10,00'", id="a decimal comma"),
     pytest.param('"10.00"', '"1e3"', 11, f"{TEAM}.prices.month.EUR: must be digits with a point before the decimals such as '10.00', is '1e3'", id="an exponent"),
-    pytest.param('"100"', '"999999999999999"', 12, f"{TEAM}.prices.year.EUR: 999999999999999 EUR is more than can be counted here", id="a price too large"),
+    pytest.param('"100"', '"999999999999999"', 12, f"{TEAM}.prices.year.EUR: 999999999999999 EUR is too large", id="a price too large"),
     pytest.param("JPY:", "YEN:", 11, f"{TEAM}.prices.month: 'YEN' is not a currency of ISO 4217 with a minor unit; give a code in capitals such as 'EUR'", id="an unknown currency"),
-    pytest.param("JPY:", "EUR:", 11, f"{TEAM}.prices.month.EUR: stands here twice, first in line 11", id="a currency twice"),
+    pytest.param("JPY:", "EUR:", 11, f"{TEAM}.prices.month.EUR: is listed twice, first in line 11", id="a currency twice"),
     pytest.param("year:", "week:", 12, f"{TEAM}.prices.week: unknown here; known are month, year", id="an unknown interval"),
     pytest.param('{EUR: "100"}', "{}", 12, f"{TEAM}.prices.year: has no price", id="an interval without a price"),
     pytest.param("rank: 2", "rank: 1", 13, "products.board.tiers.plus: has rank 1, as team in line 7 has", id="two tiers of one rank"),
@@ -90,7 +90,7 @@ MISTAKES = [
     pytest.param("trial_days: 14", "trial_days: 0", 5, "products.board.trial_days: must be from 1 to 365, is 0", id="a trial of no days"),
     pytest.param("trial_days: 14", "trail_days: 14", 5, "products.board.trail_days: unknown here; known are name, tiers, trial_days", id="a misspelled key"),
     pytest.param("  board:", "  The Board:", 3, "products: 'The Board' is no code: small letters, digits and single hyphens, 60 at most", id="a name for a code"),
-    pytest.param("00Z", "00", 1, "effective_from: says no instant without its offset; write 2026-01-01T00:00:00Z, or +01:00 for Z", id="an instant without an offset"),
+    pytest.param("00Z", "00", 1, "effective_from: needs a UTC offset: 2026-01-01T00:00:00Z or 2026-01-01T00:00:00+01:00", id="an instant without an offset"),
 ]  # fmt: skip
 
 

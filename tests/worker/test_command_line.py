@@ -232,7 +232,7 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_starts(command: str,
     file.touch()
     ended = prorata_of_its_own(command, "--folder", str(file / "below"))
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err == f"{file / 'below'} cannot be made: Not a directory; name another folder with --folder\n"
+    assert ended.err == f"{file / 'below'} cannot be created: Not a directory; name another folder with --folder\n"
 
 
 @pytest.mark.parametrize("command", ["demo", "drill", "drill storm"])

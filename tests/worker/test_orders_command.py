@@ -156,7 +156,7 @@ def test_a_cancellation_asked_for_again_tells_what_became_of_it(world: World) ->
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     assert run("cancel", order_id).stdout.startswith("It will be cancelled")
     world.run(order_id)
-    assert run("cancel", order_id).stdout == "That was asked for before; now it is refunded.\n"
+    assert run("cancel", order_id).stdout == "Cancellation was already requested; status: refunded.\n"
 
 
 def test_who_resumed_and_why_is_kept(world: World) -> None:

@@ -104,7 +104,7 @@ def test_a_person_is_asked(
     monkeypatch.setattr(sys, "stdin", typed)
     ended = prorata("db", "downgrade", "0008", **of(fresh_database_url))
     assert (ended.status, at(fresh_database_url)) == (status, end)
-    assert "Go on?" in ended.out
+    assert "Continue?" in ended.out
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def paid(
     on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; today unless told")
     ] = None,
-    by: Annotated[str | None, typer.Option(help="who says so; you unless told")] = None,
+    by: Annotated[str | None, typer.Option(help="who says so; default: your user name")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """The whole sum owed on an invoice came in. It cannot be taken back: make sure of the number."""

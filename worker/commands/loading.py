@@ -99,5 +99,5 @@ def downgrade(
 def _ask() -> None:
     """Raises Abort unless a person says yes."""
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody is here to be asked: add --yes")
-    typer.confirm("Go on?", abort=True)
+        raise typer.BadParameter("standard input is not a terminal: pass --yes")
+    typer.confirm("Continue?", abort=True)

@@ -16,5 +16,5 @@ def operator() -> str:
 def not_blank(text: str) -> str:
     """For a reason that has to be given. Raises BadParameter."""
     if not text.strip():
-        raise typer.BadParameter("must say something")
+        raise typer.BadParameter("must not be blank")
     return text

@@ -23,7 +23,7 @@ orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
-By = Annotated[str | None, typer.Option(help="who does it, for the order's timeline; you unless told")]
+By = Annotated[str | None, typer.Option(help="who does it, for the order's timeline; default: your user name")]
 Why = Annotated[str | None, typer.Option(help="for the order's timeline", show_default=False)]
 
 
@@ -167,7 +167,7 @@ def cancel(
         print_json({"id": order_id, "status": status, "already": already})
         return
     outcome = "It was cancelled already." if already else _CANCELLED.get(status)
-    typer.echo(outcome or f"That was asked for before; now it is {status}.")
+    typer.echo(outcome or f"Cancellation was already requested; status: {status}.")
 
 
 @orders.command("refund")

@@ -20,7 +20,7 @@ def usable(folder: Path, *, option: str = "--folder") -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PlaceRefused(f"{folder} cannot be made: {error.strerror}; name another folder with {option}") from None
+        raise PlaceRefused(f"{folder} cannot be created: {error.strerror}; name another folder with {option}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PlaceRefused(f"{folder} cannot be written to; name another folder with {option}")
     about = folder.stat()

@@ -52,7 +52,7 @@ def retry(event: Event, as_json: AsJson = False) -> None:
 def dismiss(
     event: Event,
     why: Annotated[str, typer.Option(help="kept with it", show_default=False, callback=not_blank)],
-    by: Annotated[str | None, typer.Option(help="who does it, kept with it; you unless told")] = None,
+    by: Annotated[str | None, typer.Option(help="who does it, kept with it; default: your user name")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Never act on it: make sure that no money depends on it. It cannot be taken back."""

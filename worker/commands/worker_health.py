@@ -22,7 +22,7 @@ def worker_health(
     ] = 10.0,
     host: Annotated[str | None, typer.Option(help="where it runs; here, unless told")] = None,
 ) -> None:
-    """Exit with 0 if that worker takes a message and works on it, with 1 if it does not although it may be running, with 3 if the broker is away."""
+    """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
     import_module(
         "worker.app"
     )  # becomes the app that the canary goes out by; it reads the settings while it is imported
