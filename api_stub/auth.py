@@ -92,7 +92,7 @@ class RequiresCaller:
 
 def _presented(request: Request, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> PresentedKey:
     if len(request.headers.getlist("Authorization")) > 1:
-        raise _unauthorized("The header Authorization is given more than once: send one API key.")
+        raise _unauthorized("The header Authorization appears more than once: send one API key.")
     if credentials is None:
         raise _unauthorized("An API key is needed: send it as `Authorization: Bearer prk_…`.")
     return PresentedKey(credentials.credentials, scope, request.app.state.rate_limit, request.state)

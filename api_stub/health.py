@@ -23,7 +23,7 @@ FRESH = timedelta(seconds=60)
 """a sweep that has not run for this long has stopped: beat does not send it, or no worker takes it"""
 AHEAD = timedelta(seconds=5)
 """a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
-_SET_BACK = "the last sweep lies in the future: PostgreSQL's clock was set back, and perhaps that of beat, which then sends nothing until then. Restart beat"
+_SET_BACK = "the last sweep is dated in the future: PostgreSQL's clock was set back. If beat's was too, beat sends nothing until its clock catches up. Restart beat"
 _BEHIND = "the database is older than this release: run `prorata db upgrade`"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)

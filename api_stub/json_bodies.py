@@ -39,7 +39,7 @@ class GivenTwice(RequestValidationError):
 
     def errors(self) -> Sequence[Any]:
         """The first `MOST` of them, and one more if there is. A long body takes a while to go through, so the event loop leaves that to a thread."""
-        detail = "is given more than once; give it once"
+        detail = "appears more than once"
         return [
             {"type": "given_twice", "loc": ("body", *place), "msg": detail}
             for place in islice(_places(self._text), MOST + 1)

@@ -43,8 +43,8 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 class _Books(Collector):
     """Asks the database at each scrape, and computes ages by its clock, so that every process gives the same numbers.
 
-    It reads no table that grows with the years: of those it counts only what an index holds. While the database is away, that alone is
-    told, beside what this process knows by itself.
+    It reads no table that grows with the years: of those it counts only what an index holds. While the database is away, only
+    that is reported, beside this process's own metrics.
     """
 
     def collect(self) -> Iterable[Metric]:
@@ -55,7 +55,7 @@ class _Books(Collector):
         except SQLAlchemyError as error:
             log.warning("metrics without the database", error=type(error).__name__)
             told.clear()
-        yield _gauge("prorata_database_up", "Whether the database told all that it is asked for", bool(told))
+        yield _gauge("prorata_database_up", "Whether the database answered every query of this scrape", bool(told))
         yield from told
 
     def describe(self) -> Iterable[Metric]:

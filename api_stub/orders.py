@@ -76,7 +76,7 @@ def _require_one_key(request: Request) -> None:
     """With two idempotency keys, nobody can know which was meant. Raises RequestValidationError."""
     name = "Idempotency-Key"
     if len(request.headers.getlist(name)) > 1:
-        detail = "is given more than once; give it once"
+        detail = "appears more than once"
         raise RequestValidationError([{"type": "given_twice", "loc": ("header", name), "msg": detail}])
 
 

@@ -15,7 +15,7 @@ def require_known_once(request: Request) -> None:
         return
     known = sorted(_names(request.scope["route"].dependant))
     given = Counter(name for name, _ in request.query_params.multi_items())
-    wrong = {name: "is given more than once; give it once" for name, times in given.items() if times > 1}
+    wrong = {name: "appears more than once" for name, times in given.items() if times > 1}
     there_are = f"there are {', '.join(known)}" if known else "there are none"
     wrong |= dict.fromkeys(given.keys() - set(known), f"is no parameter here; {there_are}")
     if wrong:

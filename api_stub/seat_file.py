@@ -77,12 +77,12 @@ def refused(lines: list[dict[str, object]]) -> Problem:
 def _change(row: list[str]) -> SeatChange:
     """Raises ValueError that says what is wrong."""
     if len(row) != len(HEADER):
-        raise ValueError(f"two fields are needed, email and action, here are {len(row)}")
+        raise ValueError(f"two fields are needed, email and action; found {len(row)}")
     email, action = row
     if action.lower() not in tuple(SeatAction):
         raise ValueError("the action must be assign or unassign")
     try:
         valid = validate_email(email, check_deliverability=False).normalized
     except EmailNotValidError:
-        raise ValueError("this is no email address") from None
+        raise ValueError("not a valid email address") from None
     return SeatChange(SeatAction(action.lower()), valid.lower())

@@ -13,7 +13,7 @@ from models.orders import Order, Quote
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
 
-ONCE = "is given more than once; give it once"
+ONCE = "appears more than once"
 JSON = {"Content-Type": "application/json"}
 
 

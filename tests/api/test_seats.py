@@ -174,10 +174,10 @@ def test_every_bad_line_is_named_and_nothing_is_changed(desk: Desk) -> None:
     answer = desk.upload("a@x.example,assign", "nobody,assign", "b@x.example,promote", "c@x.example", "d@x.example,a,b")
     assert problem(answer) == (422, "seat-file-refused")
     assert [(each["line"], each["detail"]) for each in answer.json()["lines"]] == [
-        (3, "this is no email address"),
+        (3, "not a valid email address"),
         (4, "the action must be assign or unassign"),
-        (5, "two fields are needed, email and action, here are 1"),
-        (6, "two fields are needed, email and action, here are 3"),
+        (5, "two fields are needed, email and action; found 1"),
+        (6, "two fields are needed, email and action; found 3"),
     ]
     assert desk.users() == set()
 
