@@ -26,6 +26,8 @@ _bearer = HTTPBearer(
 )
 UNKNOWN = "unknown"
 """all keys that there are not count as one: each by itself would leave a record in Redis, and whoever makes up another would go on"""
+LONG = 8 * 1024
+"""bytes of a body, some fifty lines of an order: to validate more, the event loop may need longer than it takes to look up a key"""
 
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
@@ -34,14 +36,15 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 class PresentedKey:
     """A key as presented, for busy endpoints, which look it up in their own transaction to save one.
 
-    A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors.
+    A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors. Nor does anybody
+    without a key get a long body validated: `RequiresKey` looks the key up before.
     """
 
     key: str = field(repr=False)
     scope: Scope
     limit: RateLimit
     state: State = field(default_factory=State, repr=False)
-    """the request's: `key_id` is there for its log line once the key is known"""
+    """the request's: `key_id` is there for its log line once the key is known, and `is_counted` once the request was"""
 
     def authenticate(self, session: Session, account_id: UUID | None = None) -> Caller:
         """The caller, if the key is valid and has the scope. Raises Problem 401, 403 or 429.
@@ -51,7 +54,9 @@ class PresentedKey:
         caller = api_keys.caller_with(session, self.key, account_id=account_id)
         if caller is not None:
             self.state.key_id = caller.key_id
-        self.limit.count(caller.key_id.hex if caller else UNKNOWN)
+        if not getattr(self.state, "is_counted", False):  # it is not looked up for the first time
+            self.limit.count(caller.key_id.hex if caller else UNKNOWN)
+            self.state.is_counted = True
         if caller is None:
             raise _unauthorized("This API key is unknown or was revoked.")
         if self.scope not in caller.scopes:
@@ -68,12 +73,14 @@ class PresentedKey:
 
 @dataclass(frozen=True, slots=True)
 class RequiresKey:
-    """Dependency: the key, not looked up yet; 401 where there is none, 422 where the query has a parameter unknown to the route, or query or body give a name twice."""
+    """Dependency: the key, looked up already only if the body is long; 401 where there is none, 422 where the query has a parameter unknown to the route, or query or body give a name twice."""
 
     scope: Scope
 
     async def __call__(self, request: Request, credentials: _Credentials) -> PresentedKey:
         request.state.presented_key = presented = _presented(request, credentials, self.scope)
+        if len(await request.body()) > LONG:
+            await in_thread(presented.caller)
         _require_plain(request)
         return presented
 

@@ -2,10 +2,13 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
+import fastapi.dependencies.utils
 import httpx
 import pytest
+from fastapi.dependencies.utils import request_body_to_args
 from redis import Redis
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -317,6 +320,32 @@ def test_a_request_that_makes_no_sense_counts_too(
     api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
     statuses = [api.post("/v1/orders", {}).status_code for _ in range(4)]
     assert statuses == [422, 422, 422, 429]
+
+
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/quotes"])
+def test_a_long_body_is_not_validated_for_a_key_that_is_made_up(
+    api: Api, ada: Customer, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[object] = []
+
+    async def watched(*args: Any, **kwargs: Any) -> Any:
+        validated.append(kwargs["received_body"])
+        return await request_body_to_args(*args, **kwargs)
+
+    monkeypatch.setattr(fastapi.dependencies.utils, "request_body_to_args", watched)
+    wrong = {f"n{number}": 0 for number in range(2000)}
+    assert problem(api.post(path, wrong)) == (422, "invalid-request")
+    api.key = "prk_made_up"
+    assert problem(api.post(path, wrong)) == (401, "unauthorized")
+    assert validated == [wrong]
+
+
+def test_a_long_body_counts_once(api: Api, ada: Customer, redis_server: RedisServer) -> None:
+    api.client.app.state.rate_limit = RateLimit("4/minute", redis_server.url)  # type: ignore[attr-defined]
+    lines = [purchase(product=f"p{number}") for number in range(200)]
+    answers = [api.quote(ada, *lines).status_code for _ in range(2)]
+    answers += [api.post("/v1/quotes", {"lines": lines}).status_code for _ in range(3)]
+    assert answers == [422] * 4 + [429]
 
 
 def test_keys_that_are_made_up_count_together_and_take_nothing_from_those_there_are(
