@@ -1,6 +1,7 @@
 """Is the database what this release needs? Asked as a process starts: on an older one every order would fail."""
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from models import migrations
@@ -11,15 +12,23 @@ from worker.logs import set_up_logging
 log = structlog.get_logger(__name__)
 
 
+_MASTERS_ITS_TABLES = text("SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('invoices')")
+"""whether the role owns them, may become the role that does, or is a superuser, which may become any"""
+
+
 class SchemaOutdated(Explained):
     """The database lacks what this release's migrations make; the message says what to run."""
 
 
-def check(database_url: str) -> None:
-    """Raises SchemaOutdated. A newer release's database is only logged: while that is rolled out, this one works on with it."""
+def check(database_url: str, *, in_production: bool) -> None:
+    """Raises SchemaOutdated. A newer release's database is only logged: while that is rolled out, this one works on with it.
+
+    In production it is also logged if the role may do more than it should: see "Two roles in PostgreSQL" in docs/operations.md.
+    """
     try:
         with migrations.engine(database_url).connect() as connection:
             revision = migrations.revision_of(connection)
+            is_master = in_production and connection.scalar(_MASTERS_ITS_TABLES)
     except DBAPIError:
         return  # away, or it does not let us look: a process meets that by itself, and waits, at its start as later
     if migrations.is_behind(revision):
@@ -27,6 +36,12 @@ def check(database_url: str) -> None:
             f"The database at {server_urls.name(database_url)} is at {revision or 'no revision yet'}, older than this release, "
             f"which needs {migrations.head()}: run `prorata db upgrade` first."
         )
+    if is_master:
+        _warn("the database's role can switch off what guards invoices and ledger")
     if migrations.is_beyond(revision):
-        set_up_logging()
-        log.warning("the database is of a newer release", revision=revision, known=migrations.head())
+        _warn("the database is of a newer release", revision=revision, known=migrations.head())
+
+
+def _warn(what: str, **facts: object) -> None:
+    set_up_logging()  # a process does so for itself only later
+    log.warning(what, **facts)

@@ -148,7 +148,8 @@ def api(
 
 def _check() -> None:
     """Raises SettingsError, SchemaOutdated."""
-    schema.check(settings().database_url.get_secret_value())
+    chosen = settings()
+    schema.check(chosen.database_url.get_secret_value(), in_production=chosen.environment == "production")
 
 
 def demo(context: typer.Context) -> None:

@@ -1,0 +1,98 @@
+"""The two roles that docs/operations.md tells how to make: one may migrate, the other may do all the rest and pass no guard."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from models.invoices import Invoice
+from models.ledger import LedgerMovement
+from models.states import OrderStatus
+from tests.support.command import PRODUCTION, prorata_of_its_own
+from tests.support.world import World, add_catalogue, change, purchase
+from worker.database import Transactions
+from worker.embedded import postgres
+from worker.processes import Supervisor, http_ok
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+WARNING = "the database's role can switch off what guards invoices and ledger"
+
+
+def statements() -> list[list[str]]:
+    """What is to be done as a superuser, and then in the new database."""
+    section = DOCUMENT.partition("\n### Two roles in PostgreSQL\n")[2].partition("\n### ")[0]
+    return [block.split(";\n")[:-1] for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL)]
+
+
+@pytest.fixture(scope="module")
+def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of the database that the roles were made for, in a server of its own: roles are a whole server's."""
+    with postgres(tmp_path_factory.mktemp("two-roles"), durable=False) as server:
+        url = make_url(server.url).set(database="prorata").render_as_string(hide_password=False)
+        for address, block in zip((server.url, url), statements(), strict=True):
+            engine = create_engine(address, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                for statement in block:
+                    connection.execute(text(statement))
+            engine.dispose()
+        yield url
+
+
+def login(superuser_url: str, role: str) -> str:
+    url = make_url(superuser_url).set(username=f"prorata_{role}", password=f"password-of-the-{role}")
+    return url.render_as_string(hide_password=False)
+
+
+def in_production(url: str) -> dict[str, str]:
+    return PRODUCTION | {"PRORATA_DATABASE_URL": url}
+
+
+@pytest.fixture(scope="module")
+def world_database_url(superuser_url: str) -> str:
+    """As the lesser role reaches it, migrated by the owner."""
+    ended = prorata_of_its_own("db", "upgrade", **in_production(login(superuser_url, "owner")))
+    assert ended.status == 0, ended.err
+    app = login(superuser_url, "app")
+    engine = create_engine(app)
+    with Transactions(engine)() as session:
+        add_catalogue(session)
+    engine.dispose()
+    return app
+
+
+def test_the_lesser_role_carries_orders_and_passes_no_guard(world: World) -> None:
+    customer = world.customer()
+    for cart in (purchase(seats=3), change(seats=2)):
+        assert world.buy(customer, cart).status is OrderStatus.COMPLETED
+    assert [len(world.rows(table)) > 0 for table in (Invoice, LedgerMovement)] == [True, True]
+    for statement, says in (
+        ("UPDATE invoices SET number = 'X'", "an issued document is never changed"),
+        ("DELETE FROM ledger_movements", "refused"),
+        ("TRUNCATE ledger_movements", "permission denied for table ledger_movements"),
+        ("SET session_replication_role = replica", 'permission denied to set parameter "session_replication_role"'),
+        ("ALTER TABLE invoices DISABLE TRIGGER ALL", "must be owner of table invoices"),
+        ("DROP TRIGGER invoices_are_frozen ON invoices", "must be owner of relation invoices"),
+        (
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE sql AS ''",
+            "permission denied for schema",
+        ),
+        ("SET ROLE prorata_owner", 'permission denied to set role "prorata_owner"'),
+    ):
+        with pytest.raises(DBAPIError, match=says), world.begin() as session:
+            session.execute(text(statement))
+
+
+@pytest.mark.parametrize(("role", "warned"), [("owner", True), ("app", False)])
+def test_production_says_at_its_start_that_its_role_may_do_too_much(
+    role: str, warned: bool, world_database_url: str, superuser_url: str, tmp_path: Path
+) -> None:
+    with Supervisor(tmp_path) as processes:
+        port = processes.port()
+        command = [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
+        ready = http_ok(f"http://127.0.0.1:{port}/healthz")
+        env = in_production(login(superuser_url, role))
+        assert (WARNING in processes.start("api", command, env=env, ready=ready, deadline=240).output()) is warned
