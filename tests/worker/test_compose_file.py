@@ -31,6 +31,23 @@ def test_every_service_has_a_limit_of_memory(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_a_limit_of_processes(service: str) -> None:
+    """PostgreSQL has a process for each of its 100 connections, and some of its own."""
+    assert 128 <= SERVICES[service]["pids_limit"] <= 1024
+
+
+@pytest.mark.parametrize(
+    ("network", "joined"),
+    [
+        ("data", {"postgres", "redis", "migrate", "api", "worker-1", "worker-2", "beat", "flower"}),
+        ("outside", {"mailpit", "stripe-stand-in", "vies-stand-in", "api", "worker-1", "worker-2"}),
+    ],
+)
+def test_what_stands_for_the_world_outside_reaches_neither_postgresql_nor_redis(network: str, joined: set[str]) -> None:
+    assert {name for name, service in SERVICES.items() if network in service["networks"]} == joined
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_no_service_s_log_fills_the_disk(service: str) -> None:
     """Docker's `local` driver keeps 100 MB of each; the one it has by default keeps everything."""
     assert SERVICES[service]["logging"]["driver"] == "local"
