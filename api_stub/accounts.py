@@ -56,7 +56,7 @@ def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None,
     query = select(Contact).where(Contact.account_id == account_id)
     with begin() as session:
         account_of(session, caller, account_id)
-        shown, next_after = page(session, query, by=(Contact.name, Contact.id), after=after, limit=limit)
+        shown, next_after = page(session, query, by=(Contact.id,), after=after, limit=limit)
         contacts = [ContactView.model_validate(each, from_attributes=True) for each in shown]
     return ContactList(contacts=contacts, next_after=next_after)
 

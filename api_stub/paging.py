@@ -29,7 +29,7 @@ def page(
 ) -> tuple[Sequence[Row], UUID | None]:
     """The rows that come after `after`, and the `after` of the next page, None where there is none. Raises Problem 422.
 
-    by: what the rows are ordered by, ascending; the last is their id. among: the rows that `after` may name, if more than `query` shows:
+    by: what the rows are ordered by, ascending, and never changes; the last is their id. among: the rows that `after` may name, if more than `query` shows:
     also those that have left the list since, for example.
     """
     if after is not None:

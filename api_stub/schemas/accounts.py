@@ -121,7 +121,7 @@ class ContactView(BaseModel):
 
 
 class ContactList(BaseModel):
-    """By name."""
+    """By id: a name may change between two pages."""
 
     contacts: list[ContactView]
     next_after: UUID | None = Field(description=NEXT_AFTER)
