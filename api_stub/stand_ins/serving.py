@@ -136,6 +136,12 @@ def reset_transport(transport: asyncio.BaseTransport) -> None:
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Answer HTTP until SIGTERM or SIGINT; a request that hangs on purpose delays the end by a second at most."""
     config = uvicorn.Config(
-        app, http=_ConnectionInScope, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="on"
+        app,
+        http=_ConnectionInScope,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
     )
     uvicorn.Server(config).run(sockets=[listening])

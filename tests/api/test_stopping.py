@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.api.conftest import Api, purchase
@@ -14,7 +15,7 @@ from tests.api.test_request_head import connected
 from tests.support.command import SETTINGS, prorata_command
 from tests.support.world import Customer
 from tests.worker.test_compose_file import SERVICES
-from worker.commands.process import STOPS_WITHIN, api_command
+from worker.commands.process import KEEPS_IDLE, STOPS_WITHIN, api_command
 from worker.embedded import RedisServer
 from worker.processes import Child, Supervisor, http_ok
 
@@ -71,3 +72,9 @@ def test_whoever_stops_the_api_lets_it_end_first() -> None:
     """Five seconds are for what is published still."""
     assert f"--timeout-graceful-shutdown={STOPS_WITHIN}" in api_command(host="127.0.0.1", port=8000)
     assert int(SERVICES["api"]["stop_grace_period"].removesuffix("s")) > STOPS_WITHIN + 5
+
+
+def test_an_idle_connection_outlives_those_that_clients_keep() -> None:
+    """Otherwise a client may send a request over a connection that is being closed."""
+    assert f"--timeout-keep-alive={KEEPS_IDLE}" in api_command(host="127.0.0.1", port=8000)
+    assert (httpx.Limits().keepalive_expiry or 0) in range(1, KEEPS_IDLE)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.http import NO_REUSE
 from tests.support.stand_in_process import StandInProcess
 
 CERTIFICATES = Path(__file__).parent / "certificates"
@@ -18,7 +19,7 @@ class MailReader:
     """Reads emails by what Mailpit and our mailbox have in common."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=240)
+        self.http = httpx.Client(base_url=url, timeout=240, limits=NO_REUSE)
 
     def listed(self, query: str = "") -> list[dict[str, Any]]:
         """Summaries, newest first; `query` in Mailpit's language, such as `to:anna@customer.example`."""

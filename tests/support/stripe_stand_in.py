@@ -17,6 +17,7 @@ import pytest
 import stripe
 
 from tasks.ports import ChargeRequest, RefundRequest
+from tests.support.http import NO_REUSE
 from tests.support.stand_in_process import StandInProcess
 from worker.adapters.stripe import StripePayments
 
@@ -36,7 +37,7 @@ class StripeStandIn:
     def start(self) -> None:
         self.process.start()
         self.url = f"http://{self.process.addresses['http']}"
-        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=240)
+        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=240, limits=NO_REUSE)
 
     def restart_after_kill(self) -> None:
         self.process.kill()

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.http import NO_REUSE
 from tests.support.stand_in_process import StandInProcess
 
 BASE_PATH = "/taxation_customs/vies/rest-api"
@@ -23,7 +24,7 @@ class ViesStandIn:
         self._process.start()
         self.url = f"http://{self._process.addresses['http']}"
         self.base_url = self.url + BASE_PATH
-        self.http = httpx.Client(base_url=self.url, timeout=240)
+        self.http = httpx.Client(base_url=self.url, timeout=240, limits=NO_REUSE)
 
     def fail(self, kind: str, **limits: Any) -> None:
         """Switch a fault on: `fail("MS_UNAVAILABLE", country="DE", times=1)`."""

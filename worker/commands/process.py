@@ -72,6 +72,8 @@ def beat_command() -> list[str]:
 API_PROTOCOL = "api_stub.request_head:LimitedHead"
 STOPS_WITHIN = 10
 """seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
+KEEPS_IDLE = 10
+"""seconds that an idle connection stays open: longer than clients keep theirs (httpx: 5), or a request might meet its end"""
 
 
 def api_command(*, host: str, port: int) -> list[str]:
@@ -79,7 +81,7 @@ def api_command(*, host: str, port: int) -> list[str]:
         *_python("uvicorn"),
         *("api_stub.app:create_app", "--factory", f"--app-dir={_HOME}"),
         *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
-        f"--timeout-graceful-shutdown={STOPS_WITHIN}",
+        *(f"--timeout-graceful-shutdown={STOPS_WITHIN}", f"--timeout-keep-alive={KEEPS_IDLE}"),
     ]
 
 
@@ -143,6 +145,7 @@ def api(
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=STOPS_WITHIN,
+        timeout_keep_alive=KEEPS_IDLE,
     )
 
 
