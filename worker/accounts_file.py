@@ -130,7 +130,7 @@ def _account(name: str, place: Place) -> AccountListed | None:
         "subscriptions": _subscriptions(given["subscriptions"]) if "subscriptions" in given else (),
     }
     if listed["balance_minor"] and listed["subscriptions"]:
-        given["balance"].wrong("would go to the listed subscriptions first; give one or the other")
+        given["balance"].wrong("would be spent on the listed subscriptions first; give one or the other")
     if not (called and country and paid_in):
         return None
     given_details = {column: value for column, value in details.items() if value is not None}
@@ -183,14 +183,14 @@ def _subscription(place: Place) -> SubscriptionListed | None:
 def _age(node: Node) -> timedelta:
     found = re.fullmatch(r"([1-9][0-9]{0,3}) days? ago", text(node))
     if found is None:
-        raise ValueError(f"must be such as '10 days ago', is {text(node)!r}")
+        raise ValueError(f"must be like '10 days ago', is {text(node)!r}")
     return timedelta(days=int(found[1]))
 
 
 def _country(node: Node) -> str:
     country = text(node)
     if country_for_vat("country", country) != country:
-        raise ValueError(f"must be a country's two capitals of ISO 3166 such as 'DE', is {country!r}")
+        raise ValueError(f"must be a two-letter ISO 3166 country code such as 'DE', is {country!r}")
     return country
 
 

@@ -162,7 +162,7 @@ def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:
         )
         line = session.scalar(first)
         if line is not None and (line.tier_code, line.seats, line.interval) != (cart.tier, cart.seats, cart.interval):
-            yield f"{listed.code}: its subscription of {cart.product}, which only an order changes"
+            yield f"{listed.code}: its subscription to {cart.product}, which only an order changes"
 
 
 def _attach(listed: AccountListed) -> Iterator[Problem]:

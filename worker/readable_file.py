@@ -97,7 +97,7 @@ class Place:
         given = self.entries()
         for name, place in given.items():
             if name not in known:
-                place.wrong(f"unknown here; known are {', '.join(known)}")
+                place.wrong(f"unknown key; known are {', '.join(known)}")
         found = Fields(
             (name, place) for name, place in given.items() if name in known and not readable_values.is_empty(place.node)
         )
@@ -158,10 +158,10 @@ def read(file: Path) -> Place:
             raise FileRefused(file, [Problem(0, too_long)])
         node = yaml.compose(content.decode("utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FileRefused(file, [Problem(0, f"cannot be read: {reason}")]) from None
     except _AliasFound as error:
-        alias = "an alias (*name) is not taken: write out what it stands for"
+        alias = "aliases (*name) are not accepted: write out what it stands for"
         raise FileRefused(file, [Problem(error.line, alias)]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -26,14 +26,14 @@ def text(node: Node, *, longest: int = 200, lines: bool = False) -> str:
     found = _scalar(node, "str")
     if found is None:
         quoted = f": put it in quotes, '{cut(node.value)}'" if isinstance(node, ScalarNode) and node.value else ""
-        raise ValueError(f"must be a text, is {described(node)}{quoted}")
+        raise ValueError(f"must be text, is {described(node)}{quoted}")
     found = found.strip()
     if lines:
         found = found.replace("\r\n", "\n").replace("\t", " ")
     if not found:
         raise ValueError("must not be empty")
     if not is_printable(found, lines=lines):
-        raise ValueError("must have no control characters" + ("" if lines else ", and be one line"))
+        raise ValueError("must not contain control characters" + ("" if lines else ", and must be one line"))
     if len(found) > longest:
         raise ValueError(f"is {len(found)} characters long, {longest} at most")
     return found
@@ -43,16 +43,18 @@ def proper_name(node: Node) -> str:
     """The name of an account or a person, by which a letter greets."""
     found = text(node)
     if is_blank(found):
-        raise ValueError("must have a letter or a digit in it")
+        raise ValueError("must contain a letter or a digit")
     if names_a_web_address(found):
-        raise ValueError("must be a name, not an address on the web")
+        raise ValueError("must be a name, not a web address")
     return found
 
 
 def code(node: Node) -> str:
     found = text(node)
     if not CODE.fullmatch(found) or len(found) > 60:
-        raise ValueError(f"{cut(found)!r} is no code: small letters, digits and single hyphens, 60 at most")
+        raise ValueError(
+            f"{cut(found)!r} is not a code: lowercase letters, digits and single hyphens, 60 characters at most"
+        )
     return found
 
 
@@ -101,7 +103,7 @@ def minor(node: Node, *, currency: str) -> int:
     """An amount in major units as a text, "10.00", in minor units of `currency`; exact, not negative."""
     found = _scalar(node, "str")
     if found is None:
-        raise ValueError(f"must be a decimal text in quotes such as '10.00', is {described(node)} without quotes")
+        raise ValueError(f"must be a decimal number in quotes such as '10.00', is {described(node)} without quotes")
     if re.fullmatch(r"-[0-9.]+", found):
         raise ValueError(f"must not be negative, is {cut(found)}")
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", found):

@@ -215,7 +215,7 @@ def _expected(place: Place) -> Expected:
 def _age(node: Node) -> timedelta:
     found = re.fullmatch(r"([1-9][0-9]?) hours? ago", text(node))
     if found is None:
-        raise ValueError(f"must be such as '2 hours ago', is {text(node)!r}")
+        raise ValueError(f"must be like '2 hours ago', is {text(node)!r}")
     return timedelta(hours=int(found[1]))
 
 

@@ -63,7 +63,7 @@ def _readable(name: str) -> str:
     if is_blank(name) or not is_printable(name):
         raise ValueError(IN_WORDS[READABLE])
     if names_a_web_address(name):
-        raise ValueError("must be a name, not an address on the web")
+        raise ValueError("must be a name, not a web address")
     return name
 
 

@@ -64,23 +64,23 @@ NORDWIND = "accounts.nordwind"
 
 MISTAKES = [
     pytest.param("currency: EUR", "currency: EURO", 5, f"{NORDWIND}.currency: 'EURO' is not a currency of ISO 4217 with a minor unit; give a code in capitals such as 'EUR'", id="unknown currency"),
-    pytest.param("country: DE", "country: NO", 4, f"{NORDWIND}.country: must be a text, is NO: put it in quotes, 'NO'", id="Norway"),
-    pytest.param("country: DE", "country: EL", 4, f"{NORDWIND}.country: must be a country's two capitals of ISO 3166 such as 'DE', is 'EL'", id="the VAT registry's name for Greece"),
+    pytest.param("country: DE", "country: NO", 4, f"{NORDWIND}.country: must be text, is NO: put it in quotes, 'NO'", id="Norway"),
+    pytest.param("country: DE", "country: EL", 4, f"{NORDWIND}.country: must be a two-letter ISO 3166 country code such as 'DE', is 'EL'", id="the VAT registry's name for Greece"),
     pytest.param("language: de", "language: pt", 6, f"{NORDWIND}.language: must be one of en, es, de, fr, it, is 'pt'", id="unknown language"),
     pytest.param("Europe/Berlin", "Europe/Bonn", 7, f"{NORDWIND}.timezone: 'Europe/Bonn' is not a time zone of the IANA database; give a name such as 'Europe/Berlin'", id="unknown time zone"),
     pytest.param("bernd@nordwind.example", "bernd", 11, f"{NORDWIND}.contacts[2].email: An email address must have an @-sign.", id="no address"),
     pytest.param("bernd@", "ANNA@", 11, f"{NORDWIND}.contacts[2]: anna@nordwind.example is listed twice", id="an address twice"),
     pytest.param("product: docs", "product: board", 14, f"{NORDWIND}.subscriptions[2]: board is listed twice", id="a product twice"),
     pytest.param("interval: month, ", "", 13, f"{NORDWIND}.subscriptions[1]: needs an interval (month or year), or trial: true, and not both", id="no interval"),
-    pytest.param("10 days ago", "yesterday", 13, f"{NORDWIND}.subscriptions[1].bought: must be such as '10 days ago', is 'yesterday'", id="no day"),
+    pytest.param("10 days ago", "yesterday", 13, f"{NORDWIND}.subscriptions[1].bought: must be like '10 days ago', is 'yesterday'", id="no day"),
     pytest.param("seats: 10", "seats: 0", 13, f"{NORDWIND}.subscriptions[1].seats: must be from 1 to 1000000, is 0", id="no seats"),
-    pytest.param("    language: de", "    balance: \"5.00\"\n    language: de", 6, f"{NORDWIND}.balance: would go to the listed subscriptions first; give one or the other", id="balance beside subscriptions"),
+    pytest.param("    language: de", "    balance: \"5.00\"\n    language: de", 6, f"{NORDWIND}.balance: would be spent on the listed subscriptions first; give one or the other", id="balance beside subscriptions"),
     pytest.param("    name: Nordwind GmbH\n", "", 2, f"{NORDWIND}: name is missing", id="no name"),
-    pytest.param("name: Nordwind GmbH", 'name: "Nord\\ewind"', 3, f"{NORDWIND}.name: must have no control characters, and be one line", id="escape sequence"),
-    pytest.param("name: Nordwind GmbH", 'name: "Click http://evil.example"', 3, f"{NORDWIND}.name: must be a name, not an address on the web", id="link"),
-    pytest.param("name: Nordwind GmbH", 'name: "Nord\\U000e0041wind"', 3, f"{NORDWIND}.name: must have no control characters, and be one line", id="a tag that nobody sees"),
-    pytest.param("name: Nordwind GmbH", 'name: "\\u200d"', 3, f"{NORDWIND}.name: must have a letter or a digit in it", id="a name that nobody sees"),
-    pytest.param("    name: Nordwind GmbH", '    "na\\eme": 1\n    name: Nordwind GmbH', 3, f"{NORDWIND}: must have no control characters, and be one line", id="escape sequence in a key"),
+    pytest.param("name: Nordwind GmbH", 'name: "Nord\\ewind"', 3, f"{NORDWIND}.name: must not contain control characters, and must be one line", id="escape sequence"),
+    pytest.param("name: Nordwind GmbH", 'name: "Click http://evil.example"', 3, f"{NORDWIND}.name: must be a name, not a web address", id="link"),
+    pytest.param("name: Nordwind GmbH", 'name: "Nord\\U000e0041wind"', 3, f"{NORDWIND}.name: must not contain control characters, and must be one line", id="a tag that nobody sees"),
+    pytest.param("name: Nordwind GmbH", 'name: "\\u200d"', 3, f"{NORDWIND}.name: must contain a letter or a digit", id="a name that nobody sees"),
+    pytest.param("    name: Nordwind GmbH", '    "na\\eme": 1\n    name: Nordwind GmbH', 3, f"{NORDWIND}: must not contain control characters, and must be one line", id="escape sequence in a key"),
 ]  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_a_mistake_is_refused_with_its_line_and_reason(
     assert [(problem.line, problem.reason) for problem in refused.value.problems] == [(line, reason)]
 
 
-NO_ALIAS = "an alias (*name) is not taken: write out what it stands for"
+NO_ALIAS = "aliases (*name) are not accepted: write out what it stands for"
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def test_comments_and_order_do_not_make_another_catalogue(write: Write) -> None:
 TEAM = "products.board.tiers.team"
 
 MISTAKES = [
-    pytest.param('"10.00"', "10.00", 11, f"{TEAM}.prices.month.EUR: must be a decimal text in quotes such as '10.00', is 10.00 without quotes", id="a float"),
-    pytest.param('"10.00"', "10", 11, f"{TEAM}.prices.month.EUR: must be a decimal text in quotes such as '10.00', is 10 without quotes", id="a number without quotes"),
+    pytest.param('"10.00"', "10.00", 11, f"{TEAM}.prices.month.EUR: must be a decimal number in quotes such as '10.00', is 10.00 without quotes", id="a float"),
+    pytest.param('"10.00"', "10", 11, f"{TEAM}.prices.month.EUR: must be a decimal number in quotes such as '10.00', is 10 without quotes", id="a number without quotes"),
     pytest.param('"10.00"', '"10.001"', 11, f"{TEAM}.prices.month.EUR: 10.001 has more decimals than EUR, which has 2", id="too many decimals"),
     pytest.param('"1500"', '"1500.5"', 11, f"{TEAM}.prices.month.JPY: 1500.5 has more decimals than JPY, which has none", id="decimals where there are none"),
     pytest.param('"10.00"', '"-10.00"', 11, f"{TEAM}.prices.month.EUR: must not be negative, is -10.00", id="a negative price"),
@@ -79,17 +79,17 @@ MISTAKES = [
     pytest.param('"100"', '"999999999999999"', 12, f"{TEAM}.prices.year.EUR: 999999999999999 EUR is too large", id="a price too large"),
     pytest.param("JPY:", "YEN:", 11, f"{TEAM}.prices.month: 'YEN' is not a currency of ISO 4217 with a minor unit; give a code in capitals such as 'EUR'", id="an unknown currency"),
     pytest.param("JPY:", "EUR:", 11, f"{TEAM}.prices.month.EUR: is listed twice, first in line 11", id="a currency twice"),
-    pytest.param("year:", "week:", 12, f"{TEAM}.prices.week: unknown here; known are month, year", id="an unknown interval"),
+    pytest.param("year:", "week:", 12, f"{TEAM}.prices.week: unknown key; known are month, year", id="an unknown interval"),
     pytest.param('{EUR: "100"}', "{}", 12, f"{TEAM}.prices.year: has no price", id="an interval without a price"),
     pytest.param("rank: 2", "rank: 1", 13, "products.board.tiers.plus: has rank 1, as team in line 7 has", id="two tiers of one rank"),
     pytest.param("rank: 2", "rank: 010", 15, "products.board.tiers.plus.rank: must be a whole number, is 010", id="an octal number"),
     pytest.param("rank: 2", "rank: 2.5", 15, "products.board.tiers.plus.rank: must be a whole number, is 2.5", id="a rank between two"),
     pytest.param("        rank: 2\n", "", 13, "products.board.tiers.plus: rank is missing", id="a missing rank"),
     pytest.param("name: Plus", "name:", 13, "products.board.tiers.plus: name is missing", id="an empty name"),
-    pytest.param("name: Plus", "name: no", 14, "products.board.tiers.plus.name: must be a text, is no: put it in quotes, 'no'", id="a name that YAML takes for a boolean"),
+    pytest.param("name: Plus", "name: no", 14, "products.board.tiers.plus.name: must be text, is no: put it in quotes, 'no'", id="a name that YAML takes for a boolean"),
     pytest.param("trial_days: 14", "trial_days: 0", 5, "products.board.trial_days: must be from 1 to 365, is 0", id="a trial of no days"),
-    pytest.param("trial_days: 14", "trail_days: 14", 5, "products.board.trail_days: unknown here; known are name, tiers, trial_days", id="a misspelled key"),
-    pytest.param("  board:", "  The Board:", 3, "products: 'The Board' is no code: small letters, digits and single hyphens, 60 at most", id="a name for a code"),
+    pytest.param("trial_days: 14", "trail_days: 14", 5, "products.board.trail_days: unknown key; known are name, tiers, trial_days", id="a misspelled key"),
+    pytest.param("  board:", "  The Board:", 3, "products: 'The Board' is not a code: lowercase letters, digits and single hyphens, 60 characters at most", id="a name for a code"),
     pytest.param("00Z", "00", 1, "effective_from: needs a UTC offset: 2026-01-01T00:00:00Z or 2026-01-01T00:00:00+01:00", id="an instant without an offset"),
 ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_what_is_no_catalogue_at_all_is_refused(write: Write, text: str, line: i
     [
         ("root:x:0:0::/root:/bin/sh\n" * 40, 1, "must be a mapping, is root:x:0:0::/root:/bin/sh root:x:0:0::/root:/bin/sh root:x:0..."),
         (GOOD.replace("rank: 2", "rank: " + "x" * 700), 15, f"products.board.tiers.plus.rank: must be a whole number, is {'x' * 60}..."),
-        (GOOD.replace("name: Plus", "name: " + "1" * 700), 14, f"products.board.tiers.plus.name: must be a text, is {'1' * 60}...: put it in quotes, '{'1' * 60}...'"),
+        (GOOD.replace("name: Plus", "name: " + "1" * 700), 14, f"products.board.tiers.plus.name: must be text, is {'1' * 60}...: put it in quotes, '{'1' * 60}...'"),
         (GOOD.replace("10.00", "x" * 700), 11, f"{TEAM}.prices.month.EUR: must be digits with a point before the decimals such as '10.00', is '{'x' * 60}...'"),
     ],
 )  # fmt: skip
@@ -146,7 +146,7 @@ def test_a_long_value_is_not_repeated_as_the_file_may_be_another_than_was_meant(
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nowhere.yaml") == [(0, "cannot be read: No such file or directory")]
     (tmp_path / "latin1.yaml").write_bytes("name: Größe".encode("latin-1"))
-    assert refusal(tmp_path / "latin1.yaml") == [(0, "cannot be read: it is no text in UTF-8")]
+    assert refusal(tmp_path / "latin1.yaml") == [(0, "cannot be read: it is not UTF-8 text")]
 
 
 def test_a_list_that_contains_itself_is_refused(write: Write) -> None:
