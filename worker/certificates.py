@@ -43,6 +43,6 @@ def what_to_do(said: str, *settings: str) -> str | None:
         return None
     ways = " or ".join(f"{name} ({HOW_TO_TRUST[name]})" for name in settings or HOW_TO_TRUST)
     return (
-        "the server's certificate is not trusted: it must be made for the host that the setting names, by an authority known here; "
+        "the server's certificate is not trusted: it must be issued for the host in the setting, by an authority that this machine trusts; "
         f"name your own authority's certificate in {ways}"
     )

@@ -35,7 +35,7 @@ def check_broker(url: str) -> None:
     if not parts.hostname:
         raise ValueError("names no host")
     if not re.fullmatch(r"/?[0-9]*", parts.path):
-        raise ValueError("must end with the number of a database, /0")
+        raise ValueError("must end with a database number such as /0")
     if unknown := sorted(_options(parts) - set(certificates.OPTIONS)):
         raise ValueError(f"takes the options {', '.join(certificates.OPTIONS)} only, not {', '.join(unknown)}")
 

@@ -146,7 +146,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_an_address_alone(cls, value: object) -> object:
         if isinstance(value, str) and "<" in value:
-            raise ValueError("must be an address alone, as billing@company.example; a name beside it would be dropped")
+            raise ValueError(
+                "must be just an address such as billing@company.example; a name beside it would be dropped"
+            )
         return value
 
     @field_validator("smtp_username", "smtp_password", "flower_login")
@@ -160,7 +162,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_ascii(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().isascii():
-            raise ValueError("has a letter or a sign outside ASCII in it; Stripe's have none")
+            raise ValueError("contains a character outside ASCII; Stripe's contain none")
         return value
 
     @field_validator("stripe_api_key")
@@ -174,14 +176,14 @@ class Settings(BaseSettings):
     @classmethod
     def _names_nobody(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
         if value is not None and (value.username or value.password):
-            raise ValueError("must name no user and no password: this address is shown and logged")
+            raise ValueError("must not contain a user or a password: this address is shown and logged")
         return value
 
     @field_validator("flower_login")
     @classmethod
     def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch("[^:,]+:[^,]+", value.get_secret_value()):
-            raise ValueError("must be user:password, without a comma: to Flower, a second login begins there")
+            raise ValueError("must be user:password, without a comma: Flower takes what follows one as a second login")
         return value
 
     @field_validator("drill_folder")
@@ -195,7 +197,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
         if parse(value).amount == 0:  # its ValueError says what is wrong
-            raise ValueError("must let a request through, or the API would answer nobody")
+            raise ValueError("must allow at least one request")
         return value
 
     def policy(self) -> Policy:

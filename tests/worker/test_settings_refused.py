@@ -48,13 +48,13 @@ def test_a_secret_that_brings_the_end_of_its_line_along_is_refused(prorata: Comm
 @pytest.mark.parametrize("name", ["PRORATA_MAIL_FROM", "PRORATA_MAIL_REPLY_TO", "PRORATA_SUPPORT_EMAIL"])
 def test_an_address_with_a_name_is_refused_because_the_name_would_be_lost(prorata: Command, name: str) -> None:
     ended = prorata("settings", **SETTINGS | {name: "Billing <billing@customer.example>"})
-    assert (ended.status, f"  {name}: must be an address alone" in ended.err) == (2, True)
+    assert (ended.status, f"  {name}: must be just an address" in ended.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["PRORATA_STRIPE_API_KEY", "PRORATA_STRIPE_WEBHOOK_SECRET"])
 def test_stripe_s_secrets_are_ascii(prorata: Command, name: str) -> None:
     ended = prorata("settings", **SETTINGS | {name: "sk_test_sécret"})
-    assert (ended.status, f"  {name}: has a letter or a sign outside ASCII in it" in ended.err) == (2, True)
+    assert (ended.status, f"  {name}: contains a character outside ASCII" in ended.err) == (2, True)
     assert "cret" not in ended.err
 
 
@@ -121,7 +121,7 @@ def test_a_health_check_says_no_word_of_a_password() -> None:
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata", "names no host"),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
-        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with the number of a database, /0"),
+        ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with a database number such as /0"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", f"{OF_TLS} only, not foo"),
         (
             "PRORATA_BROKER_URL",
@@ -196,14 +196,14 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
     assert "PRORATA_SELLER_COUNTRY: must be a country whose VAT is known: AT, BE" in ended.err
 
 
-NOBODY = "must name no user and no password: this address is shown and logged"
-ONE_LOGIN = "must be user:password, without a comma: to Flower, a second login begins there"
+NOBODY = "must not contain a user or a password: this address is shown and logged"
+ONE_LOGIN = "must be user:password, without a comma: Flower takes what follows one as a second login"
 
 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("PRORATA_API_RATE_LIMIT", "0/minute", "must let a request through, or the API would answer nobody"),
+        ("PRORATA_API_RATE_LIMIT", "0/minute", "must allow at least one request"),
         ("PRORATA_API_RATE_LIMIT", "many", "couldn't parse rate limit string 'many'"),
         ("PRORATA_STRIPE_API_BASE", "https://user:HUSH@gateway.example", NOBODY),
         ("PRORATA_VIES_BASE_URL", "https://HUSH@gateway.example/vies", NOBODY),

@@ -82,7 +82,7 @@ def _with_sender(server: Server, connections: Connections, envelope: Envelope) -
     try:
         code, text = _sender(connection, envelope)
         if code == 552:  # the answer to MAIL FROM, which announces the size
-            raise Refused("the mail server takes no email of this size", code=_code(code, text))
+            raise Refused("the mail server does not accept an email of this size", code=_code(code, text))
         if code != 250:
             _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
     except OSError as error:
@@ -156,7 +156,7 @@ def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
     sender, recipient = _quoted(envelope.sender), _quoted(envelope.recipient)
     commands = (" ".join([f"MAIL FROM:{sender}", *options]), f"RCPT TO:{recipient}", "DATA")
     if any("\r" in command or "\n" in command for command in commands):
-        raise ValueError("an address must not hold a line's end")
+        raise ValueError("an address must not contain a line break")
     connection.send("".join(f"{command}\r\n" for command in commands))
     return connection.getreply()
 
@@ -197,7 +197,7 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
     except OSError as error:
         raise OutcomeUnknown(f"the mail server's answer to the email was lost: {type(error).__name__}") from None
     if 400 <= code < 500 or text.startswith(QUOTA_SPENT):
-        raise TemporarilyUnavailable(f"the mail server puts the email off: {_code(code, text)}")
+        raise TemporarilyUnavailable(f"the mail server asks us to send the email later: {_code(code, text)}")
     if code in OUR_FAULT:
         raise Misconfigured(f"the mail server refuses the email, whoever it is for: {_code(code, text)}")
     if 500 <= code < 600:
@@ -217,7 +217,7 @@ def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
     passes = code == 552 or text.startswith(QUOTA_SPENT)  # RFC 5321 4.5.3.1.10: 552 may mean "too many"
     if 500 <= code < 600 and not passes:
         raise for_good
-    raise NotHandedOver(f"the mail server puts us off: {_code(code, text)}")
+    raise NotHandedOver(f"the mail server asks us to try again later: {_code(code, text)}")
 
 
 def _code(code: int, text: bytes) -> str:
