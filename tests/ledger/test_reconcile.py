@@ -249,7 +249,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
     said = command.invoke(ledger.ledger, ["reconcile"])
     assert said.exit_code == 1
     assert f"order {order.number}" in said.stdout
-    assert "What is younger is left out" in said.stdout
+    assert "Anything more recent is left out" in said.stdout
     [found] = world.rows(BooksCheck, name="reconcile")
     assert found.differences >= 1
     read = command.invoke(ledger.ledger, ["reconcile", "--json"])

@@ -84,14 +84,14 @@ def test_loading_says_how_many_have_no_address_for_their_invoices(world: World, 
     file = tmp_path / "accounts.yaml"
     file.write_text(FILE)
     first, missing = load(file)
-    assert first == "2 accounts are new, 0 were there; 0 orders placed for what they have already."
+    assert first == "2 accounts are new, 0 already existed; 0 orders placed for what they have already."
     assert missing == (
         "Without an address: 2. Their invoices will lack what invoices in the Union must name "
         "(Directive 2006/112/EC, article 226); give it in the file and load it again, or let them set it."
     )
     file.write_text(FILE.replace("country: DE,", "country: DE, address: 'Hafenstraße 2, 20457 Hamburg',"))
     assert load(file) == [
-        "0 accounts are new, 2 were there (2 changed: nordwind, suedwind); 0 orders placed for what they have already."
+        "0 accounts are new, 2 already existed (2 changed: nordwind, suedwind); 0 orders placed for what they have already."
     ]
 
 
@@ -100,7 +100,7 @@ def test_loading_says_how_many_pay_vat_in_another_currency_than_that_of_its_stat
     file.write_text(FILE.replace("country: DE, currency: EUR", "country: AT, currency: USD, address: Graben 1"))
     _, missing = load(file)
     assert missing == (
-        "VAT in another currency than that of its state: 2. Their invoices will lack the amount in that "
+        "VAT in a currency other than the tax state's: 2. Their invoices will lack the amount in that "
         "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
     )
 

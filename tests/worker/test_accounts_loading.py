@@ -164,7 +164,7 @@ def test_what_no_loading_changes_is_left_alone_and_said(world: World, tmp_path: 
     )
     assert again.left_alone == [
         "nordwind: contact bernd@nordwind.example, whom the file does not name",
-        "nordwind: its subscription of desk, which only an order changes",
+        "nordwind: its subscription to desk, which only an order changes",
         "suedwind: the balance it was granted",
     ]
     assert (again.changed, again.orders) == ([], {})

@@ -190,7 +190,7 @@ def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
     said = capsys.readouterr().err
     assert (
         said
-        == "Not finished: others work on the same rows in db:5432/prorata. Try again in a while; what was done stays.\n"
+        == "Not finished: other transactions hold the same rows in db:5432/prorata. Try again later; what was done is kept.\n"
     )
 
 

@@ -110,12 +110,12 @@ def test_what_is_not_good_any_more_cannot_be_revoked(world: World, name: str) ->
     run("revoke", "shop")
     answer = run("revoke", name)
     assert isinstance(answer.exception, KeyRefused)
-    assert str(answer.exception) == f"there is no key called {name!r} that is still good"
+    assert str(answer.exception) == f"there is no valid key called {name!r}"
 
 
 def test_no_key_is_made_before_there_is_an_account(world: World) -> None:
     refused = run("issue", "shop")
     assert isinstance(refused.exception, KeyRefused)
-    assert "prorata accounts load FILE, then this" in str(refused.exception)
+    assert "run prorata accounts load FILE first" in str(refused.exception)
     with world.begin() as session:
         assert api_keys.issued(session) == []

@@ -19,8 +19,8 @@ accounts = loading.accounts
 
 @accounts.command("list")
 def list_accounts(
-    containing: Annotated[str, typer.Argument(help="part of the name; everybody, unless told")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="so many at most")] = 100,
+    containing: Annotated[str, typer.Argument(help="part of the name; default: all accounts")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most this many")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Accounts by name, with the ids of theirs and of their contacts: a quote asks for both."""

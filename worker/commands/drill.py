@@ -29,7 +29,7 @@ AsJson = Annotated[
 Folder = Annotated[
     Path | None,
     typer.Option(
-        help="keep data and logs here, where no earlier run left any; a scratch folder unless given", file_okay=False
+        help="keep data and logs here; must hold none of an earlier run; default: a scratch folder", file_okay=False
     ),
 ]
 WIDTH = 140
@@ -41,7 +41,7 @@ _progress = Console(stderr=True, highlight=False, width=None if sys.stderr.isatt
 def crashes(
     context: typer.Context,
     rounds: Annotated[
-        int, typer.Option(min=1, max=20, help="times every place; each round with other kinds of orders")
+        int, typer.Option(min=1, max=20, help="how often to kill at every place; each round with other kinds of orders")
     ] = 1,
     folder: Folder = None,
     as_json: AsJson = False,
@@ -63,7 +63,7 @@ def crashes(
 def storm(
     orders: Annotated[int, typer.Option(min=1, max=1_000_000)] = 300,
     minutes: Annotated[float, typer.Option(min=0.2, max=600, help="how long the storm lasts; then comes quiet")] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="of the storm's luck; drawn unless given")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the storm's random choices; default: a random one")] = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:

@@ -43,11 +43,9 @@ def run(command: Callable[[], object]) -> int:
 
 def _why_no_database(error: Exception) -> str:
     if not isinstance(error, OperationalError):
-        return f"Every connection to the database at {_database()} stays in use. Try again in a while."
+        return f"Every connection to the database at {_database()} is in use. Try again later."
     if behind_a_lock(error):
-        return (
-            f"Not finished: others work on the same rows in {_database()}. Try again in a while; what was done stays."
-        )
+        return f"Not finished: other transactions hold the same rows in {_database()}. Try again later; what was done is kept."
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):
@@ -65,7 +63,7 @@ def _database() -> str:
     try:
         return server_urls.name(settings().database_url.get_secret_value())
     except SettingsError:
-        return "an address of its own"
+        return "an unknown address"
 
 
 def _first_line(error: OperationalError | ProgrammingError) -> str:

@@ -49,12 +49,12 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
 def paid(
     number: Annotated[str, typer.Argument(help="the invoice's, e.g. INV-2026-000001", show_default=False)],
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; today unless told")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; default: today")
     ] = None,
     by: Annotated[str | None, typer.Option(help="who says so; default: your user name")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
-    """The whole sum owed on an invoice came in. It cannot be taken back: make sure of the number."""
+    """Record that an invoice was paid in full. This cannot be undone: check the number."""
     plug_in_from_settings()
     paid_at = on.replace(tzinfo=UTC) if on else now()
     try:

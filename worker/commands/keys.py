@@ -23,15 +23,15 @@ keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
 def issue_key(
     name: Annotated[str, typer.Argument(help="who will use it", show_default=False)],
     account: Annotated[
-        list[str] | None, typer.Option(help="code from the accounts file, or id; none: all there are now")
+        list[str] | None, typer.Option(help="code from the accounts file, or id; default: all existing accounts")
     ] = None,
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
-            metavar="SCOPE", help=f"what it may do, may be given several times: {', '.join(Scope)}; none: everything"
+            metavar="SCOPE", help=f"what it may do, may be given several times: {', '.join(Scope)}; default: everything"
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="one made elsewhere, for development")] = None,
+    key: Annotated[str | None, typer.Option(help="use this one, made elsewhere; for development")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
@@ -43,7 +43,7 @@ def issue_key(
             raise KeyRefused(f"there is no account {', '.join(unknown)}")
         if not there:
             raise KeyRefused(
-                "there are no accounts yet, and a key is for those there are; prorata accounts load FILE, then this"
+                "there are no accounts yet, and a key is bound to existing ones; run prorata accounts load FILE first"
             )
         ids = sorted(set(wanted.values()) or there)
         issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
@@ -79,7 +79,7 @@ def revoke_key(
         revoked = api_keys.revoke(session, name=name)
         rows = [each for each in api_keys.issued(session) if each.name == name]
     if not revoked:
-        raise KeyRefused(f"there is no key called {name!r} that is still good")
+        raise KeyRefused(f"there is no valid key called {name!r}")
     if as_json:
         print_json(asdict(rows[0]))
         return

@@ -59,7 +59,7 @@ def check(
     account: Annotated[str | None, typer.Option(help="only this one: code from the accounts file, or id")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Work everything about money out again from what happened; each difference is named, and the exit status is 1 if there is one."""
+    """Recompute everything about money from what happened; each difference is named, and the exit status is 1 if there is one."""
     plug_in_from_settings()
     with begin() as session:
         account_id = account_named(session, account).id if account is not None else None
@@ -79,14 +79,14 @@ def check(
 def reconcile(
     since: Annotated[
         datetime | None,
-        typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; two days before --until unless told"),
+        typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; default: two days before --until"),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; 15 minutes ago unless told")
+        datetime | None, typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; default: 15 minutes ago")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold the payment provider's charges and refunds of a time against what is written here; exit status 1 if anything differs."""
+    """Compare the payment provider's charges and refunds of a period with what is recorded here; exit status 1 if anything differs."""
     now = datetime.now(UTC).replace(microsecond=0)
     end = until.replace(tzinfo=UTC) if until else now - UNDER_WAY
     if end.year < FIRST_YEAR:
@@ -108,9 +108,9 @@ def reconcile(
             f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them."
         )
         if until is None:
-            where.print("What is younger is left out, for it may be about to be written down: see --until.")
+            where.print("Anything more recent is left out, as it may not be recorded yet: see --until.")
         if found.of_others:
-            where.print(f"Left out, for no order of Prorata's is in their metadata: {found.of_others} charges.")
+            where.print(f"Left out, as their metadata names no order of Prorata's: {found.of_others} charges.")
         where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")
     if until is None and start <= end - USUAL:
         _record(Compared.RECONCILE, found.differences)

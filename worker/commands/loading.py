@@ -19,7 +19,7 @@ catalogue = typer.Typer(help="What is sold.", no_args_is_help=True)
 accounts = typer.Typer(help="Who buys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin reads it from there", show_default=False)]
+File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin for standard input", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -51,7 +51,7 @@ def load_accounts(file: File) -> None:
     loaded = accounts_loading.load(parsed)
     changed = f" ({len(loaded.changed)} changed: {', '.join(loaded.changed)})" if loaded.changed else ""
     typer.echo(
-        f"{len(loaded.new)} accounts are new, {len(loaded.known)} were there{changed}; "
+        f"{len(loaded.new)} accounts are new, {len(loaded.known)} already existed{changed}; "
         f"{sum(map(len, loaded.orders.values()))} orders placed for what they have already."
     )
     if loaded.without_address:
@@ -61,7 +61,7 @@ def load_accounts(file: File) -> None:
         )
     if loaded.in_another_currency:
         typer.echo(
-            f"VAT in another currency than that of its state: {len(loaded.in_another_currency)}. Their invoices will lack the amount in that "
+            f"VAT in a currency other than the tax state's: {len(loaded.in_another_currency)}. Their invoices will lack the amount in that "
             "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
         )
     if loaded.left_alone:
@@ -87,8 +87,8 @@ def downgrade(
     standing = migrations.stands_at(url)
     migrations.check_behind(revision, standing)
     typer.echo(
-        f"The database at {server_urls.name(url)} goes back from {standing} to {revision}. What only later revisions keep is lost: "
-        "have a backup, and end API, workers and beat before."
+        f"The database at {server_urls.name(url)} goes back from {standing} to {revision}. Data that only later revisions keep is lost: "
+        "take a backup, and stop API, workers and beat first."
     )
     if not yes:
         _ask()

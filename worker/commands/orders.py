@@ -99,15 +99,15 @@ def resume(
     ] = False,
     all_parked: Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")] = False,
     error_contains: Annotated[
-        str | None, typer.Option(help="with --all-parked: only where this stands in the last error", show_default=False)
+        str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     by: By = None,
     why: Why = None,
 ) -> None:
-    """Put an order that needs attention back on its way, or all of them; nothing that happened happens again."""
+    """Put an order that needs attention back on its way, or all of them; nothing already done is repeated."""
     if all_parked is (which is not None):
-        raise typer.BadParameter("name an order, or say --all-parked")
+        raise typer.BadParameter("name an order, or pass --all-parked")
     if all_parked and from_step is not None:
         raise typer.BadParameter("--from is for a single order")
     if which is not None and error_contains:
@@ -202,9 +202,9 @@ def settle(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
+    """Record that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
     if not refunded_outside:
-        raise typer.BadParameter("say that the money went back: --refunded-outside")
+        raise typer.BadParameter("confirm that the money went back: pass --refunded-outside")
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
@@ -214,7 +214,7 @@ def settle(
         return
     if not provider_asked:
         typer.echo(
-            "The provider could not be asked whether it gave the money back, too: look in its dashboard.", err=True
+            "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
     typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
 

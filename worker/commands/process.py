@@ -112,8 +112,8 @@ def worker(
     name: Annotated[Worker, typer.Argument(help="all queues, or those that suit one pool")] = Worker.ALL,
     number: Annotated[int | None, typer.Option(min=1, help="which of several of that name on this host")] = None,
     concurrency: Annotated[int | None, typer.Option("-c", "--concurrency", min=1, max=500)] = None,
-    pool: Annotated[Pool | None, typer.Option(help="how it does many at once")] = None,
-    queues: Annotated[str | None, typer.Option(help="other queues than its own, separated by commas")] = None,
+    pool: Annotated[Pool | None, typer.Option(help="how it runs tasks concurrently")] = None,
+    queues: Annotated[str | None, typer.Option(help="queues other than its own, separated by commas")] = None,
 ) -> None:
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
     if queues is not None:
@@ -123,7 +123,7 @@ def worker(
 
 
 def beat() -> None:
-    """Run the clock: it has the outbox relayed, standing orders swept, webhooks handled. One is enough; it keeps no file."""
+    """Run the scheduler: it triggers the relay, the sweep and the handling of webhooks. One is enough; it keeps no file."""
     _check()
     _become(beat_command())
 

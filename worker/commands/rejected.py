@@ -32,7 +32,7 @@ class UnknownMessage(Unknown):
 
 @rejected.command("list")
 def list_rejected(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="so many at most")] = 100, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most this many")] = 100, as_json: AsJson = False
 ) -> None:
     """The latest first, without what they contain."""
     plug_in_from_settings()

@@ -17,12 +17,12 @@ from worker.stack import Stack, running
 
 
 def up(
-    folder: Annotated[
-        Path, typer.Option(file_okay=False, help="data and logs; used again next time, so data stay")
-    ] = Path(".prorata/up"),
+    folder: Annotated[Path, typer.Option(file_okay=False, help="data and logs; kept, and used again next time")] = Path(
+        ".prorata/up"
+    ),
     flower: Annotated[bool, typer.Option(help="with Flower, Celery's monitor")] = True,
     invoice_on_vat: Annotated[
-        bool, typer.Option(help="invoice accounts that have an accepted VAT number only")
+        bool, typer.Option(help="invoice accounts that have an accepted VAT number but no payment method")
     ] = False,
 ) -> None:
     """Run everything for development: PostgreSQL, Redis, stand-ins, API, workers, beat.
@@ -38,7 +38,7 @@ def up(
             while True:
                 stack.check()
                 time.sleep(1)
-        typer.echo(f"Stopping. Data and logs stay in {folder}, and are used again next time; ports may be others then.")
+        typer.echo(f"Stopping. Data and logs stay in {folder}, and are used again next time; ports may differ then.")
 
 
 def described(stack: Stack) -> Iterator[str]:

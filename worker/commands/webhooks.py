@@ -26,7 +26,7 @@ _COLUMNS = (
 
 @webhooks.command("list")
 def list_waiting(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="so many at most")] = 100, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most this many")] = 100, as_json: AsJson = False
 ) -> None:
     """Those not acted on yet, the oldest first, and why."""
     plug_in_from_settings()
@@ -41,7 +41,7 @@ def list_waiting(
 
 @webhooks.command("retry")
 def retry(event: Event, as_json: AsJson = False) -> None:
-    """Have it handled at once, not only when its delay is over."""
+    """Have it handled at once, without waiting for its next attempt."""
     plug_in_from_settings()
     with begin() as session:
         waiting_webhooks.retry(session, event)
@@ -55,7 +55,7 @@ def dismiss(
     by: Annotated[str | None, typer.Option(help="who does it, kept with it; default: your user name")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Never act on it: make sure that no money depends on it. It cannot be taken back."""
+    """Never act on it: make sure that no money depends on it. This cannot be undone."""
     plug_in_from_settings()
     with begin() as session:
         waiting_webhooks.dismiss(session, event, by=by or operator(), why=why)

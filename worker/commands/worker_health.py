@@ -17,10 +17,8 @@ from worker.commands.process import Worker, worker_name
 def worker_health(
     name: Annotated[Worker, typer.Argument(help="which one")] = Worker.ALL,
     number: Annotated[int | None, typer.Option(min=1, help="which of several of that name")] = None,
-    within: Annotated[
-        float, typer.Option(min=0.1, max=300, help="seconds that it may take; a busy one takes longer")
-    ] = 10.0,
-    host: Annotated[str | None, typer.Option(help="where it runs; here, unless told")] = None,
+    within: Annotated[float, typer.Option(min=0.1, max=300, help="seconds to wait; a busy worker takes longer")] = 10.0,
+    host: Annotated[str | None, typer.Option(help="the host it runs on; default: this one")] = None,
 ) -> None:
     """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
     import_module(

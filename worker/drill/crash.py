@@ -46,7 +46,7 @@ class Killed:
     @property
     def trouble(self) -> str | None:
         if self.died_at is None:
-            return f"no process came by {self.cell.place}"
+            return f"no process reached {self.cell.place}"
         if self.bought.trouble is not None:
             return self.bought.trouble
         if self.bought.status is not self.cell.kind.ends_as:
@@ -58,7 +58,7 @@ class Killed:
         """A promise about time, which a busy machine can break with nothing wrong: so it is judged apart from `trouble`."""
         if self.went_on_after is None or self.went_on_after <= PROMISED:
             return None
-        return f"went on after {self.went_on_after:.1f} s, promised are {PROMISED:g}"
+        return f"went on after {self.went_on_after:.1f} s, not within {PROMISED:g}"
 
 
 @dataclass(slots=True)

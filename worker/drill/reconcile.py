@@ -114,7 +114,7 @@ def _about_end(order: Order) -> Iterator[str]:
 
 def _about_money(order: Order, quoted_minor: int, stripe: Books, known: _Known) -> Iterator[str]:
     if order.due_minor != quoted_minor:
-        yield f"its amount due is {order.due_minor}, quoted were {quoted_minor}"
+        yield f"its amount due is {order.due_minor}, but {quoted_minor} was quoted"
     if any(charge["currency"].upper() != order.currency for charge in stripe.paid.get(order.id, ())):
         yield "charged in another currency"
     if order.status in FINAL:
