@@ -102,7 +102,11 @@ def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, cal
         session.flush()
         billing = select(Contact.id).where(Contact.account_id == account_id, Contact.is_billing_contact).limit(1)
         if "is_billing_contact" in wanted.model_fields_set and session.scalar(billing) is None:
-            raise Problem(409, "last-billing-contact", "Somebody must be able to order; name another contact first.")
+            raise Problem(
+                409,
+                "last-billing-contact",
+                "Somebody must be able to order; make another contact a billing contact first.",
+            )
         return ContactView.model_validate(contact, from_attributes=True)
 
 

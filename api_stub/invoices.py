@@ -29,7 +29,7 @@ Number = Annotated[
     str | None,
     Query(
         pattern=INVOICE_NUMBER,
-        description="which of the order's documents; its first unless told",
+        description="which of the order's documents; default: its first",
         examples=["INV-2026-000001"],
     ),
 ]

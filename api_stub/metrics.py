@@ -72,7 +72,7 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
     yield _heartbeats(session)
-    yield _gauge("prorata_invoices_overdue", "Sums that should have come in by transfer", _overdue(session))
+    yield _gauge("prorata_invoices_overdue", "Amounts due by transfer that have not arrived in time", _overdue(session))
     yield from _support_cases(session)
     yield from _books_checks(session)
 
@@ -117,7 +117,7 @@ def _webhooks(session: Session) -> Iterable[Metric]:
     yield _gauge("prorata_webhooks_waiting", "Notifications not acted on yet", number)
     yield _gauge("prorata_oldest_waiting_webhook_seconds", "Age of the oldest of these", _seconds_of(oldest))
     since = min((_seconds_of(age) for age in (newest, last_handled) if age is not None), default=math.inf)
-    yield _gauge("prorata_last_webhook_seconds", "Since a notification last came, or was acted on", since)
+    yield _gauge("prorata_last_webhook_seconds", "Seconds since a notification last came, or was acted on", since)
 
 
 def _seconds_of(age: timedelta | None) -> float:
@@ -125,7 +125,9 @@ def _seconds_of(age: timedelta | None) -> float:
 
 
 def _heartbeats(session: Session) -> Metric:
-    family = GaugeMetricFamily("prorata_heartbeat_age_seconds", "Since a recurring task last ran", labels=["task"])
+    family = GaugeMetricFamily(
+        "prorata_heartbeat_age_seconds", "Seconds since a recurring task last ran", labels=["task"]
+    )
     ages = dict.fromkeys(_RECURRING, math.inf)
     for name, age in session.execute(select(Heartbeat.name, func.clock_timestamp() - Heartbeat.at)):
         ages[name] = age.total_seconds()
@@ -147,8 +149,10 @@ def _support_cases(session: Session) -> Iterable[Metric]:
 
 
 def _books_checks(session: Session) -> Iterable[Metric]:
-    age = GaugeMetricFamily("prorata_books_checked_seconds", "Since the books were last checked", labels=["check"])
-    differences = GaugeMetricFamily("prorata_books_differences", "What differed then", labels=["check"])
+    age = GaugeMetricFamily(
+        "prorata_books_checked_seconds", "Seconds since the books were last checked", labels=["check"]
+    )
+    differences = GaugeMetricFamily("prorata_books_differences", "Differences found by that check", labels=["check"])
     asked = select(BooksCheck.name, func.clock_timestamp() - BooksCheck.at, BooksCheck.differences)
     found = {name: (since.total_seconds(), number) for name, since, number in session.execute(asked)}
     for name in Compared:

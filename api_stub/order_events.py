@@ -65,7 +65,7 @@ async def following(
         return
     watch: EventWatch = request.app.state.event_watch
     if watch.followers_with(caller.key_id) >= MOST:
-        detail = f"This API key follows {MOST} orders already; end one of these streams first."
+        detail = f"This API key already follows {MOST} orders; end one of these streams first."
         raise Problem(429, "too-many-streams", detail, headers={"Retry-After": str(HEARTBEAT)})
     with watch.follow(order_id, key_id=caller.key_id, after=last_seen) as follower:
         yield follower

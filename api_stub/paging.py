@@ -12,7 +12,7 @@ from api_stub.problems import Problem
 
 Row = TypeVar("Row")
 
-Limit = Annotated[int, Query(ge=1, le=100, description="at most so many at once")]
+Limit = Annotated[int, Query(ge=1, le=100, description="at most this many per page")]
 USUAL = 20
 After = Annotated[UUID | None, Query(description="only what comes after this one: the `next_after` of the page before")]
 NEXT_AFTER = "the `after` of the next page, null on the last"
@@ -44,6 +44,6 @@ def page(
 
 
 def _not_in_the_list() -> Problem:
-    detail = "is nothing of this list; take the `next_after` of a page, or leave it out to begin"
+    detail = "is not from this list; take the `next_after` of a page, or leave it out to start at the beginning"
     errors = [{"parameter": "after", "detail": detail}]
     return Problem(422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors)

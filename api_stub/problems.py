@@ -104,9 +104,9 @@ _CODES = {
 _DETAILS = {
     400: "The body could not be read: send JSON in UTF-8, without Content-Encoding, and not nested thousands deep.",
     404: "There is nothing at this address.",
-    405: "This address does not know that method.",
+    405: "This address does not support that method.",
     408: "The request took too long to arrive; send it again.",
-    503: "The server stops before the request has arrived; send it again.",
+    503: "The server is stopping and did not receive the whole request; send it again.",
 }
 
 

@@ -17,7 +17,7 @@ def require_known_once(request: Request) -> None:
     given = Counter(name for name, _ in request.query_params.multi_items())
     wrong = {name: "appears more than once" for name, times in given.items() if times > 1}
     there_are = f"there are {', '.join(known)}" if known else "there are none"
-    wrong |= dict.fromkeys(given.keys() - set(known), f"is no parameter here; {there_are}")
+    wrong |= dict.fromkeys(given.keys() - set(known), f"is not a parameter here; {there_are}")
     if wrong:
         raise RequestValidationError(
             [{"type": "query", "loc": ("query", name), "msg": wrong[name]} for name in sorted(wrong)]

@@ -43,7 +43,7 @@ async def stripe(
     request: Request,
     signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)],
 ) -> Received:
-    """No API key: the signature says who sends. The same event again is stored once."""
+    """No API key: the signature says who sends. A repeated event is stored once."""
     payload = await request.body()  # as it came: the signature is over these bytes
     try:
         event_id = await in_thread(lambda: webhooks.receive(payload, signature))

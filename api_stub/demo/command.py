@@ -30,7 +30,7 @@ from worker.stack import Stack
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave it running afterwards, until Ctrl-C")] = False,
     folder: Annotated[
-        Path | None, typer.Option(file_okay=False, help="for data and logs; a new one under .prorata unless told")
+        Path | None, typer.Option(file_okay=False, help="for data and logs; default: a new one under .prorata")
     ] = None,
 ) -> None:
     """Start everything, place the sample orders over HTTP, follow them, and show what came of each.

@@ -193,7 +193,7 @@ def _expected(place: Place) -> Expected:
         ]
     )
     if ("refused" in given) == ("status" in given):
-        place.wrong("says either how it is refused, or in what status it ends")
+        place.wrong("must say either how it is refused, or in what status it ends")
 
     def listed(name: str) -> list[Place]:
         return given[name].items() if name in given else []

@@ -76,14 +76,14 @@ class AccountPatch(Patch):
         try:
             zone(name)
         except RuleError as error:
-            raise ValueError("is no time zone; give an IANA name such as Europe/Berlin") from error
+            raise ValueError("is not a time zone; give an IANA name such as Europe/Berlin") from error
         return name
 
     @field_validator("country")
     @classmethod
     def _known_country(cls, code: str) -> str:
         if code not in ISO_3166:
-            raise ValueError("is no country of ISO 3166; give two letters such as DE")
+            raise ValueError("is not an ISO 3166 country code; give two letters such as DE")
         return code
 
 

@@ -15,8 +15,8 @@ from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 Standing = Annotated[
     OrderStatus,
     Field(
-        description="`open`: at work, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
-        "waits for the customer; the order's `next` says for what. `needs_attention`: our team looks after it. `completed`, `rejected` (nothing was "
+        description="`open`: in progress, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
+        "waits for the customer; the order's `next` says for what. `needs_attention`: our team is looking into it. `completed`, `rejected` (nothing was "
         "charged), `cancelled` (nothing was charged) and `refunded` (what was charged went back) are final."
     ),
 ]
@@ -121,7 +121,7 @@ class PaymentView(BaseModel):
     invoice_due_at: Instant | None
     charged: Money = Field(description="what was taken from the card")
     refunded: Money = Field(
-        description="what went back of it; not money of a charge that had been given up, which goes back by itself"
+        description="what of it was refunded; excludes money of an abandoned charge, which is refunded separately"
     )
     charges: list[ChargeView]
     refunds: list[RefundView]
@@ -156,7 +156,7 @@ class OrderView(BaseModel):
     quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
     status: Standing
     final: bool = Field(
-        description="its way is over; of what is completed, support may still refund the purchase, which ends as refunded"
+        description="nothing more will happen to it, except that support may refund a completed purchase, which then ends as refunded"
     )
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None

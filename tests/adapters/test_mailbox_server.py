@@ -196,7 +196,7 @@ def test_an_email_that_breaks_its_reader_does_not_hide_the_others(
     ("fault", "complaint"),
     [
         ({"kind": "earthquake"}, "unknown kind 'earthquake'; known: down, busy"),
-        ({"kind": "down", "times": 1}, "down is for everybody, until the faults are cleared"),
+        ({"kind": "down", "times": 1}, "down affects everybody, until the faults are cleared"),
         ({"kind": "busy", "times": 0}, "greater than or equal to 1"),
         ({"kind": "busy", "color": "red"}, "Extra inputs are not permitted"),
     ],

@@ -25,7 +25,7 @@ def test_a_query_parameter_given_twice_is_named(api: Api, ada: Customer) -> None
 
 def test_a_parameter_given_twice_that_is_none_is_told_that_it_is_none(api: Api, ada: Customer) -> None:
     (error,) = api.get(f"/v1/accounts/{ada.account_id}?a=1&a=1").json()["errors"]
-    assert error == {"parameter": "a", "detail": "is no parameter here; there are none"}
+    assert error == {"parameter": "a", "detail": "is not a parameter here; there are none"}
 
 
 def test_each_name_given_twice_in_one_object_is_pointed_at(world: World, api: Api, ada: Customer) -> None:

@@ -119,7 +119,7 @@ def test_what_is_not_in_the_list_is_no_place_to_go_on_from(world: World, api: Ap
     for after in (uuid4(), bob.contact_id):
         answer = api.get(f"/v1/{list_of.format(account=ada.account_id)}", params={"after": str(after)})
         assert problem(answer) == (422, "invalid-request")
-        detail = "is nothing of this list; take the `next_after` of a page, or leave it out to begin"
+        detail = "is not from this list; take the `next_after` of a page, or leave it out to start at the beginning"
         assert answer.json()["errors"] == [{"parameter": "after", "detail": detail}]
 
 

@@ -28,7 +28,7 @@ def control(faults: FaultBook, listener: Listener) -> APIRouter:
             raise HTTPException(422, f"unknown kind {fault.kind!r}; known: {', '.join(KINDS)}")
         if fault.kind == "down":
             if fault.times or fault.recipient or fault.sender:
-                raise HTTPException(422, "down is for everybody, until the faults are cleared")
+                raise HTTPException(422, "down affects everybody, until the faults are cleared")
             await listener.close()
         if KINDS[fault.kind].stage in BEFORE_EMAILS:
             listener.end_kept()
