@@ -97,7 +97,7 @@ def _tiers(place: Place) -> list[TierOffered]:
     ranked: dict[int, TierOffered] = {}
     for tier in tiers:
         if first := ranked.get(tier.rank):
-            entries[tier.code].wrong(f"has rank {tier.rank}, as {first.code} in line {first.line} has")
+            entries[tier.code].wrong(f"has rank {tier.rank}, the same as {first.code} in line {first.line}")
         ranked.setdefault(tier.rank, tier)
     if not entries:
         place.wrong("names no tier")

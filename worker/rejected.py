@@ -66,7 +66,7 @@ class Request(request.Request):  # type: ignore[misc]
                 raise TypeError("time limits must be numbers")
             self._ends_with_its_task()
         except (AttributeError, TypeError, ValueError) as error:
-            raise InvalidTaskError(f"not what {self._type} takes: {error}") from error
+            raise InvalidTaskError(f"wrong arguments for {self._type}: {error}") from error
 
     def _ends_with_its_task(self) -> None:
         """Refuse a message that wants more than its task: one that Celery then cannot send would keep a place in the worker for ever."""
@@ -77,7 +77,7 @@ class Request(request.Request):  # type: ignore[misc]
         wanted.update(name for name in _WHAT_COMES_NEXT if self._request_dict.get(name))
         if wanted:
             raise ValueError(
-                f"no task here is followed by others, or changed after its arguments: {', '.join(sorted(map(str, wanted)))}"
+                f"tasks here have no follow-up tasks, and nothing after their arguments: {', '.join(sorted(map(str, wanted)))}"
             )
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:

@@ -261,7 +261,7 @@ def settings() -> Settings:
 
 def read() -> Settings:
     misspelt = [
-        (variable.upper().removeprefix(PREFIX), f"is no setting; {meant} is")
+        (variable.upper().removeprefix(PREFIX), f"is not a setting; did you mean {meant}?")
         for variable, meant in ignored(os.environ)
         if meant
     ]

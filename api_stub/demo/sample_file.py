@@ -145,7 +145,7 @@ def _happening(place: Place) -> Happening | None:
         return None
     name, entry = next(iter(entries.items()))
     if name not in list(Event):
-        entry.wrong(f"unknown; known are {', '.join(Event)}")
+        entry.wrong(f"unknown event; known are {', '.join(Event)}")
         return None
     return Happening(Event(name), _NEEDS[Event(name)](entry))
 
@@ -163,7 +163,7 @@ def _raise(place: Place) -> dict[str, Any]:
 
 
 def _nothing(place: Place) -> None:
-    place.wrong("needs nothing")
+    place.wrong("takes no value")
 
 
 _NEEDS: dict[Event, Callable[[Place], Any]] = {

@@ -81,7 +81,7 @@ MISTAKES = [
     pytest.param("JPY:", "EUR:", 11, f"{TEAM}.prices.month.EUR: is listed twice, first in line 11", id="a currency twice"),
     pytest.param("year:", "week:", 12, f"{TEAM}.prices.week: unknown key; known are month, year", id="an unknown interval"),
     pytest.param('{EUR: "100"}', "{}", 12, f"{TEAM}.prices.year: has no price", id="an interval without a price"),
-    pytest.param("rank: 2", "rank: 1", 13, "products.board.tiers.plus: has rank 1, as team in line 7 has", id="two tiers of one rank"),
+    pytest.param("rank: 2", "rank: 1", 13, "products.board.tiers.plus: has rank 1, the same as team in line 7", id="two tiers of one rank"),
     pytest.param("rank: 2", "rank: 010", 15, "products.board.tiers.plus.rank: must be a whole number, is 010", id="an octal number"),
     pytest.param("rank: 2", "rank: 2.5", 15, "products.board.tiers.plus.rank: must be a whole number, is 2.5", id="a rank between two"),
     pytest.param("        rank: 2\n", "", 13, "products.board.tiers.plus: rank is missing", id="a missing rank"),
@@ -108,7 +108,9 @@ def test_every_mistake_is_listed_in_the_order_of_lines(write: Write) -> None:
 
 def test_the_message_is_one_line_a_mistake_with_the_file_s_name(write: Write) -> None:
     file = write(GOOD.replace("rank: 2", "rank: 1"))
-    with pytest.raises(FileRefused, match=f"^{file}:13: products.board.tiers.plus: has rank 1, as team in line 7 has$"):
+    with pytest.raises(
+        FileRefused, match=f"^{file}:13: products.board.tiers.plus: has rank 1, the same as team in line 7$"
+    ):
         catalogue_file.read(file)
 
 

@@ -253,7 +253,7 @@ def test_a_setting_left_empty_is_a_setting_not_given(prorata: Command) -> None:
 def test_a_misspelt_setting_is_refused_and_the_right_one_named(prorata: Command, misspelt: str, meant: str) -> None:
     ended = prorata("settings", **SETTINGS | {misspelt: "secret"})
     assert ended.status == 2
-    assert f"  {misspelt.upper()}: is no setting; {meant} is\n" in ended.err
+    assert f"  {misspelt.upper()}: is not a setting; did you mean {meant}?\n" in ended.err
     assert "secret" not in ended.err
 
 
@@ -264,7 +264,7 @@ def test_a_misspelt_setting_is_named_beside_the_one_that_is_missing_for_it(prora
     )
     assert [line.strip() for line in ended.err.splitlines()[1:]] == [
         "PRORATA_SMTP_HOST: must be set",
-        "PRORATA_SMTPHOST: is no setting; PRORATA_SMTP_HOST is",
+        "PRORATA_SMTPHOST: is not a setting; did you mean PRORATA_SMTP_HOST?",
     ]
 
 

@@ -60,7 +60,7 @@ def test_where_nothing_waits_that_is_said() -> None:
 def test_one_is_tried_again_at_once(world: World, hopeless: str) -> None:
     assert handling.handle_webhooks() == 0
     assert the_event(world).attempts == 1  # its delay is not over
-    assert run("retry", hopeless).stdout == f"{hopeless} is tried again at once.\n"
+    assert run("retry", hopeless).stdout == f"{hopeless} will be retried at once.\n"
     handling.handle_webhooks()
     assert the_event(world).attempts == 2
 

@@ -45,7 +45,7 @@ def retry(event: Event, as_json: AsJson = False) -> None:
     plug_in_from_settings()
     with begin() as session:
         waiting_webhooks.retry(session, event)
-    _tell(as_json, event, "to be retried", f"{event} is tried again at once.")
+    _tell(as_json, event, "to be retried", f"{event} will be retried at once.")
 
 
 @webhooks.command("dismiss")
