@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from api_stub.access import order_of, within_reach
 from api_stub.auth import OrdersReader
+from api_stub.head_requests import HeadRoute
 from api_stub.problems import not_found
 from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account
@@ -18,7 +19,7 @@ from tasks import display_names
 from tasks.letters.explain import explain, explain_settlement
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1", tags=["quotes", "orders"])
+router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
 
 
 @router.get("/quotes/{quote_id}/explanation", summary="Why a quote's amount is what it is")

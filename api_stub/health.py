@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import false, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_stub.head_requests import HeadRoute
 from api_stub.schemas.values import Shown
 from models import migrations
 from models.messages import Heartbeat
@@ -17,7 +18,7 @@ from tasks.wiring import begin
 from worker import certificates
 
 log = structlog.get_logger(__name__)
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=HeadRoute)
 
 FRESH = timedelta(seconds=60)
 """a sweep that has not run for this long has stopped: beat does not send it, or no worker takes it"""
@@ -49,14 +50,12 @@ class Readiness(BaseModel):
     """what to do, where `failing` does not say it"""
 
 
-@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="The process answers")
 async def healthz() -> Alive:
     # In the event loop: it needs no thread, so it answers while all of them wait for somebody slow.
     return Alive()
 
 
-@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Database, broker and beat are there",

@@ -12,6 +12,7 @@ from api_stub import paging
 from api_stub.access import order_of
 from api_stub.amounts import Money, money
 from api_stub.auth import OrdersReader
+from api_stub.head_requests import HeadRoute
 from api_stub.paging import USUAL, After, Limit
 from api_stub.problems import not_found
 from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
@@ -23,7 +24,7 @@ from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import Page, page
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=HeadRoute)
 
 Number = Annotated[
     str | None,

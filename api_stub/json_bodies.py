@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 
+from api_stub.head_requests import HeadRoute
 from api_stub.validation import MOST
 
 Pairs = list[tuple[str, Any]]
 Place = tuple[str | int, ...]
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(HeadRoute):
     """A route that notices names given twice in its body. The dependency that asks for the API key reports them (`require_once`)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

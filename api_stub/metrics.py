@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api_stub.head_requests import HeadRoute
 from api_stub.problem_types import refuses
 from models.books_checks import BooksCheck, Compared
 from models.invoices import OWED, Receivable
@@ -26,7 +27,7 @@ from tasks.pipeline import QUEUE_NAMES
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=HeadRoute)
 _registry = CollectorRegistry()
 _requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=_registry)
 _seconds = Histogram("prorata_request_seconds", "Time to answer", ("method", "route"), registry=_registry)
@@ -77,7 +78,6 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield from _books_checks(session)
 
 
-@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Metrics, in Prometheus's text format",

@@ -20,7 +20,8 @@ Amounts are minor units (cents) with the text a customer reads; times are RFC 33
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
 Fields and query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed,
-and nothing is read half. Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers.
+and nothing is read half. Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers. `HEAD` is answered
+wherever `GET` is, but for a stream of events.
 
 Each answer has an `X-Request-ID`, by which our logs know it. Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may
 be added: treat one that you do not know by its status. Before any operation is reached, a request may be refused with:

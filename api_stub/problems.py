@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 BASE = "https://prorata.example/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -109,6 +110,8 @@ _DETAILS = {
     503: "The server is stopping and did not receive the whole request; send it again.",
 }
 
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
 
 async def http_problem(request: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses."""
@@ -124,5 +127,10 @@ async def http_problem(request: Request, error: Exception) -> JSONResponse:
 
 def _allow(request: Request) -> dict[str, str]:
     """Every method of the address: the framework names only those of the first route there."""
-    described = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
-    return {"Allow": ", ".join(sorted(method.upper() for method in described))}
+    known = [method for method in _METHODS if _is_known(request, method)]
+    return {"Allow": ", ".join(known)}
+
+
+def _is_known(request: Request, method: str) -> bool:
+    asked = {"type": "http", "method": method, "path": request.scope["path"]}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)

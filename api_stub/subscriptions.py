@@ -7,13 +7,14 @@ from sqlalchemy import select
 
 from api_stub.access import require_account, subscription_of
 from api_stub.auth import AccountsReader
+from api_stub.head_requests import HeadRoute
 from api_stub.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import SubscriptionList, SubscriptionView
 from api_stub.schemas.values import Period
 from models.subscriptions import Subscription
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1", tags=["subscriptions"])
+router = APIRouter(prefix="/v1", tags=["subscriptions"], route_class=HeadRoute)
 
 
 @router.get("/accounts/{account_id}/subscriptions", summary="An account's subscriptions")
