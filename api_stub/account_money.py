@@ -20,6 +20,7 @@ from api_stub.schemas.accounts import (
     PaymentMethodView,
     TokenWanted,
 )
+from api_stub.schemas.values import DIGITS
 from models import ledger
 from models.accounts import Account
 from models.ledger import LedgerMovement
@@ -56,7 +57,9 @@ def attach_payment_method(account_id: UUID, wanted: TokenWanted, caller: Account
 def show_balance(
     account_id: UUID,
     caller: AccountsReader,
-    before: Annotated[int | None, Query(ge=1, lt=2**31, description="only movements with a lower sequence")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="only movements with a lower sequence"), DIGITS
+    ] = None,
     limit: Limit = USUAL,
 ) -> BalanceView:
     with begin() as session:

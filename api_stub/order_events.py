@@ -16,7 +16,7 @@ from api_stub.auth import OrdersReader
 from api_stub.event_watch import EventWatch, Follower
 from api_stub.problem_types import refuses
 from api_stub.problems import Problem
-from api_stub.schemas.values import INT64
+from api_stub.schemas.values import DIGITS, INT64
 from models.orders import OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
@@ -37,6 +37,7 @@ COME_BACK = 1000
 LastEventId = Annotated[
     int,
     Field(ge=0, lt=2**63),
+    DIGITS,
     BeforeValidator(lambda seen: seen or 0),
     Header(
         alias="Last-Event-ID", json_schema_extra=INT64, description="the last event seen; the stream goes on after it"

@@ -14,7 +14,7 @@ from api_stub.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
 from api_stub.problem_types import refuses
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
-from api_stub.schemas.values import INT64, LOCATION, PRINTED_OR_BLANK
+from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK
 from api_stub.threads import in_thread
 from models.orders import Order
 from models.states import OrderStatus
@@ -103,7 +103,9 @@ def list_orders(
     account_id: Annotated[UUID | None, Query(description="only this account's")] = None,
     status: Annotated[OrderStatus | None, Query()] = None,
     before: Annotated[
-        int | None, Query(ge=1, lt=2**63, description="only orders with a lower number", json_schema_extra=INT64)
+        int | None,
+        Query(ge=1, lt=2**63, description="only orders with a lower number", json_schema_extra=INT64),
+        DIGITS,
     ] = None,
     limit: Limit = USUAL,
 ) -> OrderPage:

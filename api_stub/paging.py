@@ -9,10 +9,11 @@ from sqlalchemy import Select, SQLColumnExpression, tuple_
 from sqlalchemy.orm import Session
 
 from api_stub.problems import Problem
+from api_stub.schemas.values import DIGITS
 
 Row = TypeVar("Row")
 
-Limit = Annotated[int, Query(ge=1, le=100, description="at most this many per page")]
+Limit = Annotated[int, Query(ge=1, le=100, description="at most this many per page"), DIGITS]
 USUAL = 20
 After = Annotated[UUID | None, Query(description="only what comes after this one: the `next_after` of the page before")]
 NEXT_AFTER = "the `after` of the next page, null on the last"

@@ -1,5 +1,6 @@
 """The values that requests and answers are made of."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -15,6 +16,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from tasks.plain_text import is_blank, is_printable, names_a_web_address
 
@@ -73,8 +75,25 @@ Name = Annotated[
 """name of an account or a person: letters greet by it, and the recipient has not necessarily asked for one"""
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]
 """of the payment provider"""
-Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31)]
+
+
+def _without_fraction(number: object) -> object:
+    """JSON has one kind of number, and to JSON Schema 2.0 is an integer."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31), BeforeValidator(_without_fraction)]
 """any number that fits its column; a rule sets the real limit, with a better answer"""
+
+
+def _digits(text: object) -> object:
+    if isinstance(text, str) and re.fullmatch("-?[0-9]+", text) is None:
+        raise PydanticKnownError("int_parsing")
+    return text
+
+
+DIGITS = BeforeValidator(_digits)
+"""for an integer in a query or a header: `int` would also read 1_0, 5.0, +5 and blanks"""
 
 
 INT64: dict[str, Any] = {"format": "int64"}

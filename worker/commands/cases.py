@@ -66,7 +66,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
 def close(
     number: Number,
     why: Annotated[str, typer.Option(help="kept with it", show_default=False, callback=not_blank)],
-    by: Annotated[str | None, typer.Option(help="who does it, kept with it; you unless told")] = None,
+    by: Annotated[str | None, typer.Option(help="who does it, kept with it; default: your user name")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that support has answered it. It stays closed; the same wish opens another case."""
