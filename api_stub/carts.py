@@ -9,6 +9,7 @@ from api_stub import refusals
 from api_stub.access import account_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.no_body import NoBody
 from api_stub.problem_types import refuses
 from api_stub.schemas.lines import LinesWanted
 from api_stub.schemas.values import Wanted
@@ -59,7 +60,7 @@ def show_cart(account_id: UUID, caller: OrdersReader) -> CartView:
 
 
 @router.delete("", status_code=204, response_class=Response, summary="Empty the cart")
-def clear_cart(account_id: UUID, caller: OrdersWriter) -> None:
+def clear_cart(account_id: UUID, caller: OrdersWriter, _body: NoBody) -> None:
     with begin() as session:
         require_account(session, caller, account_id)
         carts.clear(session, account_id=account_id)

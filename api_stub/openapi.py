@@ -19,7 +19,7 @@ Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order 
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. A key sees only the accounts it is
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
-Fields and query parameters that are not described here are refused, and so are those given twice: a misspelled name is noticed,
+Fields, query parameters and bodies that are not described here are refused, and so is what is given twice: a misspelled name is noticed,
 and nothing is read half. Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers. `HEAD` is answered
 wherever `GET` is, but for a stream of events.
 

@@ -8,6 +8,7 @@ from api_stub import order_view, payment_methods
 from api_stub.access import order_of
 from api_stub.auth import OrdersWriter
 from api_stub.json_bodies import JsonRoute
+from api_stub.no_body import NoBody
 from api_stub.problem_types import refuses
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
 from tasks import continuing, granted_requests, placement
@@ -63,7 +64,7 @@ def confirm(order_id: UUID, wanted: ConfirmationWanted, caller: OrdersWriter, re
 
 
 @router.post("/cancel", summary="Cancel an order", responses=refuses("too-late"))
-def cancel(order_id: UUID, caller: OrdersWriter, request: Request) -> OrderView:
+def cancel(order_id: UUID, caller: OrdersWriter, _body: NoBody, request: Request) -> OrderView:
     """Nothing is charged, or what was charged goes back. An order at work or in a queue stays open until its turn has come, or its payment is undone.
 
     May be sent again after a lost answer: it is answered as the order stands now.

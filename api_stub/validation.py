@@ -92,7 +92,7 @@ def _field(error: dict[str, Any]) -> dict[str, str]:
 def _in_words(error: dict[str, Any]) -> str:
     facts = error.get("ctx", {})
     match error["type"]:
-        case "given_twice" | "query":
+        case "given_twice" | "query" | "no_body":
             return str(error["msg"])
         case "value_error" if "reason" in facts:
             return f"is no email address: {facts['reason']}"
