@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
 from sqlalchemy import select
 
 from api_stub import order_view
@@ -36,6 +37,7 @@ IdempotencyKey = Annotated[
         "with another API key, a quote that has its order already is refused with that order's id (`quote-used`).",
         examples=["7d8e1f6c-2b7a-4f39-9a53-0f6d2c1b8e11"],
     ),
+    BeforeValidator(lambda given: given.strip(" \t")),  # RFC 9110 (5.5): blanks around a value are no part of it
 ]
 
 

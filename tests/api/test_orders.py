@@ -82,6 +82,18 @@ def test_an_order_without_an_idempotency_key_is_refused(world: World, api: Api, 
     assert world.rows(Order) == []
 
 
+def test_blanks_around_an_idempotency_key_are_no_part_of_it(world: World, api: Api, ada: Customer) -> None:
+    quote = api.quote(ada, purchase()).json()["id"]
+    placed = api.place(ada, quote, "one of mine")
+    for key in ("one of mine  ", "one of mine\t", " one of mine"):
+        again = api.place(ada, quote, key)
+        assert (again.status_code, again.json()) == (200, placed.json())
+    assert [order.idempotency_key for order in world.rows(Order)] == ["one of mine"]
+    answer = api.place(ada, quote, "  ")
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [{"header": "Idempotency-Key", "detail": "must not be empty"}]
+
+
 def test_a_quote_is_good_for_one_order(api: Api, ada: Customer) -> None:
     quote = api.quote(ada, purchase()).json()["id"]
     placed = api.place(ada, quote).json()["id"]
