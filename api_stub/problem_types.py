@@ -9,7 +9,7 @@ from models.rules.refusals import RefusalCode
 _BAD, _FORBIDDEN, _ABSENT, _CONFLICT, _INVALID = 400, 403, 404, 409, 422
 
 TYPES: dict[str, tuple[int, str]] = {
-    "malformed-request": (_BAD, "The request or its body cannot be read: not HTTP, not JSON, or compressed."),
+    "malformed-request": (_BAD, "The request or its body cannot be read: not HTTP, not JSON in UTF-8, or compressed."),
     "webhook-refused": (_BAD, "The signature is not valid, is too old, or is dated in the future."),
     "webhook-malformed": (_BAD, "The signature is valid, but the body is not an event."),
     "unauthorized": (401, "The API key is missing, unknown or revoked."),

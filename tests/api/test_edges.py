@@ -64,7 +64,10 @@ def test_json_that_is_called_something_else_is_told_so(api: Api, ada: Customer, 
         assert answer.json()["detail"] == "Send the body as application/json."
 
 
-@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/merge-patch+json", None])
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/json; charset=utf-8", 'application/json; charset="UTF-8"', "application/merge-patch+json", None],
+)
 def test_json_is_read_by_its_own_names_and_without_one(api: Api, ada: Customer, media_type: str | None) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
     answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"language": "fr"}', headers=headers)
@@ -153,6 +156,31 @@ def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, bo
     answer = api.post("/v1/quotes", content=body, headers={"Content-Type": "application/json"})
     assert problem(answer) == (400, "malformed-request")
     assert "JSON in UTF-8, without Content-Encoding" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
+def test_json_in_another_encoding_is_malformed(api: Api, ada: Customer, encoding: str) -> None:
+    content = '{"name": "Zoë"}'.encode(encoding)
+    answer = api(
+        "PATCH", f"/v1/accounts/{ada.account_id}", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert problem(answer) == (400, "malformed-request")
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "nonsense"])
+def test_json_that_is_labelled_with_another_encoding_is_malformed(api: Api, ada: Customer, charset: str) -> None:
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content='{"name": "Zoë"}'.encode(), headers=headers)
+    assert problem(answer) == (400, "malformed-request")
+    assert "JSON in UTF-8" in answer.json()["detail"]
+
+
+def test_a_byte_order_mark_is_left_out(api: Api, ada: Customer) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = api(
+        "PATCH", f"/v1/accounts/{ada.account_id}", content='{"name": "Zoë"}'.encode("utf-8-sig"), headers=headers
+    )
+    assert (answer.status_code, answer.json()["name"]) == (200, "Zoë")
 
 
 def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:

@@ -50,13 +50,6 @@ def test_nothing_is_changed_by_a_body_that_says_two_things(api: Api, ada: Custom
     assert api.get(own).json()["language"] == Language.EN.value
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
-def test_json_is_still_read_in_every_encoding_that_it_may_have(api: Api, ada: Customer, encoding: str) -> None:
-    content = '{"name": "Zoë"}'.encode(encoding)
-    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=content, headers=JSON)
-    assert (answer.status_code, answer.json()["name"]) == (200, "Zoë")
-
-
 def test_it_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
     api.key = "prk_nobodys"
     for path in ("/v1/orders", f"/v1/accounts/{ada.account_id}/contacts"):
