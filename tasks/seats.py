@@ -158,9 +158,10 @@ def _refuse_too_many(
     if after <= room.limit:
         return
     why = f", which order {room.cut_by} lowers to {room.limit}" if room.cut_by else ""
+    seats, are = "seat" if room.seats == 1 else "seats", "is" if sitting == 1 else "are"
     raise SeatsRefused(
         "no-seat-left",
-        f"The subscription has {room.seats} seats{why}; {sitting} are assigned. Unassign somebody, or order more seats.",
+        f"The subscription has {room.seats} {seats}{why}; {sitting} {are} assigned. Unassign somebody, or order more seats.",
         changes=new[-(after - room.limit) :],
         seats=room.seats,
         limit=room.limit,

@@ -51,6 +51,14 @@ def test_assigning_twice_gives_one_seat_however_the_address_is_written(desk: Des
     assert desk.users() == {"mia@customer.example"}
 
 
+def test_one_seat_is_no_seats(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase("wiki", seats=1))
+    path = f"/v1/subscriptions/{world.subscription(ada, 'wiki').id}/seats/assign"
+    assert api.post(path, {"email": "a@x.example"}).status_code == 200
+    detail = api.post(path, {"email": "b@x.example"}).json()["detail"]
+    assert detail == "The subscription has 1 seat; 1 is assigned. Unassign somebody, or order more seats."
+
+
 def test_unassigning_frees_the_seat_and_again_changes_nothing(desk: Desk) -> None:
     for user in ("a@x.example", "b@x.example", "c@x.example"):
         desk.assign(user)
