@@ -8,7 +8,7 @@ from tasks.letters.wording import Wording
 
 class Money(BaseModel):
     minor: int = Field(
-        description="minor units of the currency: cents for EUR, yen for JPY",
+        description="minor units of the currency, of which ISO 4217 says how many there are: cents for EUR (100), yen for JPY (1), fils for KWD (1000)",
         examples=[1190],
         json_schema_extra={"format": "int64"},
     )

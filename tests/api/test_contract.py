@@ -71,6 +71,12 @@ def test_each_request_has_an_example_and_every_example_is_valid(name: str, told:
         assert fits(shown_in(media), media["schema"]), f"{name}: {shown_in(media)}"
 
 
+def test_a_reader_is_told_how_many_minor_units_there_are() -> None:
+    told = DOCUMENT["components"]["schemas"]["Money"]["properties"]["minor"]["description"]
+    assert "ISO 4217" in told
+    assert "KWD" in told
+
+
 def test_a_reader_is_told_how_wide_amounts_and_numbers_are() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     wide = [("Money", "minor"), ("OrderPlaced", "number"), ("OrderView", "number"), ("EventView", "id")]
