@@ -55,7 +55,7 @@ def summary(order: Order) -> OrderSummary:
         number=order.number,
         account_id=order.account_id,
         status=order.status,
-        reason=order.reason,
+        reason_code=order.reason,
         total=money(order.total_minor, order.currency, order.language),
         due=money(order.due_minor, order.currency, order.language),
         created_at=order.created_at,

@@ -58,7 +58,7 @@ class OrderPlaced(Shown):
     quote_id: UUID
     status: Literal["open"] = "open"
     """as it was when placed"""
-    placed_at: Instant
+    created_at: Instant
     links: dict[str, str] = Field(examples=[{"self": "/v1/orders/…", "events": "/v1/orders/…/events"}])
 
 
@@ -67,7 +67,7 @@ class OrderSummary(BaseModel):
     number: Int64
     account_id: UUID
     status: Standing
-    reason: str | None = Field(description=WHY)
+    reason_code: str | None = Field(description=WHY)
     total: Money
     due: Money
     created_at: Instant
@@ -181,6 +181,6 @@ def placed_view(order: PlacedOrder, quote_id: UUID) -> OrderPlaced:
         number=order.number,
         account_id=order.account_id,
         quote_id=quote_id,
-        placed_at=order.created_at,
+        created_at=order.created_at,
         links={"self": own, "events": f"{own}/events"},
     )

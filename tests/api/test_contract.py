@@ -83,6 +83,18 @@ def test_a_reader_is_told_how_wide_amounts_and_numbers_are() -> None:
     assert {schemas[schema]["properties"][name]["format"] for schema, name in wide} == {"int64"}
 
 
+def test_one_name_means_one_thing_in_all_that_is_shown_of_an_order() -> None:
+    placed, listed, shown = (
+        DOCUMENT["components"]["schemas"][name]["properties"] for name in ("OrderPlaced", "OrderSummary", "OrderView")
+    )
+    assert "created_at" in placed.keys() & listed.keys() & shown.keys()
+    assert "reason" not in listed  # the code alone, which OrderView's has beside a text
+    assert (
+        listed["reason_code"]["description"]
+        == DOCUMENT["components"]["schemas"]["Reason"]["properties"]["code"]["description"]
+    )
+
+
 @pytest.mark.parametrize("schema", ["OrderView", "OrderSummary"])
 def test_each_status_of_an_order_is_explained(schema: str) -> None:
     told = DOCUMENT["components"]["schemas"][schema]["properties"]["status"]["description"]
