@@ -1,4 +1,5 @@
-"""JSON bodies that give a name twice in one object: parsers silently take the last, so such a body is refused rather than half obeyed."""
+"""How JSON bodies are read: in UTF-8 and nothing else, and no name twice in one object. Parsers silently take the last of two, so such a
+body is refused rather than half obeyed."""
 
 import json
 from collections import Counter
@@ -76,7 +77,7 @@ _UTF_8 = ("utf-8", "utf8", "us-ascii")
 
 
 def _charset(content_type: str) -> str:
-    """What the label says, though JSON has no such parameter: with another one, nobody can know how the text was meant."""
+    """What the label says, though JSON has no such parameter: where it is wrong, nobody can know how the text was meant."""
     label = Message()
     label["Content-Type"] = content_type
     return label.get_content_charset("utf-8")
