@@ -70,7 +70,7 @@ def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: Wo
 def test_what_the_document_says_to_run_sets_the_number_of_the_next_invoice(world: World, issued_before: int) -> None:
     for _ in range(issued_before):
         world.buy(world.customer(), purchase())
-    [told] = re.findall(r"```sql\n(.*?)```", OPERATIONS, re.DOTALL)
+    [told] = re.findall(r"```sql\n(\s*insert into invoice_series .*?)```", OPERATIONS, re.DOTALL)
     with world.begin() as session:
         session.execute(text(told))
     [invoice] = world.rows(Invoice, order_id=world.buy(world.customer(), purchase()).id)
