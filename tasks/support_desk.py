@@ -24,7 +24,9 @@ class ClosedAlready(Explained):
 def listing(session: Session, *, closed_too: bool, limit: int) -> list[tuple[SupportCase, str]]:
     """Cases with the names of their accounts: the open ones, oldest first; with `closed_too` all, latest first."""
     query = select(SupportCase, Account.name).join(Account, Account.id == SupportCase.account_id).limit(limit)
-    chosen = query.order_by(SupportCase.number.desc()) if closed_too else query.where(OPEN).order_by(SupportCase.number)
+    latest_first = (SupportCase.created_at.desc(), SupportCase.number.desc())
+    oldest_first = (SupportCase.created_at, SupportCase.number)
+    chosen = query.order_by(*latest_first) if closed_too else query.where(OPEN).order_by(*oldest_first)
     return [(case, account) for case, account in session.execute(chosen)]
 
 

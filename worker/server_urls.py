@@ -55,10 +55,12 @@ def is_open_to_readers(url: str) -> bool:
 
 
 def leaves_this_machine(url: str) -> bool:
-    """Whether any host that it names is another than this one; PostgreSQL's address may name several, in its options too."""
+    """Whether it names any host but this one, or a service, which may be anywhere. PostgreSQL's address may name several hosts, also as options."""
     parts = urlsplit(url)
-    hosts = [parts.hostname or "", *",".join(parse_qs(parts.query).get("host", [])).split(",")]
-    return any(host and not host.startswith("/") and not is_this_machine(_without_port(host)) for host in hosts)
+    options = {option: ",".join(given) for option, given in parse_qs(parts.query).items()}
+    hosts = [parts.hostname or "", *options.get("host", "").split(",")]
+    names = [_without_port(host) for host in hosts if not host.startswith("/")] + options.get("hostaddr", "").split(",")
+    return "service" in options or any(name and not is_this_machine(name) for name in names)
 
 
 def is_this_machine(host: str) -> bool:

@@ -202,6 +202,14 @@ def test_what_others_charge_in_a_way_that_nobody_here_can_read_is_left_out(world
     assert [charge.ref for charge in found] == [charge_of(world, order.id)]
 
 
+def test_what_looks_like_ours_but_has_no_attempt_of_ours_ends_no_check(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    before = reconciled(world).of_others
+    charged_again(world, ada, order_id=str(uuid4()), attempt="20261129101500123")
+    assert reconciled(world).of_others == before + 1
+
+
 def test_a_charge_and_a_refund_of_ours_that_cannot_be_read_are_named(world: World) -> None:
     ada, order_id = refundable(world)
     world.run(order_id)

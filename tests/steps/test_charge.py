@@ -178,10 +178,12 @@ def test_news_of_a_charge_that_nobody_has_tried_yet_is_no_news(world: World) -> 
 
 def hanging(world: World, customer: Customer, kind: str) -> UUID:
     """An order whose charge has got no answer yet, until the stand-in's faults are cleared."""
-    world.stripe.fail(kind, CREATE, times=1, seconds=600)
+    fault = world.stripe.fail(kind, CREATE, times=1, seconds=600)
     wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(patience=0.2, read_timeout=0.2)))
     order_id = world.run(world.place(customer, purchase())).id
     wiring.plug_in(world.wiring)
+    assert world.stripe.eventually(lambda: world.stripe.seen(fault) == 1)  # we may have given up before it was read
+    assert kind != "hang_half_way" or world.stripe.eventually(lambda: len(world.intents(customer)) == 1)
     return order_id
 
 

@@ -23,6 +23,11 @@ DATABASE, BROKER = "PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"
         (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=/run/postgresql", ""),
         (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=localhost,db", OPEN),
         (DATABASE, "postgresql+psycopg://prorata@/prorata?host=localhost:5432&host=[::1]:5433", ""),
+        (DATABASE, "postgresql+psycopg://prorata@localhost/prorata?hostaddr=10.1.1.1", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata@/prorata?hostaddr=127.0.0.1,2001:db8::1", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata@/prorata?hostaddr=127.0.0.1,::1", ""),
+        (DATABASE, "postgresql+psycopg://prorata@db/prorata?hostaddr=127.0.0.1", OPEN),
+        (DATABASE, "postgresql+psycopg://prorata@/?service=prorata", OPEN),
     ],
 )
 def test_an_address_that_is_reached_without_tls_is_marked(prorata: Command, name: str, address: str, said: str) -> None:

@@ -160,4 +160,6 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
+    """Of an attempt, which is no larger than its column; metadata of others may have any number."""
+    number = int(text) if text and text.isdecimal() and len(text) <= 10 else None
+    return number if number is not None and number < 2**31 else None
