@@ -9,7 +9,7 @@ import pytest
 from models.states import OrderStatus, Step
 from tests.support.world import World, purchase
 
-ORDERS, TAKEN, THREADS = 40, 5, 24
+ORDERS, TAKEN, THREADS = 16, 3, 8
 
 
 @pytest.fixture(autouse=True)
