@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 from models.accounts import Account
 from tasks.wiring import begin
 from worker.commands import loading
+from worker.commands.options import AsJson
 from worker.commands.screen import console, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -21,7 +22,7 @@ accounts = loading.accounts
 def list_accounts(
     containing: Annotated[str, typer.Argument(help="part of the name; default: all accounts")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most this many")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Accounts by name, with the ids of theirs and of their contacts: a quote asks for both."""
     plug_in_from_settings()

@@ -8,7 +8,7 @@ import typer
 from models.support_cases import SupportCase
 from tasks import support_desk
 from tasks.wiring import begin
-from worker.commands.operator import not_blank, operator
+from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -18,7 +18,6 @@ cases = typer.Typer(help="See and close what customers asked support for: a lowe
 Number = Annotated[
     int, typer.Argument(metavar="NUMBER", min=1, max=2**63 - 1, help="as `list` shows it", show_default=False)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 _COLUMNS = (
     *(Column("case", right=True), Column("opened (UTC)"), Column("last asked (UTC)", spare=True), Column("account")),
@@ -65,14 +64,14 @@ def show(number: Number, as_json: AsJson = False) -> None:
 @cases.command("close")
 def close(
     number: Number,
-    why: Annotated[str, typer.Option(help="kept with it", show_default=False, callback=not_blank)],
-    by: Annotated[str | None, typer.Option(help="who does it, kept with it; default: your user name")] = None,
+    why: Why,
+    by: By,
     as_json: AsJson = False,
 ) -> None:
     """Say that support has answered it. It stays closed; the same wish opens another case."""
     plug_in_from_settings()
     with begin() as session:
-        case = support_desk.close(session, number, by=(by or "").strip() or operator(), why=why)
+        case = support_desk.close(session, number, by=by, why=why)
     if as_json:
         print_json({"number": number, "closed_at": case.closed_at, "closed_by": case.closed_by})
     else:  # so that whoever read it before the customer asked again sees that

@@ -8,7 +8,7 @@ import typer
 from tasks import receivables
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.operator import operator
+from worker.commands.options import AsJson, By
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
 from worker.commands.tables import Column, Rows
@@ -20,7 +20,7 @@ invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
 
 
 @invoices.command("open")
-def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def list_open(as_json: AsJson = False) -> None:
     """Invoices that are to be paid by transfer and are not paid yet, by due date."""
     plug_in_from_settings()
     with begin() as session:
@@ -48,18 +48,18 @@ def list_open(as_json: Annotated[bool, typer.Option("--json", help="for programs
 @invoices.command("paid")
 def paid(
     number: Annotated[str, typer.Argument(help="the invoice's, e.g. INV-2026-000001", show_default=False)],
+    by: By,
     on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; default: today")
     ] = None,
-    by: Annotated[str | None, typer.Option(help="who says so; default: your user name")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Record that an invoice was paid in full. This cannot be undone: check the number."""
     plug_in_from_settings()
     paid_at = on.replace(tzinfo=UTC) if on else now()
     try:
         with begin() as session:
-            owed = receivables.mark_paid(session, number, on=paid_at, by=by or operator())
+            owed = receivables.mark_paid(session, number, on=paid_at, by=by)
     except (receivables.NothingOwed, receivables.WrongDay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

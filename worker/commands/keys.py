@@ -12,6 +12,7 @@ from tasks import api_keys
 from tasks.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
+from worker.commands.options import AsJson
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -32,7 +33,7 @@ def issue_key(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="use this one, made elsewhere; for development")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
     plug_in_from_settings()
@@ -55,7 +56,7 @@ def issue_key(
 
 
 @keys.command("list")
-def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """Every key by its name: what it may do, for how many accounts, since when, until when, and when it was last used, to within an hour. Never the key."""
     plug_in_from_settings()
     with begin() as session:
@@ -71,7 +72,7 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="for programs
 @keys.command("revoke")
 def revoke_key(
     name: Annotated[str, typer.Argument(help="as it was issued; see `prorata keys list`", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Refuse this key from the next request on. It cannot be undone; issue another under another name."""
     plug_in_from_settings()

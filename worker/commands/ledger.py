@@ -17,6 +17,7 @@ from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
+from worker.commands.options import AsJson
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.tables import Column, Rows
@@ -36,7 +37,6 @@ USUAL = timedelta(days=2)
 Which = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="its code from the accounts file, or its id", show_default=False)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @ledger.command("show")

@@ -11,6 +11,7 @@ import typer
 from models import migrations
 from tasks.wiring import begin, now
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, server_urls, upgrading
+from worker.commands.options import AsJson
 from worker.commands.screen import moment, print_json
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
@@ -20,7 +21,6 @@ accounts = typer.Typer(help="Who buys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin for standard input", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @catalogue.command("load")

@@ -14,7 +14,7 @@ from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.plain_text import one_line
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
-from worker.commands.operator import not_blank, operator
+from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
 from worker.commands.screen import console, print_json, tell_if_cut
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
@@ -22,9 +22,6 @@ from worker.wiring import plug_in_from_settings
 orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
-By = Annotated[str | None, typer.Option(help="who does it, for the order's timeline; default: your user name")]
-Why = Annotated[str | None, typer.Option(help="for the order's timeline", show_default=False)]
 
 
 @orders.command("list")
@@ -101,9 +98,10 @@ def resume(
     error_contains: Annotated[
         str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
-    by: By = None,
-    why: Why = None,
+    as_json: AsJson = False,
+    *,
+    by: By,
+    why: WhyIfKnown = None,
 ) -> None:
     """Put an order that needs attention back on its way, or all of them; nothing already done is repeated."""
     if all_parked is (which is not None):
@@ -114,17 +112,13 @@ def resume(
         raise typer.BadParameter("--error-contains goes with --all-parked")
     plug_in_from_settings()
     if which is None:
-        resuming.resume_all(
-            error_contains=error_contains, dry_run=dry_run, by=by or operator(), why=why, as_json=as_json
-        )
+        resuming.resume_all(error_contains=error_contains, dry_run=dry_run, by=by, why=why, as_json=as_json)
         return
     with begin() as session:
         order_id = order_story.find(session, which)
         planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
         if not dry_run:
-            operations.resume(
-                session, order_id, stands_at=planned.stands_at, first=planned.first, by=by or operator(), why=why
-            )
+            operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
     if as_json:
         done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
         print_json({**done, "would": planned.would})
@@ -142,8 +136,8 @@ _CANCELLED = {
 @orders.command("cancel")
 def cancel(
     which: Which,
-    by: By = None,
-    why: Why = None,
+    by: By,
+    why: WhyIfKnown = None,
     customer_asked: Annotated[
         bool,
         typer.Option("--customer-asked", help="tell the customer that it was at their request, not that we did it"),
@@ -158,7 +152,7 @@ def cancel(
         status = placement.cancel(
             session,
             order_id=order_id,
-            by=by or operator(),
+            by=by,
             why=why,
             now=now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
@@ -173,15 +167,15 @@ def cancel(
 @orders.command("refund")
 def refund(
     which: Which,
-    why: Annotated[str, typer.Option(help="for the order's timeline", show_default=False, callback=not_blank)],
-    by: By = None,
+    why: Why,
+    by: By,
     as_json: AsJson = False,
 ) -> None:
     """Give back all that a completed purchase charged to a card, and end what it bought."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        support_refund.refund(session, order_id, by=by or operator(), why=why, now=now())
+        support_refund.refund(session, order_id, by=by, why=why, now=now())
         status = session.get_one(Order, order_id, populate_existing=True).status
     if as_json:
         print_json({"id": order_id, "status": status})
@@ -195,11 +189,11 @@ def settle(
     why: Annotated[
         str, typer.Option(help="how it went back, for the order's timeline", show_default=False, callback=not_blank)
     ],
+    by: By,
     refunded_outside: Annotated[
         bool,
         typer.Option("--refunded-outside", help="the whole charge was given back in another way (bank transfer, say)"),
     ] = False,
-    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Record that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
@@ -208,7 +202,7 @@ def settle(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-    provider_asked = support_refund.settle(order_id, by=by or operator(), why=why)
+    provider_asked = support_refund.settle(order_id, by=by, why=why)
     if as_json:
         print_json({"id": order_id, "provider_asked": provider_asked})
         return

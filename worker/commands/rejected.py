@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models.errors import Unknown
 from models.rejected_messages import RejectedMessage
 from tasks.wiring import begin
+from worker.commands.options import AsJson
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -17,7 +18,6 @@ from worker.wiring import plug_in_from_settings
 rejected = typer.Typer(help="See and delete messages that no worker could process.", no_args_is_help=True)
 
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, metavar="ID", help="as `list` shows it", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 _COLUMNS = (
     *(Column("id", right=True), Column("received (UTC)"), Column("because"), Column("queue"), Column("task")),

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Annotated
 
-import typer
 from pydantic import SecretStr
 
 from worker import server_urls
+from worker.commands.options import AsJson
 from worker.commands.screen import console, plain, print_json
 from worker.settings import Settings, ignored, settings
 
@@ -34,7 +33,7 @@ class _Shown:
 _IGNORED = "no setting: ignored"
 
 
-def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def show_settings(as_json: AsJson = False) -> None:
     """Check the settings of this environment and show them. Exit status 2 where one is missing or wrong."""
     shown = list(_of(settings()))
     if as_json:

@@ -8,7 +8,7 @@ import typer
 from models.messages import WebhookReceived
 from tasks import waiting_webhooks
 from tasks.wiring import begin
-from worker.commands.operator import not_blank, operator
+from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -16,7 +16,6 @@ from worker.wiring import plug_in_from_settings
 webhooks = typer.Typer(help="See and help the payment provider's notifications that wait.", no_args_is_help=True)
 
 Event = Annotated[str, typer.Argument(metavar="EVENT", help="its id, e.g. evt_1", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 _COLUMNS = (
     *(Column("event"), Column("type"), Column("charge"), Column("received (UTC)")),
@@ -51,14 +50,14 @@ def retry(event: Event, as_json: AsJson = False) -> None:
 @webhooks.command("dismiss")
 def dismiss(
     event: Event,
-    why: Annotated[str, typer.Option(help="kept with it", show_default=False, callback=not_blank)],
-    by: Annotated[str | None, typer.Option(help="who does it, kept with it; default: your user name")] = None,
+    why: Why,
+    by: By,
     as_json: AsJson = False,
 ) -> None:
     """Never act on it: make sure that no money depends on it. This cannot be undone."""
     plug_in_from_settings()
     with begin() as session:
-        waiting_webhooks.dismiss(session, event, by=by or operator(), why=why)
+        waiting_webhooks.dismiss(session, event, by=by, why=why)
     _tell(as_json, event, "dismissed", f"{event} is dismissed.")
 
 

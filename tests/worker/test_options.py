@@ -1,0 +1,56 @@
+"""Who did it and why: the user's name, or "operator" where the system has none for the number a container runs as; never blank."""
+
+import getpass
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from worker.commands import cases, invoices, orders, webhooks
+from worker.commands.options import By
+
+RUNNER = CliRunner()
+app = typer.Typer()
+
+
+@app.command()
+def who(by: By) -> None:
+    typer.echo(by)
+
+
+def test_the_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
+    assert RUNNER.invoke(app).stdout == "ada\n"
+
+
+def test_another_name_can_be_given() -> None:
+    assert RUNNER.invoke(app, ["--by", "bob"]).stdout == "bob\n"
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError], ids=["until Python 3.12", "since"])
+def test_a_user_without_a_name_is_the_operator(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def nobody() -> str:
+        raise error("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert RUNNER.invoke(app).stdout == "operator\n"
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (cases.cases, ["close", "1", "--why", "agreed", "--by", " "]),
+        (cases.cases, ["close", "1", "--why", " "]),
+        (invoices.invoices, ["paid", "INV-2026-000001", "--by", ""]),
+        (orders.orders, ["cancel", "1001", "--by", "\t"]),
+        (orders.orders, ["cancel", "1001", "--why", ""]),
+        (orders.orders, ["refund", "1001", "--why", " "]),
+        (orders.orders, ["resume", "1001", "--by", " "]),
+        (orders.orders, ["settle", "1001", "--refunded-outside", "--why", "by transfer", "--by", " "]),
+        (webhooks.webhooks, ["dismiss", "evt_1", "--why", "a test", "--by", " "]),
+    ],
+)
+def test_neither_may_be_blank(group: typer.Typer, words: list[str]) -> None:
+    refused = RUNNER.invoke(group, words)
+    assert refused.exit_code == 2
+    assert "must not be blank" in refused.output
