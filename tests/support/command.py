@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from tasks import wiring
 from worker.cli import main
 from worker.settings import settings
+from worker.wiring import process_engine
 
 SETTINGS = {
     "PRORATA_DATABASE_URL": "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing",
@@ -52,7 +54,10 @@ Command = Callable[..., Ended]
 
 @pytest.fixture
 def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """The command in this process: what it does before it touches anything."""
+    """The command in this process, which has imported everything already; what it sets for the process is undone at the end."""
+    monkeypatch.setattr(wiring, "_wiring", wiring._wiring)
+    umask = os.umask(0o077)
+    os.umask(umask)
 
     def prorata(*words: str, **chosen: str) -> Ended:
         for name in os.environ:
@@ -60,14 +65,22 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
                 monkeypatch.delenv(name)
         for name, value in chosen.items():
             monkeypatch.setenv(name, value)
-        settings.cache_clear()
+        _forget()
         with pytest.raises(SystemExit) as ended:
             main(words)
         captured = capsys.readouterr()
         return Ended(int(ended.value.code or 0), captured.out, captured.err)
 
     yield prorata
+    os.umask(umask)
+    _forget()
+
+
+def _forget() -> None:
     settings.cache_clear()
+    if process_engine.cache_info().currsize:
+        process_engine().dispose()
+    process_engine.cache_clear()
 
 
 def prorata_command(*words: str) -> list[str]:
@@ -75,7 +88,7 @@ def prorata_command(*words: str) -> list[str]:
 
 
 def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
-    """The command in a process of its own: for what plugs a database in."""
+    """The command in a process of its own, as a shell starts it: two seconds, most of which it imports."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
     ended = subprocess.run(
         prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=240

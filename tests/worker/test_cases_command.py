@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from models.support_cases import SupportCase
 from tasks.plain_text import UNPRINTABLE
 from tasks.support_desk import ClosedAlready, UnknownCase
-from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.command import SETTINGS, Command, prorata_of_its_own
 from tests.support.world import Customer, World, change, purchase
 from worker.commands import cases
 
@@ -170,12 +170,15 @@ def test_what_no_database_takes_is_kept_as_well_as_it_can_be(world: World) -> No
     assert (row.closed_why, row.closed_by) == ("so? it is", "b" * 200)
 
 
-def test_the_command_itself_ends_with_the_statuses_of_the_others(world: World, world_database_url: str) -> None:
+def test_the_command_itself_ends_with_the_statuses_of_the_others(
+    world: World, world_database_url: str, prorata: Command
+) -> None:
     _, case = wished(world)
     settings = SETTINGS | {"PRORATA_DATABASE_URL": world_database_url}
     number = str(case.number)
+    assert prorata_of_its_own("cases", "list", **settings).status == 0
     statuses = [
-        prorata_of_its_own("cases", *words, **settings).status
+        prorata("cases", *words, **settings).status
         for words in (
             ["list"],
             ["show", number],

@@ -27,6 +27,9 @@ from worker.drill.ground import Customer
 from worker.drill.kinds import KINDS
 from worker.drill.watch import Watch
 
+HERE = {"drill", "drill storm"}
+"""of what works in a folder; the others become another program, or take over the process's signals"""
+
 
 def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     ended = prorata_of_its_own("orders", "list", **SETTINGS)
@@ -36,16 +39,16 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     assert "Traceback" not in ended.err
 
 
-def test_a_database_without_tables_says_what_to_run(fresh_database_url: str, postgres_server: object) -> None:
+def test_a_database_without_tables_says_what_to_run(prorata: Command, fresh_database_url: str) -> None:
     empty = fresh_database_url.rpartition("/")[0] + "/postgres"
-    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
+    ended = prorata("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
     assert ended.status == 3
     assert "is not up to date; run `prorata db upgrade`" in ended.err
 
 
-def test_a_database_that_was_never_made_is_not_said_to_be_silent(fresh_database_url: str) -> None:
+def test_a_database_that_was_never_made_is_not_said_to_be_silent(prorata: Command, fresh_database_url: str) -> None:
     nowhere = fresh_database_url.rpartition("/")[0] + "/nowhere"
-    ended = prorata_of_its_own("db", "upgrade", **SETTINGS | {"PRORATA_DATABASE_URL": nowhere})
+    ended = prorata("db", "upgrade", **SETTINGS | {"PRORATA_DATABASE_URL": nowhere})
     assert ended.status == 3
     assert re.search(
         r"^The server has no database \S+/nowhere \(PRORATA_DATABASE_URL\): create an empty one", ended.err
@@ -53,9 +56,9 @@ def test_a_database_that_was_never_made_is_not_said_to_be_silent(fresh_database_
 
 
 @pytest.mark.parametrize("asked", ["ledger verify", "ledger reconcile --json", "orders list"])
-def test_no_answer_is_told_from_bad_news(asked: str) -> None:
+def test_no_answer_is_told_from_bad_news(prorata: Command, asked: str) -> None:
     """A program that watches the books must not take a database or a provider that is away for books that differ."""
-    ended = prorata_of_its_own(*asked.split(), **SETTINGS | {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"})
+    ended = prorata(*asked.split(), **SETTINGS | {"PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"})
     assert (ended.status, ended.out) == (3, "")
     assert "Traceback" not in ended.err
 
@@ -88,10 +91,10 @@ def test_a_file_that_is_not_there_has_no_line(prorata: Command, tmp_path: Path) 
     assert (ended.status, ended.err) == (1, f"{tmp_path / 'nowhere'}: cannot be read: No such file or directory\n")
 
 
-def test_a_program_reads_which_version_of_the_catalogue_it_loaded(fresh_database_url: str) -> None:
+def test_a_program_reads_which_version_of_the_catalogue_it_loaded(prorata: Command, fresh_database_url: str) -> None:
     there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
     for is_new in (True, False):
-        ended = prorata_of_its_own("catalogue", "load", "api_stub/sample/catalogue.yaml", "--json", **there)
+        ended = prorata("catalogue", "load", "api_stub/sample/catalogue.yaml", "--json", **there)
         told = json.loads(ended.out)
         assert (ended.status, told["version"], told["is_new"]) == (0, 1, is_new)
 
@@ -189,16 +192,16 @@ def test_the_version_is_the_packages() -> None:
     ],
 )
 def test_where_there_is_nothing_a_sentence_says_so_and_a_program_reads_an_empty_list(
-    fresh_database_url: str, asked: str, said: str
+    prorata: Command, fresh_database_url: str, asked: str, said: str
 ) -> None:
     there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
     assert prorata_of_its_own(*asked.split(), **there) == Ended(0, said, "")
-    assert prorata_of_its_own(*asked.split(), "--json", **there) == Ended(0, "[]\n", "")
+    assert prorata(*asked.split(), "--json", **there) == Ended(0, "[]\n", "")
 
 
 @pytest.mark.parametrize("which", ["99", "99999999999999999999", "nothing"])
-def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: str) -> None:
-    ended = prorata_of_its_own("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+def test_an_unknown_order_is_said_to_be_unknown(prorata: Command, fresh_database_url: str, which: str) -> None:
+    ended = prorata("orders", "show", which, **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert ended.status == 2
     assert which in ended.err
     assert "Traceback" not in ended.err
@@ -207,15 +210,17 @@ def test_an_unknown_order_is_said_to_be_unknown(fresh_database_url: str, which: 
 @pytest.mark.parametrize(
     "asked", ["orders list --account nobody", "ledger show nobody", "ledger verify --account nobody"]
 )
-def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(fresh_database_url: str, asked: str) -> None:
-    ended = prorata_of_its_own(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(
+    prorata: Command, fresh_database_url: str, asked: str
+) -> None:
+    ended = prorata(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert (ended.status, ended.out, ended.err) == (2, "", "there is no account nobody\n")
 
 
 @pytest.mark.parametrize("asked", ["orders list --account", "ledger verify --account"])
-def test_an_empty_account_is_not_every_account(fresh_database_url: str, asked: str) -> None:
+def test_an_empty_account_is_not_every_account(prorata: Command, fresh_database_url: str, asked: str) -> None:
     """As an unset variable of a shell gives it."""
-    ended = prorata_of_its_own(*asked.split(), "", **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+    ended = prorata(*asked.split(), "", **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert (ended.status, ended.out, ended.err) == (2, "", "there is no account ''\n")
 
 
@@ -236,17 +241,19 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_starts(command: str,
 
 
 @pytest.mark.parametrize("command", ["demo", "drill", "drill storm"])
-def test_what_needs_a_new_folder_says_what_to_do_with_that_of_an_earlier_run(command: str, tmp_path: Path) -> None:
+def test_what_needs_a_new_folder_says_what_to_do_with_that_of_an_earlier_run(
+    prorata: Command, command: str, tmp_path: Path
+) -> None:
     (tmp_path / "postgres").mkdir()
-    ended = prorata_of_its_own(*command.split(), "--folder", str(tmp_path))
+    ended = (prorata if command in HERE else prorata_of_its_own)(*command.split(), "--folder", str(tmp_path))
     said = f"{tmp_path} holds the data of an earlier run: delete it, or name another folder with --folder\n"
     assert (ended.status, ended.out, ended.err) == (1, "", said)
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "drill", "drill storm"])
-def test_a_folder_that_others_may_write_in_is_refused(command: str, tmp_path: Path) -> None:
+def test_a_folder_that_others_may_write_in_is_refused(prorata: Command, command: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    ended = prorata_of_its_own(*command.split(), "--folder", str(tmp_path))
+    ended = (prorata if command in HERE else prorata_of_its_own)(*command.split(), "--folder", str(tmp_path))
     said = f"{tmp_path} can be written to by others; name a folder of your own with --folder\n"
     assert (ended.status, ended.out, ended.err) == (1, "", said)
 

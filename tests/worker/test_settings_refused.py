@@ -161,9 +161,9 @@ def test_an_address_that_everybody_reads_alike_is_taken(prorata: Command, addres
     assert prorata("settings", **SETTINGS | {name: address}).status == 0
 
 
-def test_a_database_at_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_database_at_a_socket_that_is_not_there_is_named(prorata: Command, tmp_path: Path) -> None:
     address = f"{DATABASE}nobody:secret@/nothing?host={tmp_path}"
-    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": address})
+    ended = prorata("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": address})
     assert ended.err.startswith("The database at its socket:5432/nothing does not answer (PRORATA_DATABASE_URL): ")
     assert "secret" not in ended.err
 

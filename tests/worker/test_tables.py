@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tests.support.command import SETTINGS, prorata_at_a_terminal, prorata_of_its_own
+from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
 from tests.support.world import World, change, purchase
 from worker.commands.tables import Column, Rows
 
@@ -57,7 +57,9 @@ def test_in_a_file_a_row_with_a_long_word_is_still_a_line() -> None:
 
 
 @pytest.mark.parametrize("columns", [60, None])
-def test_ids_numbers_statuses_and_keys_are_whole(world: World, world_database_url: str, columns: int | None) -> None:
+def test_ids_numbers_statuses_and_keys_are_whole(
+    world: World, world_database_url: str, prorata: Command, columns: int | None
+) -> None:
     ada = world.customer(name="A very long name " * 5)
     order = world.buy(ada, purchase("desk", seats=10))
     world.pass_time(days=15)
@@ -66,7 +68,7 @@ def test_ids_numbers_statuses_and_keys_are_whole(world: World, world_database_ur
 
     def says(*words: str) -> list[str]:
         if columns is None:
-            return prorata_of_its_own(*words, **chosen).out.split()
+            return prorata(*words, **chosen).out.split()
         return prorata_at_a_terminal(columns, *words, **chosen).split()
 
     assert {str(ada.account_id), str(ada.contact_id)} <= set(says("accounts", "list", "very long"))
