@@ -34,6 +34,7 @@ from models.support_cases import SupportCase
 from tasks import payment_details, pipeline, placement, webhooks, wiring
 from tasks.policy import Policy, Seller
 from tasks.quoting import CartRefused
+from tests.support.engines import engine_for
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
@@ -485,7 +486,7 @@ def world_database_url(postgres_server: PostgresServer, stocked_database: str) -
 def world(
     world_database_url: str, stripe_server: StripeStandIn, shared_vies: ViesStandIn, shared_mailbox: Mailbox
 ) -> Iterator[World]:
-    engine = create_engine(world_database_url, pool_size=10)
+    engine = engine_for(world_database_url, pool_size=10)
     transactions = Transactions(engine)
     parts = wiring.Wiring(
         begin=transactions,
