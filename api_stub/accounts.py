@@ -23,7 +23,7 @@ from api_stub.schemas.accounts import (
     ContactWanted,
 )
 from api_stub.schemas.values import LOCATION
-from models.accounts import Account, Contact
+from models.accounts import NOT_ERASED, Account, Contact
 from models.base import uuid7
 from models.rules import vat
 from models.rules.refusals import Refusal, RefusalCode
@@ -53,7 +53,7 @@ def change_account(account_id: UUID, wanted: AccountPatch, caller: AccountsWrite
 
 @router.get("/contacts", summary="The account's people")
 def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> ContactList:
-    query = select(Contact).where(Contact.account_id == account_id)
+    query = select(Contact).where(Contact.account_id == account_id, NOT_ERASED)
     with begin() as session:
         account_of(session, caller, account_id)
         shown, next_after = page(session, query, by=(Contact.id,), after=after, limit=limit)
@@ -111,7 +111,8 @@ def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, cal
 
 
 def _contact(session: Session, account_id: UUID, contact_id: UUID) -> Contact:
-    contact = session.scalar(select(Contact).where(Contact.id == contact_id, Contact.account_id == account_id))
+    of_account = Contact.id == contact_id, Contact.account_id == account_id
+    contact = session.scalar(select(Contact).where(*of_account, NOT_ERASED))
     if contact is None:
         raise not_found("contact")
     return contact

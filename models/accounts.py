@@ -61,17 +61,31 @@ freeze_column(
 )
 
 
+ERASED_AT = "erased.invalid"
+"""the domain of addresses that stand for erased ones. RFC 2606 reserves `.invalid`, so no letter can arrive there"""
+
+
 class Contact(Base):
     """A person of the account; only a billing contact may order."""
 
     __tablename__ = "contacts"
-    __table_args__ = (UniqueConstraint("account_id", "email"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "email"),
+        CheckConstraint(
+            f"erased_at is null or (not is_billing_contact and email like '%@{ERASED_AT}')", name="erased_is_nobody"
+        ),
+    )
 
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(320))
     is_billing_contact: Mapped[bool] = mapped_column(default=False)
+    erased_at: Mapped[datetime | None]
+    """when name and address were erased. The row stays, because quotes and orders refer to it"""
+
+
+NOT_ERASED = Contact.erased_at.is_(None)
 
 
 class PaymentMethodStatus(StrEnum):

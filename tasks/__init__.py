@@ -14,6 +14,6 @@
   `leases`, `retry_policy`, `errors`
 - what is stalled or over: `sweep`, `trials`, `payment_authentication` (3-D Secure), `queue_heads`, `housekeeping`
 - for people who operate it: `operations`, `support_refund`, `support_desk`, `waiting_webhooks`, `order_story`, `at_provider`, `ledger_check`,
-  `reconciliation`; for drills: `failure_points`
+  `reconciliation`, `personal_data`; for drills: `failure_points`
 - what is plugged in: `ports` declares the outside services, `policy` the merchant's choices, `wiring` provides both
 """

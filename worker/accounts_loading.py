@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models import ledger
-from models.accounts import Account, Contact, PaymentMethod
+from models.accounts import NOT_ERASED, Account, Contact, PaymentMethod
 from models.catalogue import CatalogueVersion
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderLine
@@ -85,6 +85,9 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
     if there is not None and there.currency != listed.columns["currency"]:
         yield Problem(listed.line, f"accounts.{listed.code}: its currency cannot be changed from {there.currency}")
         return
+    if erased := list(_erased(session, listed)):
+        yield from erased
+        return
     (loaded.known if there else loaded.new).append(listed.code)
     if not listed.columns.get("address", there.address if there else "").strip():
         loaded.without_address.append(listed.code)
@@ -150,7 +153,8 @@ def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:
     if (session.scalar(granted) or 0) != listed.balance_minor and session.scalar(granted) is not None:
         yield f"{listed.code}: the balance it was granted"
     emails = {contact.email for contact in listed.contacts}
-    for email in session.scalars(select(Contact.email).where(Contact.account_id == account).order_by(Contact.email)):
+    there = select(Contact.email).where(Contact.account_id == account, NOT_ERASED)
+    for email in session.scalars(there.order_by(Contact.email)):
         if email not in emails:
             yield f"{listed.code}: contact {email}, whom the file does not name"
     for subscription in listed.subscriptions:
@@ -163,6 +167,20 @@ def _left_alone(session: Session, listed: AccountListed) -> Iterator[str]:
         line = session.scalar(first)
         if line is not None and (line.tier_code, line.seats, line.interval) != (cart.tier, cart.seats, cart.interval):
             yield f"{listed.code}: its subscription to {cart.product}, which only an order changes"
+
+
+def _erased(session: Session, listed: AccountListed) -> Iterator[Problem]:
+    """Whoever was erased stays so. That is noticed only of those whom a file had brought, because their ids are made from their addresses."""
+    known = select(Contact.email).where(Contact.account_id == account_id(listed.code), NOT_ERASED)
+    known_again = set(session.scalars(known))
+    for contact in listed.contacts:
+        there = session.get(Contact, contact_id(listed.code, contact.email))
+        if there is not None and there.erased_at is not None and contact.email not in known_again:
+            yield Problem(
+                listed.line,
+                f"accounts.{listed.code}.contacts: {contact.email} was erased on {there.erased_at:%Y-%m-%d} (prorata people erase): "
+                "remove this contact; one who wants to be a contact again is added by the upstream",
+            )
 
 
 def _attach(listed: AccountListed) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "invoices": "worker.commands.invoices:invoices",
     "catalogue": "worker.commands.loading:catalogue",
     "accounts": "worker.commands.accounts:accounts",
+    "people": "worker.commands.people:people",
     "keys": "worker.commands.keys:keys",
     "db": "worker.commands.loading:db",
     "drill": "worker.commands.drill:drill",

@@ -11,13 +11,14 @@ from sqlalchemy import create_engine, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import ledger, tables
-from models.accounts import Account
+from models.accounts import Account, Contact
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderedProduct, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
+from tasks.personal_data import erasure
 from tests.support.world import Customer, World, purchase, trial
 from worker.embedded import PostgresServer
 
@@ -272,6 +273,21 @@ def test_the_database_refuses_to_change_a_movement_or_an_accounts_currency(
     world.grant(ada, 10_00)
     refuses(world, text(statement), what)
     assert world.balance(ada) == 10_00
+
+
+@pytest.mark.parametrize(
+    "statement", ["update erasures set erased_by = 'eve'", "delete from erasures", "truncate erasures"]
+)
+def test_the_database_refuses_to_change_the_record_of_an_erasure(world: World, ada: Customer, statement: str) -> None:
+    erasure.erase(ada.email, by="bob", why="asked")
+    refuses(world, text(statement), "the record of an erasure never changes")
+
+
+@pytest.mark.parametrize("values", [{}, {"email": "x@erased.invalid", "is_billing_contact": True}])
+def test_an_erased_contact_has_no_address_and_orders_nothing(
+    world: World, ada: Customer, values: dict[str, Any]
+) -> None:
+    refuses(world, update(Contact).values(erased_at=world.time, **values), "ck_contacts_erased_is_nobody")
 
 
 def test_an_account_may_be_written_with_the_currency_it_has(world: World, ada: Customer) -> None:

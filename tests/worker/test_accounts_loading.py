@@ -7,6 +7,7 @@ from sqlalchemy import select, text, update
 
 from models.accounts import Account, AccountKind, Contact, Language, PaymentMethod
 from models.rules.vat import BuyerType
+from tasks.personal_data import erasure
 from tests.support.world import World
 from worker import accounts_file, accounts_loading
 from worker.accounts_file import account_id
@@ -199,3 +200,40 @@ def test_who_has_nothing_yet_is_loaded_without_a_catalogue(world: World, tmp_pat
         session.execute(text("TRUNCATE catalogue_versions CASCADE"))
     had = FILE[FILE.index("    subscriptions:") : FILE.index("  suedwind:")]
     assert load(tmp_path, (had, "")).new == ["nordwind", "suedwind"]
+
+
+def erase_bernd() -> None:
+    erasure.erase("bernd@nordwind.example", by="bob", why="asked on 3 May")
+
+
+def contacts(world: World) -> list[tuple[str, str]]:
+    rows = world.rows(Contact, account_id=account_id("nordwind"))
+    return sorted((row.name, row.email.partition("@")[2]) for row in rows)
+
+
+def test_a_file_that_names_a_contact_who_was_erased_is_refused(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    erase_bernd()
+    before = contacts(world)
+    with pytest.raises(FileRefused) as refused:
+        load(tmp_path, ("Südwind GmbH", "Südwind AG"))
+    assert "accounts.nordwind.contacts: bernd@nordwind.example was erased on 2026-11-01" in str(refused.value)
+    assert contacts(world) == before == [("(erased)", "erased.invalid"), ("Anna", "nordwind.example")]
+    with world.begin() as session:
+        assert session.get_one(Account, account_id("suedwind")).name == "Südwind GmbH"
+
+
+def test_a_file_without_them_is_loaded_and_says_nothing_of_them(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    erase_bernd()
+    again = load(tmp_path, ("      - {name: Bernd, email: bernd@nordwind.example}\n", ""))
+    assert (again.changed, again.left_alone) == ([], [])
+
+
+def test_one_who_came_back_may_be_named_again(world: World, tmp_path: Path) -> None:
+    load(tmp_path)
+    erase_bernd()
+    with world.begin() as session:
+        session.add(Contact(account_id=account_id("nordwind"), name="B.", email="bernd@nordwind.example"))
+    assert load(tmp_path).changed == ["nordwind"]
+    assert ("Bernd", "nordwind.example") in contacts(world)

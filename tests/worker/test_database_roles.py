@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from models.invoices import Invoice
 from models.ledger import LedgerMovement
 from models.states import OrderStatus
+from tasks.personal_data import erasure
 from tests.support.command import PRODUCTION, prorata_of_its_own
 from tests.support.world import World, add_catalogue, change, purchase
 from worker.database import Transactions
@@ -69,9 +70,11 @@ def test_the_lesser_role_carries_orders_and_passes_no_guard(world: World) -> Non
     for cart in (purchase(seats=3), change(seats=2)):
         assert world.buy(customer, cart).status is OrderStatus.COMPLETED
     assert [len(world.rows(table)) > 0 for table in (Invoice, LedgerMovement)] == [True, True]
+    erasure.erase(world.customer().email, by="bob", why="asked")
     for statement, says in (
         ("UPDATE invoices SET number = 'X'", "an issued document is never changed"),
         ("DELETE FROM ledger_movements", "refused"),
+        ("DELETE FROM erasures", "the record of an erasure never changes"),
         ("TRUNCATE ledger_movements", "permission denied for table ledger_movements"),
         ("SET session_replication_role = replica", 'permission denied to set parameter "session_replication_role"'),
         ("ALTER TABLE invoices DISABLE TRIGGER ALL", "must be owner of table invoices"),

@@ -1,0 +1,105 @@
+"""Erases a person's data, all that may be erased at once, and records that without recording whose it was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models.account_lock import lock_account
+from models.accounts import Account, Contact
+from models.base import uuid7
+from models.erasures import Erasure
+from models.errors import Explained
+from models.orders import Order, Quote
+from tasks.personal_data.holdings import HOLDINGS, find
+from tasks.personal_data.obstacles import obstacles
+from tasks.personal_data.person import Person, person
+from tasks.plain_text import one_line, printable_lines
+from tasks.wiring import begin, now
+
+log = structlog.get_logger(__name__)
+
+LONGEST_NAME: Final = 200
+"""maximum length of the name of whoever erases"""
+
+
+class NotErasable(Explained):
+    """Nothing was erased; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    rows: Mapping[str, Sequence[UUID]]
+    """by kind of data, ids of the rows in which the person is erased"""
+    stays: Mapping[str, int]
+    """by kind of data, how many rows stay as they are"""
+    customers: Sequence[str]
+    """ids of customers at the payment provider, which may have the address, too"""
+    erasure_id: UUID | None = None
+    """of the record; None if nothing was erased"""
+
+
+def preview(email: str) -> Erased:
+    """What `erase` would do. Raises NotErasable."""
+    with begin() as session:
+        return _plan(session, person(session, email))
+
+
+def erase(email: str, *, by: str, why: str) -> Erased:
+    """Erase the person with this address, in lower case, in one transaction. Once more does nothing. Raises NotErasable."""
+    by, why = _typed(by)[:LONGEST_NAME], _typed(why)
+    if any(map(Person(email).is_named_in, (by, why))):
+        raise NotErasable("Nothing was erased: name the person neither in --why nor in --by, because both are kept.")
+    with begin() as session:
+        of = _lock(session, email)
+        _expire_quotes(session, of)
+        plan = _plan(session, of)
+        if not any(plan.rows.values()):
+            return plan
+        for kind in HOLDINGS:
+            if kind.erase is not None:
+                for row in find(session, kind, of, lock=True):
+                    kind.erase(row, of)
+        rows = {name: [str(each) for each in ids] for name, ids in plan.rows.items() if ids}
+        record = Erasure(id=uuid7(), erased_at=now(), erased_by=by, erased_why=why, rows=rows)
+        session.add(record)
+    log.info("person erased", erasure_id=str(record.id), account_ids=[str(each) for each in of.accounts], rows=rows)
+    return Erased(plan.rows, plan.stays, plan.customers, record.id)
+
+
+def _lock(session: Session, email: str) -> Person:
+    """Keep others from changing the contacts, and from ordering in their name: a new row that refers to one has to wait."""
+    before = person(session, email)
+    for account in before.accounts:
+        lock_account(session, account)
+    session.execute(select(Contact.id).where(Contact.id.in_(before.contacts)).order_by(Contact.id).with_for_update())
+    return person(session, email)
+
+
+def _expire_quotes(session: Session, of: Person) -> None:
+    """An order placed on one would be rejected in its first step; so that is said sooner."""
+    ordered = select(Order.id).where(Order.quote_id == Quote.id).exists()
+    offered = Quote.contact_id.in_(of.contacts), Quote.expires_at > now(), ~ordered
+    session.execute(update(Quote).where(*offered).values(expires_at=Quote.as_of))
+
+
+def _plan(session: Session, of: Person) -> Erased:
+    if reasons := obstacles(session, of):
+        raise NotErasable("Nothing was erased, because this person's data is still needed for:\n" + "\n".join(reasons))
+    found = {kind.name: find(session, kind, of) for kind in HOLDINGS}
+    customers = select(Account.customer_ref).join(Contact, Contact.account_id == Account.id)
+    customers = customers.where(Contact.id.in_(of.contacts), Account.customer_ref.is_not(None))
+    return Erased(
+        rows={kind.name: [row[0].id for row in found[kind.name]] for kind in HOLDINGS if kind.erase},
+        stays={kind.name: len(found[kind.name]) for kind in HOLDINGS if not kind.erase},
+        customers=[ref for ref in session.scalars(customers) if ref is not None],
+    )
+
+
+def _typed(text: str) -> str:
+    """Typed text, made safe for the database and a terminal."""
+    return one_line(printable_lines(text))

@@ -1,0 +1,84 @@
+"""Finds a person's rows: of each kind of data the row of one table, with what identifies it to a reader beside it."""
+
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, LargeBinary, Select, Text, cast, func, literal, or_, select
+
+from models.accounts import Account, Contact, VatCheck
+from models.invoices import Invoice
+from models.messages import SentLetter, WebhookReceived
+from models.orders import Order, Quote
+from models.states import FINAL
+from models.subscriptions import SeatAssignment, Subscription
+from models.support_cases import SupportCase
+from tasks.personal_data.person import Person
+
+Rows = Select[*tuple[Any, ...]]
+
+
+def contacts(of: Person) -> Rows:
+    account = Account.name.label("account")
+    return select(Contact, account).join(Account, Account.id == Contact.account_id).where(Contact.id.in_(of.contacts))
+
+
+def seats(of: Person) -> Rows:
+    held = select(SeatAssignment, Subscription.account_id, Subscription.product_code)
+    held = held.join(Subscription, Subscription.id == SeatAssignment.subscription_id)
+    return held.where(SeatAssignment.user_email == of.email).order_by(SeatAssignment.assigned_at)
+
+
+def support_cases(of: Person) -> Rows:
+    """Those that `asked_for` tells from others that name only a longer address are among them."""
+    mentioned = func.strpos(func.lower(SupportCase.text), of.email) > 0
+    theirs = select(SupportCase).where(or_(SupportCase.contact_id.in_(of.contacts), mentioned))
+    return theirs.order_by(SupportCase.number)
+
+
+def asked_for(case: SupportCase, of: Person) -> bool:
+    return case.contact_id in of.contacts or of.is_named_in(case.text)
+
+
+def named_in_reasons(of: Person) -> Rows:
+    """Orders that have ended, whoever placed them, and perhaps some that name only a longer address."""
+    mentioned = func.strpos(func.lower(cast(Order.reason_facts, Text)), of.email) > 0
+    return select(Order).where(Order.status.in_(FINAL), mentioned).order_by(Order.number)
+
+
+def accounts(of: Person) -> Rows:
+    return select(Account).join(Contact, Contact.account_id == Account.id).where(Contact.id.in_(of.contacts))
+
+
+def orders(of: Person) -> Rows:
+    return select(Order).where(Order.contact_id.in_(of.contacts)).order_by(Order.number)
+
+
+def invoices(of: Person) -> Rows:
+    return _with_orders(select(Invoice), Order.id == Invoice.order_id, of)
+
+
+def vat_checks(of: Person) -> Rows:
+    return _with_orders(select(VatCheck), Order.vat_check_id == VatCheck.id, of)
+
+
+def letters(of: Person) -> Rows:
+    return _with_orders(select(SentLetter), Order.id == SentLetter.order_id, of)
+
+
+def quotes(of: Person) -> Rows:
+    return select(Quote).where(Quote.contact_id.in_(of.contacts)).order_by(Quote.as_of)
+
+
+def webhooks(of: Person) -> Rows:
+    """Those in whose bytes the address stands, as it is or as JSON may escape it, and perhaps some with only a longer address."""
+    payload = func.lower(func.encode(WebhookReceived.payload, "escape"))
+    written = sorted({of.email, json.dumps(of.email)[1:-1]})
+    as_bytes = [func.lower(func.encode(literal(each.encode(), LargeBinary), "escape")) for each in written]
+    naming = select(WebhookReceived).where(or_(*(func.strpos(payload, each) > 0 for each in as_bytes)))
+    return naming.order_by(WebhookReceived.received_at)
+
+
+def _with_orders(rows: Rows, on: ColumnElement[bool], of: Person) -> Rows:
+    """Of orders that the person placed."""
+    placed = rows.add_columns(Order.number.label("order")).join(Order, on)
+    return placed.where(Order.contact_id.in_(of.contacts)).order_by(Order.number)

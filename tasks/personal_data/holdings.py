@@ -1,0 +1,128 @@
+"""Every kind of data about people, whether it may be erased, and if not, why it stays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from tasks.personal_data import finding, replacing, telling
+from tasks.personal_data.person import Person, named_in, person, texts
+from tasks.personal_data.telling import Told, columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holding:
+    name: str
+    what: str
+    rows: Callable[[Person], finding.Rows]
+    tell: Callable[[Any, Person], Told]
+    concerns: Callable[[Any, Person], bool] = lambda _row, _person: True
+    """whether a row that was found is really theirs, where SQL alone cannot tell"""
+    erase: Callable[[Any, Person], None] | None = None
+    """makes the person unrecognizable in a row; None where it `stays`"""
+    stays: str = ""
+    """why"""
+
+
+EVIDENCE: Final = "evidence for the tax, which the law requires to be kept (GDPR, article 17(3)(b))"
+HOLDINGS: Final = (
+    Holding(
+        name="contacts",
+        what="name and email address",
+        rows=finding.contacts,
+        tell=columns("id", "account_id", "name", "email", "is_billing_contact"),
+        erase=replacing.contact,
+    ),
+    Holding(
+        name="seats",
+        what="email address",
+        rows=finding.seats,
+        tell=columns("id", "subscription_id", "user_email", "assigned_at", "unassigned_at"),
+        erase=replacing.seat,
+    ),
+    Holding(
+        name="support_cases",
+        what="what was asked, in words",
+        rows=finding.support_cases,
+        tell=columns("id", "number", "account_id", "text", "created_at", "asked_at", "closed_at"),
+        concerns=lambda row, of: finding.asked_for(row[0], of),
+        erase=replacing.support_case,
+    ),
+    Holding(
+        name="reasons",
+        what="name and email address in the reason of an order",
+        rows=finding.named_in_reasons,
+        tell=telling.reason,
+        concerns=lambda row, of: bool(named_in(row[0].reason_facts, of)),
+        erase=replacing.reason,
+    ),
+    Holding(
+        name="accounts",
+        what="the customer's name, address and VAT number",
+        rows=finding.accounts,
+        tell=columns("id", "name", "buyer_type", "country", "postcode", "address", "vat_number", "customer_ref"),
+        stays="of the customer, not of a contact; for documents still to come",
+    ),
+    Holding(
+        name="orders",
+        what="whom they were sold to; the contact by id",
+        rows=finding.orders,
+        tell=columns(
+            *("id", "number", "account_id", "contact_id", "status", "language", "currency", "total_minor"),
+            *("sold_to", "vat_number", "created_at", "finished_at"),
+        ),
+        stays=EVIDENCE,
+    ),
+    Holding(
+        name="invoices",
+        what="the buyer, with the contact's name",
+        rows=finding.invoices,
+        tell=columns("number", "kind", "issued_on", "buyer", "currency", "total_minor"),
+        stays=EVIDENCE,
+    ),
+    Holding(
+        name="vat_checks",
+        what="the VAT registry's answer: name and address",
+        rows=finding.vat_checks,
+        tell=columns("number", "status", "asked_at", "consultation_number", "registered_name", "registered_address"),
+        stays=EVIDENCE,
+    ),
+    Holding(
+        name="quotes",
+        what="for whom they were; the contact by id",
+        rows=finding.quotes,
+        tell=columns("id", "account_id", "contact_id", "sold_to", "vat_number", "created_at", "expires_at"),
+        stays="part of an order; any other is deleted thirty days after it expired",
+    ),
+    Holding(
+        name="letters",
+        what="kind and time; the contact by id",
+        rows=finding.letters,
+        tell=columns("kind", "status", "message_id", "sent_at"),
+        stays="so that none is sent twice; the text is not stored",
+    ),
+    Holding(
+        name="webhooks",
+        what="the payment provider's notifications, as received",
+        rows=finding.webhooks,
+        tell=telling.webhook,
+        concerns=lambda row, of: any(map(of.is_named_in, texts(telling.payload(row[0])))),
+        stays="deleted thirty days after they were handled",
+    ),
+)
+"""First what is erased. Amounts and documents depend on none of it."""
+
+
+def find(session: Session, holding: Holding, of: Person, *, lock: bool = False) -> list[Any]:
+    """The person's rows of this kind. lock: until the end of the transaction."""
+    query = holding.rows(of)
+    if lock:
+        query = query.with_for_update(of=query.column_descriptions[0]["entity"])
+    return [row for row in session.execute(query) if holding.concerns(row, of)]
+
+
+def told(session: Session, email: str) -> dict[str, list[Told]]:
+    """Everything that is held about the person, by kind of data."""
+    of = person(session, email)
+    return {kind.name: [kind.tell(row, of) for row in find(session, kind, of)] for kind in HOLDINGS}

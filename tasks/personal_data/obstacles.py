@@ -1,0 +1,53 @@
+"""What the data of a person is still needed for, and how that ends."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from models.accounts import Account
+from models.orders import Order
+from models.states import FINAL, OrderStatus
+from models.subscriptions import SITS, SeatAssignment, Subscription
+from models.support_cases import OPEN
+from models.vat_follow_ups import VatFollowUp
+from tasks.personal_data import finding
+from tasks.personal_data.person import Person
+from tasks.plain_text import one_line
+
+
+def obstacles(session: Session, of: Person) -> list[str]:
+    """Each with what ends it."""
+    return [*_seats(session, of), *_orders(session, of), *_vat_follow_ups(session, of), *_cases(session, of)]
+
+
+def _seats(session: Session, of: Person) -> Iterator[str]:
+    seats = select(Subscription.id, Subscription.product_code, Account.name).select_from(SeatAssignment)
+    seats = seats.join(Subscription, Subscription.id == SeatAssignment.subscription_id)
+    seats = seats.join(Account, Account.id == Subscription.account_id)
+    for subscription, product, account in session.execute(seats.where(SeatAssignment.user_email == of.email, SITS)):
+        yield (
+            f"a seat of {product} at {one_line(account)}: the upstream takes it away by "
+            f"POST /v1/subscriptions/{subscription}/seats/unassign"
+        )
+
+
+def _orders(session: Session, of: Person) -> Iterator[str]:
+    under_way = Order.contact_id.in_(of.contacts), Order.status.not_in(FINAL)
+    for number, status in session.execute(select(Order.number, Order.status).where(*under_way).order_by(Order.number)):
+        resume = f"`prorata orders resume {number}` or " if status is OrderStatus.NEEDS_ATTENTION else ""
+        yield f"order {number} is {status}: let it end, or end it by {resume}`prorata orders cancel {number}`"
+
+
+def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
+    """Such an order has ended, but a letter may still be due."""
+    waits = or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed)
+    orders = select(Order.number).join(VatFollowUp, VatFollowUp.order_id == Order.id)
+    for number in session.scalars(orders.where(Order.contact_id.in_(of.contacts), Order.status.in_(FINAL), waits)):
+        yield f"order {number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
+
+
+def _cases(session: Session, of: Person) -> Iterator[str]:
+    for case in session.scalars(finding.support_cases(of).where(OPEN)):
+        if finding.asked_for(case, of):
+            yield f'support case {case.number} is open: `prorata cases close {case.number} --why "..."`'

@@ -1,0 +1,499 @@
+"""A person is erased wherever the law allows it, at once or not at all; the books, the documents and everybody else stay as they are."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Text, delete, insert, select, text, update
+from structlog.testing import capture_logs
+
+from models.accounts import Contact
+from models.erasures import Erasure
+from models.messages import SentLetter, WebhookReceived
+from models.orders import Order, Quote
+from models.states import LetterKind, LetterStatus, OrderStatus, Step
+from models.subscriptions import SeatAssignment
+from models.support_cases import SupportCase
+from models.tables import metadata
+from models.vat_follow_ups import VatFollowUp
+from tasks import placement, seats, support_desk, support_refund
+from tasks.personal_data import erasure, holdings
+from tasks.personal_data.erasure import Erased, NotErasable
+from tasks.personal_data.person import Person
+from tests.invoices.documents import documents, one, pdf
+from tests.support.vat_outage import ask_again, during_outage, nothing_differs
+from tests.support.waiting import until_it_waits_for
+from tests.support.world import Customer, World, change, purchase
+
+NAME = "Ada Byron"
+
+
+def erase(customer: Customer | str) -> Erased:
+    email = customer if isinstance(customer, str) else customer.email
+    return erasure.erase(email, by="bob", why="asked on 3 May")
+
+
+def everything(world: World) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    with world.begin() as session:
+        return {
+            table.name: sorted(session.scalars(text(f'select "{table.name}"::text from "{table.name}"')))
+            for table in metadata.sorted_tables
+        }
+
+
+def tables_that_name(world: World, what: str) -> set[str]:
+    return {name for name, rows in everything(world).items() if any(what in row for row in rows)}
+
+
+def add_contact(world: World, customer: Customer, email: str, *, billing: bool = True) -> UUID:
+    with world.begin() as session:
+        contact = Contact(account_id=customer.account_id, name="Bob", email=email, is_billing_contact=billing)
+        session.add(contact)
+    return contact.id
+
+
+def unassign(world: World, customer: Customer, email: str) -> None:
+    with world.begin() as session:
+        seats.unassign(session, subscription_id=world.subscription(customer, "desk").id, email=email, now=world.time)
+
+
+def close_case(world: World) -> None:
+    with world.begin() as session:
+        number = session.scalars(select(SupportCase.number)).one()
+        support_desk.close(session, number, by="bob", why="agreed")
+
+
+def rejected_naming(world: World, customer: Customer) -> UUID:
+    """An order that another contact placed, and that was refused with the names of the billing contacts."""
+    bob = add_contact(world, customer, "bob@customer.example")
+    quote = world.quote(customer, purchase("chat"), contact_id=bob)
+    with world.begin() as session:
+        session.get_one(Contact, bob).is_billing_contact = False
+    order = world.run(world.place_quote(customer, quote.id))
+    assert order.status is OrderStatus.REJECTED
+    return order.id
+
+
+@pytest.fixture
+def left(world: World) -> Customer:
+    """Somebody who has left: with orders, a letter each, a seat they had, a case that is closed, an order that names them."""
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", 10))
+    world.assign(ada, "desk", ada.email, "mia@customer.example")
+    unassign(world, ada, ada.email)
+    world.refused(ada, change(tier="basic"))
+    close_case(world)
+    rejected_naming(world, ada)
+    return ada
+
+
+def test_the_address_is_in_no_table_any_more_and_the_name_on_invoices_alone(world: World, left: Customer) -> None:
+    assert tables_that_name(world, left.email) == {"contacts", "seat_assignments", "support_cases", "orders"}
+    done = erase(left)
+    assert {name: len(ids) for name, ids in done.rows.items()} == {
+        "contacts": 1, "seats": 1, "support_cases": 1, "reasons": 1
+    }  # fmt: skip
+    assert tables_that_name(world, left.email) == set()
+    assert tables_that_name(world, NAME) == {"invoices"}
+
+
+def test_what_stands_in_its_place(world: World, left: Customer) -> None:
+    erase(left)
+    [contact] = world.rows(Contact, id=left.contact_id)
+    assert (contact.name, contact.email) == ("(erased)", f"{left.contact_id}@erased.invalid")
+    assert (contact.is_billing_contact, contact.erased_at) == (False, world.time)
+    assert sorted(row.user_email for row in world.rows(SeatAssignment)) == [
+        "mia@customer.example",
+        "user@erased.invalid",
+    ]
+    [case] = world.rows(SupportCase)
+    assert (case.text, case.to_tier, case.closed_by, case.closed_why) == ("(erased)", "basic", "bob", "agreed")
+    [refused] = world.rows(Order, status=OrderStatus.REJECTED)
+    assert refused.reason_facts["refusals"][0]["billing_contacts"] == ["(erased)"]
+
+
+def test_what_stays_is_named_and_unchanged(world: World, left: Customer) -> None:
+    before = everything(world)
+    done = erase(left)
+    assert done.stays == {
+        "accounts": 1, "orders": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0
+    }  # fmt: skip
+    after = everything(world)
+    assert {name for name in before if before[name] != after[name]} == {
+        "contacts", "seat_assignments", "support_cases", "orders", "erasures"
+    }  # fmt: skip
+    assert [kind.name for kind in holdings.HOLDINGS if bool(kind.erase) == bool(kind.stays)] == []
+
+
+def test_the_books_agree_and_the_invoice_is_the_same_to_the_byte(world: World, left: Customer) -> None:
+    [order] = world.rows(Order, contact_id=left.contact_id)
+    before = pdf(world, one(world, order.id))
+    erase(left)
+    assert nothing_differs(world)
+    assert pdf(world, one(world, order.id)) == before
+
+
+def test_it_is_recorded_by_whom_when_and_why_but_not_whom(world: World, left: Customer) -> None:
+    with capture_logs() as logs:
+        done = erasure.erase(left.email, by=" bob\x1b[2J ", why="asked on 3 May\n\udcff")
+    [record] = world.rows(Erasure)
+    assert (record.id, record.erased_at, record.erased_by) == (done.erasure_id, world.time, "bob [2J")
+    assert record.erased_why == "asked on 3 May ?"
+    assert record.rows == {name: [str(each) for each in ids] for name, ids in done.rows.items()}
+    assert record.rows["contacts"] == [str(left.contact_id)]
+    [line] = [each for each in logs if each["event"] == "person erased"]
+    assert (line["erasure_id"], line["account_ids"]) == (str(record.id), [str(left.account_id)])
+    assert not any(word in json.dumps(line) for word in (left.email, NAME, "bob", "May"))
+
+
+@pytest.mark.parametrize("field", ["by", "why"])
+def test_whoever_names_the_person_in_the_record_is_refused(world: World, left: Customer, field: str) -> None:
+    before = everything(world)
+    with pytest.raises(NotErasable, match="name the person neither in --why nor in --by"):
+        erasure.erase(left.email, **{"by": "bob", "why": "asked", field: f"mail from <{left.email.upper()}>"})
+    assert everything(world) == before
+
+
+def test_once_more_does_nothing(world: World, left: Customer) -> None:
+    erase(left)
+    before = everything(world)
+    again = erase(left)
+    assert (set(map(len, again.rows.values())), set(again.stays.values()), again.erasure_id) == ({0}, {0}, None)
+    assert everything(world) == before
+
+
+def test_a_preview_says_the_same_and_changes_nothing(world: World, left: Customer) -> None:
+    before = everything(world)
+    would = erasure.preview(left.email)
+    assert everything(world) == before
+    done = erase(left)
+    assert (would.rows, would.stays, would.erasure_id) == (done.rows, done.stays, None)
+
+
+def test_one_person_of_several_accounts_is_erased_in_all(world: World) -> None:
+    ada, other = world.customer(), world.customer()
+    contact = add_contact(world, other, ada.email)
+    assert sorted(erase(ada).rows["contacts"]) == sorted([ada.contact_id, contact])
+    assert {row.email for row in world.rows(Contact, name="(erased)")} == {
+        f"{ada.contact_id}@erased.invalid", f"{contact}@erased.invalid"
+    }  # fmt: skip
+
+
+def test_several_people_of_one_account_can_be_erased(world: World) -> None:
+    ada = world.customer()
+    add_contact(world, ada, "bob@customer.example")
+    for email in (ada.email, "bob@customer.example"):
+        assert len(erase(email).rows["contacts"]) == 1
+    assert len({row.email for row in world.rows(Contact, account_id=ada.account_id)}) == 2
+
+
+def test_somebody_who_only_had_a_seat_is_erased_too(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.assign(ada, "desk", "mia@customer.example")
+    unassign(world, ada, "mia@customer.example")
+    done = erase("mia@customer.example")
+    assert [len(done.rows[name]) for name in ("contacts", "seats")] == [0, 1]
+    assert tables_that_name(world, "mia@customer.example") == set()
+
+
+@pytest.mark.parametrize("longer", ["x{}", "x.{}", "x+{}", "{}.org", "{}-x", "{}x", "ada@x_example"])
+def test_a_longer_address_is_somebody_elses(longer: str) -> None:
+    assert not Person("ada@x.example").is_named_in(f"Ada <{longer.format('ada@x.example')}>")
+
+
+@pytest.mark.parametrize("said", ["{}", "<{}>", "to {}.", '"{}"', "mailto:{},", "({})"])
+def test_an_address_is_found_wherever_it_stands_and_however_it_is_written(said: str) -> None:
+    assert Person("ada@x.example").is_named_in(said.format("Ada@X.Example"))
+
+
+def test_whoever_has_a_longer_address_stays(world: World) -> None:
+    ada = world.customer()
+    with world.begin() as session:
+        session.get_one(Contact, ada.contact_id).email = "xada@customer.example"
+    rejected_naming(world, ada)
+    contact = add_contact(world, ada, "ada@customer.example")
+    done = erase("ada@customer.example")
+    assert {name: ids for name, ids in done.rows.items() if ids} == {"contacts": [contact]}
+    assert tables_that_name(world, "xada@customer.example") == {"contacts", "orders"}
+
+
+def test_what_was_left_of_somebody_who_is_no_contact_any_more_is_erased(world: World, left: Customer) -> None:
+    """Whom somebody made unrecognizable by SQL, for example."""
+    with world.begin() as session:
+        session.execute(update(Contact).values(email=Contact.id.cast(Text) + "@x.example"))
+        session.execute(delete(SeatAssignment))
+    done = erase(left)
+    assert {name for name, ids in done.rows.items() if ids} == {"support_cases", "reasons"}
+    assert tables_that_name(world, left.email) == set()
+
+
+# As long as it is needed, nothing is erased.
+
+
+def seated(world: World, ada: Customer) -> Callable[[], Any]:
+    world.buy(ada, purchase())
+    world.assign(ada, "desk", ada.email)
+    return lambda: unassign(world, ada, ada.email)
+
+
+def open_order(world: World, ada: Customer) -> Callable[[], Any]:
+    order = world.place(ada, purchase())
+    return lambda: world.run(order)
+
+
+def waiting_order(world: World, ada: Customer) -> Callable[[], Any]:
+    world.give_card(ada, "pm_card_chargeCustomerFail")
+    order = world.buy(ada, purchase())
+    return lambda: world.cancel(order.id)
+
+
+def order_before_its_letter(world: World, ada: Customer) -> Callable[[], Any]:
+    order = world.place(ada, purchase())
+    world.run(order, until=Step.SEND_CONFIRMATION_EMAIL)
+    return lambda: world.run(order)
+
+
+def parked_order(world: World, ada: Customer) -> Callable[[], Any]:
+    order = world.place(ada, purchase())
+    world.park(order)
+
+    def cancel() -> None:
+        world.cancel(order)
+        world.run(order)
+
+    return cancel
+
+
+def open_case(world: World, ada: Customer) -> Callable[[], Any]:
+    world.buy(ada, purchase())
+    world.refused(ada, change(tier="basic"))
+    return lambda: close_case(world)
+
+
+@pytest.mark.parametrize(
+    ("need", "says"),
+    [
+        (seated, "a seat of desk at Customer 1: the upstream takes it away by POST /v1/subscriptions/{subscription}/seats/unassign"),
+        (open_order, "order {order} is open: let it end, or end it by `prorata orders cancel {order}`"),
+        (waiting_order, "order {order} is payment_declined: let it end, or end it by `prorata orders cancel {order}`"),
+        (order_before_its_letter, "order {order} is open: let it end, or end it by `prorata orders cancel {order}`"),
+        (
+            parked_order,
+            "order {order} is needs_attention: let it end, or end it by `prorata orders resume {order}` or `prorata orders cancel {order}`",
+        ),
+        (open_case, 'support case {case} is open: `prorata cases close {case} --why "..."`'),
+    ],
+)  # fmt: skip
+def test_what_it_is_needed_for_is_said_with_what_ends_it(
+    world: World, need: Callable[[World, Customer], Callable[[], Any]], says: str
+) -> None:
+    ada = world.customer()
+    end = need(world, ada)
+    before = everything(world)
+    for attempt in (erase, lambda _: erasure.preview(ada.email)):
+        with pytest.raises(NotErasable) as refused:
+            attempt(ada)
+        names = {
+            "order": world.rows(Order)[0].number,
+            "case": next((case.number for case in world.rows(SupportCase)), None),
+            "subscription": next((row.subscription_id for row in world.rows(SeatAssignment)), None),
+        }
+        assert str(refused.value).splitlines() == [
+            "Nothing was erased, because this person's data is still needed for:",
+            says.format(**names),
+        ]
+    assert everything(world) == before
+    end()
+    assert erase(ada).erasure_id is not None
+    assert tables_that_name(world, ada.email) == set()
+
+
+def test_everything_that_it_is_needed_for_is_said_at_once(world: World) -> None:
+    ada = world.customer()
+    for need in (seated, open_case):
+        need(world, ada)
+        world.pass_time(days=40)
+    world.place(ada, purchase("chat"))
+    with pytest.raises(NotErasable) as refused:
+        erase(ada)
+    kinds = [line.split()[0] for line in str(refused.value).splitlines()[1:]]
+    assert kinds == ["a", "order", "support"]
+
+
+def test_as_long_as_a_letter_about_vat_may_be_due_nothing_is_erased(world: World) -> None:
+    eva, order = during_outage(world)
+    for owed in (False, True):
+        with pytest.raises(NotErasable, match=f"order {order.number} awaits the VAT registry's answer, or a letter"):
+            erase(eva)
+        with world.begin() as session:
+            session.execute(update(VatFollowUp).values(letter_owed=not owed))
+    with world.begin() as session:
+        session.execute(update(VatFollowUp).values(letter_owed=False))
+    ask_again(world)
+    assert erase(eva).erasure_id is not None
+
+
+def test_an_order_that_is_being_placed_is_waited_for(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    with ThreadPoolExecutor(1) as pool, world.begin() as session:
+        placement.place(
+            session,
+            quote_id=quote.id,
+            account_id=ada.account_id,
+            idempotency_key="once",
+            api_key_id=None,
+            now=world.time,
+        )
+        erasing = pool.submit(erase, ada)
+        until_it_waits_for(session, erasing)
+        assert not erasing.done()
+        session.commit()
+        with pytest.raises(NotErasable, match="is open: let it end"):
+            erasing.result(timeout=240)
+
+
+def test_two_at_once_are_one_erasure(world: World, left: Customer) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: erase(left), range(4)))
+    assert len([each for each in done if each.erasure_id]) == 1
+    assert len(world.rows(Erasure)) == 1
+
+
+# Afterwards
+
+
+def test_nobody_orders_in_the_name_of_an_erased_contact(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    erase(ada)
+    with pytest.raises(placement.RequestRefused) as refused:
+        world.place_quote(ada, quote.id)
+    assert refused.value.code == "quote-expired"
+    [refusal] = world.refused(ada, purchase())
+    assert (refusal.code, refusal.facts) == ("not-a-billing-contact", {"billing_contacts": []})
+
+
+def test_an_order_that_slipped_in_is_rejected_and_nobody_is_written_to(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    with world.begin() as session:
+        session.execute(
+            update(Contact)
+            .where(Contact.id == ada.contact_id)
+            .values(erased_at=world.time, email="x@erased.invalid", is_billing_contact=False)
+        )
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, "not-a-billing-contact")
+    assert world.rows(SentLetter) == []
+
+
+def test_an_order_sent_again_is_answered_as_the_first_time(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    order_id = world.place_quote(ada, quote.id, key="once")
+    world.run(order_id)
+    erase(ada)
+    assert world.place_quote(ada, quote.id, key="once") == order_id
+
+
+def test_a_later_refund_writes_to_nobody_and_repeats_the_invoice(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    erase(ada)
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="bob", why="agreed", now=world.time)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert world.given_back(ada) == [119_00]
+    [notice] = world.rows(SentLetter, kind=LetterKind.REFUND_NOTICE)
+    assert notice.status is LetterStatus.UNDELIVERABLE
+    assert world.mailbox.listed("to:erased.invalid") == []
+    assert len(world.mails(ada)) == 2, "those from before"
+    invoice, credit_note = documents(world, order.id)
+    assert credit_note.buyer == invoice.buyer
+    assert nothing_differs(world)
+
+
+# What is held
+
+
+def held(world: World, email: str) -> dict[str, list[dict[str, Any]]]:
+    with world.begin() as session:
+        return holdings.told(session, email)
+
+
+def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:
+    told = held(world, left.email)
+    assert {name: len(rows) for name, rows in told.items()} == {
+        "contacts": 1, "seats": 1, "support_cases": 1, "reasons": 1,
+        "accounts": 1, "orders": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0,
+    }  # fmt: skip
+    assert told["contacts"] == [
+        {
+            "id": left.contact_id,
+            "account_id": left.account_id,
+            "name": NAME,
+            "email": left.email,
+            "is_billing_contact": True,
+            "account": "Customer 1",
+        }
+    ]
+    [seat], [reason], [invoice] = told["seats"], told["reasons"], told["invoices"]
+    assert (seat["user_email"], seat["product_code"], seat["account_id"]) == (left.email, "desk", left.account_id)
+    assert reason["named_as"] == [f"{NAME} <{left.email}>"]
+    assert (invoice["buyer"]["contact"], invoice["total_minor"]) == (NAME, 119_00)
+    assert f"<{left.email}>" in told["support_cases"][0]["text"]
+
+
+def test_nobody_else_is_told_of(world: World, left: Customer) -> None:
+    told = json.dumps(held(world, left.email), default=str)
+    assert "mia@" not in told
+    assert "bob@" not in told
+
+
+STORED = {
+    "plain": b'{"receipt_email": "ada@x.example"}',
+    "capitals": b'{"a": [{"b": "to ADA@X.Example."}]}',
+    "letters": '{"email": "jürgen@x.example"}'.encode(),
+    "escaped": b'{"email": "j\\u00FCrgen@x.example"}',
+    "no JSON": b"ada@x.example \xff\x00",
+    "longer": b'{"email": "bada@x.example", "other": "ada@x.example.org"}',
+    "pattern": b'{"email": "ada@xyexample", "other": "ad_@x.example"}',
+}
+
+
+def test_a_stored_notification_is_told_if_the_address_stands_in_it_and_stays(world: World) -> None:
+    with world.begin() as session:
+        rows = [{"id": name, "type": "charge.refunded", "payload": payload} for name, payload in STORED.items()]
+        session.execute(insert(WebhookReceived), rows)
+    for email, expected in (
+        ("ada@x.example", {"plain", "capitals", "no JSON"}),
+        ("jürgen@x.example", {"letters", "escaped"}),
+        ("a%@x.example", set()),
+    ):
+        assert {each["id"] for each in held(world, email)["webhooks"]} == expected
+        done = erase(email)
+        assert (done.stays["webhooks"], done.erasure_id) == (len(expected), None)
+    assert {row.id: row.payload for row in world.rows(WebhookReceived)} == STORED
+
+
+def test_the_registrys_answer_is_told_with_the_order_that_relied_on_it(world: World) -> None:
+    eva = world.customer(country="AT", vat_number="ATU13585627")
+    world.vies.register("ATU13585627", status="valid", name="Eva Berger", address="Wien")
+    order = world.buy(eva, purchase())
+    [check] = held(world, eva.email)["vat_checks"]
+    assert (check["order"], check["registered_name"]) == (order.number, "Eva Berger")
+
+
+def test_quotes_end_only_when_something_is_erased(world: World) -> None:
+    ada = world.customer()
+    quote = world.quote(ada, purchase())
+    world.place(ada, purchase("chat"))
+    with pytest.raises(NotErasable):
+        erase(ada)
+    assert world.rows(Quote, id=quote.id)[0].expires_at == quote.expires_at

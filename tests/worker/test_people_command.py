@@ -1,0 +1,202 @@
+"""`prorata people`: everything about a person for the person, their erasure with what stays, and the record of it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from typer.testing import CliRunner, Result
+
+from models.accounts import Contact
+from models.erasures import Erasure
+from tasks.personal_data.erasure import NotErasable
+from tasks.personal_data.holdings import EVIDENCE, HOLDINGS
+from tasks.plain_text import UNPRINTABLE
+from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.world import Customer, World, purchase
+from worker.commands import people
+from worker.commands.people import NOTHING
+
+STEERING = "\x1b[2J\x9b31m\u202e[bold]"
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(people, "plug_in_from_settings", lambda: None)
+    monkeypatch.setattr(people, "set_up_logging", lambda: None)
+    monkeypatch.setenv("COLUMNS", "170")
+    with capture_logs():
+        yield
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(people.people, list(words))
+
+
+def as_json(*words: str) -> Any:
+    answer = run(*words, "--json")
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.stdout)
+
+
+def erase(email: str, *words: str) -> Result:
+    return run("erase", email, "--why", "asked on 3 May", *words)
+
+
+@pytest.fixture
+def ada(world: World) -> Customer:
+    """With an order that has ended."""
+    ada = world.customer(name="Söhne GmbH")
+    world.buy(ada, purchase())
+    return ada
+
+
+def email_of(world: World, customer: Customer) -> str:
+    [contact] = world.rows(Contact, id=customer.contact_id)
+    return str(contact.email)
+
+
+def test_a_program_is_given_everything(world: World, ada: Customer) -> None:
+    told = as_json("show", ada.email)
+    assert list(told) == ["email", *(kind.name for kind in HOLDINGS)]
+    assert told["email"] == ada.email
+    assert {name: len(rows) for name, rows in told.items() if name != "email" and rows} == {
+        "contacts": 1, "accounts": 1, "orders": 1, "invoices": 1, "quotes": 1, "letters": 2
+    }  # fmt: skip
+    [contact], [invoice], [order] = told["contacts"], told["invoices"], told["orders"]
+    assert (contact["id"], contact["account"], contact["email"]) == (str(ada.contact_id), "Söhne GmbH", ada.email)
+    assert invoice["order"] == order["number"]
+    assert order["finished_at"].endswith("+00:00")
+
+
+def test_a_person_sees_a_table_of_each_kind_of_data_that_there_is(world: World, ada: Customer) -> None:
+    seen = run("show", ada.email).stdout.splitlines()
+    titles = [line for line in seen if line.strip() in {kind.name for kind in HOLDINGS}]
+    assert titles == ["contacts", "accounts", "orders", "invoices", "quotes", "letters"]
+    assert any(line.startswith(str(ada.contact_id)) and ada.email in line for line in seen)
+    assert any("Söhne GmbH, Ada Byron, DE" in line for line in seen), "the buyer of the invoice, without JSON"
+
+
+@pytest.mark.parametrize("spelt", [str.upper, str.title, lambda email: f"  {email} "])
+def test_an_address_is_compared_as_everywhere(world: World, ada: Customer, spelt: Any) -> None:
+    assert as_json("show", spelt(ada.email))["email"] == ada.email
+
+
+def test_letters_of_other_alphabets_are_compared_too(world: World, ada: Customer) -> None:
+    with world.begin() as session:
+        session.get_one(Contact, ada.contact_id).email = "jürgen@bücher.example"
+    assert len(as_json("show", "JÜRGEN@Bücher.Example")["contacts"]) == 1
+    erase("Jürgen@xn--bcher-kva.example")
+    assert email_of(world, ada) == f"{ada.contact_id}@erased.invalid"
+
+
+def test_where_nothing_is_held_that_is_said(world: World, ada: Customer) -> None:
+    for words in (["show", "nobody@x.example"], ["erase", "nobody@x.example", "--why", "asked"]):
+        answer = run(*words)
+        assert (answer.exit_code, answer.stdout) == (0, f"{NOTHING}\n")
+    assert set(map(len, as_json("show", "nobody@x.example").values())) == {len("nobody@x.example"), 0}
+    assert world.rows(Erasure) == []
+
+
+def test_an_erasure_says_what_is_erased_and_what_stays_and_why(world: World, ada: Customer) -> None:
+    seen = [line.rstrip() for line in erase(ada.email).stdout.splitlines()]
+    rows = {line.split()[0]: line for line in seen[1:] if line}
+    assert rows["contacts"].split()[1] == "1"
+    assert rows["contacts"].endswith("erased")
+    assert rows["invoices"].endswith(f"stays: {EVIDENCE}")
+    assert not {"seats", "webhooks"} & set(rows), "what there is none of"
+    [record] = world.rows(Erasure)
+    assert seen[-3] == f"Recorded as erasure {record.id}."
+    assert seen[-2].startswith("Stripe may have the address with customer cus_")
+    assert "accounts files" in seen[-1]
+    assert ada.email not in " ".join(seen)
+
+
+def test_a_program_is_told_the_same(world: World, ada: Customer) -> None:
+    told = json.loads(erase(ada.email, "--json").stdout)
+    [record] = world.rows(Erasure)
+    assert told["erasure_id"] == str(record.id)
+    assert told["erased"] == {"contacts": [str(ada.contact_id)], "seats": [], "support_cases": [], "reasons": []}
+    assert told["stays"]["invoices"] == {"rows": 1, "because": EVIDENCE}
+    assert [ref[:4] for ref in told["stripe_customers"]] == ["cus_"]
+
+
+def test_a_dry_run_says_the_same_and_erases_nothing(world: World, ada: Customer) -> None:
+    would = erase(ada.email, "--dry-run").stdout.splitlines()
+    assert email_of(world, ada) == ada.email
+    assert world.rows(Erasure) == []
+    done = erase(ada.email).stdout.splitlines()
+    assert [line.rstrip().replace("would be erased", "erased") for line in would] == [
+        line.rstrip() for line in done if not line.startswith("Recorded")
+    ]
+
+
+def test_what_is_still_needed_is_refused(world: World, ada: Customer) -> None:
+    world.assign(ada, "desk", ada.email)
+    for words in ([], ["--dry-run"], ["--json"]):
+        refused = erase(ada.email, *words)
+        assert isinstance(refused.exception, NotErasable)
+        assert ada.email not in str(refused.exception)
+    assert email_of(world, ada) == ada.email
+
+
+def test_erasures_are_listed_latest_first_without_the_address(
+    world: World, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (run("erasures").stdout, as_json("erasures")) == ("Nobody was erased.\n", [])
+    bob = world.customer()
+    run("erase", ada.email, "--why", "asked on 3 May", "--by", "eve")
+    monkeypatch.setattr(people, "operator", lambda: "mia")
+    run("erase", bob.email, "--why", "left", "--by", " ")
+    last, first = as_json("erasures")
+    assert (first["erased_by"], first["erased_why"], first["rows"]) == (
+        "eve", "asked on 3 May", {"contacts": [str(ada.contact_id)]}
+    )  # fmt: skip
+    assert (last["erased_by"], last["erased_at"]) == ("mia", world.time.isoformat(timespec="microseconds"))
+    seen = run("erasures").stdout.splitlines()
+    assert [line.split()[0] for line in seen[1:]] == [last["id"], first["id"]]
+    assert "contacts 1" in seen[1]
+    cut = run("erasures", "--limit", "1")
+    assert (len(cut.stdout.splitlines()), "--limit" in cut.stderr) == (2, True)
+
+
+WRONG = (
+    *(["show", email] for email in ("", " ", "ada", "ada@", "@x.example", "a b@x.example", "Ada <ada@x.example>")),
+    *(["show", email] for email in ("ada@x", "ada@x.example\udcff", "a\0@x.example", "x@erased.invalid", "a" * 400)),
+    ["show"],
+    ["erase", "ada@x.example"],
+    ["erase", "ada@x.example", "--why", " "],
+    ["erase", "ada", "--why", "asked"],
+    ["erasures", "--limit", "0"],
+)
+
+
+def test_what_is_wrongly_asked_ends_with_2() -> None:
+    assert [words for words in WRONG if run(*words).exit_code != 2] == []
+
+
+def test_nothing_that_somebody_wrote_steers_the_terminal(world: World) -> None:
+    ada = world.customer(name=f"Ada{STEERING}")
+    with world.begin() as session:
+        session.get_one(Contact, ada.contact_id).name = f"Ada{STEERING}"
+    shown = [run(*words).stdout for words in (["show", ada.email], ["show", ada.email, "--json"])]
+    run("erase", ada.email, "--why", f"so{STEERING}", "--by", f"bob{STEERING}")
+    shown += [run(*words).stdout for words in (["erasures"], ["erasures", "--json"])]
+    assert set("".join(found for text in shown for found in UNPRINTABLE.findall(text))) == {"\n"}
+    assert all("[bold]" in text for text in shown), "what looks like markup is shown as it is"
+
+
+def test_the_command_itself_ends_with_the_statuses_of_the_others(
+    world: World, world_database_url: str, ada: Customer
+) -> None:
+    settings = SETTINGS | {"PRORATA_DATABASE_URL": world_database_url}
+    bob = world.customer()
+    world.place(bob, purchase())
+    refused = prorata_of_its_own("people", "erase", bob.email, "--why", "asked", **settings)
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith("Nothing was erased, because this person's data is still needed for:\norder ")
+    erased = prorata_of_its_own("people", "erase", ada.email, "--why", "asked", "--json", **settings)
+    done, logged = json.loads(erased.out), json.loads(erased.err)
+    assert (erased.status, logged["erasure_id"]) == (0, done["erasure_id"])
+    assert prorata_of_its_own("people", "show", "nobody", **settings).status == 2
