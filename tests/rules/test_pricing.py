@@ -1,6 +1,7 @@
 """What a period costs, and the tax on it."""
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_tax_is_rounded_half_up_once(net: int, rate: str, due: int) -> None:
     assert tax(net_minor=net, rate=Decimal(rate)) == due
 
 
-@pytest.mark.parametrize("rate", [19.0, "19", True, None])
+@pytest.mark.parametrize("rate", [19.0, "19", True, None, Fraction(19, 100)])
 def test_a_rate_is_a_decimal_of_percent(rate: Any) -> None:
     with pytest.raises(WrongType, match="rate must be"):
         tax(net_minor=100, rate=rate)

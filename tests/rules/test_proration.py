@@ -103,6 +103,12 @@ def test_a_fraction_of_a_second_is_counted_in_microseconds() -> None:
     assert left == Share(1, 2_592_000_000_000, Unit.MICROSECOND)
 
 
+def test_a_period_that_does_not_last_whole_seconds_is_counted_in_microseconds_whatever_is_left_of_it() -> None:
+    longer = Period(NOVEMBER.start - MICROSECOND, NOVEMBER.end)
+    left = share_left(period=longer, changed_at=NOVEMBER.start)
+    assert left == Share(2_592_000_000_000, 2_592_000_000_001, Unit.MICROSECOND)
+
+
 @pytest.mark.parametrize(
     ("changed_at", "remaining"),
     [
