@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from models.invoices import InvoiceLine
 from models.rules.vat import Treatment
+from tasks.letters.tax_notes import why_no_vat
 from tasks.letters.wording import Wording
 
 
@@ -21,12 +22,8 @@ class Levy:
 
     def details(self, w: Wording) -> tuple[str, ...]:
         """Below the row's title."""
-        match self.no_vat:
-            case Treatment.REVERSE_CHARGE:
-                return (w.say("Reverse charge"),)
-            case Treatment.OUT_OF_SCOPE:
-                return (w.say("Outside the scope of EU VAT"),)
-        return ()
+        why = why_no_vat(w, self.no_vat)
+        return (why,) if why else ()
 
     def sum_of(self, w: Wording, net: str) -> str:
         """The label of the sum of VAT on `net`."""

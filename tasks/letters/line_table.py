@@ -6,6 +6,7 @@ from tasks.letters import plans
 from tasks.letters.content import Row, Table, Weight
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
+from tasks.letters.tax_notes import why_no_vat
 from tasks.letters.wording import Wording
 
 
@@ -63,4 +64,4 @@ def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
 def _vat(w: Wording, line: OrderLine) -> str:
     if not plans.same_rate(line):
         return w.say("VAT")
-    return w.say("VAT %(rate)s", rate=w.percent(line.tax_rate))
+    return why_no_vat(w, line.tax_treatment) or w.say("VAT %(rate)s", rate=w.percent(line.tax_rate))

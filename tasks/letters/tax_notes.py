@@ -7,6 +7,16 @@ from models.rules.vat import Treatment
 from tasks.letters.wording import Wording
 
 
+def why_no_vat(w: Wording, treatment: Treatment | None) -> str | None:
+    """In a row in place of a rate, so that it does not read as if taxed at a rate of zero; None: VAT is charged, or the reason is not known."""
+    match treatment:
+        case Treatment.REVERSE_CHARGE:
+            return w.say("Reverse charge")
+        case Treatment.OUT_OF_SCOPE:
+            return w.say("Outside the scope of EU VAT")
+    return None
+
+
 def treatment_notes(w: Wording, treatments: Collection[Treatment], *, country: str) -> list[str]:
     """Who owes the VAT, and what its treatment rests on, in the words of the directive's language versions.
 

@@ -176,6 +176,25 @@ def test_reverse_charge_gives_back_the_tax_once_charged() -> None:
     assert row(text.split("Total of order")[0], "VAT") == "−€6.33"
 
 
+@pytest.mark.parametrize(
+    ("language", "reverse_charge", "out_of_scope"),
+    [
+        (Language.EN, "Reverse charge", "Outside the scope of EU VAT"),
+        (Language.DE, "Steuerschuldnerschaft des Leistungsempfängers", "In der EU nicht steuerbare Leistung"),
+        (Language.ES, "Inversión del sujeto pasivo", "Operación no sujeta al IVA de la UE"),
+        (Language.FR, "Autoliquidation", "Hors du champ de la TVA de l’UE"),
+        (Language.IT, "Inversione contabile", "Operazione non soggetta all'IVA dell'UE"),
+    ],
+)
+def test_a_line_without_vat_says_why_instead_of_a_rate(
+    language: Language, reverse_charge: str, out_of_scope: str
+) -> None:
+    for vat, why in ((REVERSE_CHARGE, reverse_charge), (OUT_OF_SCOPE, out_of_scope)):
+        text = confirmed(priced(PURCHASE, vat=vat), language)
+        assert re.fullmatch(r"€0\.00|0,00\xa0€", row(text, why))
+        assert not re.search(r"\b0\xa0?%", text)
+
+
 def test_a_sale_outside_the_union_says_so() -> None:
     assert "Outside the scope of EU VAT" in confirmed(priced(PURCHASE, vat=OUT_OF_SCOPE))
 
