@@ -40,8 +40,11 @@ def treatment_notes(w: Wording, treatments: Collection[Treatment], *, country: s
 
 
 def tax_notes(w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str) -> tuple[str, ...]:
-    """country: the buyer's, ISO 3166."""
-    notes = treatment_notes(w, {line.tax_treatment for line in lines}, country=country)
+    """Of what is sold: a trial is not, so an order of trials alone has nothing to say. country: the buyer's, ISO 3166."""
+    sold = [line for line in lines if line.interval is not None]
+    if not sold:
+        return ()
+    notes = treatment_notes(w, {line.tax_treatment for line in sold}, country=country)
     if order.vat_number:
         notes.append(w.say("Your VAT number: %(number)s.", number=order.vat_number))
     if order.vat_provisional:

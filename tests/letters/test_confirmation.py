@@ -22,6 +22,7 @@ from tests.letters.orders import (
     account,
     letter,
     priced,
+    running,
 )
 
 MIXED = priced(UPGRADE, TRIAL, balance_minor=5000)
@@ -204,6 +205,16 @@ def test_the_destinations_rate_names_the_country() -> None:
     text = confirmed(priced(PURCHASE, vat=finland), Language.DE, account=account(country="FI"))
     assert "USt. zum Steuersatz des Bestimmungslands: Finnland." in text
     assert row(text, "USt. 25,5\xa0%") == "2,55\xa0€"
+
+
+def test_trials_alone_carry_no_note_on_vat() -> None:
+    """Nothing is sold. A trial beside a purchase changes nothing about the purchase's notes."""
+    trial = running(id=None, interval=None, charged_minor=0, tax_minor=0)
+    numbered: dict[str, Any] = {"order": {"vat_number": "ESB12345674"}}
+    alone = confirmed(priced(UPGRADE, held={"desk": trial}, vat=REVERSE_CHARGE), **numbered)
+    beside = confirmed(priced(PURCHASE, TRIAL, vat=REVERSE_CHARGE), **numbered)
+    notes = ("Reverse charge: the recipient", "Your VAT number: ESB12345674.")
+    assert [note in text for text in (alone, beside) for note in notes] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
