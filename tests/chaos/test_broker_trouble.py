@@ -78,16 +78,17 @@ def one_worker(
         env = os.environ | between.detour(given)
         child = Child(name="worker", command=worker_command(Worker.ORDERS), folder=tmp_path, env=env, restart=True)
         child.start(ready=log_says(" ready."), deadline=240)
+        running = Running(child, env, between, broker, database, tmp_path / "deaths")
         try:
-            yield Running(child, env, between, broker, database, tmp_path / "deaths")
+            assert eventually(lambda: running.is_healthy(within=10))
+            yield running
         finally:
             child.stop(now=True)
 
 
 @pytest.fixture
 def running(one_worker: Running) -> Running:
-    """The one worker, in good health, with nothing kept from the test before."""
-    assert eventually(lambda: one_worker.is_healthy(within=10))
+    """The one worker, with nothing kept from the test before. Each test that harms it ends with it in good health."""
     with psycopg.connect(one_worker.database.replace("+psycopg", "")) as connection:
         connection.execute("DELETE FROM rejected_messages")
     return one_worker
