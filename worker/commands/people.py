@@ -13,7 +13,7 @@ from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased
 from tasks.personal_data.holdings import HOLDINGS
 from tasks.wiring import begin
-from worker.commands.operator import not_blank, operator
+from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.logs import set_up_logging
@@ -31,7 +31,6 @@ def _address(text: str) -> str:
 
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", callback=_address, show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 NOTHING = "Nothing is held under this address. If it should be, check how it is spelt; one that was erased is not known any more."
 ELSEWHERE = (
@@ -63,16 +62,15 @@ def show(
 @people.command("erase")
 def erase(
     email: Email,
-    why: Annotated[str, typer.Option(help="kept with the record of it", show_default=False, callback=not_blank)],
-    by: Annotated[str | None, typer.Option(help="who does it, kept likewise; default: your user name")] = None,
+    why: Why,
+    by: By,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it would do")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a person unrecognizable wherever the law does not require the data; the answer names what stays. It cannot be undone."""
     set_up_logging()
     plug_in_from_settings()
-    who = (by or "").strip() or operator()
-    done = erasure.preview(email) if dry_run else erasure.erase(email, by=who, why=why)
+    done = erasure.preview(email) if dry_run else erasure.erase(email, by=by, why=why)
     if as_json:
         print_json(_as_json(done))
     elif any(done.rows.values()) or any(done.stays.values()):
