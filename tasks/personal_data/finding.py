@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, Text, cast, func, literal, or_, select
+from sqlalchemy import LargeBinary, Select, Text, cast, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from models.accounts import Account, Contact, VatCheck
+from models.accounts import Account, Contact, PaymentMethod, VatCheck
 from models.invoices import Invoice
 from models.messages import SentLetter, WebhookReceived
 from models.orders import Order, Quote
@@ -14,21 +16,21 @@ from models.subscriptions import SeatAssignment, Subscription
 from models.support_cases import SupportCase
 from tasks.personal_data.person import Person
 
-Rows = Select[*tuple[Any, ...]]
+Found = Select[*tuple[Any, ...]]
 
 
-def contacts(of: Person) -> Rows:
+def contacts(of: Person) -> Found:
     account = Account.name.label("account")
     return select(Contact, account).join(Account, Account.id == Contact.account_id).where(Contact.id.in_(of.contacts))
 
 
-def seats(of: Person) -> Rows:
+def seats(of: Person) -> Found:
     held = select(SeatAssignment, Subscription.account_id, Subscription.product_code)
     held = held.join(Subscription, Subscription.id == SeatAssignment.subscription_id)
     return held.where(SeatAssignment.user_email == of.email).order_by(SeatAssignment.assigned_at)
 
 
-def support_cases(of: Person) -> Rows:
+def support_cases(of: Person) -> Found:
     """Those that `asked_for` tells from others that name only a longer address are among them."""
     mentioned = func.strpos(func.lower(SupportCase.text), of.email) > 0
     theirs = select(SupportCase).where(or_(SupportCase.contact_id.in_(of.contacts), mentioned))
@@ -39,37 +41,41 @@ def asked_for(case: SupportCase, of: Person) -> bool:
     return case.contact_id in of.contacts or of.is_named_in(case.text)
 
 
-def named_in_reasons(of: Person) -> Rows:
+def named_in_reasons(of: Person) -> Found:
     """Orders that have ended, whoever placed them, and perhaps some that name only a longer address."""
     mentioned = func.strpos(func.lower(cast(Order.reason_facts, Text)), of.email) > 0
     return select(Order).where(Order.status.in_(FINAL), mentioned).order_by(Order.number)
 
 
-def accounts(of: Person) -> Rows:
-    return select(Account).join(Contact, Contact.account_id == Account.id).where(Contact.id.in_(of.contacts))
+def accounts(of: Person) -> Found:
+    return _of_accounts(select(Account), Account.id, of)
 
 
-def orders(of: Person) -> Rows:
+def vat_checks(of: Person) -> Found:
+    return _of_accounts(select(VatCheck), VatCheck.account_id, of).order_by(VatCheck.asked_at)
+
+
+def payment_methods(of: Person) -> Found:
+    return _of_accounts(select(PaymentMethod), PaymentMethod.account_id, of).order_by(PaymentMethod.created_at)
+
+
+def orders(of: Person) -> Found:
     return select(Order).where(Order.contact_id.in_(of.contacts)).order_by(Order.number)
 
 
-def invoices(of: Person) -> Rows:
-    return _with_orders(select(Invoice), Order.id == Invoice.order_id, of)
+def invoices(of: Person) -> Found:
+    return _of_orders(select(Invoice), Invoice.order_id, of)
 
 
-def vat_checks(of: Person) -> Rows:
-    return _with_orders(select(VatCheck), Order.vat_check_id == VatCheck.id, of)
+def letters(of: Person) -> Found:
+    return _of_orders(select(SentLetter), SentLetter.order_id, of)
 
 
-def letters(of: Person) -> Rows:
-    return _with_orders(select(SentLetter), Order.id == SentLetter.order_id, of)
-
-
-def quotes(of: Person) -> Rows:
+def quotes(of: Person) -> Found:
     return select(Quote).where(Quote.contact_id.in_(of.contacts)).order_by(Quote.as_of)
 
 
-def webhooks(of: Person) -> Rows:
+def webhooks(of: Person) -> Found:
     """Those in whose bytes the address stands, as it is or as JSON may escape it, and perhaps some with only a longer address."""
     payload = func.lower(func.encode(WebhookReceived.payload, "escape"))
     written = sorted({of.email, json.dumps(of.email)[1:-1]})
@@ -78,7 +84,12 @@ def webhooks(of: Person) -> Rows:
     return naming.order_by(WebhookReceived.received_at)
 
 
-def _with_orders(rows: Rows, on: ColumnElement[bool], of: Person) -> Rows:
-    """Of orders that the person placed."""
-    placed = rows.add_columns(Order.number.label("order")).join(Order, on)
+def _of_accounts(rows: Found, account_id: InstrumentedAttribute[UUID], of: Person) -> Found:
+    """Of the accounts that the person is a contact of."""
+    return rows.where(account_id.in_(select(Contact.account_id).where(Contact.id.in_(of.contacts))))
+
+
+def _of_orders(rows: Found, order_id: InstrumentedAttribute[UUID], of: Person) -> Found:
+    """Of the orders that the person placed."""
+    placed = rows.add_columns(Order.number.label("order")).join(Order, Order.id == order_id)
     return placed.where(Order.contact_id.in_(of.contacts)).order_by(Order.number)

@@ -15,7 +15,7 @@ from tasks.personal_data.telling import Told, columns
 class Holding:
     name: str
     what: str
-    rows: Callable[[Person], finding.Rows]
+    rows: Callable[[Person], finding.Found]
     tell: Callable[[Any, Person], Told]
     concerns: Callable[[Any, Person], bool] = lambda _row, _person: True
     """whether a row that was found is really theirs, where SQL alone cannot tell"""
@@ -65,6 +65,13 @@ HOLDINGS: Final = (
         stays="of the customer, not of a contact; for documents still to come",
     ),
     Holding(
+        name="payment_methods",
+        what="brand and last four digits of a card",
+        rows=finding.payment_methods,
+        tell=columns("account_id", "brand", "last4", "status", "created_at"),
+        stays="of the customer, not of a contact",
+    ),
+    Holding(
         name="orders",
         what="whom they were sold to; the contact by id",
         rows=finding.orders,
@@ -85,7 +92,10 @@ HOLDINGS: Final = (
         name="vat_checks",
         what="the VAT registry's answer: name and address",
         rows=finding.vat_checks,
-        tell=columns("number", "status", "asked_at", "consultation_number", "registered_name", "registered_address"),
+        tell=columns(
+            *("account_id", "number", "status", "asked_at", "consultation_number"),
+            *("registered_name", "registered_address"),
+        ),
         stays=EVIDENCE,
     ),
     Holding(

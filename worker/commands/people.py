@@ -13,7 +13,7 @@ from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased
 from tasks.personal_data.holdings import HOLDINGS
 from tasks.wiring import begin
-from worker.commands.options import AsJson, By, Why
+from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
 from worker.logs import set_up_logging
@@ -62,15 +62,20 @@ def show(
 @people.command("erase")
 def erase(
     email: Email,
-    why: Why,
     by: By,
+    why: WhyIfKnown = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it would do")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a person unrecognizable wherever the law does not require the data; the answer names what stays. It cannot be undone."""
     set_up_logging()
     plug_in_from_settings()
-    done = erasure.preview(email) if dry_run else erasure.erase(email, by=by, why=why)
+    if dry_run:
+        done = erasure.preview(email)
+    elif why is None:
+        raise typer.BadParameter("say why, which is kept with the record: --why TEXT")
+    else:
+        done = erasure.erase(email, by=by, why=why)
     if as_json:
         print_json(_as_json(done))
     elif any(done.rows.values()) or any(done.stays.values()):
