@@ -44,7 +44,11 @@ def _trial(w: Wording, line: OrderLine) -> tuple[Row, ...]:
 
 
 def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
-    unit = w.say("Price per seat and year") if line.interval is Interval.YEAR else w.say("Price per seat and month")
+    unit = (
+        w.say("Net price per seat and year")
+        if line.interval is Interval.YEAR
+        else w.say("Net price per seat and month")
+    )
     times = w.say("%(seats)s × %(unit)s", seats=line.seats, unit=w.money(line.unit_minor))
     credit = (
         Row(w.say("Prorated credit for unused time"), w.money(-line.unused_minor)),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.accounts import Language
+from models.rules.period import Interval
 from models.rules.quote import Quoted
 from models.rules.vat import Treatment, VatDecision
 from models.states import LetterKind, PaymentKind
@@ -89,6 +90,22 @@ def test_the_arithmetic_of_a_change_is_complete() -> None:
     assert figures == ["€300.00", "−€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
     assert row(text, "Renewal date") == "21\xa0December\xa02026"
+
+
+@pytest.mark.parametrize(
+    ("language", "a_month", "a_year"),
+    [
+        (Language.EN, "Net price per seat and month", "Net price per seat and year"),
+        (Language.DE, "Nettopreis je Lizenz und Monat", "Nettopreis je Lizenz und Jahr"),
+        (Language.ES, "Precio neto por licencia y mes", "Precio neto por licencia y año"),
+        (Language.FR, "Prix HT par licence et par mois", "Prix HT par licence et par an"),
+        (Language.IT, "Prezzo per licenza al mese (IVA esclusa)", "Prezzo per licenza all'anno (IVA esclusa)"),
+    ],
+)
+def test_the_unit_price_is_said_to_be_exclusive_of_vat(language: Language, a_month: str, a_year: str) -> None:
+    for interval, label in ((Interval.MONTH, a_month), (Interval.YEAR, a_year)):
+        text = confirmed(priced(replace(PURCHASE, interval=interval)), language)
+        assert re.search(rf"^{re.escape(label)} +\S", text, re.MULTILINE)
 
 
 def test_line_totals_sum_to_the_order() -> None:
