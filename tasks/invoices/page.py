@@ -84,7 +84,7 @@ def names_of(lines: Sequence[InvoiceLine]) -> ProductNames:
 
 
 def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
-    """[1] the date of issue, [2] the number, [7] the date of supply; on a credit note, the number of each document that it corrects."""
+    """[1] the date of issue, [2] the number, [7] the date of supply; the number of each document that it corrects or replaces."""
     rows = [
         Row(w.say("Number"), document.number),
         Row(w.say("Date of issue"), w.day(document.issued_on)),
@@ -92,7 +92,8 @@ def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple
         Row(w.say("Order"), document.order_number),
     ]
     if corrected := _corrected(document, lines):
-        rows.append(Row(w.say("Corrects"), ", ".join(corrected)))
+        replaces = document.kind is InvoiceKind.INVOICE
+        rows.append(Row(w.say("Replaces") if replaces else w.say("Corrects"), ", ".join(corrected)))
     return tuple(rows)
 
 
@@ -122,8 +123,7 @@ def _about(w: Wording, document: Invoice) -> str:
             )
         case InvoiceReason.VAT_NUMBER_INVALID, _:
             return w.say(
-                "This document replaces %(number)s: VIES does not recognise the VAT number on which it was based,"
-                " so VAT is charged.",
+                "VIES does not recognise the VAT number on which %(number)s was based, so VAT is charged.",
                 number=number,
             )
         case InvoiceReason.VAT_NUMBER_CONFIRMED, _:

@@ -103,7 +103,10 @@ def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     files = attached(world, eva, "VAT is due")
     assert [name for name, _ in files] == ["CN-2026-000001.pdf", "INV-2026-000002.pdf"]
     said = text_of(files[1][1])
-    assert "This document replaces INV-2026-000001: VIES does not recognise the VAT number" in said
+    assert "Replaces INV-2026-000001" in said
+    assert "VIES does not recognise the VAT number on which INV-2026-000001 was based, so VAT is charged." in said
+    assert "Corrects" not in said
+    assert "This document" not in said
     assert "Paid already −€100.00" in said
     assert "Please pay €20.00 by" in said
     assert NUMBER not in said
