@@ -124,6 +124,20 @@ def test_html_fetches_nothing_and_runs_nothing(name: str) -> None:
     assert {urlsplit(link).netloc for link in seen.links} <= {"billing.prorata.example"}
 
 
+@every_order
+def test_a_screen_reader_finds_tables_of_figures_by_their_titles_and_rows_by_their_labels(name: str) -> None:
+    """Tables that only lay out are none to it; those with figures have a heading, and each figure its label."""
+    kind, _, _ = ORDERS[name]
+    seen = read(composed(name, Language.EN).html)
+    tables = [facts for tag, facts in seen.attributes if tag == "table"]
+    with_figures = [facts for facts in tables if facts.get("role") != "presentation"]
+    labels = [facts for tag, facts in seen.attributes if tag == "th"]
+    assert seen.tags.count("h2") == len(with_figures)
+    assert bool(labels) == bool(with_figures) == (kind is not LetterKind.SEAT_PROMPT)
+    assert all((facts["scope"], facts["align"]) == ("row", "left") for facts in labels)
+    assert not any("font-weight" not in (facts["style"] or "") for facts in labels)
+
+
 def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:
     made = composed("purchase", Language.IT)
     assert (made.to, made.language) == ("ada@beispiel.example", "it")
