@@ -1,5 +1,6 @@
 """What customers see of a document: the law's contents, their language, the same bytes every time."""
 
+import re
 from dataclasses import replace
 from html import unescape
 
@@ -173,6 +174,21 @@ def test_an_invoice_that_credits_something_corrects_nothing(world: World) -> Non
     said = text_of(pdf(world, one(world, world.buy(ada, change("desk", seats=20)).id)))
     assert "charged on INV-2026-000001" in said
     assert "Corrects" not in said
+
+
+def test_the_page_can_be_walked_by_its_headings_and_rows_and_its_table_scrolled_by_keyboard(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    page = html(world, one(world, world.buy(ada, change("desk", seats=20)).id))
+    assert re.findall(r"<(h\d)>", page) == ["h1", "h2", "h2"]
+    rows = page[page.index("<tbody>") : page.index("</tbody>")]
+    assert re.findall(r"<tr>\s*<(t.+?)>(.+?)<", rows) == [
+        ('th scope="row"', "Desk Team"),
+        ('th scope="row"', "Credit for unused time"),
+    ]
+    assert '<div class="scroll" tabindex="0" role="region" aria-label="Invoice INV-2026-000002">' in page
+    assert "tr { break-inside: avoid; }" in page
 
 
 def test_the_sellers_legal_notice_stands_at_the_foot_as_it_was_when_the_document_was_issued(world: World) -> None:
