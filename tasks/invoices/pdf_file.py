@@ -69,7 +69,7 @@ def written(sheets: Sequence[Sequence[Mark]], *, width: float, height: float, ab
     kids = " ".join(f"{number} 0 R" for number in numbers)
     named = "".join(f"/{face.name} {cut.first} 0 R" for face, cut in cuts.items())
     objects = [
-        f"<</Type/Catalog/Pages 2 0 R/Lang{_string(about.language)}>>".encode(),
+        f"<</Type/Catalog/Pages 2 0 R/Lang{_string(about.language)}/ViewerPreferences<</DisplayDocTitle true>>>>".encode(),
         f"<</Type/Pages/Count {len(sheets)}/Kids[{kids}]/MediaBox[0 0 {width:.2f} {height:.2f}]"
         f"/Resources<</Font<<{named}>>>>>>".encode(),
         f"<</Title{_string(about.title)}/Author{_string(about.author)}/Creator{_string('Prorata')}>>".encode(),

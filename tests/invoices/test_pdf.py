@@ -50,6 +50,7 @@ def test_a_strict_reader_reads_it_with_its_title_and_language(caplog: pytest.Log
     assert reader.metadata is not None
     assert (reader.metadata.title, reader.metadata.author) == ("Invoice INV-2026-000001", "Prorata GmbH")
     assert str(reader.root_object["/Lang"]) == "en"
+    assert b"/ViewerPreferences<</DisplayDocTitle true>>" in as_pdf(PAGE), "or the window shows the file's name"
     assert "10 × €10.00 = €100.00, 3 ÷ 2 − 1." in reader.pages[0].extract_text()
     assert caplog.text == ""
 
