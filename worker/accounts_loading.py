@@ -26,6 +26,7 @@ from models.rules.vat import Treatment
 from models.sold_to import SoldTo
 from tasks import payment_details, placement
 from tasks.errors import PaymentMethodRefused
+from tasks.invoices.printable import can_be_printed
 from tasks.quoting import CartRefused
 from tasks.wiring import begin, now, policy
 from worker.accounts_file import AccountListed, AccountsFile, ContactListed, SubscriptionListed, account_id, contact_id
@@ -42,6 +43,8 @@ class Loaded:
     """with an address neither in the file nor in the database: their invoices will lack what the VAT directive requires"""
     in_another_currency: list[str] = field(default_factory=list)
     """charged VAT in a currency other than the tax state's: their invoices will lack the amount in the state's own"""
+    not_printable: list[str] = field(default_factory=list)
+    """names and addresses that an invoice's PDF cannot print, each with its account"""
     left_alone: list[str] = field(default_factory=list)
     """differences that loading never applies, in words"""
     orders: dict[str, list[UUID]] = field(default_factory=dict)
@@ -91,6 +94,7 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
     (loaded.known if there else loaded.new).append(listed.code)
     if not listed.columns.get("address", there.address if there else "").strip():
         loaded.without_address.append(listed.code)
+    loaded.not_printable += [f"{listed.code}: {said}" for said in _said_on_invoices(listed) if not can_be_printed(said)]
     if there is not None:
         if _differs(session, there, listed):
             loaded.changed.append(listed.code)
@@ -119,6 +123,12 @@ def _load_account(session: Session, listed: AccountListed, loaded: Loaded) -> It
             step="accounts load",
             note="granted with the accounts file",
         )
+
+
+def _said_on_invoices(listed: AccountListed) -> Iterator[str]:
+    """What the file gives an invoice to say of its buyer."""
+    yield from (listed.columns[name] for name in ("name", "address") if name in listed.columns)
+    yield from (contact.name for contact in listed.contacts)
 
 
 def _pays_vat_in_another_currency(account: Account) -> bool:

@@ -105,5 +105,17 @@ def test_loading_says_how_many_pay_vat_in_another_currency_than_that_of_its_stat
     )
 
 
+def test_loading_says_which_names_an_invoice_cannot_print(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yaml"
+    file.write_text(
+        FILE.replace("Südwind GmbH,", "株式会社南風, address: Graben 1,").replace("GmbH,", "GmbH, address: Graben 1,")
+    )
+    _, *said = load(file)
+    assert said == [
+        "The PDF of an invoice cannot print these names and addresses (see section 9 of docs/money.md):",
+        "  suedwind: 株式会社南風",
+    ]
+
+
 def load(file: Path) -> list[str]:
     return CliRunner().invoke(accounts.accounts, ["load", str(file)]).stdout.splitlines()

@@ -114,6 +114,22 @@ def test_who_has_no_address_is_known_until_the_file_gives_it_or_somebody_has_set
     assert load(tmp_path).without_address == []
 
 
+@pytest.mark.parametrize("name", ["株式会社サクラ", "Südwind 🎉", "דרום בע״מ", "رياح", "رياح GmbH"])
+def test_a_name_that_an_invoice_cannot_print_is_said(world: World, tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, ("Südwind GmbH", name)).not_printable == [f"suedwind: {name}"]
+
+
+@pytest.mark.parametrize("name", ["Ελλάς & Żółć ΑΕ", "Юг Ёлкина", "Løkke “Ğış” Ltd", "Đỗ Thị Ánh"])
+def test_a_name_in_another_script_that_an_invoice_prints_is_not_said(world: World, tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, ("Südwind GmbH", name), ("name: Carla", f"name: {name}")).not_printable == []
+
+
+def test_an_address_and_a_persons_name_are_printed_too(world: World, tmp_path: Path) -> None:
+    address = ("name: Südwind GmbH\n", "name: Südwind GmbH\n    address: |-\n      1-2-3 丸の内\n      Tokyo\n")
+    loaded = load(tmp_path, address, ("name: Carla", "name: 花子"))
+    assert loaded.not_printable == ["suedwind: 1-2-3 丸の内\nTokyo", "suedwind: 花子"]
+
+
 @pytest.mark.parametrize(
     ("place", "other"),
     [

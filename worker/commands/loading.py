@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from models import migrations
+from tasks.plain_text import one_line
 from tasks.wiring import begin, now
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, server_urls, upgrading
 from worker.commands.options import AsJson
@@ -64,6 +65,10 @@ def load_accounts(file: File) -> None:
             f"VAT in a currency other than the tax state's: {len(loaded.in_another_currency)}. Their invoices will lack the amount in that "
             "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
         )
+    if loaded.not_printable:
+        typer.echo("The PDF of an invoice cannot print these names and addresses (see section 9 of docs/money.md):")
+        for said in loaded.not_printable:
+            typer.echo(f"  {one_line(said)}")
     if loaded.left_alone:
         typer.echo("Left as it is, although the file says otherwise:")
         for what in loaded.left_alone:
