@@ -90,9 +90,11 @@ def test_french_marks_are_set_off_by_spaces_that_do_not_break() -> None:
     assert [form for form in found if re.search("[^\xa0][:»]|«[^\xa0]|[^\u202f][;!?]", form)] == []
 
 
-def test_a_french_apostrophe_is_a_typographic_one() -> None:
-    found = [form for message in read_catalogue(Language.FR) if message.id for form in forms(message.string)]
-    assert [form for form in found if "'" in form] == []
+@pytest.mark.parametrize(("language", "other"), [(Language.FR, "'"), (Language.IT, "’")])
+def test_a_language_writes_all_its_apostrophes_alike(language: Language, other: str) -> None:
+    """French ones are typographic, Italian ones straight."""
+    found = [form for message in read_catalogue(language) if message.id for form in forms(message.string)]
+    assert [form for form in found if other in form] == []
 
 
 def test_french_elides_nothing_before_a_name_that_may_begin_with_a_vowel() -> None:
