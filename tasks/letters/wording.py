@@ -94,10 +94,10 @@ class Wording:
         return _day(self.language, day)
 
     def moment(self, moment: dt.datetime, *, to_the_second: bool = False) -> str:
-        """Day and time, and how far the zone is from UTC: '1 November 2026, 09:30 (UTC+1)'."""
+        """Day and time, and how far the zone is from UTC: '1 November 2026, 09:30 UTC+1'. Without brackets, because it often is in some."""
         here = local(moment, self.timezone)
         time = format_time(here.time(), "medium" if to_the_second else "short", locale=self.locale)
-        return f"{self.date(moment)}, {time}{_NO_BREAK}({_zone(here)})"
+        return f"{self.date(moment)}, {time}{_NO_BREAK}{_zone(here)}"
 
     def listed(self, items: list[str]) -> str:
         """'Ann, Bob and Eve'."""

@@ -21,7 +21,7 @@ def said(kind: LetterKind, *cart: object, **other: object) -> str:
 def test_a_trial_is_welcomed_with_its_length_and_end() -> None:
     text = said(LetterKind.TRIAL_WELCOME, TRIAL)
     assert "Length of the trial 14 days" in text
-    assert "Ends by itself on 5 December 2026, 00:00 (UTC+1)" in text
+    assert "Ends by itself on 5 December 2026, 00:00 UTC+1" in text
     assert "there is no charge, and nothing to cancel" in text
     assert "subscribe at any time" in text
 

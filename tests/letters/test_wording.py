@@ -78,11 +78,11 @@ def test_a_day_is_the_accounts_day(language: Language, day: str) -> None:
 @pytest.mark.parametrize(
     ("timezone", "moment"),
     [
-        ("Europe/Berlin", "21 November 2026, 00:00 (UTC+1)"),
-        ("America/New_York", "20 November 2026, 18:00 (UTC−5)"),
-        ("America/St_Johns", "20 November 2026, 19:30 (UTC−3:30)"),
-        ("Asia/Kolkata", "21 November 2026, 04:30 (UTC+5:30)"),
-        ("UTC", "20 November 2026, 23:00 (UTC)"),
+        ("Europe/Berlin", "21 November 2026, 00:00 UTC+1"),
+        ("America/New_York", "20 November 2026, 18:00 UTC−5"),
+        ("America/St_Johns", "20 November 2026, 19:30 UTC−3:30"),
+        ("Asia/Kolkata", "21 November 2026, 04:30 UTC+5:30"),
+        ("UTC", "20 November 2026, 23:00 UTC"),
     ],
 )
 def test_a_moment_says_how_far_its_zone_is_from_utc(timezone: str, moment: str) -> None:
@@ -93,11 +93,11 @@ def test_a_moment_says_how_far_its_zone_is_from_utc(timezone: str, moment: str) 
 @pytest.mark.parametrize(
     ("language", "moment"),
     [
-        (Language.EN, "1 July 2026, 09:05 (UTC+2)"),
-        (Language.ES, "1 de julio de 2026, 9:05 (UTC+2)"),
-        (Language.DE, "1. Juli 2026, 09:05 (UTC+2)"),
-        (Language.FR, "1er juillet 2026, 09:05 (UTC+2)"),
-        (Language.IT, "1º luglio 2026, 09:05 (UTC+2)"),
+        (Language.EN, "1 July 2026, 09:05 UTC+2"),
+        (Language.ES, "1 de julio de 2026, 9:05 UTC+2"),
+        (Language.DE, "1. Juli 2026, 09:05 UTC+2"),
+        (Language.FR, "1er juillet 2026, 09:05 UTC+2"),
+        (Language.IT, "1º luglio 2026, 09:05 UTC+2"),
     ],
 )
 def test_a_moment_names_no_zone_in_another_language(language: Language, moment: str) -> None:
@@ -107,7 +107,7 @@ def test_a_moment_names_no_zone_in_another_language(language: Language, moment: 
 
 def test_a_moment_to_the_second() -> None:
     said = w(Language.EN).moment(datetime(2026, 7, 1, 7, 5, 59, tzinfo=UTC), to_the_second=True)
-    assert said == f"1{NO_BREAK}July{NO_BREAK}2026, 07:05:59{NO_BREAK}(UTC)"
+    assert said == f"1{NO_BREAK}July{NO_BREAK}2026, 07:05:59{NO_BREAK}UTC"
 
 
 @pytest.mark.parametrize(
