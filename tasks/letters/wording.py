@@ -34,6 +34,9 @@ Value = str | int
 _MINUS: Final = "\N{MINUS SIGN}"
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
+_FORMULA: Final = re.compile("(?<=[×÷−=]) ")
+"""the space after a sign, where a line must not end: 'as in 15 ×' is half of a formula"""
+
 _Joint = Literal["standard", "or"]
 """CLDR's names for 'and' and 'or'"""
 
@@ -66,8 +69,8 @@ class Wording:
         return _locale(self.language)
 
     def say(self, message: str, /, **values: Value) -> str:
-        """`message`, translated, with its `%(name)s` filled in; whole numbers in the locale's digits."""
-        return translations(self.language).gettext(message) % self._filled(values)
+        """`message`, translated, with its `%(name)s` filled in; whole numbers in the locale's digits. A formula breaks only before a sign."""
+        return _FORMULA.sub(_NO_BREAK, translations(self.language).gettext(message)) % self._filled(values)
 
     def say_n(self, singular: str, plural: str, number: int, /, **values: Value) -> str:
         """The form that fits `number`, translated and filled in."""

@@ -12,7 +12,7 @@ def test_a_change_is_explained_to_the_cent(world: World, api: Api, ada: Customer
     assert told["language"] == "en"
     (line,) = told["lines"]
     text = " ".join(line["sentences"])
-    for figure in ("€100.00", "€66.67", "12 × €10.00 = €120.00", "€120.00 − €66.67 = €53.33"):
+    for figure in ("€100.00", "€66.67", "12 ×\xa0€10.00 =\xa0€120.00", "€120.00 −\xa0€66.67 =\xa0€53.33"):
         assert figure in text
     assert told["settlement"][-1] == "€63.46 is due."
 

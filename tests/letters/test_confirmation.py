@@ -85,7 +85,7 @@ def test_the_arithmetic_of_a_change_is_complete() -> None:
     text = confirmed(priced(UPGRADE))
     figures = [
         row(text.split("Total of order")[0], label)
-        for label in ("15 × €20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
+        for label in ("15 ×\xa0€20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
     ]
     assert figures == ["€300.00", "−€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"

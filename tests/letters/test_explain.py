@@ -45,10 +45,10 @@ def test_a_change_is_explained_from_credit_to_total() -> None:
         "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1\xa0November\xa02026 to 1\xa0December\xa02026.",
         "Time left when the change takes effect (21\xa0November\xa02026, 00:00:00\xa0UTC+1): 864,000 of 2,592,000 seconds of that"
         " period (10 of 30 days).",
-        "So €33.33 is credited: €100.00 × 864,000 ÷ 2,592,000, rounded half up.",
+        "So €33.33 is credited: €100.00 ×\xa0864,000 ÷\xa02,592,000, rounded half up.",
         "You now have 15 seats of Desk Business, billed monthly, for a new period from 21\xa0November\xa02026 to"
-        " 21\xa0December\xa02026: 15 × €20.00 = €300.00.",
-        "Charge less credit, net: €300.00 − €33.33 = €266.67.",
+        " 21\xa0December\xa02026: 15 ×\xa0€20.00 =\xa0€300.00.",
+        "Charge less credit, net: €300.00 −\xa0€33.33 =\xa0€266.67.",
         "VAT: €57.00 on the new period (19%), less €6.33 on the credit (19%, as it was charged), each rounded half up,"
         " makes €50.67.",
         "Net €266.67 and VAT €50.67 make €317.34.",
@@ -58,7 +58,7 @@ def test_a_change_is_explained_from_credit_to_total() -> None:
 def test_a_purchase_is_explained() -> None:
     assert explained(quote_lines(priced(PURCHASE))) == (
         "You buy 1 seat of Desk Team, billed monthly, for the period from 21\xa0November\xa02026 to 21\xa0December\xa02026:"
-        " 1 × €10.00 = €10.00.",
+        " 1 ×\xa0€10.00 =\xa0€10.00.",
         "VAT: 19% of €10.00, rounded half up, is €1.90.",
         "Net €10.00 and VAT €1.90 make €11.90.",
     )
@@ -94,16 +94,19 @@ def test_each_line_is_explained_under_its_plan() -> None:
     [
         (
             Language.DE,
-            "Anteilig ergibt das eine Gutschrift von 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, kaufmännisch",
+            "Anteilig ergibt das eine Gutschrift von 33,33\xa0€: 100,00\xa0€ ×\xa0864.000 ÷\xa02.592.000, kaufmännisch",
         ),
-        (Language.ES, "Por prorrateo resulta un abono de 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, con redondeo"),
+        (
+            Language.ES,
+            "Por prorrateo resulta un abono de 33,33\xa0€: 100,00\xa0€ ×\xa0864.000 ÷\xa02.592.000, con redondeo",
+        ),
         (
             Language.FR,
-            "Il en résulte, au prorata, un crédit de 33,33\xa0€\xa0: 100,00\xa0€ × 864\u202f000 ÷ 2\u202f592\u202f000, arrondi",
+            "Il en résulte, au prorata, un crédit de 33,33\xa0€\xa0: 100,00\xa0€ ×\xa0864\u202f000 ÷\xa02\u202f592\u202f000, arrondi",
         ),
         (
             Language.IT,
-            "In proporzione ne risulta un accredito di 33,33\xa0€: 100,00\xa0€ × 864.000 ÷ 2.592.000, arrotondato",
+            "In proporzione ne risulta un accredito di 33,33\xa0€: 100,00\xa0€ ×\xa0864.000 ÷\xa02.592.000, arrotondato",
         ),
     ],
 )
@@ -113,7 +116,7 @@ def test_the_credit_is_explained_in_every_language(language: Language, sentence:
 
 def test_a_share_that_comes_out_even_is_not_called_rounded() -> None:
     even = upgraded(held={"desk": running(charged_minor=9000, tax_minor=1710)})
-    assert explained(even)[2] == "So €30.00 is credited: €90.00 × 864,000 ÷ 2,592,000."
+    assert explained(even)[2] == "So €30.00 is credited: €90.00 ×\xa0864,000 ÷\xa02,592,000."
 
 
 def test_days_are_explained_as_days() -> None:
@@ -167,7 +170,7 @@ def test_no_vat_is_explained_by_its_reason(vat: Any, words: str) -> None:
 
 @pytest.mark.parametrize(("currency", "unit"), [("JPY", "JP¥1,000"), ("KWD", "KWD\xa01.000")])
 def test_amounts_have_the_currencys_decimals(currency: str, unit: str) -> None:
-    assert f"1 × {unit} = {unit}" in explained(quote_lines(priced(PURCHASE)), currency=currency)[0]
+    assert f"1 ×\xa0{unit} =\xa0{unit}" in explained(quote_lines(priced(PURCHASE)), currency=currency)[0]
 
 
 def test_an_annual_plan_says_so() -> None:

@@ -110,6 +110,18 @@ def test_a_moment_to_the_second() -> None:
     assert said == f"1{NO_BREAK}July{NO_BREAK}2026, 07:05:59{NO_BREAK}UTC"
 
 
+@pytest.mark.parametrize("language", Language)
+def test_a_line_ends_before_a_sign_of_a_formula_never_after_it(language: Language) -> None:
+    said = w(language).say(
+        "So %(credit)s is credited: %(charged)s × %(left)s ÷ %(whole)s.",
+        credit="a",
+        charged="b − c",
+        left="d",
+        whole="e",
+    )
+    assert said.endswith(f"b − c ×{NO_BREAK}d ÷{NO_BREAK}e."), "names that are filled in stay as they are"
+
+
 @pytest.mark.parametrize(
     ("number", "form"), [(0, "0 jour"), (1, "1 jour"), (2, "2 jours"), (1000, f"1{NARROW}000 jours")]
 )
