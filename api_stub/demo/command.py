@@ -90,6 +90,7 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
                 flower=flower,
                 durable=False,
                 restart=flower,
+                restart_servers=flower,
                 say=lambda what: status.update(f"starting: {what}"),
             )
             stack = exits.enter_context(starting)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from tests.support.messages import eventually
 from worker.embedded import PostgresServer, ServerMissing, postgres, redis, wheels
 from worker.processes import ChildFailed
 
@@ -20,8 +21,9 @@ def execute(url: str, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def test_postgres_keeps_what_was_committed_through_a_kill(tmp_path: Path) -> None:
-    with postgres(tmp_path) as server:
+@pytest.mark.parametrize("durable", [True, False])
+def test_postgres_keeps_what_was_committed_through_a_kill(tmp_path: Path, *, durable: bool) -> None:
+    with postgres(tmp_path, durable=durable) as server:
         url = server.create_database("shop")
         execute(url, "create table orders as select 42 as id")
         server.kill()
@@ -92,6 +94,21 @@ def test_redis_keeps_all_it_has_answered_through_a_kill(tmp_path: Path) -> None:
         server.restart()
         with Redis.from_url(server.url) as client:
             assert client.llen("orders") == 500
+
+
+def test_servers_that_end_by_themselves_are_started_again_with_what_they_had(tmp_path: Path) -> None:
+    with postgres(tmp_path / "pg", durable=False, restart=True) as database, redis(tmp_path, restart=True) as broker:
+        url = database.create_database("shop")
+        execute(url, "create table orders as select 42 as id")
+        with Redis.from_url(broker.url) as client:
+            client.rpush("orders", 42)
+        database.kill()
+        broker.kill()
+        assert eventually(database.answers)
+        assert eventually(broker.answers)
+        assert execute(url, "select id from orders") == [(42,)]
+        with Redis.from_url(broker.url) as client:
+            assert client.llen("orders") == 1
 
 
 def test_redis_wants_its_password_and_keeps_it_off_the_command_line(tmp_path: Path) -> None:

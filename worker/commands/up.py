@@ -27,11 +27,14 @@ def up(
 ) -> None:
     """Run everything for development: PostgreSQL, Redis, stand-ins, API, workers, beat.
 
-    Processes that end are started again; PostgreSQL and Redis are not, and everything waits for them.
+    Processes that end are started again, and so are PostgreSQL and Redis; meanwhile everything waits for them.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = {"PRORATA_INVOICE_ON_VAT": str(invoice_on_vat).lower()}
-    with _only_us(folder), running(folder, chosen=chosen, flower=flower, restart=True, say=_say) as stack:
+    with (
+        _only_us(folder),
+        running(folder, chosen=chosen, flower=flower, restart=True, restart_servers=True, say=_say) as stack,
+    ):
         for line in described(stack):
             typer.echo(line)
         with suppress(KeyboardInterrupt):

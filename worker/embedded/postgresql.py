@@ -27,8 +27,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-"""Survives a killed process all the same (the kernel still has the pages), not a machine that loses power."""
+FAST_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""Commits survive a killed process all the same (the kernel has what was written), but not a machine that loses power. So
+`synchronous_commit` stays on: without it a commit may be acknowledged while its log is still in PostgreSQL's own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres(folder: Path, *, durable: bool = True) -> Iterator[PostgresServer]:
+def postgres(folder: Path, *, durable: bool = True, restart: bool = False) -> Iterator[PostgresServer]:
     """Start PostgreSQL with its data, password and log in `folder`, stop it at the end; the data stay.
 
-    durable: False turns fsync off, for tests that do not cut the power.
+    durable: False does not wait for the disk, for tests that do not cut the power. restart: start it again whenever it ends by itself.
     Raises ServerMissing if it is not installed, ChildFailed with the end of the log if it does not start.
     """
     folder = folder.absolute()
@@ -108,6 +109,7 @@ def postgres(folder: Path, *, durable: bool = True) -> Iterator[PostgresServer]:
         folder=folder,
         user=user,
         stop_signal=signal.SIGINT,  # its fast shutdown; TERM would wait for every client to leave
+        restart=restart,
     )
     url = database_url(reservation.port, password, "postgres")
     server = PostgresServer(reservation.port, password, child, url, durable)

@@ -63,17 +63,20 @@ class RedisServer:
 
 
 @contextmanager
-def redis(folder: Path, *, persistence: bool = True, password: str | None = None) -> Iterator[RedisServer]:
+def redis(
+    folder: Path, *, persistence: bool = True, password: str | None = None, restart: bool = False
+) -> Iterator[RedisServer]:
     """Start Redis with its data and log in `folder`, stop it at the end.
 
-    persistence: an append-only file, so that `kill` and `restart` keep everything; False keeps it in memory, for tests.
+    persistence: an append-only file, so that `kill` and `restart` keep everything; False keeps it in memory, for tests. restart: start it again
+    whenever it ends by itself.
     Raises ServerMissing if it is not installed, ChildFailed with the end of the log if it does not start.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     program = redis_program()
     reservation = reserve_port()
-    child = Child(name="redis", command=[str(program), str(folder / "redis.conf")], folder=folder)
+    child = Child(name="redis", command=[str(program), str(folder / "redis.conf")], folder=folder, restart=restart)
     credentials = f":{quote(password, safe='')}@" if password else ""
     url = f"redis://{credentials}127.0.0.1:{reservation.port}/0"
     server = RedisServer(reservation.port, password, child, url)

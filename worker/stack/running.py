@@ -54,8 +54,9 @@ class Stack:
 
     def check(self) -> None:
         """Raises ChildFailed where a process has ended by itself."""
-        for name in self.processes.failures():
-            raise ChildFailed(self.processes.children[name].obituary("ended by itself"))
+        for child in (self.postgres.child, self.redis.child, *self.processes.children.values()):
+            if child.ended_by_itself():
+                raise ChildFailed(child.obituary("ended by itself"))
 
 
 @contextmanager
@@ -66,13 +67,14 @@ def running(
     flower: bool = False,
     durable: bool = True,
     restart: bool = False,
+    restart_servers: bool = False,
     detour: Detour = dict,
     say: Say = lambda _: None,
 ) -> Iterator[Stack]:
     """The whole stack, its data and logs in `folder`; a folder may be used again, its data are still there.
 
     chosen: PRORATA_ variables to set otherwise than usual. durable: False is faster and good for data nobody keeps.
-    restart: start processes again that end by themselves. detour: called once the servers are up; `Stack.settings` keep the direct addresses.
+    restart, restart_servers: start our processes, or PostgreSQL and Redis, again when they end by themselves. detour: called once the servers are up; `Stack.settings` keep the direct addresses.
     Raises ServerMissing, ChildFailed with the end of the log.
     """
     folder = folder.absolute()
@@ -87,9 +89,9 @@ def running(
         first = _start(supervisor, parts.stand_ins(ports, known, folder), restart=restart)
         say("PostgreSQL and Redis")
         redis_server = servers.enter_context(
-            redis(folder / "redis", password=secrets.token_urlsafe(24), persistence=durable)
+            redis(folder / "redis", password=secrets.token_urlsafe(24), persistence=durable, restart=restart_servers)
         )
-        postgres_server = servers.enter_context(postgres(folder / "postgres", durable=durable))
+        postgres_server = servers.enter_context(postgres(folder / "postgres", durable=durable, restart=restart_servers))
         database = _database(postgres_server)
         known |= {"PRORATA_DATABASE_URL": database, "PRORATA_BROKER_URL": redis_server.url}
         say("Migrations")
