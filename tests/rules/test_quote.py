@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.orders import PricedLine
 from models.rules.cart import Action, CartLine, Offer
 from models.rules.period import Interval, Period
-from models.rules.quote import Quoted, compute
+from models.rules.quote import Quoted, compute, needs_payment_details
 from models.rules.quoted_line import Clock, QuotedLine, RunningPeriod
 from models.rules.vat import Treatment, VatDecision
 
@@ -118,3 +119,19 @@ def test_equal_wishes_have_equal_digests_and_a_line_less_has_another(it: Wanted)
 
 def test_a_quoted_line_has_what_a_priced_one_keeps() -> None:
     assert {field.name for field in fields(QuotedLine)} == set(PricedLine.__annotations__)
+
+
+@pytest.mark.parametrize(
+    ("total", "actions", "needed"),
+    [
+        (1, [Action.CHANGE], True),
+        (0, [Action.CHANGE, Action.TRIAL], False),
+        (-1, [Action.CHANGE], False),
+        (0, [Action.TRIAL, Action.PURCHASE], True),
+        (-1, [Action.CHANGE, Action.PURCHASE], True),
+    ],
+)
+def test_payment_details_are_needed_for_what_costs_something_and_for_every_purchase(
+    total: int, actions: list[Action], needed: bool
+) -> None:
+    assert needs_payment_details(total, actions) is needed
