@@ -173,6 +173,17 @@ def test_where_a_change_came_first_vat_is_due_on_what_was_used(world: World) -> 
     assert nothing_differs(world)
 
 
+def test_where_a_change_has_credited_the_whole_charge_no_vat_is_owed_on_it(world: World) -> None:
+    eva, order = during_outage(world)
+    world.buy(eva, change("desk", interval=Interval.YEAR))
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert follow_up(world, order).outcome == "confirmed"
+    assert len(documents(world, order.id)) == 1
+    assert world.rows(Receivable) == []
+    assert nothing_differs(world)
+
+
 @pytest.mark.parametrize(
     ("language", "vat_on", "no_vat_on"),
     [

@@ -102,6 +102,15 @@ def test_vat_that_a_change_has_credited_already_is_not_credited_twice(world: Wor
     assert nothing_differs(world)
 
 
+def test_where_a_change_has_credited_all_the_vat_nothing_is_left_to_credit(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    world.buy(eva, change("desk", interval=Interval.YEAR))
+    ask_again(world)
+    assert follow_up(world, order).outcome == "confirmed"
+    assert (len(documents(world, order.id)), world.balance(eva)) == (1, 0)
+    assert nothing_differs(world)
+
+
 def test_vat_charged_in_an_outage_stands_where_the_number_is_invalid(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
     world.vies.register(NUMBER, status="invalid")
