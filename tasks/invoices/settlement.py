@@ -19,7 +19,7 @@ class Row:
 def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
     taxes = _tax_rows(w, document, lines)
     rows = [
-        Row(w.say("Net"), w.money(document.net_minor)),
+        Row(w.say("Net total"), w.money(document.net_minor)),
         *taxes,
         *([Row(w.say("VAT"), w.money(document.tax_minor))] if len(taxes) != 1 else []),
         Row(w.say("Total"), w.money(document.total_minor), strong=True),

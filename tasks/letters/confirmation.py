@@ -45,7 +45,7 @@ def _opening(o: Occasion) -> str:
 def _settlement(o: Occasion) -> tuple[Row, ...]:
     w, order = o.w, o.order
     rows = [
-        Row(w.say("Net"), w.money(order.net_minor)),
+        Row(w.say("Net total"), w.money(order.net_minor)),
         Row(w.say("VAT"), w.money(order.tax_minor)),
         Row(w.say("Total"), w.money(order.total_minor), Weight.TOTAL),
     ]

@@ -157,6 +157,13 @@ def test_the_unit_price_is_said_to_be_exclusive_of_vat(world: World, language: L
     assert column in html(world, document)
 
 
+def test_a_spanish_document_calls_its_net_total_what_the_law_calls_it(world: World) -> None:
+    """Real Decreto 1619/2012, article 6: base imponible. A row is an amount of it, which may differ from what is taxed."""
+    said = text_of(pdf(world, one(world, world.buy(world.customer(language=Language.ES), purchase()).id)))
+    assert "Base imponible 100,00" in said
+    assert " Neto Tipo de IVA " in said
+
+
 def test_the_credit_note_of_a_downgrade_names_each_invoice_that_it_corrects(world: World) -> None:
     ada = world.customer()
     world.buy(ada, purchase("desk", "team", seats=10))

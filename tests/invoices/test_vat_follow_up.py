@@ -211,7 +211,7 @@ def test_the_credit_note_that_takes_such_a_document_back_has_the_same_sums_negat
         credit = invoicing.issue_credit_note(session, session.get_one(Order, order.id, with_for_update=True))
     assert credit is not None
     said = text_of(pdf(world, credit))
-    assert "Net −€100.00 VAT 20% on −€50.00 −€10.00 No VAT on −€50.00: credited later €0.00 VAT −€10.00" in said
+    assert "Net total −€100.00 VAT 20% on −€50.00 −€10.00 No VAT on −€50.00: credited later €0.00 VAT −€10.00" in said
     assert "VAT on −€50.00: the rest was credited later" in said
 
 

@@ -78,7 +78,7 @@ def test_a_credit_note_for_vat_shows_the_line_at_both_rates(world: World) -> Non
     ask_again(world, minutes=2000)
     said = text_of(pdf(world, documents(world, order.id)[-1]))
     assert "Desk Team VAT refunded 1 November 2026 – 1 December 2026 10 −€100.00 20% −€20.00" in said
-    assert "Desk Team Reverse charge 1 November 2026 – 1 December 2026 10 €100.00 0% €0.00 Net €0.00" in said
+    assert "Desk Team Reverse charge 1 November 2026 – 1 December 2026 10 €100.00 0% €0.00 Net total €0.00" in said
 
 
 def test_a_credit_note_for_vat_issued_when_no_net_was_kept_with_it_reads_as_it_was_issued(world: World) -> None:
@@ -87,7 +87,7 @@ def test_a_credit_note_for_vat_issued_when_no_net_was_kept_with_it_reads_as_it_w
     credit = documents(world, order.id)[-1]
     kept = [copy_of(line, charge_minor=0, unused_minor=0, tax_base_minor=0) for line in lines(world, credit)]
     said = text_of(as_pdf(page(credit, kept)))
-    assert "10 €0.00 20% −€20.00 Net €0.00 VAT 20% on €0.00 −€20.00 Total −€20.00" in said
+    assert "10 €0.00 20% −€20.00 Net total €0.00 VAT 20% on €0.00 −€20.00 Total −€20.00" in said
     assert said.count("Desk Team") == 1
 
 
