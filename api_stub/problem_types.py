@@ -74,6 +74,10 @@ TYPES: dict[str, tuple[int, str]] = {
         _INVALID,
         "The VAT number is malformed or of another country; correct or remove it.",
     ),
+    RefusalCode.ORDER_TOO_LARGE: (
+        _INVALID,
+        "Charges and their tax are more than 10^15 minor units; place several orders.",
+    ),
 }
 
 CODES = "x-codes"

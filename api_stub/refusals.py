@@ -21,6 +21,7 @@ _FIELD = {
     RefusalCode.VAT_NUMBER_INVALID: "/account_id",
     RefusalCode.EMPTY_CART: "/lines",
     RefusalCode.TOO_MANY_LINES: "/lines",
+    RefusalCode.ORDER_TOO_LARGE: "/lines",
     RefusalCode.NOTHING_CHANGES: "",
     RefusalCode.PRODUCT_TWICE: "/product",
     RefusalCode.UNKNOWN_PRODUCT: "/product",

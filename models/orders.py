@@ -48,7 +48,7 @@ class PricedLine:
     from_seats: Mapped[int | None]
     from_interval: Mapped[Interval | None] = mapped_column(Listed(Interval, "billing_interval"))
     from_period_id: Mapped[UUID | None]
-    from_charged_minor: Mapped[int | None] = mapped_column(BigInteger)
+    from_charged_minor: Mapped[Minor | None]
     from_tax_rate: Mapped[Rate | None]
     from_period_start: Mapped[datetime | None]
     from_period_end: Mapped[datetime | None]

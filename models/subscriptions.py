@@ -82,9 +82,9 @@ class SubscriptionPeriod(Base):
     tax_rate: Mapped[Rate]
     tax_treatment: Mapped[Treatment] = mapped_column(Listed(Treatment))
     closed_at: Mapped[datetime | None]
-    unused_minor: Mapped[int | None]
+    unused_minor: Mapped[Minor | None]
     """how much of `charged_minor` was credited when a change closed the period early"""
-    unused_tax_minor: Mapped[int | None]
+    unused_tax_minor: Mapped[Minor | None]
 
 
 class SeatAssignment(Base):

@@ -97,6 +97,8 @@ def price(
         clock=Clock(as_of=terms.as_of, timezone=found.account.timezone, granularity=terms.policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
+    if quoted.is_too_large:
+        raise CartRefused([Refusal(RefusalCode.ORDER_TOO_LARGE)], found)
     return PricedCart(found, SoldTo.today(found.account), decision, quoted)
 
 

@@ -16,6 +16,9 @@ from models.rules.money import round_up_to
 from models.rules.quoted_line import Clock, QuotedLine, RunningPeriod, line_of
 from models.rules.vat import VatDecision
 
+MOST_MINOR = 10**15
+"""what the charges of an order and their tax add up to at most. JSON's readers still hold it exactly (below 2^53), and a balance, which is a bigint, has room for thousands of such orders"""
+
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
@@ -33,6 +36,11 @@ class Quoted:
     to_balance_minor: int
     needs_payment_details: bool
     digest: str
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it is more than `MOST_MINOR`, before credits and balance."""
+        return sum(line.charge_minor + line.charge_tax_minor for line in self.lines) > MOST_MINOR
 
 
 def compute(

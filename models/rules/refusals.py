@@ -31,6 +31,7 @@ class RefusalCode(StrEnum):
     LOWER_TIER = "lower-tier"
     SEATS_BELOW_ASSIGNED = "seats-below-assigned"
     VAT_NUMBER_INVALID = "vat-number-invalid"
+    ORDER_TOO_LARGE = "order-too-large"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ _TEXTS: Final[Mapping[RefusalCode, str]] = {
     RefusalCode.VAT_NUMBER_INVALID: mark(
         "The VAT number of your account is not a valid one for %(country)s. Please correct or remove it."
     ),
+    RefusalCode.ORDER_TOO_LARGE: mark(
+        "The amount of this order is larger than we can bill. Please choose fewer seats, or split it into several orders."
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, insert, text, update
+from sqlalchemy import BigInteger, create_engine, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import ledger, tables
@@ -57,6 +57,17 @@ def test_migrations_and_models_agree(database_url: str, created_url: str, what: 
     migrated, described = catalogue(database_url, what), catalogue(created_url, what)
     assert migrated - described == set()
     assert described - migrated == set()
+
+
+def test_every_amount_has_64_bits() -> None:
+    amounts = [
+        column
+        for table in tables.metadata.tables.values()
+        for column in table.columns
+        if column.name.endswith("_minor")
+    ]
+    assert len(amounts) > 30
+    assert [str(column) for column in amounts if not isinstance(column.type, BigInteger)] == []
 
 
 # Constraints
