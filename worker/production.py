@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from models.rules import vat_number
 from models.rules.vat_rates import STATES
 from tasks.policy import VatOutage
-from worker import certificates, server_urls
+from worker import certificates, example_seller, server_urls
 
 if TYPE_CHECKING:
     from worker.settings import Settings  # it runs these checks as it reads them
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Unfit = Iterator[tuple[str, str]]
 """a setting's name, and what it must be in production"""
 
+_YOURS = "in production must be yours, not the example"
 _FOR_DEVELOPMENT = ("development", "whsec_development")
 """the defaults in docker-compose.yml: publicly known"""
 _SHORTEST_SECRET = 16
@@ -32,23 +33,43 @@ def unfit(chosen: "Settings") -> Unfit:
 
 def _example(chosen: "Settings") -> Unfit:
     for name in ("seller_name", "seller_address", "mail_from", "support_email"):
-        if getattr(chosen, name) == type(chosen).model_fields[name].default:
-            yield name, "in production must be yours, not the example"
+        if getattr(chosen, name).strip() == type(chosen).model_fields[name].default:
+            yield name, _YOURS
 
 
 def _seller(chosen: "Settings") -> Unfit:
-    if chosen.seller_country in STATES and vat_number.is_blank(chosen.seller_vat_number):
-        yield (
-            "seller_vat_number",
-            "in production must be given by a seller in the Union: every invoice names it (Directive 2006/112/EC, article 226)",
-        )
-    if not (chosen.seller_bank_account or "").strip() and (asking := list(_asks_for_transfers(chosen))):
+    if why := _why_not_its_number(chosen.seller_vat_number or "", chosen.seller_country):
+        yield "seller_vat_number", why
+    account = (chosen.seller_bank_account or "").strip()
+    if _without_blanks(example_seller.IBAN) in _without_blanks(account):
+        yield "seller_bank_account", _YOURS
+    if not account and (asking := list(_asks_for_transfers(chosen))):
         yield (
             "seller_bank_account",
             f"in production must be given where {' or '.join(asking)}: invoices say where to pay",
         )
     if "seller_country" not in chosen.model_fields_set:
         yield "seller_country", "in production must be given"
+
+
+def _why_not_its_number(number: str, country: str) -> str | None:
+    """None of a seller outside the Union: its number may be of another kind, and no rule of ours knows it."""
+    if country not in STATES:
+        return None
+    if vat_number.is_blank(number):
+        return "in production must be given by a seller in the Union: every invoice names it (Directive 2006/112/EC, article 226)"
+    match vat_number.normalized(number, country=country):
+        case None:
+            return (
+                f"in production must be a VAT number of {country} (PRORATA_SELLER_COUNTRY) with the right check digits"
+            )
+        case example_seller.VAT_NUMBER:
+            return _YOURS
+    return None
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
 
 
 def _asks_for_transfers(chosen: "Settings") -> Iterator[str]:
@@ -62,7 +83,7 @@ def _asks_for_transfers(chosen: "Settings") -> Iterator[str]:
 def _addresses(chosen: "Settings") -> Unfit:
     for name in ("public_url", "corporate_portal_url"):
         if (getattr(chosen, name).host or "").endswith("prorata.example"):
-            yield name, "in production must be yours, not the example"
+            yield name, _YOURS
         elif getattr(chosen, name).scheme != "https":
             yield name, "in production must start with https://"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import PRODUCTION, SETTINGS, Command, prorata_of_its_own
+from worker import example_seller
 from worker.settings import FOR_OTHERS, ignored
 
 
@@ -311,6 +312,7 @@ def test_production_refuses_what_belongs_to_development_and_names_all_of_it(pror
     assert "secret" not in ended.err
 
 
+EXAMPLE_NUMBER = {"PRORATA_SELLER_COUNTRY": "DE", "PRORATA_SELLER_VAT_NUMBER": example_seller.VAT_NUMBER}
 WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
 
 
@@ -318,9 +320,14 @@ WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
     ("chosen", "named"),
     [
         ({"PRORATA_SELLER_NAME": "Prorata GmbH"}, "PRORATA_SELLER_NAME"),
-        ({"PRORATA_SELLER_COUNTRY": ""}, "PRORATA_SELLER_COUNTRY"),
+        ({"PRORATA_SELLER_NAME": " Prorata GmbH"}, "PRORATA_SELLER_NAME"),
+        ({"PRORATA_SELLER_COUNTRY": "", "PRORATA_SELLER_VAT_NUMBER": "DE136695976"}, "PRORATA_SELLER_COUNTRY"),
         ({"PRORATA_SELLER_VAT_NUMBER": ""}, "PRORATA_SELLER_VAT_NUMBER"),
         ({"PRORATA_SELLER_VAT_NUMBER": " "}, "PRORATA_SELLER_VAT_NUMBER"),
+        ({"PRORATA_SELLER_VAT_NUMBER": "FR-nonsense"}, "PRORATA_SELLER_VAT_NUMBER"),
+        ({"PRORATA_SELLER_VAT_NUMBER": "FR40303265046"}, "PRORATA_SELLER_VAT_NUMBER"),
+        ({"PRORATA_SELLER_COUNTRY": "DE"}, "PRORATA_SELLER_VAT_NUMBER"),
+        (EXAMPLE_NUMBER, "PRORATA_SELLER_VAT_NUMBER"),
         ({"PRORATA_PUBLIC_URL": "http://billing.kanban.example"}, "PRORATA_PUBLIC_URL"),
         ({"PRORATA_STRIPE_API_KEY": "sk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
         ({"PRORATA_STRIPE_API_KEY": "rk_test_secret"}, "PRORATA_STRIPE_API_KEY"),
@@ -347,6 +354,8 @@ WITHOUT_ACCOUNT = {"PRORATA_SELLER_BANK_ACCOUNT": ""}
         ({"PRORATA_DRILL_FOLDER": "/tmp"}, "PRORATA_DRILL_FOLDER"),
         (WITHOUT_ACCOUNT, "PRORATA_SELLER_BANK_ACCOUNT"),
         (WITHOUT_ACCOUNT | {"PRORATA_SELLER_BANK_ACCOUNT": " "}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        ({"PRORATA_SELLER_BANK_ACCOUNT": example_seller.BANK_ACCOUNT}, "PRORATA_SELLER_BANK_ACCOUNT"),
+        ({"PRORATA_SELLER_BANK_ACCOUNT": "IBAN DE89370400440532013000"}, "PRORATA_SELLER_BANK_ACCOUNT"),
         (WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "provisional"}, "PRORATA_SELLER_BANK_ACCOUNT"),
         (
             WITHOUT_ACCOUNT | {"PRORATA_VAT_OUTAGE": "hold", "PRORATA_INVOICE_ON_VAT": "true"},
@@ -361,12 +370,21 @@ def test_production_refuses_a_single_leftover(prorata: Command, chosen: dict[str
     assert [line.strip().partition(":")[0] for line in ended.err.splitlines()[1:]] == [named]
 
 
+def test_a_seller_s_number_is_refused_with_what_it_must_be(prorata: Command) -> None:
+    ended = prorata("settings", **PRODUCTION | {"PRORATA_SELLER_VAT_NUMBER": "DE136695976"})
+    assert ended.err.splitlines()[1:] == [
+        "  PRORATA_SELLER_VAT_NUMBER: in production must be a VAT number of FR (PRORATA_SELLER_COUNTRY) with the right check digits"
+    ]
+
+
 @pytest.mark.parametrize(
     "chosen",
     [
         {},
-        {"PRORATA_SELLER_COUNTRY": "DE"},
+        {"PRORATA_SELLER_COUNTRY": "DE", "PRORATA_SELLER_VAT_NUMBER": "DE 136 695 976"},
+        {"PRORATA_SELLER_VAT_NUMBER": "40 303 265 045"},
         {"PRORATA_SELLER_COUNTRY": "CH", "PRORATA_SELLER_VAT_NUMBER": ""},
+        {"PRORATA_SELLER_COUNTRY": "CH", "PRORATA_SELLER_VAT_NUMBER": "CHE-107.787.577 IVA"},
         {"PRORATA_SELLER_COUNTRY": "GB", "PRORATA_SELLER_VAT_NUMBER": ""},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "localhost"},
         {"PRORATA_SMTP_TLS": "none", "PRORATA_SMTP_HOST": "127.0.0.1"},

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from worker import example_seller
 from worker.settings import Settings
 
 VIES_PATH = "/taxation_customs/vies/rest-api"
@@ -78,8 +79,8 @@ def variables(ports: Ports, *, database_url: str, broker_url: str, chosen: Mappi
         "SMTP_PORT": str(ports.smtp),
         "SMTP_TLS": "none",
         "PUBLIC_URL": here.api,
-        "SELLER_VAT_NUMBER": "DE123456788",  # ours are made up; without them no invoice would be as production wants it
-        "SELLER_BANK_ACCOUNT": "Musterbank, IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX",
+        "SELLER_VAT_NUMBER": example_seller.VAT_NUMBER,  # ours are made up; without them no invoice would be as production wants it
+        "SELLER_BANK_ACCOUNT": example_seller.BANK_ACCOUNT,
     }
     return {f"PRORATA_{name}": value for name, value in own.items()} | dict(chosen)
 
