@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from limits import parse
 from pydantic import (
@@ -16,7 +16,6 @@ from pydantic import (
     EmailStr,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -28,8 +27,6 @@ from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
 from tasks.policy import Policy, Seller, VatOutage
 from worker import certificates, production, server_urls
-
-CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class SettingsError(Exception):
@@ -78,7 +75,7 @@ class Settings(BaseSettings):
     """where answers to letters go; None is mail_from"""
 
     seller_name: str = "Prorata GmbH"
-    seller_country: CountryCode = "DE"
+    seller_country: str = "DE"
     seller_address: str = "Musterstraße 1, 10115 Berlin"
     seller_vat_number: str | None = None
     """ours: invoices in the Union must name it, and the VAT registry gives receipts (consultation numbers) only with it"""
@@ -117,6 +114,13 @@ class Settings(BaseSettings):
         known = sorted({*STATES, *HOME})
         if value not in known:
             raise ValueError(f"must be a country whose VAT is known: {', '.join(known)}")
+        return value
+
+    @field_validator("seller_name", "seller_address", "mail_from_name")
+    @classmethod
+    def _says_something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("must not be blank")
         return value
 
     @field_validator("database_url")
@@ -286,6 +290,9 @@ _IN_OUR_WORDS: Final[Mapping[str, str]] = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "url_parsing": "must be a complete address such as https://billing.company.example",
+    "url_scheme": "must start with http:// or https://",
     "string_too_long": "must have at most {max_length} characters",
 }
 """by pydantic's type of error; our own checks already say it so"""

@@ -180,6 +180,14 @@ def test_a_database_at_a_socket_that_is_not_there_is_named(prorata: Command, tmp
         ("SWEEP_SECONDS", "nan", "must be at most 30"),
         ("INVOICE_ON_VAT", "perhaps", "must be true or false"),
         ("ENVIRONMENT", "staging", "must be 'development', 'test' or 'production'"),
+        ("SMTP_TLS", "ssl", "must be 'none', 'starttls' or 'tls'"),
+        ("VAT_OUTAGE", "wait", "must be 'provisional', 'charge_vat' or 'hold'"),
+        ("PRORATION_GRANULARITY", "hour", "must be 'second' or 'day'"),
+        ("PUBLIC_URL", "billing.kanban.example", "must be a complete address such as https://billing.company.example"),
+        ("VIES_BASE_URL", "ftp://vies.example", "must start with http:// or https://"),
+        ("SELLER_NAME", " ", "must not be blank"),
+        ("SELLER_ADDRESS", "\u00a0", "must not be blank"),
+        ("MAIL_FROM_NAME", " ", "must not be blank"),
         ("SELLER_BANK_ACCOUNT", "x" * 201, "must have at most 200 characters"),
     ],
 )
@@ -191,8 +199,9 @@ def test_a_value_outside_its_limits_is_refused_with_what_it_must_be(
     assert f"  PRORATA_{name}: {why}\n" in ended.err
 
 
-def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command) -> None:
-    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": "US"})
+@pytest.mark.parametrize("country", ["US", "de", "Germany"])
+def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata: Command, country: str) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SELLER_COUNTRY": country})
     assert ended.status == 2
     assert "PRORATA_SELLER_COUNTRY: must be a country whose VAT is known: AT, BE" in ended.err
 
