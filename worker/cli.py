@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker.commands import failures
+from worker.logs import set_up_logging
 
 COMMANDS: Final[Mapping[str, str]] = {
     "demo": "worker.commands.process:demo",
@@ -89,11 +90,12 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What every command has."""
+    """What every command has. What is logged goes to standard error, where it is in no program's way."""
+    set_up_logging()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -42,6 +42,7 @@ def set_up_logging() -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     for noisy in (
+        "alembic",
         "httpx",
         "httpcore",
         "stripe",

@@ -7,7 +7,6 @@ from sqlalchemy.exc import DBAPIError
 from models import migrations
 from models.errors import Explained
 from worker import server_urls
-from worker.logs import set_up_logging
 
 log = structlog.get_logger(__name__)
 
@@ -37,11 +36,6 @@ def check(database_url: str, *, in_production: bool) -> None:
             f"which needs {migrations.head()}: run `prorata db upgrade` first."
         )
     if is_master:
-        _warn("the database's role can switch off what guards invoices and ledger")
+        log.warning("the database's role can switch off what guards invoices and ledger")
     if migrations.is_beyond(revision):
-        _warn("the database is of a newer release", revision=revision, known=migrations.head())
-
-
-def _warn(what: str, **facts: object) -> None:
-    set_up_logging()  # a process does so for itself only later
-    log.warning(what, **facts)
+        log.warning("the database is of a newer release", revision=revision, known=migrations.head())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tasks import wiring
-from worker.cli import main
+from worker import cli
 from worker.settings import settings
 from worker.wiring import process_engine
 
@@ -54,8 +54,12 @@ Command = Callable[..., Ended]
 
 @pytest.fixture
 def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """The command in this process, which has imported everything already; what it sets for the process is undone at the end."""
+    """The command in this process, which has imported everything already; what it sets for the process is undone at the end.
+
+    Except logging, which cannot be undone (loggers keep what they began with), and would end other tests' reading of it: it is left out.
+    """
     monkeypatch.setattr(wiring, "_wiring", wiring._wiring)
+    monkeypatch.setattr(cli, "set_up_logging", lambda: None)
     umask = os.umask(0o077)
     os.umask(umask)
 
@@ -67,7 +71,7 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             monkeypatch.setenv(name, value)
         _forget()
         with pytest.raises(SystemExit) as ended:
-            main(words)
+            cli.main(words)
         captured = capsys.readouterr()
         return Ended(int(ended.value.code or 0), captured.out, captured.err)
 

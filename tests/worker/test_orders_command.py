@@ -12,6 +12,7 @@ from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from tasks.errors import TemporarilyUnavailable
 from tasks.wiring import payments
+from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.world import World, purchase
 from worker.commands import orders
 
@@ -187,3 +188,14 @@ def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None
     order_id = world.buy(world.customer(card=None), purchase()).id
     assert run("cancel", order_id).stdout == "Cancelled.\n"
     assert run("cancel", order_id).stdout == "It was cancelled already.\n"
+
+
+def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url: str) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    run("refund", order_id, "--why", "asked by mail")
+    world.park(order_id)
+    nobody_answers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"}
+    words = ("settle", order_id, "--refunded-outside", "--why", "by transfer", "--json")
+    ended = prorata_of_its_own("orders", *map(str, words), **SETTINGS | nobody_answers)
+    assert json.loads(ended.out) == {"id": str(order_id), "provider_asked": False}
+    assert "the provider could not be asked" in [json.loads(line)["event"] for line in ended.err.splitlines()]

@@ -24,7 +24,6 @@ STEERING = "\x1b[2J\x9b31m\u202e[bold]"
 @pytest.fixture(autouse=True)
 def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(people, "plug_in_from_settings", lambda: None)
-    monkeypatch.setattr(people, "set_up_logging", lambda: None)
     monkeypatch.setenv("COLUMNS", "170")
     with capture_logs():
         yield

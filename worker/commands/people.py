@@ -16,7 +16,6 @@ from tasks.wiring import begin
 from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
 from worker.commands.tables import Column, Rows
-from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings
 
 people = typer.Typer(help="Show and erase what is held about a person, by email address.", no_args_is_help=True)
@@ -68,7 +67,6 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Make a person unrecognizable wherever the law does not require the data; the answer names what stays. It cannot be undone."""
-    set_up_logging()
     plug_in_from_settings()
     if dry_run:
         done = erasure.preview(email)
