@@ -70,6 +70,12 @@ class ContactListed:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentMethodListed:
+    line: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionListed:
     line: int
     cart: CartLine
@@ -83,7 +89,7 @@ class AccountListed:
     columns: dict[str, Any]
     """columns of the accounts table, as the file gives them; those that it leaves out are missing here"""
     balance_minor: int
-    payment_method: str | None
+    payment_method: PaymentMethodListed | None
     contacts: tuple[ContactListed, ...]
     subscriptions: tuple[SubscriptionListed, ...]
 
@@ -125,7 +131,7 @@ def _account(name: str, place: Place) -> AccountListed | None:
     }
     listed: dict[str, Any] = {
         "balance_minor": (given.value("balance", minor, currency=paid_in) if paid_in else None) or 0,
-        "payment_method": given.value("payment_method", text, longest=255),
+        "payment_method": _payment_method(given["payment_method"]) if "payment_method" in given else None,
         "contacts": _contacts(given["contacts"]) if "contacts" in given else (),
         "subscriptions": _subscriptions(given["subscriptions"]) if "subscriptions" in given else (),
     }
@@ -136,6 +142,11 @@ def _account(name: str, place: Place) -> AccountListed | None:
     given_details = {column: value for column, value in details.items() if value is not None}
     columns = {"name": called, "country": country, "currency": paid_in, **given_details}
     return AccountListed(code=name, line=place.line, columns=columns, **listed)
+
+
+def _payment_method(place: Place) -> PaymentMethodListed | None:
+    token = place.read(text, longest=255)
+    return PaymentMethodListed(place.line, token) if token else None
 
 
 def _contacts(place: Place) -> tuple[ContactListed, ...]:

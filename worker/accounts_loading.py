@@ -193,6 +193,13 @@ def _erased(session: Session, listed: AccountListed) -> Iterator[Problem]:
             )
 
 
+_WHY_REFUSED = {
+    "resource_missing": "the payment provider knows none of this name; "
+    "was it made in the account, and in the mode (test or live), of PRORATA_STRIPE_API_KEY?"
+}
+"""by the provider's code, where that says little to a person"""
+
+
 def _attach(listed: AccountListed) -> Iterator[Problem]:
     """Attach the card at the provider, once; an account that has a payment method keeps it."""
     if listed.payment_method is None:
@@ -203,9 +210,12 @@ def _attach(listed: AccountListed) -> Iterator[Problem]:
         )
     if has_one is None:
         try:
-            payment_details.attach(account_id(listed.code), listed.payment_method)
+            payment_details.attach(account_id(listed.code), listed.payment_method.token)
         except PaymentMethodRefused as refused:
-            yield Problem(listed.line, f"accounts.{listed.code}.payment_method: {refused}")
+            why = _WHY_REFUSED.get(
+                refused.code, f"the payment provider refuses it ({refused.code or 'without a reason'})"
+            )
+            yield Problem(listed.payment_method.line, f"accounts.{listed.code}.payment_method: {why}")
 
 
 def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:

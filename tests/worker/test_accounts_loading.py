@@ -12,7 +12,7 @@ from tests.support.world import World
 from worker import accounts_file, accounts_loading
 from worker.accounts_file import account_id
 from worker.accounts_loading import Loaded
-from worker.readable_file import FileRefused
+from worker.readable_file import FileRefused, Problem
 
 FILE = """\
 accounts:
@@ -194,6 +194,24 @@ def test_what_was_loaded_before_something_stood_in_the_way_is_said(world: World,
     assert "accounts.nordwind.subscriptions: cannot be ordered as of 20" in line
     assert rest.startswith("Loaded all the same: the accounts, their contacts, balances and payment methods.")
     assert len(world.rows(Account, id=account_id("nordwind"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        (
+            "pm_nobody_knows",
+            "the payment provider knows none of this name; was it made in the account, and in the mode (test or live), of PRORATA_STRIPE_API_KEY?",
+        ),
+        ("pm_card_chargeDeclinedInsufficientFunds", "the payment provider refuses it (insufficient_funds)"),
+    ],
+)
+def test_a_card_that_the_provider_refuses_is_named_in_its_line_and_in_plain_words(
+    world: World, tmp_path: Path, token: str, why: str
+) -> None:
+    with pytest.raises(FileRefused) as refused:
+        load(tmp_path, ("pm_card_visa", token))
+    assert refused.value.problems == [Problem(8, f"accounts.nordwind.payment_method: {why}")]
 
 
 def test_an_address_that_the_provider_refuses_stands_in_nobodys_way(world: World, tmp_path: Path) -> None:

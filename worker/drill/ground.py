@@ -16,7 +16,7 @@ from tasks import api_keys, wiring
 from tasks.api_keys import Scope
 from tasks.wiring import now
 from worker import accounts_loading, catalogue_file, catalogue_loading, stack
-from worker.accounts_file import AccountListed, AccountsFile, ContactListed, account_id, contact_id
+from worker.accounts_file import AccountListed, AccountsFile, ContactListed, PaymentMethodListed, account_id, contact_id
 from worker.database import Transactions
 from worker.drill.kinds import Kind
 from worker.stack import Stack
@@ -120,7 +120,7 @@ def _account(code: str, kind: Kind) -> AccountListed:
         line=0,
         columns={"name": f"{kind.name} {code}", **kind.columns},
         balance_minor=kind.balance_minor,
-        payment_method=kind.card,
+        payment_method=PaymentMethodListed(0, kind.card) if kind.card else None,
         contacts=(ContactListed("Ada Byron", _email(code), is_billing_contact=True),),
         subscriptions=kind.subscriptions,
     )
