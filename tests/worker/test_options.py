@@ -1,11 +1,15 @@
 """Who did it and why: the user's name, or "operator" where the system has none for the number a container runs as; never blank."""
 
 import getpass
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from worker.cli import app as prorata
 from worker.commands import cases, invoices, orders, webhooks
 from worker.commands.options import By
 
@@ -54,3 +58,16 @@ def test_neither_may_be_blank(group: typer.Typer, words: list[str]) -> None:
     refused = RUNNER.invoke(group, words)
     assert refused.exit_code == 2
     assert "must not be blank" in refused.output
+
+
+def arguments(command: Any) -> Iterator[str]:
+    """As the help names them; it puts brackets around each."""
+    for inner in getattr(command, "commands", {}).values():
+        yield from arguments(inner)
+    yield from (each.metavar or each.name for each in command.params if each.param_type_name == "argument")
+
+
+def test_every_argument_is_named_alike() -> None:
+    there_are = set(arguments(typer.main.get_command(prorata)))
+    assert {"ORDER", "FILE", "NUMBER"} <= there_are
+    assert {each for each in there_are if not re.fullmatch("[A-Z]+", each)} == set()

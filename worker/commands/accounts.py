@@ -20,7 +20,7 @@ accounts = loading.accounts
 
 @accounts.command("list")
 def list_accounts(
-    containing: Annotated[str, typer.Argument(help="part of the name; default: all accounts")] = "",
+    containing: Annotated[str, typer.Argument(metavar="TEXT", help="part of the name; default: all accounts")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="at most this many")] = 100,
     as_json: AsJson = False,
 ) -> None:

@@ -47,7 +47,10 @@ def list_open(as_json: AsJson = False) -> None:
 
 @invoices.command("paid")
 def paid(
-    number: Annotated[str, typer.Argument(help="the invoice's, e.g. INV-2026-000001", show_default=False)],
+    number: Annotated[
+        str,
+        typer.Argument(metavar="NUMBER", help="the invoice's, e.g. INV-2026-000001", show_default=False),
+    ],
     by: By,
     on: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; default: today")

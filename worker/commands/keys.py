@@ -22,7 +22,7 @@ keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
 
 @keys.command("issue")
 def issue_key(
-    name: Annotated[str, typer.Argument(help="who will use it", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="who will use it", show_default=False)],
     account: Annotated[
         list[str] | None, typer.Option(help="code from the accounts file, or id; default: all existing accounts")
     ] = None,
@@ -71,7 +71,9 @@ def list_keys(as_json: AsJson = False) -> None:
 
 @keys.command("revoke")
 def revoke_key(
-    name: Annotated[str, typer.Argument(help="as it was issued; see `prorata keys list`", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="as it was issued; see `prorata keys list`", show_default=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Refuse this key from the next request on. It cannot be undone; issue another under another name."""

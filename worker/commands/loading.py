@@ -21,7 +21,7 @@ catalogue = typer.Typer(help="What is sold.", no_args_is_help=True)
 accounts = typer.Typer(help="Who buys.", no_args_is_help=True)
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(help="YAML; /dev/stdin for standard input", show_default=False)]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="YAML; /dev/stdin for standard input", show_default=False)]
 
 
 @catalogue.command("load")
@@ -76,7 +76,7 @@ def load_accounts(file: File) -> None:
 
 
 @db.command("upgrade")
-def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "head") -> None:
+def upgrade(revision: Annotated[str, typer.Argument(metavar="REVISION", help="up to this one")] = "head") -> None:
     """Bring the database to what this version needs; doing it again changes nothing."""
     upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
     typer.echo("The database is up to date.")
@@ -84,7 +84,7 @@ def upgrade(revision: Annotated[str, typer.Argument(help="up to this one")] = "h
 
 @db.command("downgrade")
 def downgrade(
-    revision: Annotated[str, typer.Argument(help="back to this one", show_default=False)],
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="back to this one", show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask; for programs")] = False,
 ) -> None:
     """Take the database back to what an older release needs; run it with the newer one, whose processes have ended."""

@@ -85,7 +85,7 @@ def _at_provider(story: order_story.Story) -> Sequence[AtProvider] | str:
 @orders.command("resume")
 def resume(
     which: Annotated[
-        str | None, typer.Argument(metavar="[ORDER]", help="its number, or its id", show_default=False)
+        str | None, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)
     ] = None,
     from_step: Annotated[
         Step | None,

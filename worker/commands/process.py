@@ -109,7 +109,9 @@ def _python(module: str) -> list[str]:
 
 
 def worker(
-    name: Annotated[Worker, typer.Argument(help="all queues, or those that suit one pool")] = Worker.ALL,
+    name: Annotated[
+        Worker, typer.Argument(metavar="NAME", help="all queues, or those that suit one pool")
+    ] = Worker.ALL,
     number: Annotated[int | None, typer.Option(min=1, help="which of several of that name on this host")] = None,
     concurrency: Annotated[int | None, typer.Option("-c", "--concurrency", min=1, max=500)] = None,
     pool: Annotated[Pool | None, typer.Option(help="how it runs tasks concurrently")] = None,

@@ -15,7 +15,7 @@ from worker.commands.process import Worker, worker_name
 
 
 def worker_health(
-    name: Annotated[Worker, typer.Argument(help="which one")] = Worker.ALL,
+    name: Annotated[Worker, typer.Argument(metavar="NAME", help="which one")] = Worker.ALL,
     number: Annotated[int | None, typer.Option(min=1, help="which of several of that name")] = None,
     within: Annotated[float, typer.Option(min=0.1, max=300, help="seconds to wait; a busy worker takes longer")] = 10.0,
     host: Annotated[str | None, typer.Option(help="the host it runs on; default: this one")] = None,
