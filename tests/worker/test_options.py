@@ -3,6 +3,7 @@
 import getpass
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from worker.cli import app as prorata
-from worker.commands import cases, invoices, orders, webhooks
-from worker.commands.options import By
+from worker.commands import cases, invoices, ledger, orders, webhooks
+from worker.commands.options import By, time_in_utc
 
 RUNNER = CliRunner()
+WIDE = {"COLUMNS": "200"}
 app = typer.Typer()
 
 
@@ -71,3 +73,31 @@ def test_every_argument_is_named_alike() -> None:
     there_are = set(arguments(typer.main.get_command(prorata)))
     assert {"ORDER", "FILE", "NUMBER"} <= there_are
     assert {each for each in there_are if not re.fullmatch("[A-Z]+", each)} == set()
+
+
+@pytest.mark.parametrize("given", ["foo", "", "28.11.2026", "2026-02-30", "2026-11-28T14:30"])
+def test_what_is_no_day_is_refused_with_what_one_looks_like(given: str) -> None:
+    refused = RUNNER.invoke(invoices.invoices, ["paid", "INV-2026-000001", "--on", given], env=WIDE)
+    assert (refused.exit_code, "must be a day like 2026-11-28" in refused.output) == (2, True)
+    assert "Value error" not in refused.output
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("given", ["yesterday", "2026-11-28 14:30", "2026-11-28T14:30+01:00"])
+def test_what_is_no_time_is_refused_with_what_one_looks_like(option: str, given: str) -> None:
+    refused = RUNNER.invoke(ledger.ledger, ["reconcile", option, given], env=WIDE)
+    assert refused.exit_code == 2
+    assert "must be a time in UTC like 2026-11-28 or 2026-11-28T14:30" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("2026-11-28", datetime(2026, 11, 28, tzinfo=UTC)),
+        ("2026-11-28T14:30", datetime(2026, 11, 28, 14, 30, tzinfo=UTC)),
+        ("2026-11-28T14:30:05", datetime(2026, 11, 28, 14, 30, 5, tzinfo=UTC)),
+        ("2026-11-28T14:30:05Z", datetime(2026, 11, 28, 14, 30, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_in_utc(given: str, meant: datetime) -> None:
+    assert time_in_utc(given) == meant

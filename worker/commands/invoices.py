@@ -1,6 +1,6 @@
 """`prorata invoices`: what customers owe by transfer, and that it came in."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -8,7 +8,7 @@ import typer
 from tasks import receivables
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson, By
+from worker.commands.options import AsJson, By, day
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
 from worker.commands.tables import Column, Rows
@@ -17,6 +17,10 @@ from worker.wiring import plug_in_from_settings
 _COLUMNS = (Column("invoice"), Column("account"), Column("owed", right=True), Column(""), Column("due (UTC)"))
 
 invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
+
+
+def _in_capitals(number: str) -> str:
+    return number.strip().upper()
 
 
 @invoices.command("open")
@@ -49,17 +53,19 @@ def list_open(as_json: AsJson = False) -> None:
 def paid(
     number: Annotated[
         str,
-        typer.Argument(metavar="NUMBER", help="the invoice's, e.g. INV-2026-000001", show_default=False),
+        typer.Argument(
+            metavar="NUMBER", callback=_in_capitals, help="the invoice's, e.g. INV-2026-000001", show_default=False
+        ),
     ],
     by: By,
     on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it came in; default: today")
+        datetime | None, typer.Option(parser=day, metavar="DAY", help="the day it came in; default: today")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record that an invoice was paid in full. This cannot be undone: check the number."""
     plug_in_from_settings()
-    paid_at = on.replace(tzinfo=UTC) if on else now()
+    paid_at = on or now()
     try:
         with begin() as session:
             owed = receivables.mark_paid(session, number, on=paid_at, by=by)

@@ -17,7 +17,7 @@ from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson
+from worker.commands.options import AsJson, time_in_utc
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.tables import Column, Rows
@@ -26,7 +26,6 @@ from worker.wiring import plug_in_from_settings
 
 ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)
 
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 IN_UTC = "in UTC, as 2026-11-01 or 2026-11-01T14:30"
 UNDER_WAY = timedelta(minutes=15)
 """a charge or refund younger than this may not be recorded here yet"""
@@ -79,19 +78,20 @@ def check(
 def reconcile(
     since: Annotated[
         datetime | None,
-        typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; default: two days before --until"),
+        typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: two days before --until"),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=TIMES, metavar="TIME", help=f"{IN_UTC}; default: 15 minutes ago")
+        datetime | None,
+        typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: 15 minutes ago"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the payment provider's charges and refunds of a period with what is recorded here; exit status 1 if anything differs."""
     now = datetime.now(UTC).replace(microsecond=0)
-    end = until.replace(tzinfo=UTC) if until else now - UNDER_WAY
+    end = until or now - UNDER_WAY
     if end.year < FIRST_YEAR:
         raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
-    start = since.replace(tzinfo=UTC) if since else end - USUAL
+    start = since or end - USUAL
     if start >= end:
         raise typer.BadParameter(f"must be before the end, {moment(end)} UTC (--until)", param_hint="--since")
     if start > now:

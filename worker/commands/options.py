@@ -1,9 +1,13 @@
 """Options that several commands take: who acts and why, for what is recorded as done by a person, and the answer as JSON."""
 
 import getpass
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+
+_DAY = "%Y-%m-%d"
 
 
 def _user_name() -> str:
@@ -19,6 +23,22 @@ def not_blank(text: str | None) -> str | None:
     if text is not None and not text.strip():
         raise typer.BadParameter("must not be blank")
     return text
+
+
+def day(text: str) -> datetime:
+    """Its beginning in UTC. Raises BadParameter."""
+    try:
+        return datetime.strptime(text, _DAY).replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter("must be a day like 2026-11-28") from None
+
+
+def time_in_utc(text: str) -> datetime:
+    """Raises BadParameter."""
+    for form in (_DAY, f"{_DAY}T%H:%M", f"{_DAY}T%H:%M:%S", f"{_DAY}T%H:%M:%SZ"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    raise typer.BadParameter("must be a time in UTC like 2026-11-28 or 2026-11-28T14:30")
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
