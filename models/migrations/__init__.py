@@ -35,7 +35,9 @@ def engine(database_url: str) -> Engine:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the database at `database_url` to `revision`, all or nothing; doing it again changes nothing.
+    """Bring the database at `database_url` to `revision`; doing it again changes nothing.
+
+    Each migration has a transaction of its own: what one has done is not undone, nor done again, because a later one waits for a table.
 
     Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, and RevisionRefused if
     there is no such revision, or the database is already past it.
@@ -46,7 +48,8 @@ def upgrade(database_url: str, revision: str = "head") -> None:
         raise RevisionRefused(
             f"The database is at {standing}, beyond {goal}: an upgrade does not go back. `prorata db downgrade {goal}` does."
         )
-    command.upgrade(config(database_url), goal)
+    for pending in _history()[_place(standing) : _place(goal)]:
+        command.upgrade(config(database_url), pending)
 
 
 def downgrade(database_url: str, revision: str) -> None:

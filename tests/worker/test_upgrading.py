@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from models import migrations
 from models.support_cases import SupportCase
-from tests.support.command import SETTINGS, Command
+from tests.support.command import SETTINGS, Command, prorata_of_its_own
 from tests.support.world import World, change, purchase
 from worker import server_urls, upgrading
 from worker.embedded import PostgresServer
@@ -63,6 +65,46 @@ def test_it_waits_for_a_table_without_holding_up_those_who_use_it(
         changed.result(timeout=240)
     assert at(url) == end
     engine.dispose()
+
+
+def test_a_migration_that_waits_for_a_table_leaves_those_before_it_done(postgres_server: PostgresServer) -> None:
+    url = postgres_server.create_database("a-late-migration-waits")
+    migrations.upgrade(url, "0012")
+    engine = create_engine(url)
+    with engine.connect() as other:
+        other.execute(text("LOCK TABLE support_cases IN ACCESS SHARE MODE"))
+        with pytest.raises(OperationalError) as waited:
+            migrations.upgrade(url, "0016")
+    assert isinstance(waited.value.orig, LockNotAvailable)
+    assert at(url) == "0015"
+    with engine.connect() as other:
+        other.execute(text("LOCK TABLE orders, receivables IN ACCESS EXCLUSIVE MODE"))
+        migrations.upgrade(url, "0016")
+    assert at(url) == "0016"
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("change", "start", "end"), [("upgrade", "0008", "0009"), ("downgrade", "0009", "0008")])
+def test_the_migration_that_alters_most_tables_does_nothing_before_it_has_them(
+    change: str, start: str, end: str, postgres_server: PostgresServer
+) -> None:
+    url = postgres_server.create_database(f"from-{start}-without-a-table")
+    migrations.upgrade(url, start)
+    engine = create_engine(url)
+    with engine.connect() as other:
+        other.execute(text("LOCK TABLE vat_checks IN ACCESS SHARE MODE"))
+        with pytest.raises(OperationalError) as waited:
+            getattr(migrations, change)(url, end)
+    assert str(waited.value.statement).startswith("LOCK TABLE accounts,")
+    engine.dispose()
+
+
+def test_two_upgrades_at_once_do_each_migration_once(postgres_server: PostgresServer) -> None:
+    url = postgres_server.create_database("two-upgrades-at-once")
+    with ThreadPoolExecutor(2) as pool:
+        ended = [pool.submit(prorata_of_its_own, "db", "upgrade", **of(url)) for _ in range(2)]
+        assert [each.result(timeout=240).status for each in ended] == [0, 0]
+    assert at(url) == head()
 
 
 def test_a_downgrade_says_of_which_database_and_an_upgrade_undoes_it(prorata: Command, fresh_database_url: str) -> None:

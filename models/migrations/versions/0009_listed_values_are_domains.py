@@ -98,6 +98,7 @@ ONE_LIVE_CHARGE = (
 
 def upgrade() -> None:
     """Change the columns' types first and add the domains' constraints after: tables are then only scanned, not rewritten."""
+    _lock_tables()
     for table, constraint in ACROSS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
     op.execute("DROP INDEX one_live_charge")
@@ -112,6 +113,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _lock_tables()
     # The previous release does not know this key and fails on it.
     op.execute("UPDATE quotes SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
     op.execute("UPDATE orders SET sold_to = sold_to - 'timezone' WHERE sold_to ? 'timezone'")
@@ -128,6 +130,15 @@ def downgrade() -> None:
     for (table, constraint), (before, _) in ACROSS.items():
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({before})")
     op.execute(ONE_LIVE_CHARGE)
+
+
+def _lock_tables() -> None:
+    """Lock them before anything is done, so that nothing has to be done again where another holds one of them."""
+    op.execute(f"LOCK TABLE {', '.join(_tables())}")
+
+
+def _tables() -> list[str]:
+    return sorted({table for domain in COLUMNS for table, _, _ in _columns(domain)})
 
 
 def _columns(domain: str) -> Iterator[tuple[str, str, str]]:
