@@ -28,7 +28,7 @@ CATALOGUE = {
                domain_name, is_nullable, column_default, is_identity, identity_generation
         from information_schema.columns where table_schema = 'public' order by 1, 2""",
     "constraints": """
-        select conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+        select conrelid::regclass::text, conname, contype::text, replace(pg_get_constraintdef(oid), ' NOT VALID', '')
         from pg_constraint where connamespace = 'public'::regnamespace order by 1, 2""",
     "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2",
 }
