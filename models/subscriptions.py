@@ -69,7 +69,7 @@ class SubscriptionPeriod(Base):
     )
 
     id: Mapped[Key]
-    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"))
+    subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"), index=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"))
     tier_code: Mapped[str] = mapped_column(String(60))
     seats: Mapped[int]

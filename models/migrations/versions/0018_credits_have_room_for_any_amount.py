@@ -14,10 +14,12 @@ def upgrade() -> None:
             ALTER COLUMN unused_minor TYPE bigint,
             ALTER COLUMN unused_tax_minor TYPE bigint
     """)
+    op.execute("CREATE INDEX ix_subscription_periods_subscription_id ON subscription_periods (subscription_id)")
     op.execute("ANALYZE subscription_periods")
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX ix_subscription_periods_subscription_id")
     op.execute("""
         ALTER TABLE subscription_periods
             ALTER COLUMN unused_minor TYPE integer,
