@@ -2,6 +2,7 @@
 body is refused rather than half obeyed."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from email.message import Message
@@ -13,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api_stub.head_requests import HeadRoute
+from api_stub.problems import UnreadableBody
 from api_stub.validation import MOST
 
 Pairs = list[tuple[str, Any]]
@@ -62,15 +64,15 @@ class _Twice(Exception):
 
 class _JsonRequest(Request):
     async def json(self) -> Any:
-        """Raises ValueError, or an HTTPException, where the body is not JSON in UTF-8."""
+        """Raises ValueError, or an HTTPException, where the body is not JSON in UTF-8, and UnreadableBody where a number has too many digits."""
         if _charset(self.headers.get("Content-Type", "")) not in _UTF_8:
             raise HTTPException(400)
         text = (await self.body()).decode("utf-8-sig")
         try:
-            return _ONCE.decode(text)
+            return _decoded(text, _ONCE)
         except _Twice:
             self.state.given_twice = text
-            return json.loads(text)
+            return _decoded(text, _AS_OFTEN_AS_GIVEN)
 
 
 _UTF_8 = ("utf-8", "utf8", "us-ascii")
@@ -92,6 +94,18 @@ def _once(pairs: Pairs) -> dict[str, Any]:
 
 _ONCE = json.JSONDecoder(object_pairs_hook=_once)
 """made once; json.loads with a hook would make one for each body"""
+_AS_OFTEN_AS_GIVEN = json.JSONDecoder()
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> Any:
+    """Raises JSONDecodeError, UnreadableBody, and what the decoder's hook raises."""
+    try:
+        return decoder.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's own limit: converting the digits takes time that grows with their square
+        most = sys.get_int_max_str_digits()
+        raise UnreadableBody(f"a whole number in it has more than {most} digits") from None
 
 
 class _Object(tuple[tuple[str, Any], ...]):

@@ -113,6 +113,13 @@ _DETAILS = {
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
+class UnreadableBody(HTTPException):
+    """Why a body cannot be read, where that is known: the framework only says that one cannot be."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, f"The body could not be read: {why}.")
+
+
 async def http_problem(request: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses."""
     if not isinstance(error, HTTPException):
@@ -121,7 +128,8 @@ async def http_problem(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(status).phrase
     code = _CODES.get(status, phrase.lower().replace(" ", "-"))
     headers = _allow(request) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
-    detail = _DETAILS.get(status) or (error.detail if error.detail != phrase else phrase + ".")
+    usual = None if isinstance(error, UnreadableBody) else _DETAILS.get(status)
+    detail = usual or (error.detail if error.detail != phrase else phrase + ".")
     return Problem(status, code, detail, headers=headers).response()
 
 

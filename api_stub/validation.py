@@ -25,6 +25,8 @@ _MISSING = {
 }
 """what a header is needed for"""
 
+_NO_BODY = "is missing: the request has no body; send a JSON object"
+
 WORDS: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "extra_forbidden": "is no field here",
@@ -86,7 +88,7 @@ def _field(error: dict[str, Any]) -> dict[str, str]:
             return {"header": str(rest[0]) if rest else "", "detail": detail}
         case "query" | "path":
             return {"parameter": _shortened(str(rest[0])) if rest else "", "detail": detail}
-    return {"pointer": pointer(rest), "detail": detail}
+    return {"pointer": pointer(rest), "detail": detail if rest or error["type"] != "missing" else _NO_BODY}
 
 
 def _in_words(error: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -156,6 +157,26 @@ def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, bo
     answer = api.post("/v1/quotes", content=body, headers={"Content-Type": "application/json"})
     assert problem(answer) == (400, "malformed-request")
     assert "JSON in UTF-8, without Content-Encoding" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("twice", ["", '"lines": [], '], ids=["", "given twice"])
+def test_a_number_too_long_to_be_read_is_named_as_the_reason(api: Api, ada: Customer, twice: str) -> None:
+    def quoted(seats: str) -> httpx.Response:
+        content = f'{{{twice}"lines": [{{"seats": {seats}}}]}}'
+        return api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})
+
+    assert problem(quoted("9" * 4300)) == (422, "invalid-request")
+    answer = quoted("9" * 4301)
+    assert problem(answer) == (400, "malformed-request")
+    assert answer.json()["detail"] == "The body could not be read: a whole number in it has more than 4300 digits."
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/quotes"), ("PATCH", "/v1/accounts/{}")])
+def test_whoever_sends_no_body_is_told_so(api: Api, ada: Customer, method: str, path: str) -> None:
+    answer = api(method, path.format(ada.account_id), headers={"Content-Type": "application/json"})
+    assert problem(answer) == (422, "invalid-request")
+    detail = "is missing: the request has no body; send a JSON object"
+    assert answer.json()["errors"] == [{"pointer": "", "detail": detail}]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
