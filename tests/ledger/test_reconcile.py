@@ -1,6 +1,7 @@
 """`reconcile` finds nothing where the provider's books and ours agree, and names each charge and refund that only one of them has."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -257,7 +258,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
     said = command.invoke(ledger.ledger, ["reconcile"])
     assert said.exit_code == 1
     assert f"order {order.number}" in said.stdout
-    assert "Anything more recent is left out" in said.stdout
+    assert "Anything more recent is left out, as it may not be recorded yet: see --until.\n" in said.stdout
     [found] = world.rows(BooksCheck, name="reconcile")
     assert found.differences >= 1
     read = command.invoke(ledger.ledger, ["reconcile", "--json"])
@@ -279,6 +280,15 @@ def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None
     assert said.stdout == (
         "From 2020-01-01 00:00:00 to 2020-01-01 06:30:00 UTC: 0 charges, 0 refunds of them.\nEverything agrees.\n"
     )
+
+
+def test_on_a_system_as_young_as_what_is_left_out_the_command_says_how_to_include_that(
+    world: World, command: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "UNDER_WAY", timedelta(days=1000))  # so long ago that nobody was charged then
+    said = command.invoke(ledger.ledger, ["reconcile"]).stdout
+    [until] = re.findall(r"recorded yet: include it with --until (\S+Z)\.\n", said)
+    assert datetime.now(UTC) - timedelta(minutes=5) < datetime.fromisoformat(until) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(

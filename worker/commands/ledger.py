@@ -108,7 +108,8 @@ def reconcile(
             f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them."
         )
         if until is None:
-            where.print("Anything more recent is left out, as it may not be recorded yet: see --until.")
+            how = "see --until" if found.charges else f"include it with --until {now:%Y-%m-%dT%H:%M:%SZ}"
+            where.print(f"Anything more recent is left out, as it may not be recorded yet: {how}.")
         if found.of_others:
             where.print(f"Left out, as their metadata names no order of Prorata's: {found.of_others} charges.")
         where.print(_differences(found.differences) if found.differences else "[green]Everything agrees.[/]")
