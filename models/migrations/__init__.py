@@ -18,6 +18,14 @@ _CONNECTING = {"prepare_threshold": None, "connect_timeout": 5}
 """no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). The connection times out after these seconds, because processes that start also connect."""
 
 
+OLDEST_SERVER = 15
+"""PostgreSQL's major version; older ones lack `NULLS NOT DISTINCT`, which our tables use"""
+
+
+class ServerTooOld(Explained):
+    """This PostgreSQL cannot hold our tables."""
+
+
 class RevisionRefused(Explained):
     """The database cannot be brought to a revision; the message says why, and what to do instead."""
 
@@ -70,8 +78,9 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The database's revision; None if it has no tables yet. Raises RevisionRefused if a newer release made it."""
+    """The database's revision; None if it has no tables yet. Raises RevisionRefused if a newer release made it, and ServerTooOld."""
     with engine(database_url).begin() as connection:
+        check_server(connection)
         connection.execute(LOCK_TIMEOUT)
         standing = revision_of(connection)
     known = _history()
@@ -81,6 +90,13 @@ def stands_at(database_url: str) -> str | None:
             f"Use the newer release, or take the database back with the newer release's `prorata db downgrade {known[-1]}`."
         )
     return standing
+
+
+def check_server(connection: Connection) -> None:
+    """Raises ServerTooOld."""
+    major = int((connection.dialect.server_version_info or (0,))[0])
+    if major < OLDEST_SERVER:
+        raise ServerTooOld(f"This is PostgreSQL {major}; Prorata needs {OLDEST_SERVER} or later.")
 
 
 def revision_of(connection: Connection) -> str | None:

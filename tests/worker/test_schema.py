@@ -9,7 +9,7 @@ import pytest
 from models import migrations
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.worker.test_upgrading import of, set_to
-from worker import server_urls
+from worker import schema, server_urls
 from worker.embedded import PostgresServer
 from worker.processes import Supervisor, http_ok
 
@@ -35,6 +35,16 @@ def test_an_empty_database_is_an_older_one(postgres_server: PostgresServer) -> N
     ended = prorata_of_its_own("worker", **of(postgres_server.create_database("empty-before-a-start")))
     assert ended.status == 1
     assert "is at no revision yet, older than this release" in ended.err
+
+
+def test_an_older_postgresql_is_refused_with_what_is_needed(
+    fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No server is as old as that, so what is needed is newer than this one."""
+    monkeypatch.setattr(migrations, "OLDEST_SERVER", 99)
+    for refused in (migrations.upgrade, lambda url: schema.check(url, in_production=True)):
+        with pytest.raises(migrations.ServerTooOld, match=r"^This is PostgreSQL \d\d; Prorata needs 99 or later\.$"):
+            refused(fresh_database_url)
 
 
 @pytest.fixture
