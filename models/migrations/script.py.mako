@@ -1,3 +1,9 @@
+<%!
+    def bare(statements):
+        """Without Alembic's own comments; formatting is ruff's."""
+        lines = statements.splitlines()
+        return "\n".join(line for line in lines if not line.lstrip().startswith("# ###")).strip() or "pass"
+%>\
 """${message}"""
 
 import sqlalchemy as sa
@@ -11,8 +17,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${bare(upgrades)}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${bare(downgrades)}
