@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
@@ -140,6 +140,40 @@ def test_two_sweeps_at_once_restart_an_order_once(world: World) -> None:
         each.join()
     assert sum(touched) == 3
     assert sorted(order_id for order_id, _ in world.outbox()) == sorted(ids)
+
+
+def test_an_order_that_a_worker_has_taken_since_it_was_found_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = world.place(world.customer(), purchase())
+    stand_still(world, order_id)
+    find = sweep._standing_still
+
+    def find_and_be_overtaken(due: sweep.Due) -> list[tuple[UUID, OrderStatus]]:
+        found = find(due)
+        with world.begin() as session:
+            lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(minutes=5))
+        return found
+
+    monkeypatch.setattr(sweep, "_standing_still", find_and_be_overtaken)
+    assert sweep.sweep() == 0
+    assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
+    assert world.order(order_id).lease_token is not None
+
+
+@pytest.mark.parametrize("longest", [0, 1])
+def test_of_more_orders_than_one_run_handles_those_that_waited_longest_come_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, longest: int
+) -> None:
+    ids = [world.place(world.customer(), purchase()) for _ in range(2)]
+    lose_message(world)
+    for order_id in ids:
+        ago = timedelta(hours=2 if order_id == ids[longest] else 1)
+        with world.begin() as session:
+            session.execute(update(Order).where(Order.id == order_id).values(wake_at=func.clock_timestamp() - ago))
+    monkeypatch.setattr(sweep, "BATCH", 1)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(ids[longest], Step.VALIDATE_CART)]
 
 
 def test_a_waiting_order_is_cancelled_after_its_time_and_gives_everything_back(world: World) -> None:
