@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,9 +18,11 @@ from models.account_lock import lock_account
 from models.catalogue import Price
 from models.lease import LeaseLost
 from models.orders import Order, OrderEvent
+from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
-from tasks import failure_points, mailing, placement, seats, wiring
+from models.subscriptions import Subscription
+from tasks import failure_points, mailing, placement, seats, support_refund, wiring
 from tasks.placement import RequestRefused
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
@@ -337,6 +339,31 @@ def test_seats_assigned_at_the_last_moment_turn_the_order_back_and_nobody_loses_
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "seats-below-assigned")
     assert world.given_back(ada) == [world.charged(ada)[-1]]
     assert world.subscription(ada, "desk").seats == 3
+
+
+def test_a_change_of_what_a_refund_ended_at_the_last_moment_is_turned_back(world: World) -> None:
+    ada = world.customer()
+    bought = world.buy(ada, purchase()).id
+    order_id = world.place(ada, change(interval=YEAR))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    with world.begin() as session:
+        support_refund.refund(session, bought, by="ops", why="asked by phone", now=world.time)
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "not-subscribed")
+    assert world.given_back(ada) == [world.charged(ada)[-1]]
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
+
+
+def test_a_purchase_of_what_has_become_active_at_the_last_moment_is_turned_back(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, trial("desk", "team", 5))
+    order_id = world.place(ada, purchase("desk", "team", 5))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    with world.begin() as session:
+        session.execute(update(Subscription).values(status=SubscriptionStatus.ACTIVE, interval=MONTH))
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "already-subscribed")
+    assert world.given_back(ada) == world.charged(ada)
 
 
 def test_one_seat_and_two_users_at_once(world: World) -> None:
