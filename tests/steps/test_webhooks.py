@@ -17,7 +17,7 @@ from tasks import charge_news, webhooks, wiring
 from tasks.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
-from tests.support.payment import refund_by_hand
+from tests.support.payment import refund_by_hand, unanswered
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_authenticationRequired"
@@ -183,6 +183,23 @@ def test_without_a_database_a_run_ends_and_nothing_is_held_against_the_event(
 def test_a_charge_of_nobody_we_know_is_looked_into(world: World) -> None:
     world.receive("pi_unknown", "payment_intent.succeeded")
     assert outcomes(world) == [None]
+
+
+def test_a_charge_that_names_an_order_but_no_attempt_is_not_ours(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    charges = world.stripe.client().v1.payment_intents
+    charge = charges.create({"amount": 100, "currency": "eur", "metadata": {"order_id": str(order_id)}})
+    assert charge_news.handle(charge.id) is NewsOutcome.NOT_OURS
+
+
+def test_news_of_a_charge_whose_order_is_parked_for_a_person_is_done_with(world: World) -> None:
+    ada = world.customer()
+    order_id = unanswered(world, ada)
+    world.park(order_id)
+    (charge,) = world.intents(ada)
+    world.receive(charge["id"], "payment_intent.succeeded")
+    assert (webhooks.handle_webhooks(), outcomes(world)) == (1, ["nothing to do"])
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
 
 
 def strangers(world: World, number: int) -> list[str]:
