@@ -49,6 +49,15 @@ def test_an_order_parked_on_its_way_back_is_not_cancelled(world: World) -> None:
         world.cancel(order_id)
 
 
+def test_who_is_cancelled_by_us_while_the_chain_runs_is_told_so(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    with world.begin() as session:
+        placement.cancel(session, order_id=order_id, by="ops", now=world.time, reason=BY_US)
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, BY_US)
+
+
 def test_an_order_that_was_parked_after_its_cancellation_goes_on_by_another(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)

@@ -60,6 +60,10 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert world.given_back(ada) == [119_00, 119_00]
     assert world.refunds(order_id) == [("succeeded", 119_00), ("succeeded", 119_00)]
+    with world.begin() as session:
+        assert refunding.refunded_minor(session, order_id) == 119_00, (
+            "the letter names what the order itself was charged"
+        )
 
 
 def money_twice(world: World, card: str) -> tuple[UUID, str]:
