@@ -9,6 +9,7 @@ import pytest
 from models import lease, progress, step_ends
 from models.lease import LeaseLost
 from models.orders import Order
+from models.recording import CARRIED
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import charge_attempts, failure_points
 from tests.support.world import World, end_waits, purchase
@@ -120,3 +121,15 @@ def test_who_is_overtaken_does_not_give_the_order_of_another_back(world: World) 
             session, order_id, Step.VALIDATE_CART, ours.lease_token, delay=at_once, error="stale"
         )
     assert world.order(order_id).lease_token is not None
+
+
+def test_a_step_that_shares_its_transaction_with_the_one_before_it_can_be_put_off(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    ours = claim(world, order_id, Step.VALIDATE_CART)
+    with world.begin() as session:
+        session.info[CARRIED] = True
+        progress.hand_on(session, ours, Step.VALIDATE_CART, "done")
+        this, token = Step.COMPUTE_PRORATION, ours.lease_token
+        assert progress.postpone(session, order_id, this, token, delay=timedelta(minutes=1), error="away")
+    order = world.order(order_id)
+    assert (order.next_step, order.lease_token, order.last_error) == (Step.COMPUTE_PRORATION, None, "away")
