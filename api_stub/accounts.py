@@ -97,11 +97,12 @@ def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, cal
         account_of(session, caller, account_id)
         session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
         contact = _contact(session, account_id, contact_id)
+        could_order = contact.is_billing_contact
         for name in wanted.model_fields_set:
             setattr(contact, name, getattr(wanted, name))
         session.flush()
         billing = select(Contact.id).where(Contact.account_id == account_id, Contact.is_billing_contact).limit(1)
-        if "is_billing_contact" in wanted.model_fields_set and session.scalar(billing) is None:
+        if could_order and session.scalar(billing) is None:
             raise Problem(
                 409,
                 "last-billing-contact",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models.accounts import Contact
+from models.accounts import NOT_ERASED, Contact
 from models.base import uuid7
 from models.cart_facts import CartFacts
 from models.rules.cart import CartLine
@@ -20,8 +20,8 @@ from tasks.quoting import CartRefused
 
 def open_cases(session: Session, cart: Sequence[CartLine], refused: CartRefused) -> None:
     """Open a case for each line of `cart` that asks for a lower tier. One that is open already keeps its number and says what is so now."""
-    contact = refused.facts.contact
-    if contact is None:  # refused for that alone
+    contact = _still_there(session, refused.facts.contact)
+    if contact is None:
         return
     lower = [
         (cart[refusal.line], str(refusal.facts["to_tier"]))
@@ -31,6 +31,14 @@ def open_cases(session: Session, cart: Sequence[CartLine], refused: CartRefused)
     lower.sort(key=lambda each: (each[0].product, each[1]))  # else two carts could wait for each other
     for wish, to_tier in lower:
         _open(session, refused.facts, contact, wish, to_tier)
+
+
+def _still_there(session: Session, contact: Contact | None) -> Contact | None:
+    """The contact, whom nobody can erase until the transaction ends. None if there is none: then the cart was refused for that alone."""
+    if contact is None:
+        return None
+    there = select(Contact).where(Contact.id == contact.id, NOT_ERASED)
+    return session.scalar(there.with_for_update(key_share=True, read=True))
 
 
 def _open(session: Session, facts: CartFacts, contact: Contact, wish: CartLine, to_tier: str) -> None:

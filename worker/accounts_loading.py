@@ -229,13 +229,19 @@ def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[
             yield Problem(subscription.line, f"{where}: no billing contact to order it")
             continue
         try:
-            order = _place(session, listed, subscription, contact_id(listed.code, buyer.email), key)
+            order = _place(session, listed, subscription, _id_of(session, listed, buyer), key)
         except (CartRefused, placement.RequestRefused) as refused:
             yield Problem(
                 subscription.line, f"{where}: cannot be ordered as of {now() - subscription.age:%Y-%m-%d}: {refused}"
             )
         else:
             loaded.orders.setdefault(listed.code, []).append(order)
+
+
+def _id_of(session: Session, listed: AccountListed, buyer: ContactListed) -> UUID:
+    """Not always what the file makes of the address: the upstream may have added the contact."""
+    there = Contact.account_id == account_id(listed.code), Contact.email == buyer.email, NOT_ERASED
+    return session.scalars(select(Contact.id).where(*there)).one()
 
 
 def _place(session: Session, listed: AccountListed, wanted: SubscriptionListed, contact: UUID, key: str) -> UUID:

@@ -1,5 +1,6 @@
 """Erases a person's data, all that may be erased at once, and records that without recording whose it was."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -52,10 +53,12 @@ def preview(email: str) -> Erased:
 def erase(email: str, *, by: str, why: str) -> Erased:
     """Erase the person with this address, in lower case, in one transaction. Once more does nothing. Raises NotErasable."""
     by, why = _typed(by)[:LONGEST_NAME], _typed(why)
-    if any(map(Person(email).is_named_in, (by, why))):
-        raise NotErasable("Nothing was erased: name the person neither in --why nor in --by, because both are kept.")
     with begin() as session:
         of = _lock(session, email)
+        if of.is_named_in(by) or _names(session, why, of):
+            raise NotErasable(
+                "Nothing was erased: name the person neither in --why nor in --by, because both are kept."
+            )
         _expire_quotes(session, of)
         plan = _plan(session, of)
         if not any(plan.rows.values()):
@@ -78,6 +81,12 @@ def _lock(session: Session, email: str) -> Person:
         lock_account(session, account)
     session.execute(select(Contact.id).where(Contact.id.in_(before.contacts)).order_by(Contact.id).with_for_update())
     return person(session, email)
+
+
+def _names(session: Session, text: str, of: Person) -> bool:
+    """Whether a text names the person, by address or by the name that a contact has."""
+    names = session.scalars(select(Contact.name).where(Contact.id.in_(of.contacts)))
+    return of.is_named_in(text) or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.I) for name in names)
 
 
 def _expire_quotes(session: Session, of: Person) -> None:

@@ -32,13 +32,14 @@ def seats(of: Person) -> Found:
 
 def support_cases(of: Person) -> Found:
     """Those that `asked_for` tells from others that name only a longer address are among them."""
-    mentioned = func.strpos(func.lower(SupportCase.text), of.email) > 0
+    words = SupportCase.text + " " + func.coalesce(SupportCase.closed_why, "")
+    mentioned = func.strpos(func.lower(words), of.email) > 0
     theirs = select(SupportCase).where(or_(SupportCase.contact_id.in_(of.contacts), mentioned))
     return theirs.order_by(SupportCase.number)
 
 
 def asked_for(case: SupportCase, of: Person) -> bool:
-    return case.contact_id in of.contacts or of.is_named_in(case.text)
+    return case.contact_id in of.contacts or of.is_named_in(f"{case.text} {case.closed_why}")
 
 
 def named_in_reasons(of: Person) -> Found:

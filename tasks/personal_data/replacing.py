@@ -25,9 +25,11 @@ def seat(row: Any, _: Person) -> None:
     found.user_email = f"user@{ERASED_AT}"
 
 
-def support_case(row: Any, _: Person) -> None:
+def support_case(row: Any, of: Person) -> None:
+    """The person's own words; what others wrote only where it names the person."""
     found: SupportCase = row[0]
-    found.text = ERASED
+    found.text = ERASED if found.contact_id in of.contacts else _without(found.text, of)
+    found.closed_why = _without(found.closed_why, of)
 
 
 def reason(row: Any, of: Person) -> None:

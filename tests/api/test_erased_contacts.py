@@ -58,3 +58,11 @@ def test_their_orders_are_told_as_before(world: World, api: Api, ada: Customer, 
     erase(ada)
     assert before["status"] == "completed"
     assert api.get(f"/v1/orders/{order}").json() == before
+
+
+def test_without_a_billing_contact_others_can_still_be_renamed(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    bob = api.post(own, {"name": "Bob", "email": "bob@example.com", "is_billing_contact": False}).json()["id"]
+    erase(ada)
+    renamed = api("PATCH", f"{own}/{bob}", json={"name": "Robert", "is_billing_contact": False})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Robert")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Text, delete, insert, select, text, update
 from structlog.testing import capture_logs
 
+from models import migrations
 from models.accounts import Contact
 from models.erasures import Erasure
 from models.messages import SentLetter, WebhookReceived
@@ -156,6 +157,65 @@ def test_whoever_names_the_person_in_the_record_is_refused(world: World, left: C
     with pytest.raises(NotErasable, match="name the person neither in --why nor in --by"):
         erasure.erase(left.email, **{"by": "bob", "why": "asked", field: f"mail from <{left.email.upper()}>"})
     assert everything(world) == before
+
+
+def test_the_name_counts_as_the_person_too(world: World, left: Customer) -> None:
+    [contact] = [each for each in world.rows(Contact) if each.email == left.email]
+    with pytest.raises(NotErasable, match="name the person neither in --why nor in --by"):
+        erasure.erase(left.email, by="bob", why=f"{contact.name.upper()} wrote to us")
+    assert world.rows(Erasure) == []
+
+
+def test_why_a_case_was_closed_is_told_and_erased_where_it_names_the_person(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.refused(ada, change(tier="basic"))
+    [case] = world.rows(SupportCase)
+    with world.begin() as session:
+        support_desk.close(session, case.number, by="bob", why=f"{ada.email} was rude")
+    assert [each["closed_why"] for each in held(world, ada.email)["support_cases"]] == [f"{ada.email} was rude"]
+    erase(ada)
+    assert [(each.text, each.closed_why) for each in world.rows(SupportCase)] == [("(erased)", "(erased)")]
+
+
+def test_anothers_case_keeps_its_words_where_only_its_end_names_the_person(world: World, left: Customer) -> None:
+    bea = world.customer()
+    world.buy(bea, purchase())
+    world.refused(bea, change(tier="basic"))
+    [case] = [each for each in world.rows(SupportCase) if each.account_id == bea.account_id]
+    with world.begin() as session:
+        support_desk.close(session, case.number, by="bob", why=f"told {left.email}")
+    erase(left)
+    [after] = [each for each in world.rows(SupportCase) if each.id == case.id]
+    assert (after.text, after.closed_why) == (case.text, "(erased)")
+
+
+def test_a_wish_for_a_lower_tier_waits_for_nobody_who_is_erased_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    real = placement.open_cases
+
+    def after_the_erasure(*words: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(erase, ada).result().erasure_id is not None
+        real(*words)
+
+    monkeypatch.setattr(placement, "open_cases", after_the_erasure)
+    world.refused(ada, change(tier="basic"))
+    assert world.rows(SupportCase) == []
+    assert tables_that_name(world, ada.email) == set()
+
+
+def test_a_downgrade_and_an_upgrade_leave_whoever_was_erased_nobody(world: World, world_database_url: str) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    erase(ada)
+    migrations.downgrade(world_database_url, "0016")
+    migrations.upgrade(world_database_url)
+    [contact] = world.rows(Contact)
+    assert (contact.name, contact.is_billing_contact, contact.erased_at is None) == ("(erased)", False, False)
 
 
 def test_once_more_does_nothing(world: World, left: Customer) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from models.accounts import Account, AccountKind, Contact, Language, PaymentMethod
+from models.orders import Order
 from models.rules.vat import BuyerType
 from tasks.personal_data import erasure
 from tests.support.world import World
@@ -271,3 +272,19 @@ def test_one_who_came_back_may_be_named_again(world: World, tmp_path: Path) -> N
         session.add(Contact(account_id=account_id("nordwind"), name="B.", email="bernd@nordwind.example"))
     assert load(tmp_path).changed == ["nordwind"]
     assert ("Bernd", "nordwind.example") in contacts(world)
+
+
+def test_one_whom_the_upstream_added_can_order_what_the_file_lists(world: World, tmp_path: Path) -> None:
+    anna = "{name: Anna, email: anna@nordwind.example, billing_contact: true}"
+    load(tmp_path, (anna, anna.replace("Anna", "Zoe").replace("anna", "zoe")))
+    for order in world.rows(Order):
+        world.run(order.id)
+    with world.begin() as session:
+        added = Contact(account_id=account_id("nordwind"), name="Anna", email="anna@nordwind.example")
+        added.is_billing_contact = True
+        session.add(added)
+        session.flush()
+        contact = added.id
+    bought = "bought: 1 day ago}\n"
+    load(tmp_path, (bought, f"{bought}      - {{product: chat, tier: team, seats: 3, interval: month, {bought}"))
+    assert [order.contact_id for order in world.rows(Order)][-1] == contact

@@ -29,9 +29,11 @@ def upgrade() -> None:
     op.execute(
         f"CREATE TRIGGER erasures_are_kept BEFORE TRUNCATE ON erasures FOR EACH STATEMENT EXECUTE FUNCTION {RECORDS}"
     )
+    op.execute("ALTER TABLE contacts ADD COLUMN erased_at timestamptz")
+    # After a downgrade there are some already; when they were erased is no longer known.
+    op.execute("UPDATE contacts SET erased_at = now(), is_billing_contact = false WHERE email LIKE '%@erased.invalid'")
     op.execute("""
         ALTER TABLE contacts
-            ADD COLUMN erased_at timestamptz,
             ADD CONSTRAINT ck_contacts_erased_is_nobody
                 CHECK (erased_at IS NULL OR (NOT is_billing_contact AND email LIKE '%@erased.invalid'))
     """)
