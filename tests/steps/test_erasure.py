@@ -20,7 +20,7 @@ from models.subscriptions import SeatAssignment
 from models.support_cases import SupportCase
 from models.tables import metadata
 from models.vat_follow_ups import VatFollowUp
-from tasks import placement, seats, support_desk, support_refund
+from tasks import placement, seats, support_case, support_desk, support_refund
 from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
@@ -195,7 +195,7 @@ def test_a_wish_for_a_lower_tier_waits_for_nobody_who_is_erased_meanwhile(
 ) -> None:
     ada = world.customer()
     world.buy(ada, purchase())
-    real = placement.open_cases
+    real = support_case.open_cases
 
     def after_the_erasure(*words: Any) -> None:
         with ThreadPoolExecutor(1) as pool:
