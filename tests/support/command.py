@@ -58,7 +58,8 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     Except logging, which cannot be undone (loggers keep what they began with), and would end other tests' reading of it: it is left out.
     """
-    monkeypatch.setattr(wiring, "_wiring", wiring._wiring)
+    if wiring._wiring is not None:  # else it stays: the thread that renews leases needs one as long as the process runs
+        monkeypatch.setattr(wiring, "_wiring", wiring._wiring)
     monkeypatch.setattr(cli, "set_up_logging", lambda: None)
     umask = os.umask(0o077)
     os.umask(umask)
