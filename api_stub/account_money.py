@@ -24,7 +24,7 @@ from api_stub.schemas.values import DIGITS
 from models import ledger
 from models.accounts import Account
 from models.ledger import LedgerMovement
-from tasks import payment_details
+from tasks.upstream import payment_details
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_class=JsonRoute)

@@ -14,8 +14,8 @@ from api_stub.problems import Problem
 from api_stub.query import require_known_once
 from api_stub.rate_limit import RateLimit
 from api_stub.threads import in_thread
-from tasks import api_keys
-from tasks.api_keys import Caller, Scope
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Caller, Scope
 from tasks.wiring import begin
 
 _bearer = HTTPBearer(

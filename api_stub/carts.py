@@ -15,8 +15,8 @@ from api_stub.schemas.lines import LinesWanted
 from api_stub.schemas.values import Wanted
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from tasks import carts
-from tasks.carts import CartUnstorable
+from tasks.upstream import carts
+from tasks.upstream.carts import CartUnstorable
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/cart", tags=["cart"], route_class=JsonRoute)

@@ -11,7 +11,7 @@ from api_stub.problems import Problem, not_found, unavailable
 from models.cart_facts import UnknownAccount
 from tasks.errors import TemporarilyUnavailable
 from tasks.placement import RequestRefused
-from tasks.seats import SeatsRefused
+from tasks.upstream.seats import SeatsRefused
 
 _ABSENT = {"unknown-quote", "unknown-order", "unknown-subscription"}
 

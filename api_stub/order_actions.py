@@ -11,7 +11,8 @@ from api_stub.json_bodies import JsonRoute
 from api_stub.no_body import NoBody
 from api_stub.problem_types import refuses
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
-from tasks import continuing, granted_requests, placement
+from tasks import placement
+from tasks.upstream import continuing, granted_requests
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from api_stub.problems import Problem
 from models.accounts import Language, PaymentMethod
-from tasks import payment_details
 from tasks.errors import PaymentMethodRefused
 from tasks.letters.reasons import METHOD_REFUSED
 from tasks.letters.wording import Wording
+from tasks.upstream import payment_details
 
 
 def attach(account_id: UUID, token: str, language: Language) -> PaymentMethod:

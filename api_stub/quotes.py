@@ -19,7 +19,9 @@ from models.accounts import Account
 from models.orders import Quote
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
-from tasks import carts, placement, quoting
+from tasks import placement
+from tasks.quotes import quoting
+from tasks.upstream import carts
 from tasks.wiring import begin, now, policy
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)

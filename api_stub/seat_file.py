@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, validate_email
 
 from api_stub.problems import Problem
-from tasks.seats import MAX_CHANGES, SeatAction, SeatChange
+from tasks.upstream.seats import MAX_CHANGES, SeatAction, SeatChange
 
 HEADER = ["email", "action"]
 MOST_REPORTED = 100

@@ -17,8 +17,8 @@ from api_stub.problem_types import refuses
 from api_stub.problems import Problem
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SITS, SeatAssignment, assigned
-from tasks import seats
-from tasks.seats import SeatResult, SeatsRefused
+from tasks.upstream import seats
+from tasks.upstream.seats import SeatResult, SeatsRefused
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"], route_class=JsonRoute)

@@ -9,7 +9,7 @@ from api_stub.problem_types import refuses
 from api_stub.problems import Problem
 from api_stub.schemas.values import Shown
 from api_stub.threads import in_thread
-from tasks import webhooks
+from tasks.charges import webhooks
 from tasks.errors import Refused
 
 log = structlog.get_logger(__name__)

@@ -12,9 +12,10 @@ from psycopg import Cursor
 from sqlalchemy import Engine, event
 
 from models.prepared import KEPT_CURSOR
-from tasks import attachments, mailing, wiring
+from tasks import wiring
 from tasks.invoices.as_pdf import as_pdf
 from tasks.letters.compose import compose
+from tasks.mail import attachments, mailing
 from tasks.ports import ChargeRequest, Letter
 
 

@@ -15,12 +15,16 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import cancellation, charge_attempts, charge_calls, charging, display_names, fresh_quote, vat_check
-from tasks.charging import Plan
+from tasks.charges import charge_attempts, charge_calls, charging
+from tasks.charges.charging import Plan
 from tasks.errors import Refused
 from tasks.failure_points import reach
-from tasks.outcome import Outcome, why_not
+from tasks.mail import display_names
+from tasks.quotes import fresh_quote
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, stop, take, turn_back
+from tasks.upstream import cancellation
+from tasks.vat import vat_check
 from tasks.wiring import begin, carry, now, outside, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT

@@ -1,6 +1,6 @@
 """What an upstream layer calls, over HTTP or in Python: quote, place, confirm, pay again, cancel.
 
-Confirming and paying again are in `tasks.continuing`, cancelling in `tasks.cancellation`; import all of them from here.
+Confirming and paying again are in `tasks.upstream.continuing`, cancelling in `tasks.upstream.cancellation`; import all of them from here.
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
 
 `now` is an aware datetime in any zone, truncated to whole seconds. A naive one is refused (NaiveDatetime).
@@ -20,12 +20,12 @@ from models import lease, placing
 from models.orders import Order, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
-from tasks import quoting
-from tasks.cancellation import cancel
-from tasks.continuing import confirm, pay_again
 from tasks.policy import Policy
-from tasks.support_case import open_cases
-from tasks.upstream import RequestRefused, business_time
+from tasks.quotes import quoting
+from tasks.quotes.support_case import open_cases
+from tasks.upstream.cancellation import cancel
+from tasks.upstream.continuing import confirm, pay_again
+from tasks.upstream.request import RequestRefused, business_time
 
 __all__ = ["Placed", "RequestRefused", "cancel", "confirm", "pay_again", "place", "quote"]
 

@@ -9,9 +9,9 @@ from models import order_cache, progress
 from models.ending import Ending
 from models.orders import OrderLine
 from models.states import LetterKind, OrderStatus, Step
-from tasks import mailing
 from tasks.failure_points import reach
-from tasks.outcome import Outcome, why_not
+from tasks.mail import mailing
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import step, take
 from tasks.wiring import begin_alone, carry
 

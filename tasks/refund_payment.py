@@ -8,10 +8,11 @@ from models import attention, lease
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState, Step
-from tasks import invoicing, receivables, refunding
+from tasks.billing import invoicing, receivables
 from tasks.errors import Misconfigured
 from tasks.failure_points import reach
-from tasks.outcome import Outcome, why_not
+from tasks.refunds import refunding
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take
 from tasks.wiring import begin, outside
 

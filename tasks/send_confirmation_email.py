@@ -5,9 +5,9 @@ from uuid import UUID
 from models import order_cache
 from models.rules.cart import Action
 from models.states import LetterKind, Step
-from tasks import mailing
 from tasks.failure_points import reach
-from tasks.outcome import Outcome, why_not
+from tasks.mail import mailing
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take
 from tasks.wiring import carry
 

@@ -8,9 +8,10 @@ from models import attention, progress
 from models.ending import Ending
 from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
-from tasks import mailing, refunding
 from tasks.failure_points import reach
-from tasks.outcome import Outcome, why_not
+from tasks.mail import mailing
+from tasks.refunds import refunding
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import step, take
 from tasks.wiring import begin
 

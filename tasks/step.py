@@ -1,5 +1,5 @@
 """What a step's author uses. `step` turns a plain function from an order's id to an Outcome into a named Celery task. The function takes
-the order, then hands it on or ends its chain, as the business rules say. `tasks.step_runner` runs it.
+the order, then hands it on or ends its chain, as the business rules say. `tasks.running.step_runner` runs it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from models import lease, progress
 from models.ending import Ending
 from models.orders import Order
 from models.states import Step
-from tasks import leases, retry_policy, slots
-from tasks.delivery import Delivery
-from tasks.outcome import Outcome
-from tasks.step_context import current
-from tasks.step_runner import STEPS, run_delivery
+from tasks.running import leases, retry_policy, slots
+from tasks.running.delivery import Delivery
+from tasks.running.outcome import Outcome
+from tasks.running.step_context import current
+from tasks.running.step_runner import STEPS, run_delivery
 from tasks.wiring import policy
 
 
@@ -37,7 +37,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
 
 
 def take(session: Session, order_id: UUID, this: Step) -> Order | None:
-    """Claim the order for this step, or go on under our lease; None if the step has nothing to do (see `tasks.outcome.why_not`)."""
+    """Claim the order for this step, or go on under our lease; None if the step has nothing to do (see `tasks.running.outcome.why_not`)."""
     context = current.get()
     order = context.order or lease.claim(session, order_id, this, lease=policy().lease, held=context.token)
     if order is not None and order.lease_token is not None:

@@ -17,9 +17,12 @@ from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import cancellation, payment_authentication, queue_heads, retry_policy, trials
+from tasks import trials
+from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.pipeline import QUEUES
+from tasks.running import queue_heads, retry_policy
+from tasks.upstream import cancellation
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)

@@ -7,14 +7,15 @@ from sqlalchemy.orm import Session
 from models import order_cache
 from models.orders import Order
 from models.states import Step
-from tasks import display_names, quoting, support_case
-from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
-from tasks.ordered_cart import cart_of
-from tasks.outcome import Outcome, why_not
-from tasks.quoting import CartRefused
-from tasks.rejection import reject
+from tasks.mail import display_names
+from tasks.quotes import quoting, support_case
+from tasks.quotes.ordered_cart import cart_of
+from tasks.quotes.quoting import CartRefused
+from tasks.quotes.rejection import reject
+from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take
+from tasks.upstream.cancellation import stop_if_cancelled
 from tasks.wiring import carry, now
 
 THIS = Step.VALIDATE_CART

@@ -24,10 +24,11 @@ from models.orders import Order, OrderLine
 from models.rules import vat
 from models.rules.vat import Treatment
 from models.sold_to import SoldTo
-from tasks import payment_details, placement
+from tasks import placement
 from tasks.errors import PaymentMethodRefused
 from tasks.invoices.printable import can_be_printed
-from tasks.quoting import CartRefused
+from tasks.quotes.quoting import CartRefused
+from tasks.upstream import payment_details
 from tasks.wiring import begin, now, policy
 from worker.accounts_file import AccountListed, AccountsFile, ContactListed, SubscriptionListed, account_id, contact_id
 from worker.readable_file import FileRefused, Problem

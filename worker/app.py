@@ -5,7 +5,9 @@ from typing import Any
 
 from celery import Celery, signals
 
-from tasks import housekeeping, pipeline, queue_heads, sweep, webhooks
+from tasks import housekeeping, pipeline, sweep
+from tasks.charges import webhooks
+from tasks.running import queue_heads
 from worker import broker, canary, heap, relay
 from worker.logs import set_up_logging
 from worker.wiring import plug_in_from_settings

@@ -9,8 +9,8 @@ from typing import Any
 from celery import signals
 
 from models.states import Step
-from tasks import hand_over
 from tasks.pipeline import QUEUES
+from tasks.running import hand_over
 
 _IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
 

@@ -10,10 +10,10 @@ from sqlalchemy import delete, select
 from models.messages import OutboxMessage
 from models.prepared import Prepared
 from models.states import Step
-from tasks import queue_heads
 from tasks.errors import NO_DATABASE
 from tasks.failure_points import reach
 from tasks.pipeline import QUEUES
+from tasks.running import queue_heads
 from tasks.wiring import begin
 
 BATCH = 100

@@ -15,10 +15,11 @@ from uuid import UUID
 
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from tasks import api_keys, placement, wiring
-from tasks.api_keys import Scope
+from tasks import placement, wiring
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin, now, policy
 from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
 from worker.accounts_file import account_id

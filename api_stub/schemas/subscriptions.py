@@ -8,7 +8,7 @@ from api_stub.paging import NEXT_AFTER
 from api_stub.schemas.values import Email, Instant, Period, Wanted
 from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
-from tasks.seats import SeatAction, SeatResult
+from tasks.upstream.seats import SeatAction, SeatResult
 
 
 class SubscriptionView(BaseModel):

@@ -24,7 +24,8 @@ from benchmarks.peers.environment import (
 )
 from benchmarks.recording import Call, Recording, Retold, Transaction, record
 from models.states import FORWARD
-from tasks import hand_over, pipeline
+from tasks import pipeline
+from tasks.running import hand_over
 from worker import app as application
 from worker.wiring import plug_in_from_settings, process_engine
 

@@ -13,8 +13,8 @@ from benchmarks.peers.environment import FOLDER
 from benchmarks.peers.prorata import ProrataLoad
 from benchmarks.under_way import UnderWay
 from models.states import OrderStatus
-from tasks import api_keys
-from tasks.api_keys import Scope
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin
 from worker.settings import settings
 

@@ -14,7 +14,7 @@ from models.accounts import PaymentMethod
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.states import OrderStatus
-from tasks import payment_details
+from tasks.upstream import payment_details
 from tasks.wiring import begin
 
 TRIAL = [CartLine(Action.TRIAL, PRODUCT, "team", 5)]

@@ -15,7 +15,7 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
-from tasks import refunds_elsewhere
+from tasks.refunds import refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""

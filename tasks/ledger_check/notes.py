@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.orders import OrderEvent
-from tasks import refunds_elsewhere
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
+from tasks.refunds import refunds_elsewhere
 
 UNEXPECTED: Final = "charge.unexpected"
 """money arrived on an attempt that we had given up"""

@@ -2,10 +2,10 @@
 
 from models.payments import RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
-from tasks import refunding, refunds_elsewhere
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
+from tasks.refunds import refunding, refunds_elsewhere
 
 
 def check_payments(book: OrderBook) -> Found:

@@ -102,6 +102,6 @@ def _now_and_then(w: Wording, today: int, quoted: int) -> str:
 
 
 def _refusal(kept: Mapping[str, Any]) -> Refusal:
-    """A refusal as `tasks.rejection.reject` keeps it with the order."""
+    """A refusal as `tasks.quotes.rejection.reject` keeps it with the order."""
     facts = {name: value for name, value in kept.items() if name not in ("code", "line")}
     return Refusal(RefusalCode(kept["code"]), kept.get("line"), facts)

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
-from tasks import refunds_elsewhere
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Refund, RefundStatus, Unreadable
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
-from tasks.refunding import SETTLED_OUTSIDE
+from tasks.refunds import refunds_elsewhere
+from tasks.refunds.refunding import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
 OfKnown = Sequence[tuple[Refund | Unreadable, ChargeAttempt]]

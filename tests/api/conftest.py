@@ -17,8 +17,8 @@ from api_stub.app import create_app
 from api_stub.parts import Parts
 from api_stub.rate_limit import RateLimit
 from api_stub.request_head import LimitedHead
-from tasks import api_keys
-from tasks.api_keys import Scope
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Scope
 from tests.support.contract import require_documented
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer

@@ -17,8 +17,8 @@ from api_stub.auth import PresentedKey
 from api_stub.rate_limit import RateLimit
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.orders import Order
-from tasks import api_keys
-from tasks.api_keys import KeyRefused, Scope
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import KeyRefused, Scope
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from models.accounts import Contact
 from models.base import uuid7
 from models.subscriptions import SeatAssignment
-from tasks import support_refund
+from tasks.operating import support_refund
 from tests.api.conftest import Api, problem
 from tests.support import world as worlds
 from tests.support.world import Customer, World

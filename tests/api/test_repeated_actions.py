@@ -11,7 +11,8 @@ import pytest
 from models.payments import RefundAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import Trial
-from tasks import payment_details, support_refund
+from tasks.operating import support_refund
+from tasks.upstream import payment_details
 from tests.api.conftest import Api, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import MONTH, Customer, World

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from api_stub.event_watch import EventWatch, News
 from models.api_keys import ApiKey
 from models.orders import Order
-from tasks import api_keys
+from tasks.upstream import api_keys
 from tests.api.conftest import Api, problem, purchase
 from tests.api.test_order_events import follow
 from tests.support.world import Customer, World

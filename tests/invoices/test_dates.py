@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tasks import receivables
+from tasks.billing import receivables
 from tests.invoices.documents import lines, one, pdf, text_of
 from tests.support.world import World, change, purchase
 

@@ -7,7 +7,8 @@ import pytest
 from models.invoices import InvoiceKind, InvoiceReason, Receivable
 from models.orders import Order
 from models.states import OrderStatus, PaymentKind, Step
-from tasks import failure_points, invoicing, pipeline
+from tasks import failure_points, pipeline
+from tasks.billing import invoicing
 from tests.invoices.documents import documents, lines, one, summed_up
 from tests.support.world import TODAY, YEAR, World, change, purchase, trial
 

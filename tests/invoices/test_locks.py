@@ -10,7 +10,8 @@ from models.account_lock import lock_account
 from models.invoices import Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import invoicing, receivables, support_refund
+from tasks.billing import invoicing, receivables
+from tasks.operating import support_refund
 from tests.invoices.documents import one
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase

@@ -11,7 +11,8 @@ from models import order_cache, row_inserts
 from models.invoices import Invoice, InvoiceLine, InvoiceSeries
 from models.orders import Order
 from models.states import Step
-from tasks import invoicing, pipeline
+from tasks import pipeline
+from tasks.billing import invoicing
 from tests.support.world import World, change, purchase
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from models.invoices import Receivable, ReceivableStatus
 from models.orders import Order
-from tasks import receivables
+from tasks.billing import receivables
 from tests.invoices.documents import documents, one
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import Customer, World, purchase

@@ -5,7 +5,8 @@ import pytest
 from models.accounts import Language
 from models.orders import Order
 from models.states import OrderStatus
-from tasks import receivables, support_refund
+from tasks.billing import receivables
+from tasks.operating import support_refund
 from tests.invoices.documents import documents, pdf, text_of
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import World, purchase

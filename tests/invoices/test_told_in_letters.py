@@ -7,8 +7,10 @@ import pytest
 from models.accounts import Language
 from models.orders import Order
 from models.states import LetterKind
-from tasks import attachments, receivables, support_refund
+from tasks.billing import receivables
 from tasks.letters.enclosed import Enclosed
+from tasks.mail import attachments
+from tasks.operating import support_refund
 from tasks.policy import VatOutage
 from tests.invoices.documents import attached, documents, one, pdf, text_of
 from tests.support.vat_outage import NUMBER, ask_again, during_outage

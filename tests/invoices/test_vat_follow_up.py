@@ -17,10 +17,12 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points, invoicing, receivables, support_refund
+from tasks import failure_points
+from tasks.billing import invoicing, receivables
 from tasks.ledger_check.verify import verify
+from tasks.operating import support_refund
 from tasks.policy import VatOutage
-from tasks.vat_follow_up import vat_follow_up
+from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, follow_up, nothing_differs
 from tests.support.world import Customer, World, change, purchase

@@ -9,7 +9,7 @@ import pytest
 from models.accounts import Language
 from models.rules.period import Interval
 from models.subscriptions import SubscriptionPeriod
-from tasks.invoice_lines import copy_of
+from tasks.billing.invoice_lines import copy_of
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
 from tasks.policy import VatOutage

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
-from tasks import webhooks
+from tasks.charges import webhooks
 from tasks.reconciliation.run import Reconciled, reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand, refundable

@@ -13,10 +13,12 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import FORWARD, OrderStatus, Step
-from tasks import receivables, support_refund, wiring
+from tasks import wiring
+from tasks.billing import receivables
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
+from tasks.operating import support_refund
 from tests.support.payment import spoil_activation
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import Customer, World, change, purchase, trial

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery, current_app
 
-from tasks import failure_points, hand_over
+from tasks import failure_points
+from tasks.running import hand_over
 from tests.support.in_one_process import Events, Messages, everything_stays_here
 from worker.embedded import RedisServer
 

@@ -22,8 +22,11 @@ from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import Subscription
-from tasks import failure_points, mailing, placement, seats, support_refund, wiring
+from tasks import failure_points, placement, wiring
+from tasks.mail import mailing
+from tasks.operating import support_refund
 from tasks.placement import RequestRefused
+from tasks.upstream import seats
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 

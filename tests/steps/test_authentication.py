@@ -12,9 +12,10 @@ from sqlalchemy import text
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import sweep, webhooks
+from tasks import sweep
+from tasks.charges import webhooks
+from tasks.charges.payment_authentication import ask_about_authentication
 from tasks.ledger_check.verify import verify
-from tasks.payment_authentication import ask_about_authentication
 from tests.invoices.documents import one, pdf, text_of
 from tests.support.in_one_process import Messages, without_broker
 from tests.support.payment import (

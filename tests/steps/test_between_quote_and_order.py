@@ -16,7 +16,7 @@ from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks import sweep
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
-from tasks.vat_follow_up import vat_follow_up
+from tasks.vat.vat_follow_up import vat_follow_up
 from tests.support.quoted import differs, ordered
 from tests.support.world import MONTH, Customer, World, change, purchase, trial
 

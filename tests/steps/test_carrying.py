@@ -168,7 +168,7 @@ def test_a_cancellation_between_steps_that_are_done_again_cancels_an_order_whose
 def test_a_charge_stays_taken_where_what_follows_fails(
     world: World, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.invoicing.issue", broken)
+    monkeypatch.setattr("tasks.billing.invoicing.issue", broken)
     ada = world.customer()
     order_id = world.place(ada, purchase())
     delivered(order_id, Step.VALIDATE_CART)

@@ -10,7 +10,7 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus, Step
-from tasks import seats
+from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import charge_news, wiring
+from tasks import wiring
+from tasks.charges import charge_news
 from tests.support.payment import CREATE, DECLINES
 from tests.support.world import Customer, World, purchase
 

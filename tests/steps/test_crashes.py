@@ -17,7 +17,8 @@ from models import attention, lease, progress
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
-from tasks import charge_attempts, charging, failure_points, wiring
+from tasks import failure_points, wiring
+from tasks.charges import charge_attempts, charging
 from tasks.ports import Charge, ChargeStatus, Letter, Mailer
 from tests.support.world import Customer, World, end_waits, purchase, trial
 from worker.drill.kinds import CALLS_OUTSIDE

@@ -20,10 +20,13 @@ from models.subscriptions import SeatAssignment
 from models.support_cases import SupportCase
 from models.tables import metadata
 from models.vat_follow_ups import VatFollowUp
-from tasks import placement, seats, support_case, support_desk, support_refund
+from tasks import placement
+from tasks.operating import support_desk, support_refund
 from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
+from tasks.quotes import support_case
+from tasks.upstream import seats
 from tests.invoices.documents import documents, one, pdf
 from tests.support.vat_outage import ask_again, during_outage, nothing_differs
 from tests.support.waiting import until_it_waits_for

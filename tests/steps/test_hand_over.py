@@ -82,7 +82,7 @@ def test_a_step_that_fails_is_red_by_itself_and_gives_the_order_back(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr("tasks.invoicing.issue", broken)
+    monkeypatch.setattr("tasks.billing.invoicing.issue", broken)
     order_id = world.place(world.customer(), purchase())
     assert delivered(order_id, Step.VALIDATE_CART) == "done"
     assert told(events, "task-failed") == ["activate_subscription"]

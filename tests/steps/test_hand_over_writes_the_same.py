@@ -13,7 +13,8 @@ from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
 from models.states import LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import attachments, wiring
+from tasks import wiring
+from tasks.mail import attachments
 from tasks.ports import Letter
 from tests.support.in_one_process import Events, delivered
 from tests.support.world import World, purchase, trial

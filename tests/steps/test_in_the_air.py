@@ -3,9 +3,9 @@
 import pytest
 
 from models.states import OrderStatus, Step
-from tasks import operations, order_story
 from tasks.ledger_check.verify import verify
-from tasks.operations import NotPossible
+from tasks.operating import operations, order_story
+from tasks.operating.operations import NotPossible
 from tests.support.payment import unanswered
 from tests.support.world import World
 

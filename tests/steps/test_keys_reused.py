@@ -6,8 +6,9 @@ import pytest
 
 from models.accounts import Account
 from models.states import OrderStatus
-from tasks import payment_details, wiring
+from tasks import wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
+from tasks.upstream import payment_details
 from tests.support.payment import REFUND, refundable, unanswered
 from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
 from tests.support.world import World, purchase

@@ -6,7 +6,7 @@ import pytest
 
 from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
-from tasks import operations
+from tasks.operating import operations
 from tasks.policy import VatOutage
 from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial

@@ -11,7 +11,7 @@ from models import lease, recording, step_ends
 from models.orders import Order
 from models.recording import CARRIED
 from models.states import Step
-from tasks import leases
+from tasks.running import leases
 from tests.support.world import World, purchase
 
 LEASE = timedelta(minutes=1)

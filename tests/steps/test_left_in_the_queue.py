@@ -16,7 +16,8 @@ from models import lease, progress
 from models.messages import OutboxMessage
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import queue_heads, sweep
+from tasks import sweep
+from tasks.running import queue_heads
 from tests.support.world import World, purchase
 from worker import relay
 

@@ -6,9 +6,9 @@ from models.rules.cart import CartLine
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks import seats
 from tasks.placement import RequestRefused
-from tasks.seats import SeatResult
+from tasks.upstream import seats
+from tasks.upstream.seats import SeatResult
 from tests.support.world import MONTH, YEAR, World, change, purchase
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION

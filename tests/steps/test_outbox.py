@@ -1,7 +1,7 @@
 """Whatever sets an order going again puts the message for its next step into the outbox, in the same transaction."""
 
 from models.states import OrderStatus, Step
-from tasks import operations
+from tasks.operating import operations
 from tests.steps.test_sweep import lose_message
 from tests.support.payment import ASKS_BANK, DECLINES, refundable
 from tests.support.world import MONTH, World, purchase

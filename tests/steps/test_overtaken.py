@@ -11,7 +11,8 @@ from models.lease import LeaseLost
 from models.orders import Order
 from models.recording import CARRIED
 from models.states import AttemptStatus, OrderStatus, Step
-from tasks import charge_attempts, failure_points
+from tasks import failure_points
+from tasks.charges import charge_attempts
 from tests.support.world import World, end_waits, purchase
 
 LEASE = timedelta(minutes=5)

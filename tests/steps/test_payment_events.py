@@ -4,7 +4,7 @@ from models.messages import WebhookReceived
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import webhooks
+from tasks.charges import webhooks
 from tests.support.payment import ASKS_BANK, refund_by_hand, refundable, waiting_events
 from tests.support.world import World, purchase
 

@@ -8,8 +8,9 @@ import pytest
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
-from tasks import failure_points, operations
+from tasks import failure_points
 from tasks.errors import Misconfigured
+from tasks.operating import operations
 from tests.support.payment import REFUND, refund_by_hand, refundable, spoil_activation, waiting_events
 from tests.support.world import World, purchase, trial
 

@@ -9,9 +9,10 @@ from sqlalchemy import update
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, RefundState, Step
-from tasks import failure_points, operations, support_refund
+from tasks import failure_points
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
+from tasks.operating import operations, support_refund
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.world import Customer, World, purchase
 

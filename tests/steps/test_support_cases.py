@@ -12,7 +12,7 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.support_cases import SupportCase
-from tasks import support_desk, support_refund
+from tasks.operating import support_desk, support_refund
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
 

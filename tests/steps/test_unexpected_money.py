@@ -11,10 +11,11 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
-from tasks import refunding, webhooks
+from tasks.charges import webhooks
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
 from tasks.ports import Refund, RefundStatus
+from tasks.refunds import refunding
 from tests.support.payment import REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase, trial

@@ -8,7 +8,7 @@ import pytest
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
-from tasks import at_provider, order_story
+from tasks.operating import at_provider, order_story
 from tests.support.payment import refund_by_hand, refundable
 from tests.support.world import World, purchase
 

@@ -8,10 +8,10 @@ from celery import Task
 from sqlalchemy import create_engine
 
 from tasks import wiring
+from tasks.charges.webhooks import handle_webhooks
 from tasks.housekeeping import housekeeping, old_quotes
 from tasks.sweep import sweep
-from tasks.vat_follow_up import vat_follow_up
-from tasks.webhooks import handle_webhooks
+from tasks.vat.vat_follow_up import vat_follow_up
 from tests.support.world import World
 from worker.canary import heartbeat
 from worker.database import Transactions

@@ -13,8 +13,9 @@ from models.messages import WebhookReceived
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
-from tasks import charge_news, webhooks, wiring
-from tasks.charge_news import NewsOutcome
+from tasks import wiring
+from tasks.charges import charge_news, webhooks
+from tasks.charges.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
 from tests.support.payment import refund_by_hand, unanswered

@@ -8,7 +8,7 @@ import pytest
 from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import charge_news, webhooks
+from tasks.charges import charge_news, webhooks
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_threeDSecure2Required"

@@ -9,7 +9,8 @@ from models.catalogue import CatalogueVersion, Product, Tier
 from models.rules.cart import MAX_LINES, CartLine, SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks import seats, sweep
+from tasks import sweep
+from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 C = RefusalCode

@@ -10,14 +10,15 @@ from uuid import UUID
 from celery import Celery, Task, current_app
 
 from models.states import Step
-from tasks import failure_points, hand_over
+from tasks import failure_points
 from tasks.pipeline import TASKS
+from tasks.running import hand_over
 
 Events = list[tuple[str, dict[str, Any]]]
 
 
 def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset(), carries: bool = True) -> None:
-    """carries: whether steps share a transaction (`tasks.carrying`)."""
+    """carries: whether steps share a transaction (`tasks.running.carrying`)."""
 
     def show(event: str, **fields: Any) -> None:
         seen.append((event, fields))

@@ -8,7 +8,7 @@ from models.vat_follow_ups import VatFollowUp
 from tasks import placement
 from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
-from tasks.vat_follow_up import vat_follow_up
+from tasks.vat.vat_follow_up import vat_follow_up
 from tests.support.world import Customer, World, purchase
 
 NUMBER = "ATU13585627"

@@ -31,9 +31,11 @@ from models.rules.refusals import Refusal
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment, Subscription
 from models.support_cases import SupportCase
-from tasks import payment_details, pipeline, placement, webhooks, wiring
+from tasks import pipeline, placement, wiring
+from tasks.charges import webhooks
 from tasks.policy import Policy, Seller
-from tasks.quoting import CartRefused
+from tasks.quotes.quoting import CartRefused
+from tasks.upstream import payment_details
 from tests.support.engines import engine_for
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.support_cases import SupportCase
+from tasks.operating.support_desk import ClosedAlready, UnknownCase
 from tasks.plain_text import UNPRINTABLE
-from tasks.support_desk import ClosedAlready, UnknownCase
 from tests.support.command import SETTINGS, Command, prorata_of_its_own
 from tests.support.world import Customer, World, change, purchase
 from worker.commands import cases

@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models.states import OrderStatus, Step
-from tasks.api_keys import Scope
 from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.upstream.api_keys import Scope
 from tests.support.command import SETTINGS, Command, Ended, prorata_at_a_terminal, prorata_of_its_own
 from worker.commands import failures, place, process
 from worker.drill.buying import Bought, Shop

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from tasks import api_keys
-from tasks.api_keys import KeyRefused
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import KeyRefused
 from tests.support.world import World
 from worker.commands import keys
 

@@ -13,10 +13,11 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
 from models.subscriptions import SeatAssignment, SubscriptionPeriod, assigned
-from tasks import operations, order_story, seats, support_refund
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
-from tasks.operations import NotPossible
+from tasks.operating import operations, order_story, support_refund
+from tasks.operating.operations import NotPossible
+from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 

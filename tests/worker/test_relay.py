@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from models.messages import OutboxMessage
 from models.states import Step
-from tasks import queue_heads
+from tasks.running import queue_heads
 from tests.support.world import World, purchase
 from worker import embedded, relay
 from worker.embedded import RedisServer

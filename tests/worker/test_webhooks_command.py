@@ -7,8 +7,8 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from models.messages import WebhookReceived
-from tasks import webhooks as handling
-from tasks.waiting_webhooks import HandledAlready, UnknownWebhook
+from tasks.charges import webhooks as handling
+from tasks.operating.waiting_webhooks import HandledAlready, UnknownWebhook
 from tests.support.world import World
 from worker.commands import webhooks
 

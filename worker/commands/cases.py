@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from models.support_cases import SupportCase
-from tasks import support_desk
+from tasks.operating import support_desk
 from tasks.wiring import begin
 from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tasks import receivables
+from tasks.billing import receivables
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, By, day

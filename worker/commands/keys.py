@@ -8,8 +8,8 @@ import typer
 from sqlalchemy import select
 
 from models.accounts import Account
-from tasks import api_keys
-from tasks.api_keys import IssuedKey, KeyRefused, Scope
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.accounts_file import account_called
 from worker.commands.options import AsJson

@@ -11,8 +11,8 @@ from rich.text import Text
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
 from models.states import OrderStatus
-from tasks.at_provider import AtProvider
-from tasks.order_story import Story
+from tasks.operating.at_provider import AtProvider
+from tasks.operating.order_story import Story
 from worker.commands.screen import moment, plain
 from worker.commands.tables import Column, Rows
 

@@ -7,11 +7,12 @@ import typer
 
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import at_provider, operations, order_story, placement, support_refund
-from tasks.at_provider import AtProvider
-from tasks.cancellation import BY_CUSTOMER, BY_US
+from tasks import placement
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
+from tasks.operating import at_provider, operations, order_story, support_refund
+from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
+from tasks.upstream.cancellation import BY_CUSTOMER, BY_US
 from tasks.wiring import begin, now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank

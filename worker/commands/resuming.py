@@ -8,8 +8,8 @@ from uuid import UUID
 import typer
 
 from models.states import OrderStatus
-from tasks import operations, order_story
-from tasks.operations import NotPossible
+from tasks.operating import operations, order_story
+from tasks.operating.operations import NotPossible
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED

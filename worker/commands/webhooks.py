@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from models.messages import WebhookReceived
-from tasks import waiting_webhooks
+from tasks.operating import waiting_webhooks
 from tasks.wiring import begin
 from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut

@@ -12,8 +12,9 @@ import httpx
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from tasks import api_keys, wiring
-from tasks.api_keys import Scope
+from tasks import wiring
+from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Scope
 from tasks.wiring import now
 from worker import accounts_loading, catalogue_file, catalogue_loading, stack
 from worker.accounts_file import AccountListed, AccountsFile, ContactListed, PaymentMethodListed, account_id, contact_id

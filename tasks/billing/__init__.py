@@ -1,0 +1,5 @@
+"""Invoices and credit notes as rows, written in the transaction of what they document. `tasks.invoices` lays them out.
+
+- `invoicing` issues and reverses an order's invoice; `documents` numbers and inserts a document, `invoice_lines` has its lines
+- the periods that an order charged: `order_periods`; invoices that are paid by transfer: `receivables`
+"""

@@ -1,0 +1,6 @@
+"""How an order is charged once. `tasks.collect_payment` is the step.
+
+- `charging` decides what to ask the provider next, `charge_calls` asks, `charge_attempts` has the rows with the idempotency keys
+- the provider's news: `webhooks` stores and reads them, `charge_news` acts on them
+- 3-D Secure without a webhook: `payment_authentication`
+"""

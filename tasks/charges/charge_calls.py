@@ -1,0 +1,106 @@
+"""Makes one planned request to the provider, and looks up the result of one that got no clear answer."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from models.orders import Order
+from tasks.charges import charge_attempts
+from tasks.charges.charging import Move, Plan
+from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, TemporarilyUnavailable
+from tasks.ports import UNDER_WAY, Charge, ChargeStatus
+from tasks.wiring import begin, now, payments
+
+
+def ask(order: Order, planned: Plan) -> Charge:
+    """Make the planned request; returns the provider's charge, which a bank was asked about.
+
+    Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer.
+    """
+    charge = _asked(order, planned)
+    if charge.status is ChargeStatus.UNTRIED:
+        # An answer to our own request, or to one about a charge that was tried before: the provider drops an error once somebody edits the charge.
+        return replace(charge, status=ChargeStatus.DECLINED)
+    return charge
+
+
+def _asked(order: Order, planned: Plan) -> Charge:
+    request = planned.request
+    ref = planned.attempt.ref
+    match planned.move:
+        case Move.RETRIEVE if ref is not None:
+            return payments().retrieve_charge(ref)
+        case Move.LAST_LOOK if ref is not None:
+            return _last_look(ref)
+        case Move.CANCEL if ref is not None:
+            return payments().cancel_charge(ref)
+        case Move.FIND:
+            return _look_up(order, planned, may_be_under_way=_asked_at(planned) > now() - UNDER_WAY)
+        case Move.FIND_OR_CHARGE:
+            return _find_tried(order, planned) or _charge(order, planned)
+        case Move.CHARGE:
+            return _charge(order, planned)
+    raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
+
+
+def _last_look(ref: str) -> Charge:
+    """The charge, cancelled if it still waits for the customer. One that is paid between the two requests counts as paid."""
+    charge = payments().retrieve_charge(ref)
+    return payments().cancel_charge(ref) if charge.status is ChargeStatus.REQUIRES_ACTION else charge
+
+
+def _charge(order: Order, planned: Plan) -> Charge:
+    """Create and confirm; the same key again gives the same charge. After an unclear answer the charge is looked up."""
+    request = planned.request
+    try:
+        return payments().charge(request)
+    except PaymentMethodRefused as refused:
+        return Charge(
+            ref="",
+            status=ChargeStatus.DECLINED,
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            decline_code=refused.code,
+        )
+    except KeySpent as spent:
+        return _look_up(order, planned, may_be_under_way=spent.just_now)
+    except OutcomeUnknown:
+        found = _find_tried(order, planned)
+        if found is None:
+            raise
+        return found
+
+
+def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
+    """The attempt's charge, where its request will not be made again.
+
+    If there is none, or none that a bank was or will be asked about, end the attempt and let the next delivery begin another, unless the
+    request may still be under way. Raises TemporarilyUnavailable in either case.
+    """
+    charge = _find(order, planned)
+    if charge is not None and charge.status is ChargeStatus.UNTRIED and not may_be_under_way:
+        charge = payments().cancel_charge(charge.ref)
+    if charge is not None and charge.status not in (ChargeStatus.UNTRIED, ChargeStatus.CANCELED):
+        return charge
+    if may_be_under_way:
+        wait = UNDER_WAY.total_seconds()
+        raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=wait)
+    with begin() as session:
+        charge_attempts.void(session, order, planned.attempt)
+    raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")
+
+
+def _find_tried(order: Order, planned: Plan) -> Charge | None:
+    """The attempt's charge; None if no bank was asked, or it is not known yet: then repeat the same request."""
+    charge = _find(order, planned)
+    return None if charge is None or charge.status is ChargeStatus.UNTRIED else charge
+
+
+def _find(order: Order, planned: Plan) -> Charge | None:
+    """The attempt's charge among the customer's, by metadata; one that was tried before one that was not."""
+    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
+    ours = [charge for charge in found if charge.attempt == planned.attempt.attempt]
+    return min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
+
+
+def _asked_at(planned: Plan) -> datetime:
+    return planned.attempt.asked_at or planned.attempt.created_at

@@ -1,0 +1,159 @@
+"""Handles provider events about a charge: continues a waiting order, refunds unexpected money, or alerts a person."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import attention, progress, waiting_orders
+from models.order_lock import lock_order
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
+from tasks.charges import charge_attempts
+from tasks.errors import TemporarilyUnavailable
+from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
+from tasks.refunds import refunding, refunds_elsewhere, unfunded_refunds
+from tasks.running import retry_policy
+from tasks.wiring import begin, now, payments
+
+log = structlog.get_logger(__name__)
+
+
+class NewsOutcome(StrEnum):
+    """The outcome of an event, as `webhooks_received` stores it for a person to read."""
+
+    NOT_ABOUT_A_CHARGE = "not about a charge"
+    NOT_OURS = "not ours"
+    UNKNOWN_ORDER = "unknown order"
+    NOTHING_TO_DO = "nothing to do"
+    REOPENED = "reopened"
+    """an order that waited for this charge goes on"""
+    UNEXPECTED_AND_REFUNDED = "unexpected charge, refund succeeded"
+    UNEXPECTED_AND_REFUNDED_BEFORE = "unexpected charge, refunded before"
+
+
+class RefundFailed(Exception):
+    """Unexpected money has not been refunded yet: its event stays unhandled and is tried again."""
+
+
+class NotRecordedYet(TemporarilyUnavailable):
+    """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
+
+
+def handle(
+    charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
+) -> NewsOutcome:
+    """Handle an event about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+
+    An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. subject_ref: the provider's id of what
+    the event is about, a dispute for example. why: what the timeline says if the order goes on.
+    """
+    charge = payments().retrieve_charge(charge_ref)
+    if charge.order_id is None or charge.attempt is None:
+        return NewsOutcome.NOT_OURS
+    refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
+    with begin() as session:
+        order = lock_order(session, charge.order_id)
+        attempt = _attempt_of(session, charge)
+        if order is None or attempt is None:
+            return NewsOutcome.UNKNOWN_ORDER
+        _note_failed_refunds(session, order, attempt, refunds)
+        refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        unfunded_refunds.note(session, order.id, refunds)
+        if kind is EventKind.DISPUTE:
+            _note_dispute(session, order, attempt, subject_ref)
+        if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
+            return _go_on(session, order, attempt, charge, why)
+        _note_unexpected(session, order, attempt, charge)
+    return _give_back(order, attempt, charge)
+
+
+def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
+    """Whether the order has no use for this attempt's money: the attempt is over, or the order ended while the attempt was still under way."""
+    return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
+
+
+def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+    """The attempt that the charge was made for. A second successful charge for the same attempt gets an attempt of its own, void from the start.
+
+    While the provider remembers a key, that key cannot make two charges. Should there be two all the same, the second must be refunded.
+    """
+    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
+    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+    if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
+        return attempt
+    return charge_attempts.insert_second(session, attempt, charge)
+
+
+def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> NewsOutcome:
+    """Continue an order that waits for this charge; the step does the rest. Raises NotRecordedYet."""
+    settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
+    if not settled or attempt.ref not in (None, charge.ref):
+        return NewsOutcome.NOTHING_TO_DO
+    waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+    if waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
+        return NewsOutcome.REOPENED
+    if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
+        raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
+    return NewsOutcome.NOTHING_TO_DO
+
+
+def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
+    """Report each dispute of the charge once, for a person; the order does not change."""
+    if progress.note_once(session, order.id, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
+        log.error("charge disputed", order_id=str(order.id), charge=attempt.ref, dispute=dispute_ref)
+
+
+def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
+    """Record that money arrived on an attempt we had given up."""
+    facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
+    if progress.note_once(session, order.id, "charge.unexpected", facts):
+        attempt.ref, attempt.settled_at = charge.ref, now()
+        if attempt.status not in ATTEMPT_OVER:
+            attempt.status = AttemptStatus.VOID
+        log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
+
+
+def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
+    """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded."""
+    with begin() as session:
+        lock_order(session, order.id)
+        if refunding.given_back(session, attempt):
+            return NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE
+        _space_out(session, attempt)
+        reason = "unexpected-charge"
+        refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
+    answer = refunding.ask(refund_attempt, charge_ref=charge.ref)
+    with begin() as session:
+        lock_order(session, order.id)
+        state = refunding.record(session, refund_attempt, answer)
+    if state is RefundState.FAILED:
+        raise RefundFailed(f"refund {answer.ref} of unexpected money failed: {answer.failure_reason}")
+    return NewsOutcome.UNEXPECTED_AND_REFUNDED
+
+
+def _space_out(session: Session, attempt: ChargeAttempt) -> None:
+    """Delay the next refund after a failed one. Each refund causes several events, and each of these would otherwise start another refund."""
+    failed = refunding.failed_refunds(session, attempt)
+    if failed and now() < max(each.created_at for each in failed) + retry_policy.event_delay(len(failed) - 1):
+        raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
+
+
+def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
+    """Record that an accepted refund failed later (the card's account is closed, say): a person must look.
+
+    This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again.
+    """
+    for refund in refunds:
+        if refund.status is not RefundStatus.FAILED or not refunding.mark_failed_later(session, attempt, refund):
+            continue
+        error = f"refund {refund.ref} failed after the provider had accepted it"
+        log.error("refund failed", order_id=str(order.id), refund=refund.ref)
+        progress.note(session, order.id, "refund.failed", {"error": error})
+        if attempt.status is AttemptStatus.SUCCEEDED:
+            attention.park_after_all(
+                session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error
+            )

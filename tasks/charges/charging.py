@@ -1,0 +1,190 @@
+"""The charge of an order, attempt by attempt: what to ask the provider next, and what its answer means.
+
+An attempt is committed with its key before the provider is asked. While one attempt is unsettled no other begins (a unique index
+enforces that). A declined, cancelled or void attempt is over; the next one has a new number and a new key.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models import progress, waiting_orders
+from models.accounts import PaymentMethod, PaymentMethodStatus
+from models.ending import Ending
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import AttemptStatus, OrderStatus, Step
+from tasks.charges import charge_attempts
+from tasks.charges.charge_attempts import Standing
+from tasks.errors import Misconfigured
+from tasks.ports import Charge, ChargeRequest, ChargeStatus
+from tasks.quotes.fresh_quote import TOLERATED_DELAY
+from tasks.running.outcome import Outcome
+from tasks.step import done, stop, turn_back
+from tasks.upstream import cancellation
+from tasks.wiring import now, policy
+
+FIRST_LOOK = timedelta(seconds=20)
+"""how long we wait for the webhook before the sweep has the provider asked; each further wait is a quarter of the time since the attempt began"""
+LONGEST_WAIT = timedelta(hours=1)
+
+
+class Move(Enum):
+    """What to ask the provider about an attempt."""
+
+    CHARGE = auto()
+    """create and confirm under its key; safe to repeat under the same key"""
+    RETRIEVE = auto()
+    LAST_LOOK = auto()
+    """retrieve, and cancel where it still waits for the customer"""
+    CANCEL = auto()
+    FIND = auto()
+    """its key may be forgotten by now: look it up by metadata before anything new is made"""
+    FIND_OR_CHARGE = auto()
+    """the order is older than any key that the provider still knows. If the database was restored from a backup, the order may have been
+    charged already, so search by metadata first"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    move: Move
+    attempt: ChargeAttempt
+    request: ChargeRequest
+
+
+def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
+    """Decide what to ask the provider about an unsettled attempt. Raises Misconfigured.
+
+    A charge to be made is marked as asked: commit before asking.
+    """
+    request = _request(order, attempt, standing)
+    if order.cancel_requested_at is not None:
+        return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
+    if attempt.ref is not None:
+        return Plan(Move.LAST_LOOK if _authentication_expired(attempt) else Move.RETRIEVE, attempt, request)
+    keys_known_since = now() - policy().charge_key_lifetime
+    if attempt.created_at < keys_known_since:
+        return Plan(Move.FIND, attempt, request)
+    charge_attempts.mark_asked(session, attempt, now())
+    return Plan(Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE, attempt, request)
+
+
+def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
+    """End the order: the provider refuses the charge whatever the card (its amount is below the minimum, say). Raises LeaseLost."""
+    charge_attempts.void(session, order, attempt)
+    rejected = Ending(OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
+    return stop(session, order, this, rejected)
+
+
+def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
+    """Record the provider's answer about an attempt, and move the order on accordingly. Raises LeaseLost, Misconfigured."""
+    if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
+        attempt.amount_minor,
+        attempt.currency,
+    ):
+        raise Misconfigured(
+            f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
+            f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
+        )
+    charge_attempts.settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
+    cancelled = order.cancel_requested_at is not None
+    match charge.status:
+        case ChargeStatus.SUCCEEDED if cancelled:
+            return turn_back(session, order, this, cancellation.reason(session, order))
+        case ChargeStatus.SUCCEEDED if _known_too_late(attempt):
+            return turn_back(session, order, this, cancellation.UNANSWERED)
+        case ChargeStatus.SUCCEEDED:
+            return done(session, order, this, facts={"charged_minor": charge.amount_minor})
+        case ChargeStatus.REQUIRES_ACTION:
+            return _await_authentication(session, order, attempt, charge, this, cancelled=cancelled)
+        case ChargeStatus.PROCESSING:
+            progress.postpone(
+                session, order.id, this, order.lease_token, delay=FIRST_LOOK, error="processing", waits=True
+            )
+            return Outcome.POSTPONED
+        case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
+            return _not_taken(session, order, attempt, charge, this, cancelled=cancelled)
+        case ChargeStatus.UNTRIED:
+            raise AssertionError(f"charge {charge.ref} is no answer yet")
+
+
+def _await_authentication(
+    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
+) -> Outcome:
+    waits = Ending(
+        OrderStatus.AWAITING_AUTHENTICATION,
+        private_facts={"action_url": charge.action_url},
+        wake_in=next_look(attempt),
+    )
+    progress.stop(session, order, this, waits)
+    if cancelled:
+        waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+        waiting_orders.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
+    return Outcome.STOPPED
+
+
+def next_look(attempt: ChargeAttempt) -> timedelta:
+    """How long to wait before asking the provider again about an attempt that awaits authentication."""
+    waited = now() - attempt.created_at
+    return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_time_to_authenticate(attempt), timedelta(0)))
+
+
+def may_be_authenticated(attempt: ChargeAttempt) -> bool:
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) > timedelta(0)
+
+
+def _authentication_expired(attempt: ChargeAttempt) -> bool:
+    """Whether the time to authenticate the payment is over and, as far as we know, the customer has not done so."""
+    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) <= timedelta(0)
+
+
+def _known_too_late(attempt: ChargeAttempt) -> bool:
+    """Whether we learn of the payment only long after its time limit, when the period paid for has long begun."""
+    return _authentication_expired(attempt) and _time_to_authenticate(attempt) < -TOLERATED_DELAY
+
+
+def _time_to_authenticate(attempt: ChargeAttempt) -> timedelta:
+    """How long the customer still has to authenticate the payment; negative once over. It is limited because the period paid for has begun."""
+    return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime - now()
+
+
+def _not_taken(
+    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
+) -> Outcome:
+    if cancelled:
+        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.reason(session, order)))
+    if charge.status is ChargeStatus.CANCELED and _authentication_expired(attempt):
+        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.UNANSWERED))
+    code = charge.decline_code or charge.status.value
+    if charge.status is ChargeStatus.DECLINED:
+        session.execute(
+            update(PaymentMethod)
+            .where(PaymentMethod.id == attempt.payment_method_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
+            .values(status=PaymentMethodStatus.DECLINED)
+        )
+    declined = Ending(
+        OrderStatus.PAYMENT_DECLINED,
+        reason="payment-declined",
+        facts={"decline_code": code, "attempt": attempt.attempt},
+        wake_in=policy().waiting_lifetime,
+    )
+    return stop(session, order, this, declined)
+
+
+def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:
+    method, customer_ref = standing.method, standing.customer_ref
+    if method is None or customer_ref is None:
+        raise Misconfigured(f"attempt {attempt.key} is of an account that the provider has no customer for")
+    return ChargeRequest(
+        order_id=order.id,
+        attempt=attempt.attempt,
+        key=attempt.key,
+        customer_ref=customer_ref,
+        payment_method_ref=method.ref,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        description=f"Order {order.number}",
+    )

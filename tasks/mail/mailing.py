@@ -1,0 +1,169 @@
+"""Hands an order's letters to the mail server, each kind once.
+
+The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
+mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
+a slot (`tasks.running.slots`), which behind many other threads takes a hundred times as long as the mark.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Boolean, String, Uuid, bindparam, text
+from sqlalchemy.orm import Session
+
+from models import progress, step_ends
+from models.ending import Ending
+from models.lease import LeaseLost
+from models.orders import Order
+from models.prepared import Prepared
+from models.states import LetterKind, LetterStatus, OrderStatus
+from tasks.errors import NO_DATABASE, Refused
+from tasks.failure_points import reach
+from tasks.letters.compose import compose, message_id
+from tasks.mail import attachments, occasions
+from tasks.ports import Letter
+from tasks.wiring import begin, begin_alone, mailer, outside, policy
+
+log = structlog.get_logger(__name__)
+
+
+def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
+    """Send those of `kinds` that were not sent before. A letter refused for good is recorded and does not hold up the others.
+
+    Raises TemporarilyUnavailable, OutcomeUnknown: no letter after the one that failed was sent. Raises LeaseLost.
+    """
+    for kind in kinds:
+        _send(order, kind)
+
+
+def deliver_last(order: Order, kind: LetterKind) -> bool:
+    """Send the letter and complete the order with its mark, in one round trip. False: the caller still has to complete it.
+
+    Raises as `deliver` does.
+    """
+    return _send(order, kind, completes=True)
+
+
+def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
+    """Send the letter, unless it was sent before, and mark it. Returns whether the order was completed with its mark."""
+    with begin_alone() as session:
+        is_ours = _begin(session, order, kind)
+    if not is_ours:
+        return False
+    with begin() as session:
+        letter = _written(session, order, kind)
+    reach(f"{order.next_step}.calling")
+    try:
+        with outside():
+            mailer().send(letter)
+            completed = completes and _complete(order, kind)
+            if not completed:
+                _end(order, kind, LetterStatus.SENT)
+            return completed
+    except Refused as refused:
+        fields = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
+        log.warning("letter undeliverable", **fields)
+        _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
+        return False
+
+
+def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
+    """Insert the letter's row; returns whether to send the letter. False if it was sent before, or another worker has the order."""
+    mail_id = message_id(order.id, kind, policy().seller.mail_domain)
+    ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
+    row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
+    ends = step_ends.take_stored(session, order.id)
+    if ends is None:
+        return _BEGIN.scalar(session, row | ours) is not None
+    found = _END_AND_BEGIN.one_or_none(session, row | ends)
+    if found is None:
+        raise LeaseLost(order.id)
+    return found[1] is not None
+
+
+def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
+    """Compose the letter, in a transaction without locks, so that no invoice number waits for it."""
+    occasion = occasions.of(session, order, kind)
+    correction = attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None
+    letter = compose(kind, occasion, correction)
+    return replace(letter, attachments=attachments.of(session, order, kind))
+
+
+def _complete(order: Order, kind: LetterKind) -> bool:
+    """Mark the letter and complete its order. False if that may not have been written: the caller then marks only the letter.
+
+    Raises LeaseLost; the letter is marked all the same.
+    """
+    if order.next_step is None:
+        return False
+    try:
+        with begin_alone() as session:
+            progress.stop(session, order, order.next_step, Ending(OrderStatus.COMPLETED), letter=kind)
+    except NO_DATABASE:
+        return False
+    except LeaseLost:
+        _end(order, kind, LetterStatus.SENT)
+        raise
+    return True
+
+
+def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
+    """Mark the letter. Tried twice, the second time on another connection, because a letter left unmarked is sent again later."""
+    params = {
+        "order_id": order.id,
+        "kind": kind.value,
+        "status": status.value,
+        "event": f"letter.{status}",
+        "code": code,
+    }
+    try:
+        _mark(params)
+    except NO_DATABASE:
+        _mark(params)
+
+
+def _mark(params: dict[str, Any]) -> None:
+    with begin_alone() as session:
+        _END.run(session, params)
+
+
+_BEGUN = """
+    INSERT INTO sent_letters (order_id, kind, message_id, contact_id, status, attempts)
+    SELECT id, :kind, :message_id, contact_id, 'sending', 1 FROM {orders}
+    ON CONFLICT (order_id, kind) DO UPDATE SET attempts = sent_letters.attempts + 1
+    WHERE sent_letters.status = 'sending'
+    RETURNING message_id
+"""
+_OURS = """orders
+    WHERE id = :order_id AND (:unleased OR (lease_token = :token AND next_step = :step))
+    FOR UPDATE"""
+_BEGIN = Prepared[str](
+    text(_BEGUN.format(orders=_OURS)).bindparams(
+        bindparam("order_id", type_=Uuid), bindparam("token", type_=Uuid), bindparam("unleased", type_=Boolean)
+    )
+)
+"""No row where the letter was sent before, or where another worker has the order by now."""
+_END_AND_BEGIN = Prepared[UUID, str | None](
+    step_ends.typed(f"""
+    WITH {step_ends.moved()}, begun AS ({_BEGUN.format(orders="moved")})
+    SELECT id, message_id FROM moved LEFT JOIN begun ON true
+""")  # noqa: S608 - put together from constants
+)
+"""The same, with the ends of earlier steps. No message id if the letter was sent before; no row if another worker has the order."""
+_END = Prepared[()](
+    text("""
+    WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),
+    marked AS (
+        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
+        WHERE order_id = :order_id AND kind = :kind AND status = 'sending' AND EXISTS (SELECT FROM held)
+        RETURNING kind
+    )
+    INSERT INTO order_events (order_id, kind, facts)
+    SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
+""").bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
+)
+"""Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`progress.note`): the foreign
+key's own lock would come only after the entry's id was drawn, and would mostly have to wait for the same transactions anyway."""

@@ -1,0 +1,5 @@
+"""What operators do, behind the commands `prorata orders`, `cases` and `webhooks`.
+
+- about an order: `order_story` and `at_provider` tell, `operations` resumes it, `support_refund` gives money back
+- requests for a lower tier: `support_desk`; notifications of the provider that wait: `waiting_webhooks`
+"""

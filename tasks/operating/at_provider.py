@@ -1,0 +1,46 @@
+"""What the payment provider itself says about an order now, for comparison with our records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.operating.order_story import Story
+from tasks.ports import Charge, Refund
+from tasks.wiring import payments
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    what: str
+    """charge or refund"""
+    attempt: int | None
+    ref: str
+    status: str
+    amount_minor: int
+    currency: str
+
+
+def look_up(story: Story) -> list[AtProvider]:
+    """The order's charges, with their refunds, as the provider has them now. Call it outside a transaction.
+
+    Charges that none of our attempts refers to are searched only if some attempt has no provider id.
+    Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
+    """
+    return [found for charge in _charges(story) for found in _with_refunds(charge)]
+
+
+def _charges(story: Story) -> list[Charge]:
+    found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
+    if len(found) < len(story.charges) and story.account.customer_ref:
+        listed = payments().find_charges(customer_ref=story.account.customer_ref, order_id=story.order.id)
+        found = {charge.ref: charge for charge in listed} | found
+    return sorted(found.values(), key=lambda charge: charge.attempt or 0)
+
+
+def _with_refunds(charge: Charge) -> Iterator[AtProvider]:
+    yield _row("charge", charge)
+    for refund in payments().find_refunds(charge_ref=charge.ref):
+        yield _row("refund", refund)
+
+
+def _row(what: str, found: Charge | Refund) -> AtProvider:
+    return AtProvider(what, found.attempt, found.ref, found.status.value, found.amount_minor, found.currency)

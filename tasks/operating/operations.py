@@ -1,0 +1,112 @@
+"""What an operator may do with a parked order: resume it, at its current step or another one."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models import waiting_orders
+from models.errors import Explained
+from models.states import (
+    AFTER_ACTIVATION,
+    ATTEMPT_OVER,
+    ATTEMPT_UNDER_WAY,
+    BACK,
+    FORWARD,
+    OrderStatus,
+    Step,
+    steps_from,
+)
+from tasks.operating.order_story import Story
+
+
+class NotPossible(Explained):
+    """The order's state does not allow this; the message says why, and what can be done instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The effects of resuming an order, before it is resumed."""
+
+    stands_at: Step
+    first: Step
+    happened: tuple[str, ...]
+    would: tuple[str, ...]
+
+
+def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumption:
+    """What resuming a parked order would do, from `from_step` or else from its current step. Raises NotPossible."""
+    order = story.order
+    if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
+        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+    first = from_step or order.next_step
+    if first in BACK:
+        _refuse_way_back(story, order.next_step, first)
+    else:
+        _refuse_way_forward(story, order.next_step, first)
+    return Resumption(
+        order.next_step, first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first))
+    )
+
+
+def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by: str, why: str | None = None) -> None:
+    """Resume the order as planned, recording by whom and why. Raises NotPossible if somebody else was faster.
+
+    stands_at: its step when the resumption was planned. If it has moved since, the plan no longer applies.
+    """
+    waiting = (OrderStatus.NEEDS_ATTENTION,)
+    why = _resumed_by(by, why)
+    if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
+        raise NotPossible("the order has moved on since; look at it again")
+
+
+def _resumed_by(by: str, why: str | None) -> str:
+    return f"resumed by {by}: {why}" if why else f"resumed by {by}"
+
+
+def _refuse_way_back(story: Story, stands_at: Step, first: Step) -> None:
+    if stands_at in BACK:
+        return
+    if stands_at in AFTER_ACTIVATION:
+        raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
+    if first is not Step.REFUND_PAYMENT:
+        raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
+    if any(charge.status in ATTEMPT_UNDER_WAY for charge in story.charges):
+        raise NotPossible(
+            "it may have been charged, and nobody has asked yet; cancel it instead: that finds out, and gives it back"
+        )
+
+
+def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
+    if first is stands_at:
+        return
+    if stands_at in BACK:
+        raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
+    if FORWARD.index(first) > FORWARD.index(stands_at):
+        raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that")
+    if stands_at in AFTER_ACTIVATION and first not in AFTER_ACTIVATION:
+        raise NotPossible(f"what it bought is active; begin with {stands_at}")
+    charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
+    if charged and FORWARD.index(first) < FORWARD.index(Step.COLLECT_PAYMENT):
+        raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")
+
+
+def _happened(story: Story) -> list[str]:
+    """One phrase for each earlier effect that is not repeated."""
+    steps = [f"{step.step}: {step.outcome}" for step in story.steps if step.revision == story.order.revision]
+    charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
+    refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]
+    letters = [f"letter {letter.kind}: {letter.status}" for letter in story.letters]
+    return steps + charges + refunds + letters
+
+
+_WILL = {
+    Step.VALIDATE_CART: "checks the cart against the account as it is now",
+    Step.COMPUTE_PRORATION: "works the amount out again; stops and asks if it is not the quote's",
+    Step.COLLECT_PAYMENT: "finds the charge if it was made, under the same key; makes it if not",
+    Step.ACTIVATE_SUBSCRIPTION: "gives what was bought, or turns back and refunds",
+    Step.SEND_CONFIRMATION_EMAIL: "sends the confirmation unless it was sent",
+    Step.PROMPT_SEAT_ASSIGNMENT: "asks to assign new seats unless that was sent, and completes the order",
+    Step.REFUND_PAYMENT: "gives the whole charge back, once; nothing where nothing was charged",
+    Step.SEND_REFUND_NOTICE: "tells the customer unless that was sent, and ends the order",
+}

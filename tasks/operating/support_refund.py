@@ -1,0 +1,193 @@
+"""What an operator may do about an order's money: refund all of it, or record that it was refunded elsewhere."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import ledger, progress, waiting_orders
+from models.account_lock import lock_account
+from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
+from models.order_lock import lock_order
+from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt
+from models.rules.cart import Action, SubscriptionStatus
+from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
+from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
+from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
+from tasks.operating.operations import NotPossible, resume
+from tasks.operating.order_story import UnknownOrder
+from tasks.refunds import refunding
+from tasks.wiring import begin
+
+log = structlog.get_logger(__name__)
+
+_FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
+
+
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
+    """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
+
+    The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
+    Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, or unless everything
+    else in the order is a purchase that is still as it was bought.
+    """
+    order = lock_order(session, order_id, with_lines=True)
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    if order.status is not OrderStatus.COMPLETED:
+        raise NotPossible(
+            f"order {order.number} is {order.status}, only a completed one can be refunded{_instead(order)}"
+        )
+    if refunding.succeeded_charge(session, order) is None:
+        raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
+    lock_account(session, order.account_id)
+    if credited := _vat_credited(session, order_id):
+        raise NotPossible(
+            f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
+            "already, as VAT that was not due; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+        )
+    _take_rounding_back(session, order)
+    for line in order.lines:
+        if line.action is not Action.TRIAL:
+            _end_purchase(session, order, line, now)
+    progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
+    waiting_orders.reopen(
+        session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
+    )
+    session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
+
+
+def settle(order_id: UUID, *, by: str, why: str) -> bool:
+    """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
+
+    Raises NotPossible.
+    """
+    with begin() as session:
+        order, charge = _to_settle(session, order_id)
+    asked = True
+    try:
+        back = refunding.is_back_at_provider(charge)
+    except (TemporarilyUnavailable, Misconfigured, Refused) as error:
+        log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
+        asked = back = False
+    if back:
+        raise NotPossible(
+            f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
+        )
+    with begin() as session:
+        settle_refund(session, order_id, by=by, why=why)
+    return asked
+
+
+def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
+    """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
+
+    Raises NotPossible if the order is not parked there, or there is nothing left to refund.
+    """
+    order, charge = _to_settle(session, order_id)
+    attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+    refunding.settle_outside(session, attempt)
+    facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
+    progress.note(session, order_id, "refund.settled_outside", facts)
+    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+
+
+def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and the charge whose refund is to be settled. Raises NotPossible."""
+    order = lock_order(session, order_id)
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    if order.status is not OrderStatus.NEEDS_ATTENTION:
+        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+    if order.next_step is not Step.REFUND_PAYMENT:
+        raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
+    charge = refunding.succeeded_charge(session, order)
+    if charge is None:
+        raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
+    if refunding.given_back(session, charge):
+        raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
+    return order, charge
+
+
+def _instead(order: Order) -> str:
+    """What can be done instead about an order that is not completed."""
+    if order.status in FINAL:
+        return ""
+    if order.next_step in BACK:
+        return "; it is being undone already"
+    if order.next_step in AFTER_ACTIVATION:
+        return "; let it complete first: what it bought is active, only its letters are not sent"
+    return "; cancel it instead"
+
+
+def _paid_otherwise(order: Order) -> str:
+    """Why there is nothing to refund to a card and, if the order cost something, what can be done instead."""
+    if order.payment_kind is PaymentKind.INVOICE:
+        return f": it is paid by invoice, and no command takes that back; {_FEWER_SEATS}"
+    if order.balance_used_minor:
+        return f": the account's balance paid for it, and no command takes that back; {_FEWER_SEATS}"
+    return ", so there is nothing to give back to one"
+
+
+def _vat_credited(session: Session, order_id: UUID) -> int:
+    """VAT that turned out not to be due and was credited to the balance later."""
+    query = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == f"order:{order_id}:vat-credit")
+    return session.scalar(query) or 0
+
+
+def _take_rounding_back(session: Session, order: Order) -> None:
+    """Take back from the balance what the charge was rounded up by, because it goes back to the card with the charge."""
+    if not order.to_balance_minor:
+        return
+    try:
+        ledger.post_for(
+            session,
+            order,
+            MovementKind.RESERVED,
+            -order.to_balance_minor,
+            cause="take-back",
+            step=Step.REFUND_PAYMENT,
+            note="what the charge was rounded up by goes back to the card",
+        )
+    except BalanceTooLow:
+        raise NotPossible(
+            f"the charge of order {order.number} was rounded up by {order.to_balance_minor} {order.currency} (minor units), which became "
+            "balance and is spent; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+        ) from None
+
+
+def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime) -> None:
+    if line.action is not Action.PURCHASE:
+        raise NotPossible(
+            f"order {order.number} changed what was there before, and that cannot be brought back; {_FEWER_SEATS}"
+        )
+    subscription = session.scalar(select(Subscription).where(Subscription.id == line.subscription_id).with_for_update())
+    running = running_period(session, subscription) if subscription else None
+    if subscription is None or running is None or running.order_id != order.id:
+        raise NotPossible(_overtaken(session, order, running))
+    running.closed_at = now
+    running.unused_minor = running.charged_minor
+    running.unused_tax_minor = running.tax_minor
+    subscription.status = SubscriptionStatus.ENDED
+    session.execute(
+        update(SeatAssignment).where(SeatAssignment.subscription_id == subscription.id, SITS).values(unassigned_at=now)
+    )
+
+
+def _overtaken(session: Session, order: Order, running: SubscriptionPeriod | None) -> str:
+    """Why refunding the order cannot end what it bought. running: the subscription's running period, which belongs to another order."""
+    if running is not None and _changed(session, running):
+        return f"what order {order.number} bought was changed by a later order, and that cannot be brought back; {_FEWER_SEATS}"
+    return f"what order {order.number} bought is over already, so there is nothing of it to end; give money back in the provider's dashboard"
+
+
+def _changed(session: Session, period: SubscriptionPeriod) -> bool:
+    """Whether the period began with a change, not with a purchase."""
+    action = select(OrderLine.action).where(
+        OrderLine.order_id == period.order_id, OrderLine.subscription_id == period.subscription_id
+    )
+    return session.scalar(action) is Action.CHANGE

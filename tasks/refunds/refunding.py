@@ -1,0 +1,270 @@
+"""Refunds one charge: finds what is outstanding, asks the provider for it, and records its answer.
+
+A refund is committed with its key before the provider is asked, and a charge has at most one refund that has not failed (a unique
+index enforces that), so that nothing is refunded twice. Two modules ask for refunds: `refund_payment`, and `charge_news` for unexpected money.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, case, false, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, RefundState
+from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
+from tasks.refunds import refunds_elsewhere, unfunded_refunds
+from tasks.refunds.refunds_elsewhere import FAILED
+from tasks.wiring import begin, now, payments, policy
+
+_OUTSIDE: Final = "outside:"
+SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
+"""selects refunds that a person recorded as made by other means; the provider does not know their refs"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The provider's answer about a refund of ours."""
+
+    refunds: Sequence[Refund]
+    """the one that it made for us; or those made elsewhere, if they return all of the money"""
+
+    @property
+    def ref(self) -> str | None:
+        """None if several refunds return the money together: none of them is the refund."""
+        return self.refunds[0].ref if len(self.refunds) == 1 else None
+
+    @property
+    def has_failed(self) -> bool:
+        return any(each.status is RefundStatus.FAILED for each in self.refunds)
+
+    @property
+    def failure_reason(self) -> str | None:
+        return next((each.failure_reason for each in self.refunds if each.status is RefundStatus.FAILED), None)
+
+
+def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
+    """The attempt that took the order's money."""
+    return session.scalar(
+        select(ChargeAttempt).where(ChargeAttempt.order_id == order.id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )
+
+
+def given_back(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the charge was refunded, or is being refunded."""
+    return any(attempt.status is RefundState.SUCCEEDED for attempt in _attempts_of(session, charge))
+
+
+def is_back_at_provider(charge: ChargeAttempt) -> bool:
+    """Whether the provider itself has refunded all of the charge, or is about to. Call it outside a transaction.
+
+    Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
+    """
+    return charge.ref is not None and sum(each.amount_minor for each in _standing(charge.ref)) >= charge.amount_minor
+
+
+def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge that failed."""
+    return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
+
+
+def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
+    """Insert a refund's row, or return the one under way. Commit it before you `ask` the provider."""
+    under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)
+    if under_way is not None:
+        return under_way
+    last = session.scalar(select(func.max(RefundAttempt.attempt)).where(RefundAttempt.order_id == order.id)) or 0
+    attempt = RefundAttempt(
+        order_id=order.id,
+        attempt=last + 1,
+        charge_attempt=charge.attempt,
+        key=f"order:{order.id}:refund:{last + 1}",
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        reason=reason,
+        status=RefundState.PENDING,
+        created_at=now(),
+    )
+    session.add(attempt)
+    session.flush()
+    progress.note(session, order.id, "refund.attempted", {"attempt": attempt.attempt, "amount_minor": amount_minor})
+    return attempt
+
+
+def ask(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
+    """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
+
+    Raises TemporarilyUnavailable; Misconfigured if the provider refuses and the charge is not refunded.
+    """
+    key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
+    if key_may_be_forgotten and (found := _find(attempt, charge_ref)) is not None:
+        return found
+    try:
+        return Answer([payments().refund(_request(attempt, charge_ref))])
+    except Refused as refused:
+        found = _find(attempt, charge_ref)
+        if found is None:
+            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
+        return found
+    except KeySpent as spent:
+        return _look_up(attempt, charge_ref, may_be_under_way=spent.just_now)
+    except OutcomeUnknown:
+        found = _find(attempt, charge_ref)
+        if found is None:
+            raise
+        return found
+
+
+def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundState:
+    """Record the provider's answer. An accepted refund counts as made; if it fails later, a webhook reports that.
+
+    The caller has locked the order's row. Raises TemporarilyUnavailable if a webhook has meanwhile reported that a refund made elsewhere failed.
+    """
+    if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, FAILED) for each in answer.refunds):
+        raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
+    state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
+    refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)
+    unfunded_refunds.note(session, attempt.order_id, answer.refunds)
+    _settle(session, attempt, state, ref=answer.ref)
+    if state is RefundState.FAILED:
+        progress.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})
+    return state
+
+
+def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
+    """Record that a refund failed later, whether or not its first answer was recorded. False if that is known already, or it is not ours.
+
+    A refund of ours that consists of several made elsewhere has failed as soon as one of them has.
+    """
+    succeeded = RefundAttempt.status == RefundState.SUCCEEDED
+    accepted = and_(succeeded, RefundAttempt.ref == refund.ref)
+    not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)
+    of_others = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
+    part_of_it = and_(succeeded, RefundAttempt.ref.is_(None)) if of_others else false()
+    failed = (
+        update(RefundAttempt)
+        .where(
+            RefundAttempt.order_id == charge.order_id,
+            RefundAttempt.charge_attempt == charge.attempt,
+            or_(accepted, not_recorded, part_of_it),
+        )
+        .values(
+            status=RefundState.FAILED,
+            ref=case((succeeded, RefundAttempt.ref), else_=refund.ref),
+            settled_at=func.coalesce(RefundAttempt.settled_at, func.clock_timestamp()),
+        )
+        .returning(RefundAttempt.key)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(failed) is not None
+
+
+def settle_outside(session: Session, attempt: RefundAttempt) -> None:
+    """Record a person's statement that the money was refunded by other means; the provider is not asked (any more)."""
+    _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{attempt.order_id}:{attempt.attempt}")
+
+
+def refunded_minor(session: Session, order_id: UUID) -> int:
+    """How much of the order's charge was refunded, without refunds of unexpected money."""
+    query = (
+        select(func.sum(RefundAttempt.amount_minor))
+        .join(
+            ChargeAttempt,
+            and_(
+                ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
+            ),
+        )
+        .where(
+            RefundAttempt.order_id == order_id,
+            RefundAttempt.status == RefundState.SUCCEEDED,
+            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+        )
+    )
+    return int(session.scalar(query) or 0)
+
+
+def is_settled_outside(attempt: RefundAttempt) -> bool:
+    """Whether a person says that it was made by other means (see `settle_outside`)."""
+    return attempt.ref is not None and attempt.ref.startswith(_OUTSIDE)
+
+
+def is_made_of_others(attempt: RefundAttempt) -> bool:
+    """Whether it succeeded because several refunds made elsewhere return the money together (see `Answer`)."""
+    return attempt.status is RefundState.SUCCEEDED and attempt.ref is None
+
+
+def was_settled_outside(session: Session, order_id: UUID) -> bool:
+    made = select(RefundAttempt.key).where(
+        RefundAttempt.order_id == order_id,
+        RefundAttempt.status == RefundState.SUCCEEDED,
+        SETTLED_OUTSIDE,
+    )
+    return session.scalar(made) is not None
+
+
+def _attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    query = select(RefundAttempt).where(
+        RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt
+    )
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
+    return RefundRequest(
+        order_id=attempt.order_id,
+        attempt=attempt.attempt,
+        key=attempt.key,
+        charge_ref=charge_ref,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+    )
+
+
+def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool) -> Answer:
+    """The attempt's refund, where its request will not be made again.
+
+    If there is none, end the attempt and let the next delivery begin another, unless the request may still be under way. Raises
+    TemporarilyUnavailable in either case.
+    """
+    found = _find(attempt, charge_ref)
+    if found is not None:
+        return found
+    if may_be_under_way:
+        wait = UNDER_WAY.total_seconds()
+        raise TemporarilyUnavailable("the request to refund may still be under way at the provider", retry_after=wait)
+    _give_up(attempt)
+    raise TemporarilyUnavailable("the refund's key is spent; beginning another")
+
+
+def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
+    """This refund at the provider; or all refunds of the charge, if they returned the money otherwise (by hand, in the Dashboard)."""
+    found = _standing(charge_ref)
+    ours = [each for each in found if each.attempt == attempt.attempt]
+    all_is_back = sum(each.amount_minor for each in found) >= attempt.amount_minor
+    if ours:
+        return Answer(ours[:1])
+    return Answer(found) if all_is_back else None
+
+
+def _standing(charge_ref: str) -> list[Refund]:
+    """The provider's refunds of a charge, without those that failed."""
+    return [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
+
+
+def _give_up(attempt: RefundAttempt) -> None:
+    with begin() as session:
+        _settle(session, attempt, RefundState.FAILED, ref=None)
+
+
+def _settle(session: Session, attempt: RefundAttempt, state: RefundState, *, ref: str | None) -> None:
+    """Record the outcome unless one is recorded already. ref: None if it was never made."""
+    session.execute(
+        update(RefundAttempt)
+        .where(RefundAttempt.key == attempt.key, RefundAttempt.status == RefundState.PENDING)
+        .values(status=state, ref=ref, settled_at=func.clock_timestamp())
+    )

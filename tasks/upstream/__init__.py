@@ -1,0 +1,6 @@
+"""What an upstream asks for besides quotes and orders (those are `tasks.placement`).
+
+- about a waiting order: `continuing`, `cancellation`; whether the same was granted before: `granted_requests`
+- about an account: `carts`, `payment_details`, `seats`
+- who asks: `api_keys`; what the requests have in common: `request`
+"""

@@ -1,0 +1,112 @@
+"""Requests the cancellation of an order; its chain checks here whether it was requested.
+
+An order that waits is cancelled at once. One whose chain is running goes on until a step sees the request; the steps before
+the charge check first, and all of them check under the order's lock.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import lease, progress, waiting_orders
+from models.ending import Ending
+from models.orders import Order
+from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
+from tasks.running.outcome import Outcome
+from tasks.step import stop
+from tasks.upstream import granted_requests
+from tasks.upstream.request import RequestRefused, business_time, locked_order
+
+BY_CUSTOMER = "cancelled-by-customer"
+BY_US = "cancelled-by-us"
+UNANSWERED = "customer-did-not-answer"
+"""nobody asked for it: the order waited too long"""
+
+
+def cancel(
+    session: Session, *, order_id: UUID, by: str, now: datetime, why: str | None = None, reason: str = BY_CUSTOMER
+) -> OrderStatus:
+    """Cancel the order; what was charged is refunded. Returns its status afterwards.
+
+    - cancelled before: cancelled
+    - waiting for the customer, with no charge under way: cancelled at once
+    - requested before: its status now
+    - ended, active, or parked while it is being undone: RequestRefused too-late; no such order: unknown-order
+    - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels or refunds it
+
+    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
+    """
+    now = business_time(now)
+    order = locked_order(session, order_id)
+    asked = {"by": by, **({"why": why} if why else {})}
+    if order.status is OrderStatus.CANCELLED:
+        return order.status
+    if order.status in _WAITS_WITHOUT_A_CHARGE:
+        _cancel_waiting(session, order, asked, reason=reason)
+        return OrderStatus.CANCELLED
+    if _requested_before(session, order):
+        return order.status
+    _refuse_if_too_late(order)
+    _request_cancellation(session, order, asked, now=now, reason=reason)
+    return OrderStatus.OPEN
+
+
+_WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AUTHENTICATION}
+
+
+def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
+    if "why" in asked:  # the entry for its end says who asked, not why
+        progress.note(session, order.id, granted_requests.CANCELLATION, asked)
+    waiting_orders.end(
+        session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
+    )
+
+
+def _requested_before(session: Session, order: Order) -> bool:
+    """Whether cancellation was requested. That does not count if the order was parked on its way forward: the next request restarts it."""
+    parked_forward = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step not in BACK
+    return not parked_forward and granted_requests.cancellation_was_requested(session, order.id)
+
+
+def _refuse_if_too_late(order: Order) -> None:
+    if order.status in FINAL:
+        raise RequestRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+    if order.next_step in AFTER_ACTIVATION:
+        raise RequestRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
+    if order.status is OrderStatus.NEEDS_ATTENTION and order.next_step in BACK:
+        raise RequestRefused("too-late", "The order is being undone already, and our team is looking after its refund.")
+
+
+def _request_cancellation(
+    session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
+) -> None:
+    """Leave the cancellation to the order's chain. An order that is being undone anyway only gets the timeline entry."""
+    progress.note(session, order.id, granted_requests.CANCELLATION, asked)
+    if order.next_step in BACK:
+        return
+    if order.cancel_requested_at is None:  # the customer is told the first request's reason
+        asked_for = {"cancel_requested_at": now, "cancel_reason": reason}
+        session.execute(update(Order).where(Order.id == order.id).values(**asked_for))
+    stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
+    step = order.next_step or Step.COLLECT_PAYMENT
+    waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
+
+
+def reason(session: Session, order: Order) -> str:
+    """Why the order is to be cancelled. Read again, because the request may have come after the order was claimed."""
+    return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
+
+
+def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | None:
+    """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost.
+
+    Until the transaction ends, no request can come: the order's row is locked. An order that was handed on may have been cancelled since.
+    """
+    lease.require_ours(session, order)
+    if order.cancel_requested_at is None:
+        return None
+    return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=reason(session, order)))

@@ -1,0 +1,112 @@
+"""Continues a waiting order after its customer acted: accepted the fresh quote, or gave other payment details.
+
+Each function runs in the caller's transaction, as `tasks.placement` says.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, selectinload
+
+from models import waiting_orders
+from models.orders import Order, OrderLine, PricedLine, Quote, Totals
+from models.states import AWAITS_PAYMENT, OrderStatus, Step
+from tasks.quotes.ordered_cart import same_cart
+from tasks.upstream import granted_requests
+from tasks.upstream.request import RequestRefused, business_time, locked_order
+
+
+def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
+    """Accept a fresh quote for a waiting order; everything is checked again from the first step.
+
+    A quote that was accepted for this order before changes nothing, even if the order now waits for another one.
+    Raises RequestRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
+    cart), quote-used.
+    """
+    now = business_time(now)
+    order = locked_order(session, order_id)
+    accepted = granted_requests.confirmation_facts(quote_id)
+    if granted_requests.was_granted(session, order_id, accepted):
+        return
+    if order.status is not OrderStatus.AWAITING_CONFIRMATION:
+        raise RequestRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
+    _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
+    waiting = (OrderStatus.AWAITING_CONFIRMATION,)
+    waiting_orders.reopen(
+        session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted
+    )
+
+
+def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datetime) -> Quote:
+    """The quote, with its lines, if the order may go on with it. Raises RequestRefused."""
+    fresh = session.scalar(
+        select(Quote)
+        .where(Quote.id == quote_id, Quote.account_id == order.account_id)
+        .options(selectinload(Quote.lines))
+    )
+    if fresh is None:
+        raise RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
+    if fresh.expires_at <= now:
+        raise RequestRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
+    if not same_cart(order.lines, fresh.lines):
+        raise RequestRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
+    used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))
+    if used == order.id:
+        raise RequestRefused("quote-used", "The order has this quote already; confirm the one that it now waits for.")
+    if used is not None:
+        raise RequestRefused("quote-used", "This quote is another order's; ask for a new one.", order_id=str(used))
+    return fresh
+
+
+def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> None:
+    """The order becomes what the fresh quote says, as its next revision.
+
+    The previous quote ends: nothing else would record that it was ordered, and it could be ordered a second time. Until the
+    order has ended, its claim on the products prevents that, too.
+    """
+    replaced = update(Quote).where(Quote.id == order.quote_id, Quote.expires_at > now)
+    session.execute(replaced.values(expires_at=now), execution_options={"synchronize_session": False})
+    held = {line.position: line.subscription_id for line in order.lines}
+    order.lines.clear()
+    session.flush()
+    order.lines.extend(OrderLine(**_columns(line), subscription_id=held.get(line.position)) for line in fresh.lines)
+    for name in Totals.__annotations__:
+        setattr(order, name, getattr(fresh, name))
+    order.quote_id = fresh.id
+    order.proposed_quote_id = None
+    order.revision += 1
+    order.vat_check_id = None
+    order.vat_provisional = False
+    session.flush()
+
+
+def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
+    """Try again with the account's new payment method or VAT number, as a new attempt. Raises RequestRefused: unknown-order, not-waiting.
+
+    The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
+    token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
+    again changes nothing, unless the order is waiting again: then it is a new try.
+    seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
+    """
+    order = locked_order(session, order_id)
+    given = granted_requests.payment_details_facts(token)
+    twice_at_once = seen is not None and granted_requests.was_granted(session, order_id, given, since_event=seen)
+    if twice_at_once or not waits_for_payment(session, order, token=token):
+        return
+    why = "payment details given"
+    waiting_orders.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
+
+
+def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
+    """Whether the order waits for payment details; False where it has gone on with these very details. Raises RequestRefused: not-waiting."""
+    if order.status in AWAITS_PAYMENT:
+        return True
+    if granted_requests.was_granted(session, order.id, granted_requests.payment_details_facts(token)):
+        return False
+    raise RequestRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
+
+
+def _columns(line: PricedLine) -> dict[str, object]:
+    """A line's columns that quote and order share."""
+    return {name: getattr(line, name) for name in PricedLine.__annotations__}

@@ -1,0 +1,174 @@
+"""Follows up VAT numbers after an outage of the registry: asks until it answers, then confirms or corrects the order, once.
+
+Each such order has one row. The time of its next question is set before the question is asked, so after a crash it is only
+asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from models import order_cache, progress
+from models.account_lock import lock_account
+from models.accounts import Account
+from models.messages import SentLetter
+from models.orders import Order, OrderedProduct
+from models.sold_to import sold_to
+from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
+from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
+from tasks.errors import NO_DATABASE, TemporarilyUnavailable
+from tasks.failure_points import reach
+from tasks.mail import mailing
+from tasks.ports import VatAnswer, VatStatus
+from tasks.vat import vat_check, vat_correction
+from tasks.wiring import begin, now, policy, vat_registry
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
+"""before the second question, the third ...; then a day each"""
+_DAY = timedelta(days=1)
+_CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
+
+
+@shared_task(name="vat_follow_up", ignore_result=True, throws=NO_DATABASE)
+def vat_follow_up() -> int:
+    """Ask about the numbers that are due, correct orders where needed, send the letters owed; returns how many rows it worked on.
+
+    Stops at the first question without an answer: the others can wait for the next run.
+    """
+    worked_on = 0
+    while worked_on < BATCH and (due := _next()) is not None:
+        worked_on += 1
+        if due.outcome is None and _ask(due) is VatStatus.UNAVAILABLE:
+            break
+        _tell(due.order_id)
+    return worked_on
+
+
+def _ask(due: VatFollowUp) -> VatStatus:
+    answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
+    reach("vat_follow_up.answered")
+    with begin() as session:
+        _act_on(session, due.order_id, answer)
+    return answer.status
+
+
+def watch(session: Session, order: Order) -> None:
+    """Schedule a question to the registry about this order's number, if needed; call it in the transaction that activates the order."""
+    if not order.vat_provisional and not order.vat_set_aside:
+        return
+    number = order.vat_number or _number_set_aside(session, order)
+    if number is None:
+        return
+    reason = FollowUpReason.PROVISIONAL if order.vat_provisional else FollowUpReason.SET_ASIDE
+    row = {"order_id": order.id, "number": number, "reason": reason, "tries": 0, "next_at": now() + WAITS[0]}
+    session.execute(upsert(VatFollowUp).values(**row, letter_owed=False).on_conflict_do_nothing())
+
+
+def _number_set_aside(session: Session, order: Order) -> str | None:
+    given = sold_to(order, session.get_one(Account, order.account_id))
+    return given.vat(seller_country=policy().seller.country, at=order.as_of).number
+
+
+def _next() -> VatFollowUp | None:
+    """Take a row that is due, and set its next time."""
+    with begin() as session:
+        query = select(VatFollowUp).where(
+            or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed), VatFollowUp.next_at <= now()
+        )
+        row = session.scalar(query.order_by(VatFollowUp.next_at).limit(1).with_for_update(skip_locked=True))
+        if row is not None:
+            row.tries += 1
+            row.next_at = now() + (WAITS[row.tries] if row.tries < len(WAITS) else _DAY)
+        return row
+
+
+def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
+    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another claims its products."""
+    row = session.scalar(
+        select(VatFollowUp)
+        .where(VatFollowUp.order_id == order_id, VatFollowUp.outcome.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    order = session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return
+    check = vat_check.keep(session, order, answer)
+    lock_account(session, order.account_id)
+    if order.status not in FINAL:
+        return
+    if answer.status is VatStatus.UNAVAILABLE or not _hold_products(session, order):
+        return
+    outcome = _correct(session, order, row, valid=answer.status is VatStatus.VALID)
+    row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
+    if outcome in _CORRECTED:
+        row.letter_owed, row.next_at = True, now() + WAITS[0]
+    order.vat_provisional = False
+    if row.reason is FollowUpReason.PROVISIONAL:
+        order.vat_check_id = check.id
+    session.flush()
+    session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+    progress.note(session, order.id, "vat.followed_up", {"answer": answer.status.value, "outcome": outcome.value})
+    log.info("vat follow-up", order_id=str(order.id), answer=answer.status.value, outcome=outcome.value)
+
+
+def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -> FollowUpOutcome:
+    if order.status is not OrderStatus.COMPLETED:
+        return FollowUpOutcome.ORDER_ENDED
+    if row.reason is FollowUpReason.PROVISIONAL and not valid:
+        charged = vat_correction.charge_vat(session, order) is not None
+        return FollowUpOutcome.VAT_CHARGED if charged else FollowUpOutcome.CONFIRMED
+    if row.reason is FollowUpReason.SET_ASIDE and valid:
+        credited = vat_correction.credit_vat(session, order, row.number) is not None
+        return FollowUpOutcome.VAT_CREDITED if credited else FollowUpOutcome.CONFIRMED
+    return FollowUpOutcome.CONFIRMED
+
+
+def _hold_products(session: Session, order: Order) -> bool:
+    """Keep other orders off its products until this transaction ends: they would prorate by a tax that is being corrected."""
+    codes = sorted(line.product_code for line in order_cache.lines(session, order))
+    rows = [{"account_id": order.account_id, "product_code": code, "order_id": order.id} for code in codes]
+    held = session.scalars(
+        upsert(OrderedProduct).on_conflict_do_nothing().returning(OrderedProduct.product_code), rows
+    ).all()
+    if len(held) == len(codes):
+        return True
+    session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+    return False
+
+
+def _tell(order_id: UUID) -> None:
+    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due.
+
+    No letter is owed for an order that has been refunded meanwhile: its sums would be out of date, and the refund notice brings the last
+    document.
+    """
+    with begin() as session:
+        row = session.get_one(VatFollowUp, order_id)
+        order = session.get_one(Order, order_id)
+        if row.letter_owed and order.status is not OrderStatus.COMPLETED:
+            row.letter_owed = False
+    if not row.letter_owed:
+        return
+    try:
+        mailing.deliver(order, [LetterKind.VAT_CORRECTION])
+    except TemporarilyUnavailable as error:
+        log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
+        return
+    sent = select(SentLetter.order_id).where(
+        SentLetter.order_id == order_id,
+        SentLetter.kind == LetterKind.VAT_CORRECTION,
+        SentLetter.status != LetterStatus.SENDING,
+    )
+    with begin() as session:
+        session.execute(
+            update(VatFollowUp).where(VatFollowUp.order_id == order_id, sent.exists()).values(letter_owed=False)
+        )
