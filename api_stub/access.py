@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.base import ExecutableOption
 
-from api_stub.problems import not_found
+from api_stub.problems.details import not_found
 from models.accounts import Account
 from models.api_keys import ApiKeyAccount
 from models.orders import Order

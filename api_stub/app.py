@@ -9,16 +9,23 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api_stub import (
+from api_stub import openapi
+from api_stub.edge.body_limit import KIB, BodyLimit
+from api_stub.edge.observing import Observing
+from api_stub.edge.validation import invalid_request
+from api_stub.event_watch import EventWatch
+from api_stub.parts import Parts, from_settings
+from api_stub.problems import domain_problems
+from api_stub.problems.details import http_problem
+from api_stub.relay_thread import Publisher
+from api_stub.routes import (
     account_money,
     accounts,
     carts,
-    domain_problems,
     explanations,
     health,
     invoices,
     metrics,
-    openapi,
     order_actions,
     order_events,
     orders,
@@ -27,13 +34,6 @@ from api_stub import (
     subscriptions,
     webhooks,
 )
-from api_stub.body_limit import KIB, BodyLimit
-from api_stub.event_watch import EventWatch
-from api_stub.observing import Observing
-from api_stub.parts import Parts, from_settings
-from api_stub.problems import http_problem
-from api_stub.relay_thread import Publisher
-from api_stub.validation import invalid_request
 
 WITH_KEY = (
     orders,

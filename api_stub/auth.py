@@ -9,10 +9,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
-from api_stub.json_bodies import require_once
-from api_stub.problems import Problem
-from api_stub.query import require_known_once
-from api_stub.rate_limit import RateLimit
+from api_stub.edge.json_bodies import require_once
+from api_stub.edge.query import require_known_once
+from api_stub.edge.rate_limit import RateLimit
+from api_stub.problems.details import Problem
 from api_stub.threads import in_thread
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Caller, Scope
@@ -36,7 +36,7 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 class PresentedKey:
     """A key as presented, for busy endpoints, which look it up in their own transaction to save one.
 
-    A malformed request never reaches the endpoint: `api_stub.validation` looks the key up before it reports the errors. Nor does anybody
+    A malformed request never reaches the endpoint: `api_stub.edge.validation` looks the key up before it reports the errors. Nor does anybody
     without a key get a long body validated: `RequiresKey` looks the key up before.
     """
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api_stub.schemas.orders import EventView
-from api_stub.timeline import event_view
+from api_stub.views.timeline import event_view
 from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import FINAL

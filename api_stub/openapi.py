@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api_stub.problem_types import CODES, TYPES, described
-from api_stub.problems import ProblemDetails
+from api_stub.problems.details import ProblemDetails
+from api_stub.problems.problem_types import CODES, TYPES, described
 
 DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.

@@ -8,7 +8,7 @@ from fastapi import Query
 from sqlalchemy import Select, SQLColumnExpression, tuple_
 from sqlalchemy.orm import Session
 
-from api_stub.problems import Problem
+from api_stub.problems.details import Problem
 from api_stub.schemas.values import DIGITS
 
 Row = TypeVar("Row")

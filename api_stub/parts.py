@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from api_stub.rate_limit import RateLimit
+from api_stub.edge.rate_limit import RateLimit
 from worker import heap
 from worker.logs import set_up_logging
 from worker.relay import publish_pending

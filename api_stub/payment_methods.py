@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from api_stub.problems import Problem
+from api_stub.problems.details import Problem
 from models.accounts import Language, PaymentMethod
 from tasks.errors import PaymentMethodRefused
 from tasks.letters.reasons import METHOD_REFUSED

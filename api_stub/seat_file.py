@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
-from api_stub.problems import Problem
+from api_stub.problems.details import Problem
 from tasks.upstream.seats import MAX_CHANGES, SeatAction, SeatChange
 
 HEADER = ["email", "action"]

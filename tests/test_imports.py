@@ -51,7 +51,7 @@ IMPORTS = [
     ("worker.relay", "stripe", [WORKER]),
     ("worker.relay", "requests", [WORKER]),
     ("worker.adapters.smtp", "stripe", []),
-    ("api_stub.orders", "stripe", [UPSTREAM]),
+    ("api_stub.routes.orders", "stripe", [UPSTREAM]),
     ("api_stub.stand_ins.vies.register", "stripe", [UPSTREAM]),
     ("api_stub.stand_ins.stripe.app", "stripe", []),
 ]

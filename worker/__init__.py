@@ -1,1 +1,13 @@
-"""How it runs: Celery app, settings, database engine, outbox relay, adapters, the `prorata` command."""
+"""How it runs: the Celery application, settings, database, broker, adapters and the `prorata` command. Where to look:
+
+- the command: `cli`, one module per group of subcommands in `commands`; files that a person writes: `loading`
+- settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production
+  refuses: `production`, `example_seller`
+- at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it; `logs`, `heap`
+- Celery: `app`, `celery_config`, each setting with its reason; `broker` mends kombu's transport; `celery_command`, `events` (for Flower)
+- PostgreSQL: `database`; migrations beside running processes: `upgrading`
+- messages: `relay` publishes the outbox, `handing_over` does without; what cannot be worked on: `rejected`
+- a worker that hangs: `canary` tells, `watchdog` ends it; one that is told to end: `hang_up`
+- outside services: `adapters`
+- all of it on one machine: `embedded` (PostgreSQL, Redis), `processes`, `stack`; to break it: `drill`, `drill_points`
+"""

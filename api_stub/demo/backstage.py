@@ -21,9 +21,9 @@ from tasks.reconciliation.run import reconcile
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin, now, policy
-from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading
-from worker.accounts_file import account_id
 from worker.database import engine
+from worker.loading import accounts_file, accounts_loading, catalogue_file, catalogue_loading
+from worker.loading.accounts_file import account_id
 from worker.settings import Settings
 from worker.wiring import wired
 

@@ -17,8 +17,8 @@ from api_stub.demo.sample_file import SampleOrder
 from api_stub.demo.upstream import Upstream
 from api_stub.demo.world import World
 from models.states import OrderStatus
-from worker import accounts_file
-from worker.accounts_file import AccountsFile, account_id, contact_id
+from worker.loading import accounts_file
+from worker.loading.accounts_file import AccountsFile, account_id, contact_id
 from worker.stack import Addresses
 
 AT_ONCE = 8

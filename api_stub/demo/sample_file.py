@@ -14,9 +14,9 @@ from yaml.nodes import Node
 from models.rules.cart import MAX_SEATS, Action
 from models.rules.period import Interval
 from models.states import LetterKind, OrderStatus, PaymentKind
-from worker import readable_file
-from worker.readable_file import FileRefused, Place
-from worker.readable_values import code, currency, flag, member, text, whole
+from worker.loading import readable_file
+from worker.loading.readable_file import FileRefused, Place
+from worker.loading.readable_values import code, currency, flag, member, text, whole
 
 
 class Event(StrEnum):

@@ -14,9 +14,9 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from api_stub.app import create_app
+from api_stub.edge.rate_limit import RateLimit
+from api_stub.edge.request_head import LimitedHead
 from api_stub.parts import Parts
-from api_stub.rate_limit import RateLimit
-from api_stub.request_head import LimitedHead
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
 from tests.support.contract import require_documented

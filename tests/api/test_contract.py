@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import config
 from schemathesis.generation import GenerationMode
 
-from api_stub.problem_types import TYPES
-from api_stub.problems import BASE
+from api_stub.problems.details import BASE
+from api_stub.problems.problem_types import TYPES
 from models.states import OrderStatus
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds

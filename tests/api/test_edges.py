@@ -13,8 +13,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api_stub import body_limit
-from api_stub.rate_limit import RateLimit
+from api_stub.edge import body_limit
+from api_stub.edge.rate_limit import RateLimit
 from models.messages import WebhookReceived
 from tasks import placement
 from tests.api.conftest import Api, problem, purchase, state

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from api_stub import json_bodies
-from api_stub.validation import MOST
+from api_stub.edge import json_bodies
+from api_stub.edge.validation import MOST
 from models.accounts import Language
 from models.orders import Order, Quote
 from tests.api.conftest import Api, problem, purchase

@@ -13,7 +13,8 @@ import pytest
 from redis import Redis
 from sqlalchemy import create_engine, event, text
 
-from api_stub import metrics, parts
+from api_stub import parts
+from api_stub.routes import metrics
 from models import migrations
 from models.messages import Heartbeat
 from tasks import wiring

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from api_stub.auth import PresentedKey
-from api_stub.rate_limit import RateLimit
+from api_stub.edge.rate_limit import RateLimit
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.orders import Order
 from tasks.upstream import api_keys

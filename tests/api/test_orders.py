@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api_stub import order_view
 from api_stub.access import order_of
+from api_stub.views import order_view
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tests.api.conftest import Api, Published, change, problem, purchase, trial

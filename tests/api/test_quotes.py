@@ -15,7 +15,7 @@ from models.support_cases import SupportCase
 from tests.api.conftest import Api, change, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import TODAY, Customer, World
-from worker import catalogue_file
+from worker.loading import catalogue_file
 
 
 def test_a_quote_shows_period_seats_plan_price_credit_tax_and_totals(world: World, api: Api, ada: Customer) -> None:

@@ -14,8 +14,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api_stub import request_head
-from api_stub.request_head import KIB
+from api_stub.edge import request_head
+from api_stub.edge.request_head import KIB
 from tests.api.conftest import Api, purchase
 from tests.api.test_order_events import follow
 from tests.support.command import SETTINGS

@@ -10,8 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from api_stub.edge.validation import UNTOLD, WORDS
 from api_stub.schemas.values import IN_WORDS
-from api_stub.validation import UNTOLD, WORDS
 from tests.api.conftest import Api
 from tests.support.contract import DOCUMENT, operations, shown_in
 

@@ -19,7 +19,7 @@ from api_stub.demo.sample_file import SampleOrder, read
 from api_stub.demo.world import World
 from models.states import FORWARD, OrderStatus
 from tests.support.stack import Outside
-from worker import accounts_file
+from worker.loading import accounts_file
 from worker.stack import Stack
 
 pytestmark = [pytest.mark.from_outside, pytest.mark.timeout(900)]

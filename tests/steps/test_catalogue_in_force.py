@@ -9,7 +9,7 @@ from models import cart_facts
 from models.accounts import Account
 from models.rules.cart import Offer
 from tests.support.world import MONTH, World, purchase
-from worker import catalogue_file, catalogue_loading
+from worker.loading import catalogue_file, catalogue_loading
 
 CATALOGUE = """
 effective_from: {effective_from}

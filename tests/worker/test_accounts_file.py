@@ -8,9 +8,9 @@ import pytest
 from models.accounts import Language
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from worker import accounts_file, readable_file
-from worker.accounts_file import AccountListed, account_id, contact_id
-from worker.readable_file import FileRefused
+from worker.loading import accounts_file, readable_file
+from worker.loading.accounts_file import AccountListed, account_id, contact_id
+from worker.loading.readable_file import FileRefused
 
 GOOD = """\
 accounts:

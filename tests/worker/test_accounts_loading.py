@@ -10,10 +10,10 @@ from models.orders import Order
 from models.rules.vat import BuyerType
 from tasks.personal_data import erasure
 from tests.support.world import World
-from worker import accounts_file, accounts_loading
-from worker.accounts_file import account_id
-from worker.accounts_loading import Loaded
-from worker.readable_file import FileRefused, Problem
+from worker.loading import accounts_file, accounts_loading
+from worker.loading.accounts_file import account_id
+from worker.loading.accounts_loading import Loaded
+from worker.loading.readable_file import FileRefused, Problem
 
 FILE = """\
 accounts:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.rules.currency import exponent
-from worker import catalogue_file
-from worker.readable_file import FileRefused
+from worker.loading import catalogue_file
+from worker.loading.readable_file import FileRefused
 
 GOOD = """\
 effective_from: 2026-01-01T00:00:00Z

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from models.catalogue import CatalogueVersion, Price, Product, Tier
 from tests.worker.test_catalogue_file import GOOD
-from worker import catalogue_file, catalogue_loading
-from worker.catalogue_loading import Loaded
-from worker.readable_file import FileRefused
+from worker.loading import catalogue_file, catalogue_loading
+from worker.loading.catalogue_loading import Loaded
+from worker.loading.readable_file import FileRefused
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 700_000, tzinfo=UTC)
 

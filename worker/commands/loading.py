@@ -11,9 +11,10 @@ import typer
 from models import migrations
 from tasks.plain_text import one_line
 from tasks.wiring import begin, now
-from worker import accounts_file, accounts_loading, catalogue_file, catalogue_loading, server_urls, upgrading
+from worker import server_urls, upgrading
 from worker.commands.options import AsJson
 from worker.commands.screen import moment, print_json
+from worker.loading import accounts_file, accounts_loading, catalogue_file, catalogue_loading
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
 

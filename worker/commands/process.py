@@ -69,7 +69,7 @@ def beat_command() -> list[str]:
     return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
 
 
-API_PROTOCOL = "api_stub.request_head:LimitedHead"
+API_PROTOCOL = "api_stub.edge.request_head:LimitedHead"
 STOPS_WITHIN = 10
 """seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
 KEEPS_IDLE = 10

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.cart_facts import UnknownAccount
-from worker.accounts_file import account_called
+from worker.loading.accounts_file import account_called
 
 
 def account_named(session: Session, which: str) -> Account:

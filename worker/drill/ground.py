@@ -16,10 +16,18 @@ from tasks import wiring
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
 from tasks.wiring import now
-from worker import accounts_loading, catalogue_file, catalogue_loading, stack
-from worker.accounts_file import AccountListed, AccountsFile, ContactListed, PaymentMethodListed, account_id, contact_id
+from worker import stack
 from worker.database import Transactions
 from worker.drill.kinds import Kind
+from worker.loading import accounts_loading, catalogue_file, catalogue_loading
+from worker.loading.accounts_file import (
+    AccountListed,
+    AccountsFile,
+    ContactListed,
+    PaymentMethodListed,
+    account_id,
+    contact_id,
+)
 from worker.stack import Stack
 from worker.wiring import wired
 

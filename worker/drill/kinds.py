@@ -11,7 +11,7 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.vat import BuyerType
 from models.states import BACK, FORWARD, OrderStatus, Step
-from worker.accounts_file import SubscriptionListed
+from worker.loading.accounts_file import SubscriptionListed
 
 VISA, DECLINES, ASKS = "pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"
 

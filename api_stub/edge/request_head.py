@@ -1,0 +1,105 @@
+"""Limits a request's head in size and in time: one that does not end holds a connection and its memory, before any key was seen."""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api_stub.problems.details import Problem
+
+KIB = 1024
+LARGEST = 32 * KIB
+"""bytes: request line and headers together, with the trailers of a chunked body"""
+LONGEST = 10.0
+"""seconds for a head, from when the connection was made, or from the answer before; what is left of the request before has to come in that time, too"""
+
+
+class _TooLarge(Exception):
+    """The parser gives up at this."""
+
+
+_NOT_HTTP = Problem(
+    400, "malformed-request", "The request is not HTTP as it can be read here: look at its method and headers."
+)
+_TOO_LONG = Problem(431, "head-too-large", f"The request's headers are too large: at most {LARGEST // KIB} KiB.")
+
+
+class LimitedHead(HttpToolsProtocol):
+    """Where the answer cannot be 400 or 431, because another is under way, the connection just ends."""
+
+    _told = 0
+    """bytes of the head that the parser has told us of: it tells of a header when it has the whole of it"""
+    _untold = 0
+    """bytes in a row that neither ended a head nor were part of a body"""
+    _went_on = False
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._went_on = False
+        super().data_received(data)
+        self._untold = 0 if self._went_on else self._untold + len(data)
+        if self._untold > LARGEST and not self.transport.is_closing():
+            self._refuse(_TOO_LONG)
+
+    def on_message_begin(self) -> None:
+        self._told = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + len(": \r\n"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._went_on = True
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._went_on = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._went_on = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():  # no other request waits for its answer
+            self._expect_head()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, in plain text
+        self._refuse(_TOO_LONG if self._told > LARGEST else _NOT_HTTP)
+
+    def _count(self, more: int) -> None:
+        self._told += more
+        if self._told > LARGEST:
+            raise _TooLarge
+
+    def _refuse(self, problem: Problem) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            made = problem.response()
+            headers = [name + b": " + value + b"\r\n" for name, value in made.raw_headers]
+            self.transport.write(
+                b"".join([STATUS_LINE[problem.status], *headers, b"connection: close\r\n\r\n", bytes(made.body)])
+            )
+        self.transport.close()
+
+    def _expect_head(self) -> None:
+        self._stop_waiting()
+        self._overdue = self.loop.call_later(LONGEST, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None

@@ -1,0 +1,54 @@
+"""Why this amount: a quote's, or an order's, line by line in sentences."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from api_stub.access import order_of, within_reach
+from api_stub.auth import OrdersReader
+from api_stub.edge.head_requests import HeadRoute
+from api_stub.problems.details import not_found
+from api_stub.schemas.explanations import ExplanationView, LineExplanation
+from models.accounts import Account
+from models.orders import Order, OrderLine, Quote, QuoteLine
+from models.sold_to import sold_to
+from tasks.letters.explain import explain, explain_settlement
+from tasks.mail import display_names
+from tasks.wiring import begin
+
+router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
+
+
+@router.get("/quotes/{quote_id}/explanation", summary="Why a quote's amount is what it is")
+def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
+    with begin() as session:
+        query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
+        quote = session.scalar(query.options(selectinload(Quote.lines)))
+        if quote is None:
+            raise not_found("quote")
+        return _explained(session, quote, quote.lines)
+
+
+@router.get("/orders/{order_id}/explanation", summary="Why an order's amount is what it is")
+def explain_order(order_id: UUID, caller: OrdersReader) -> ExplanationView:
+    with begin() as session:
+        order = order_of(session, caller, order_id, selectinload(Order.lines))
+        return _explained(session, order, order.lines)
+
+
+def _explained(
+    session: Session, totals: Quote | Order, lines: Sequence[QuoteLine] | Sequence[OrderLine]
+) -> ExplanationView:
+    account = session.get_one(Account, totals.account_id)
+    zone = sold_to(totals, account).timezone
+    names = display_names.of_lines(session, lines)
+    explained = explain(lines, language=account.language, currency=totals.currency, timezone=zone, names=names)
+    settlement = explain_settlement(totals, language=account.language, timezone=zone)
+    return ExplanationView(
+        language=account.language,
+        lines=[LineExplanation(position=e.position, title=e.title, sentences=list(e.sentences)) for e in explained],
+        settlement=list(settlement),
+    )

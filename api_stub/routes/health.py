@@ -1,0 +1,99 @@
+"""Is this process alive, and can it do its work?"""
+
+import time
+from datetime import timedelta
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import false, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from api_stub.edge.head_requests import HeadRoute
+from api_stub.schemas.values import Shown
+from models import migrations
+from models.messages import Heartbeat
+from tasks.wiring import begin
+from worker import certificates
+
+log = structlog.get_logger(__name__)
+router = APIRouter(tags=["operations"], route_class=HeadRoute)
+
+FRESH = timedelta(seconds=60)
+"""a sweep that has not run for this long has stopped: beat does not send it, or no worker takes it"""
+AHEAD = timedelta(seconds=5)
+"""a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
+_SET_BACK = "the last sweep is dated in the future: PostgreSQL's clock was set back. If beat's was too, beat sends nothing until its clock catches up. Restart beat"
+_BEHIND = "the database is older than this release: run `prorata db upgrade`"
+
+_WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
+"""changes nothing, but a standby refuses it; after that error we drop our connections to the standby"""
+
+State = Literal["ok", "failing"]
+Check = Literal["ok", "failing", "unknown"]
+
+
+class Alive(Shown):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """`checks` names each thing this process needs; `beat` is `unknown` until the first sweep has run, for a minute after the start at most.
+
+    `schema` is `ok` with a newer release's database, too: while a new release is rolled out, the old one works on with it.
+    """
+
+    status: State
+    checks: dict[str, Check]
+    advice: str | None = None
+    """what to do, where `failing` does not say it"""
+
+
+@router.get("/healthz", summary="The process answers")
+async def healthz() -> Alive:
+    # In the event loop: it needs no thread, so it answers while all of them wait for somebody slow.
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Database, broker and beat are there",
+    response_model_exclude_none=True,
+    responses={503: {"model": Readiness, "description": "What is `failing` is named"}},
+)
+def readyz(request: Request, response: Response) -> Readiness:
+    broker: State = "ok" if request.app.state.parts.broker_answers() else "failing"
+    readiness = _database_and_beat(up_for=timedelta(seconds=time.monotonic() - request.app.state.started))
+    readiness.checks["broker"] = broker
+    if "failing" in readiness.checks.values():
+        readiness.status = "failing"
+        response.status_code = 503
+    return readiness
+
+
+def _database_and_beat(*, up_for: timedelta) -> Readiness:
+    try:
+        with begin() as session:
+            if migrations.is_behind(migrations.revision_of(session.connection())):
+                log.warning("not ready: schema", advice=_BEHIND)
+                checks: dict[str, Check] = {"database": "ok", "schema": "failing", "beat": "unknown"}
+                return Readiness(status="ok", checks=checks, advice=_BEHIND)
+            age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
+            session.execute(_WRITE)
+    except SQLAlchemyError as error:
+        advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
+        log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
+        return Readiness(status="ok", checks={"database": "failing", "schema": "unknown", "beat": "unknown"})
+    readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
+    if age is not None and age < -AHEAD:
+        log.warning("not ready: beat", advice=_SET_BACK)
+        readiness.advice = _SET_BACK
+    return readiness
+
+
+def _beat(age: timedelta | None, up_for: timedelta) -> Check:
+    """age: of the last sweep, by PostgreSQL's clock; None: there was none yet, as may be right after the first start."""
+    if age is None:
+        return "unknown" if up_for < FRESH else "failing"
+    return "ok" if -AHEAD <= age < FRESH else "failing"

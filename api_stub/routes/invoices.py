@@ -1,0 +1,103 @@
+"""An order's invoice and what corrected it: listed, as a page, as PDF."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api_stub import paging
+from api_stub.access import order_of
+from api_stub.auth import OrdersReader
+from api_stub.edge.head_requests import HeadRoute
+from api_stub.paging import USUAL, After, Limit
+from api_stub.problems.details import not_found
+from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
+from api_stub.schemas.values import INVOICE_NUMBER
+from api_stub.views.amounts import Money, money
+from models import invoices
+from models.invoices import Invoice, Receivable
+from tasks.invoices.as_html import as_html
+from tasks.invoices.as_pdf import as_pdf
+from tasks.invoices.page import Page, page
+from tasks.wiring import begin
+
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=HeadRoute)
+
+Number = Annotated[
+    str | None,
+    Query(
+        pattern=INVOICE_NUMBER,
+        description="which of the order's documents; default: its first",
+        examples=["INV-2026-000001"],
+    ),
+]
+_NOTHING_FETCHED = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_PDF = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
+_HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
+
+
+@router.get("/invoices", summary="An order's invoices and credit notes")
+def list_invoices(order_id: UUID, caller: OrdersReader, after: After = None, limit: Limit = USUAL) -> InvoiceList:
+    query = select(Invoice).where(Invoice.order_id == order_id)
+    with begin() as session:
+        order_of(session, caller, order_id)
+        issued, next_after = paging.page(session, query, by=(Invoice.id,), after=after, limit=limit)
+        ids = [document.id for document in issued]
+        owed = {
+            row.invoice_id: row for row in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(ids)))
+        }
+    shown = [_view(document, owed.get(document.id)) for document in issued]
+    return InvoiceList(invoices=shown, next_after=next_after)
+
+
+@router.get("/invoice.pdf", summary="An invoice or credit note as PDF", response_class=Response, responses={200: _PDF})
+def invoice_as_pdf(order_id: UUID, caller: OrdersReader, number: Number = None) -> Response:
+    """Always the same bytes for the same document."""
+    document, shown = _page(caller, order_id, number)
+    headers = {"Content-Disposition": f'attachment; filename="{document}.pdf"'}
+    return Response(as_pdf(shown), media_type="application/pdf", headers=headers)
+
+
+@router.get(
+    "/invoice.html", summary="An invoice or credit note as a page", response_class=Response, responses={200: _HTML}
+)
+def invoice_as_html(order_id: UUID, caller: OrdersReader, number: Number = None) -> Response:
+    _, shown = _page(caller, order_id, number)
+    return Response(as_html(shown), media_type="text/html", headers=_NOTHING_FETCHED)
+
+
+def _page(caller: OrdersReader, order_id: UUID, number: str | None) -> tuple[str, Page]:
+    """Raises Problem 404: no such order, nothing invoiced, or not its number."""
+    with begin() as session:
+        order_of(session, caller, order_id)
+        found = [document for document in _issued(session, order_id) if number in (None, document.number)]
+        if not found:
+            raise not_found("invoice")
+        return found[0].number, page(found[0], invoices.lines_of(session, found[0]))
+
+
+def _issued(session: Session, order_id: UUID) -> Sequence[Invoice]:
+    return session.scalars(select(Invoice).where(Invoice.order_id == order_id).order_by(Invoice.id)).all()
+
+
+def _view(document: Invoice, owed: Receivable | None) -> InvoiceView:
+    def shown(minor: int) -> Money:
+        return money(minor, document.currency, document.language)
+
+    base = f"/v1/orders/{document.order_id}/invoice"
+    return InvoiceView(
+        number=document.number,
+        kind=document.kind,
+        reason=document.reason,
+        order_id=document.order_id,
+        issued_on=document.issued_on,
+        corrects=document.corrects_number,
+        net=shown(document.net_minor),
+        tax=shown(document.tax_minor),
+        total=shown(document.total_minor),
+        owed=OwedView(amount=shown(owed.amount_minor), due_at=owed.due_at, status=owed.status) if owed else None,
+        links={form: f"{base}.{form}?number={document.number}" for form in ("pdf", "html")},
+    )

@@ -1,0 +1,167 @@
+"""What Prometheus reads: orders that have not ended by status, what waits, how old, and the requests of this process."""
+
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+from fastapi import APIRouter, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from api_stub.edge.head_requests import HeadRoute
+from api_stub.problems.problem_types import refuses
+from models.books_checks import BooksCheck, Compared
+from models.invoices import OWED, Receivable
+from models.messages import Heartbeat, OutboxMessage, WebhookReceived
+from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
+from models.rejected_messages import RejectedMessage
+from models.states import FINAL, OrderStatus
+from models.support_cases import OPEN, SupportCase
+from tasks.pipeline import QUEUE_NAMES
+from tasks.wiring import begin
+
+log = structlog.get_logger(__name__)
+router = APIRouter(tags=["operations"], route_class=HeadRoute)
+_registry = CollectorRegistry()
+_requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=_registry)
+_seconds = Histogram("prorata_request_seconds", "Time to answer", ("method", "route"), registry=_registry)
+
+_RECURRING = ("sweep", *(f"queue {name}" for name in QUEUE_NAMES))
+"""heartbeats to expect: one that never came is infinitely old"""
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    _requests.labels(method, route, str(status)).inc()
+    _seconds.labels(method, route).observe(seconds)
+
+
+class _Books(Collector):
+    """Asks the database at each scrape, and computes ages by its clock, so that every process gives the same numbers.
+
+    It reads no table that grows with the years: of those it counts only what an index holds. While the database is away, only
+    that is reported, beside this process's own metrics.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        told: list[Metric] = []
+        try:
+            with begin() as session:
+                told += _told_by(session)
+        except SQLAlchemyError as error:
+            log.warning("metrics without the database", error=type(error).__name__)
+            told.clear()
+        yield _gauge("prorata_database_up", "Whether the database answered every query of this scrape", bool(told))
+        yield from told
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+_registry.register(_Books())
+
+
+def _told_by(session: Session) -> Iterable[Metric]:
+    yield from _orders(session)
+    yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
+    yield from _webhooks(session)
+    yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
+    yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
+    yield _heartbeats(session)
+    yield _gauge("prorata_invoices_overdue", "Amounts due by transfer that have not arrived in time", _overdue(session))
+    yield from _support_cases(session)
+    yield from _books_checks(session)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics, in Prometheus's text format",
+    response_class=Response,
+    responses=refuses("internal-error") | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics() -> Response:
+    return Response(generate_latest(_registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _orders(session: Session) -> Iterable[Metric]:
+    age = func.clock_timestamp() - func.min(Order.created_at)
+    asked = select(Order.status, func.count(), age).where(text(NOT_ENDED)).group_by(Order.status)
+    found = {status: (count, oldest.total_seconds()) for status, count, oldest in session.execute(asked)}
+    family = GaugeMetricFamily("prorata_orders", "Orders that have not ended, by status", labels=["status"])
+    for status in OrderStatus:
+        if status not in FINAL:
+            family.add_metric([status.value], found.get(status, (0, 0.0))[0])
+    yield family
+    _, oldest = found.get(OrderStatus.OPEN, (0, 0.0))
+    yield _gauge("prorata_oldest_open_order_seconds", "Age of the oldest open order", oldest)
+
+
+def _count(session: Session, table: type[OutboxMessage | RejectedMessage]) -> float:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _undeliverable(session: Session) -> float:
+    return session.scalar(select(func.count()).select_from(OrderEvent).where(text(LETTER_REFUSED))) or 0
+
+
+def _webhooks(session: Session) -> Iterable[Metric]:
+    now, received, handled = func.clock_timestamp(), WebhookReceived.received_at, WebhookReceived.handled_at
+    waiting = select(func.count(), now - func.min(received), now - func.max(received)).where(handled.is_(None))
+    number, oldest, newest = session.execute(waiting).one()
+    last_handled: timedelta | None = session.scalar(select(now - func.max(handled)).where(handled.is_not(None)))
+    yield _gauge("prorata_webhooks_waiting", "Notifications not acted on yet", number)
+    yield _gauge("prorata_oldest_waiting_webhook_seconds", "Age of the oldest of these", _seconds_of(oldest))
+    since = min((_seconds_of(age) for age in (newest, last_handled) if age is not None), default=math.inf)
+    yield _gauge("prorata_last_webhook_seconds", "Seconds since a notification last came, or was acted on", since)
+
+
+def _seconds_of(age: timedelta | None) -> float:
+    return age.total_seconds() if age is not None else 0.0
+
+
+def _heartbeats(session: Session) -> Metric:
+    family = GaugeMetricFamily(
+        "prorata_heartbeat_age_seconds", "Seconds since a recurring task last ran", labels=["task"]
+    )
+    ages = dict.fromkeys(_RECURRING, math.inf)
+    for name, age in session.execute(select(Heartbeat.name, func.clock_timestamp() - Heartbeat.at)):
+        ages[name] = age.total_seconds()
+    for name, seconds in ages.items():
+        family.add_metric([name], seconds)
+    return family
+
+
+def _overdue(session: Session) -> float:
+    late = (text(OWED), Receivable.due_at < func.clock_timestamp())
+    return session.scalar(select(func.count()).select_from(Receivable).where(*late)) or 0
+
+
+def _support_cases(session: Session) -> Iterable[Metric]:
+    age = func.clock_timestamp() - func.min(SupportCase.created_at)
+    number, oldest = session.execute(select(func.count(), age).where(OPEN)).one()
+    yield _gauge("prorata_support_cases_open", "Cases that support has not answered yet", number)
+    yield _gauge("prorata_oldest_open_support_case_seconds", "Age of the oldest of these", _seconds_of(oldest))
+
+
+def _books_checks(session: Session) -> Iterable[Metric]:
+    age = GaugeMetricFamily(
+        "prorata_books_checked_seconds", "Seconds since the books were last checked", labels=["check"]
+    )
+    differences = GaugeMetricFamily("prorata_books_differences", "Differences found by that check", labels=["check"])
+    asked = select(BooksCheck.name, func.clock_timestamp() - BooksCheck.at, BooksCheck.differences)
+    found = {name: (since.total_seconds(), number) for name, since, number in session.execute(asked)}
+    for name in Compared:
+        since, number = found.get(name, (math.inf, 0))
+        age.add_metric([name], since)
+        differences.add_metric([name], number)
+    yield age
+    yield differences
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)

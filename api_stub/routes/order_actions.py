@@ -1,0 +1,79 @@
+"""What a customer does about an order that waits: pay another way, accept the fresh quote, cancel."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from api_stub import payment_methods
+from api_stub.access import order_of
+from api_stub.auth import OrdersWriter
+from api_stub.edge.json_bodies import JsonRoute
+from api_stub.edge.no_body import NoBody
+from api_stub.problems.problem_types import refuses
+from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
+from api_stub.views import order_view
+from tasks import placement
+from tasks.upstream import continuing, granted_requests
+from tasks.wiring import begin, now
+
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)
+
+
+@router.post(
+    "/payment-method",
+    summary="Give a payment method and try again",
+    responses=refuses("not-waiting", "payment-method-refused"),
+)
+def give_payment_method(
+    order_id: UUID, wanted: PaymentMethodWanted, caller: OrdersWriter, request: Request
+) -> OrderView:
+    """The method becomes the account's, and the order that waits for it goes on with a new charge. Whoever may order may do so.
+
+    May be sent again after a lost answer: what made the order go on before is answered as the order stands now, and nothing is done
+    twice. Once the order waits for payment details again, the same is another try.
+    """
+    with begin() as session:
+        seen = granted_requests.newest_entry(session, order_id)  # first: what is written meanwhile counts as not seen
+        order = order_of(session, caller, order_id)
+        if not continuing.waits_for_payment(session, order, token=wanted.token):
+            return order_view.view(session, caller, order_id)
+    if wanted.token is not None:
+        payment_methods.attach(order.account_id, wanted.token, order.language)
+    with begin() as session:
+        placement.pay_again(session, order_id=order_id, token=wanted.token, seen=seen)
+        answer = order_view.view(session, caller, order_id)
+    request.app.state.publisher.nudge()
+    return answer
+
+
+@router.post(
+    "/confirm",
+    summary="Accept a fresh quote",
+    responses=refuses("not-waiting", "unknown-quote", "quote-expired", "quote-differs", "quote-used"),
+)
+def confirm(order_id: UUID, wanted: ConfirmationWanted, caller: OrdersWriter, request: Request) -> OrderView:
+    """For an order in `awaiting_confirmation`: it goes on at the quote's amount.
+
+    May be sent again after a lost answer: a quote that this order has accepted is answered as the order stands now, and nothing is done
+    twice. If the order waits for another quote by then (`status`, `next`), that one is not accepted with it.
+    """
+    with begin() as session:
+        order_of(session, caller, order_id)
+        placement.confirm(session, order_id=order_id, quote_id=wanted.quote_id, now=now())
+        answer = order_view.view(session, caller, order_id)
+    request.app.state.publisher.nudge()
+    return answer
+
+
+@router.post("/cancel", summary="Cancel an order", responses=refuses("too-late"))
+def cancel(order_id: UUID, caller: OrdersWriter, _body: NoBody, request: Request) -> OrderView:
+    """Nothing is charged, or what was charged goes back. An order at work or in a queue stays open until its turn has come, or its payment is undone.
+
+    May be sent again after a lost answer: it is answered as the order stands now.
+    """
+    with begin() as session:
+        order_of(session, caller, order_id)
+        placement.cancel(session, order_id=order_id, by="customer", now=now())
+        answer = order_view.view(session, caller, order_id)
+    request.app.state.publisher.nudge()
+    return answer

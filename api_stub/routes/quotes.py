@@ -1,0 +1,84 @@
+"""Quotes: a cart in, a binding offer out, or every reason why not."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from api_stub.access import require_account, within_reach
+from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
+from api_stub.edge.json_bodies import JsonRoute
+from api_stub.problems import refusals
+from api_stub.problems.details import Problem, not_found
+from api_stub.problems.problem_types import refuses
+from api_stub.schemas.quotes import QuoteView, QuoteWanted, quote_view
+from api_stub.schemas.values import LOCATION
+from api_stub.threads import in_thread
+from models.accounts import Account
+from models.orders import Quote
+from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
+from tasks import placement
+from tasks.quotes import quoting
+from tasks.upstream import carts
+from tasks.wiring import begin, now, policy
+
+router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Ask for a binding quote",
+    responses=refuses("not-found", *RefusalCode) | {201: {"headers": LOCATION}},
+)
+async def ask_for_quote(wanted: QuoteWanted, presented: OrdersWriterKey, response: Response) -> QuoteView:
+    """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
+    where a lower plan was asked for, a support case is opened, or the one that is open brought up to date."""
+    answer = await in_thread(lambda: _quote(wanted, presented))
+    if isinstance(answer, Problem):  # only now: the support case is committed
+        raise answer
+    response.headers["Location"] = f"/v1/quotes/{answer.id}"
+    return answer
+
+
+@router.get("/{quote_id}", summary="Look at a quote again")
+def show_quote(quote_id: UUID, caller: OrdersReader) -> QuoteView:
+    with begin() as session:
+        query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
+        quote = session.scalar(query.options(selectinload(Quote.lines)))
+        if quote is None:
+            raise not_found("quote")
+        return view(session, quote)
+
+
+def view(session: Session, quote: Quote) -> QuoteView:
+    """The quote, its lines loaded, in its account's language."""
+    return quote_view(quote, session.get_one(Account, quote.account_id).language)
+
+
+def _quote(wanted: QuoteWanted, presented: PresentedKey) -> QuoteView | Problem:
+    with begin() as session:
+        require_account(session, presented.authenticate(session, wanted.account_id), wanted.account_id)
+        try:
+            quote = placement.quote(
+                session,
+                account_id=wanted.account_id,
+                contact_id=wanted.contact_id,
+                cart=_cart(session, wanted),
+                now=now(),
+                policy=policy(),
+            )
+        except quoting.CartRefused as refused:
+            return refusals.problem(session, refused)
+        return view(session, quote)
+
+
+def _cart(session: Session, wanted: QuoteWanted) -> list[CartLine]:
+    if not wanted.from_cart:
+        return [line.line() for line in wanted.lines]
+    if wanted.lines:
+        errors = [{"pointer": "/lines", "detail": "Leave it out with `from_cart`: the stored cart has the lines."}]
+        raise Problem(422, "invalid-request", "The request is not as it should be; see `errors`.", errors=errors)
+    return carts.get(session, account_id=wanted.account_id)

@@ -1,0 +1,113 @@
+"""An order as its customer sees it, read from the tables."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from api_stub.access import order_of
+from api_stub.routes import quotes
+from api_stub.schemas.lines import line_view
+from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
+from api_stub.schemas.quotes import QuoteView, totals_view
+from api_stub.views.amounts import Money, money
+from api_stub.views.reasons import next_step, reason_of, where_it_stands
+from api_stub.views.timeline import event_view
+from models.orders import Order, OrderEvent, Quote
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import FINAL, AttemptStatus, OrderStatus, RefundState
+from tasks.upstream.api_keys import Caller
+
+
+def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
+    """Raises Problem 404."""
+    # The timeline first, for callers that do not read in one snapshot: following catches up with a newer status, never with a newer timeline.
+    events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
+    order = order_of(session, caller, order_id, selectinload(Order.lines))
+    text = where_it_stands(session, order)
+    return OrderView(
+        id=order.id,
+        number=order.number,
+        account_id=order.account_id,
+        contact_id=order.contact_id,
+        quote_id=order.quote_id,
+        status=order.status,
+        final=order.status in FINAL,
+        status_text=text,
+        reason=reason_of(order, text),
+        next=next_step(order, text, _fresh_quote(session, order)),
+        lines=[line_view(line, order.currency, order.language) for line in order.lines],
+        totals=totals_view(order, order.language),
+        payment=_payment(session, order),
+        vat=VatView(number=order.vat_number, provisional=order.vat_provisional, set_aside=order.vat_set_aside),
+        timeline=[event_view(event) for event in events],
+        as_of=order.as_of,
+        cancel_requested_at=order.cancel_requested_at,
+        created_at=order.created_at,
+        finished_at=order.finished_at,
+    )
+
+
+def summary(order: Order) -> OrderSummary:
+    return OrderSummary(
+        id=order.id,
+        number=order.number,
+        account_id=order.account_id,
+        status=order.status,
+        reason_code=order.reason,
+        total=money(order.total_minor, order.currency, order.language),
+        due=money(order.due_minor, order.currency, order.language),
+        created_at=order.created_at,
+        finished_at=order.finished_at,
+    )
+
+
+def _fresh_quote(session: Session, order: Order) -> QuoteView | None:
+    if order.status is not OrderStatus.AWAITING_CONFIRMATION or order.proposed_quote_id is None:
+        return None
+    query = select(Quote).where(Quote.id == order.proposed_quote_id).options(selectinload(Quote.lines))
+    return quotes.view(session, session.scalars(query).one())
+
+
+def _payment(session: Session, order: Order) -> PaymentView:
+    charges = session.scalars(
+        select(ChargeAttempt).where(ChargeAttempt.order_id == order.id).order_by(ChargeAttempt.attempt)
+    ).all()
+    refunds = session.scalars(
+        select(RefundAttempt).where(RefundAttempt.order_id == order.id).order_by(RefundAttempt.attempt)
+    ).all()
+    taken = {charge.attempt: charge for charge in charges if charge.status is AttemptStatus.SUCCEEDED}
+    return PaymentView(
+        kind=order.payment_kind,
+        invoice_due_at=order.payment_due_at,
+        charged=_sum(order, [charge.amount_minor for charge in taken.values()]),
+        # Money taken by an attempt that was given up is refunded by itself: it was never the order's.
+        refunded=_sum(
+            order,
+            [r.amount_minor for r in refunds if r.status is RefundState.SUCCEEDED and r.charge_attempt in taken],
+        ),
+        charges=[
+            ChargeView(
+                attempt=charge.attempt,
+                amount=_sum(order, [charge.amount_minor]),
+                status=charge.status,
+                decline_code=charge.decline_code,
+                created_at=charge.created_at,
+            )
+            for charge in charges
+        ],
+        refunds=[
+            RefundView(
+                charge_attempt=refund.charge_attempt,
+                amount=_sum(order, [refund.amount_minor]),
+                status=refund.status,
+                created_at=refund.created_at,
+            )
+            for refund in refunds
+        ],
+    )
+
+
+def _sum(order: Order, amounts: Sequence[int]) -> Money:
+    return money(sum(amounts), order.currency, order.language)
