@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from api_stub import payment_methods
 from api_stub.access import account_of, require_account
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.edge.json_bodies import JsonRoute
 from api_stub.paging import USUAL, Limit
 from api_stub.problems.problem_types import refuses
+from api_stub.routes import payment_methods
 from api_stub.schemas.accounts import (
     BalanceView,
     MovementView,

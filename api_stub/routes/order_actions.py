@@ -4,12 +4,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from api_stub import payment_methods
 from api_stub.access import order_of
 from api_stub.auth import OrdersWriter
 from api_stub.edge.json_bodies import JsonRoute
 from api_stub.edge.no_body import NoBody
 from api_stub.problems.problem_types import refuses
+from api_stub.routes import payment_methods
 from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethodWanted
 from api_stub.views import order_view
 from tasks import placement
