@@ -109,10 +109,11 @@ def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, 
         console.print(f"[red]{escape(difference)}[/]", highlight=False)
     wrong = sum(bool(complaints) for complaints in results.complaints.values())
     books, letters = results.books, results.letters
+    before = books.orders - len({played.order["id"] for played in results.played if played.order})
     for line in (
         f"{len(samples) - wrong} of {len(samples)} sample orders ended as they must.",
-        f"Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders "
-        f"{'DO NOT agree' if books.differences else 'agree'}.",
+        f"Stripe's books ({books.charges} charges, {books.refunds} refunds) and our {books.orders} orders ({before} of them for what "
+        f"accounts had before) {'DO NOT agree' if books.differences else 'agree'}.",
         f"{letters.sent} emails sent, {letters.arrived} arrived.",
         f"prorata ledger verify and reconcile: {len(results.ledger) or 'no'} differences.",
     ):
