@@ -1,4 +1,4 @@
-"""How it runs: the Celery application, settings, database, broker, adapters and the `prorata` command. Where to look:
+"""How it runs: the Celery application, settings, database, broker, adapters and the prorata command. Where to look:
 
 - the command: `cli`, one module per group of subcommands in `commands`; files that a person writes: `loading`
 - settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production

@@ -1,4 +1,4 @@
-"""What operators do, behind the commands `prorata orders`, `cases` and `webhooks`.
+"""What operators do, behind `prorata orders`, `prorata cases` and `prorata webhooks`.
 
 - about an order: `order_story` and `at_provider` tell, `operations` resumes it, `support_refund` gives money back
 - requests for a lower tier: `support_desk`; notifications of the provider that wait: `waiting_webhooks`
