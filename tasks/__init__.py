@@ -4,7 +4,7 @@
 - what an upstream calls: `placement`, which quotes and places; the rest of its requests: `upstream`
 - what the steps share: `quotes`, `charges`, `refunds`, `vat`, `billing` (documents as rows), `mail`
 - what customers read: `letters`, `invoices`, in the languages of `locales`; `plain_text` cleans what others wrote
-- how a step is run: `step` for its author, `running` for the rest; failures of outside systems: `errors`
+- how a step is run: `step` for its author, `running` for the rest; in which queue it waits: `queues`; failures of outside systems: `errors`
 - what is stalled or over: `sweep`, `trials`, `housekeeping`
 - for people who operate it: `operating`, `ledger_check`, `reconciliation`, `personal_data`; for drills: `failure_points`
 - what is plugged in: `ports` declares the outside services, `policy` the merchant's choices, `wiring` provides both

@@ -33,13 +33,3 @@ TASKS: dict[Step, Task] = {
     Step.REFUND_PAYMENT: refund_payment,
     Step.SEND_REFUND_NOTICE: send_refund_notice,
 }
-
-QUEUES: dict[str, str] = {
-    **dict.fromkeys((Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.ACTIVATE_SUBSCRIPTION), "orders"),
-    **dict.fromkeys((Step.COLLECT_PAYMENT, Step.REFUND_PAYMENT), "payments"),
-    **dict.fromkeys(("ask_about_authentication", "handle_webhooks", "vat_follow_up"), "payments"),
-    **dict.fromkeys((Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT, Step.SEND_REFUND_NOTICE), "mail"),
-    **dict.fromkeys(("relay", "sweep", "housekeeping", "old_quotes"), "upkeep"),
-}
-"""Task name -> queue. Separate queues, so that steps waiting for a bank or a mail server do not delay database steps."""
-QUEUE_NAMES = tuple(dict.fromkeys(QUEUES.values()))

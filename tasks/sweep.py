@@ -20,7 +20,7 @@ from models.states import OrderStatus, Step
 from tasks import trials
 from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
-from tasks.pipeline import QUEUES
+from tasks.queues import QUEUES
 from tasks.running import queue_heads, retry_policy
 from tasks.upstream import cancellation
 from tasks.wiring import begin, policy

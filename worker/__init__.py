@@ -4,10 +4,11 @@
 - settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production
   refuses: `production`, `example_seller`
 - at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it; `logs`, `heap`
-- Celery: `app`, `celery_config`, each setting with its reason; `broker` mends kombu's transport; `celery_command`, `events` (for Flower)
+- Celery: `app`, without its tasks `messaging`; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
+  `celery_command`, `events` (for Flower)
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`
 - messages: `relay` publishes the outbox, `handing_over` does without; what cannot be worked on: `rejected`
-- a worker that hangs: `canary` tells, `watchdog` ends it; one that is told to end: `hang_up`
+- a worker that hangs: `canary` tells, `watchdog` ends it; a queue that nobody takes from: `heartbeat`; one that is told to end: `hang_up`
 - outside services: `adapters`
 - all of it on one machine: `embedded` (PostgreSQL, Redis), `processes`, `stack`; to break it: `drill`, `drill_points`
 """

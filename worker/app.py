@@ -1,22 +1,19 @@
-"""The Celery application: `celery -A worker.app worker`. Its settings are in `worker.celery_config`, read when first needed."""
+"""The Celery application with its tasks: `celery -A worker.app worker`."""
 
 from importlib import import_module
 from typing import Any
 
-from celery import Celery, signals
+from celery import signals
 
 from tasks import housekeeping, pipeline, sweep
 from tasks.charges import webhooks
 from tasks.running import queue_heads
-from worker import broker, canary, heap, relay
+from worker import canary, heap, heartbeat, relay
 from worker.logs import set_up_logging
+from worker.messaging import app
 from worker.wiring import plug_in_from_settings
 
-broker.install()
-app = Celery("prorata", set_as_current=True, events="worker.events:Events")
-app.config_from_object("worker.celery_config")
 app.Task.Request = "worker.rejected:Request"
-app.set_default()  # in every thread: the API publishes from a thread of its own
 app.finalize()
 signals.before_task_publish.connect(queue_heads.stamp)
 
@@ -36,4 +33,4 @@ def _plug_in(**_: Any) -> None:
     heap.freeze()
 
 
-__all__ = ["app", "canary", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]
+__all__ = ["app", "canary", "heartbeat", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]

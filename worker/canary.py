@@ -1,7 +1,7 @@
 """Is a worker still taking messages? A process that lives, and even answers a ping, may have stopped taking them.
 
-`canary`: sent to a worker's own queue, which it reads on the same connection as all others; it leaves a sign (its song) in Redis.
-`heartbeat`: sent to each queue by beat; the age of its row shows whether anybody takes from that queue.
+`canary` is sent to a worker's own queue, which it reads on the same connection as all others; it leaves a sign (its song) in Redis.
+A health check that runs every few seconds listens for it, so this module needs no other of ours.
 """
 
 import math
@@ -9,15 +9,11 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from celery import current_app, shared_task
+from celery import Celery, current_app, shared_task
 from celery.utils.nodenames import worker_direct
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
-
-from models.messages import record_heartbeat
-from tasks.errors import NO_DATABASE
-from tasks.wiring import begin
 
 HEARD_FOR = 60
 """seconds that a song stays in Redis"""
@@ -36,15 +32,15 @@ def canary(song: str | None) -> None:
         client.expire(song, HEARD_FOR)
 
 
-def sings(worker: str, *, within: float) -> bool:
-    """Whether `worker` (its Celery name, payments@host) takes and handles a message in so many seconds.
+def sings(app: Celery, worker: str, *, within: float) -> bool:
+    """Whether `worker` (its Celery name, payments@host) takes and handles a message that `app` sends, in so many seconds.
 
     Raises kombu's OperationalError where the broker is away.
     """
     song = f"prorata:canary:{uuid4()}"
     queue = worker_direct(worker)
-    canary.apply_async((song,), queue=queue, expires=within)
-    with current_app.connection_for_read() as connection:
+    app.send_task(canary.name, (song,), queue=queue, expires=within)
+    with app.connection_for_read() as connection:
         client = connection.default_channel.client
         client.expire(queue.name, math.ceil(within) + HEARD_FOR)  # a worker that is not there never takes it
         return heard(client, song, within=within)
@@ -60,9 +56,3 @@ def heard(client: "Redis", song: str, *, within: float, now: Callable[[], float]
     except RedisError as error:
         raise OperationalError(str(error)) from error
     return False
-
-
-@shared_task(name="heartbeat", ignore_result=True, throws=NO_DATABASE)
-def heartbeat(queue: str) -> None:
-    with begin() as session:
-        record_heartbeat(session, f"queue {queue}")

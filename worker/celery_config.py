@@ -3,7 +3,7 @@
 from celery.schedules import crontab
 from kombu.entity import Queue
 
-from tasks.pipeline import QUEUE_NAMES, QUEUES
+from tasks.queues import QUEUE_NAMES, QUEUES
 from worker.settings import settings as _settings
 
 _chosen = _settings()

@@ -9,7 +9,7 @@ from typing import Any
 from celery import signals
 
 from models.states import Step
-from tasks.pipeline import QUEUES
+from tasks.queues import QUEUES
 from tasks.running import hand_over
 
 _IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")

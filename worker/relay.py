@@ -12,7 +12,7 @@ from models.prepared import Prepared
 from models.states import Step
 from tasks.errors import NO_DATABASE
 from tasks.failure_points import reach
-from tasks.pipeline import QUEUES
+from tasks.queues import QUEUES
 from tasks.running import queue_heads
 from tasks.wiring import begin
 

@@ -23,7 +23,7 @@ from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
 from models.states import FINAL, OrderStatus
 from models.support_cases import OPEN, SupportCase
-from tasks.pipeline import QUEUE_NAMES
+from tasks.queues import QUEUE_NAMES
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,8 @@ from benchmarks.scenarios.scenario import Findings, Place, Scenario, compared, i
 from benchmarks.scenarios.slow_payments import LATENCY, bank_takes
 from benchmarks.servers import Servers
 from benchmarks.turn import Started, started
-from worker.commands.process import WORKERS, Worker, worker_command
+from worker.commands.process import worker_command
+from worker.commands.workers import WORKERS, Worker
 
 *_, USUAL = WORKERS[Worker.ALL]
 """threads"""

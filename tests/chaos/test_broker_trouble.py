@@ -17,7 +17,8 @@ import redis
 from models import migrations
 from tests.support.messages import a_task, eventually
 from worker import drill_points
-from worker.commands.process import Worker, worker_command
+from worker.commands.process import worker_command
+from worker.commands.workers import Worker
 from worker.drill.detour import Proxies, proxies
 from worker.drill.signals import frozen_child
 from worker.embedded import PostgresServer, RedisServer

@@ -16,7 +16,8 @@ import redis
 
 from models import migrations
 from tests.support.messages import a_task, eventually
-from worker.commands.process import Pool, Worker, worker_command
+from worker.commands.process import worker_command
+from worker.commands.workers import Pool, Worker
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import SETTINGS
-from worker.commands.process import Pool, Worker, worker_command
+from worker.commands.process import worker_command
+from worker.commands.workers import Pool, Worker
 from worker.embedded import RedisServer
 from worker.processes import Supervisor, log_says
 

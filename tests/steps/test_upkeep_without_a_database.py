@@ -13,8 +13,8 @@ from tasks.housekeeping import housekeeping, old_quotes
 from tasks.sweep import sweep
 from tasks.vat.vat_follow_up import vat_follow_up
 from tests.support.world import World
-from worker.canary import heartbeat
 from worker.database import Transactions
+from worker.heartbeat import heartbeat
 from worker.relay import relay
 
 

@@ -55,7 +55,7 @@ def test_what_was_sent_to_a_worker_that_is_not_there_does_not_stay(redis_server:
     before = current_app._get_current_object()
     app = Celery(broker=redis_server.url, set_as_current=True)
     try:
-        assert not sings("nobody@nowhere", within=0.1)
+        assert not sings(app, "nobody@nowhere", within=0.1)
     finally:
         app.close()
         before.set_current()

@@ -1,7 +1,6 @@
 """`prorata worker-health NAME`: for a container's or a service's health check."""
 
 import sys
-from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -11,7 +10,8 @@ from kombu.exceptions import OperationalError
 from worker import certificates
 from worker.canary import sings
 from worker.commands.exit_status import FAILED, NO_ANSWER
-from worker.commands.process import Worker, worker_name
+from worker.commands.workers import Worker, worker_name
+from worker.messaging import app
 
 
 def worker_health(
@@ -21,12 +21,9 @@ def worker_health(
     host: Annotated[str | None, typer.Option(help="the host it runs on; default: this one")] = None,
 ) -> None:
     """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
-    import_module(
-        "worker.app"
-    )  # becomes the app that the canary goes out by; it reads the settings while it is imported
     worker = f"{worker_name(name, number)}@{host or gethostname()}"
     try:
-        healthy = sings(worker, within=within)
+        healthy = sings(app, worker, within=within)
     except OperationalError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
         said = f"no connection to the broker: {advice} ({error})" if advice else f"the broker does not answer: {error}"

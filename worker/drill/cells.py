@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from models.states import Step
-from tasks.pipeline import QUEUES
+from tasks.queues import QUEUES
 from worker.drill.kinds import KINDS, STEPS, Kind, points_of
 
 PLACEMENT = (("placement", "inserted"), ("placement", "committed"))
