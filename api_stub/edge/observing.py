@@ -9,8 +9,8 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_stub.edge import request_counts
 from api_stub.problems.details import internal
-from api_stub.routes.metrics import count_request
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Observing:
         finally:
             seconds = time.perf_counter() - began
             route = route_of(scope)
-            count_request(scope["method"], route, status, seconds)
+            request_counts.count(scope["method"], route, status, seconds)
             log.info(
                 "request",
                 request_id=request_id,

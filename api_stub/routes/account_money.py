@@ -9,7 +9,6 @@ from sqlalchemy import select
 from api_stub.access import account_of, require_account
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.edge.json_bodies import JsonRoute
-from api_stub.paging import USUAL, Limit
 from api_stub.problems.problem_types import refuses
 from api_stub.routes import payment_methods
 from api_stub.schemas.accounts import (
@@ -19,8 +18,9 @@ from api_stub.schemas.accounts import (
     PaymentMethodView,
     TokenWanted,
 )
+from api_stub.schemas.amounts import money
+from api_stub.schemas.paging import USUAL, Limit
 from api_stub.schemas.values import DIGITS
-from api_stub.views.amounts import money
 from models import ledger
 from models.accounts import Account
 from models.ledger import LedgerMovement

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from api_stub.access import account_of
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.edge.json_bodies import JsonRoute
-from api_stub.paging import USUAL, After, Limit, page
 from api_stub.problems import refusals
 from api_stub.problems.details import Problem, not_found
 from api_stub.problems.problem_types import refuses
@@ -22,6 +21,7 @@ from api_stub.schemas.accounts import (
     ContactView,
     ContactWanted,
 )
+from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.values import LOCATION
 from models.accounts import NOT_ERASED, Account, Contact
 from models.base import uuid7

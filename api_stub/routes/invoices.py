@@ -8,15 +8,15 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api_stub import paging
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
 from api_stub.edge.head_requests import HeadRoute
-from api_stub.paging import USUAL, After, Limit
 from api_stub.problems.details import not_found
+from api_stub.schemas import paging
+from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
+from api_stub.schemas.paging import USUAL, After, Limit
 from api_stub.schemas.values import INVOICE_NUMBER
-from api_stub.views.amounts import Money, money
 from models import invoices
 from models.invoices import Invoice, Receivable
 from tasks.invoices.as_html import as_html

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import structlog
 from fastapi import APIRouter, Response
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api_stub.edge import request_counts
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.problem_types import refuses
 from models.books_checks import BooksCheck, Compared
@@ -28,17 +28,9 @@ from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"], route_class=HeadRoute)
-_registry = CollectorRegistry()
-_requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=_registry)
-_seconds = Histogram("prorata_request_seconds", "Time to answer", ("method", "route"), registry=_registry)
 
 _RECURRING = ("sweep", *(f"queue {name}" for name in QUEUE_NAMES))
 """heartbeats to expect: one that never came is infinitely old"""
-
-
-def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    _requests.labels(method, route, str(status)).inc()
-    _seconds.labels(method, route).observe(seconds)
 
 
 class _Books(Collector):
@@ -63,7 +55,7 @@ class _Books(Collector):
         return ()
 
 
-_registry.register(_Books())
+request_counts.REGISTRY.register(_Books())
 
 
 def _told_by(session: Session) -> Iterable[Metric]:
@@ -85,7 +77,7 @@ def _told_by(session: Session) -> Iterable[Metric]:
     responses=refuses("internal-error") | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics() -> Response:
-    return Response(generate_latest(_registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(request_counts.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 def _orders(session: Session) -> Iterable[Metric]:

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from api_stub.access import require_account, within_reach
 from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
 from api_stub.edge.json_bodies import JsonRoute
-from api_stub.paging import USUAL, Limit
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
+from api_stub.schemas.paging import USUAL, Limit
 from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK
 from api_stub.threads import in_thread
 from api_stub.views import order_view

@@ -12,10 +12,10 @@ from api_stub.edge.json_bodies import JsonRoute
 from api_stub.problems import refusals
 from api_stub.problems.details import Problem, not_found
 from api_stub.problems.problem_types import refuses
-from api_stub.schemas.quotes import QuoteView, QuoteWanted, quote_view
+from api_stub.schemas.quotes import QuoteView, QuoteWanted
 from api_stub.schemas.values import LOCATION
 from api_stub.threads import in_thread
-from models.accounts import Account
+from api_stub.views import quote_view
 from models.orders import Quote
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
@@ -50,12 +50,7 @@ def show_quote(quote_id: UUID, caller: OrdersReader) -> QuoteView:
         quote = session.scalar(query.options(selectinload(Quote.lines)))
         if quote is None:
             raise not_found("quote")
-        return view(session, quote)
-
-
-def view(session: Session, quote: Quote) -> QuoteView:
-    """The quote, its lines loaded, in its account's language."""
-    return quote_view(quote, session.get_one(Account, quote.account_id).language)
+        return quote_view.view(session, quote)
 
 
 def _quote(wanted: QuoteWanted, presented: PresentedKey) -> QuoteView | Problem:
@@ -72,7 +67,7 @@ def _quote(wanted: QuoteWanted, presented: PresentedKey) -> QuoteView | Problem:
             )
         except quoting.CartRefused as refused:
             return refusals.problem(session, refused)
-        return view(session, quote)
+        return quote_view.view(session, quote)
 
 
 def _cart(session: Session, wanted: QuoteWanted) -> list[CartLine]:

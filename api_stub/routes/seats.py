@@ -12,9 +12,9 @@ from api_stub import seat_file
 from api_stub.access import subscription_of
 from api_stub.auth import AccountsReader, SeatsWriter
 from api_stub.edge.json_bodies import JsonRoute
-from api_stub.paging import USUAL, After, Limit, page
 from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
+from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SITS, SeatAssignment, assigned
 from tasks.upstream import seats

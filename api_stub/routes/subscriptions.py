@@ -8,7 +8,7 @@ from sqlalchemy import select
 from api_stub.access import require_account, subscription_of
 from api_stub.auth import AccountsReader
 from api_stub.edge.head_requests import HeadRoute
-from api_stub.paging import USUAL, After, Limit, page
+from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import SubscriptionList, SubscriptionView
 from api_stub.schemas.values import Period
 from models.subscriptions import Subscription

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
 
-from api_stub.paging import NEXT_AFTER
+from api_stub.schemas.amounts import Money
+from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import (
     IN_WORDS,
     LINES,
@@ -20,7 +21,6 @@ from api_stub.schemas.values import (
     Token,
     Wanted,
 )
-from api_stub.views.amounts import Money
 from models.accounts import AccountKind, Language, PaymentMethodStatus
 from models.ledger import MovementKind
 from models.rules.country import ISO_3166

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api_stub.paging import NEXT_AFTER
+from api_stub.schemas.amounts import Money
+from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import Instant
-from api_stub.views.amounts import Money
 from models.invoices import InvoiceKind, InvoiceReason, ReceivableStatus
 
 

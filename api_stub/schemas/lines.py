@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.values import Code, Period, Seats, Wanted, rate_text
-from api_stub.views.amounts import Money, money
 from models.accounts import Language
 from models.orders import PricedLine
 from models.rules.cart import Action, CartLine

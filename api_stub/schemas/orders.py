@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_stub.schemas.amounts import Money
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import Instant, Int64, Shown, Token, Wanted
-from api_stub.views.amounts import Money
 from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.lines import LinesWanted, LineView, line_view
 from api_stub.schemas.values import Instant, Wanted
-from api_stub.views.amounts import Money, money
 from models.accounts import Language
 from models.orders import Quote, Totals
 

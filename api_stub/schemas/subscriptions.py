@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api_stub.paging import NEXT_AFTER
+from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import Email, Instant, Period, Wanted
 from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval

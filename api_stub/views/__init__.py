@@ -1,1 +1,1 @@
-"""Orders and money as answers show them: `order_view` with its `timeline` and the `reasons` why it waits, `amounts`."""
+"""Orders and quotes as answers show them, read from the tables: `order_view` with its `timeline` and the `reasons` why it waits, `quote_view`."""

@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from api_stub.access import order_of
-from api_stub.routes import quotes
+from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.lines import line_view
 from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
-from api_stub.views.amounts import Money, money
+from api_stub.views import quote_view
 from api_stub.views.reasons import next_step, reason_of, where_it_stands
 from api_stub.views.timeline import event_view
 from models.orders import Order, OrderEvent, Quote
@@ -67,7 +67,7 @@ def _fresh_quote(session: Session, order: Order) -> QuoteView | None:
     if order.status is not OrderStatus.AWAITING_CONFIRMATION or order.proposed_quote_id is None:
         return None
     query = select(Quote).where(Quote.id == order.proposed_quote_id).options(selectinload(Quote.lines))
-    return quotes.view(session, session.scalars(query).one())
+    return quote_view.view(session, session.scalars(query).one())
 
 
 def _payment(session: Session, order: Order) -> PaymentView:
