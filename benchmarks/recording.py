@@ -13,9 +13,10 @@ from sqlalchemy import Engine, event
 
 from models.prepared import KEPT_CURSOR
 from tasks import wiring
+from tasks.billing import attachments
 from tasks.invoices.as_pdf import as_pdf
 from tasks.letters.compose import compose
-from tasks.mail import attachments, mailing
+from tasks.mail import mailing
 from tasks.ports import ChargeRequest, Letter
 
 

@@ -41,7 +41,7 @@ _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_
 _NEED_NOT_WAIT = "CASE WHEN :need_not_wait THEN set_config('synchronous_commit', 'off', true) END"
 
 CARRIED = "models.recording.carried"
-"""Key in a session's `info`: true where several steps share its transaction (`tasks.running.carrying`). The transaction may then contain
+"""Key in a session's `info`: true where several steps share its transaction (`tasks.carrying`). The transaction may then contain
 something that must not be lost, and the ends of its steps are written together (`models.step_ends`)."""
 
 

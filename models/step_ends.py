@@ -1,4 +1,4 @@
-"""Results of steps that share a transaction (`tasks.running.carrying`): kept in the session and written by one statement, often as part of
+"""Results of steps that share a transaction (`tasks.carrying`): kept in the session and written by one statement, often as part of
 a statement that another module sends anyway.
 
 `later` stores a result and updates the order object to match. `moved()` is the SQL that writes stored results as part of another

@@ -15,7 +15,8 @@ from models import lease, progress
 from models.ending import Ending
 from models.orders import Order
 from models.states import Step
-from tasks.running import leases, retry_policy, slots
+from tasks import slots
+from tasks.running import leases, retry_policy
 from tasks.running.delivery import Delivery
 from tasks.running.outcome import Outcome
 from tasks.running.step_context import current

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from models import order_cache
 from models.orders import Order
 from models.states import Step
+from tasks import display_names
 from tasks.failure_points import reach
-from tasks.mail import display_names
 from tasks.quotes import quoting, support_case
 from tasks.quotes.ordered_cart import cart_of
 from tasks.quotes.quoting import CartRefused

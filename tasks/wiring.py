@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from tasks import slots
+from tasks.carrying import Mode, SharedTransaction, commit_left_open
 from tasks.policy import Policy
 from tasks.ports import Mailer, PaymentProvider, VatRegistry
-from tasks.running import slots
-from tasks.running.carrying import Mode, SharedTransaction, commit_left_open
 
 
 def _utc_now() -> datetime:
@@ -58,7 +58,7 @@ def begin_alone() -> AbstractContextManager[Session]:
 
 
 def carry() -> AbstractContextManager[Session]:
-    """Like `begin()`, but the transaction is left open for this thread's next block, which may commit it (see `tasks.running.carrying`)."""
+    """Like `begin()`, but the transaction is left open for this thread's next block, which may commit it (see `tasks.carrying`)."""
     return SharedTransaction(wired().begin, Mode.LEAVE_OPEN)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import grimp
 import pytest
 from importlinter import api
+from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.layers import LayersContract
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 CONFIGURATION = api.read_configuration(str(PYPROJECT))
-KINDS = {kind.type_name: kind for kind in (ForbiddenContract, LayersContract)}
+KINDS = {kind.type_name: kind for kind in (AcyclicSiblingsContract, ForbiddenContract, LayersContract)}
 CONTRACTS = {
     options["name"]: KINDS[options["type"]](options["name"], CONFIGURATION["session_options"], options)
     for options in CONFIGURATION["contracts_options"]
@@ -27,6 +28,7 @@ MODELS = "Models know SQLAlchemy, and nothing that calls, publishes or shows"
 ADAPTERS = "Only the adapters know Stripe, HTTP and SMTP"
 WORKER = "Of the worker, only the adapters know Stripe and SMTP"
 UPSTREAM = "Of the upstream, only the stand-ins know Stripe"
+CIRCLES = "No circles among the packages and modules of one folder"
 
 MODELS_MAY_IMPORT = {"sqlalchemy", "alembic", "uuid6", "stdnum", "tzdata"}
 """of the distributions that Prorata depends on"""
@@ -34,6 +36,8 @@ MODELS_MAY_IMPORT = {"sqlalchemy", "alembic", "uuid6", "stdnum", "tzdata"}
 
 IMPORTS = [
     ("models.orders", "tasks.sweep", [INWARD]),
+    ("models.states", "models.orders", [CIRCLES]),
+    ("tasks.quotes.quoting", "tasks.vat.vat_check", [CIRCLES]),
     ("models.orders", "celery", [MODELS]),
     ("models.orders", "babel", [MODELS]),
     ("models.orders", "psycopg", [MODELS, ADAPTERS]),

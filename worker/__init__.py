@@ -1,6 +1,7 @@
 """How it runs: the Celery application, settings, database, broker, adapters and the prorata command. Where to look:
 
-- the command: `cli`, one module per group of subcommands in `commands`; files that a person writes: `loading`
+- the command: `cli`, one module per group of subcommands in `commands`; what it prints: `tables`; how it starts processes: `command_lines`;
+  files that a person writes: `loading`
 - settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production
   refuses: `production`, `example_seller`
 - at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it; `logs`, `heap`

@@ -10,8 +10,8 @@ from api_stub.problems.details import BASE, Problem
 from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
 from models.support_cases import OPEN, SupportCase
+from tasks import display_names
 from tasks.letters.refusal_texts import refusal_text
-from tasks.mail import display_names
 from tasks.quotes.quoting import CartRefused
 from tasks.wiring import policy
 

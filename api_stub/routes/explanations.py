@@ -15,8 +15,8 @@ from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
+from tasks import display_names
 from tasks.letters.explain import explain, explain_settlement
-from tasks.mail import display_names
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)

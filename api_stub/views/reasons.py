@@ -6,8 +6,8 @@ from api_stub.schemas.orders import NextStep, Reason
 from api_stub.schemas.quotes import QuoteView
 from models.orders import Order
 from models.states import OrderStatus
+from tasks import display_names
 from tasks.letters.status_texts import status_text
-from tasks.mail import display_names
 from tasks.wiring import policy
 
 

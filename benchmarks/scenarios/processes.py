@@ -12,8 +12,7 @@ from benchmarks.scenarios.scenario import Findings, Place, Scenario, compared, i
 from benchmarks.scenarios.slow_payments import LATENCY, bank_takes
 from benchmarks.servers import Servers
 from benchmarks.turn import Started, started
-from worker.commands.process import worker_command
-from worker.commands.workers import WORKERS, Worker
+from worker.command_lines import WORKERS, Worker, worker_command
 
 *_, USUAL = WORKERS[Worker.ALL]
 """threads"""

@@ -2,4 +2,5 @@
 
 - `invoicing` issues and reverses an order's invoice; `documents` numbers and inserts a document, `invoice_lines` has its lines
 - the periods that an order charged: `order_periods`; invoices that are paid by transfer: `receivables`
+- attached to a letter: `attachments`
 """

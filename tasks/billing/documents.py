@@ -20,7 +20,7 @@ from models.prepared import Prepared
 from models.rules import vat
 from models.rules.timezone import local
 from models.sold_to import SoldTo, sold_to
-from tasks.mail import display_names
+from tasks import display_names
 from tasks.wiring import now, policy
 
 

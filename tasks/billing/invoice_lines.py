@@ -10,7 +10,7 @@ from models.invoices import Invoice, InvoiceLine, in_force
 from models.orders import Order, OrderLine, PricedLine
 from models.rules.vat import Treatment
 from models.subscriptions import SubscriptionPeriod
-from tasks.mail import display_names
+from tasks import display_names
 
 _OWN = tuple(PricedLine.__annotations__)
 

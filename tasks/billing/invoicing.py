@@ -12,10 +12,9 @@ from models import invoices
 from models.invoices import Invoice, InvoiceReason
 from models.orders import Order, OrderLine
 from models.states import PaymentKind
-from tasks.billing import documents, receivables
+from tasks.billing import attachments, documents, receivables
 from tasks.billing.documents import Draft, Settlement
 from tasks.billing.invoice_lines import copy_of, frozen
-from tasks.mail import attachments
 from tasks.refunds import refunding
 
 

@@ -1,5 +1,4 @@
 """Letters on their way to the mail server. `tasks.letters` composes them.
 
-- `mailing` sends each kind once per order; `occasions` reads what a letter is about, `attachments` adds the documents
-- names that customers see, of plans and cards: `display_names`
+- `mailing` sends each kind once per order; `occasions` reads what a letter is about
 """

@@ -2,7 +2,7 @@
 
 The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
 mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
-a slot (`tasks.running.slots`), which behind many other threads takes a hundred times as long as the mark.
+a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,11 @@ from models.lease import LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus, OrderStatus
+from tasks.billing import attachments
 from tasks.errors import NO_DATABASE, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import compose, message_id
-from tasks.mail import attachments, occasions
+from tasks.mail import occasions
 from tasks.ports import Letter
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
 

@@ -11,9 +11,9 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
 from models.states import LetterKind
 from models.subscriptions import Subscription
-from tasks.billing import receivables
+from tasks import display_names
+from tasks.billing import attachments, receivables
 from tasks.letters.occasion import Occasion
-from tasks.mail import attachments, display_names
 from tasks.refunds import refunding
 from tasks.wiring import now, policy
 

@@ -8,11 +8,10 @@ from models import progress, reservation, waiting_orders
 from models.ending import Ending
 from models.orders import Order, Quote
 from models.states import OrderStatus, Step
-from tasks.quotes import quoting
+from tasks.quotes import number_set_aside, quoting
 from tasks.quotes.ordered_cart import Lines, cart_of
 from tasks.quotes.rejection import reject
 from tasks.running.outcome import Outcome
-from tasks.vat import number_set_aside
 from tasks.wiring import now, policy
 
 TOLERATED_DELAY = timedelta(days=1)

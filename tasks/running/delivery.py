@@ -10,7 +10,8 @@ from uuid import UUID
 from celery import Task
 from celery.exceptions import Retry
 
-from tasks.running import retry_policy, slots
+from tasks import slots
+from tasks.running import retry_policy
 
 _TO_BE_SURE = 0.1
 """seconds by which a retry is delivered after the order's `next_attempt_at`, so that it is never too early"""

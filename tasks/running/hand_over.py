@@ -16,7 +16,7 @@ import structlog
 from celery.exceptions import Retry
 
 from models.states import Step
-from tasks.running.carrying import StepsUndone
+from tasks.carrying import StepsUndone
 
 log = structlog.get_logger(__name__)
 

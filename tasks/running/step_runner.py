@@ -16,10 +16,11 @@ from kombu.exceptions import OperationalError as BrokerAway
 from models import attention, progress
 from models.lease import LeaseLost
 from models.states import Step, steps_from
+from tasks import carrying, slots
+from tasks.carrying import StepsUndone
 from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
-from tasks.running import carrying, hand_over, retry_policy, slots
-from tasks.running.carrying import StepsUndone
+from tasks.running import hand_over, retry_policy
 from tasks.running.delivery import Delivery
 from tasks.running.outcome import GOES_ON, Outcome, why_not
 from tasks.running.step_context import StepContext, current
@@ -49,7 +50,7 @@ def _run_steps(
 ) -> Outcome:
     """Run the steps from `start` on as far as they stay in this process, then publish the next. Returns the outcome of the delivered one.
 
-    delivered: what the message named; if it is before `start`, it is done already. carries: see `tasks.running.carrying`.
+    delivered: what the message named; if it is before `start`, it is done already. carries: see `tasks.carrying`.
     """
     with carrying.steps_of_a_delivery(wired().begin, carries=carries):
         outcomes = _run_those_here(delivery, order_id, delivered, start, context)

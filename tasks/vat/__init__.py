@@ -1,5 +1,5 @@
 """VAT numbers and their registry, which is sometimes out of order. The rules of VAT are in `models.rules.vat`.
 
-- in the step that collects payment: `vat_check`; a number that the registry could not be asked about: `number_set_aside`
+- in the step that collects payment: `vat_check`
 - after the outage: `vat_follow_up` asks again, `vat_correction` charges what is owed after all, or credits it
 """

@@ -20,7 +20,7 @@ from tests.api.conftest import Api, purchase
 from tests.api.test_order_events import follow
 from tests.support.command import SETTINGS
 from tests.support.world import Customer, World
-from worker.commands.process import api_command
+from worker.command_lines import api_command
 from worker.processes import Child, Supervisor, http_ok
 
 BEGUN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"

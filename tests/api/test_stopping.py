@@ -15,7 +15,7 @@ from tests.api.test_request_head import connected
 from tests.support.command import SETTINGS, prorata_command
 from tests.support.world import Customer
 from tests.worker.test_compose_file import SERVICES
-from worker.commands.process import KEEPS_IDLE, STOPS_WITHIN, api_command
+from worker.command_lines import KEEPS_IDLE, STOPS_WITHIN, api_command
 from worker.embedded import RedisServer
 from worker.processes import Child, Supervisor, http_ok
 

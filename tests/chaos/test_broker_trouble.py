@@ -17,8 +17,7 @@ import redis
 from models import migrations
 from tests.support.messages import a_task, eventually
 from worker import drill_points
-from worker.commands.process import worker_command
-from worker.commands.workers import Worker
+from worker.command_lines import Worker, worker_command
 from worker.drill.detour import Proxies, proxies
 from worker.drill.signals import frozen_child
 from worker.embedded import PostgresServer, RedisServer

@@ -12,8 +12,7 @@ import pytest
 
 from models.states import OrderStatus
 from worker import drill_points
-from worker.commands.process import worker_command
-from worker.commands.workers import Worker
+from worker.command_lines import Worker, worker_command
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Ground, ground
 from worker.drill.kinds import KINDS

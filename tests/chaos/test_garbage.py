@@ -16,8 +16,7 @@ import redis
 
 from models import migrations
 from tests.support.messages import a_task, eventually
-from worker.commands.process import worker_command
-from worker.commands.workers import Pool, Worker
+from worker.command_lines import Pool, Worker, worker_command
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 

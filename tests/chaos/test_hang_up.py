@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import SETTINGS
-from worker.commands.process import worker_command
-from worker.commands.workers import Pool, Worker
+from worker.command_lines import Pool, Worker, worker_command
 from worker.embedded import RedisServer
 from worker.processes import Supervisor, log_says
 

@@ -14,8 +14,7 @@ import redis
 from models.states import OrderStatus
 from tests.support.shopping import bought
 from tests.support.tls_fronts import SOMEBODY_ELSES, TRUSTED, TlsFronts, tls_fronts
-from worker.commands.process import worker_command
-from worker.commands.workers import Worker
+from worker.command_lines import Worker, worker_command
 from worker.drill.detour import with_port
 from worker.drill.ground import ground
 from worker.drill.kinds import KINDS

@@ -6,7 +6,7 @@ import pytest
 
 from models.states import OrderStatus
 from tests.support.shopping import bought
-from worker.commands.process import beat_command
+from worker.command_lines import beat_command
 from worker.drill import kinds
 from worker.drill.ground import ground
 from worker.drill.reconcile import reconcile

@@ -7,9 +7,8 @@ import pytest
 from models.accounts import Language
 from models.orders import Order
 from models.states import LetterKind
-from tasks.billing import receivables
+from tasks.billing import attachments, receivables
 from tasks.letters.enclosed import Enclosed
-from tasks.mail import attachments
 from tasks.operating import support_refund
 from tasks.policy import VatOutage
 from tests.invoices.documents import attached, documents, one, pdf, text_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.mail import display_names
+from tasks import display_names
 from tests.invoices.documents import one
 from tests.support.world import World, purchase
 

@@ -16,9 +16,8 @@ from models.messages import SentLetter
 from models.orders import Order
 from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import failure_points, wiring
+from tasks import failure_points, slots, wiring
 from tasks.mail import mailing
-from tasks.running import slots
 from tests.steps.test_crashes import Died, die_once_at, places
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, just_before, told
 from tests.support.world import World, purchase, trial

@@ -14,7 +14,7 @@ from models.rules.cart import CartLine
 from models.states import LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import wiring
-from tasks.mail import attachments
+from tasks.billing import attachments
 from tasks.ports import Letter
 from tests.support.in_one_process import Events, delivered
 from tests.support.world import World, purchase, trial

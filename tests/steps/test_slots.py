@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tasks.running import slots
+from tasks import slots
 from tests.support.messages import eventually
 
 

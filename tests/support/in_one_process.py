@@ -18,7 +18,7 @@ Events = list[tuple[str, dict[str, Any]]]
 
 
 def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset(), carries: bool = True) -> None:
-    """carries: whether steps share a transaction (`tasks.running.carrying`)."""
+    """carries: whether steps share a transaction (`tasks.carrying`)."""
 
     def show(event: str, **fields: Any) -> None:
         seen.append((event, fields))

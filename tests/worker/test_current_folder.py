@@ -8,8 +8,7 @@ import pytest
 from redis import Redis
 
 from tests.support.command import SETTINGS
-from worker.commands.process import api_command, beat_command, flower_command, worker_command
-from worker.commands.workers import Worker
+from worker.command_lines import Worker, api_command, beat_command, flower_command, worker_command
 from worker.embedded import RedisServer
 from worker.processes import Supervisor, http_ok, log_says
 

@@ -22,7 +22,7 @@ from worker.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "operations.md").read_text()
-METRICS = (DOCS.parent / "api_stub" / "metrics.py").read_text()
+METRICS = (DOCS.parent / "api_stub/routes/metrics.py").read_text()
 
 
 def section(title: str) -> str:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
 from tests.support.world import World, change, purchase
-from worker.commands.tables import Column, Rows
+from worker.tables import Column, Rows
 
 ID = "01a22579-1f32-72a0-9d4d-7c98170533f1"
 NAMED = (Column("id"), Column("name"), Column("net", right=True, spare=True), Column("due", right=True), Column(""))

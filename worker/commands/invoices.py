@@ -11,7 +11,7 @@ from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, By, day
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
-from worker.commands.tables import Column, Rows
+from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 _COLUMNS = (Column("invoice"), Column("account"), Column("owed", right=True), Column(""), Column("due (UTC)"))

@@ -13,8 +13,8 @@ from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.wiring import begin
 from worker.commands.options import AsJson
 from worker.commands.screen import console, moment, plain, print_json
-from worker.commands.tables import Column, Rows
 from worker.loading.accounts_file import account_called
+from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)

@@ -20,8 +20,8 @@ from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, time_in_utc
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
-from worker.commands.tables import Column, Rows
 from worker.commands.which_account import account_named
+from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)

@@ -14,7 +14,7 @@ from models.states import OrderStatus
 from tasks.operating.at_provider import AtProvider
 from tasks.operating.order_story import Story
 from worker.commands.screen import moment, plain
-from worker.commands.tables import Column, Rows
+from worker.tables import Column, Rows
 
 _AMOUNTS = ("net", "tax", "total", "amount")
 _COLORS = {

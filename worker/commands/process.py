@@ -1,81 +1,25 @@
-"""`prorata api | worker | beat | demo`, and the command lines of the stack's processes; each checks settings and database as it starts."""
+"""`prorata api | worker | beat | demo`. The first three check settings and database before they start."""
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
 
 from worker import schema
-from worker.commands.workers import KNOWN_QUEUES, WORKERS, Pool, Worker, worker_name
+from worker.command_lines import (
+    API_PROTOCOL,
+    KEEPS_IDLE,
+    KNOWN_QUEUES,
+    STOPS_WITHIN,
+    Pool,
+    Worker,
+    beat_command,
+    python,
+    worker_command,
+)
 from worker.settings import settings
-
-
-def worker_command(
-    name: Worker,
-    *,
-    number: int | None = None,
-    queues: str | None = None,
-    pool: Pool | None = None,
-    concurrency: int | None = None,
-) -> list[str]:
-    """The command line of a worker. number: which of several of that name on one host."""
-    own_queues, own_pool, own_concurrency = WORKERS[name]
-    return [
-        *_celery("worker"),
-        f"--hostname={worker_name(name, number)}@%h",
-        f"--queues={queues or own_queues}",
-        f"--pool={pool or own_pool}",
-        f"--concurrency={concurrency or own_concurrency}",
-        "--loglevel=INFO",
-        "--without-mingle",
-        "--without-gossip",
-    ]
-
-
-def beat_command() -> list[str]:
-    return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
-
-
-API_PROTOCOL = "api_stub.edge.request_head:LimitedHead"
-STOPS_WITHIN = 10
-"""seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
-KEEPS_IDLE = 10
-"""seconds that an idle connection stays open: longer than clients keep theirs (httpx: 5), or a request might meet its end"""
-
-
-def api_command(*, host: str, port: int) -> list[str]:
-    return [
-        *_python("uvicorn"),
-        *("api_stub.app:create_app", "--factory", f"--app-dir={_HOME}"),
-        *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
-        *(f"--timeout-graceful-shutdown={STOPS_WITHIN}", f"--timeout-keep-alive={KEEPS_IDLE}"),
-    ]
-
-
-SHOWN_IN_FLOWER = 20_000
-"""tasks, the newest; it keeps them in memory, 5 KB each"""
-
-
-def flower_command(*, host: str, port: int) -> list[str]:
-    """For looking only: whoever reaches it can put no task into a queue."""
-    where = (f"--address={host}", f"--port={port}")
-    return [*_celery("flower"), *where, f"--max_tasks={SHOWN_IN_FLOWER}", "--read_only=true"]
-
-
-def _celery(subcommand: str) -> list[str]:
-    return [*_python("worker.celery_command"), "--app=worker.app", "--quiet", subcommand]
-
-
-_HOME = Path(__file__).parents[2]
-"""where our packages are; uvicorn looks for an application in the current folder unless it is told of one"""
-
-
-def _python(module: str) -> list[str]:
-    """-P: the current folder is no place to import from; a `models` that lies there is somebody else's."""
-    return [sys.executable, "-P", "-m", module]
 
 
 def worker(
@@ -129,7 +73,7 @@ def _check() -> None:
 
 def demo(context: typer.Context) -> None:
     """Start everything, place the sample orders over HTTP, and show what came of each (--keep leaves it running)."""
-    _become([*_python("api_stub.demo"), *context.args])
+    _become([*python("api_stub.demo"), *context.args])
 
 
 def _become(command: list[str]) -> None:

@@ -14,7 +14,7 @@ from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
 from worker.commands.screen import console, plain, print_json
-from worker.commands.tables import Column, Rows
+from worker.tables import Column, Rows
 
 ALL = 1_000_000
 MOST_ERRORS = 5

@@ -9,8 +9,8 @@ from kombu.exceptions import OperationalError
 
 from worker import certificates
 from worker.canary import sings
+from worker.command_lines import Worker, worker_name
 from worker.commands.exit_status import FAILED, NO_ANSWER
-from worker.commands.workers import Worker, worker_name
 from worker.messaging import app
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from rich.console import Console
 
-from worker.commands.tables import Column, Rows
 from worker.drill.cells import rows
 from worker.drill.crash import PROMISED, CrashReport, Killed
 from worker.drill.faults import FAULTS
 from worker.drill.kinds import POINTS
 from worker.drill.reconcile import Reconciled
 from worker.drill.storm_report import StormReport
+from worker.tables import Column, Rows
 
 Show = Callable[[Console], None]
 PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.commands.process import api_command, beat_command, flower_command, worker_command
-from worker.commands.workers import Worker
+from worker.command_lines import Worker, api_command, beat_command, flower_command, worker_command
 from worker.processes import Child, http_ok, log_says
 from worker.processes.child import Ready
 from worker.stack.addresses import LOOPBACK, Ports

@@ -1,0 +1,100 @@
+"""The command lines of the processes: workers by name, beat, API and Flower."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+
+class Worker(StrEnum):
+    ALL = "all"
+    ORDERS = "orders"
+    PAYMENTS = "payments"
+    MAIL = "mail"
+
+
+class Pool(StrEnum):
+    PREFORK = "prefork"
+    THREADS = "threads"
+    SOLO = "solo"
+
+
+WORKERS = {
+    Worker.ALL: ("orders,payments,mail,upkeep", Pool.THREADS, 24),
+    Worker.ORDERS: ("orders,upkeep", Pool.PREFORK, 2),
+    Worker.PAYMENTS: ("payments", Pool.THREADS, 16),
+    Worker.MAIL: ("mail", Pool.THREADS, 8),
+}
+"""Queues, pool and concurrency. A worker that takes all queues does an order's six steps without a message in between: one such
+worker per processor is the fastest. The other three keep the waiting for a bank or a mail server away from everything else."""
+
+KNOWN_QUEUES = tuple(WORKERS[Worker.ALL][0].split(","))
+
+
+def worker_name(name: Worker, number: int | None) -> str:
+    """What Celery knows it by on its host."""
+    return name if number is None else f"{name}-{number}"
+
+
+def worker_command(
+    name: Worker,
+    *,
+    number: int | None = None,
+    queues: str | None = None,
+    pool: Pool | None = None,
+    concurrency: int | None = None,
+) -> list[str]:
+    """The command line of a worker. number: which of several of that name on one host."""
+    own_queues, own_pool, own_concurrency = WORKERS[name]
+    return [
+        *_celery("worker"),
+        f"--hostname={worker_name(name, number)}@%h",
+        f"--queues={queues or own_queues}",
+        f"--pool={pool or own_pool}",
+        f"--concurrency={concurrency or own_concurrency}",
+        "--loglevel=INFO",
+        "--without-mingle",
+        "--without-gossip",
+    ]
+
+
+def beat_command() -> list[str]:
+    return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
+
+
+API_PROTOCOL = "api_stub.edge.request_head:LimitedHead"
+STOPS_WITHIN = 10
+"""seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
+KEEPS_IDLE = 10
+"""seconds that an idle connection stays open: longer than clients keep theirs (httpx: 5), or a request might meet its end"""
+
+
+def api_command(*, host: str, port: int) -> list[str]:
+    return [
+        *python("uvicorn"),
+        *("api_stub.app:create_app", "--factory", f"--app-dir={_HOME}"),
+        *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
+        *(f"--timeout-graceful-shutdown={STOPS_WITHIN}", f"--timeout-keep-alive={KEEPS_IDLE}"),
+    ]
+
+
+SHOWN_IN_FLOWER = 20_000
+"""tasks, the newest; it keeps them in memory, 5 KB each"""
+
+
+def flower_command(*, host: str, port: int) -> list[str]:
+    """For looking only: whoever reaches it can put no task into a queue."""
+    where = (f"--address={host}", f"--port={port}")
+    return [*_celery("flower"), *where, f"--max_tasks={SHOWN_IN_FLOWER}", "--read_only=true"]
+
+
+def _celery(subcommand: str) -> list[str]:
+    return [*python("worker.celery_command"), "--app=worker.app", "--quiet", subcommand]
+
+
+_HOME = Path(__file__).parents[1]
+"""where our packages are; uvicorn looks for an application in the current folder unless it is told of one"""
+
+
+def python(module: str) -> list[str]:
+    """-P: the current folder is no place to import from; a `models` that lies there is somebody else's."""
+    return [sys.executable, "-P", "-m", module]
