@@ -20,7 +20,7 @@ from models.subscriptions import SITS, SeatAssignment, Subscription, Subscriptio
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating.operations import NotPossible, resume
 from tasks.operating.order_story import UnknownOrder
-from tasks.refunds import refunding
+from tasks.refunds import refunding, refunds_elsewhere
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
     The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
-    Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, or unless everything
+    Raises NotPossible if nothing was charged to a card, if a part of the charge went back elsewhere, if balance that the order brought cannot be taken back, or unless everything
     else in the order is a purchase that is still as it was bought.
     """
     order = lock_order(session, order_id, with_lines=True)
@@ -42,8 +42,14 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         raise NotPossible(
             f"order {order.number} is {order.status}, only a completed one can be refunded{_instead(order)}"
         )
-    if refunding.succeeded_charge(session, order) is None:
+    charge = refunding.succeeded_charge(session, order)
+    if charge is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
+    if rest := _left_by_others(session, charge):
+        raise NotPossible(
+            f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {charge.currency} "
+            "(minor units) there, too; then this command finds that all of it is back, and ends what was bought"
+        )
     lock_account(session, order.account_id)
     if credited := _vat_credited(session, order_id):
         raise NotPossible(
@@ -131,6 +137,12 @@ def _paid_otherwise(order: Order) -> str:
     if order.balance_used_minor:
         return f": the account's balance paid for it, and no command takes that back; {_FEWER_SEATS}"
     return ", so there is nothing to give back to one"
+
+
+def _left_by_others(session: Session, charge: ChargeAttempt) -> int:
+    """What remains of a charge of which somebody refunded a part elsewhere; 0 if nobody did, or all of it. Our own refund is for the whole."""
+    elsewhere = refunds_elsewhere.sum_minor(session, charge.order_id, charge.attempt)
+    return max(0, charge.amount_minor - elsewhere) if elsewhere else 0
 
 
 def _vat_credited(session: Session, order_id: UUID) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
+from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
 from tasks.ports import Refund, RefundStatus
@@ -35,6 +36,16 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
 
 def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bool:
     return progress.is_noted(session, order_id, kind, {"refund": ref})
+
+
+def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
+    """How much of a charge went back without us, as far as it is recorded, and did not fail later."""
+    notes = select(OrderEvent.kind, OrderEvent.facts).where(
+        OrderEvent.order_id == order_id,
+        OrderEvent.kind.in_((MADE, FAILED)),
+        OrderEvent.facts.contains({"attempt": charge_attempt}),
+    )
+    return sum(facts["amount_minor"] * (1 if kind == MADE else -1) for kind, facts in session.execute(notes))
 
 
 def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> list[Refund]:

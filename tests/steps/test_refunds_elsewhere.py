@@ -66,6 +66,37 @@ def test_refunds_of_a_completed_order_are_each_noted_once_and_verify_names_what_
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 
 
+def test_a_refund_by_support_after_a_part_went_back_elsewhere_ends_nothing_before_the_rest_is_back(
+    world: World,
+) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    refund_by_hand(world, order_id, 19_00)
+    tell(world, order_id)
+    with pytest.raises(operations.NotPossible, match="the remaining 10000 EUR") as refused, world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
+    assert "dashboard" in str(refused.value)
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+    refund_by_hand(world, order_id, 100_00)
+    tell(world, order_id)
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert sum(amount for _, amount in made(world, ada)) == 119_00
+    assert differences(world) == []
+
+
+def test_a_part_that_failed_to_go_back_elsewhere_does_not_keep_support_from_refunding(world: World) -> None:
+    order_id = world.buy(world.customer(card="pm_card_refundFail"), purchase()).id
+    world.stripe.control("settle-after", seconds=3600)
+    refund_by_hand(world, order_id, 19_00)
+    tell(world, order_id)
+    fail_all(world, order_id)
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
+    assert world.order(order_id).next_step is Step.REFUND_PAYMENT
+
+
 @pytest.mark.parametrize("parts", [[19_00, 100_00], [119_00], [1_00, 18_00, 100_00]])
 @pytest.mark.parametrize("told_before", [True, False])
 def test_refunds_that_give_all_back_are_each_noted_once_and_the_order_ends_refunded(
