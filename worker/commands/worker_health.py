@@ -1,9 +1,11 @@
 """`prorata worker-health NAME`: for a container's or a service's health check."""
 
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
+from celery import Celery
 from celery.utils.nodenames import gethostname
 from kombu.exceptions import OperationalError
 
@@ -11,7 +13,6 @@ from worker import certificates
 from worker.canary import sings
 from worker.command_lines import Worker, worker_name
 from worker.commands.exit_status import FAILED, NO_ANSWER
-from worker.messaging import app
 
 
 def worker_health(
@@ -21,6 +22,7 @@ def worker_health(
     host: Annotated[str | None, typer.Option(help="the host it runs on; default: this one")] = None,
 ) -> None:
     """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
+    app: Celery = import_module("worker.messaging").app  # becomes the process's application, so only once it is wanted
     worker = f"{worker_name(name, number)}@{host or gethostname()}"
     try:
         healthy = sings(app, worker, within=within)
