@@ -92,7 +92,7 @@ def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple
         Row(w.say("Order"), document.order_number),
     ]
     if corrected := _corrected(document, lines):
-        replaces = document.kind is InvoiceKind.INVOICE
+        replaces = document.kind is InvoiceKind.INVOICE and document.sign == 1
         rows.append(Row(w.say("Replaces") if replaces else w.say("Corrects"), ", ".join(corrected)))
     return tuple(rows)
 

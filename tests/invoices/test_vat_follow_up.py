@@ -228,9 +228,9 @@ def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: Wo
     assert nothing_differs(world)
 
 
-def corrected_credit_note(world: World) -> tuple[Customer, Order]:
+def corrected_credit_note(world: World, **account: Any) -> tuple[Customer, Order]:
     """An order that gave more than it took, on a number that turned out invalid."""
-    eva = world.customer(country="AT", vat_number=NUMBER)
+    eva = world.customer(country="AT", vat_number=NUMBER, **account)
     world.buy(eva, purchase("desk", seats=50, interval=Interval.YEAR))
     world.pass_time(days=3)
     world.policy(vat_evidence_lifetime=timedelta(0))
@@ -251,6 +251,27 @@ def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that
     ]  # fmt: skip
     assert (replacement.reason, replacement.sign, taken_back.sign) == ("vat_number_invalid", 1, -1)
     assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(
+    ("language", "corrects", "replaces"),
+    [
+        (Language.EN, "Corrects", "Replaces"),
+        (Language.DE, "Korrigiert", "Ersetzt"),
+        (Language.ES, "Rectifica", "Sustituye a"),
+        (Language.FR, "Rectifie", "Remplace"),
+        (Language.IT, "Rettifica", "Sostituisce"),
+    ],
+)
+def test_an_invoice_that_takes_a_credit_note_back_corrects_it_and_does_not_replace_it(
+    world: World, language: Language, corrects: str, replaces: str
+) -> None:
+    _, order = corrected_credit_note(world, language=language)
+    taken_back = documents(world, order.id)[-1]
+    assert (taken_back.kind, taken_back.sign) == ("invoice", -1)
+    said = text_of(pdf(world, taken_back))
+    assert f"{corrects} CN-2026-000001" in said
+    assert f"{replaces} CN-2026-000001" not in said
 
 
 @pytest.mark.parametrize("correct", [corrected_invoice, corrected_credit_note])
