@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval
 from models.rules.proration import Unit
-from tasks.invoices.levies import charge_levy, credit_levy
+from tasks.invoices.levies import NO_RATE, charge_levy, credit_levy
 from tasks.letters import plans
 from tasks.letters.explain_credit import counted
 from tasks.letters.wording import Wording
@@ -47,7 +47,7 @@ def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
         seats=w.number(line.seats),
         unit=w.money(line.unit_minor),
         net=w.money(sign * line.charge_minor),
-        rate=levy.column(w),
+        rate=levy.column(w) if line.interval or levy.rate else NO_RATE,
         tax=w.money(sign * line.charge_tax_minor),
     )
 

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from models.invoices import InvoiceLine
 from models.rules.vat import Treatment
 from tasks.letters.tax_notes import why_no_vat
 from tasks.letters.wording import Wording
+
+NO_RATE: Final = "–"
+"""in the column of rates"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Levy:
 
     def column(self, w: Wording) -> str:
         """Beside the row's net amount."""
-        return "–" if self.no_vat is Treatment.OUT_OF_SCOPE else w.percent(self.rate)
+        return NO_RATE if self.no_vat is Treatment.OUT_OF_SCOPE else w.percent(self.rate)
 
     def details(self, w: Wording) -> tuple[str, ...]:
         """Below the row's title."""

@@ -8,7 +8,7 @@ from models.accounts import Language
 from models.rules.vat import Treatment
 from tasks.invoices.page import page
 from tests.invoices.documents import lines, one, pdf, text_of
-from tests.support.world import YEAR, World, change, purchase
+from tests.support.world import YEAR, World, change, purchase, trial
 
 WHY = {
     Language.EN: ("(reverse charge)", "No VAT (outside the scope of EU VAT) on €100.00"),
@@ -49,6 +49,21 @@ def test_what_is_out_of_scope_has_no_rate(world: World) -> None:
     said = text_of(pdf(world, one(world, world.buy(ann, purchase("desk", "team", seats=10)).id)))
     assert "Outside the scope of EU VAT 10 €10.00 €100.00 – €0.00" in said
     assert "0%" not in said
+
+
+@pytest.mark.parametrize("buyer", [{"country": "AT", "vat_number": "ATU13585627"}, {"country": "US"}])
+def test_a_trial_beside_what_bears_no_vat_has_no_rate_either(world: World, buyer: dict[str, str]) -> None:
+    who = world.customer(**buyer)
+    document = one(world, world.buy(who, purchase("desk", "team", seats=10), trial("chat", "team", seats=5)).id)
+    (bought, tried) = page(document, lines(world, document)).items
+    assert (bought.title, bought.rate) == ("Desk Team", "0%" if "vat_number" in buyer else "–")
+    assert (tried.title, tried.net, tried.rate, tried.tax) == ("Chat Team", "€0.00", "–", "€0.00")
+    assert not any("VAT" in detail or "everse" in detail for detail in tried.details)
+
+
+def test_a_trial_beside_what_bears_vat_keeps_its_rate(world: World) -> None:
+    document = one(world, world.buy(world.customer(), purchase("desk", "team"), trial("chat", "team")).id)
+    assert [item.rate for item in page(document, lines(world, document)).items] == ["19%", "19%"]
 
 
 @pytest.mark.parametrize(
