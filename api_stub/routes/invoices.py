@@ -1,6 +1,6 @@
 """An order's invoice and what corrected it: listed, as a page, as PDF."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -18,9 +18,10 @@ from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
 from api_stub.schemas.paging import USUAL, After, Limit
 from api_stub.schemas.values import INVOICE_NUMBER
 from models import invoices
-from models.invoices import Invoice, Receivable
+from models.invoices import Invoice, InvoiceLine, Receivable
 from tasks.invoices.as_html import as_html
 from tasks.invoices.as_pdf import as_pdf
+from tasks.invoices.corrected import corrected
 from tasks.invoices.page import Page, page
 from tasks.wiring import begin
 
@@ -46,10 +47,11 @@ def list_invoices(order_id: UUID, caller: OrdersReader, after: After = None, lim
         order_of(session, caller, order_id)
         issued, next_after = paging.page(session, query, by=(Invoice.id,), after=after, limit=limit)
         ids = [document.id for document in issued]
+        lines = _lines(session, ids)
         owed = {
             row.invoice_id: row for row in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(ids)))
         }
-    shown = [_view(document, owed.get(document.id)) for document in issued]
+    shown = [_view(document, lines[document.id], owed.get(document.id)) for document in issued]
     return InvoiceList(invoices=shown, next_after=next_after)
 
 
@@ -83,7 +85,15 @@ def _issued(session: Session, order_id: UUID) -> Sequence[Invoice]:
     return session.scalars(select(Invoice).where(Invoice.order_id == order_id).order_by(Invoice.id)).all()
 
 
-def _view(document: Invoice, owed: Receivable | None) -> InvoiceView:
+def _lines(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, Sequence[InvoiceLine]]:
+    """By document."""
+    found: dict[UUID, list[InvoiceLine]] = {each: [] for each in ids}
+    for line in session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id.in_(ids))):
+        found[line.invoice_id].append(line)
+    return found
+
+
+def _view(document: Invoice, lines: Sequence[InvoiceLine], owed: Receivable | None) -> InvoiceView:
     def shown(minor: int) -> Money:
         return money(minor, document.currency, document.language)
 
@@ -95,6 +105,7 @@ def _view(document: Invoice, owed: Receivable | None) -> InvoiceView:
         order_id=document.order_id,
         issued_on=document.issued_on,
         corrects=document.corrects_number,
+        corrects_all=corrected(document, lines),
         net=shown(document.net_minor),
         tax=shown(document.tax_minor),
         total=shown(document.total_minor),

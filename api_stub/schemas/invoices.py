@@ -27,7 +27,14 @@ class InvoiceView(BaseModel):
     reason: InvoiceReason
     order_id: UUID
     issued_on: date
-    corrects: str | None = Field(description="number of the document that this one corrects, replaces or cancels")
+    corrects: str | None = Field(
+        description="number of the one document that this one corrects, replaces or cancels as a whole"
+    )
+    corrects_all: list[str] = Field(
+        description="numbers of all documents that this one corrects, as it names them itself: that one or, on an order's"
+        " credit note, each that charged what is credited; empty for others",
+        examples=[["INV-2026-000001"]],
+    )
     net: Money
     tax: Money
     total: Money

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
+from tasks.invoices.corrected import corrected
 from tasks.invoices.items import Item, items
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, payment_terms, settlement
@@ -91,19 +92,10 @@ def _facts(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple
         Row(w.say("Date of supply"), _day_of_supply(w, document)),
         Row(w.say("Order"), document.order_number),
     ]
-    if corrected := _corrected(document, lines):
+    if numbers := corrected(document, lines):
         replaces = document.kind is InvoiceKind.INVOICE and document.sign == 1
-        rows.append(Row(w.say("Replaces") if replaces else w.say("Corrects"), ", ".join(corrected)))
+        rows.append(Row(w.say("Replaces") if replaces else w.say("Corrects"), ", ".join(numbers)))
     return tuple(rows)
-
-
-def _corrected(document: Invoice, lines: Sequence[InvoiceLine]) -> list[str]:
-    """The documents that it corrects or, for an order's credit note, those that charged the credited time (article 219)."""
-    if document.corrects_number:
-        return [document.corrects_number]
-    if document.kind is InvoiceKind.INVOICE:
-        return []
-    return sorted({line.from_invoice for line in lines if line.from_invoice})
 
 
 def _day_of_supply(w: Wording, document: Invoice) -> str:

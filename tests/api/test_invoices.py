@@ -2,7 +2,8 @@
 
 from tests.api.conftest import Api
 from tests.invoices.documents import html, one, pdf
-from tests.support.world import Customer, World, purchase, trial
+from tests.support.vat_outage import corrected_invoice
+from tests.support.world import Customer, World, change, purchase, trial
 
 
 def test_an_order_lists_its_invoice_with_links_that_lead_to_it(world: World, api: Api, ada: Customer) -> None:
@@ -19,6 +20,39 @@ def test_an_order_lists_its_invoice_with_links_that_lead_to_it(world: World, api
     assert as_pdf.headers["content-disposition"] == 'attachment; filename="INV-2026-000001.pdf"'
     assert as_pdf.content == pdf(world, one(world, order.id))
     assert as_html.text == html(world, one(world, order.id))
+
+
+def test_a_credit_note_names_each_document_that_charged_what_it_credits(world: World, api: Api, ada: Customer) -> None:
+    """As its page does. The field that has room for one number stays empty: the order corrected none of them as a whole."""
+    bought = [world.buy(ada, purchase(product, "team", seats=10)) for product in ("desk", "chat")]
+    world.pass_time(days=15)
+    reduced = world.buy(ada, change("chat", seats=1), change("desk", seats=1))
+    shown = api.get(f"/v1/orders/{reduced.id}/invoices").json()["invoices"]
+    assert [(each["number"], each["corrects"], each["corrects_all"]) for each in shown] == [
+        ("CN-2026-000001", None, ["INV-2026-000001", "INV-2026-000002"])
+    ]
+    for order in bought:
+        (invoice,) = api.get(f"/v1/orders/{order.id}/invoices").json()["invoices"]
+        assert (invoice["corrects"], invoice["corrects_all"]) == (None, [])
+
+
+def test_an_invoice_that_credits_something_corrects_nothing(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=15)
+    raised = world.buy(ada, change("desk", seats=20))
+    (shown,) = api.get(f"/v1/orders/{raised.id}/invoices").json()["invoices"]
+    assert (shown["kind"], shown["corrects"], shown["corrects_all"]) == ("invoice", None, [])
+
+
+def test_a_correction_names_what_it_corrects_in_both_fields(world: World, api: Api) -> None:
+    eva, order = corrected_invoice(world)
+    api.use(eva)
+    shown = api.get(f"/v1/orders/{order.id}/invoices").json()["invoices"]
+    assert [(each["number"], each["corrects"], each["corrects_all"]) for each in shown] == [
+        ("INV-2026-000001", None, []),
+        ("CN-2026-000001", "INV-2026-000001", ["INV-2026-000001"]),
+        ("INV-2026-000002", "INV-2026-000001", ["INV-2026-000001"]),
+    ]
 
 
 def test_an_order_without_an_invoice_says_so(world: World, api: Api, ada: Customer) -> None:
