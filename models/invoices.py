@@ -158,6 +158,8 @@ class InvoiceLine(PricedLine, Base):
     """number of the document that charged the period credited here"""
     from_tax_treatment: Mapped[Treatment | None] = mapped_column(Listed(Treatment))
     """of that period's charge; None on lines that credit nothing, and on documents older than this column"""
+    from_tax_country: Mapped[str | None] = mapped_column(String(2))
+    """whose VAT that period's charge bore, ISO 3166; None if none, and on documents older than this column"""
     tax_base_minor: Mapped[Minor]
     """the net amount on which `charge_tax_minor` is levied: the charge, less what a later change credited of it"""
 

@@ -16,8 +16,10 @@ from models.accounts import Account
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
 from tasks import display_names
+from tasks.billing import credited
 from tasks.letters.explain import explain, explain_settlement
-from tasks.wiring import begin
+from tasks.letters.whose_vat import of_two_countries
+from tasks.wiring import begin, policy
 
 router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
 
@@ -43,9 +45,18 @@ def _explained(
     session: Session, totals: Quote | Order, lines: Sequence[QuoteLine] | Sequence[OrderLine]
 ) -> ExplanationView:
     account = session.get_one(Account, totals.account_id)
-    zone = sold_to(totals, account).timezone
+    sold = sold_to(totals, account)
+    zone = sold.timezone
     names = display_names.of_lines(session, lines)
-    explained = explain(lines, language=account.language, currency=totals.currency, timezone=zone, names=names)
+    whose = of_two_countries(
+        lines,
+        credited.countries(session, lines),
+        seller_country=policy().seller.country,
+        buyer_country=sold.country,
+    )
+    explained = explain(
+        lines, language=account.language, currency=totals.currency, timezone=zone, names=names, whose=whose
+    )
     settlement = explain_settlement(totals, language=account.language, timezone=zone)
     return ExplanationView(
         language=account.language,

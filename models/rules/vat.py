@@ -118,12 +118,27 @@ def clock_of(country: str, *, postcode: str | None = None) -> str | None:
 
 def currency_of(country: str) -> str | None:
     """The currency in which a country's state levies VAT; None for a country without known rates. Raises UnknownCountry, WrongType."""
-    return CURRENCIES.get(_state_of(country_for_vat("country", country)))
+    return CURRENCIES.get(state_of(country))
 
 
 def has_numbers(country: str) -> bool:
     """Whether a business there can have a VAT number that `decide` knows: in the Union's member states. Raises UnknownCountry, WrongType."""
-    return _state_of(country_for_vat("country", country)) in STATES
+    return state_of(country) in STATES
+
+
+def state_of(country: str) -> str:
+    """The state to which a country belongs for VAT: FR for Monaco and Guadeloupe. Raises UnknownCountry, WrongType."""
+    return _state_of(country_for_vat("country", country))
+
+
+def levied_in(treatment: Treatment, *, seller_country: str, buyer_country: str) -> str | None:
+    """The state whose VAT is charged under `treatment`; None: no VAT is charged. Raises UnknownCountry, WrongType."""
+    match treatment:
+        case Treatment.DOMESTIC:
+            return state_of(seller_country)
+        case Treatment.DESTINATION_RATE:
+            return state_of(buyer_country)
+    return None
 
 
 def _rate(buyer: str, territory: Territory | None, day: date, *, same_country: bool) -> Decimal | None:

@@ -1,6 +1,7 @@
 """Invoices and credit notes as rows, written in the transaction of what they document. `tasks.invoices` lays them out.
 
 - `invoicing` issues and reverses an order's invoice; `documents` numbers and inserts a document, `invoice_lines` has its lines
+- who charged what a line credits, and whose VAT that was: `credited`
 - the periods that an order charged: `order_periods`; invoices that are paid by transfer: `receivables`
 - attached to a letter: `attachments`
 """

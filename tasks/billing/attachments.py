@@ -11,6 +11,7 @@ from models import invoices, order_cache
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order
 from models.states import LetterKind
+from tasks.invoices import levies
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
 from tasks.invoices.settlement import is_owed, payment_terms
@@ -43,6 +44,12 @@ def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ..
 def enclosed(session: Session, order: Order, kind: LetterKind) -> tuple[Enclosed, ...]:
     """The same, as the letter's text describes them."""
     return tuple(_told(session, document) for document, _ in _read(session, order, kind))
+
+
+def credited_in(session: Session, order: Order) -> dict[int, str]:
+    """Whose VAT each line of the order credits, by position, as its own document has it."""
+    read = _read(session, order, LetterKind.CONFIRMATION)
+    return {position: country for _, lines in read for position, country in levies.credited_in(lines).items()}
 
 
 def _read(session: Session, order: Order, kind: LetterKind) -> Sequence[WithLines]:

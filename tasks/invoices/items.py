@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval
 from models.rules.proration import Unit
-from tasks.invoices.levies import NO_RATE, charge_levy, credit_levy
+from tasks.invoices.levies import NO_RATE, Levies, Levy
 from tasks.letters import plans
 from tasks.letters.explain_credit import counted
 from tasks.letters.wording import Wording
@@ -24,18 +24,19 @@ class Item:
 
 
 def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
-    return tuple(item for line in lines for item in _items(w, document, line))
+    levies = Levies(document, lines)
+    return tuple(item for line in lines for item in _items(w, document, line, levies))
 
 
-def _items(w: Wording, document: Invoice, line: InvoiceLine) -> list[Item]:
+def _items(w: Wording, document: Invoice, line: InvoiceLine, levies: Levies) -> list[Item]:
+    charge, credit = levies.of_charge(line), levies.of_credit(line)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        return _vat_given_back(w, line) if line.unused_minor or line.tax_minor else []
-    found = [_charge(w, line, document.sign)]
-    return [*found, _credit(w, line, document.sign)] if line.unused_minor else found
+        return _vat_given_back(w, line, charge, credit) if line.unused_minor or line.tax_minor else []
+    found = [_charge(w, line, document.sign, charge)]
+    return [*found, _credit(w, line, document.sign, credit)] if line.unused_minor else found
 
 
-def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
-    levy = charge_levy(line)
+def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
     details = [_billed(w, line.interval), plans.span(w, line), *(levy.details(w) if line.interval else ())]
     if line.tax_base_minor != line.charge_minor:
         details.append(
@@ -52,14 +53,13 @@ def _charge(w: Wording, line: InvoiceLine, sign: int) -> Item:
     )
 
 
-def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
+def _credit(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
     details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}"]
     if line.from_period_end:
         details.append(f"{w.date(line.period_start)} – {w.date(line.from_period_end)}")
     details.append(_share(w, line))
     if line.from_invoice:
         details.append(w.say("charged on %(number)s", number=line.from_invoice))
-    levy = credit_levy(line)
     return Item(
         title=w.say("Credit for unused time"),
         details=(*details, *levy.details(w)),
@@ -71,7 +71,7 @@ def _credit(w: Wording, line: InvoiceLine, sign: int) -> Item:
     )
 
 
-def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
+def _vat_given_back(w: Wording, line: InvoiceLine, charge: Levy, credit: Levy) -> list[Item]:
     """Two items: the net is credited at the rate it was charged at, and charged under the reverse charge. Old documents lack that net amount."""
     taken = Item(
         title=f"{line.product_name} {line.tier_name}",
@@ -79,17 +79,16 @@ def _vat_given_back(w: Wording, line: InvoiceLine) -> list[Item]:
         seats=w.number(line.seats),
         unit="",
         net=w.money(-line.unused_minor),
-        rate=credit_levy(line).column(w),
+        rate=credit.column(w),
         tax=w.money(-line.unused_tax_minor),
     )
     if not line.charge_minor:
         return [taken]
-    levy = charge_levy(line)
     put = replace(
         taken,
-        details=(*levy.details(w), plans.span(w, line)),
+        details=(*charge.details(w), plans.span(w, line)),
         net=w.money(line.charge_minor),
-        rate=levy.column(w),
+        rate=charge.column(w),
         tax=w.money(line.charge_tax_minor),
     )
     return [taken, put]

@@ -1,12 +1,15 @@
 """A row's VAT in words: its rate or, if it has none, why; so that no row reads as if taxed at a rate of zero."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from models.invoices import InvoiceLine
+from models.invoices import Invoice, InvoiceLine
+from models.rules import vat
 from models.rules.vat import Treatment
 from tasks.letters.tax_notes import why_no_vat
+from tasks.letters.whose_vat import WhoseVat, of_two_countries
 from tasks.letters.wording import Wording
 
 NO_RATE: Final = "–"
@@ -15,10 +18,11 @@ NO_RATE: Final = "–"
 
 @dataclass(frozen=True, slots=True)
 class Levy:
-    """A rate in percent; and why it is 0, if known: reverse charge, or out of scope."""
+    """A rate in percent; why it is 0, if known: reverse charge, or out of scope; whose VAT it is, ISO 3166, if that has to be said."""
 
     rate: Decimal
     no_vat: Treatment | None
+    country: str | None
 
     def column(self, w: Wording) -> str:
         """Beside the row's net amount."""
@@ -26,6 +30,8 @@ class Levy:
 
     def details(self, w: Wording) -> tuple[str, ...]:
         """Below the row's title."""
+        if self.country:
+            return (w.say("VAT %(rate)s (%(country)s)", rate=w.percent(self.rate), country=w.country(self.country)),)
         why = why_no_vat(w, self.no_vat)
         return (why,) if why else ()
 
@@ -36,17 +42,41 @@ class Levy:
                 return w.say("VAT %(rate)s (reverse charge) on %(net)s", rate=w.percent(self.rate), net=net)
             case Treatment.OUT_OF_SCOPE:
                 return w.say("No VAT (outside the scope of EU VAT) on %(net)s", net=net)
-        return w.say("VAT %(rate)s on %(net)s", rate=w.percent(self.rate), net=net)
+        rate = w.percent(self.rate)
+        if self.country:
+            return w.say("VAT %(rate)s (%(country)s) on %(net)s", rate=rate, country=w.country(self.country), net=net)
+        return w.say("VAT %(rate)s on %(net)s", rate=rate, net=net)
 
 
-def charge_levy(line: InvoiceLine) -> Levy:
-    return _levy(line.tax_rate, line.tax_treatment)
+class Levies:
+    """The levies of a document's rows. They name their countries if a credit bears the VAT of another country than the document's own."""
+
+    def __init__(self, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
+        self._seller, self._buyer = document.seller["country"], document.buyer["country"]
+        self._named = bool(whose_vat(document, lines))
+
+    def of_charge(self, line: InvoiceLine) -> Levy:
+        country = vat.levied_in(line.tax_treatment, seller_country=self._seller, buyer_country=self._buyer)
+        return self._levy(line.tax_rate, line.tax_treatment, country)
+
+    def of_credit(self, line: InvoiceLine) -> Levy:
+        """A credit has the VAT of the charge for the period that it credits."""
+        return self._levy(line.from_tax_rate or Decimal(0), line.from_tax_treatment, line.from_tax_country)
+
+    def _levy(self, rate: Decimal, treatment: Treatment | None, country: str | None) -> Levy:
+        return Levy(Decimal(rate), treatment if not rate else None, country if self._named else None)
 
 
-def credit_levy(line: InvoiceLine) -> Levy:
-    """A credit has the VAT of the charge for the period that it credits."""
-    return _levy(line.from_tax_rate or Decimal(0), line.from_tax_treatment)
+def whose_vat(document: Invoice, lines: Sequence[InvoiceLine]) -> dict[int, WhoseVat]:
+    """By position, the lines whose credit bears the VAT of another country than the document's own."""
+    return of_two_countries(
+        lines,
+        credited_in(lines),
+        seller_country=document.seller["country"],
+        buyer_country=document.buyer["country"],
+    )
 
 
-def _levy(rate: Decimal, treatment: Treatment | None) -> Levy:
-    return Levy(Decimal(rate), treatment if not rate else None)
+def credited_in(lines: Sequence[InvoiceLine]) -> dict[int, str]:
+    """Whose VAT each line credits, by position, as far as it is known."""
+    return {line.position: line.from_tax_country for line in lines if line.from_tax_country}

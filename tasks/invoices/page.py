@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from tasks.invoices.corrected import corrected
 from tasks.invoices.items import Item, items
+from tasks.invoices.levies import whose_vat
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, payment_terms, settlement
 from tasks.invoices.tax_notes import tax_notes
@@ -134,9 +135,12 @@ def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> 
     """
     if document.reason is not InvoiceReason.ORDER:
         return []
-    names = names_of(lines)
+    names, whose = names_of(lines), whose_vat(document, lines)
     prorated = [line for line in lines if line.from_charged_minor]
     return [
-        Part(names.plan(line.product_code, line.tier_code), sentences(w, line, names, in_effect=True))
+        Part(
+            names.plan(line.product_code, line.tier_code),
+            sentences(w, line, names, in_effect=True, whose=whose.get(line.position)),
+        )
         for line in prorated
     ]

@@ -1,11 +1,11 @@
-"""The figures below a document's table: VAT by rate [8, 9, 10], the total, and how it is settled."""
+"""The figures below a document's table: VAT by country and rate [8, 9, 10], the total, and how it is settled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.states import PaymentKind
-from tasks.invoices.levies import Levy, charge_levy, credit_levy
+from tasks.invoices.levies import Levies, Levy
 from tasks.letters.wording import Wording
 
 
@@ -88,15 +88,18 @@ def is_owed(document: Invoice) -> bool:
 
 
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
-    """Net and VAT for each rate, and for each reason why there is none; a charge has today's rate, a credit the rate it was charged at.
+    """Net and VAT for each country and rate, and for each reason why there is none; a charge has today's rate, a credit the rate it was charged at.
 
     The part of a charge that a later change had credited before VAT became due on it has no VAT. It gets its own row, so that the nets add up.
     """
+    levies = Levies(document, lines)
     sums: dict[Levy, tuple[int, int]] = {}
     for line in lines:
-        _add(sums, charge_levy(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
+        _add(sums, levies.of_charge(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
         if line.unused_minor or line.unused_tax_minor:
-            _add(sums, credit_levy(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
+            _add(
+                sums, levies.of_credit(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor
+            )
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
         sums = {levy: both for levy, both in sums.items() if any(both)}
     highest_first = sorted(sums.items(), key=lambda each: (-each[0].rate, each[0].no_vat or ""))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.vat import Treatment
+from tasks.invoices.levies import credited_in, whose_vat
 from tasks.letters.tax_notes import treatment_notes
 from tasks.letters.wording import Wording
 
@@ -16,4 +17,5 @@ def tax_notes(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> li
     treatments = {line.tax_treatment for line in lines}
     if document.reason is InvoiceReason.VAT_NUMBER_INVALID and document.sign == -1:
         treatments.discard(Treatment.REVERSE_CHARGE)
-    return treatment_notes(w, treatments, country=document.buyer["country"])
+    credited = credited_in(lines).values() if whose_vat(document, lines) else ()
+    return treatment_notes(w, treatments, country=document.buyer["country"], credited_in=credited)

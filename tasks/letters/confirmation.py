@@ -17,11 +17,17 @@ def confirmation(o: Occasion) -> Content:
         greeting=o.greeting,
         blocks=(
             Paragraph(_opening(o)),
-            *(line_table(w, line, o.names) for line in o.lines),
+            *(line_table(w, line, o.names, o.whose_vat.get(line.position)) for line in o.lines),
             Table(
                 title=w.say("Total of order %(number)s", number=number),
                 rows=_settlement(o),
-                notes=tax_notes(w, o.order, o.lines, country=o.account.country),
+                notes=tax_notes(
+                    w,
+                    o.order,
+                    o.lines,
+                    country=o.account.country,
+                    credited_in=o.credited_in.values() if o.whose_vat else (),
+                ),
             ),
             *enclosed.told(w, o.enclosed),
             Link(w.say("Your subscriptions"), f"{o.seller.public_url}/subscriptions"),

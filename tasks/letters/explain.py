@@ -3,7 +3,7 @@
 Whoever recomputes a line from its sentences gets the same amount to the cent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.accounts import Language
@@ -12,6 +12,7 @@ from tasks.letters import plans
 from tasks.letters.explain_credit import credit_sentences
 from tasks.letters.explain_tax import tax_sentences
 from tasks.letters.names import ProductNames
+from tasks.letters.whose_vat import WhoseVat
 from tasks.letters.wording import Wording
 
 
@@ -31,11 +32,16 @@ def explain(
     currency: str,
     timezone: str,
     names: ProductNames,
+    whose: Mapping[int, WhoseVat] | None = None,
 ) -> list[Explanation]:
-    """Each line with its arithmetic, in the order of the lines. timezone: the account's."""
+    """Each line with its arithmetic, in the order of the lines. timezone: the account's. whose: see `tasks.letters.whose_vat`."""
     w = Wording(language, currency, timezone)
     return [
-        Explanation(line.position, names.plan(line.product_code, line.tier_code), sentences(w, line, names))
+        Explanation(
+            line.position,
+            names.plan(line.product_code, line.tier_code),
+            sentences(w, line, names, whose=(whose or {}).get(line.position)),
+        )
         for line in lines
     ]
 
@@ -72,8 +78,13 @@ def _due(w: Wording, totals: Totals) -> str:
     return w.say("Your balance pays %(used)s of it first, so %(due)s is due.", used=used, due=due)
 
 
-def sentences(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool = False) -> tuple[str, ...]:
-    """in_effect: whether what the line buys is active, as it is once a letter or an invoice tells of it."""
+def sentences(
+    w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool = False, whose: WhoseVat | None = None
+) -> tuple[str, ...]:
+    """in_effect: whether what the line buys is active, as it is once a letter or an invoice tells of it.
+
+    whose: if charge and credit bear the VAT of two countries.
+    """
     if line.interval is None:
         return _trial(w, line, names)
     now_paid = {
@@ -90,7 +101,7 @@ def sentences(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: b
         "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
         **now_paid,
     )
-    return *credit_sentences(w, line, names), changed, _net(w, line), *tax_sentences(w, line), _total(w, line)
+    return *credit_sentences(w, line, names), changed, _net(w, line), *tax_sentences(w, line, whose), _total(w, line)
 
 
 def _bought(w: Wording, now_paid: dict[str, str], *, in_effect: bool) -> str:

@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from models.orders import PricedLine
 from models.rules.vat import Treatment
+from tasks.letters.whose_vat import WhoseVat
 from tasks.letters.wording import Wording
 
 
-def tax_sentences(w: Wording, line: PricedLine) -> tuple[str, ...]:
+def tax_sentences(w: Wording, line: PricedLine, whose: WhoseVat | None = None) -> tuple[str, ...]:
+    """whose: if charge and credit bear the VAT of two countries."""
     found: list[str] = []
     if line.tax_treatment is Treatment.REVERSE_CHARGE:
         found.append(w.say("No VAT is charged on this period: you account for it yourself (reverse charge)."))
@@ -28,10 +30,15 @@ def tax_sentences(w: Wording, line: PricedLine) -> tuple[str, ...]:
                 "VAT: %(charge_tax)s on the new period (%(rate)s), less %(credit_tax)s on the credit (%(old_rate)s, as it"
                 " was charged), each rounded half up, makes %(tax)s.",
                 charge_tax=w.money(line.charge_tax_minor),
-                rate=w.percent(line.tax_rate),
+                rate=_rate(w, line.tax_rate, whose.charged if whose else None),
                 credit_tax=w.money(line.unused_tax_minor),
-                old_rate=w.percent(line.from_tax_rate or Decimal(0)),
+                old_rate=_rate(w, line.from_tax_rate or Decimal(0), whose.credited if whose else None),
                 tax=w.money(line.tax_minor),
             )
         )
     return tuple(found)
+
+
+def _rate(w: Wording, rate: Decimal, country: str | None) -> str:
+    """Without a country where there is no VAT that could be of one."""
+    return f"{w.percent(rate)}, {w.country(country)}" if country and rate else w.percent(rate)

@@ -7,18 +7,20 @@ from tasks.letters.content import Row, Table, Weight
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
 from tasks.letters.tax_notes import why_no_vat
+from tasks.letters.whose_vat import WhoseVat
 from tasks.letters.wording import Wording
 
 
-def line_table(w: Wording, line: OrderLine, names: ProductNames) -> Table:
-    rows = _trial(w, line) if line.interval is None else _bought(w, line)
+def line_table(w: Wording, line: OrderLine, names: ProductNames, whose: WhoseVat | None = None) -> Table:
+    """whose: if charge and credit bear the VAT of two countries."""
+    rows = _trial(w, line) if line.interval is None else _bought(w, line, whose)
     held = plans.before(w, line, names)
     before = (Row(w.say("Before"), held),) if held else ()
     return Table(
         title=names.plan(line.product_code, line.tier_code),
         subtitle=_subtitle(w, line),
         rows=before + rows,
-        notes=sentences(w, line, names, in_effect=True),
+        notes=sentences(w, line, names, in_effect=True, whose=whose),
     )
 
 
@@ -43,7 +45,7 @@ def _trial(w: Wording, line: OrderLine) -> tuple[Row, ...]:
     )
 
 
-def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
+def _bought(w: Wording, line: OrderLine, whose: WhoseVat | None) -> tuple[Row, ...]:
     unit = (
         w.say("Net price per seat and year")
         if line.interval is Interval.YEAR
@@ -60,12 +62,12 @@ def _bought(w: Wording, line: OrderLine) -> tuple[Row, ...]:
         Row(unit, w.money(line.unit_minor)),
         Row(times, w.money(line.charge_minor)),
         *(credit if line.from_period_id is not None else ()),
-        Row(_vat(w, line), w.money(line.tax_minor)),
+        Row(_vat(w, line, whose), w.money(line.tax_minor)),
         Row(w.say("Total"), w.money(line.total_minor), Weight.TOTAL),
     )
 
 
-def _vat(w: Wording, line: OrderLine) -> str:
-    if not plans.same_rate(line):
+def _vat(w: Wording, line: OrderLine, whose: WhoseVat | None) -> str:
+    if whose or not plans.same_rate(line):
         return w.say("VAT")
     return why_no_vat(w, line.tax_treatment) or w.say("VAT %(rate)s", rate=w.percent(line.tax_rate))

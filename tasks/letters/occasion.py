@@ -1,13 +1,14 @@
 """Everything a letter is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from models.accounts import Account, Contact
 from models.orders import Order, OrderLine
 from tasks.letters.enclosed import Enclosed
 from tasks.letters.names import ProductNames
+from tasks.letters.whose_vat import WhoseVat, of_two_countries
 from tasks.letters.wording import Wording
 from tasks.policy import Seller
 
@@ -32,12 +33,21 @@ class Occasion:
     """for a refund notice: products whose trials the order began and that go on although its money went back, by code"""
     unassigned: Mapping[str, int] | None = None
     """for a seat prompt: seats without a user, by product code; None: as many as the order added"""
+    credited_in: Mapping[int, str] = field(default_factory=dict)
+    """for a confirmation: whose VAT a line credits, ISO 3166, by position; without lines that credit none"""
     enclosed: Sequence[Enclosed] = ()
     """the documents that the letter brings, in the order of their issue"""
 
     @cached_property
     def w(self) -> Wording:
         return Wording(self.order.language, self.order.currency, self.account.timezone)
+
+    @cached_property
+    def whose_vat(self) -> Mapping[int, WhoseVat]:
+        """By position, the lines whose charge and credit bear the VAT of two countries."""
+        return of_two_countries(
+            self.lines, self.credited_in, seller_country=self.seller.country, buyer_country=self.account.country
+        )
 
     @property
     def greeting(self) -> str:

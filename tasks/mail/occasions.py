@@ -35,6 +35,7 @@ def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
         trials_running=_trials_running(session, lines) if tells_of_refund else (),
         unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
+        credited_in=attachments.credited_in(session, order) if kind is LetterKind.CONFIRMATION else {},
         enclosed=attachments.enclosed(session, order, kind),
     )
 

@@ -14,7 +14,7 @@ from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.ledger import MovementKind
 from models.orders import Order
-from models.rules import pricing
+from models.rules import pricing, vat
 from models.rules.vat import Treatment, VatDecision
 from models.sold_to import sold_to
 from models.subscriptions import SubscriptionPeriod
@@ -79,7 +79,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         return None
     periods = order_periods.of(session, order)
     lines = [
-        _vat_only(line, periods.get(line.product_code), position)
+        _vat_only(original, line, periods.get(line.product_code), position)
         for position, line in enumerate(invoices.lines_of(session, original))
     ]
     given = -sum(line.tax_minor for line in lines)
@@ -125,7 +125,7 @@ def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
             period.tax_rate, period.tax_treatment = line.tax_rate, line.tax_treatment
 
 
-def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
+def _vat_only(original: Invoice, line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
     """A line that credits, with its VAT, the amount that later changes have not credited, and charges the same net under the reverse charge.
 
     So only VAT is credited, and the line still states the taxable amount per rate, as article 226 (8) of Directive 2006/112/EC requires.
@@ -149,6 +149,11 @@ def _vat_only(line: InvoiceLine, period: SubscriptionPeriod | None, position: in
         tax_treatment=Treatment.REVERSE_CHARGE,
         from_tax_rate=line.tax_rate,
         from_tax_treatment=line.tax_treatment,
+        from_tax_country=vat.levied_in(
+            line.tax_treatment,
+            seller_country=original.seller["country"],
+            buyer_country=original.buyer["country"],
+        ),
         from_invoice=None,
     )
 

@@ -39,3 +39,18 @@ def test_what_belongs_to_another_account_is_not_explained(world: World, api: Api
     order = world.buy(bob, purchase("desk"))
     assert api.get(f"/v1/orders/{order.id}/explanation").status_code == 404
     assert api.get(f"/v1/quotes/{order.quote_id}/explanation").status_code == 404
+
+
+def test_the_vat_of_two_countries_is_explained_as_such_before_and_after_the_order(
+    world: World, api: Api, ada: Customer
+) -> None:
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.change_account(ada, country="CY")
+    quote = world.quote(ada, change("desk", seats=5))
+    order = world.run(world.place_quote(ada, quote.id))
+    for path in (f"quotes/{quote.id}", f"orders/{order.id}"):
+        (line,) = api.get(f"/v1/{path}/explanation").json()["lines"]
+        assert line["sentences"][-2] == (
+            "VAT: €9.50 on the new period (19%, Cyprus), less €19.00 on the credit (19%, Germany, as it was charged), each"
+            " rounded half up, makes −€9.50."
+        )

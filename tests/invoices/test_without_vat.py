@@ -41,7 +41,7 @@ def test_a_mixed_document_says_which_of_its_rows_is_under_the_reverse_charge(wor
     said = text_of(pdf(world, document))
     assert "60 €10.00 €600.00 0% €0.00" in said
     assert "Reverse charge 60" in said
-    assert "VAT 19% on −€33.33 −€6.33 VAT 0% (reverse charge) on €600.00 €0.00" in said
+    assert "VAT 19% (Germany) on −€33.33 −€6.33 VAT 0% (reverse charge) on €600.00 €0.00" in said
 
 
 def test_what_is_out_of_scope_has_no_rate(world: World) -> None:

@@ -224,6 +224,25 @@ def test_the_destinations_rate_names_the_country() -> None:
     assert row(text, "USt. 25,5\xa0%") == "2,55\xa0€"
 
 
+CYPRIOT_VAT = VatDecision(Treatment.DESTINATION_RATE, Decimal("19.000"), None)
+
+
+def test_a_line_with_the_vat_of_two_countries_does_not_call_it_by_their_common_rate() -> None:
+    text = confirmed(priced(UPGRADE, vat=CYPRIOT_VAT), account=account(country="CY"), credited_in={0: "DE"})
+    assert row(text.split("Total of order")[0], "VAT") == "€50.67"
+    assert "VAT 19%" not in text
+    said = " ".join(text.split())
+    assert "€57.00 on the new period (19%, Cyprus), less €6.33 on the credit (19%, Germany, as it was charged)" in said
+    assert "the customer's country: Cyprus. VAT is credited where it was charged: Germany." in said
+
+
+def test_a_line_whose_credit_and_charge_are_of_one_country_names_it_once() -> None:
+    text = confirmed(priced(UPGRADE, vat=CYPRIOT_VAT), account=account(country="CY"), credited_in={0: "CY"})
+    assert row(text, "VAT 19%") == "€50.67"
+    assert text.count("Cyprus") == 1
+    assert text == confirmed(priced(UPGRADE, vat=CYPRIOT_VAT), account=account(country="CY"))
+
+
 def test_trials_alone_carry_no_note_on_vat() -> None:
     """Nothing is sold. A trial beside a purchase changes nothing about the purchase's notes."""
     trial = running(id=None, interval=None, charged_minor=0, tax_minor=0)

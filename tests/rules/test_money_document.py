@@ -16,7 +16,7 @@ from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Share, reset_period, reset_tax, share_left
 from models.rules.quote import settle
-from models.rules.vat import decide
+from models.rules.vat import decide, levied_in
 from tests.rules.renewals import renewals
 from worker.adapters.stripe_amounts import charge_unit
 
@@ -136,6 +136,25 @@ def credited_tax(row: Row) -> Row:
     }
 
 
+def two_countries(row: Row) -> Row:
+    def levied(country: str, net_minor: int) -> tuple[int, str]:
+        found = decide(seller_country="DE", buyer_country=country, buyer_type="consumer", tax_point=date(2026, 11, 22))
+        state = levied_in(found.treatment, seller_country="DE", buyer_country=country)
+        assert found.rate is not None
+        return tax(net_minor=net_minor, rate=found.rate), f"{state}, {found.rate} %" if state else "none"
+
+    credited, by = levied(row["lived in"], minor(row["credited"]))
+    charged, to = levied(row["lives in"], minor(row["charged"]))
+    like = row["charged"]
+    return {
+        "VAT credited": money(-credited, like),
+        "by": by,
+        "VAT charged": money(charged, like),
+        "to": to,
+        "VAT of the document": money(charged - credited, like),
+    }
+
+
 def rounding(row: Row) -> Row:
     return {"becomes": str(round_half_up(Decimal(row["exact"])))}
 
@@ -165,6 +184,7 @@ ROWS: dict[str, Callable[[Row], Row]] = {
     "tax per line": tax_per_line,
     "settlement": settlement,
     "tax given back": credited_tax,
+    "two countries": two_countries,
     "rounding": rounding,
     "minor units": units,
     "vat": vat,

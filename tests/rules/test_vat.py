@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from models.rules.country import ISO_3166, UnknownCountry
 from models.rules.errors import RuleError, WrongType
 from models.rules.timezone import NaiveDatetime
-from models.rules.vat import BuyerType, TooEarly, Treatment, UnknownBuyerType, VatDecision, day_of_supply, decide
+from models.rules.vat import (
+    BuyerType,
+    TooEarly,
+    Treatment,
+    UnknownBuyerType,
+    VatDecision,
+    day_of_supply,
+    decide,
+    levied_in,
+)
 from models.rules.vat_rates import HOME, STATES, NoRate
 from tests.rules.vat_questions import (
     AUSTRIAN,
@@ -246,3 +255,22 @@ def test_every_question_has_one_answer_that_holds_together(
 def test_between_two_member_states_a_consumer_pays_what_the_destination_takes_at_home(seller: str) -> None:
     paid = {buyer: ask(seller, buyer, kind="consumer") for buyer in STATES if buyer != seller}
     assert paid == {buyer: VatDecision(Treatment.DESTINATION_RATE, ask(buyer, buyer).rate, None) for buyer in paid}
+
+
+@pytest.mark.parametrize(
+    ("treatment", "seller", "buyer", "state"),
+    [
+        (Treatment.DOMESTIC, "DE", "DE", "DE"),
+        (Treatment.DOMESTIC, "FR", "GP", "FR"),
+        (Treatment.DOMESTIC, "CH", "LI", "CH"),
+        (Treatment.DESTINATION_RATE, "DE", "CY", "CY"),
+        (Treatment.DESTINATION_RATE, "DE", "MC", "FR"),
+        (Treatment.DESTINATION_RATE, "DE", "EL", "GR"),
+        (Treatment.REVERSE_CHARGE, "DE", "AT", None),
+        (Treatment.OUT_OF_SCOPE, "DE", "US", None),
+    ],
+)
+def test_vat_is_levied_in_the_sellers_state_at_home_and_elsewhere_in_the_buyers(
+    treatment: Treatment, seller: str, buyer: str, state: str | None
+) -> None:
+    assert levied_in(treatment, seller_country=seller, buyer_country=buyer) == state
