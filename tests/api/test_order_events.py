@@ -17,10 +17,12 @@ from structlog.testing import capture_logs
 
 from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
+from api_stub.routes import order_events
 from models import attention, progress, waiting_orders
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tests.api.conftest import Api, problem, purchase
+from tests.support.contract import DOCUMENT
 from tests.support.world import Customer, World
 
 KEY_ID = uuid4()
@@ -68,6 +70,25 @@ def test_a_stream_goes_on_after_the_last_event_seen(live: str, world: World, api
     whole = list(follow(live, api, order_id))
     assert [entry for _, _, entry in whole] == api.get(f"/v1/orders/{order_id}").json()["timeline"]
     assert list(follow(live, api, order_id, last_seen=whole[2][0])) == whole[3:]
+
+
+def test_a_stream_ends_after_a_time_and_who_comes_back_misses_nothing(
+    live: str, world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_events, "LONGEST", 1.0)
+    order_id = api.order(ada, purchase())
+    (seen, kind, _) = list(follow(live, api, order_id))[-1]
+    assert kind == "order.placed"  # and the order is not final
+    world.run(UUID(order_id))
+    more = [seen for seen, _, _ in follow(live, api, order_id, last_seen=seen)]
+    assert more == [entry["id"] for entry in api.get(f"/v1/orders/{order_id}").json()["timeline"]][1:]
+    assert api.get(f"/v1/orders/{order_id}/events", headers={"Last-Event-ID": str(more[-1])}).status_code == 204
+
+
+def test_a_reader_is_told_every_way_that_a_stream_ends() -> None:
+    told = DOCUMENT["paths"]["/v1/orders/{order_id}/events"]["get"]["description"]
+    assert f"after {order_events.LONGEST // 60} minutes" in told
+    assert {word for word in ("server stops", "revoked", "Last-Event-ID", "204") if word not in told} == set()
 
 
 def test_many_followers_of_one_order_all_see_everything(live: str, world: World, api: Api, ada: Customer) -> None:
