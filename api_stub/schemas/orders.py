@@ -17,7 +17,7 @@ Standing = Annotated[
     Field(
         description="`open`: in progress, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
         "waits for the customer; the order's `next` says for what. `needs_attention`: our team is looking into it. `completed`, `rejected` (nothing was "
-        "charged), `cancelled` (nothing was charged) and `refunded` (what was charged went back) are final."
+        "charged), `cancelled` (nothing was charged) and `refunded` (what was charged went back) are final; `OrderView.final` names two exceptions."
     ),
 ]
 WHY = (
@@ -156,7 +156,9 @@ class OrderView(BaseModel):
     quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
     status: Standing
     final: bool = Field(
-        description="nothing more will happen to it, except that support may refund a completed purchase, which then ends as refunded"
+        description="nothing more will happen to it, with two exceptions. Support may refund a completed purchase, which then ends as `refunded`. A refund that "
+        "the payment provider had accepted may fail days later (the card's account is closed, for example): the order is then `needs_attention`, "
+        "`final` is false, `finished_at` null and `payment.refunded` 0 until our team has returned the money another way"
     )
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None

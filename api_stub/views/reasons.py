@@ -8,6 +8,7 @@ from models.orders import Order
 from models.states import OrderStatus
 from tasks import display_names
 from tasks.letters.status_texts import status_text
+from tasks.refunds import refunding
 from tasks.wiring import policy
 
 
@@ -21,6 +22,7 @@ def where_it_stands(session: Session, order: Order) -> str:
         currency=order.currency,
         seller=policy().seller,
         names=display_names.of_lines(session, order.lines),
+        refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunding.has_failed(session, order),
     )
 
 

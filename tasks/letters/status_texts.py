@@ -42,8 +42,9 @@ def status_text(
     currency: str,
     seller: Seller,
     names: ProductNames,
+    refund_failed: bool = False,
 ) -> str:
-    """facts: the order's `reason_facts`. currency: the order's, ISO 4217."""
+    """facts: the order's `reason_facts`. currency: the order's, ISO 4217. refund_failed: its money was to go back, and has not."""
     w = Wording(language, currency, "UTC")
     known = facts or {}
     reason = reason or ""
@@ -58,6 +59,10 @@ def status_text(
             )
         case OrderStatus.AWAITING_CONFIRMATION if {"quoted_total_minor", "total_minor"} <= known.keys():
             return _amount_differs(w, known)
+        case OrderStatus.NEEDS_ATTENTION if refund_failed:
+            return w.say(
+                "The refund of your order failed and our team is looking after it. You do not need to do anything."
+            )
         case OrderStatus.PAYMENT_DECLINED:
             why = reasons.DECLINED.get(str(known.get("decline_code")), reasons.DECLINED_OTHERWISE)
             return " ".join([w.say(why), w.say(_TEXTS[status])])

@@ -73,6 +73,12 @@ def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttemp
     return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
 
 
+def has_failed(session: Session, order: Order) -> bool:
+    """Whether the order's money was to go back, and has not: a refund of it failed, and none has succeeded since."""
+    charge = succeeded_charge(session, order)
+    return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
+
+
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
     """Insert a refund's row, or return the one under way. Commit it before you `ask` the provider."""
     under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)

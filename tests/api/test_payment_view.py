@@ -1,7 +1,11 @@
 """What an order's payment says: what was taken, and what went back of it."""
 
+from uuid import UUID
+
+from models import attention
+from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tests.api.conftest import Api
+from tests.api.conftest import Api, purchase
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.world import Customer, World
 
@@ -23,3 +27,33 @@ def test_what_went_back_of_the_orders_own_charge_is_refunded(world: World, api: 
     payment = api("GET", f"/v1/orders/{order_id}").json()["payment"]
     assert payment["refunded"] == payment["charged"]
     assert [each["charge_attempt"] for each in payment["refunds"]] == [1]
+
+
+def test_a_refund_that_fails_later_makes_the_order_wait_for_a_person_and_the_customer_is_told_so(
+    world: World, api: Api
+) -> None:
+    customer, order_id = refundable(world, "pm_card_refundFail")
+    api.use(customer)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    before = api.get(f"/v1/orders/{order_id}").json()
+    assert (before["final"], before["payment"]["refunded"]) == (True, before["payment"]["charged"])
+    (charge,) = world.rows(ChargeAttempt, order_id=order_id)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge.ref) == ["failed"])
+    world.notify(charge.ref, "refund.failed")
+    after = api.get(f"/v1/orders/{order_id}").json()
+    assert [after[name] for name in ("status", "final", "finished_at")] == ["needs_attention", False, None]
+    assert after["payment"]["refunded"]["minor"] == 0
+    assert after["status_text"] == after["reason"]["text"]
+    assert after["status_text"] == (
+        "The refund of your order failed and our team is looking after it. You do not need to do anything."
+    )
+
+
+def test_an_order_parked_on_its_way_forward_is_not_said_to_have_a_failed_refund(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = UUID(api.order(ada, purchase()))
+    with world.begin() as session:
+        attention.park(session, order_id, error="tried too often")
+    text = api.get(f"/v1/orders/{order_id}").json()["status_text"]
+    assert text.startswith("Your order is taking longer than usual")

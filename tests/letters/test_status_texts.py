@@ -28,6 +28,22 @@ def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
     assert not [each for each in said.values() if re.search(r"%\(|None", each)]
 
 
+def test_a_failed_refund_has_words_of_its_own_in_every_language() -> None:
+    failed = {
+        status_text(
+            OrderStatus.NEEDS_ATTENTION,
+            None,
+            language=each,
+            currency="EUR",
+            seller=SELLER,
+            names=NAMES,
+            refund_failed=True,
+        )
+        for each in Language
+    }
+    assert len(failed - {text(OrderStatus.NEEDS_ATTENTION, language=each) for each in Language}) == len(Language)
+
+
 @pytest.mark.parametrize("code", [*reasons.DECLINED, "do_not_honor"])
 def test_a_declined_card_has_a_reason_in_every_language(code: str) -> None:
     said = {text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": code}, each) for each in Language}
