@@ -13,6 +13,7 @@ from api_stub.problems.problem_types import refuses
 from api_stub.routes import payment_methods
 from api_stub.schemas.accounts import (
     BalanceView,
+    DeclinedMethodView,
     MovementView,
     PaymentMethodShown,
     PaymentMethodView,
@@ -35,9 +36,11 @@ def show_payment_method(account_id: UUID, caller: AccountsReader) -> PaymentMeth
     with begin() as session:
         require_account(session, caller, account_id)
         method = payment_details.usable(session, account_id)
-    if method is None:
-        return PaymentMethodShown(payment_method=None)
-    return PaymentMethodShown(payment_method=PaymentMethodView.model_validate(method, from_attributes=True))
+        declined = payment_details.last_declined(session, account_id) if method is None else None
+    return PaymentMethodShown(
+        payment_method=None if method is None else PaymentMethodView.model_validate(method, from_attributes=True),
+        last_declined=None if declined is None else DeclinedMethodView.model_validate(declined, from_attributes=True),
+    )
 
 
 @router.put(

@@ -1,6 +1,6 @@
 """Accounts: what may be changed about one, and what is shown."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StringConstraints, field_validator
@@ -137,12 +137,24 @@ class PaymentMethodView(BaseModel):
     id: UUID
     brand: str
     last4: str
-    status: PaymentMethodStatus
+    status: Literal[PaymentMethodStatus.USABLE]
     created_at: Instant
+
+
+class DeclinedMethodView(BaseModel):
+    """A card that is not charged any more, because the bank declined it."""
+
+    brand: str
+    last4: str
+    decline_code: str | None = Field(description="the bank's or the provider's, as in the order's charge")
+    declined_at: Instant
 
 
 class PaymentMethodShown(BaseModel):
     payment_method: PaymentMethodView | None = Field(description="the one that is charged; null where there is none")
+    last_declined: DeclinedMethodView | None = Field(
+        description="why `payment_method` is null: the card that was declined last; null where no card was declined, or there is another one by now"
+    )
 
 
 class MovementView(BaseModel):

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from datetime import datetime
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,10 @@ from sqlalchemy.orm import Session, selectinload
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.cart_facts import UnknownAccount
+from models.orders import Order
+from models.payments import ChargeAttempt
 from models.prepared import Prepared
+from models.states import AttemptStatus
 from tasks.errors import KeyReused, KeySpent, Refused
 from tasks.wiring import begin, payments
 
@@ -32,6 +36,32 @@ _USABLE = Prepared[PaymentMethod](
 def usable(session: Session, account_id: UUID) -> PaymentMethod | None:
     """The method that would be charged."""
     return _USABLE.scalar(session, {"of": account_id})
+
+
+class DeclinedMethod(NamedTuple):
+    brand: str
+    last4: str
+    decline_code: str | None
+    declined_at: datetime | None
+
+
+def last_declined(session: Session, account_id: UUID) -> DeclinedMethod | None:
+    """Of the methods that are not charged any more because they were declined, the one to which that happened last."""
+    query = (
+        select(PaymentMethod.brand, PaymentMethod.last4, ChargeAttempt.decline_code, ChargeAttempt.settled_at)
+        .join(ChargeAttempt, ChargeAttempt.payment_method_id == PaymentMethod.id)
+        .join(Order, Order.id == ChargeAttempt.order_id)  # charges have no index of their methods
+        .where(
+            Order.account_id == account_id,
+            PaymentMethod.account_id == account_id,
+            PaymentMethod.status == PaymentMethodStatus.DECLINED,
+            ChargeAttempt.status == AttemptStatus.DECLINED,
+        )
+        .order_by(ChargeAttempt.settled_at.desc())
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    return DeclinedMethod(*row) if row is not None else None
 
 
 def attach(account_id: UUID, token: str) -> PaymentMethod:

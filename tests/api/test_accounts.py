@@ -1,11 +1,16 @@
 """Accounts over HTTP: what may be changed, who may order, how it pays."""
 
+from datetime import datetime
+
 import pytest
 from structlog.testing import capture_logs
 
 from models.accounts import Contact, Language
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
+from tests.support.payment import DECLINES
 from tests.support.world import Customer, World
 
 
@@ -115,7 +120,40 @@ def test_an_address_that_the_provider_refuses_keeps_nobody_from_giving_a_card(wo
 def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
     customer = world.customer(card=None)
     api.use(customer)
-    assert api.get(f"/v1/accounts/{customer.account_id}/payment-method").json() == {"payment_method": None}
+    nothing = {"payment_method": None, "last_declined": None}
+    assert api.get(f"/v1/accounts/{customer.account_id}/payment-method").json() == nothing
+
+
+def test_after_a_decline_no_method_is_charged_and_the_declined_one_is_told_with_its_code(
+    world: World, api: Api
+) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    own = f"/v1/accounts/{customer.account_id}/payment-method"
+    shown = api.get(own).json()
+    (attempt,) = world.rows(ChargeAttempt, order_id=order_id)
+    assert shown["payment_method"] is None
+    assert datetime.fromisoformat(shown["last_declined"].pop("declined_at")) == attempt.settled_at
+    assert shown["last_declined"] == {"brand": "visa", "last4": "0341", "decline_code": "generic_decline"}
+    assert api("PUT", own, json={"token": "pm_card_mastercard"}).json()["status"] == "usable"
+    shown = api.get(own).json()
+    assert (shown["payment_method"]["last4"], shown["last_declined"]) == ("4444", None)
+
+
+def test_of_several_declined_methods_the_one_that_was_declined_last_is_told(world: World, api: Api) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    world.run(order_id)
+    said = []
+    for token in ("pm_card_threeDSecureRequiredProcessingError", DECLINES):
+        assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": token}).status_code == 200
+        world.run(order_id)
+        told = api.get(f"/v1/accounts/{customer.account_id}/payment-method").json()["last_declined"]
+        said.append((told["last4"], told["decline_code"]))
+    assert said == [("1280", "processing_error"), ("0341", "generic_decline")]
 
 
 def test_the_payment_provider_being_away_is_no_failure_of_ours(world: World, api: Api, ada: Customer) -> None:
