@@ -33,7 +33,7 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
             api_key=chosen.stripe_api_key.get_secret_value(),
             webhook_secret=chosen.stripe_webhook_secret.get_secret_value(),
             api_base=str(chosen.stripe_api_base) if chosen.stripe_api_base else None,
-            return_url=f"{str(chosen.public_url).rstrip('/')}/orders",
+            orders_page=f"{str(chosen.public_url).rstrip('/')}/orders",
             read_timeout=chosen.stripe_timeout_seconds,
         ),
         vat_registry=Vies(

@@ -97,7 +97,10 @@ class NextStep(Shown):
         "confirm_quote: POST the order's `confirm` with the id of `quote`."
     )
     text: str
-    url: str | None = Field(default=None, description="where the customer authenticates (3-D Secure)")
+    url: str | None = Field(
+        default=None,
+        description="where the customer authenticates (3-D Secure); the bank then sends them to the order's own page in the Billing Center",
+    )
     quote: QuoteView | None = Field(default=None, description="the fresh quote to confirm")
 
 

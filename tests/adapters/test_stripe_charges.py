@@ -7,9 +7,13 @@ import pytest
 
 from tasks.errors import KeyReused, Misconfigured, PaymentMethodRefused, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus
-from tests.support.stripe_stand_in import RETURN_URL, WEBHOOK_SECRET, Buyer, StripeStandIn, new_buyer
+from tests.support.command import SETTINGS
+from tests.support.stripe_stand_in import API_KEY, ORDERS_PAGE, WEBHOOK_SECRET, Buyer, StripeStandIn, new_buyer
 from worker.adapters import stripe_pages
 from worker.adapters.stripe import StripePayments
+from worker.database import engine
+from worker.settings import Settings
+from worker.wiring import wired
 
 
 def test_a_charge_takes_the_amount_and_names_the_order(stripe_server: StripeStandIn, buyer: Buyer) -> None:
@@ -73,6 +77,22 @@ def test_a_card_of_somebody_else_cannot_be_charged(
     assert stripe_server.books(stranger.ref)["charges"] == stripe_server.books(buyer.ref)["charges"] == []
 
 
+@pytest.mark.parametrize("public", ["https://shop.example/billing", "https://shop.example/billing/"])
+def test_the_bank_sends_a_customer_back_to_the_orders_page_of_the_billing_center(
+    stripe_server: StripeStandIn, public: str
+) -> None:
+    given = SETTINGS | {"PRORATA_STRIPE_API_BASE": stripe_server.url, "PRORATA_STRIPE_API_KEY": API_KEY}
+    chosen = Settings.model_validate(
+        {name.removeprefix("PRORATA_").lower(): value for name, value in given.items()} | {"public_url": public}
+    )
+    payments = wired(chosen, engine(chosen)).payments
+    assert isinstance(payments, StripePayments)
+    buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
+    waiting = payments.charge(buyer.charge())
+    left = httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240)
+    assert left.headers["location"].partition("?")[0] == f"https://shop.example/billing/orders/{buyer.order}"
+
+
 @pytest.mark.parametrize(
     ("outcome", "status", "decline_code"),
     [
@@ -89,7 +109,7 @@ def test_three_d_secure_waits_for_the_customer_and_then_decides(
     assert waiting.action_url is not None
     assert "Pay 11.90 eur?" in httpx.get(waiting.action_url, timeout=240).text
     left = httpx.post(waiting.action_url, data={"outcome": outcome}, timeout=240)
-    assert left.headers["location"].startswith(f"{RETURN_URL}?payment_intent={waiting.ref}")
+    assert left.headers["location"].startswith(f"{ORDERS_PAGE}/{buyer.order}?payment_intent={waiting.ref}")
     decided = payments.retrieve_charge(waiting.ref)
     assert (decided.status, decided.decline_code, decided.action_url) == (status, decline_code, None)
 
@@ -162,7 +182,7 @@ def test_a_wrong_api_key_is_our_mistake_and_is_not_repeated_in_the_error(stripe_
     payments = StripePayments(
         api_key="sk_test_not_the_right_one",
         webhook_secret=WEBHOOK_SECRET,
-        return_url=RETURN_URL,
+        orders_page=ORDERS_PAGE,
         api_base=stripe_server.url,
     )
     with pytest.raises(Misconfigured) as wrong:
@@ -174,7 +194,7 @@ def test_when_stripe_cannot_be_reached_nothing_was_done(unused_tcp_port: int) ->
     payments = StripePayments(
         api_key="sk_test_x",
         webhook_secret="x",
-        return_url=RETURN_URL,
+        orders_page=ORDERS_PAGE,
         api_base=f"http://127.0.0.1:{unused_tcp_port}",
         patience=0.2,
     )

@@ -79,7 +79,7 @@ def test_a_server_whose_certificate_does_not_hold_is_told_nothing_and_needs_a_pe
         payments = StripePayments(
             api_key="sk_test_x",
             webhook_secret="whsec_x",
-            return_url="https://shop.example",
+            orders_page="https://shop.example",
             api_base=base,
             patience=0.5,
         )
@@ -159,7 +159,7 @@ def asking(base: str, *, patience: float = 0.3) -> StripePayments:
     return StripePayments(
         api_key="sk_test_x",
         webhook_secret="whsec_x",
-        return_url="https://shop.example",
+        orders_page="https://shop.example",
         api_base=base,
         patience=patience,
     )

@@ -20,7 +20,7 @@ def with_another_return_url(world: World) -> None:
     payments = StripePayments(
         api_key=API_KEY,
         webhook_secret=WEBHOOK_SECRET,
-        return_url="https://billing.elsewhere.example/orders",
+        orders_page="https://billing.elsewhere.example/orders",
         api_base=world.stripe.url,
         patience=0.4,
         read_timeout=60,

@@ -23,7 +23,7 @@ from worker.adapters.stripe import StripePayments
 
 API_KEY = "sk_test_prorata"
 WEBHOOK_SECRET = "whsec_for_tests"
-RETURN_URL = "https://shop.example/back"
+ORDERS_PAGE = "https://shop.example/orders"
 NOT_BY_ITSELF = 24 * 60 * 60
 """seconds until a bank settles a refund: longer than any test, see `StripeStandIn.banks_settle`"""
 
@@ -96,7 +96,7 @@ class StripeStandIn:
         return stripe.StripeClient(API_KEY, base_addresses={"api": self.url}, max_network_retries=0)
 
     def payments(self, **options: Any) -> StripePayments:
-        given = {"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET, "return_url": RETURN_URL, "api_base": self.url}
+        given = {"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET, "orders_page": ORDERS_PAGE, "api_base": self.url}
         return StripePayments(**given | options)
 
 

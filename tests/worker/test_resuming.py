@@ -66,7 +66,7 @@ def test_only_those_that_one_error_parked_go_on(world: World) -> None:
 
 def test_those_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
     wrong = StripePayments(
-        api_key="sk_test_wrong", webhook_secret="unused", return_url="http://unused.example", api_base=world.stripe.url
+        api_key="sk_test_wrong", webhook_secret="unused", orders_page="http://unused.example", api_base=world.stripe.url
     )
     order_id = world.place(world.customer(), purchase())
     wiring.plug_in(replace(world.wiring, payments=wrong))

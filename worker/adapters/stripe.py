@@ -46,7 +46,7 @@ _WEBHOOK_TOLERANCE = 300
 class StripePayments:
     """A `tasks.ports.PaymentProvider`; one per process, shared by its threads.
 
-    return_url: where the bank's page sends the customer after 3-D Secure
+    orders_page: after 3-D Secure the bank sends the customer to the order's own page, `{orders_page}/{order_id}`
     api_base: another server than Stripe's, e.g. `http://127.0.0.1:12111`
     connect_timeout, read_timeout: seconds for one try
     patience: seconds after which no further try begins
@@ -57,7 +57,7 @@ class StripePayments:
         *,
         api_key: str,
         webhook_secret: str,
-        return_url: str,
+        orders_page: str,
         api_base: str | None = None,
         connect_timeout: float = 3.0,
         read_timeout: float = 20.0,
@@ -75,7 +75,7 @@ class StripePayments:
             ),
         )
         self._calls = Calls(patience=patience)
-        self._return_url = return_url
+        self._orders_page = orders_page
         self._webhook_secret = webhook_secret
 
     @property
@@ -116,7 +116,7 @@ class StripePayments:
                     "payment_method": request.payment_method_ref,
                     "allowed_payment_method_types": ["card"],
                     "confirm": True,
-                    "return_url": self._return_url,
+                    "return_url": f"{self._orders_page}/{request.order_id}",
                     "description": request.description,
                     "metadata": _metadata(request),
                 },
