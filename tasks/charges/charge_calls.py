@@ -1,12 +1,11 @@
 """Makes one planned request to the provider, and looks up the result of one that got no clear answer."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from models.orders import Order
 from tasks.charges import charge_attempts
 from tasks.charges.charging import Move, Plan
-from tasks.errors import KeySpent, OutcomeUnknown, PaymentMethodRefused, TemporarilyUnavailable
+from tasks.errors import KeyReused, KeySpent, OutcomeUnknown, PaymentMethodRefused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.wiring import begin, now, payments
 
@@ -34,7 +33,7 @@ def _asked(order: Order, planned: Plan) -> Charge:
         case Move.CANCEL if ref is not None:
             return payments().cancel_charge(ref)
         case Move.FIND:
-            return _look_up(order, planned, may_be_under_way=_asked_at(planned) > now() - UNDER_WAY)
+            return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
         case Move.FIND_OR_CHARGE:
             return _find_tried(order, planned) or _charge(order, planned)
         case Move.CHARGE:
@@ -63,6 +62,9 @@ def _charge(order: Order, planned: Plan) -> Charge:
         )
     except KeySpent as spent:
         return _look_up(order, planned, may_be_under_way=spent.just_now)
+    except KeyReused:  # a setting or a release has changed what the request says; the key will never be accepted again
+        found = _find_tried(order, planned)
+        return found or _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
     except OutcomeUnknown:
         found = _find_tried(order, planned)
         if found is None:
@@ -102,5 +104,6 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     return min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
 
 
-def _asked_at(planned: Plan) -> datetime:
-    return planned.attempt.asked_at or planned.attempt.created_at
+def _may_be_under_way(planned: Plan) -> bool:
+    """Whether the provider may still be at an earlier request for this charge."""
+    return planned.last_asked > now() - UNDER_WAY

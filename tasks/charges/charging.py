@@ -5,7 +5,7 @@ enforces that). A declined, cancelled or void attempt is over; the next one has 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from sqlalchemy import update
@@ -53,6 +53,8 @@ class Plan:
     move: Move
     attempt: ChargeAttempt
     request: ChargeRequest
+    last_asked: datetime
+    """when the provider was last asked to make this charge, before this plan"""
 
 
 def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
@@ -60,16 +62,22 @@ def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Stand
 
     A charge to be made is marked as asked: commit before asking.
     """
-    request = _request(order, attempt, standing)
+    request, last_asked = _request(order, attempt, standing), attempt.asked_at or attempt.created_at
+    move = _move(order, attempt)
+    if move in (Move.CHARGE, Move.FIND_OR_CHARGE):
+        charge_attempts.mark_asked(session, attempt, now())
+    return Plan(move, attempt, request, last_asked)
+
+
+def _move(order: Order, attempt: ChargeAttempt) -> Move:
     if order.cancel_requested_at is not None:
-        return Plan(Move.CANCEL if attempt.ref else Move.FIND, attempt, request)
+        return Move.CANCEL if attempt.ref else Move.FIND
     if attempt.ref is not None:
-        return Plan(Move.LAST_LOOK if _authentication_expired(attempt) else Move.RETRIEVE, attempt, request)
+        return Move.LAST_LOOK if _authentication_expired(attempt) else Move.RETRIEVE
     keys_known_since = now() - policy().charge_key_lifetime
     if attempt.created_at < keys_known_since:
-        return Plan(Move.FIND, attempt, request)
-    charge_attempts.mark_asked(session, attempt, now())
-    return Plan(Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE, attempt, request)
+        return Move.FIND
+    return Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE
 
 
 def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:

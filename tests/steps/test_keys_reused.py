@@ -5,18 +5,20 @@ from dataclasses import replace
 import pytest
 
 from models.accounts import Account
+from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks import wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
+from tasks.ports import UNDER_WAY
 from tasks.upstream import payment_details
-from tests.support.payment import REFUND, refundable, unanswered
+from tests.support.payment import ASKS_BANK, CREATE, REFUND, refundable, unanswered
 from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
 from tests.support.world import World, purchase
 from worker.adapters.stripe import StripePayments
 
 
 def with_another_return_url(world: World) -> None:
-    """A setting that goes into each charge's request has changed, and the processes were started anew."""
+    """What goes into each charge's request has changed, by a setting or another release, and the processes were started anew."""
     payments = StripePayments(
         api_key=API_KEY,
         webhook_secret=WEBHOOK_SECRET,
@@ -35,6 +37,46 @@ def test_a_charge_whose_answer_was_lost_before_a_setting_changed_is_found(world:
     with_another_return_url(world)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("failed", ["server_error", "server_error_half_way"])
+def test_a_charge_that_failed_before_such_a_change_is_begun_again_once_nothing_of_it_can_be_under_way(
+    world: World, failed: str
+) -> None:
+    ada = world.customer()
+    world.stripe.fail(failed, CREATE, times=1)
+    order_id = world.run(world.place(ada, purchase())).id
+    with_another_return_url(world)
+    assert world.go_on(order_id).status is OrderStatus.OPEN
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
+    assert world.wakes_in(order_id) > UNDER_WAY.total_seconds() - 20
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+def test_what_the_provider_finishes_after_such_a_change_is_waited_for_and_not_charged_again(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
+    order_id = world.run(world.place(ada, purchase())).id
+    with_another_return_url(world)
+    assert world.go_on(order_id).status is OrderStatus.OPEN
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_a_customer_who_authenticates_after_such_a_change_has_paid(world: World) -> None:
+    ada = world.customer(card=ASKS_BANK)
+    order = world.buy(ada, purchase())
+    assert order.status is OrderStatus.AWAITING_AUTHENTICATION
+    with_another_return_url(world)
+    world.authenticate(order.id)
+    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    assert world.run(order.id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 
 
