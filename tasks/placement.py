@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import lease, placing
-from models.orders import Order, OrderEvent, Quote
+from models.orders import Order, OrderedProduct, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from tasks.policy import Policy
@@ -91,6 +91,7 @@ def place(
             "open-order",
             f"Another order for {taken} is still open; wait for it, or cancel it first.",
             products=taken.products,
+            order_ids=_holding(session, account_id, taken.products),
         ) from None
     if order is not None:
         return Placed(order, is_new=True)
@@ -98,6 +99,13 @@ def place(
     if before is not None:
         return Placed(_same_request(before, digest), is_new=False)
     raise _refusal(session, quote_id, account_id, now)
+
+
+def _holding(session: Session, account_id: UUID, products: Sequence[str]) -> list[str]:
+    """The orders that hold them, oldest first; one that has ended meanwhile holds nothing any more."""
+    held = OrderedProduct.account_id == account_id, OrderedProduct.product_code.in_(products)
+    query = select(Order.id).where(Order.id.in_(select(OrderedProduct.order_id).where(*held)))
+    return [str(id_) for id_ in session.scalars(query.order_by(Order.number))]
 
 
 def _placed_before(session: Session, api_key_id: UUID | None, idempotency_key: str) -> Order | None:

@@ -21,7 +21,10 @@ TYPES: dict[str, tuple[int, str]] = {
     "quote-expired": (_CONFLICT, "The quote is too old; ask for a new one."),
     "quote-used": (_CONFLICT, "An order was already placed on the quote; `order_id`, if present, names it."),
     "quote-differs": (_CONFLICT, "The quote is for another cart; confirm one for the order's own products."),
-    "open-order": (_CONFLICT, "Another order for one of `products` has not ended; wait for it, or cancel it."),
+    "open-order": (
+        _CONFLICT,
+        "Orders for some of `products` have not ended: `order_ids`; wait for them, or cancel them.",
+    ),
     "idempotency-key-reused": (
         _CONFLICT,
         "The key belongs to another request, of the order `order_id`; use a new one.",

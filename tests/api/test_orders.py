@@ -119,10 +119,10 @@ def test_an_expired_quote_cannot_be_ordered(world: World, api: Api, ada: Custome
 
 
 def test_a_product_has_one_open_order_at_a_time(api: Api, ada: Customer) -> None:
-    api.order(ada, purchase())
+    first = api.order(ada, purchase())
     answer = api.place(ada, api.quote(ada, purchase()).json()["id"])
     assert problem(answer) == (409, "open-order")
-    assert answer.json()["products"] == ["desk"]
+    assert (answer.json()["products"], answer.json()["order_ids"]) == (["desk"], [first])
 
 
 def test_a_completed_order_shows_lines_amounts_payment_and_timeline(world: World, api: Api, ada: Customer) -> None:

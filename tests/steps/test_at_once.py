@@ -65,10 +65,20 @@ def test_a_product_is_held_by_its_order_until_that_ends(world: World) -> None:
     first = world.place(ada, purchase("desk"))
     with pytest.raises(RequestRefused) as refused:
         world.place(ada, purchase("desk"), purchase("chat"))
-    assert (refused.value.code, refused.value.facts) == ("open-order", {"products": ["desk"]})
+    facts = {"products": ["desk"], "order_ids": [str(first)]}
+    assert (refused.value.code, refused.value.facts) == ("open-order", facts)
     assert world.place(ada, purchase("chat"))
     world.run(first)
     assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
+
+
+def test_each_order_that_holds_one_of_the_products_is_named_once(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    world.place(bob, purchase("desk"))
+    two, one = world.place(ada, purchase("desk"), purchase("chat")), world.place(ada, purchase("wiki"))
+    with pytest.raises(RequestRefused) as refused:
+        world.place(ada, purchase("chat"), purchase("desk"), purchase("wiki"))
+    assert refused.value.facts == {"products": ["chat", "desk", "wiki"], "order_ids": [str(two), str(one)]}
 
 
 def test_a_refused_placement_leaves_nothing_even_if_its_transaction_is_committed(world: World) -> None:
