@@ -103,7 +103,13 @@ def _place(wanted: OrderWanted, key: str, presented: PresentedKey) -> Placed:
 def list_orders(
     caller: OrdersReader,
     account_id: Annotated[UUID | None, Query(description="only this account's")] = None,
-    status: Annotated[OrderStatus | None, Query()] = None,
+    status: Annotated[
+        list[OrderStatus] | None,
+        Query(
+            max_length=len(OrderStatus),
+            description="only orders in one of these: give it once for each, such as `status=open&status=needs_attention`",
+        ),
+    ] = None,
     before: Annotated[
         int | None,
         Query(ge=1, lt=2**63, description="only orders with a lower number", json_schema_extra=INT64),
@@ -115,7 +121,7 @@ def list_orders(
     if account_id is not None:
         query = query.where(Order.account_id == account_id)
     if status is not None:
-        query = query.where(Order.status == status)
+        query = query.where(Order.status.in_(status))
     if before is not None:
         query = query.where(Order.number < before)
     with begin() as session:

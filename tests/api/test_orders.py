@@ -294,6 +294,24 @@ def test_orders_are_listed_by_status(world: World, api: Api, ada: Customer) -> N
     assert listed == {"completed": [done], "open": [still_open], "rejected": []}
 
 
+def test_orders_of_several_statuses_are_listed_by_one_request(world: World, api: Api, ada: Customer) -> None:
+    done, still_open, given_up = (api.order(ada, purchase(product)) for product in ("desk", "chat", "wiki"))
+    world.run(UUID(done))
+    api.post(f"/v1/orders/{given_up}/cancel")
+    world.run(UUID(given_up))
+
+    def listed(query: str) -> list[str]:
+        return [order["id"] for order in api.get(f"/v1/orders?{query}").json()["orders"]]
+
+    assert listed("status=open&status=payment_declined&status=needs_attention") == [still_open]
+    assert listed("status=completed&status=open") == [still_open, done]
+    assert listed("status=open&status=open") == [still_open]
+    wrong = api.get("/v1/orders?status=open&status=opn")
+    assert (problem(wrong), [each["parameter"] for each in wrong.json()["errors"]]) == (
+        (422, "invalid-request"), ["status"],
+    )  # fmt: skip
+
+
 def test_a_change_shows_what_it_starts_from(world: World, api: Api, ada: Customer) -> None:
     world.buy(ada, worlds.purchase(seats=10))
     world.time += timedelta(days=15)
