@@ -16,6 +16,8 @@ Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order 
 3. Follow the order: `GET` its `links.self` every few seconds, or its `links.events`, until `final` is true.
 4. Where its `next` is not null, the customer must do that first; it names the request that then lets the order go on.
 
+Nothing renews by itself: when a subscription's period ends, nothing is charged until the next order, and the subscription stays `active`.
+
 Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. A key sees only the accounts it is
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).

@@ -18,8 +18,14 @@ class SubscriptionView(BaseModel):
     tier: str
     seats: int
     interval: Interval | None = Field(description="null for a trial")
-    status: SubscriptionStatus
-    period: Period = Field(description="its end is the renewal date; a trial ends there")
+    status: SubscriptionStatus = Field(
+        description="`trialing`: on trial; at `period.end` it becomes `trial_ended` by itself. `active`: bought. It does not end by itself, not even when its period is over: "
+        "compare `period.end` with the clock. `ended`: what it was bought with was refunded."
+    )
+    period: Period = Field(
+        description="what was paid for, or the trial. Nothing renews by itself: after its end, buy again. The end may lie in the future although `status` is `ended`, where it was "
+        "refunded before"
+    )
     currency: str
     created_at: Instant
 
