@@ -72,7 +72,7 @@ async def csv_body(request: Request) -> bytes:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "at most 1 MiB, UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
+            "description": f"at most 1 MiB and {seats.MAX_CHANGES:,} changes, UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
             "content": {
                 CSV: {
                     "schema": {"type": "string"},

@@ -11,7 +11,9 @@ from schemathesis.generation import GenerationMode
 
 from api_stub.problems.details import BASE
 from api_stub.problems.problem_types import TYPES
+from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus
+from tasks.upstream.seats import MAX_CHANGES
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
 from tests.support.contract import DOCUMENT, fits, operations, shown_in
@@ -93,6 +95,20 @@ def test_one_name_means_one_thing_in_all_that_is_shown_of_an_order() -> None:
         listed["reason_code"]["description"]
         == DOCUMENT["components"]["schemas"]["Reason"]["properties"]["code"]["description"]
     )
+
+
+def test_a_reader_is_told_that_nothing_renews_and_that_active_does_not_end_by_itself() -> None:
+    subscription = DOCUMENT["components"]["schemas"]["SubscriptionView"]["properties"]
+    assert [each for each in SubscriptionStatus if f"`{each}`" not in subscription["status"]["description"]] == []
+    assert "does not end by itself" in subscription["status"]["description"]
+    assert "Nothing renews by itself" in subscription["period"]["description"]
+    assert "in the future" in subscription["period"]["description"]
+    assert "Nothing renews by itself" in DOCUMENT["info"]["description"]
+
+
+def test_a_reader_is_told_how_many_changes_a_file_of_seats_may_have() -> None:
+    bulk = DOCUMENT["paths"]["/v1/subscriptions/{subscription_id}/seats/bulk"]["post"]
+    assert f"{MAX_CHANGES:,} changes" in bulk["requestBody"]["description"]
 
 
 @pytest.mark.parametrize("schema", ["OrderView", "OrderSummary"])
