@@ -1,10 +1,14 @@
 """Limits a request's head in size and in time: one that does not end holds a connection and its memory, before any key was seen."""
 
 import asyncio
+from uuid import uuid4
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api_stub.problems.details import Problem
+
+log = structlog.get_logger(__name__)
 
 KIB = 1024
 LARGEST = 32 * KIB
@@ -18,13 +22,15 @@ class _TooLarge(Exception):
 
 
 _NOT_HTTP = Problem(
-    400, "malformed-request", "The request is not HTTP as it can be read here: look at its method and headers."
+    400,
+    "malformed-request",
+    "The request is not HTTP as it can be read here: look at its method, its headers and the chunks of its body.",
 )
 _TOO_LONG = Problem(431, "head-too-large", f"The request's headers are too large: at most {LARGEST // KIB} KiB.")
 
 
 class LimitedHead(HttpToolsProtocol):
-    """Where the answer cannot be 400 or 431, because another is under way, the connection just ends."""
+    """Where the answer cannot be 400 or 431, because another is under way or comes first, the connection just ends."""
 
     _told = 0
     """bytes of the head that the parser has told us of: it tells of a header when it has the whole of it"""
@@ -87,13 +93,25 @@ class LimitedHead(HttpToolsProtocol):
             raise _TooLarge
 
     def _refuse(self, problem: Problem) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            made = problem.response()
-            headers = [name + b": " + value + b"\r\n" for name, value in made.raw_headers]
-            self.transport.write(
-                b"".join([STATUS_LINE[problem.status], *headers, b"connection: close\r\n\r\n", bytes(made.body)])
-            )
+        if self._is_first_answer():
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True  # what the application says of half a body is not sent after this
+            self._answer(problem)
         self.transport.close()
+
+    def _is_first_answer(self) -> bool:
+        """Whether the request at fault is not answered yet, and no other before it waits for its answer."""
+        if self.cycle is None or self.cycle.response_complete:
+            return True
+        return not self.cycle.response_started and not self.pipeline
+
+    def _answer(self, problem: Problem) -> None:
+        request_id, made = uuid4().hex, problem.response()
+        log.info("unreadable request", request_id=request_id, status=problem.status)
+        own = [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, *made.raw_headers, *own]
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", bytes(made.body)]))
 
     def _expect_head(self) -> None:
         self._stop_waiting()

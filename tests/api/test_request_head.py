@@ -6,6 +6,8 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from api_stub.edge import request_head
 from api_stub.edge.request_head import KIB
@@ -62,12 +65,50 @@ def test_a_head_is_taken_up_to_32_kibibytes(live: str, size: int, answered: byte
 
 @pytest.mark.parametrize("line", [b"GRAB /healthz HTTP/1.1", b"GET /healthz HTTP/one", b"\x16\x03\x01\x02\x00"])
 def test_what_is_not_http_is_answered_with_a_problem_and_the_connection_ends(live: str, line: bytes) -> None:
-    with connected(live) as connection:
+    with connected(live) as connection, capture_logs() as logged:
         connection.sendall(line + b"\r\nHost: x\r\n\r\n")
         head, _, body = everything(connection).partition(b"\r\n\r\n")
     assert head.splitlines()[0] == b"HTTP/1.1 400 Bad Request"
     assert {b"content-type: application/problem+json", b"connection: close"} <= set(head.splitlines())
     assert json.loads(body)["type"].endswith("/malformed-request")
+    headers = BytesParser().parsebytes(head.partition(b"\r\n")[2])
+    assert parsedate_to_datetime(headers["Date"]).year >= 2026
+    assert [entry["status"] for entry in logged if entry.get("request_id") == headers["X-Request-ID"]] == [400]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "problem"),
+    [
+        (b"ZZ\r\nx\r\n", b"400 Bad Request", "malformed-request"),
+        (b"3\r\nxxxx\r\n", b"400 Bad Request", "malformed-request"),
+        (b"1;" + b"a" * 256 * KIB, b"431 Request Header Fields Too Large", "head-too-large"),
+    ],
+    ids=["size", "more than its size", "extension"],
+)
+def test_a_body_that_is_not_chunked_as_it_says_is_answered_once(
+    live: str, api: Api, ada: Customer, wrong: bytes, status: bytes, problem: str
+) -> None:
+    head = (
+        f"POST /v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with connected(live) as line:
+        line.sendall(head.encode() + b"1\r\nx\r\n")
+        with suppress(ConnectionError):
+            line.sendall(wrong)
+        answer = everything(line)
+    assert answer.splitlines()[0] == b"HTTP/1.1 " + status
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"].endswith(problem)
+
+
+def test_what_is_wrong_with_a_later_request_is_not_answered_in_place_of_the_one_before(
+    live: str, api: Api, ada: Customer
+) -> None:
+    path = f"/v1/orders/{api.order(ada, purchase())}/events"
+    held = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n\r\n".encode()
+    with connected(live) as line:
+        line.sendall(held + CHUNKED + b"ZZ\r\n")
+        assert everything(line) == b""
 
 
 @pytest.mark.parametrize(
