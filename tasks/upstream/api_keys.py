@@ -13,6 +13,7 @@ from sqlalchemy import Interval, bindparam, cast, delete, exists, false, func, s
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from models.accounts import Account
 from models.api_keys import ApiKey, ApiKeyAccount
 from models.base import uuid7
 from models.errors import Explained
@@ -63,7 +64,7 @@ class IssuedKey:
 
 
 class KeyRefused(Explained):
-    """No key can be issued or revoked like this; the message says why."""
+    """No key can be issued, changed, revoked or shown like this; the message says why."""
 
 
 def issue(
@@ -109,6 +110,37 @@ def revoke(session: Session, *, name: str) -> bool:
     """Revoke the key with immediate effect. False where there is no valid key of that name."""
     statement = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
     return session.scalar(statement.returning(ApiKey.id)) is not None
+
+
+def allow(session: Session, *, name: str, account_ids: Sequence[UUID]) -> int:
+    """Let the key act for these accounts too; it keeps those it has. Returns how many are new. Raises KeyRefused."""
+    key_id = _valid_key_called(session, name)
+    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
+    added = upsert(ApiKeyAccount).values(rows).on_conflict_do_nothing().returning(ApiKeyAccount.account_id)
+    return len(session.scalars(added).all())
+
+
+def disallow(session: Session, *, name: str, account_ids: Sequence[UUID]) -> int:
+    """Let the key no longer act for these accounts, with effect for the next request. Returns how many it could act for. Raises KeyRefused."""
+    key_id = _valid_key_called(session, name)
+    of_key = ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.in_(account_ids)
+    return len(session.scalars(delete(ApiKeyAccount).where(*of_key).returning(ApiKeyAccount.account_id)).all())
+
+
+def _valid_key_called(session: Session, name: str) -> UUID:
+    """Its id; until the end of the transaction nobody else changes it. Raises KeyRefused."""
+    query = select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
+    key_id = session.scalar(query.with_for_update(key_share=True))
+    if key_id is None:
+        raise KeyRefused(f"there is no valid key called {name!r}")
+    return key_id
+
+
+def accounts_of(session: Session, key_id: UUID) -> list[tuple[UUID, str]]:
+    """Id and name of each account that the key may act for, by name."""
+    query = select(Account.id, Account.name).join(ApiKeyAccount, ApiKeyAccount.account_id == Account.id)
+    rows = session.execute(query.where(ApiKeyAccount.api_key_id == key_id).order_by(Account.name, Account.id))
+    return [(row.id, row.name) for row in rows]
 
 
 def issued(session: Session) -> list[IssuedKey]:

@@ -272,6 +272,20 @@ def test_a_key_issued_again_reaches_the_accounts_it_is_given_now_and_no_others(w
     assert api.get(f"/v1/accounts/{first.account_id}").status_code == 200
 
 
+def test_a_key_reaches_an_account_that_it_is_allowed_later_and_none_that_it_is_disallowed(
+    world: World, api: Api
+) -> None:
+    first, later = world.customer(), world.customer()
+    api.key = api.key_for(first, name="shop")
+    assert problem(api.quote(later, purchase())) == (404, "not-found")
+    with world.begin() as session:
+        assert api_keys.allow(session, name="shop", account_ids=[later.account_id, first.account_id]) == 1
+    assert [api.quote(each, purchase()).status_code for each in (first, later)] == [201, 201]
+    with world.begin() as session:
+        assert api_keys.disallow(session, name="shop", account_ids=[first.account_id]) == 1
+    assert [api.quote(each, purchase()).status_code for each in (first, later)] == [404, 201]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from models.accounts import Account
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import KeyRefused
 from tests.support.world import World
 from worker.commands import keys
+from worker.loading.accounts_file import account_id
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +121,113 @@ def test_no_key_is_made_before_there_is_an_account(world: World) -> None:
     assert "run prorata accounts load FILE first" in str(refused.exception)
     with world.begin() as session:
         assert api_keys.issued(session) == []
+
+
+def test_a_key_is_allowed_an_account_that_came_later_and_loses_none(world: World) -> None:
+    plain, first, later = issue(world, "shop"), world.customer(), world.customer()
+    answer = run("allow", "shop", f"--account={first.account_id}", f"--account={later.account_id}")
+    assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' may act for 3 accounts, 2 of them new.\n")
+    with world.begin() as session:
+        for each in (first, later):
+            caller = api_keys.caller_with(session, plain, account_id=each.account_id)
+            assert caller is not None
+            assert caller.bound_to == each.account_id
+
+
+def test_what_a_key_is_allowed_already_it_is_allowed_once(world: World) -> None:
+    issue(world, "shop")
+    later = f"--account={world.customer().account_id}"
+    run("allow", "shop", later)
+    answer = run("allow", "shop", later, later)
+    assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' may act for 2 accounts, none of them new.\n")
+
+
+def test_an_account_is_taken_from_a_key_once_and_the_others_stay(world: World) -> None:
+    gone, stays = world.customer(), world.customer()
+    plain = run("issue", "shop", f"--account={gone.account_id}", f"--account={stays.account_id}").stdout.strip()
+    said = [run("disallow", "shop", f"--account={gone.account_id}").stdout for _ in range(2)]
+    assert said == [
+        "The key 'shop' may act for 1 account, 1 fewer than before.\n",
+        "The key 'shop' may act for 1 account, as before.\n",
+    ]
+    with world.begin() as session:
+        bound = [api_keys.caller_with(session, plain, account_id=each.account_id) for each in (gone, stays)]
+    assert [caller and caller.bound_to for caller in bound] == [None, stays.account_id]
+
+
+def test_a_key_that_may_act_for_nobody_is_still_there(world: World) -> None:
+    only = f"--account={world.customer().account_id}"
+    run("issue", "shop", only)
+    assert run("disallow", "shop", only).stdout == "The key 'shop' may act for 0 accounts, 1 fewer than before.\n"
+    assert run("allow", "shop", only).stdout == "The key 'shop' may act for 1 account, 1 of them new.\n"
+
+
+def test_an_account_may_be_named_by_its_code(world: World) -> None:
+    issue(world, "shop")
+    coded = account_id("muster")
+    with world.begin() as session:
+        session.add(Account(id=coded, name="Muster GmbH", country="DE", currency="EUR"))
+    assert run("allow", "shop", "--account=muster").stdout == "The key 'shop' may act for 2 accounts, 1 of them new.\n"
+    told = json.loads(run("show", "shop", "--json").stdout)
+    assert {"id": str(coded), "name": "Muster GmbH"} in told["bound_to"]
+
+
+@pytest.mark.parametrize("command", ["allow", "disallow"])
+def test_accounts_that_there_are_not_are_named_and_nothing_is_changed(world: World, command: str) -> None:
+    account = f"--account={world.customer().account_id}"
+    run("issue", "shop", account)
+    other = f"--account={world.customer().account_id}" if command == "allow" else account
+    answer = run(command, "shop", "--account=nobody", other, "--account=nowhere")
+    assert isinstance(answer.exception, KeyRefused)
+    assert str(answer.exception) == "there is no account nobody, nowhere"
+    assert json.loads(run("list", "--json").stdout)[0]["accounts"] == 1
+
+
+@pytest.mark.parametrize("command", ["allow", "disallow"])
+@pytest.mark.parametrize("name", ["shop", "nobody"])
+def test_what_is_not_good_any_more_is_allowed_nothing(world: World, command: str, name: str) -> None:
+    issue(world, "shop")
+    run("revoke", "shop")
+    answer = run(command, name, f"--account={world.customer().account_id}")
+    assert isinstance(answer.exception, KeyRefused)
+    assert str(answer.exception) == f"there is no valid key called {name!r}"
+
+
+@pytest.mark.parametrize("command", ["allow", "disallow"])
+def test_whoever_changes_a_key_says_for_which_account(world: World, command: str) -> None:
+    issue(world, "shop")
+    assert run(command, "shop").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["allow", "disallow"])
+def test_a_program_reads_what_the_key_is_good_for_now(world: World, command: str) -> None:
+    issue(world, "shop", accounts=2)
+    told = json.loads(run(command, "shop", f"--account={world.customer().account_id}", "--json").stdout)
+    assert told == json.loads(run("show", "shop", "--json").stdout)
+    assert told["accounts"] == len(told["bound_to"]) == (3 if command == "allow" else 2)
+
+
+def test_the_accounts_of_a_key_are_shown_by_name(world: World) -> None:
+    issue(world, "desk")
+    first, second = world.customer(name="Zacharias & Co"), world.customer(name="Ada [bold]Ltd")
+    run("issue", "shop", f"--account={first.account_id}", f"--account={second.account_id}", "--scope=orders:read")
+    [listed] = [each for each in json.loads(run("list", "--json").stdout) if each["name"] == "shop"]
+    bound = [
+        {"id": str(second.account_id), "name": "Ada [bold]Ltd"},
+        {"id": str(first.account_id), "name": "Zacharias & Co"},
+    ]
+    assert json.loads(run("show", "shop", "--json").stdout) == listed | {"bound_to": bound}
+    seen = run("show", "shop").stdout.splitlines()
+    assert seen[1].startswith("shop  orders:read         2  ")
+    assert [line.strip().split(maxsplit=1) for line in seen[2:]] == [
+        [],
+        ["account_id", "name"],
+        [str(second.account_id), "Ada [bold]Ltd"],
+        [str(first.account_id), "Zacharias & Co"],
+    ]
+
+
+def test_a_key_that_was_never_issued_is_not_shown(world: World) -> None:
+    answer = run("show", "nobody")
+    assert isinstance(answer.exception, KeyRefused)
+    assert str(answer.exception) == "there is no key called 'nobody'"

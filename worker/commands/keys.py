@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from tasks.upstream import api_keys
@@ -18,6 +20,16 @@ from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="as it was issued; see `prorata keys list`", show_default=False)
+]
+Accounts = Annotated[
+    list[str],
+    typer.Option(
+        "--account", help="code from the accounts file, or id; may be given several times", show_default=False
+    ),
+]
 
 
 @keys.command("issue")
@@ -38,17 +50,13 @@ def issue_key(
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
     plug_in_from_settings()
     with begin() as session:
-        there = set(session.scalars(select(Account.id)))
-        wanted = {each: account_called(each) for each in account or ()}
-        if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
-            raise KeyRefused(f"there is no account {', '.join(unknown)}")
-        if not there:
+        ids = _ids(session, account) if account else sorted(session.scalars(select(Account.id)))
+        if not ids:
             raise KeyRefused(
                 "there are no accounts yet, and a key is bound to existing ones; run prorata accounts load FILE first"
             )
-        ids = sorted(set(wanted.values()) or there)
         issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
-        [made] = [each for each in api_keys.issued(session) if each.name == name]
+        made = _called(session, name)
     if as_json:
         print_json({"key": issued, **asdict(made)})
     else:
@@ -69,24 +77,88 @@ def list_keys(as_json: AsJson = False) -> None:
         )
 
 
+@keys.command("show")
+def show_key(name: Name, as_json: AsJson = False) -> None:
+    """One key, with the accounts that it may act for. Never the key."""
+    plug_in_from_settings()
+    with begin() as session:
+        row = _called(session, name)
+        bound = api_keys.accounts_of(session, row.id)
+    if as_json:
+        print_json(_told(row, bound))
+        return
+    console().print(_table([row]))
+    if bound:
+        typer.echo()
+        console().print(Rows(_BOUND, [(str(account_id), plain(called)) for account_id, called in bound]))
+
+
+@keys.command("allow")
+def allow_accounts(name: Name, account: Accounts, as_json: AsJson = False) -> None:
+    """Let a key act for these accounts too, from the next request on. It keeps the accounts that it has."""
+    plug_in_from_settings()
+    with begin() as session:
+        new = api_keys.allow(session, name=name, account_ids=_ids(session, account))
+        row = _called(session, name)
+        bound = api_keys.accounts_of(session, row.id)
+    if as_json:
+        print_json(_told(row, bound))
+    else:
+        typer.echo(f"The key {name!r} may act for {_counted(row)}, {new or 'none'} of them new.")
+
+
+@keys.command("disallow")
+def disallow_accounts(name: Name, account: Accounts, as_json: AsJson = False) -> None:
+    """Let a key no longer act for these accounts, from the next request on. Streams of events that are open end within 15 minutes."""
+    plug_in_from_settings()
+    with begin() as session:
+        fewer = api_keys.disallow(session, name=name, account_ids=_ids(session, account))
+        row = _called(session, name)
+        bound = api_keys.accounts_of(session, row.id)
+    if as_json:
+        print_json(_told(row, bound))
+    else:
+        than_before = f"{fewer} fewer than before" if fewer else "as before"
+        typer.echo(f"The key {name!r} may act for {_counted(row)}, {than_before}.")
+
+
 @keys.command("revoke")
-def revoke_key(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="as it was issued; see `prorata keys list`", show_default=False)
-    ],
-    as_json: AsJson = False,
-) -> None:
+def revoke_key(name: Name, as_json: AsJson = False) -> None:
     """Refuse this key from the next request on. It cannot be undone; issue another under another name."""
     plug_in_from_settings()
     with begin() as session:
-        revoked = api_keys.revoke(session, name=name)
-        rows = [each for each in api_keys.issued(session) if each.name == name]
-    if not revoked:
-        raise KeyRefused(f"there is no valid key called {name!r}")
+        if not api_keys.revoke(session, name=name):
+            raise KeyRefused(f"there is no valid key called {name!r}")
+        row = _called(session, name)
     if as_json:
-        print_json(asdict(rows[0]))
+        print_json(asdict(row))
         return
     typer.echo(f"The key {name!r} is refused from now on.")
+
+
+def _ids(session: Session, named: Sequence[str]) -> list[UUID]:
+    """Of the accounts that a person names by code or id. Raises KeyRefused, which names those that there are not."""
+    wanted = {each: account_called(each) for each in named}
+    there = set(session.scalars(select(Account.id).where(Account.id.in_(wanted.values()))))
+    if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
+        raise KeyRefused(f"there is no account {', '.join(unknown)}")
+    return sorted(there)
+
+
+def _called(session: Session, name: str) -> IssuedKey:
+    """Raises KeyRefused."""
+    found = next((each for each in api_keys.issued(session) if each.name == name), None)
+    if found is None:
+        raise KeyRefused(f"there is no key called {name!r}")
+    return found
+
+
+def _counted(row: IssuedKey) -> str:
+    return f"{row.accounts} account{'' if row.accounts == 1 else 's'}"
+
+
+def _told(row: IssuedKey, bound: Sequence[tuple[UUID, str]]) -> dict[str, object]:
+    return asdict(row) | {"bound_to": [{"id": account_id, "name": called} for account_id, called in bound]}
 
 
 _COLUMNS = (
@@ -98,6 +170,7 @@ _COLUMNS = (
     Column("last used (UTC)"),
     Column("id", spare=True),
 )
+_BOUND = (Column("account_id"), Column("name"))
 
 
 def _table(rows: Sequence[IssuedKey]) -> Rows:
