@@ -19,6 +19,7 @@ from api_stub.problems import domain_problems
 from api_stub.problems.details import http_problem
 from api_stub.relay_thread import Publisher
 from api_stub.routes import (
+    account_list,
     account_money,
     accounts,
     carts,
@@ -42,6 +43,7 @@ WITH_KEY = (
     order_events,
     explanations,
     invoices,
+    account_list,
     accounts,
     account_money,
     carts,

@@ -102,6 +102,22 @@ class AccountView(BaseModel):
     created_at: Instant
 
 
+class AccountSummary(BaseModel):
+    id: UUID
+    name: str
+    kind: AccountKind
+    country: str
+    currency: str
+    language: Language
+
+
+class AccountList(BaseModel):
+    """By id: a name may change between two pages."""
+
+    accounts: list[AccountSummary]
+    next_after: UUID | None = Field(description=NEXT_AFTER)
+
+
 class ContactWanted(Wanted):
     name: Name = Field(examples=["Mia Muster"])
     email: Email = Field(examples=["mia@customer.example"])

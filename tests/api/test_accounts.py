@@ -22,6 +22,21 @@ def test_an_account_is_shown_and_changed_in_part(api: Api, ada: Customer) -> Non
     assert api.get(own).json() == after
 
 
+def test_a_key_lists_the_accounts_it_is_bound_to(world: World, api: Api, ada: Customer) -> None:
+    world.change_account(ada, name="Muster GmbH", currency="EUR", language=Language.DE)
+    shown = api.get(f"/v1/accounts/{ada.account_id}").json()
+    told = ("id", "name", "kind", "country", "currency", "language")
+    assert api.get("/v1/accounts").json() == {
+        "accounts": [{name: shown[name] for name in told}],
+        "next_after": None,
+    }
+
+
+def test_a_key_bound_to_no_account_lists_none(api: Api) -> None:
+    api.use()
+    assert api.get("/v1/accounts").json() == {"accounts": [], "next_after": None}
+
+
 def test_a_vat_number_is_checked_for_its_form_and_can_be_removed(world: World, api: Api) -> None:
     customer = world.customer(country="FR")
     api.use(customer)

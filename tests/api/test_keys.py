@@ -26,7 +26,9 @@ from worker.embedded import RedisServer
 
 NOBODY = str(uuid4())
 
-ROUTES = [
+LISTS = [("GET", "/v1/accounts", "accounts:read")]
+"""of what the key may see: about no account in particular"""
+ABOUT_ACCOUNTS = [
     ("POST", "/v1/quotes", "orders:write"),
     ("GET", "/v1/quotes/{quote}", "orders:read"),
     ("POST", "/v1/orders", "orders:write"),
@@ -60,6 +62,7 @@ ROUTES = [
     ("POST", "/v1/subscriptions/{subscription}/seats/unassign", "seats:write"),
     ("POST", "/v1/subscriptions/{subscription}/seats/bulk", "seats:write"),
 ]
+ROUTES = LISTS + ABOUT_ACCOUNTS
 
 
 def body(method: str, path: str, names: dict[str, str]) -> dict[str, object]:
@@ -178,7 +181,7 @@ def test_orders_of_other_accounts_are_not_listed(api: Api, world: World, ada: Cu
 def test_another_accounts_things_are_not_there(api: Api, world: World, names: dict[str, str]) -> None:
     api.use(world.customer(card=None))
     unknown = dict.fromkeys(names, NOBODY)
-    for method, path, _ in ROUTES:
+    for method, path, _ in ABOUT_ACCOUNTS:
         answer = api(method, path.format_map(names), **body(method, path, names))
         assert problem(answer) == (404, "not-found"), f"{method} {path}"
         nowhere = api(method, path.format_map(unknown), **body(method, path, unknown))

@@ -50,6 +50,15 @@ def seats_path(world: World, ada: Customer) -> str:
     return f"/v1/subscriptions/{subscription_id}/seats"
 
 
+def test_accounts_come_by_id_page_by_page_and_only_those_of_the_key(world: World, api: Api) -> None:
+    mine = [world.customer(card=None) for _ in range(5)]
+    world.customer(card=None)
+    api.use(*mine)
+    found = list(pages(api, "/v1/accounts", "accounts", limit=2))
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert [each["id"] for page in found for each in page] == sorted(str(each.account_id) for each in mine)
+
+
 def test_contacts_come_by_id_page_by_page(world: World, api: Api, ada: Customer) -> None:
     add_contacts(world, ada, "Zoe", "Mia", "Mia", "Bob")
     own = f"/v1/accounts/{ada.account_id}/contacts"
@@ -113,10 +122,10 @@ def test_an_orders_documents_come_page_by_page(world: World, api: Api, ada: Cust
     assert [[each["kind"] for each in page] for page in found] == [["invoice"], ["credit_note"]]
 
 
-@pytest.mark.parametrize("list_of", ["accounts/{account}/contacts", "accounts/{account}/subscriptions"])
+@pytest.mark.parametrize("list_of", ["accounts", "accounts/{account}/contacts", "accounts/{account}/subscriptions"])
 def test_what_is_not_in_the_list_is_no_place_to_go_on_from(world: World, api: Api, ada: Customer, list_of: str) -> None:
     bob = world.customer()
-    for after in (uuid4(), bob.contact_id):
+    for after in (uuid4(), bob.contact_id, bob.account_id):
         answer = api.get(f"/v1/{list_of.format(account=ada.account_id)}", params={"after": str(after)})
         assert problem(answer) == (422, "invalid-request")
         detail = "is not from this list; take the `next_after` of a page, or leave it out to start at the beginning"
@@ -143,4 +152,6 @@ def test_every_list_has_a_limit_and_says_how_to_go_on(api: Api) -> None:
         parameters = {parameter["name"] for parameter in methods["get"]["parameters"]}
         assert {"limit", "after"} <= parameters or {"limit", "before"} <= parameters, path
         assert {"next_after", "next_before"} & fields.keys(), path
-    assert paged == {"BalanceView", "ContactList", "InvoiceList", "OrderPage", "SeatsView", "SubscriptionList"}
+    assert paged == {
+        "AccountList", "BalanceView", "ContactList", "InvoiceList", "OrderPage", "SeatsView", "SubscriptionList",
+    }  # fmt: skip

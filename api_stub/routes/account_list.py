@@ -1,0 +1,24 @@
+"""The accounts that a key may act for."""
+
+from fastapi import APIRouter
+from sqlalchemy import select
+
+from api_stub.access import within_reach
+from api_stub.auth import AccountsReader
+from api_stub.edge.head_requests import HeadRoute
+from api_stub.schemas.accounts import AccountList, AccountSummary
+from api_stub.schemas.paging import USUAL, After, Limit, page
+from models.accounts import Account
+from tasks.wiring import begin
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=HeadRoute)
+
+
+@router.get("", summary="The accounts that the key may act for")
+def list_accounts(caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> AccountList:
+    """Which these are, whoever operates Prorata decides (`prorata keys allow`). An account joins the list at the place of its id, not at the end."""
+    query = select(Account).where(within_reach(caller, Account.id))
+    with begin() as session:
+        shown, next_after = page(session, query, by=(Account.id,), after=after, limit=limit)
+        accounts = [AccountSummary.model_validate(each, from_attributes=True) for each in shown]
+    return AccountList(accounts=accounts, next_after=next_after)
