@@ -23,6 +23,7 @@ from api_stub.routes import (
     account_money,
     accounts,
     carts,
+    catalogue,
     explanations,
     health,
     invoices,
@@ -49,6 +50,7 @@ WITH_KEY = (
     carts,
     subscriptions,
     seats,
+    catalogue,
 )
 
 

@@ -13,7 +13,10 @@ class Money(BaseModel):
         json_schema_extra={"format": "int64"},
     )
     currency: str = Field(examples=["EUR"], pattern="^[A-Z]{3}$")
-    text: str = Field(description="as the account's language writes it", examples=["11,90 €"])
+    text: str = Field(
+        description="as the account's language writes it (in the catalogue: the language asked for)",
+        examples=["11,90 €"],
+    )
 
 
 def money(minor: int, currency: str, language: Language) -> Money:
