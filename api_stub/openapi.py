@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api_stub.problems import members
 from api_stub.problems.details import ProblemDetails
 from api_stub.problems.problem_types import CODES, TYPES, described
 
@@ -47,9 +48,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     description = DESCRIPTION.format(before=before)
     made = get_openapi(title=app.title, version=app.version, description=description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update({name: _never_null(schema) for name, schema in problem.pop("$defs", {}).items()})
-    schemas |= {"ProblemDetails": _never_null(problem), "Readiness": _never_null(schemas["Readiness"])}
+    schemas |= _problems() | {"Readiness": _never_null(schemas["Readiness"])}
     for path, operations in made["paths"].items():
         for operation in operations.values():
             _tell_scope(operation)
@@ -58,6 +57,15 @@ def _made(app: FastAPI) -> dict[str, Any]:
                 parameter["schema"] = _or_left_out(parameter["schema"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    return made
+
+
+def _problems() -> dict[str, Any]:
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    made = {name: _never_null(schema) for name, schema in problem.pop("$defs").items()}
+    made["ProblemDetails"] = _never_null(problem)
+    made["ProblemDetails"]["properties"] |= members.properties(members.FORMS, members.OF_PROBLEM)
+    made["RefusalProblem"]["properties"] |= members.properties(members.FORMS_OF_REASON, members.OF_REASON)
     return made
 
 

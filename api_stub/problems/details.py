@@ -68,7 +68,7 @@ class FieldProblem(BaseModel):
 
 
 class RefusalProblem(BaseModel):
-    """One reason why a cart cannot be ordered."""
+    """One reason why a cart cannot be ordered. Some types have members of their own; each member says whose it is."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -78,7 +78,7 @@ class RefusalProblem(BaseModel):
 
 
 class ProblemDetails(BaseModel):
-    """Problem details (RFC 9457). `type` is stable; some types have members of their own."""
+    """Problem details (RFC 9457). `type` is stable; some types have members of their own, and each member says whose it is."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -87,10 +87,13 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str = Field(description="What happened and what to do, for people")
     errors: list[FieldProblem] | None = Field(
-        default=None, description="for `invalid-request`: what is wrong, field by field"
+        default=None,
+        description="what is wrong, field by field. Of `invalid-request`, of `payment-method-refused`, and of what is refused before it is a cart's "
+        "order: a stored cart, an account's VAT number",
     )
     refusals: list[RefusalProblem] | None = Field(
-        None, description="for a refused cart: its reasons; the problem's `type` is the first one's"
+        default=None,
+        description="every reason against the cart (of an account: against its VAT number); the problem's `type` and `detail` are the first one's",
     )
 
 

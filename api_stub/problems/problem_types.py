@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api_stub.problems.details import BASE, MEDIA_TYPE
+from api_stub.problems.members import in_words
 from models.rules.refusals import RefusalCode
 
 _BAD, _FORBIDDEN, _ABSENT, _CONFLICT, _INVALID = 400, 403, 404, 409, 422
@@ -51,7 +52,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "internal-error": (500, "Something is wrong on our side. The request may be sent again: see its operation."),
     "temporarily-unavailable": (503, "Something we depend on does not answer; try again after `Retry-After`."),
     RefusalCode.NOT_A_BILLING_CONTACT: (_INVALID, "Only the account's billing contacts may order; they are named."),
-    RefusalCode.CORPORATE_ACCOUNT: (_INVALID, "The account orders in the Corporate Billing Portal: `portal_url`."),
+    RefusalCode.CORPORATE_ACCOUNT: (_INVALID, "The account orders in the Corporate Billing Portal."),
     RefusalCode.EMPTY_CART: (_INVALID, "The cart has no lines."),
     RefusalCode.TOO_MANY_LINES: (_INVALID, "More than 50 lines; place several orders."),
     RefusalCode.PRODUCT_TWICE: (_INVALID, "Two lines for one product; make it one."),
@@ -71,7 +72,7 @@ TYPES: dict[str, tuple[int, str]] = {
     RefusalCode.TRIAL_ENDED: (_INVALID, "The trial is over; purchase the product."),
     RefusalCode.PERIOD_OVER: (_INVALID, "The subscription's period is over; purchase the product again."),
     RefusalCode.NOTHING_CHANGES: (_INVALID, "The change changes nothing."),
-    RefusalCode.LOWER_TIER: (_INVALID, "Support handles a lower tier, and will get in touch: `support_case`."),
+    RefusalCode.LOWER_TIER: (_INVALID, "Support handles a lower tier, and will get in touch."),
     RefusalCode.SEATS_BELOW_ASSIGNED: (_INVALID, "Fewer seats than assigned users; unassign some first."),
     RefusalCode.VAT_NUMBER_INVALID: (
         _INVALID,
@@ -107,6 +108,6 @@ def described(status: int, codes: list[str]) -> dict[str, Any]:
     """The answer with this status: a problem with one of these types."""
     types = {"type": "object", "properties": {"type": {"enum": [BASE + code for code in codes]}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/ProblemDetails"}, types]}
-    lines = [HTTPStatus(status).phrase, *(f"- `{code}`: {TYPES[code][1]}" for code in codes)]
+    lines = [HTTPStatus(status).phrase, *(f"- `{code}`: {TYPES[code][1]}{in_words(code)}" for code in codes)]
     answer: dict[str, Any] = {"description": "\n".join(lines), "content": {MEDIA_TYPE: {"schema": schema}}}
     return answer | ({"headers": _HEADERS[status]} if status in _HEADERS else {})

@@ -47,7 +47,9 @@ def about_field(session: Session, refusal: Refusal, language: Language, *, at: s
     """The answer to what is refused before it is a cart's order, in the account's language. at: pointer to what was sent."""
     names = display_names.of_products(session, [str(refusal.facts.get("product", ""))])
     detail = refusal_text(refusal, language=language, seller=policy().seller, names=names)
-    return Problem(422, refusal.code.value, detail, errors=[{"pointer": at or pointer(refusal), "detail": detail}])
+    at = at or pointer(refusal)
+    reason = {**refusal.facts, "type": BASE + refusal.code.value, "pointer": at, "detail": detail}
+    return Problem(422, refusal.code.value, detail, refusals=[reason], errors=[{"pointer": at, "detail": detail}])
 
 
 def pointer(refusal: Refusal) -> str:

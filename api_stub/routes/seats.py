@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -135,6 +135,7 @@ def _naming(lines: list[seat_file.SeatLine]) -> Iterator[None]:
     except SeatsRefused as error:
         if not error.changes:
             raise
+        facts: dict[str, Any] = dict(error.facts)
         raise Problem(
             409 if error.code == "no-seat-left" else 422,
             error.code,
@@ -142,4 +143,5 @@ def _naming(lines: list[seat_file.SeatLine]) -> Iterator[None]:
             lines=[
                 {"line": lines[index].line, "detail": str(error)} for index in error.changes[: seat_file.MOST_REPORTED]
             ],
+            **facts,
         ) from error

@@ -48,7 +48,11 @@ def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datet
     if fresh is None:
         raise RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if fresh.expires_at <= now:
-        raise RequestRefused("quote-expired", "The quote has expired; ask for a new one and confirm that.")
+        raise RequestRefused(
+            "quote-expired",
+            "The quote has expired; ask for a new one and confirm that.",
+            expired_at=fresh.expires_at.isoformat(),
+        )
     if not same_cart(order.lines, fresh.lines):
         raise RequestRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))

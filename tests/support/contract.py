@@ -1,6 +1,7 @@
 """The OpenAPI document, and what the API answers held against what it says."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -8,6 +9,8 @@ from jsonschema_rs import Draft202012Validator
 
 from api_stub.app import create_app
 from api_stub.parts import Parts
+from api_stub.problems.details import BASE, MEDIA_TYPE
+from api_stub.problems.members import OF_PROBLEM, OF_REASON, Members
 
 BEFORE_ANY_OPERATION = {400, 405, 408, 413, 415, 431}
 """answered where a body that no operation asked for, or the request as such, is at fault: told once, for the whole document"""
@@ -67,6 +70,21 @@ def require_documented(answer: httpx.Response) -> None:
     assert kind in told.get("content", {"": {}}), f"{asked}: {answer.status_code}: {kind}"
     if kind.endswith("json"):
         _validator(told["content"][kind]["schema"]).validate(answer.json())
+    if kind == MEDIA_TYPE:
+        require_members(answer.json())
+
+
+def require_members(problem: dict[str, Any]) -> None:
+    """Fails where a problem lacks a member that its type has, or has one that is not told of; likewise the reasons of a refused cart."""
+    _require_members(problem, OF_PROBLEM, usual={"type", "title", "status", "detail"})
+    for reason in problem.get("refusals", ()):
+        _require_members(reason, OF_REASON, usual={"type", "pointer", "detail"})
+
+
+def _require_members(told: dict[str, Any], table: Mapping[str, Members], *, usual: set[str]) -> None:
+    always, sometimes = table.get(told["type"].removeprefix(BASE), Members())
+    has = told.keys() - usual
+    assert set(always) <= has <= {*always, *sometimes}, f"{told['type']} has {sorted(has)}"
 
 
 def _validator(schema: dict[str, Any]) -> Draft202012Validator:
