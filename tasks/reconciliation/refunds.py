@@ -1,7 +1,8 @@
 """Refunds: each one that the provider made must be recorded as made, and vice versa."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
@@ -15,23 +16,33 @@ from tasks.refunds import refunds_elsewhere
 from tasks.refunds.refunding import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
-OfKnown = Sequence[tuple[Refund | Unreadable, ChargeAttempt]]
+Ours = Sequence[tuple[Refund | Unreadable, UUID]]
+"""refunds, each with the id of the order that was charged"""
 
 
-def of_known_charges(session: Session, refunds: Sequence[Refund | Unreadable]) -> OfKnown:
-    """The refunds whose charges we have recorded. An unknown charge is reported by `check_charges`, or is not ours."""
-    refs = [refund.charge_ref for refund in refunds]
-    charges = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
-    return [(refund, charges[refund.charge_ref]) for refund in refunds if refund.charge_ref in charges]
+def of_our_charges(session: Session, refunds: Sequence[Refund | Unreadable], made: Mapping[str, UUID]) -> Ours:
+    """The refunds whose charges we have recorded, or whose charge was `made` for an order that is here: the provider says for which.
+
+    Any other refund's charge is reported by `check_charges`, or is not ours.
+    """
+    refs = [refund.charge_ref for refund in refunds if refund.charge_ref is not None]
+    here = numbers(session, (made.get(ref) for ref in refs))
+    order_ids = {ref: made[ref] for ref in refs if made.get(ref) in here}
+    recorded = select(ChargeAttempt.ref, ChargeAttempt.order_id).where(ChargeAttempt.ref.in_(refs))
+    order_ids |= {ref: order_id for ref, order_id in session.execute(recorded) if ref is not None}
+    return [(refund, order_ids[ref]) for refund in refunds if (ref := refund.charge_ref) in order_ids]
 
 
-def check_refunds(session: Session, refunds: OfKnown) -> Found:
-    known = numbers(session, (charge.order_id for _, charge in refunds))
-    for refund, charge in refunds:
+def check_refunds(session: Session, refunds: Ours) -> Found:
+    known = numbers(session, (order_id for _, order_id in refunds))
+    for refund, order_id in refunds:
         row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))
         if not _agree(refund, row):
-            given, written = told_by_provider(refund), _noted(session, refund, charge) if row is None else _written(row)
-            yield from differs(Check.REFUND, where(charge.order_id, known), f"refund {refund.ref}", given, written)
+            given, written = (
+                told_by_provider(refund),
+                _noted(session, refund, order_id) if row is None else _written(row),
+            )
+            yield from differs(Check.REFUND, where(order_id, known), f"refund {refund.ref}", given, written)
 
 
 def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
@@ -78,9 +89,9 @@ def _stands(row: RefundAttempt, made: Sequence[Refund]) -> bool:
     return any(refund.ref == row.ref for refund in made)
 
 
-def _noted(session: Session, refund: Refund | Unreadable, charge: ChargeAttempt) -> str:
+def _noted(session: Session, refund: Refund | Unreadable, order_id: UUID) -> str:
     """What we know of a refund without a row: the timeline may say that it was made elsewhere."""
-    noted = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
+    noted = refunds_elsewhere.is_noted(session, order_id, refund.ref)
     return "noted as made elsewhere" if noted else NOTHING
 
 

@@ -1,14 +1,15 @@
 """`reconcile`: all charges and refunds within a time range, page by page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
+from uuid import UUID
 
 from tasks.ledger_check.differences import Difference
 from tasks.reconciliation.charges import check_charges, check_missing_charges
-from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_known_charges
+from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_our_charges
 from tasks.wiring import begin, payments
 
 Made = TypeVar("Made")
@@ -33,30 +34,36 @@ def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = 
     Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     found = Reconciled()
-    _reconcile_charges(found, since, until, say)
-    _reconcile_refunds(found, since, until, say)
+    made = _reconcile_charges(found, since, until, say)
+    _reconcile_refunds(found, since, until, made, say)
     return found
 
 
-def _reconcile_charges(found: Reconciled, since: datetime, until: datetime, say: Callable[[str], None]) -> None:
-    seen = set[str]()
+def _reconcile_charges(
+    found: Reconciled, since: datetime, until: datetime, say: Callable[[str], None]
+) -> Mapping[str, UUID]:
+    """Returns which order each charge was made for, by the provider's ids of the charges."""
+    made = dict[str, UUID]()
     for charges in _batches(payments().charges_made(since, until)):
         ours = [charge for charge in charges if charge.order_id is not None and charge.attempt is not None]
-        seen.update(charge.ref for charge in ours)
+        made.update({charge.ref: charge.order_id for charge in ours if charge.order_id is not None})
         found.charges += len(ours)
         found.of_others += len(charges) - len(ours)
         with begin() as session:
             found.differences += check_charges(session, ours)
         say(f"{found.charges} charges")
-    found.differences += check_missing_charges(since, until, seen)
+    found.differences += check_missing_charges(since, until, made)
+    return made
 
 
-def _reconcile_refunds(found: Reconciled, since: datetime, until: datetime, say: Callable[[str], None]) -> None:
+def _reconcile_refunds(
+    found: Reconciled, since: datetime, until: datetime, made: Mapping[str, UUID], say: Callable[[str], None]
+) -> None:
     seen = set[str]()
     for refunds in _batches(payments().refunds_made(since, until)):
         seen.update(refund.ref for refund in refunds)
         with begin() as session:
-            ours = of_known_charges(session, refunds)
+            ours = of_our_charges(session, refunds, made)
             found.refunds += len(ours)
             found.differences += check_refunds(session, ours)
         say(f"{found.charges} charges, {found.refunds} refunds")

@@ -16,7 +16,7 @@ from models.states import OrderStatus
 from tasks.charges import webhooks
 from tasks.reconciliation.run import Reconciled, reconcile
 from tests.support.backup import BackUp
-from tests.support.payment import DECLINES, refund_by_hand, refundable
+from tests.support.payment import DECLINES, refund_by_hand, refundable, unanswered
 from tests.support.world import Customer, World, purchase
 from worker.adapters import stripe_pages
 from worker.commands import ledger
@@ -98,6 +98,35 @@ def test_what_a_restored_database_has_forgotten_is_named(world: World, backed_up
     ]
     assert world.run(forgotten_half).status is OrderStatus.COMPLETED
     assert [where for where, *_ in differences(world, ada, bob)] == [f"order {forgotten}, which is not here"]
+
+
+@pytest.mark.parametrize("in_the_backup", ["no attempt", "an attempt without an answer"])
+def test_a_refund_of_a_charge_that_only_its_order_here_tells_of_is_named(
+    world: World, backed_up: BackUp, in_the_backup: str
+) -> None:
+    ada = world.customer()
+    order_id = unanswered(world, ada) if in_the_backup != "no attempt" else world.place(ada, purchase())
+    restore = backed_up()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    refund_by_hand(world, order_id, 119_00)
+    restore()
+    where = f"order {world.order(order_id).number}"
+    found = "nothing" if in_the_backup == "no attempt" else "pending: 11900 EUR"
+    assert differences(world, ada) == [
+        (where, "charge", "succeeded: 11900 EUR", found),
+        (where, "refund", "succeeded: 11900 EUR", "nothing"),
+    ]
+
+
+def test_a_refund_of_a_charge_of_an_order_that_is_not_here_is_not_named_beside_its_charge(
+    world: World, backed_up: BackUp
+) -> None:
+    ada = world.customer()
+    restore = backed_up()
+    order_id = world.buy(ada, purchase()).id
+    refund_by_hand(world, order_id, 119_00)
+    restore()
+    assert [what for _, what, *_ in differences(world, ada)] == ["charge"]
 
 
 def test_a_second_charge_of_one_attempt_is_named(world: World) -> None:
