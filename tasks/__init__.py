@@ -8,6 +8,7 @@
 - how a step is run: `step` for its author, `running` for the rest; in which queue it waits: `queues`;
   how many run at once, and in which transactions: `slots`, `carrying`; failures of outside systems: `errors`
 - what is stalled or over: `sweep`, `trials`, `housekeeping`
-- for people who operate it: `operating`, `ledger_check`, `reconciliation`, `personal_data`; for drills: `failure_points`
+- for people who operate it: `operating`, `ledger_check`, `reconciliation`, `personal_data`; for accountants: `closing`;
+  for drills: `failure_points`
 - what is plugged in: `ports` declares the outside services, `policy` the merchant's choices, `wiring` provides both
 """

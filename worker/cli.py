@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "webhooks": "worker.commands.webhooks:webhooks",
     "rejected": "worker.commands.rejected:rejected",
     "invoices": "worker.commands.invoices:invoices",
+    "documents": "worker.commands.documents:documents",
     "catalogue": "worker.commands.loading:catalogue",
     "accounts": "worker.commands.accounts:accounts",
     "people": "worker.commands.people:people",

@@ -8,7 +8,7 @@ import pytest
 
 from models.states import Step
 
-OF_TASKS = ("billing", "charges", "mail", "operating", "quotes", "refunds", "running", "upstream", "vat")
+OF_TASKS = ("billing", "charges", "closing", "mail", "operating", "quotes", "refunds", "running", "upstream", "vat")
 PACKAGES = (
     *("models", "tasks", "worker", "api_stub"),
     *(f"tasks.{package}" for package in OF_TASKS),

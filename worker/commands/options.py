@@ -2,7 +2,7 @@
 
 import getpass
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -33,6 +33,11 @@ def day(text: str) -> datetime:
         raise typer.BadParameter("must be a day like 2026-11-28") from None
 
 
+def calendar_day(text: str) -> date:
+    """Raises BadParameter."""
+    return day(text).date()
+
+
 def time_in_utc(text: str) -> datetime:
     """Raises BadParameter."""
     for form in (_DAY, f"{_DAY}T%H:%M", f"{_DAY}T%H:%M:%S", f"{_DAY}T%H:%M:%SZ"):
@@ -42,6 +47,7 @@ def time_in_utc(text: str) -> datetime:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="for spreadsheets")]
 By = Annotated[
     str,
     typer.Option(

@@ -1,8 +1,10 @@
 """Where tables are printed, and whether they are whole."""
 
+import csv
 import json
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -14,6 +16,7 @@ from tasks.plain_text import UNPRINTABLE, one_line
 ENDLESS = 1_000_000
 """columns where nothing is a terminal's: a file, another program"""
 _NO_STYLE = "[none][/none]"
+_FORMULA = ("=", "+", "-", "@")
 
 
 def console() -> Console:
@@ -41,6 +44,20 @@ def print_json(value: object) -> None:
     has_every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
     lines = json.dumps(value, indent=2, ensure_ascii=not has_every_letter, default=_as_json).split("\n")
     typer.echo("\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines))
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """For spreadsheets, which take text that begins with one of `=+-@` for a formula: such a text has an apostrophe before it."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
+
+
+def _csv_cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    line = one_line(value)
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _as_json(value: object) -> str:

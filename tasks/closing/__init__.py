@@ -1,0 +1,4 @@
+"""What an accountant asks for at the end of a month; it only reads.
+
+- VAT: `documents` tells each document's net and VAT by state, rate and treatment, `sums` adds them up
+"""

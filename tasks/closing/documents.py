@@ -1,0 +1,232 @@
+"""Documents with their levies: net and VAT of one state at one rate and treatment. A document's levies add up to its net and VAT.
+
+What a document credits belongs to the state, rate and VAT number of the document that charged it, which may differ from its own.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.payments import ChargeAttempt
+from models.rules import vat
+from models.rules.timezone import local
+from models.rules.vat import Treatment
+from models.states import AttemptStatus, PaymentKind
+from tasks.policy import Seller
+
+
+class Day(StrEnum):
+    """The day of a document by which it is chosen."""
+
+    ISSUED = "issued"
+    """on the clock of the seller's country"""
+    SUPPLIED = "supplied"
+    """on the clock of the buyer's country; a correction has that of what it corrects"""
+
+
+class Levy(NamedTuple):
+    """By what a net amount is taxed, and to which VAT number it was sold."""
+
+    seller_country: str
+    tax_country: str
+    """the state whose VAT it is; under the reverse charge and out of scope the buyer's country"""
+    treatment: Treatment | None
+    """None for credits on documents older than migration 0012"""
+    rate: Decimal
+    vat_number: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLevy:
+    """One levy of a document. Each levy repeats what is said of the whole document."""
+
+    number: str
+    kind: InvoiceKind
+    reason: InvoiceReason
+    corrects: str | None
+    """what it corrects or replaces; for an order's credit note, the documents that charged what it credits"""
+    issued_on: date
+    supplied_on: date
+    order_number: str
+    account_id: UUID
+    buyer: str
+    vat_number: str | None
+    seller_country: str
+    tax_country: str
+    treatment: Treatment | None
+    rate: Decimal
+    currency: str
+    net_minor: int
+    vat_minor: int
+    document_total_minor: int
+    owed_minor: int | None
+    """to be paid by transfer; None if nothing ever was"""
+    owed_status: ReceivableStatus | None
+    settled_on: date | None
+    charge_ref: str | None
+    """the provider's id of the charge that paid it or, for a refund's credit note, that was refunded"""
+
+
+def levies(
+    session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason] = (), seller: Seller
+) -> list[DocumentLevy]:
+    """Of all documents of the days from `first` to `last`, by day of issue and number. reasons: only these; if empty, all."""
+    chosen = _of_days(by, first, last)
+    if reasons:
+        chosen = and_(chosen, Invoice.reason.in_(reasons))
+    rows = session.execute(_DOCUMENTS.where(chosen)).all()
+    taxed = _taxed_by_document(session, chosen)  # later, or a document issued meanwhile would have no lines
+    return [
+        told
+        for row in rows
+        if by is Day.ISSUED or first <= _supplied_on(row.Invoice) <= last
+        for told in _told(*row, taxed[row.Invoice.id], seller)
+    ]
+
+
+def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
+    """Also documents that do not name their day of supply, because they are older than that column."""
+    if by is Day.ISSUED:
+        return Invoice.issued_on.between(first, last)
+    return or_(Invoice.supplied_on.between(first, last), Invoice.supplied_on.is_(None))
+
+
+def _supplied_on(document: Invoice) -> date:
+    return document.supplied_on or local(document.supplied_at, document.timezone).date()
+
+
+_BY_CARD = and_(
+    ChargeAttempt.order_id == Invoice.order_id,
+    ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+    Invoice.payment_kind == PaymentKind.CARD,
+    Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.REFUND)),
+)
+_DOCUMENTS = (
+    select(Invoice, Receivable, ChargeAttempt.ref)
+    .outerjoin(Receivable, Receivable.invoice_id == Invoice.id)
+    .outerjoin(ChargeAttempt, _BY_CARD)
+    .order_by(Invoice.issued_on, Invoice.series, Invoice.year, Invoice.sequence)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taxed:
+    """What the lines of a document amount to."""
+
+    sums: dict[Levy, tuple[int, int]]
+    """net and VAT"""
+    credited: list[str]
+    """numbers of the documents that charged what it credits"""
+
+
+def _told(
+    document: Invoice, owed: Receivable | None, charge_ref: str | None, taxed: _Taxed, seller: Seller
+) -> Iterator[DocumentLevy]:
+    corrects = document.corrects_number
+    if corrects is None and document.kind is InvoiceKind.CREDIT_NOTE:
+        corrects = ", ".join(taxed.credited) or None
+    for levy, (net, tax) in taxed.sums.items():
+        yield DocumentLevy(
+            number=document.number,
+            kind=document.kind,
+            reason=document.reason,
+            corrects=corrects,
+            issued_on=document.issued_on,
+            supplied_on=_supplied_on(document),
+            order_number=document.order_number,
+            account_id=document.account_id,
+            buyer=document.buyer["name"],
+            **levy._asdict(),
+            currency=document.currency,
+            net_minor=net,
+            vat_minor=tax,
+            document_total_minor=document.total_minor,
+            owed_minor=owed.amount_minor if owed else None,
+            owed_status=owed.status if owed else None,
+            settled_on=seller.day(owed.settled_at) if owed and owed.settled_at else None,
+            charge_ref=charge_ref,
+        )
+
+
+_Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)
+_LINES = (
+    select(
+        InvoiceLine,
+        Invoice.sign,
+        Invoice.seller["country"].astext.label("seller"),
+        Invoice.buyer["country"].astext.label("buyer"),
+        Invoice.buyer["vat_number"].astext.label("number"),
+        _Replaced.buyer["vat_number"].astext.label("replaced_number"),
+        _Charged.seller["country"].astext.label("charged_seller"),
+        _Charged.buyer["country"].astext.label("charged_buyer"),
+        _Charged.buyer["vat_number"].astext.label("charged_number"),
+        _Confirmed.buyer["vat_number"].astext.label("confirmed_number"),
+    )
+    .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+    .outerjoin(_Replaced, _Replaced.id == Invoice.corrects_id)
+    .outerjoin(_Charged, _Charged.number == InvoiceLine.from_invoice)
+    .outerjoin(
+        _Confirmed,
+        and_(_Confirmed.order_id == _Charged.order_id, _Confirmed.reason == InvoiceReason.VAT_NUMBER_CONFIRMED),
+    )
+    .order_by(Invoice.id, InvoiceLine.position)
+)
+
+
+def _taxed_by_document(session: Session, chosen: ColumnElement[bool]) -> dict[UUID, _Taxed]:
+    rows = session.execute(_LINES.where(chosen))
+    return {invoice_id: _taxed(list(lines)) for invoice_id, lines in groupby(rows, lambda row: row[0].invoice_id)}
+
+
+def _taxed(rows: Sequence[Row[Any]]) -> _Taxed:
+    sums: dict[Levy, tuple[int, int]] = {}
+    for row in rows:
+        for levy, net, tax in _parts(row):
+            before = sums.get(levy, (0, 0))
+            sums[levy] = (before[0] + row.sign * net, before[1] + row.sign * tax)
+    not_zero = {levy: sum_ for levy, sum_ in sums.items() if any(sum_)}
+    credited = sorted({row.InvoiceLine.from_invoice for row in rows if row.InvoiceLine.from_invoice})
+    return _Taxed(not_zero or dict([*sums.items()][:1]), credited)
+
+
+def _parts(row: Row[Any]) -> Iterator[tuple[Levy, int, int]]:
+    """The line's charge; what a later change credited of it before VAT became due on the rest; and its credit."""
+    line: InvoiceLine = row.InvoiceLine
+    own = _levy(row.seller, row.buyer, line.tax_treatment, line.tax_rate, row.number)
+    yield own, line.tax_base_minor, line.charge_tax_minor
+    if credited_later := line.charge_minor - line.tax_base_minor:
+        # That change credited it under the reverse charge, as it was charged: both together are nothing.
+        without_vat = _levy(row.seller, row.buyer, Treatment.REVERSE_CHARGE, Decimal(0), row.replaced_number)
+        yield without_vat, credited_later, 0
+    if line.unused_minor or line.unused_tax_minor:
+        yield _credited(row, line), -line.unused_minor, -line.unused_tax_minor
+
+
+def _credited(row: Row[Any], line: InvoiceLine) -> Levy:
+    """That of the charge for the period that is credited."""
+    rate = line.from_tax_rate or Decimal(0)
+    if row.charged_seller is None:
+        return _levy(row.seller, row.buyer, line.from_tax_treatment, rate, row.number)
+    confirmed = row.confirmed_number if line.from_tax_treatment is Treatment.REVERSE_CHARGE else None
+    number = confirmed or row.charged_number
+    return _levy(row.charged_seller, row.charged_buyer, line.from_tax_treatment, rate, number)
+
+
+def _levy(seller: str, buyer: str, treatment: Treatment | None, rate: Decimal, number: str | None) -> Levy:
+    match treatment:
+        case Treatment.DOMESTIC:
+            country = seller
+        case Treatment.DESTINATION_RATE | Treatment.REVERSE_CHARGE:
+            country = vat.state_of(buyer)
+        case _:
+            country = buyer
+    return Levy(seller, country, treatment, rate, number)

@@ -1,0 +1,272 @@
+"""Documents by levy add up to themselves, to the returns of each state, and to nothing where nothing was sold in the end."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from models.invoices import Invoice
+from models.payments import ChargeAttempt
+from models.rules.period import Interval
+from tasks.billing import receivables
+from tasks.closing.documents import Day, DocumentLevy, levies
+from tasks.closing.sums import summed_up
+from tasks.operating import support_refund
+from tasks.policy import VatOutage
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.world import World, change, purchase, trial
+from worker.commands import documents as command
+
+FIRST, LAST = date(2026, 1, 1), date(2028, 12, 31)
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+
+
+def run(*words: str) -> Result:
+    app = typer.Typer()
+    app.add_typer(command.documents, name="documents")  # alone it would have no words for its only command
+    return CliRunner().invoke(app, ["documents", "list", *words], env={"COLUMNS": "200"})
+
+
+def listed(world: World, first: date = FIRST, last: date = LAST, *, by: Day = Day.ISSUED) -> list[DocumentLevy]:
+    with world.begin() as session:
+        return levies(session, first, last, by=by, seller=world.wiring.policy.seller)
+
+
+def taxed(found: Sequence[DocumentLevy]) -> list[tuple[Any, ...]]:
+    return [
+        (each.number, each.tax_country, each.treatment, f"{each.rate.normalize():f}", each.net_minor, each.vat_minor)
+        for each in found
+    ]
+
+
+def assert_each_document_is_the_sum_of_its_rows(world: World) -> None:
+    sums: dict[str, tuple[int, int]] = {}
+    for each in listed(world):
+        net, tax = sums.get(each.number, (0, 0))
+        sums[each.number] = net + each.net_minor, tax + each.vat_minor
+    assert sums == {each.number: (each.net_minor, each.tax_minor) for each in world.rows(Invoice)}
+
+
+def test_what_a_change_credits_belongs_to_the_country_and_rate_that_charged_it(world: World) -> None:
+    ada = world.customer(country="AT")
+    first = world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    world.change_account(ada, country="FR")
+    second = world.buy(ada, change("desk", seats=20), trial("chat"))
+    assert taxed(listed(world)) == [
+        ("INV-2026-000001", "AT", "destination_rate", "20", 100_00, 20_00),
+        ("INV-2026-000002", "FR", "destination_rate", "20", 200_00, 40_00),
+        ("INV-2026-000002", "AT", "destination_rate", "20", -50_00, -10_00),
+    ]
+    assert [each.order_number for each in listed(world)] == [str(first.number)] + [str(second.number)] * 2
+    assert_each_document_is_the_sum_of_its_rows(world)
+
+
+def test_domestic_vat_is_that_of_the_sellers_country(world: World) -> None:
+    world.buy(world.customer(country="DE"), purchase())
+    [row] = listed(world)
+    assert (row.tax_country, row.treatment, row.seller_country) == ("DE", "domestic", "DE")
+
+
+def test_a_state_levies_its_vat_in_monaco_too(world: World) -> None:
+    world.buy(world.customer(country="MC"), purchase())
+    [row] = listed(world)
+    assert (row.tax_country, row.treatment, row.vat_minor) == ("FR", "destination_rate", 20_00)
+
+
+def test_a_document_of_nothing_has_one_row(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.reprice("desk", "business", Interval.MONTH, 10_00)
+    world.buy(ada, change("desk", tier="business"))
+    assert taxed(listed(world))[1:] == [("INV-2026-000002", "DE", "domestic", "19", 0, 0)]
+
+
+def test_an_order_s_credit_note_names_what_charged_its_credits(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    world.buy(ada, change("desk", seats=1))
+    charge, credit = listed(world)
+    assert (charge.corrects, credit.number, credit.corrects) == (None, "CN-2026-000001", "INV-2026-000001")
+    assert (credit.net_minor, credit.vat_minor, credit.document_total_minor) == (-40_00, -7_60, -47_60)
+
+
+def test_a_refund_is_dated_when_it_was_made_and_names_the_charge_that_went_back(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    world.pass_time(days=40)
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
+    world.run(order.id)
+    [charge] = world.rows(ChargeAttempt)
+    told = [(each.number, each.reason, each.issued_on, each.supplied_on, each.charge_ref) for each in listed(world)]
+    assert told == [
+        ("INV-2026-000001", "order", date(2026, 11, 1), date(2026, 11, 1), charge.ref),
+        ("CN-2026-000001", "refund", date(2026, 12, 11), date(2026, 11, 1), charge.ref),
+    ]
+    november = date(2026, 11, 1), date(2026, 11, 30)
+    assert [each.number for each in listed(world, *november)] == ["INV-2026-000001"]
+    assert len(listed(world, *november, by=Day.SUPPLIED)) == 2
+    assert_each_document_is_the_sum_of_its_rows(world)
+
+
+def test_what_is_owed_by_transfer_is_told_until_it_is_settled_and_after(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    world.buy(world.customer(card=None, vat_number="DE136695976"), purchase())
+    [row] = listed(world)
+    assert (row.owed_minor, row.owed_status, row.settled_on, row.charge_ref) == (119_00, "open", None, None)
+    world.pass_time(days=3)
+    with world.begin() as session:
+        receivables.mark_paid(session, row.number, on=world.time, by="ops")
+    [row] = listed(world)
+    assert (row.owed_minor, row.owed_status, row.settled_on) == (119_00, "paid", date(2026, 11, 4))
+
+
+def reverse_charge(world: World) -> list[tuple[str | None, int]]:
+    """Of the recapitulative statement: what was sold to each VAT number."""
+    sums = summed_up(listed(world), by_vat_number=True)
+    return [(each.vat_number, each.net_minor) for each in sums if each.treatment == "reverse_charge"]
+
+
+def test_a_number_that_turns_out_invalid_leaves_the_recapitulative_statement(world: World) -> None:
+    during_outage(world)
+    assert reverse_charge(world) == [(NUMBER, 100_00)]
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert taxed(listed(world)) == [
+        ("CN-2026-000001", "AT", "reverse_charge", "0", -100_00, 0),
+        ("INV-2026-000001", "AT", "reverse_charge", "0", 100_00, 0),
+        ("INV-2026-000002", "AT", "destination_rate", "20", 100_00, 20_00),
+    ]
+    assert reverse_charge(world) == [(NUMBER, 0)]
+    assert_each_document_is_the_sum_of_its_rows(world)
+
+
+def test_what_a_change_credited_before_its_number_turned_out_invalid_leaves_the_statement_too(world: World) -> None:
+    """The change credited 50.00 under the reverse charge; the corrected invoice says that 50.00 were credited later."""
+    eva, _ = during_outage(world)
+    world.pass_time(days=15)
+    world.change_account(eva, vat_number="ATU66664013")
+    world.vies.register("ATU66664013", status="valid")
+    world.buy(eva, change("desk", seats=20))
+    assert reverse_charge(world) == [(NUMBER, 50_00), ("ATU66664013", 200_00)]
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world, minutes=60 * 24 * 6)
+    assert reverse_charge(world) == [(NUMBER, 0), ("ATU66664013", 200_00)]
+    [corrected] = [
+        each for each in taxed(listed(world)) if each[0] == "INV-2026-000003" and each[2] != "reverse_charge"
+    ]
+    assert corrected[1:] == ("AT", "destination_rate", "20", 50_00, 10_00)
+    assert_each_document_is_the_sum_of_its_rows(world)
+
+
+def test_vat_that_is_given_back_enters_the_recapitulative_statement_under_the_number(world: World) -> None:
+    eva, _ = during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world)
+    assert reverse_charge(world) == [(NUMBER, 100_00)]
+    world.pass_time(days=15)
+    world.buy(eva, change("desk", seats=1))
+    assert reverse_charge(world) == [(NUMBER, 60_01)]
+    assert_each_document_is_the_sum_of_its_rows(world)
+
+
+def test_the_sums_are_those_of_a_return(world: World) -> None:
+    world.buy(world.customer(country="DE"), purchase())
+    world.buy(world.customer(country="DE"), purchase("desk", seats=1))
+    world.buy(world.customer(country="FI"), purchase())
+    world.buy(world.customer(country="US", currency="USD"), purchase())
+    told = json.loads(run("--from", "2026-11-01", "--to", "2026-11-30", "--sum", "--json").stdout)
+    keys = ("tax_country", "treatment", "rate", "currency", "net_minor", "vat_minor")
+    assert [tuple(each) for each in told] == [keys] * 3
+    assert [tuple(each.values()) for each in told] == [
+        ("FI", "destination_rate", "25.5", "EUR", 100_00, 25_50),
+        ("DE", "domestic", "19", "EUR", 110_00, 20_90),
+        ("US", "out_of_scope", "0", "USD", 100_00, 0),
+    ]
+
+
+def test_a_program_reads_every_column_and_a_spreadsheet_the_same(world: World) -> None:
+    world.buy(world.customer(name="=cmd|'/c calc'!A0"), purchase())
+    [charge] = world.rows(ChargeAttempt)
+    [told] = json.loads(run("--from", "2026-11-01", "--to", "2026-11-01", "--json").stdout)
+    [read] = csv.DictReader(io.StringIO(run("--from", "2026-11-01", "--to", "2026-11-01", "--csv").stdout))
+    assert list(told) == list(read)
+    assert (told["number"], told["issued_on"], told["rate"]) == ("INV-2026-000001", "2026-11-01", "19")
+    assert (told["net_minor"], told["vat_minor"], told["charge_ref"]) == (100_00, 19_00, charge.ref)
+    assert (read["net_minor"], read["vat_minor"], read["owed_minor"]) == ("10000", "1900", "")
+    assert (told["buyer"], read["buyer"]) == ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0")
+
+
+def test_a_person_reads_money_as_people_write_it(world: World) -> None:
+    world.buy(world.customer(country="AT", vat_number=NUMBER, name="Eva [red]"), purchase())
+    seen = run("--from", "2026-11-01", "--to", "2026-11-30").stdout
+    assert "INV-2026-000001" in seen
+    assert "100.00  0.00  EUR" in seen
+    assert "Eva [red]" in seen
+    sums = run("--from", "2026-11-01", "--to", "2026-11-30", "--sum", "--by-vat-number").stdout
+    assert [line.split() for line in sums.splitlines()] == [
+        ["country", "treatment", "rate", "VAT", "number", "buyer", "net", "VAT"],
+        ["AT", "reverse_charge", "0", NUMBER, "Eva", "[red]", "100.00", "0.00", "EUR"],
+    ]
+    assert run("--from", "2026-12-01", "--to", "2026-12-31").stdout == (
+        "No such document was issued from 2026-12-01 to 2026-12-31.\n"
+    )
+
+
+def test_only_those_with_a_reason_are_listed_where_one_is_given(world: World) -> None:
+    during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    words = ("--from", "2026-11-01", "--to", "2026-11-30", "--json")
+    told = json.loads(run(*words, "--by", "supplied", "--reason", "vat_number_invalid").stdout)
+    assert [each["number"] for each in told] == ["CN-2026-000001", "INV-2026-000002"]
+    assert json.loads(run(*words, "--reason", "refund").stdout) == []
+
+
+def test_days_are_those_of_the_sellers_clock(world: World) -> None:
+    world.time = datetime(2026, 11, 30, 23, tzinfo=UTC)  # midnight in Berlin
+    world.buy(world.customer(), purchase())
+    assert listed(world, date(2026, 11, 1), date(2026, 11, 30)) == []
+    [row] = listed(world, date(2026, 12, 1), date(2026, 12, 1))
+    assert row.issued_on == date(2026, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "2026-11-01"), "Missing option '--to'"),
+        (("--to", "2026-11-01"), "Missing option '--from'"),
+        (("--from", "November", "--to", "2026-11-30"), "must be a day like 2026-11-28"),
+        (("--from", "2026-11-02", "--to", "2026-11-01"), "must not be before the first day, 2026-11-02 (--from)"),
+        (("--from", "2026-11-01", "--to", "2026-11-30", "--by", "paid"), "'paid' is not one of 'issued', 'supplied'"),
+        (("--from", "2026-11-01", "--to", "2026-11-30", "--reason", "x"), "'x' is not one of 'order', 'refund'"),
+        (("--from", "2026-11-01", "--to", "2026-11-30", "--by-vat-number"), "--by-vat-number goes with --sum"),
+        (("--from", "2026-11-01", "--to", "2026-11-30", "--json", "--csv"), "choose one: --json or --csv"),
+    ],
+)
+def test_what_cannot_be_listed_is_refused_with_what_can(words: Sequence[str], said: str) -> None:
+    refused = run(*words)
+    assert refused.exit_code == 2
+    assert said in " ".join(refused.output.replace("│", " ").split())
+
+
+def test_a_document_older_than_its_column_is_supplied_on_its_account_s_day(world: World) -> None:
+    world.time = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+    world.buy(world.customer(timezone="Europe/Berlin"), purchase())
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))  # past the trigger that freezes documents
+        session.execute(text("update invoices set supplied_on = null"))
+    assert listed(world, date(2026, 11, 1), date(2026, 11, 30), by=Day.SUPPLIED) == []
+    [row] = listed(world, date(2026, 12, 1), date(2026, 12, 1), by=Day.SUPPLIED)
+    assert row.supplied_on == date(2026, 12, 1)

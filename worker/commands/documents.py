@@ -1,0 +1,116 @@
+"""`prorata documents`: invoices and credit notes with their VAT, for the accountant."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from models.invoices import InvoiceReason
+from tasks.closing.documents import Day, DocumentLevy, levies
+from tasks.closing.sums import Sum, summed_up
+from tasks.wiring import begin, policy
+from worker.commands.options import AsCsv, AsJson, calendar_day
+from worker.commands.order_views import major
+from worker.commands.screen import console, plain, print_csv, print_json
+from worker.tables import Column, Rows
+from worker.wiring import plug_in_from_settings
+
+documents = typer.Typer(help="Invoices and credit notes, for VAT returns.", no_args_is_help=True)
+
+_TAXED = (Column("country"), Column("treatment"), Column("rate", right=True))
+_AMOUNTS = (Column("net", right=True), Column("VAT", right=True), Column(""))
+_CUSTOMER = (Column("VAT number"), Column("buyer"))
+_COLUMNS = (
+    *(Column("number"), Column("reason"), Column("issued on"), Column("supplied on", spare=True), Column("buyer")),
+    *(Column("VAT number", spare=True), *_TAXED, *_AMOUNTS, Column("owed", spare=True)),
+)
+"""what a line has room for"""
+
+
+@documents.command("list")
+def list_documents(
+    first: Annotated[
+        date,
+        typer.Option(
+            "--from", parser=calendar_day, metavar="DAY", help="the first, e.g. 2026-11-01", show_default=False
+        ),
+    ],
+    last: Annotated[
+        date, typer.Option("--to", parser=calendar_day, metavar="DAY", help="the last, included", show_default=False)
+    ],
+    by: Annotated[
+        Day, typer.Option(metavar="DATE", help=f"which of a document's dates must be within: {', '.join(Day)}")
+    ] = Day.ISSUED,
+    reason: Annotated[
+        list[InvoiceReason] | None,
+        typer.Option(metavar="REASON", help=f"only these, may be given several times: {', '.join(InvoiceReason)}"),
+    ] = None,
+    in_sum: Annotated[bool, typer.Option("--sum", help="add them up by country, treatment, rate and currency")] = False,
+    by_vat_number: Annotated[
+        bool, typer.Option("--by-vat-number", help="with --sum: for each of the customers' VAT numbers")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Documents of some days: one row for each country, treatment and rate whose VAT a document states, so that rows add up to its net and VAT."""
+    if last < first:
+        raise typer.BadParameter(f"must not be before the first day, {first} (--from)", param_hint="--to")
+    if by_vat_number and not in_sum:
+        raise typer.BadParameter("--by-vat-number goes with --sum")
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one: --json or --csv")
+    plug_in_from_settings()
+    with begin() as session:
+        found = levies(session, first, last, by=by, reasons=reason or (), seller=policy().seller)
+    sums = summed_up(found, by_vat_number=by_vat_number) if in_sum else []
+    rows: Sequence[DocumentLevy | Sum] = sums if in_sum else found
+    names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
+    if in_sum and not by_vat_number:
+        names = [name for name in names if name not in ("vat_number", "buyer")]
+    if as_json:
+        print_json([_told(row, names) for row in rows])
+    elif as_csv:
+        print_csv(names, (list(_told(row, names).values()) for row in rows))
+    elif not rows:
+        console().print(f"No such document was {by} from {first} to {last}.")
+    else:
+        console().print(_sums(sums, by_vat_number=by_vat_number) if in_sum else _table(found))
+
+
+def _told(row: DocumentLevy | Sum, names: Sequence[str]) -> dict[str, Any]:
+    told = asdict(row) | {"rate": _percent(row.rate)}
+    return {name: told[name] for name in names}
+
+
+def _percent(rate: Decimal) -> str:
+    """19.000 -> 19, 25.500 -> 25.5."""
+    return f"{rate.normalize():f}"
+
+
+def _taxed(row: DocumentLevy | Sum) -> tuple[str, ...]:
+    return row.tax_country, row.treatment or "", _percent(row.rate)
+
+
+def _amounts(row: DocumentLevy | Sum) -> tuple[str, ...]:
+    return major(row.net_minor, row.currency), major(row.vat_minor, row.currency), row.currency
+
+
+def _table(found: Sequence[DocumentLevy]) -> Rows:
+    cells = [
+        (
+            *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), plain(row.buyer)),
+            *(plain(row.vat_number or ""), *_taxed(row), *_amounts(row), row.owed_status or ""),
+        )
+        for row in found
+    ]
+    return Rows(_COLUMNS, cells)
+
+
+def _sums(rows: Sequence[Sum], *, by_vat_number: bool) -> Rows:
+    if not by_vat_number:
+        return Rows((*_TAXED, *_AMOUNTS), [(*_taxed(row), *_amounts(row)) for row in rows])
+    cells = [(*_taxed(row), plain(row.vat_number or ""), plain(row.buyer or ""), *_amounts(row)) for row in rows]
+    return Rows((*_TAXED, *_CUSTOMER, *_AMOUNTS), cells)
