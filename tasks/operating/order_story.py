@@ -1,5 +1,6 @@
-"""An order's history, for an operator: its status, every try, every letter, every movement of money."""
+"""An order's history, for an operator: its status, every try, every letter, every document, every movement of money."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,11 +10,14 @@ from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import Account
 from models.errors import Unknown
+from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
 from models.messages import SentLetter
 from models.orders import Order, OrderEvent, OrderStep
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
+
+_OF_A_DOCUMENT = re.compile(r"[A-Z]+-\d{4}-\d+")
 
 
 class UnknownOrder(Unknown):
@@ -29,6 +33,8 @@ class Story:
     refunds: Sequence[RefundAttempt]
     letters: Sequence[SentLetter]
     movements: Sequence[LedgerMovement]
+    documents: Sequence[tuple[Invoice, Receivable | None]]
+    """each with what is, or was, owed on it by transfer"""
     events: Sequence[OrderEvent]
 
 
@@ -39,6 +45,17 @@ def find(session: Session, which: str) -> UUID:
     order_id = session.scalar(select(Order.id).where(condition))
     if order_id is None:
         raise UnknownOrder(f"there is no order {which}")
+    return order_id
+
+
+def find_by_document_too(session: Session, which: str) -> UUID:
+    """The id of an order. which: its number, its id, or the number of one of its documents. Raises UnknownOrder."""
+    number = which.strip().upper()
+    if not _OF_A_DOCUMENT.fullmatch(number):
+        return find(session, which)
+    order_id = session.scalar(select(Invoice.order_id).where(Invoice.number == number))
+    if order_id is None:
+        raise UnknownOrder(f"there is no document {number}")
     return order_id
 
 
@@ -86,6 +103,15 @@ def tell(session: Session, order_id: UUID) -> Story:
         movements=session.scalars(
             select(LedgerMovement).where(LedgerMovement.order_id == order_id).order_by(LedgerMovement.sequence)
         ).all(),
+        documents=[
+            (row[0], row[1])
+            for row in session.execute(
+                select(Invoice, Receivable)
+                .outerjoin(Receivable, Receivable.invoice_id == Invoice.id)
+                .where(Invoice.order_id == order_id)
+                .order_by(Invoice.id)
+            )
+        ],
         events=session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all(),
     )
 

@@ -13,6 +13,7 @@ from models.states import OrderStatus, Step
 from tasks.errors import TemporarilyUnavailable
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, purchase
 from worker.commands import orders
 
@@ -43,6 +44,40 @@ def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -
     seen = run("show", order_id).stdout
     assert "At the payment provider now" in seen
     assert "119.00" in seen.partition("At the payment provider now")[2].partition("Letters")[0]
+
+
+def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    _, order = during_outage(world, card=None)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    [told] = {run("show", which, "--json").stdout for which in (order.number, "cn-2026-000001", " INV-2026-000002")}
+    names = ("number", "kind", "reason", "corrects", "issued_on", "total_minor", "owed_minor", "owed_status")
+    assert [tuple(each[name] for name in names) for each in json.loads(told)["documents"]] == [
+        ("INV-2026-000001", "invoice", "order", None, "2026-11-01", 100_00, 100_00, "cancelled"),
+        ("CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", -100_00, None, None),
+        ("INV-2026-000002", "invoice", "vat_number_invalid", "INV-2026-000001", "2026-11-01", 120_00, 120_00, "open"),
+    ]
+    seen = run("show", "inv-2026-000001").stdout.partition("Documents")[2].partition("Letters")[0]
+    assert [line.split() for line in seen.strip().splitlines()[1:]] == [
+        ["INV-2026-000001", "invoice", "order", "2026-11-01", "100.00", "EUR", "100.00", "cancelled"],
+        ["CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "-100.00", "EUR"],
+        ["INV-2026-000002", "invoice", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "120.00", "EUR", "120.00", "open"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("INV-2026-000009", "there is no document INV-2026-000009"),
+        ("cn-2026-1", "there is no document CN-2026-1"),
+        ("INV-2026", "'INV-2026' is neither an order's number nor its id"),
+        ("9999", "there is no order 9999"),
+    ],
+)
+def test_a_document_that_there_is_not_is_named(world: World, which: str, said: str) -> None:
+    world.buy(world.customer(), purchase())
+    assert str(run("show", which).exception) == said
 
 
 def test_a_program_reads_what_became_of_an_order_that_it_resumes_or_cancels(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
 from models.states import OrderStatus
@@ -16,7 +17,7 @@ from tasks.operating.order_story import Story
 from worker.commands.screen import moment, plain
 from worker.tables import Column, Rows
 
-_AMOUNTS = ("net", "tax", "total", "amount")
+_AMOUNTS = ("net", "tax", "total", "amount", "owed")
 _COLORS = {
     OrderStatus.COMPLETED: "green",
     OrderStatus.REJECTED: "red",
@@ -84,6 +85,8 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     ]  # fmt: skip
     yield _titled("Money", "what", "amount", "", "status", "key", "provider's id", rows=attempts)
     yield _provider(at_provider)
+    columns = ("number", "kind", "reason", "corrects", "issued on", "total", "", "owed", "status")
+    yield _titled("Documents", *columns, rows=[_document(*each) for each in told.documents])
     letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
     yield _titled("Letters", "letter", "status", "tries", "Message-ID", rows=letters)
     yield _titled(
@@ -103,7 +106,8 @@ def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[
         if isinstance(at_provider, str)
         else {"at_provider": [asdict(each) for each in at_provider], "at_provider_error": None}
     )
-    return {**order_as_json(told.order, told.account.name), **listed, **asked}
+    documents = [_document_as_json(*each) for each in told.documents]
+    return {**order_as_json(told.order, told.account.name), **listed, "documents": documents, **asked}
 
 
 def _provider(at_provider: Sequence[AtProvider] | str) -> RenderableType:
@@ -126,6 +130,36 @@ def _line(line: OrderLine, currency: str) -> tuple[str, ...]:
     change = f" (from {line.from_tier} x{line.from_seats})" if line.from_tier else ""
     amounts = (line.net_minor, line.tax_minor, line.total_minor)
     return (what([line]) + change, *(major(minor, currency) for minor in amounts))
+
+
+def _document(document: Invoice, owed: Receivable | None) -> tuple[str, ...]:
+    return (
+        *(document.number, document.kind, document.reason, document.corrects_number or "", str(document.issued_on)),
+        *(major(document.total_minor, document.currency), document.currency),
+        *((major(owed.amount_minor, owed.currency), owed.status) if owed else ("", "")),
+    )
+
+
+def _document_as_json(document: Invoice, owed: Receivable | None) -> dict[str, Any]:
+    """owed_...: what is, or was, to be paid by transfer."""
+    names = (
+        "number",
+        "kind",
+        "reason",
+        "issued_on",
+        "supplied_on",
+        "currency",
+        "net_minor",
+        "tax_minor",
+        "total_minor",
+    )
+    return {
+        **{name: getattr(document, name) for name in names},
+        "corrects": document.corrects_number,
+        "owed_minor": owed.amount_minor if owed else None,
+        "owed_status": owed.status if owed else None,
+        "settled_at": owed.settled_at if owed else None,
+    }
 
 
 def _settlement(order: Order) -> str:

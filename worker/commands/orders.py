@@ -63,11 +63,21 @@ def _nothing_listed(statuses: Sequence[OrderStatus], searched_otherwise: bool) -
 
 
 @orders.command("show")
-def show_order(which: Which, as_json: AsJson = False) -> None:
-    """One order's whole story: amounts, tries with their keys, what the payment provider says now, letters, timeline."""
+def show_order(
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="ORDER",
+            help="its number, its id, or the number of one of its documents, e.g. INV-2026-000001",
+            show_default=False,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """One order's whole story: amounts, tries with their keys, what the payment provider says now, documents, letters, timeline."""
     plug_in_from_settings()
     with begin() as session:
-        story = order_story.tell(session, order_story.find(session, which))
+        story = order_story.tell(session, order_story.find_by_document_too(session, which))
     asked = _at_provider(story)
     if as_json:
         print_json(order_views.story_as_json(story, asked))
