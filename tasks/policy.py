@@ -1,12 +1,12 @@
 """The merchant's choices that decide what a step does; `worker` reads them from the settings and plugs them in at start."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from models.rules import vat
 from models.rules.proration import Granularity
-from models.rules.timezone import local
+from models.rules.timezone import local, zone
 
 
 class VatOutage(StrEnum):
@@ -39,7 +39,15 @@ class Seller:
 
     def day(self, moment: datetime) -> date:
         """The day on the clock of its country, which dates documents and so assigns them to its VAT returns."""
-        return local(moment, vat.clock_of(self.country) or "UTC").date()
+        return local(moment, self._clock).date()
+
+    def end_of(self, day: date) -> datetime:
+        """The first moment after `day` on that clock."""
+        return datetime.combine(day + timedelta(days=1), time(), zone(self._clock))
+
+    @property
+    def _clock(self) -> str:
+        return vat.clock_of(self.country) or "UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,23 @@ from api_stub.edge import request_counts
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.problem_types import refuses
 from models.books_checks import BooksCheck, Compared
-from models.invoices import OWED, Receivable
+from models.invoices import OWED, Invoice, Receivable
 from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
 from models.rejected_messages import RejectedMessage
 from models.states import FINAL, OrderStatus
 from models.support_cases import OPEN, SupportCase
+from tasks.billing.receivables import due_on
 from tasks.queues import QUEUE_NAMES
-from tasks.wiring import begin
+from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"], route_class=HeadRoute)
 
 _RECURRING = ("sweep", *(f"queue {name}" for name in QUEUE_NAMES))
 """heartbeats to expect: one that never came is infinitely old"""
+_ANY_CLOCK = timedelta(days=2)
+"""by which two clocks may differ, at most"""
 
 
 class _Books(Collector):
@@ -129,8 +132,12 @@ def _heartbeats(session: Session) -> Metric:
 
 
 def _overdue(session: Session) -> float:
-    late = (text(OWED), Receivable.due_at < func.clock_timestamp())
-    return session.scalar(select(func.count()).select_from(Receivable).where(*late)) or 0
+    """As `prorata invoices open` says today: a document is overdue when the day that it prints is over, on the seller's clock."""
+    moment = session.execute(select(func.clock_timestamp())).scalar_one()
+    due = (text(OWED), Receivable.due_at < moment + _ANY_CLOCK)
+    asked = select(Receivable.due_at, Invoice.timezone).join(Invoice, Invoice.id == Receivable.invoice_id).where(*due)
+    today = policy().seller.day(moment)
+    return sum(due_on(due_at, timezone) < today for due_at, timezone in session.execute(asked))
 
 
 def _support_cases(session: Session) -> Iterable[Metric]:

@@ -3,18 +3,17 @@
 If the order is undone, what was paid becomes balance: no card was charged, and we know no bank account to send it to.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import ledger, progress
-from models.accounts import Account
 from models.invoices import Invoice, Receivable, ReceivableStatus
 from models.ledger import MovementKind
 from models.orders import Order
+from models.rules.timezone import local
 from models.states import Step
 from tasks.wiring import now, policy
 
@@ -35,16 +34,9 @@ def owe(session: Session, document: Invoice, amount_minor: int) -> None:
     session.flush()
 
 
-def open_sums(session: Session) -> Sequence[tuple[Receivable, Invoice, str]]:
-    """The sums owed, each with its invoice and the account's name, by due date."""
-    query = (
-        select(Receivable, Invoice, Account.name)
-        .join(Invoice, Invoice.id == Receivable.invoice_id)
-        .join(Account, Account.id == Invoice.account_id)
-        .where(Receivable.status == ReceivableStatus.OPEN)
-        .order_by(Receivable.due_at, Invoice.number)
-    )
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+def due_on(due_at: datetime, document_timezone: str) -> date:
+    """The day by which the document asks for the money. It is overdue when that day is over."""
+    return local(due_at, document_timezone).date()
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:

@@ -54,15 +54,20 @@ def test_metrics_tell_of_the_latest_check_of_the_books(world: World, api: Api) -
 
 
 def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None:
+    """From the end of the day that they print, on the seller's clock."""
     world.policy(invoice_on_vat=True)
-    world.buy(world.customer(card=None, vat_number="DE136695976"), worlds.purchase())
+    world.buy(world.customer(card=None, vat_number="DE136695976", timezone="Europe/Berlin"), worlds.purchase())
+    due = text("""
+        update receivables set due_at = cast(:after as interval)
+        + date_trunc('day', now() at time zone 'Europe/Berlin') at time zone 'Europe/Berlin'
+    """)
 
-    def overdue(due: str) -> bool:
+    def overdue(after_midnight: str) -> bool:
         with world.begin() as session:
-            session.execute(text("update receivables set due_at = now() + cast(:due as interval)"), {"due": due})
+            session.execute(due, {"after": after_midnight})
         return "prorata_invoices_overdue 1.0" in api.get("/metrics").text.splitlines()
 
-    assert (overdue("1 hour"), overdue("-1 hour")) == (False, True)
+    assert (overdue("1 day"), overdue("0 s"), overdue("-1 s")) == (False, False, True)
     with world.begin() as session:
         session.execute(text("update receivables set status = 'paid'"))
     assert "prorata_invoices_overdue 0.0" in api.get("/metrics").text.splitlines()

@@ -1,20 +1,31 @@
 """`prorata invoices`: what customers owe by transfer, and that it came in."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from tasks.billing import receivables
+from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson, By, day
+from worker.commands.options import AsJson, By, PastDay, day, refuse_future
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_json
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
-_COLUMNS = (Column("invoice"), Column("account"), Column("owed", right=True), Column(""), Column("due (UTC)"))
+_COLUMNS = (
+    *(Column("invoice"), Column("issued on", spare=True), Column("due on"), Column("days overdue", right=True)),
+    *(Column("account"), Column("account_id", spare=True), Column("order", spare=True)),
+    *(Column("owed", right=True), Column(""), Column("balance", right=True)),
+)
+_TOTALS = (
+    *(Column("currency"), Column("invoices", right=True)),
+    *(Column("owed", right=True), Column("of it overdue", right=True)),
+)
 
 invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
 
@@ -24,29 +35,43 @@ def _in_capitals(number: str) -> str:
 
 
 @invoices.command("open")
-def list_open(as_json: AsJson = False) -> None:
-    """Invoices that are to be paid by transfer and are not paid yet, by due date."""
+def list_open(on: PastDay = None, as_json: AsJson = False) -> None:
+    """Invoices that are to be paid by transfer and are not paid, by due date, and what they amount to."""
     plug_in_from_settings()
+    seller = policy().seller
+    today = seller.day(now())
+    refuse_future(on, today)
     with begin() as session:
-        owed = receivables.open_sums(session)
+        owed = open_invoices(session, today=today, on=on, seller=seller)
     if as_json:
-        rows = [
-            {
-                "number": invoice.number,
-                "account": name,
-                "amount_minor": sum_.amount_minor,
-                "currency": sum_.currency,
-                "due_at": sum_.due_at,
-            }
-            for sum_, invoice, name in owed
-        ]
-        print_json(rows)
-        return
-    table = [
-        (invoice.number, plain(name), major(sum_.amount_minor, sum_.currency), sum_.currency, f"{sum_.due_at:%Y-%m-%d}")
-        for sum_, invoice, name in owed
+        print_json([asdict(each) for each in owed])
+    elif not owed:
+        console().print("Nothing is owed." if on is None else f"Nothing was owed on {on}.")
+    else:
+        console().print(_table(owed), "", _totals(owed), sep="\n")
+
+
+def _table(owed: Sequence[OpenInvoice]) -> Rows:
+    cells = [
+        (
+            *(each.number, str(each.issued_on), str(each.due_on), str(each.days_overdue or "")),
+            *(plain(each.account), str(each.account_id), each.order_number),
+            *(major(each.amount_minor, each.currency), each.currency, major(each.balance_minor, each.currency)),
+        )
+        for each in owed
     ]
-    console().print(Rows(_COLUMNS, table) if owed else "Nothing is owed.")
+    return Rows(_COLUMNS, cells)
+
+
+def _totals(owed: Sequence[OpenInvoice]) -> Rows:
+    cells = [
+        (
+            *(each.currency, str(each.invoices)),
+            *(major(each.amount_minor, each.currency), major(each.overdue_minor, each.currency)),
+        )
+        for each in totals(owed)
+    ]
+    return Rows(_TOTALS, cells)
 
 
 @invoices.command("paid")

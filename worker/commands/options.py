@@ -46,6 +46,22 @@ def time_in_utc(text: str) -> datetime:
     raise typer.BadParameter("must be a time in UTC like 2026-11-28 or 2026-11-28T14:30")
 
 
+def refuse_future(on: date | None, today: date) -> None:
+    """Raises BadParameter."""
+    if on is not None and on > today:
+        raise typer.BadParameter(f"must not be after today, {today}", param_hint="--on")
+
+
+PastDay = Annotated[
+    date | None,
+    typer.Option(
+        "--on",
+        parser=calendar_day,
+        metavar="DAY",
+        help="as of the end of that day on the seller's clock, e.g. 2026-11-30; default: now",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="for spreadsheets")]
 By = Annotated[

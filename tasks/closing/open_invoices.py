@@ -1,0 +1,94 @@
+"""Invoices that are to be paid by transfer and were not, now or at the end of an earlier day, with their age."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from models.accounts import Account
+from models.invoices import Invoice, Receivable
+from models.ledger import LedgerMovement
+from tasks.billing.receivables import due_on
+from tasks.policy import Seller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenInvoice:
+    number: str
+    issued_on: date
+    due_at: datetime
+    due_on: date
+    """as the document says"""
+    days_overdue: int
+    """how many days have passed since `due_on`; 0 until that day is over"""
+    order_number: str
+    account_id: UUID
+    account: str
+    amount_minor: int
+    currency: str
+    balance_minor: int
+    """what the account has in this currency: it pays for orders, never for an invoice that was issued"""
+
+
+def open_invoices(session: Session, *, today: date, on: date | None = None, seller: Seller) -> list[OpenInvoice]:
+    """By due date. today: by the seller's clock. on: what was open at the end of that day of the seller's; None: now."""
+    is_open: ColumnElement[bool] = Receivable.settled_at.is_(None)
+    movement = and_(LedgerMovement.account_id == Invoice.account_id, LedgerMovement.currency == Receivable.currency)
+    if on is not None:
+        end = seller.end_of(on)
+        is_open = and_(Invoice.issued_on <= on, or_(is_open, Receivable.settled_at >= end))
+        movement = and_(movement, LedgerMovement.created_at < end)
+    balance = select(LedgerMovement.balance_minor).where(movement).order_by(LedgerMovement.sequence.desc()).limit(1)
+    query = (
+        select(Invoice, Receivable, Account.name, func.coalesce(balance.scalar_subquery(), 0))
+        .join(Receivable, Receivable.invoice_id == Invoice.id)
+        .join(Account, Account.id == Invoice.account_id)
+        .where(is_open)
+        .order_by(Receivable.due_at, Invoice.number)
+    )
+    day = on or today
+    return [_open(row[0], row[1], row[2], row[3], day) for row in session.execute(query)]
+
+
+def _open(document: Invoice, owed: Receivable, account: str, balance: int, day: date) -> OpenInvoice:
+    due = due_on(owed.due_at, document.timezone)
+    return OpenInvoice(
+        number=document.number,
+        issued_on=document.issued_on,
+        due_at=owed.due_at,
+        due_on=due,
+        days_overdue=max((day - due).days, 0),
+        order_number=document.order_number,
+        account_id=document.account_id,
+        account=account,
+        amount_minor=owed.amount_minor,
+        currency=owed.currency,
+        balance_minor=balance,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is open in a currency."""
+
+    currency: str
+    invoices: int = 0
+    amount_minor: int = 0
+    overdue_minor: int = 0
+
+
+def totals(found: Iterable[OpenInvoice]) -> list[Owed]:
+    """By currency."""
+    sums: dict[str, Owed] = {}
+    for each in found:
+        so_far = sums.get(each.currency, Owed(each.currency))
+        sums[each.currency] = replace(
+            so_far,
+            invoices=so_far.invoices + 1,
+            amount_minor=so_far.amount_minor + each.amount_minor,
+            overdue_minor=so_far.overdue_minor + (each.amount_minor if each.days_overdue else 0),
+        )
+    return [sums[currency] for currency in sorted(sums)]

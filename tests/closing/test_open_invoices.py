@@ -1,0 +1,148 @@
+"""What was owed at the end of a day, for how long, and by whom."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from models.invoices import Receivable
+from tasks.billing import receivables
+from tests.invoices.documents import one, pdf, text_of
+from tests.support.world import Customer, World, purchase
+from worker.commands import invoices as command
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+    world.policy(invoice_on_vat=True)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(command.invoices, ["open", *words], env={"COLUMNS": "200"})
+
+
+def told(*words: str) -> list[dict[str, Any]]:
+    read: list[dict[str, Any]] = json.loads(run(*words, "--json").stdout)
+    return read
+
+
+def invoiced(world: World, **account: Any) -> Customer:
+    """Owes 119.00 from 1 November 2026 on, due on 1 December."""
+    customer = world.customer(card=None, vat_number="DE136695976", **account)
+    world.buy(customer, purchase())
+    return customer
+
+
+def test_a_program_reads_who_owes_what_since_when_and_has_what_balance(world: World) -> None:
+    ada = invoiced(world, name="Ada Ltd")
+    world.grant(ada, 7_00)
+    world.pass_time(days=33)
+    order = world.order(_only_order(world))
+    assert told() == [
+        {
+            "number": "INV-2026-000001",
+            "issued_on": "2026-11-01",
+            "due_at": "2026-12-01T09:00:00.000000+00:00",
+            "due_on": "2026-12-01",
+            "days_overdue": 3,
+            "order_number": str(order.number),
+            "account_id": str(ada.account_id),
+            "account": "Ada Ltd",
+            "amount_minor": 119_00,
+            "currency": "EUR",
+            "balance_minor": 7_00,
+        }
+    ]
+
+
+def _only_order(world: World) -> UUID:
+    [row] = world.rows(Receivable)
+    with world.begin() as session:
+        found: UUID = session.execute(
+            text("select order_id from invoices where id = :id"), {"id": row.invoice_id}
+        ).scalar_one()
+    return found
+
+
+def test_a_person_reads_the_totals_of_each_currency_too(world: World) -> None:
+    invoiced(world)
+    world.pass_time(days=31)
+    invoiced(world)
+    invoiced(world, currency="USD")
+    seen = run().stdout.splitlines()
+    assert [line.split() for line in seen[-3:]] == [
+        ["currency", "invoices", "owed", "of", "it", "overdue"],
+        ["EUR", "2", "238.00", "119.00"],
+        ["USD", "1", "119.00", "0.00"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        (datetime(2026, 12, 1, 10, tzinfo=UTC), 0),  # past the hour, not the day
+        (datetime(2026, 12, 1, 22, 59, 59, tzinfo=UTC), 0),  # the last second in Berlin
+        (datetime(2026, 12, 1, 23, tzinfo=UTC), 1),
+    ],
+)
+def test_it_is_overdue_when_the_due_day_is_over(world: World, now: datetime, days: int) -> None:
+    invoiced(world)
+    world.time = now
+    assert [each["days_overdue"] for each in told()] == [days]
+
+
+def test_the_due_day_is_the_one_that_the_invoice_names(world: World) -> None:
+    world.time = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    invoiced(world, timezone="Pacific/Auckland")
+    assert [(each["due_at"][:10], each["due_on"]) for each in told()] == [("2026-12-01", "2026-12-02")]
+    assert "by 2 December 2026 by bank transfer" in text_of(pdf(world, one(world, _only_order(world))))
+
+
+def test_a_past_day_shows_what_was_open_when_it_ended(world: World) -> None:
+    invoiced(world)
+    world.pass_time(days=40)
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=datetime(2026, 12, 5, tzinfo=UTC), by="ops")
+    days = ("2026-10-31", "2026-11-01", "2026-12-01", "2026-12-04", "2026-12-05")
+    assert [[each["days_overdue"] for each in told("--on", day)] for day in days] == [[], [0], [0], [3], []]
+    assert run("--on", "2026-12-05").stdout == "Nothing was owed on 2026-12-05.\n"
+    assert run().stdout == "Nothing is owed.\n"
+
+
+def test_the_balance_is_that_of_the_day(world: World) -> None:
+    ada = invoiced(world)
+    world.pass_time(days=9)
+    for amount, at in ((7_00, "2026-11-03 22:59:59+00"), (2_00, "2026-11-03 23:00:00+00")):
+        world.grant(ada, amount)
+        with world.begin() as session:
+            session.execute(
+                text("set local session_replication_role = replica")
+            )  # past the trigger that keeps movements
+            moved = text("update ledger_movements set created_at = :at where amount_minor = :amount")
+            session.execute(moved, {"at": at, "amount": amount})
+    days = ("2026-11-02", "2026-11-03", "2026-11-04")
+    assert [told("--on", day)[0]["balance_minor"] for day in days] == [0, 7_00, 9_00]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("yesterday", "must be a day like 2026-11-28"),
+        ("2026-11-02", "must not be after today, 2026-11-01"),
+        ("9999-12-31", "must not be after today, 2026-11-01"),
+    ],
+)
+def test_what_is_no_past_day_is_refused(given: str, said: str) -> None:
+    refused = run("--on", given)
+    assert (refused.exit_code, said in refused.output) == (2, True)
+
+
+def test_a_day_ends_by_the_sellers_clock_also_when_that_is_put_back(world: World) -> None:
+    seller = world.wiring.policy.seller
+    assert seller.end_of(date(2026, 10, 25)) == datetime(2026, 10, 25, 23, tzinfo=UTC)
+    assert seller.end_of(date(2026, 10, 24)) == datetime(2026, 10, 24, 22, tzinfo=UTC)
