@@ -1,5 +1,5 @@
 """What an accountant asks for at the end of a month; it only reads.
 
 - VAT: `documents` tells each document's net and VAT by state, rate and treatment, `sums` adds them up
-- what customers owe by transfer, and for how long: `open_invoices`
+- what customers owe by transfer, and for how long: `open_invoices`; what the seller owes to them: `balances`
 """

@@ -41,16 +41,16 @@ def open_invoices(session: Session, *, today: date, on: date | None = None, sell
         end = seller.end_of(on)
         is_open = and_(Invoice.issued_on <= on, or_(is_open, Receivable.settled_at >= end))
         movement = and_(movement, LedgerMovement.created_at < end)
-    balance = select(LedgerMovement.balance_minor).where(movement).order_by(LedgerMovement.sequence.desc()).limit(1)
+    balance = select(func.coalesce(func.sum(LedgerMovement.amount_minor), 0)).where(movement)
     query = (
-        select(Invoice, Receivable, Account.name, func.coalesce(balance.scalar_subquery(), 0))
+        select(Invoice, Receivable, Account.name, balance.scalar_subquery())
         .join(Receivable, Receivable.invoice_id == Invoice.id)
         .join(Account, Account.id == Invoice.account_id)
         .where(is_open)
         .order_by(Receivable.due_at, Invoice.number)
     )
     day = on or today
-    return [_open(row[0], row[1], row[2], row[3], day) for row in session.execute(query)]
+    return [_open(row[0], row[1], row[2], int(row[3]), day) for row in session.execute(query)]
 
 
 def _open(document: Invoice, owed: Receivable, account: str, balance: int, day: date) -> OpenInvoice:

@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
+from tasks.closing.balances import Balance, balances, totals
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
-from tasks.wiring import begin
+from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson, time_in_utc
+from worker.commands.options import AsJson, PastDay, refuse_future, time_in_utc
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.which_account import account_named
@@ -51,6 +52,22 @@ def show(which: Which, as_json: AsJson = False) -> None:
     where = console()
     where.print(f"[bold]{plain(account.name)}[/]  {account.id}")
     where.print(_table(rows) if rows else "No movements: the balance is zero.")
+
+
+@ledger.command("balances")
+def list_balances(on: PastDay = None, as_json: AsJson = False) -> None:
+    """Every balance that is not zero, and the total of each currency: what is owed to customers."""
+    plug_in_from_settings()
+    seller = policy().seller
+    refuse_future(on, seller.day(now()))
+    with begin() as session:
+        found = balances(session, until=seller.end_of(on) if on else None)
+    if as_json:
+        print_json([asdict(each) for each in found])
+    elif not found:
+        console().print("No account has a balance." if on is None else f"No account had a balance on {on}.")
+    else:
+        console().print(_balances(found), "", _totals(found), sep="\n")
 
 
 @ledger.command("verify")
@@ -141,6 +158,20 @@ def _table(rows: Sequence[LedgerMovement]) -> Rows:
         amounts = (major(minor, row.currency) for minor in (row.amount_minor, row.balance_minor))
         cells.append((moment(row.created_at), row.kind, plain(row.cause), plain(row.step), *amounts, row.currency))
     return Rows(_MOVED, cells)
+
+
+def _balances(found: Sequence[Balance]) -> Rows:
+    columns = (Column("account"), Column("account_id"), Column("balance", right=True), Column(""))
+    cells = [
+        (plain(each.account), str(each.account_id), major(each.balance_minor, each.currency), each.currency)
+        for each in found
+    ]
+    return Rows(columns, cells)
+
+
+def _totals(found: Sequence[Balance]) -> Rows:
+    cells = [(major(total, currency), currency) for currency, total in totals(found).items()]
+    return Rows((Column("total", right=True), Column("")), cells)
 
 
 def _differences(found: Sequence[Difference]) -> Rows:
