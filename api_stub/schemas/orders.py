@@ -166,6 +166,10 @@ class OrderView(BaseModel):
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None
     next: NextStep | None = Field(description="null where there is nothing for the customer to do")
+    waits_until: Instant | None = Field(
+        description="when an order that waits for its customer is cancelled if nothing happens (`customer-did-not-answer`): unless the merchant "
+        "has set other times, 7 days after it began to wait, or 60 minutes after the bank was asked (`awaiting_authentication`). null where it does not lapse"
+    )
     lines: list[LineView]
     totals: TotalsView
     payment: PaymentView

@@ -12,7 +12,7 @@ from api_stub.schemas.lines import line_view
 from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
 from api_stub.views import quote_view
-from api_stub.views.reasons import next_step, reason_of, where_it_stands
+from api_stub.views.reasons import next_step, reason_of, waits_until, where_it_stands
 from api_stub.views.timeline import event_view
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
@@ -37,6 +37,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
         status_text=text,
         reason=reason_of(order, text),
         next=next_step(order, text, _fresh_quote(session, order)),
+        waits_until=waits_until(session, order),
         lines=[line_view(line, order.currency, order.language) for line in order.lines],
         totals=totals_view(order, order.language),
         payment=_payment(session, order),

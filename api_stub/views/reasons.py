@@ -1,12 +1,15 @@
 """Why an order waits or ended so, and what its customer can do, in the order's language."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from api_stub.schemas.orders import NextStep, Reason
 from api_stub.schemas.quotes import QuoteView
 from models.orders import Order
-from models.states import OrderStatus
+from models.states import AttemptStatus, OrderStatus
 from tasks import display_names
+from tasks.charges import charge_attempts, charging
 from tasks.letters.status_texts import status_text
 from tasks.refunds import refunding
 from tasks.wiring import policy
@@ -28,6 +31,18 @@ def where_it_stands(session: Session, order: Order) -> str:
 
 def reason_of(order: Order, text: str) -> Reason | None:
     return Reason(code=order.reason, text=text) if order.reason is not None else None
+
+
+def waits_until(session: Session, order: Order) -> datetime | None:
+    """When the order is cancelled if its customer does nothing; None where it does not lapse."""
+    match order.status:
+        case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
+            return order.wake_at  # the sweep looks at such an order once, to end it
+        case OrderStatus.AWAITING_AUTHENTICATION:
+            attempt = charge_attempts.live(session, order.id)
+            if attempt is not None and attempt.status is AttemptStatus.REQUIRES_ACTION:
+                return charging.authenticate_until(attempt)
+    return None
 
 
 def next_step(order: Order, text: str, fresh: QuoteView | None) -> NextStep | None:

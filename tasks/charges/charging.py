@@ -155,8 +155,13 @@ def _known_too_late(attempt: ChargeAttempt) -> bool:
 
 
 def _time_to_authenticate(attempt: ChargeAttempt) -> timedelta:
-    """How long the customer still has to authenticate the payment; negative once over. It is limited because the period paid for has begun."""
-    return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime - now()
+    """How long the customer still has to authenticate the payment; negative once over."""
+    return authenticate_until(attempt) - now()
+
+
+def authenticate_until(attempt: ChargeAttempt) -> datetime:
+    """When the time to authenticate the payment is over. It is limited because the period paid for has begun."""
+    return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime
 
 
 def _not_taken(

@@ -1,7 +1,7 @@
 """Orders over HTTP: placed once per key, told truthfully, brought on by their customers."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +10,9 @@ import pytest
 from api_stub.access import order_of
 from api_stub.views import order_view
 from models.orders import Order
+from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
+from tasks.sweep import sweep
 from tests.api.conftest import Api, Published, change, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.messages import eventually
@@ -221,6 +223,54 @@ def test_authentication_is_asked_for_with_the_address_to_do_it(world: World, api
     assert (order["status"], order["next"]["action"]) == ("awaiting_authentication", "authenticate")
     assert order["next"]["url"].startswith(world.stripe.url)
     assert "action_url" not in str(order["timeline"])
+
+
+def waits_until(api: Api, order_id: str) -> datetime | None:
+    told = api.get(f"/v1/orders/{order_id}").json()["waits_until"]
+    return None if told is None else datetime.fromisoformat(told)
+
+
+@pytest.mark.parametrize("card", [None, "pm_card_chargeCustomerFail"])
+def test_an_order_that_waits_for_means_to_pay_says_until_when(world: World, api: Api, card: str | None) -> None:
+    customer = world.customer(card=card)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    assert waits_until(api, order_id) is None
+    order = world.run(UUID(order_id))
+    assert order.status in (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
+    assert waits_until(api, order_id) == order.wake_at
+    assert timedelta(days=7) - timedelta(minutes=1) < timedelta(seconds=world.wakes_in(order.id)) < timedelta(days=7)
+    world.let_waits_run_out(order.id)
+    sweep()
+    assert api.get(f"/v1/orders/{order_id}").json()["reason"]["code"] == "customer-did-not-answer"
+    assert waits_until(api, order_id) is None
+
+
+def test_an_order_that_waits_for_a_confirmation_says_until_when(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    world.reprice("desk", "team", MONTH, 11_00)
+    order = world.run(UUID(order_id))
+    assert order.status is OrderStatus.AWAITING_CONFIRMATION
+    assert waits_until(api, order_id) == order.wake_at
+
+
+def test_a_payment_waits_to_be_authenticated_for_an_hour_from_when_the_bank_was_asked(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_authenticationRequired")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    order = world.run(UUID(order_id))
+    [attempt] = world.rows(ChargeAttempt, order_id=order.id)
+    assert waits_until(api, order_id) == attempt.asked_at + timedelta(hours=1)
+    assert world.wakes_in(order.id) < 60, "the bank is asked long before"
+
+
+def test_neither_a_completed_order_nor_one_that_a_person_looks_into_says_until_when(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase())
+    world.park(UUID(order_id))
+    assert waits_until(api, order_id) is None
+    assert waits_until(api, str(world.buy(ada, worlds.purchase("wiki")).id)) is None
 
 
 def test_a_changed_price_is_shown_as_a_fresh_quote_and_confirming_it_goes_on(
