@@ -12,10 +12,18 @@ from api_stub.problems.problem_types import CODES, TYPES, described
 DESCRIPTION = """\
 Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order on it, follow it until it is completed.
 
-1. `POST /v1/quotes` for a cart; show the amounts, and the sentences of its `explanation`.
+1. `POST /v1/quotes` for a cart; show the amounts, and the sentences of its `explanation`. A quote is binding for 30 minutes unless the merchant has set another time: `expires_at` tells.
 2. `POST /v1/orders` with the quote's id and an `Idempotency-Key`. Where the answer is lost, or is 429 or 5xx, repeat it with the same key.
 3. Follow the order: `GET` its `links.self` every few seconds, or its `links.events`, until `final` is true.
-4. Where its `next` is not null, the customer must do that first; it names the request that then lets the order go on.
+4. Where its `next` is not null, the customer must do that first; it names the request that then lets the order go on, and `waits_until` says how long there is time.
+
+Nobody calls you when an order ends, and an order can end days after it was placed: a customer pays later, or lets it lapse. So keep the ids of orders that are not final, and follow the events of each or, every few
+minutes, ask for them again (one by one, or by `GET /v1/orders`).
+
+Before there is a cart: `GET /v1/catalogue` has products, tiers and prices, `GET /v1/accounts` the accounts that your key may act for.
+
+Show your customers what is in their account's language (of an order: the one that it had when the order was placed): `text` of amounts; an order's `status_text`, `reason.text` and `next.text`; explanations and invoices; `detail` of a refused cart,
+VAT number or payment method, also that of each reason. Everything else is in English and for you: every other `detail`, and the texts of a timeline. `Accept-Language` is ignored: to change the language, PATCH the account.
 
 Nothing renews by itself: when a subscription's period ends, nothing is charged until the next order, and the subscription stays `active`.
 

@@ -1,7 +1,7 @@
 """The application keeps to its OpenAPI, whatever is sent: documented answers only, never a 500 (Schemathesis)."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import schemathesis
@@ -11,6 +11,7 @@ from schemathesis.generation import GenerationMode
 
 from api_stub.problems.details import BASE
 from api_stub.problems.problem_types import TYPES
+from models.accounts import Language
 from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus
 from tasks.upstream.seats import MAX_CHANGES
@@ -18,6 +19,7 @@ from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
 from tests.support.contract import DOCUMENT, fits, operations, shown_in
 from tests.support.world import Customer, World
+from worker.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,6 +58,36 @@ def test_a_problem_is_told_of_where_it_may_be_answered_and_nowhere_else() -> Non
     assert types["properties"]["type"]["enum"] == [BASE + "too-late"]
     assert list(cancelled) == ["200", "401", "403", "404", "409", "422", "429", "500", "503"]
     assert "503" not in DOCUMENT["paths"]["/metrics"]["get"]["responses"]
+
+
+def test_a_reader_is_told_how_long_quotes_live_and_orders_wait() -> None:
+    minutes, days, bank = (
+        Settings.model_fields[name].default for name in ("quote_minutes", "waiting_days", "authentication_minutes")
+    )
+    assert f"binding for {minutes} minutes" in DOCUMENT["info"]["description"]
+    told = DOCUMENT["components"]["schemas"]["OrderView"]["properties"]["waits_until"]["description"]
+    assert f"{days} days" in told
+    assert f"{bank} minutes" in told
+
+
+def test_a_reader_is_told_that_nobody_calls_and_how_to_learn_of_an_orders_end() -> None:
+    told = DOCUMENT["info"]["description"]
+    assert "Nobody calls you" in told
+    assert "an order can end days after it was placed" in told
+
+
+def test_what_a_customer_may_read_is_in_the_accounts_language_whatever_language_is_asked_for(
+    world: World, api: Api
+) -> None:
+    customer = world.customer(language=Language.DE)
+    api.use(customer)
+    french = {"headers": {"Accept-Language": "fr"}}
+    body = {"account_id": str(customer.account_id), "contact_id": str(customer.contact_id), "lines": []}
+    refused = api.post("/v1/quotes", body, **french)
+    assert refused.json()["detail"] == "Der Warenkorb ist leer. Bitte fügen Sie ein Produkt hinzu."
+    nothing = api.post(f"/v1/orders/{uuid4()}/cancel", **french)
+    assert nothing.json()["detail"] == "There is no such order."
+    assert "`Accept-Language` is ignored" in DOCUMENT["info"]["description"]
 
 
 @pytest.mark.parametrize(("name", "told"), operations())
