@@ -1,7 +1,7 @@
 """What accounts have as balance, now or at the end of an earlier day: the seller owes it to them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
-from models.ledger import LedgerMovement
+from models.ledger import LedgerMovement, MovementKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,29 +18,47 @@ class Balance:
     account: str
     currency: str
     balance_minor: int
+    granted_minor: int
+    """how much was ever put there by a person (by the accounts file), whatever became of it"""
 
 
 def balances(session: Session, *, until: datetime | None = None) -> list[Balance]:
-    """Those that are not zero, by currency and name. until: only movements before that count."""
-    total = func.sum(LedgerMovement.amount_minor)
+    """Of all accounts that ever had one, by currency and name. until: only movements before that count."""
+    moved = LedgerMovement.amount_minor
+    granted = func.sum(moved).filter(LedgerMovement.kind == MovementKind.GRANTED)
     query = (
-        select(Account.id, Account.name, LedgerMovement.currency, total)
+        select(Account.id, Account.name, LedgerMovement.currency, func.sum(moved), func.coalesce(granted, 0))
         .join(Account, Account.id == LedgerMovement.account_id)
         .group_by(Account.id, LedgerMovement.currency)
-        .having(total != 0)
         .order_by(LedgerMovement.currency, Account.name, Account.id)
     )
     if until is not None:
         query = query.where(LedgerMovement.created_at < until)
     return [
-        Balance(account_id=row[0], account=row[1], currency=row[2], balance_minor=int(row[3]))
+        Balance(
+            account_id=row[0], account=row[1], currency=row[2], balance_minor=int(row[3]), granted_minor=int(row[4])
+        )
         for row in session.execute(query)
     ]
 
 
-def totals(found: Iterable[Balance]) -> dict[str, int]:
-    """By currency, in minor units."""
-    sums: dict[str, int] = {}
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Of a currency."""
+
+    currency: str
+    balance_minor: int = 0
+    granted_minor: int = 0
+
+
+def totals(found: Iterable[Balance]) -> list[Total]:
+    """By currency."""
+    sums: dict[str, Total] = {}
     for each in found:
-        sums[each.currency] = sums.get(each.currency, 0) + each.balance_minor
-    return sums
+        so_far = sums.get(each.currency, Total(each.currency))
+        sums[each.currency] = replace(
+            so_far,
+            balance_minor=so_far.balance_minor + each.balance_minor,
+            granted_minor=so_far.granted_minor + each.granted_minor,
+        )
+    return [sums[currency] for currency in sorted(sums)]

@@ -72,8 +72,10 @@ class DocumentLevy:
     """to be paid by transfer; None if nothing ever was"""
     owed_status: ReceivableStatus | None
     settled_on: date | None
+    charged_minor: int | None
+    """to a card; for a refund's credit note, negative, what was refunded of it"""
     charge_ref: str | None
-    """the provider's id of the charge that paid it or, for a refund's credit note, that was refunded"""
+    """the provider's id of that charge; None if the refund was made by other means than to the card"""
 
 
 def levies(
@@ -153,8 +155,17 @@ def _told(
             owed_minor=owed.amount_minor if owed else None,
             owed_status=owed.status if owed else None,
             settled_on=seller.day(owed.settled_at) if owed and owed.settled_at else None,
+            charged_minor=_charged_minor(document),
             charge_ref=charge_ref,
         )
+
+
+def _charged_minor(document: Invoice) -> int | None:
+    if document.reason is InvoiceReason.REFUND:
+        return -document.paid_before_minor or None
+    if document.reason is InvoiceReason.ORDER and document.payment_kind is PaymentKind.CARD:
+        return document.due_minor
+    return None
 
 
 _Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)

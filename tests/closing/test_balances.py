@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from tests.support.world import Customer, World
+from tests.support.world import Customer, World, change, purchase
 from worker.commands import ledger as command
 
 
@@ -43,7 +43,7 @@ def test_a_balance_is_that_of_the_end_of_the_day_on_the_sellers_clock(world: Wor
     days = ("2026-11-02", "2026-11-03", "2026-11-04")
     assert [[each["balance_minor"] for each in told("--on", day)] for day in days] == [[], [7_00], [9_00]]
     row = {"account_id": str(ada.account_id), "account": "Ada Ltd", "currency": "EUR", "balance_minor": 9_00}
-    assert told() == [row]
+    assert told() == [row | {"granted_minor": 9_00}]
 
 
 def test_a_person_reads_each_balance_and_the_total_of_each_currency(world: World) -> None:
@@ -53,19 +53,30 @@ def test_a_person_reads_each_balance_and_the_total_of_each_currency(world: World
     for customer in (ada, bob, eve):
         world.grant(customer, 1_500)
     assert [line.split() for line in run().stdout.splitlines()] == [
-        ["account", "account_id", "balance"],
-        ["Ada", str(ada.account_id), "15.00", "EUR"],
-        ["Bob", str(bob.account_id), "15.00", "EUR"],
-        ["Eve", str(eve.account_id), "1,500", "JPY"],
+        ["account", "account_id", "balance", "granted"],
+        ["Ada", str(ada.account_id), "15.00", "EUR", "15.00"],
+        ["Bob", str(bob.account_id), "15.00", "EUR", "15.00"],
+        ["Eve", str(eve.account_id), "1,500", "JPY", "1,500"],
         [],
-        ["total"],
-        ["30.00", "EUR"],
-        ["1,500", "JPY"],
+        ["Total"],
+        ["balance", "granted"],
+        ["30.00", "EUR", "30.00"],
+        ["1,500", "JPY", "1,500"],
     ]
 
 
+def test_what_was_granted_is_told_when_it_is_spent_and_what_orders_brought_is_not_granted(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    world.grant(ada, 119_00)
+    world.buy(ada, purchase())
+    world.buy(bob, purchase())
+    world.pass_time(days=15)
+    world.buy(bob, change("desk", seats=1))
+    assert [(each["balance_minor"], each["granted_minor"]) for each in told()] == [(0, 119_00), (47_60, 0)]
+
+
 def test_a_day_without_balances_and_one_that_has_not_come_say_so(world: World) -> None:
-    assert run().stdout == "No account has a balance.\n"
-    assert run("--on", "2026-10-31").stdout == "No account had a balance on 2026-10-31.\n"
+    assert run().stdout == "No account ever had a balance.\n"
+    assert run("--on", "2026-10-31").stdout == "No account had ever had a balance on 2026-10-31.\n"
     refused = run("--on", "2026-11-02")
     assert (refused.exit_code, "must not be after today, 2026-11-01" in refused.output) == (2, True)

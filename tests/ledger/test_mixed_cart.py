@@ -17,6 +17,7 @@ from models.states import OrderStatus
 from models.subscriptions import Subscription, Trial
 from tasks.ledger_check.verify import verify
 from tasks.letters.wording import Wording
+from tests.closing.equation import equation
 from tests.invoices.documents import lines, one, pdf, summed_up, text_of
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
@@ -53,6 +54,7 @@ def agrees(world: World, customer: Customer) -> bool:
     with world.begin() as session:
         found = verify(session, customer.account_id)
     assert [str(difference) for difference in found] == []
+    assert [each for each in equation(world) if each[1] != each[2]] == []
     return True
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
-from tasks.closing.balances import Balance, balances, totals
+from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import of_one_moment, verify
 from tasks.reconciliation.run import reconcile as reconcile_books
@@ -56,7 +56,7 @@ def show(which: Which, as_json: AsJson = False) -> None:
 
 @ledger.command("balances")
 def list_balances(on: PastDay = None, as_json: AsJson = False) -> None:
-    """Every balance that is not zero, and the total of each currency: what is owed to customers."""
+    """The balance of every account that ever had one, how much of it a person granted, and the total of each currency: what is owed to customers."""
     plug_in_from_settings()
     seller = policy().seller
     refuse_future(on, seller.day(now()))
@@ -65,7 +65,9 @@ def list_balances(on: PastDay = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
     elif not found:
-        console().print("No account has a balance." if on is None else f"No account had a balance on {on}.")
+        console().print(
+            "No account ever had a balance." if on is None else f"No account had ever had a balance on {on}."
+        )
     else:
         console().print(_balances(found), "", _totals(found), sep="\n")
 
@@ -160,18 +162,20 @@ def _table(rows: Sequence[LedgerMovement]) -> Rows:
     return Rows(_MOVED, cells)
 
 
+_HELD = (Column("balance", right=True), Column(""), Column("granted", right=True))
+
+
 def _balances(found: Sequence[Balance]) -> Rows:
-    columns = (Column("account"), Column("account_id"), Column("balance", right=True), Column(""))
-    cells = [
-        (plain(each.account), str(each.account_id), major(each.balance_minor, each.currency), each.currency)
-        for each in found
-    ]
-    return Rows(columns, cells)
+    cells = [(plain(each.account), str(each.account_id), *_held(each)) for each in found]
+    return Rows((Column("account"), Column("account_id"), *_HELD), cells)
 
 
 def _totals(found: Sequence[Balance]) -> Rows:
-    cells = [(major(total, currency), currency) for currency, total in totals(found).items()]
-    return Rows((Column("total", right=True), Column("")), cells)
+    return Rows(_HELD, [_held(each) for each in totals(found)], title="Total")
+
+
+def _held(of: Balance | Total) -> tuple[str, ...]:
+    return major(of.balance_minor, of.currency), of.currency, major(of.granted_minor, of.currency)
 
 
 def _differences(found: Sequence[Difference]) -> Rows:
