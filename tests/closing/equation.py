@@ -18,8 +18,13 @@ def equation(world: World) -> list[tuple[str, int, int]]:
     with world.begin() as session:
         found = levies(session, *EVER, by=Day.ISSUED, seller=world.wiring.policy.seller)
         held = balances.balances(session)
-    for _, rows in groupby(found, key=lambda each: each.number):
-        document = next(rows)
+    for number, rows in groupby(found, key=lambda each: each.number):
+        parts = list(rows)
+        document = parts[0]
+        assert (number, sum(each.net_minor + each.vat_minor for each in parts)) == (
+            number,
+            document.document_total_minor,
+        )
         invoiced[document.currency] += document.document_total_minor
         settled[document.currency] += document.charged_minor or 0
         if document.owed_status in ("open", "paid"):
