@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.datastructures import State
 
+from api_stub.edge.header_fields import require_headers_once
 from api_stub.edge.json_bodies import require_once
 from api_stub.edge.query import require_known_once
 from api_stub.edge.rate_limit import RateLimit
@@ -73,7 +74,7 @@ class PresentedKey:
 
 @dataclass(frozen=True, slots=True)
 class RequiresKey:
-    """Dependency: the key, looked up already only if the body is long; 401 where there is none, 422 where the query has a parameter unknown to the route, or query or body give a name twice."""
+    """Dependency: the key, looked up already only if the body is long; 401 where there is none, 422 where the query has a parameter unknown to the route, or query, headers or body give a name twice."""
 
     scope: Scope
 
@@ -106,8 +107,9 @@ def _presented(request: Request, credentials: HTTPAuthorizationCredentials | Non
 
 
 def _require_plain(request: Request) -> None:
-    """Raises RequestValidationError where the query has an unknown parameter, or query or body give a name twice."""
+    """Raises RequestValidationError where the query has an unknown parameter, or query, headers or body give a name twice."""
     require_known_once(request)
+    require_headers_once(request)
     require_once(request)
 
 

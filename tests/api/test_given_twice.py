@@ -1,4 +1,4 @@
-"""A name given twice, in a query or in one object of a JSON body, is refused: nobody can know which of its values was meant."""
+"""A name given twice, in a query, in the headers or in one object of a JSON body, is refused: nobody can know which of its values was meant."""
 
 import json
 import tracemalloc
@@ -133,3 +133,16 @@ def test_two_idempotency_keys_place_nothing(world: World, api: Api, ada: Custome
     assert problem(answer) == (422, "invalid-request")
     assert answer.json()["errors"] == [{"header": "Idempotency-Key", "detail": ONCE}]
     assert world.rows(Order) == []
+
+
+def test_of_two_last_event_ids_neither_is_believed(api: Api, ada: Customer) -> None:
+    path = f"/v1/orders/{api.order(ada, purchase())}/events"
+    headers = [("Authorization", f"Bearer {api.key}"), ("Last-Event-ID", "1"), ("Last-Event-ID", "2")]
+    answer = api.client.get(path, headers=headers)
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [{"header": "Last-Event-ID", "detail": ONCE}]
+
+
+def test_two_headers_of_a_name_that_means_nothing_here_are_no_repetition(api: Api, ada: Customer) -> None:
+    headers = [("Authorization", f"Bearer {api.key}"), ("Last-Event-ID", "1"), ("Last-Event-ID", "2")]
+    assert api.client.get("/v1/orders", headers=headers).status_code == 200

@@ -57,3 +57,9 @@ def test_it_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
     api.key = "prk_nobodys"
     for method, path in TAKES_NONE:
         assert problem(api(method, path.format(**NONE), json={"a": 1})) == (401, "unauthorized")
+
+
+def test_the_body_of_a_get_is_ignored_as_it_is_said(api: Api, ada: Customer) -> None:
+    path = f"/v1/accounts/{ada.account_id}/cart"
+    assert api("GET", path, json={"lines": "none"}).json() == api.get(path).json()
+    assert "body of a `GET` or `HEAD`" in DOCUMENT["info"]["description"]
