@@ -55,7 +55,7 @@ Zone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60
 
 
 class AccountPatch(Patch):
-    """Only what is there is changed. Currency and kind never change."""
+    """Only what is there is changed. `currency`, `kind` and `buyer_type` cannot be changed."""
 
     name: Name = Field(default="", examples=["Muster GmbH"])
     language: Language = Language.EN
@@ -63,7 +63,12 @@ class AccountPatch(Patch):
     country: str = Field(default="DE", pattern=TWO_CAPITALS, description="ISO 3166-1", examples=["DE"])
     postcode: Postcode | None = None
     address: Address = ""
-    vat_number: VatNumber | None = Field(default=None, description="null removes it", examples=["DE136695976"])
+    vat_number: VatNumber | None = Field(
+        default=None,
+        description="null removes it. A business's is checked for its form; the registry is asked when something is ordered. A consumer's "
+        "(`buyer_type`) is kept as it is, and counts nowhere: it is not checked, changes no tax, and is on no invoice",
+        examples=["DE136695976"],
+    )
 
     @field_validator("vat_number")
     @classmethod

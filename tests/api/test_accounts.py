@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from models.accounts import Contact, Language
 from models.payments import ChargeAttempt
+from models.rules.vat import BuyerType
 from models.states import OrderStatus
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
@@ -82,6 +83,18 @@ def test_a_patchs_schema_has_no_defaults_for_a_client_to_fill_in(api: Api) -> No
     fields = {name: field for patch in patches for name, field in patch["properties"].items()}
     assert fields.keys() >= {"country", "is_billing_contact"}
     assert [name for name, field in fields.items() if "default" in field] == []
+
+
+def test_a_consumers_vat_number_is_kept_unchecked_and_counts_nowhere_as_it_is_said(world: World, api: Api) -> None:
+    customer = world.customer(buyer_type=BuyerType.CONSUMER, country="AT")
+    api.use(customer)
+    own = f"/v1/accounts/{customer.account_id}"
+    assert api("PATCH", own, json={"vat_number": "DE1"}).json()["vat_number"] == "DE1"
+    quote = api.quote(customer, purchase()).json()
+    assert (quote["vat_number"], quote["lines"][0]["tax_rate"]) == (None, "20")
+    patch = api.client.get("/openapi.json").json()["components"]["schemas"]["AccountPatch"]
+    assert "counts nowhere" in patch["properties"]["vat_number"]["description"]
+    assert "`buyer_type` cannot be changed" in patch["description"]
 
 
 def test_a_contact_is_added_once_and_named_as_billing_contact(api: Api, ada: Customer) -> None:
