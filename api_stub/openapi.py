@@ -27,7 +27,8 @@ VAT number or payment method, also that of each reason. Everything else is in En
 
 Nothing renews by itself: when a subscription's period ends, nothing is charged until the next order, and the subscription stays `active`.
 
-Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. A key sees only the accounts it is
+Amounts are minor units (cents) with the text a customer reads; times are RFC 3339 in UTC. What was agreed (periods, `as_of`, `expires_at`, `due_at`,
+`assigned_at` of seats) is in whole seconds, and when something happened is told to the microsecond: compare times as times, not as text. A key sees only the accounts it is
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
 Fields, query parameters and bodies that are not described here are refused, and so is what is given twice (but for a parameter that is a list):

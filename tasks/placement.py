@@ -3,7 +3,7 @@
 Confirming and paying again are in `tasks.upstream.continuing`, cancelling in `tasks.upstream.cancellation`; import all of them from here.
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
 
-`now` is an aware datetime in any zone, truncated to whole seconds. A naive one is refused (NaiveDatetime).
+`now` is an aware datetime in any zone, truncated to whole seconds (but for `cancel`). A naive one is refused (NaiveDatetime).
 """
 
 import hashlib

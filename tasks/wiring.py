@@ -14,7 +14,7 @@ from tasks.ports import Mailer, PaymentProvider, VatRegistry
 
 
 def _utc_now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Wiring:
     mailer: Mailer
     policy: Policy
     now: Callable[[], datetime] = field(default=_utc_now)
-    """business time: aware, UTC, whole seconds"""
+    """aware, UTC"""
 
 
 class NotWired(RuntimeError):
@@ -87,4 +87,10 @@ def policy() -> Policy:
 
 
 def now() -> datetime:
+    """Business time: whole seconds, in which periods, quotes and amounts are counted."""
+    return exact_now().replace(microsecond=0)
+
+
+def exact_now() -> datetime:
+    """When something happens, to tell it and to sort by: in whole seconds it would precede what PostgreSQL has timed to the microsecond."""
     return wired().now()

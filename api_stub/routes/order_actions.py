@@ -14,7 +14,7 @@ from api_stub.schemas.orders import ConfirmationWanted, OrderView, PaymentMethod
 from api_stub.views import order_view
 from tasks import placement
 from tasks.upstream import continuing, granted_requests
-from tasks.wiring import begin, now
+from tasks.wiring import begin, exact_now, now
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=JsonRoute)
 
@@ -73,7 +73,7 @@ def cancel(order_id: UUID, caller: OrdersWriter, _body: NoBody, request: Request
     """
     with begin() as session:
         order_of(session, caller, order_id)
-        placement.cancel(session, order_id=order_id, by="customer", now=now())
+        placement.cancel(session, order_id=order_id, by="customer", now=exact_now())
         answer = order_view.view(session, caller, order_id)
     request.app.state.publisher.nudge()
     return answer

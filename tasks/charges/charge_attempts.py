@@ -15,7 +15,7 @@ from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, PaymentKind
 from tasks.ports import Charge
-from tasks.wiring import now
+from tasks.wiring import exact_now, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
 
 def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
     """Insert the order's next card attempt; its number determines its key. Commit, then ask the provider."""
-    at = now()
+    at, created_at = now(), exact_now()
     values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
-    params = {"order_id": order.id, **values, "at": at}
+    params = {"order_id": order.id, **values, "at": at, "created_at": created_at}
     if (ends := step_ends.take_stored(session, order.id)) is None:
         begun = _BEGIN.one_or_none(session, params)
     else:
@@ -86,7 +86,7 @@ def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttemp
         attempt=attempt,
         key=key,
         status=AttemptStatus.PENDING,
-        created_at=at,
+        created_at=created_at,
         asked_at=at,
         **values,
     )
@@ -97,7 +97,7 @@ _BEGUN = """
         INSERT INTO charge_attempts
             (order_id, attempt, key, amount_minor, currency, payment_method_id, status, created_at, asked_at)
         SELECT id, number, 'order:' || CAST(id AS text) || ':charge:' || number,
-            :amount_minor, :currency, :payment_method_id, 'pending', :at, :at
+            :amount_minor, :currency, :payment_method_id, 'pending', :created_at, :at
         FROM moved, (SELECT coalesce(max(attempt), 0) + 1 AS number FROM charge_attempts WHERE order_id = :order_id) AS next
         RETURNING order_id, attempt, key
     )
@@ -139,7 +139,7 @@ def insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> C
         payment_method_id=attempt.payment_method_id,
         status=AttemptStatus.VOID,
         ref=charge.ref,
-        created_at=now(),
+        created_at=exact_now(),
     )
     session.add(second)
     session.flush()

@@ -20,7 +20,7 @@ from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, Tempo
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.refunds import refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
-from tasks.wiring import begin, now, payments, policy
+from tasks.wiring import begin, exact_now, now, payments, policy
 
 _OUTSIDE: Final = "outside:"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
@@ -94,7 +94,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
         currency=charge.currency,
         reason=reason,
         status=RefundState.PENDING,
-        created_at=now(),
+        created_at=exact_now(),
     )
     session.add(attempt)
     session.flush()

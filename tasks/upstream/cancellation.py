@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from models import lease, progress, waiting_orders
 from models.ending import Ending
 from models.orders import Order
+from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
 from tasks.running.outcome import Outcome
 from tasks.step import stop
 from tasks.upstream import granted_requests
-from tasks.upstream.request import RequestRefused, business_time, locked_order
+from tasks.upstream.request import RequestRefused, locked_order
 
 BY_CUSTOMER = "cancelled-by-customer"
 BY_US = "cancelled-by-us"
@@ -38,9 +39,10 @@ def cancel(
     - ended, active, or parked while it is being undone: RequestRefused too-late; no such order: unknown-order
     - open, awaiting authentication, or parked for a person: open, until its chain sees the request and cancels or refunds it
 
-    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`.
+    by, why: who asked and what for, for the timeline. reason: what the customer is told, `BY_CUSTOMER` or `BY_US`. now: when it was
+    asked for, not cut to whole seconds; an aware datetime.
     """
-    now = business_time(now)
+    now = utc("now", now)
     order = locked_order(session, order_id)
     asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:

@@ -13,7 +13,7 @@ from tasks.operating import at_provider, operations, order_story, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
 from tasks.upstream.cancellation import BY_CUSTOMER, BY_US
-from tasks.wiring import begin, now
+from tasks.wiring import begin, exact_now, now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
 from worker.commands.screen import console, print_json, tell_if_cut
@@ -165,7 +165,7 @@ def cancel(
             order_id=order_id,
             by=by,
             why=why,
-            now=now(),
+            now=exact_now(),
             reason=BY_CUSTOMER if customer_asked else BY_US,
         )
     if as_json:
