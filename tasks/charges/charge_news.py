@@ -60,8 +60,8 @@ def handle(
         attempt = _attempt_of(session, charge)
         if order is None or attempt is None:
             return NewsOutcome.UNKNOWN_ORDER
-        _note_failed_refunds(session, order, attempt, refunds)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        _note_failed_refunds(session, order, attempt, refunds)
         unfunded_refunds.note(session, order.id, refunds)
         if kind is EventKind.DISPUTE:
             _note_dispute(session, order, attempt, subject_ref)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, case, false, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -145,13 +145,14 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
 def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:
     """Record that a refund failed later, whether or not its first answer was recorded. False if that is known already, or it is not ours.
 
-    A refund of ours that consists of several made elsewhere has failed as soon as one of them has.
+    A refund of ours that consists of several made elsewhere has failed as soon as those that stand are too little: one that failed before, or
+    was made again since, takes nothing from it. Call it once those in the provider's answer are noted (`refunds_elsewhere.note`).
     """
     succeeded = RefundAttempt.status == RefundState.SUCCEEDED
     accepted = and_(succeeded, RefundAttempt.ref == refund.ref)
     not_recorded = and_(RefundAttempt.status == RefundState.PENDING, RefundAttempt.attempt == refund.attempt)
-    of_others = refunds_elsewhere.is_noted(session, charge.order_id, refund.ref)
-    part_of_it = and_(succeeded, RefundAttempt.ref.is_(None)) if of_others else false()
+    standing = refunds_elsewhere.sum_minor(session, charge.order_id, charge.attempt)
+    part_of_it = and_(succeeded, RefundAttempt.ref.is_(None), RefundAttempt.amount_minor > standing)
     failed = (
         update(RefundAttempt)
         .where(

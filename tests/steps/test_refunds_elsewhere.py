@@ -166,13 +166,69 @@ def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of
         refund_by_hand(world, order_id, part)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     fail_all(world, order_id)
-    order = world.order(order_id)
-    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert is_called_back(world, order_id)
     assert (world.refunds(order_id), world.timeline(order_id).count("refund.failed")) == ([("failed", 119_00)], 1)
     with world.begin() as session:
         operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+
+
+def comes_back(world: World, customer: Customer, amount: int) -> None:
+    """The bank sends the newest refund of this amount back, and no other."""
+    books = world._books(customer)
+    failed = [refund for refund in books["refunds"] if refund["amount"] == amount][-1]
+    why = {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+    world.stripe.control("change", id=failed["id"], values=why)
+    [charge] = [charge for charge in books["charges"] if charge["id"] == failed["charge"]]
+    world.stripe.control("change", id=charge["id"], values={"amount_refunded": charge["amount_refunded"] - amount})
+
+
+def test_a_part_that_failed_and_was_made_again_calls_back_nothing_until_another_fails(world: World) -> None:
+    ada, order_id = refundable(world)
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    comes_back(world, ada, 19_00)
+    tell(world, order_id, "refund.failed")
+    assert is_called_back(world, order_id)
+    refund_by_hand(world, order_id, 19_00)
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    tell(world, order_id)
+    assert world.order(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+    assert differences(world) == []
+    comes_back(world, ada, 100_00)
+    tell(world, order_id, "refund.failed", "refund.failed")
+    assert is_called_back(world, order_id)
+    assert world.refunds(order_id) == [("failed", 119_00), ("failed", 119_00)]
+    assert world.timeline(order_id).count("refund.failed") == 2
+
+
+def is_called_back(world: World, order_id: UUID) -> bool:
+    order = world.order(order_id)
+    return (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+
+
+@pytest.mark.parametrize("told_before", [True, False])
+def test_one_that_failed_before_the_refund_of_the_order_was_made_calls_nothing_back(
+    world: World, *, told_before: bool
+) -> None:
+    ada, order_id = refundable(world)
+    refund_by_hand(world, order_id, 119_00)
+    comes_back(world, ada, 119_00)
+    if told_before:
+        tell(world, order_id, "refund.created", "refund.failed")
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    tell(world, order_id, "refund.failed", *KINDS)
+    assert world.order(order_id).status is OrderStatus.REFUNDED
+    assert (world.refunds(order_id), "refund.failed" in world.timeline(order_id)) == ([("succeeded", 119_00)], False)
+    assert noted(world, order_id, "refund.elsewhere_failed") == [each for each in made(world, ada) if each[1] == 119_00]
+    assert differences(world) == []
 
 
 @pytest.mark.parametrize("parts", [[19_00, 100_00], [119_00]])

@@ -138,6 +138,28 @@ def test_unexpected_money_that_the_provider_will_not_refund_now_is_not_forgotten
     assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == ([("succeeded", 119_00)], [], {})
 
 
+def test_a_refund_by_hand_that_failed_earlier_does_not_send_unexpected_money_back_again(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    refunds = world.stripe.client().v1.refunds
+    refunds.create({"payment_intent": late, "amount": 19_00})
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
+    for part in (19_00, 100_00):
+        refunds.create({"payment_intent": late, "amount": part})
+    for kind in ("charge.refunded", "refund.failed", "refund.updated"):
+        world.notify(late, kind)
+        assert (world.refunds(order_id), wrong_refunds(world), waiting_events(world)) == (
+            [("succeeded", 119_00)],
+            [],
+            {},
+        )
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"] * 3)
+    world.notify(late, "refund.failed")
+    assert (world.refunds(order_id), wrong_refunds(world)) == ([("failed", 119_00)], ["0"])
+    world.pass_time(seconds=3600)
+    webhooks.handle_webhooks()
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+
+
 def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(world: World) -> None:
     """As a request makes it that reaches the provider after it has forgotten the key."""
     ada = world.customer()
