@@ -91,7 +91,11 @@ def _next() -> VatFollowUp | None:
 
 
 def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
-    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another claims its products."""
+    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another claims its products.
+
+    An order that is active but whose letters wait claims its products itself. That claim must stay: only orders that have ended may come to
+    `_hold_products`, which cannot tell it from another order's and would release it.
+    """
     row = session.scalar(
         select(VatFollowUp)
         .where(VatFollowUp.order_id == order_id, VatFollowUp.outcome.is_(None))

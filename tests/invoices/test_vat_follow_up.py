@@ -21,6 +21,7 @@ from tasks import failure_points
 from tasks.billing import invoicing, receivables
 from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
+from tasks.placement import RequestRefused
 from tasks.policy import VatOutage
 from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
@@ -393,6 +394,27 @@ def test_nothing_is_corrected_while_another_order_on_the_product_is_at_work(worl
     assert ask_again(world, minutes=20) == 2
     assert summed_up(documents(world, order.id)[-1])[1:] == (100_00, 10_00, 110_00)
     assert summed_up(documents(world, later)[-1])[1:] == (150_00, 40_00, 190_00)
+    assert nothing_differs(world)
+
+
+def test_an_order_whose_letters_wait_is_not_corrected_yet_and_keeps_other_orders_off_its_product(world: World) -> None:
+    """What it bought is active, and it is still open: the mail server is away, say."""
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.vies.fail("MS_UNAVAILABLE")
+    order_id = world.place(eva, purchase("desk", "team", seats=10))
+    order = world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.vies.forget()
+    world.vies.register(NUMBER, status="invalid")
+    assert ask_again(world) == 1
+    assert [(claim.product_code, claim.order_id) for claim in world.rows(OrderedProduct)] == [("desk", order_id)]
+    with pytest.raises(RequestRefused) as refused:
+        world.place(eva, change("desk", seats=20))
+    assert refused.value.code == "open-order"
+    assert (follow_up(world, order).outcome, len(documents(world, order_id))) == (None, 1)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    ask_again(world, minutes=20)
+    assert (follow_up(world, order).outcome, world.rows(OrderedProduct)) == ("vat_charged", [])
     assert nothing_differs(world)
 
 
