@@ -47,7 +47,7 @@ def _check_cause(books: Books, movement: LedgerMovement) -> Found:
 def check_order_balance(book: OrderBook) -> Found:
     """What an order reserved stays spent while the order is open and once it is completed; otherwise it is released.
 
-    What it added to the balance is taken back if it is undone.
+    What it added to the balance is taken back if it is undone, and what it reserved is released before that.
     """
     order = book.order
     credit = (f"order:{order.id}:credit", f"order:{order.id}:take-back")
@@ -71,6 +71,8 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
             return (order.balance_used_minor,)
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in _RESERVES_LATER:
             return (0, order.balance_used_minor)
+        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if book.moved_by("take-back"):
+            return (0,)  # released before that was taken
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in BACK and book.called_back:
             return (order.balance_used_minor, 0)
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import ledger, progress, waiting_orders
+from models import ledger, progress, reservation, waiting_orders
 from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.order_lock import lock_order
@@ -152,9 +152,13 @@ def _vat_credited(session: Session, order_id: UUID) -> int:
 
 
 def _take_rounding_back(session: Session, order: Order) -> None:
-    """Take back from the balance what the charge was rounded up by, because it goes back to the card with the charge."""
+    """Take back from the balance what the charge was rounded up by, because it goes back to the card with the charge.
+
+    Balance that paid for the order is released first, not only when it ends: it may be what is left to take this from.
+    """
     if not order.to_balance_minor:
         return
+    reservation.release(session, order, OrderStatus.REFUNDED, Step.REFUND_PAYMENT)
     try:
         ledger.post_for(
             session,

@@ -165,6 +165,39 @@ def test_what_a_charge_was_rounded_up_by_is_not_given_a_second_time_once_it_is_s
     assert world.subscription(noor, "desk").status is SubscriptionStatus.ACTIVE
 
 
+def paid_from_balance_and_rounded_up(world: World, *, granted: int, total: int) -> tuple[Customer, UUID]:
+    """A purchase that used all balance that was granted, and whose charge was rounded up by 8 fils, which another has spent."""
+    noor = world.customer(country="KW", currency="KWD")
+    world.grant(noor, granted)
+    world.reprice("desk", "team", MONTH, total)
+    world.reprice("chat", "team", MONTH, 10_008)
+    order = world.buy(noor, purchase(seats=1))
+    assert (order.balance_used_minor, order.to_balance_minor) == (granted, 8)
+    world.buy(noor, purchase("chat", seats=1))
+    assert world.balance(noor) == 0
+    return noor, order.id
+
+
+def test_what_a_charge_was_rounded_up_by_may_be_covered_by_the_balance_that_its_order_gives_back(world: World) -> None:
+    noor, order_id = paid_from_balance_and_rounded_up(world, granted=9, total=10_001)
+    refund(world, order_id)
+    assert world.balance(noor) == 1
+    with world.begin() as session:
+        assert verify(session) == []
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert (world.given_back(noor), world.balance(noor)) == ([10_000], 1)
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_balance_that_its_order_gives_back_covers_no_more_than_it_is(world: World) -> None:
+    noor, order_id = paid_from_balance_and_rounded_up(world, granted=7, total=10_009)
+    with pytest.raises(NotPossible, match=r"rounded up by 8 KWD \(minor units\), which became balance and is spent"):
+        refund(world, order_id)
+    assert (world.given_back(noor), world.balance(noor)) == ([], 0)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
 def test_vat_that_became_balance_is_not_given_a_second_time(world: World) -> None:
     ada = world.customer()
     order = world.buy(ada, purchase())
