@@ -1,17 +1,19 @@
 """Money that comes after we had given the attempt up goes back, and the order stays as it is."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
-from tasks.charges import webhooks
+from tasks.charges import charge_news, webhooks
+from tasks.charges.charge_news import NewsOutcome
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
 from tasks.ports import Refund, RefundStatus
@@ -32,6 +34,32 @@ def test_money_on_an_attempt_that_was_given_up_goes_back_and_the_order_stays_as_
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_unexpected_money_that_is_told_twice_at_the_same_moment_goes_back_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By two workers: one is told while the other has just seen that nothing went back yet."""
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    given_back = refunding.given_back
+    others: list[Future[NewsOutcome]] = []
+
+    def see(session: Session, charge: ChargeAttempt) -> bool:
+        seen = given_back(session, charge)
+        if not others:
+            others.append(another.submit(charge_news.handle, late))
+            until_it_waits_for(session, others[0])
+        return seen
+
+    monkeypatch.setattr(refunding, "given_back", see)
+    with ThreadPoolExecutor(1) as another:
+        assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
+    assert others[0].result() in (NewsOutcome.UNEXPECTED_AND_REFUNDED, NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE)
+    assert (world.given_back(ada), world.refunds(order_id)) == ([119_00], [("succeeded", 119_00)])
+    told = world.timeline(order_id)
+    assert (told.count("charge.unexpected"), told.count("refund.attempted")) == (1, 1)
 
 
 def test_unexpected_money_goes_back_although_the_first_answer_is_lost(world: World) -> None:
