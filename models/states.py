@@ -105,6 +105,9 @@ class RefundState(StrEnum):
 REFUNDED_BY_SUPPORT = "refunded-by-support"
 """the reason of an order that was refunded after it was completed: no other refunded order has been active"""
 
+REFUNDED_BEFORE = "refunded-before"
+"""the reason of an order whose charge was found when its money had gone back already, as after a restore from a backup"""
+
 
 class LetterKind(StrEnum):
     CONFIRMATION = "confirmation"

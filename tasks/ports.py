@@ -66,6 +66,8 @@ class Charge:
     order_id: UUID | None = None
     """from the provider's metadata, as is `attempt`; None where the provider has none"""
     attempt: int | None = None
+    refunded: bool = False
+    """All of it went back, whoever did that. Only `find_charges` and `retrieve_charge` tell it, and `charge` under a key that was used before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ Standing = Annotated[
 ]
 WHY = (
     "A code that never changes. Of an order that waits: `payment-details-missing`, `vat-number-invalid`, `payment-declined`, `amount-differs`, "
-    "`needs-attention`. Of one that ended: `cancelled-by-customer`, `cancelled-by-us`, `customer-did-not-answer`, `refunded-by-support`; "
+    "`needs-attention`. Of one that ended: `cancelled-by-customer`, `cancelled-by-us`, `customer-did-not-answer`, `refunded-by-support`, "
+    "`refunded-before`; "
     "`subscription-changed`, `subscription-ended`; `amount-too-small`, `amount-too-large`, `payment-refused`; or why a quote for its cart would be "
     "refused (the types of `POST /v1/quotes`). More may be added."
 )

@@ -16,7 +16,7 @@ from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import AttemptStatus, OrderStatus, Step
+from models.states import REFUNDED_BEFORE, AttemptStatus, OrderStatus, Step
 from tasks.charges import charge_attempts
 from tasks.charges.charge_attempts import Standing
 from tasks.errors import Misconfigured
@@ -104,6 +104,8 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             return turn_back(session, order, this, cancellation.reason(session, order))
         case ChargeStatus.SUCCEEDED if _known_too_late(attempt):
             return turn_back(session, order, this, cancellation.UNANSWERED)
+        case ChargeStatus.SUCCEEDED if charge.refunded:
+            return turn_back(session, order, this, REFUNDED_BEFORE)
         case ChargeStatus.SUCCEEDED:
             return done(session, order, this, facts={"charged_minor": charge.amount_minor})
         case ChargeStatus.REQUIRES_ACTION:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from models.states import REFUNDED_BY_SUPPORT
+from models.states import REFUNDED_BEFORE, REFUNDED_BY_SUPPORT
 from tasks.letters.wording import mark
 
 CANCELLED: Final[Mapping[str, str]] = {
@@ -17,6 +17,7 @@ _OVERTAKEN: Final = mark("Your subscription was changed in the meantime, so the 
 UNDONE: Final[Mapping[str, str]] = {
     **CANCELLED,
     REFUNDED_BY_SUPPORT: mark("Our support team has refunded the order."),
+    REFUNDED_BEFORE: mark("The payment had already been refunded."),
     "seats-below-assigned": mark(
         "More users were assigned in the meantime than the order has seats, so the order could not be activated."
     ),

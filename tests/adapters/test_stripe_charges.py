@@ -28,6 +28,21 @@ def test_the_same_key_again_takes_the_money_once(stripe_server: StripeStandIn, b
     assert len(stripe_server.books(buyer.ref)["charges"]) == 1
 
 
+def test_a_charge_that_is_looked_up_tells_whether_all_of_it_went_back(buyer: Buyer) -> None:
+    charge = buyer.payments.charge(buyer.charge(11_90))
+
+    def seen() -> list[bool]:
+        found = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+        looked_up = [buyer.payments.charge(buyer.charge(11_90)), buyer.payments.retrieve_charge(charge.ref), *found]
+        return [each.refunded for each in looked_up]
+
+    assert seen() == [False, False, False]
+    buyer.payments.refund(buyer.refund(charge.ref, 11_89))
+    assert seen() == [False, False, False]
+    buyer.payments.refund(buyer.refund(charge.ref, 1, attempt=2))
+    assert seen() == [True, True, True]
+
+
 def test_the_same_key_for_another_request_is_told_apart_and_takes_nothing(
     stripe_server: StripeStandIn, buyer: Buyer
 ) -> None:

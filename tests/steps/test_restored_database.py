@@ -1,18 +1,33 @@
 """A database restored from a backup has forgotten what happened since: what the provider was paid meanwhile is found, not charged again."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from models.invoices import Invoice
 from models.states import OrderStatus
+from models.subscriptions import Subscription
+from tasks.operating import support_refund
 from tests.support.backup import BackUp
-from tests.support.payment import DECLINES
+from tests.support.payment import DECLINES, refund_by_hand
 from tests.support.world import World, purchase
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+
+
+def refund_by_support(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="Olga", why="ticket 4711", now=world.time)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+
+
+def refund_in_the_dashboard(world: World, order_id: UUID) -> None:
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
 
 
 @pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
@@ -30,6 +45,42 @@ def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
+@pytest.mark.parametrize("refunded", [refund_by_support, refund_in_the_dashboard])
+def test_a_charge_whose_money_went_back_since_the_backup_activates_nothing(
+    world: World, backed_up: BackUp, hours: float, refunded: Callable[[World, UUID], None]
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    restore = backed_up()
+    world.run(order_id)
+    refunded(world, order_id)
+    went_back = sorted(world.given_back(ada))
+    restore()
+    world.pass_time(hours=hours)
+    if hours > 23:
+        world.stripe.expire_keys()
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "refunded-before")
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+    assert (world.charged(ada), sorted(world.given_back(ada))) == ([119_00], went_back)
+    assert world.rows(Subscription, account_id=ada.account_id) == []
+    assert world.rows(Invoice, order_id=order_id) == []
+
+
+def test_a_charge_of_which_a_part_went_back_since_the_backup_is_found(world: World, backed_up: BackUp) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    restore = backed_up()
+    world.run(order_id)
+    refund_by_hand(world, order_id, 118_99)
+    restore()
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [118_99])
 
 
 def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, backed_up: BackUp) -> None:

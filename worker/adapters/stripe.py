@@ -129,7 +129,9 @@ class StripePayments:
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
-            intents = self._client.v1.payment_intents.list({"customer": customer_ref, "limit": pages.PAGE})
+            intents = self._client.v1.payment_intents.list(
+                {"customer": customer_ref, "limit": pages.PAGE, "expand": ["data.latest_charge"]}
+            )
             # Others may charge the same customer, in ways that we cannot read.
             ours = (intent for intent in intents.auto_paging_iter() if reading.order_of(intent) == order_id)
             return [reading.charge(intent) for intent in ours]
@@ -138,7 +140,8 @@ class StripePayments:
 
     def retrieve_charge(self, ref: str) -> Charge:
         return self._calls.ask(
-            lambda: reading.charge(self._client.v1.payment_intents.retrieve(ref)), refused=unexpected
+            lambda: reading.charge(self._client.v1.payment_intents.retrieve(ref, {"expand": ["latest_charge"]})),
+            refused=unexpected,
         )
 
     def cancel_charge(self, ref: str) -> Charge:

@@ -58,6 +58,7 @@ def charge(intent: stripe.PaymentIntent) -> Charge:
         action_url=_action_url(intent) if status is ChargeStatus.REQUIRES_ACTION else None,
         order_id=order_of(intent),
         attempt=_attempt(intent),
+        refunded=_is_refunded(intent),
     )
 
 
@@ -136,6 +137,12 @@ def _attempt(subject: stripe.PaymentIntent | stripe.Refund) -> int | None:
 def _was_tried(intent: stripe.PaymentIntent) -> bool:
     """Stripe makes the intent first and asks the bank then, also in one request: whoever looks meanwhile sees one that nobody has tried."""
     return intent.last_payment_error is not None or intent.latest_charge is not None
+
+
+def _is_refunded(intent: stripe.PaymentIntent) -> bool:
+    """False where the answer has only the charge's id, as a new charge's has."""
+    latest = getattr(intent, "latest_charge", None)
+    return isinstance(latest, stripe.Charge) and latest.refunded
 
 
 def _decline_code(intent: stripe.PaymentIntent) -> str | None:

@@ -85,7 +85,26 @@ def _list_methods(call: Call) -> JsonObject:
 def _list_intents(call: Call) -> JsonObject:
     if "customer" in call.params:
         customers.referenced(call.ledger, call.params["customer"])
-    return page(call.ledger, "payment_intent", "/v1/payment_intents", call.params, customer=call.params.get("customer"))
+    found = page(
+        call.ledger, "payment_intent", "/v1/payment_intents", call.params, customer=call.params.get("customer")
+    )
+    if "expand" in call.params:
+        found["data"] = [payment_intents.with_charge(call.ledger, intent) for intent in found["data"]]
+    return found
+
+
+def _retrieve_intent(call: Call) -> JsonObject:
+    intent = payment_intents.retrieve(call.ledger, call.identifier)
+    return payment_intents.with_charge(call.ledger, intent) if "expand" in call.params else intent
+
+
+def _check_expand(path: str) -> Callable[[dict[str, Any]], None]:
+    def check_expand(params: dict[str, Any]) -> None:
+        for asked in params.get("expand", []):
+            if asked != path:
+                raise malformed(f"This stand-in expands nothing but `{path}` here.", param="expand")
+
+    return check_expand
 
 
 def _list_refunds(call: Call) -> JsonObject:
@@ -123,9 +142,10 @@ OPERATIONS = (
     _operation("payment_intents.create", "POST /v1/payment_intents", types.PaymentIntentCreateParams, payment_intents.COVERED,
                lambda call: payment_intents.create(call.ledger, call.params, call.key, call.base_url, begun=call.begun),
                payment_intents.check_create, lambda call: payment_intents.make(call.ledger, call.params, call.key)),
-    _operation("payment_intents.list", "GET /v1/payment_intents", types.PaymentIntentListParams, PAGING | {"customer"}, _list_intents),
+    _operation("payment_intents.list", "GET /v1/payment_intents", types.PaymentIntentListParams,
+               PAGING | {"customer", "expand"}, _list_intents, _check_expand("data.latest_charge")),
     _operation("payment_intents.retrieve", "GET /v1/payment_intents/{id}", types.PaymentIntentRetrieveParams,
-               frozenset({"client_secret"}), lambda call: payment_intents.retrieve(call.ledger, call.identifier)),
+               frozenset({"client_secret", "expand"}), _retrieve_intent, _check_expand("latest_charge")),
     _operation("payment_intents.confirm", "POST /v1/payment_intents/{id}/confirm", types.PaymentIntentConfirmParams,
                payment_intents.ON_CONFIRM,
                lambda call: payment_intents.confirm(call.ledger, call.identifier, call.params, call.key, call.base_url)),

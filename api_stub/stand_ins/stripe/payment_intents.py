@@ -121,6 +121,11 @@ def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
     return intent
 
 
+def with_charge(ledger: Ledger, intent: JsonObject) -> JsonObject:
+    """The intent with its latest charge itself in place of the charge's id, as `expand` asks for."""
+    return intent | {"latest_charge": ledger.find("charge", intent["latest_charge"] or "")}
+
+
 def cancel(ledger: Ledger, identifier: str, params: dict[str, Any], key: str | None) -> JsonObject:
     intent = retrieve(ledger, identifier)
     if intent["status"] not in CANCELABLE:
