@@ -7,12 +7,12 @@ from typing import Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import false, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api_stub import database_check
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.schemas.values import Shown
-from models import migrations
 from models.messages import Heartbeat
 from tasks.wiring import begin
 from worker import certificates
@@ -25,10 +25,6 @@ FRESH = timedelta(seconds=60)
 AHEAD = timedelta(seconds=5)
 """a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
 _SET_BACK = "the last sweep is dated in the future: PostgreSQL's clock was set back. If beat's was too, beat sends nothing until its clock catches up. Restart beat"
-_BEHIND = "the database is older than this release: run `prorata db upgrade`"
-
-_WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)
-"""changes nothing, but a standby refuses it; after that error we drop our connections to the standby"""
 
 State = Literal["ok", "failing"]
 Check = Literal["ok", "failing", "unknown"]
@@ -75,12 +71,12 @@ def readyz(request: Request, response: Response) -> Readiness:
 def _database_and_beat(*, up_for: timedelta) -> Readiness:
     try:
         with begin() as session:
-            if migrations.is_behind(migrations.revision_of(session.connection())):
-                log.warning("not ready: schema", advice=_BEHIND)
+            if database_check.is_behind(session):
+                log.warning("not ready: schema", advice=database_check.BEHIND)
                 checks: dict[str, Check] = {"database": "ok", "schema": "failing", "beat": "unknown"}
-                return Readiness(status="ok", checks=checks, advice=_BEHIND)
+                return Readiness(status="ok", checks=checks, advice=database_check.BEHIND)
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
-            session.execute(_WRITE)
+            database_check.require_writes(session)
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))

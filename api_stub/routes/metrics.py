@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api_stub import database_check
 from api_stub.edge import request_counts
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.problem_types import refuses
@@ -39,19 +40,24 @@ _ANY_CLOCK = timedelta(days=2)
 class _Books(Collector):
     """Asks the database at each scrape, and computes ages by its clock, so that every process gives the same numbers.
 
-    It reads no table that grows with the years: of those it counts only what an index holds. While the database is away, only
-    that is reported, beside this process's own metrics.
+    It reads no table that grows with the years: of those it counts only what an index holds. While this release cannot work with
+    the database, only that is reported, beside this process's own metrics: heartbeats that age would blame workers and beat.
     """
 
     def collect(self) -> Iterable[Metric]:
         told: list[Metric] = []
         try:
             with begin() as session:
-                told += _told_by(session)
+                if database_check.is_behind(session):
+                    log.warning("metrics without the database", advice=database_check.BEHIND)
+                else:
+                    database_check.require_writes(session)
+                    told += _told_by(session)
         except SQLAlchemyError as error:
             log.warning("metrics without the database", error=type(error).__name__)
             told.clear()
-        yield _gauge("prorata_database_up", "Whether the database answered every query of this scrape", bool(told))
+        is_up = "Whether the database answers, takes writes and is not older than this release"
+        yield _gauge("prorata_database_up", is_up, bool(told))
         yield from told
 
     def describe(self) -> Iterable[Metric]:

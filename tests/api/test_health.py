@@ -1,8 +1,11 @@
 """Whether the process answers, and whether it can work: alive, ready, and how long ago the sweep ran."""
 
+import re
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -139,19 +142,40 @@ def test_the_age_of_a_heartbeat_is_by_the_databases_clock(
 
 
 def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_does(world: World, api: Api) -> None:
+    with at_first_a_standby(world):
+        answers = [api.get("/readyz") for _ in range(2)]
+    assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
+
+
+def test_a_database_that_takes_no_writes_counts_as_away_in_the_metrics(world: World, api: Api) -> None:
+    """Heartbeats that grow old would say that workers and beat have died."""
+    with at_first_a_standby(world):
+        answers = [api.get("/metrics").text for _ in range(2)]
+    assert [database_metrics(answer) for answer in answers] == [{"up 0.0"}, {"up 1.0", "others"}]
+
+
+@contextmanager
+def at_first_a_standby(world: World) -> Iterator[None]:
+    """The first connection refuses writes; the next is to a server that takes them."""
     engine = create_engine(world.transactions._engine.url)
     limit_waits(engine)
     standby = iter([True])
 
     @event.listens_for(engine, "connect")
-    def at_first_a_standby(connection: Any, _: object) -> None:
+    def connected(connection: Any, _: object) -> None:
         connection.read_only = next(standby, False)
 
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
-    answers = [api.get("/readyz") for _ in range(2)]
+    yield
     wiring.plug_in(world.wiring)
     engine.dispose()
-    assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
+
+
+def database_metrics(printed: str) -> set[str]:
+    """Whether the database is up, and whether there are metrics that it told."""
+    [up] = [line for line in printed.splitlines() if line.startswith("prorata_database_up ")]
+    others = re.search(r"^prorata_(?!database_up|request)", printed, re.MULTILINE)
+    return {up.removeprefix("prorata_database_"), *(["others"] if others else [])}
 
 
 @pytest.mark.parametrize("older", ["0009", None])
@@ -163,6 +187,15 @@ def test_not_ready_until_an_older_releases_database_is_upgraded(world: World, ap
     set_to(world, migrations.head())
     answer = api.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["schema"], "advice" in answer.json()) == (200, "ok", False)
+
+
+@pytest.mark.parametrize("older", ["0016", None])
+def test_an_older_releases_database_counts_as_away_in_the_metrics(world: World, api: Api, older: str | None) -> None:
+    """What orders need may be missing in it, though all that the metrics count is there."""
+    set_to(world, older)
+    assert database_metrics(api.get("/metrics").text) == {"up 0.0"}
+    set_to(world, "0815")
+    assert database_metrics(api.get("/metrics").text) == {"up 1.0", "others"}
 
 
 def test_ready_while_a_newer_release_is_rolled_out(world: World, api: Api) -> None:

@@ -30,7 +30,7 @@ def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -
     used = {
         name
         for name in re.findall(r"(?:Scan(?: Backward)? using|Index Scan on) (\w+)", plan)
-        if not name.startswith("pk_")
+        if not name.startswith(("pk_", "alembic_version"))
     }
     assert used == {
         "ix_orders_not_ended",
