@@ -1,6 +1,8 @@
-"""docs/alerts.yml asks for what /metrics prints, and nothing else."""
+"""docs/alerts.yml asks for what /metrics prints, and nothing else; rules that reckon with counters fire when they must."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 import yaml
 
 from tests.api.conftest import Api
+from tests.support.prometheus import increase, scraped
 
 GROUPS = yaml.safe_load((Path(__file__).parents[2] / "docs" / "alerts.yml").read_text())["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
@@ -15,7 +18,6 @@ RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_a_rule_asks_for_series_that_are_printed(rule: dict[str, Any], api: Api) -> None:
-    api.post("/v1/webhooks/stripe", {}, headers={"Stripe-Signature": "t=1,v1=forged"})
     printed = api.get("/metrics").text.splitlines()
     selectors = re.findall(r"(prorata_\w+)(?:\{(.*?)\})?", rule["expr"])
     assert selectors or "up{" in rule["expr"]
@@ -30,3 +32,51 @@ def test_a_rule_asks_for_series_that_are_printed(rule: dict[str, Any], api: Api)
 
 def test_rules_have_names_of_their_own() -> None:
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
+
+
+def seconds(duration: str) -> float:
+    """Of `2h`, as rules write it."""
+    return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+def expression(alert: str, pattern: str) -> tuple[str, ...]:
+    """What `pattern` finds in that rule's expression. The rule has to fire as soon as its expression holds."""
+    [rule] = [each for each in RULES if each["alert"] == alert]
+    assert "for" not in rule
+    found = re.fullmatch(pattern, rule["expr"])
+    assert found, rule["expr"]
+    return found.groups()
+
+
+WEBHOOKS_REFUSED = r'prorata_requests_total\{route="/v1/webhooks/stripe",status="400"\}'
+
+
+@pytest.mark.parametrize(
+    ("refused_at", "fires_at"),
+    [
+        ([3600], None),
+        ([3600, 3615], 3615),
+        ([1200 * n for n in range(1, 13)], 2400),
+        ([3600, 3600 + 7100], 3600 + 7110),
+        ([3600, 3600 + 7300], None),
+    ],
+    ids=["once", "twice at once", "every twenty minutes", "twice within two hours", "once in two hours"],
+)
+def test_refused_notifications_are_told_of_by_the_second_one(refused_at: list[int], fires_at: int | None) -> None:
+    window, threshold = expression(
+        "ProrataWebhooksRefused", rf"sum\(increase\({WEBHOOKS_REFUSED}\[(\w+)\]\)\) > ([\d.]+)"
+    )
+    samples = scraped(lambda at: sum(each <= at for each in refused_at), until=5 * 3600)
+    rose = ((at, increase(samples, at=at, window=seconds(window)) or 0) for at, _ in samples)
+    assert next((at for at, by in rose if by > float(threshold)), None) == fires_at
+
+
+def test_the_first_refused_notification_counts_because_its_series_begins_at_zero() -> None:
+    """What begins at 1 has not risen."""
+    asked = """
+from api_stub.edge.request_counts import REGISTRY
+labels = {"method": "POST", "route": "/v1/webhooks/stripe", "status": "400"}
+print(REGISTRY.get_sample_value("prorata_requests_total", labels))
+"""
+    fresh = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert fresh.stdout.strip() == "0.0"
