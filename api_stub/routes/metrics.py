@@ -21,8 +21,9 @@ from models.books_checks import BooksCheck, Compared
 from models.invoices import OWED, Invoice, Receivable
 from models.messages import Heartbeat, OutboxMessage, WebhookReceived
 from models.orders import LETTER_REFUSED, NOT_ENDED, Order, OrderEvent
+from models.payments import ChargeAttempt
 from models.rejected_messages import RejectedMessage
-from models.states import FINAL, OrderStatus
+from models.states import FINAL, AttemptStatus, OrderStatus
 from models.support_cases import OPEN, SupportCase
 from tasks.billing.receivables import due_on
 from tasks.queues import QUEUE_NAMES
@@ -71,6 +72,9 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield from _orders(session)
     yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
     yield from _webhooks(session)
+    yield _gauge(
+        "prorata_last_charge_seconds", "Seconds since the latest charge that succeeded began", _charged(session)
+    )
     yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
     yield _heartbeats(session)
@@ -123,6 +127,15 @@ def _webhooks(session: Session) -> Iterable[Metric]:
 
 def _seconds_of(age: timedelta | None) -> float:
     return age.total_seconds() if age is not None else 0.0
+
+
+def _charged(session: Session) -> float:
+    """Of the latest orders: their ids grow with time, and nothing else of a charge that does is in an index."""
+    latest = select(ChargeAttempt.status, ChargeAttempt.created_at).order_by(ChargeAttempt.order_id.desc()).limit(100)
+    charge = latest.subquery()
+    age = func.clock_timestamp() - func.max(charge.c.created_at)
+    since: timedelta | None = session.scalar(select(age).where(charge.c.status == AttemptStatus.SUCCEEDED))
+    return since.total_seconds() if since is not None else math.inf
 
 
 def _heartbeats(session: Session) -> Metric:

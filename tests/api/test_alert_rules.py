@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import text
 
 from tests.api.conftest import Api
+from tests.support import world as worlds
 from tests.support.prometheus import increase, scraped
+from tests.support.world import Customer, World
 
 GROUPS = yaml.safe_load((Path(__file__).parents[2] / "docs" / "alerts.yml").read_text())["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
@@ -80,3 +83,38 @@ print(REGISTRY.get_sample_value("prorata_requests_total", labels))
 """
     fresh = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert fresh.stdout.strip() == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("charged", "notified", "fires"),
+    [
+        (None, None, False),
+        (None, "9 hours", False),
+        ("20 minutes", None, True),
+        ("20 minutes", "19 minutes", False),
+        ("20 minutes", "20 minutes 50 seconds", False),
+        ("20 minutes", "21 minutes 10 seconds", True),
+        ("20 seconds", "9 hours", True),
+    ],
+)
+def test_notifications_that_stay_away_are_told_of_by_a_charge_that_none_followed(
+    world: World, api: Api, ada: Customer, charged: str | None, notified: str | None, fires: bool
+) -> None:
+    [rule] = [each for each in RULES if each["alert"] == "ProrataWebhooksStayAway"]
+    if charged:
+        world.buy(ada, worlds.purchase())
+    with world.begin() as session:
+        for statement, ago in ((CHARGED, charged), (NOTIFIED, notified)):
+            if ago:
+                session.execute(text(statement), {"ago": ago})
+    told = dict(line.rsplit(" ", 1) for line in api.get("/metrics").text.splitlines() if line[0] != "#")
+    one_process = re.sub(r"min\((\w+)\)", lambda found: f"float('{told[found[1]]}')", rule["expr"])
+    assert eval(one_process) is fires
+    assert rule["for"] == "15m"
+
+
+CHARGED = "update charge_attempts set created_at = clock_timestamp() - cast(:ago as interval)"
+NOTIFIED = """
+    insert into webhooks_received (id, type, payload, received_at, handled_at)
+    select 'evt_1', 'payment_intent.succeeded', '', at, at from (select clock_timestamp() - cast(:ago as interval) as at) as came
+"""

@@ -118,6 +118,28 @@ def test_metrics_tell_how_old_webhooks_are(world: World, api: Api) -> None:
     assert [each // 3600 for each in webhook_ages(api)] == [11, 10]
 
 
+def test_metrics_tell_when_a_charge_last_succeeded(world: World, api: Api, ada: Customer) -> None:
+    def age() -> float:
+        name = "prorata_last_charge_seconds "
+        [line] = [line for line in api.get("/metrics").text.splitlines() if line.startswith(name)]
+        return float(line.removeprefix(name))
+
+    assert age() == float("inf")
+    world.buy(ada, worlds.purchase("desk"))
+    world.buy(ada, worlds.purchase("chat"))
+    with world.begin() as session:
+        older, newer = session.scalars(text("select order_id from charge_attempts order by order_id"))
+        made = text("update charge_attempts set created_at = now() - cast(:ago as interval) where order_id = :order")
+        session.execute(made, {"ago": "3 h 5 min", "order": older})
+        session.execute(made, {"ago": "5 h 5 min", "order": newer})
+    assert age() // 3600 == 3
+    with world.begin() as session:
+        session.execute(
+            text("update charge_attempts set status = 'declined' where order_id = :order"), {"order": older}
+        )
+    assert age() // 3600 == 5
+
+
 def test_metrics_count_notifications_that_are_refused(api: Api) -> None:
     api.client.post("/v1/webhooks/stripe", content=b"{}", headers={"Stripe-Signature": "t=1,v1=00"})
     assert re.search(

@@ -9,7 +9,16 @@ from models.states import FINAL, OrderStatus
 from tests.api.conftest import Api, purchase
 from tests.support.world import Customer, World
 
-GROW = {"orders", "order_events", "sent_letters", "webhooks_received", "quotes", "receivables", "support_cases"}
+GROW = {
+    "orders",
+    "order_events",
+    "sent_letters",
+    "webhooks_received",
+    "quotes",
+    "receivables",
+    "support_cases",
+    "charge_attempts",
+}
 
 
 def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -> None:
