@@ -3,7 +3,7 @@
 What a document credits belongs to the state, rate and VAT number of the document that charged it, which may differ from its own.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,6 +21,7 @@ from models.rules import vat
 from models.rules.timezone import local
 from models.rules.vat import Treatment
 from models.states import AttemptStatus, PaymentKind
+from tasks.invoices.corrected import corrected
 from tasks.policy import Seller
 
 
@@ -86,12 +87,12 @@ def levies(
     if reasons:
         chosen = and_(chosen, Invoice.reason.in_(reasons))
     rows = session.execute(_DOCUMENTS.where(chosen)).all()
-    taxed = _taxed_by_document(session, chosen)  # later, or a document issued meanwhile would have no lines
+    lines = _lines_by_document(session, chosen)  # later, or a document issued meanwhile would have no lines
     return [
         told
         for row in rows
         if by is Day.ISSUED or first <= _supplied_on(row.Invoice) <= last
-        for told in _told(*row, taxed[row.Invoice.id], seller)
+        for told in _told(*row, lines[row.Invoice.id], seller)
     ]
 
 
@@ -120,28 +121,16 @@ _DOCUMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Taxed:
-    """What the lines of a document amount to."""
-
-    sums: dict[Levy, tuple[int, int]]
-    """net and VAT"""
-    credited: list[str]
-    """numbers of the documents that charged what it credits"""
-
-
 def _told(
-    document: Invoice, owed: Receivable | None, charge_ref: str | None, taxed: _Taxed, seller: Seller
+    document: Invoice, owed: Receivable | None, charge_ref: str | None, lines: Sequence[Row[Any]], seller: Seller
 ) -> Iterator[DocumentLevy]:
-    corrects = document.corrects_number
-    if corrects is None and document.kind is InvoiceKind.CREDIT_NOTE:
-        corrects = ", ".join(taxed.credited) or None
-    for levy, (net, tax) in taxed.sums.items():
+    corrects = ", ".join(corrected(document, [row.InvoiceLine for row in lines]))
+    for levy, (net, tax) in _summed_up(lines).items():
         yield DocumentLevy(
             number=document.number,
             kind=document.kind,
             reason=document.reason,
-            corrects=corrects,
+            corrects=corrects or None,
             issued_on=document.issued_on,
             supplied_on=_supplied_on(document),
             order_number=document.order_number,
@@ -193,20 +182,19 @@ _LINES = (
 )
 
 
-def _taxed_by_document(session: Session, chosen: ColumnElement[bool]) -> dict[UUID, _Taxed]:
+def _lines_by_document(session: Session, chosen: ColumnElement[bool]) -> dict[UUID, list[Row[Any]]]:
     rows = session.execute(_LINES.where(chosen))
-    return {invoice_id: _taxed(list(lines)) for invoice_id, lines in groupby(rows, lambda row: row[0].invoice_id)}
+    return {invoice_id: list(lines) for invoice_id, lines in groupby(rows, lambda row: row[0].invoice_id)}
 
 
-def _taxed(rows: Sequence[Row[Any]]) -> _Taxed:
+def _summed_up(lines: Iterable[Row[Any]]) -> dict[Levy, tuple[int, int]]:
+    """Net and VAT of each levy that is not zero; of the first if all are."""
     sums: dict[Levy, tuple[int, int]] = {}
-    for row in rows:
+    for row in lines:
         for levy, net, tax in _parts(row):
             before = sums.get(levy, (0, 0))
             sums[levy] = (before[0] + row.sign * net, before[1] + row.sign * tax)
-    not_zero = {levy: sum_ for levy, sum_ in sums.items() if any(sum_)}
-    credited = sorted({row.InvoiceLine.from_invoice for row in rows if row.InvoiceLine.from_invoice})
-    return _Taxed(not_zero or dict([*sums.items()][:1]), credited)
+    return {levy: sum_ for levy, sum_ in sums.items() if any(sum_)} or dict([*sums.items()][:1])
 
 
 def _parts(row: Row[Any]) -> Iterator[tuple[Levy, int, int]]:
@@ -233,11 +221,6 @@ def _credited(row: Row[Any], line: InvoiceLine) -> Levy:
 
 
 def _levy(seller: str, buyer: str, treatment: Treatment | None, rate: Decimal, number: str | None) -> Levy:
-    match treatment:
-        case Treatment.DOMESTIC:
-            country = seller
-        case Treatment.DESTINATION_RATE | Treatment.REVERSE_CHARGE:
-            country = vat.state_of(buyer)
-        case _:
-            country = buyer
-    return Levy(seller, country, treatment, rate, number)
+    charged_by = treatment and vat.levied_in(treatment, seller_country=seller, buyer_country=buyer)
+    without_vat = vat.state_of(buyer) if treatment is Treatment.REVERSE_CHARGE else buyer
+    return Levy(seller, charged_by or without_vat, treatment, rate, number)

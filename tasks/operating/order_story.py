@@ -110,6 +110,7 @@ def tell(session: Session, order_id: UUID) -> Story:
                 .outerjoin(Receivable, Receivable.invoice_id == Invoice.id)
                 .where(Invoice.order_id == order_id)
                 .order_by(Invoice.id)
+                .options(selectinload(Invoice.lines))
             )
         ],
         events=session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all(),

@@ -14,7 +14,7 @@ from tasks.errors import TemporarilyUnavailable
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
-from tests.support.world import World, purchase
+from tests.support.world import World, change, purchase
 from worker.commands import orders
 
 
@@ -64,6 +64,15 @@ def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: W
         ["CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "-100.00", "EUR"],
         ["INV-2026-000002", "invoice", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "120.00", "EUR", "120.00", "open"],
     ]  # fmt: skip
+
+
+def test_an_order_s_credit_note_is_shown_with_what_charged_its_credits(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    order = world.buy(ada, change("desk", seats=1))
+    [document] = json.loads(run("show", order.number, "--json").stdout)["documents"]
+    assert (document["number"], document["corrects"]) == ("CN-2026-000001", "INV-2026-000001")
 
 
 @pytest.mark.parametrize(

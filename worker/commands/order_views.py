@@ -12,6 +12,7 @@ from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderLine
 from models.rules.currency import exponent
 from models.states import OrderStatus
+from tasks.invoices.corrected import corrected
 from tasks.operating.at_provider import AtProvider
 from tasks.operating.order_story import Story
 from worker.commands.screen import moment, plain
@@ -134,10 +135,14 @@ def _line(line: OrderLine, currency: str) -> tuple[str, ...]:
 
 def _document(document: Invoice, owed: Receivable | None) -> tuple[str, ...]:
     return (
-        *(document.number, document.kind, document.reason, document.corrects_number or "", str(document.issued_on)),
+        *(document.number, document.kind, document.reason, _corrects(document) or "", str(document.issued_on)),
         *(major(document.total_minor, document.currency), document.currency),
         *((major(owed.amount_minor, owed.currency), owed.status) if owed else ("", "")),
     )
+
+
+def _corrects(document: Invoice) -> str | None:
+    return ", ".join(corrected(document, document.lines)) or None
 
 
 def _document_as_json(document: Invoice, owed: Receivable | None) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _document_as_json(document: Invoice, owed: Receivable | None) -> dict[str, A
     )
     return {
         **{name: getattr(document, name) for name in names},
-        "corrects": document.corrects_number,
+        "corrects": _corrects(document),
         "owed_minor": owed.amount_minor if owed else None,
         "owed_status": owed.status if owed else None,
         "settled_at": owed.settled_at if owed else None,
