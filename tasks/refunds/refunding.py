@@ -249,12 +249,9 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
 
 
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
-    """This refund at the provider; or all refunds of the charge, if they returned the money otherwise (by hand, in the Dashboard)."""
+    """The charge's refunds at the provider, if they return the money: ours, which alone returns all of it, or others (by hand, in the Dashboard)."""
     found = _standing(charge_ref)
-    ours = [each for each in found if each.attempt == attempt.attempt]
     all_is_back = sum(each.amount_minor for each in found) >= attempt.amount_minor
-    if ours:
-        return Answer(ours[:1])
     return Answer(found) if all_is_back else None
 
 
