@@ -143,7 +143,8 @@ def next_look(attempt: ChargeAttempt) -> timedelta:
 
 
 def may_be_authenticated(attempt: ChargeAttempt) -> bool:
-    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) > timedelta(0)
+    """Whether there is time left to authenticate the payment of an attempt that awaits it."""
+    return _time_to_authenticate(attempt) > timedelta(0)
 
 
 def _authentication_expired(attempt: ChargeAttempt) -> bool:
