@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +78,44 @@ def test_refused_notifications_are_told_of_by_the_second_one(refused_at: list[in
 
 def test_the_first_refused_notification_counts_because_its_series_begins_at_zero() -> None:
     """What begins at 1 has not risen."""
-    asked = """
-from api_stub.edge.request_counts import REGISTRY
-labels = {"method": "POST", "route": "/v1/webhooks/stripe", "status": "400"}
-print(REGISTRY.get_sample_value("prorata_requests_total", labels))
-"""
-    fresh = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert fresh.stdout.strip() == "0.0"
+    assert value_at_the_start("POST", "/v1/webhooks/stripe", "400") == "0.0"
+
+
+def value_at_the_start(method: str, route: str, status: str) -> str:
+    """Of the count of such requests, in a process of its own."""
+    labels = {"method": method, "route": route, "status": status}
+    asked = f"from api_stub.edge.request_counts import REGISTRY as it; print(it.get_sample_value('prorata_requests_total', {labels}))"
+    return subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_first_failed_quotes_and_orders_count_likewise() -> None:
+    assert {
+        value_at_the_start("POST", route, status) for route in ("/v1/quotes", "/v1/orders") for status in ("500", "503")
+    } == {"0.0"}
+
+
+@pytest.mark.parametrize(
+    ("failed_at", "fires_at"),
+    [
+        ([3610], None),
+        (range(3610, 3910), None),
+        (range(3610, 4 * 3600), 4500),
+        ([1200 * n + 10 for n in range(1, 13)], 3900),
+        ([1800 * n + 10 for n in range(1, 9)], None),
+    ],
+    ids=["once", "five minutes long", "always", "every twenty minutes", "twice an hour"],
+)
+def test_requests_that_fail_again_and_again_are_told_of(failed_at: Sequence[int], fires_at: int | None) -> None:
+    failed = r'prorata_requests_total\{status=~"5..",route!="/readyz"\}'
+    found = expression(
+        "ProrataRequestsFail",
+        rf"count_over_time\(\(sum\(increase\({failed}\[(\w+)\]\)\) > 0\)\[(\w+):(\w+)\]\) >= (\d+)",
+    )
+    part, whole, step = (seconds(each) for each in found[:3])
+    samples = scraped(lambda at: bisect_right(failed_at, at), until=4 * 3600)
+    with_failures = [at for at, _ in samples if at % step == 0 and (increase(samples, at=at, window=part) or 0) > 0]
+    counts = ((at, sum(at - whole < each <= at for each in with_failures)) for at, _ in samples)
+    assert next((at for at, parts in counts if parts >= int(found[3])), None) == fires_at
 
 
 @pytest.mark.parametrize(

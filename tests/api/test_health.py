@@ -22,7 +22,7 @@ from models import migrations
 from models.messages import Heartbeat
 from tasks import wiring
 from tasks.ports import PaymentProvider
-from tests.api.conftest import Api, problem, state
+from tests.api.conftest import Api, problem, purchase, state
 from tests.support.messages import eventually
 from tests.support.world import Customer, World
 from worker.database import Transactions, limit_waits
@@ -176,6 +176,31 @@ def database_metrics(printed: str) -> set[str]:
     [up] = [line for line in printed.splitlines() if line.startswith("prorata_database_up ")]
     others = re.search(r"^prorata_(?!database_up|request)", printed, re.MULTILINE)
     return {up.removeprefix("prorata_database_"), *(["others"] if others else [])}
+
+
+def test_a_full_disk_is_told_of_by_requests_that_fail_and_by_no_probe(world: World, api: Api, ada: Customer) -> None:
+    """PostgreSQL still changes rows where their pages have room, so heartbeats stay fresh, too; see "A full disk" in docs/operations.md."""
+    api.use(ada)
+    with world.begin() as session:
+        session.execute(text(_NO_ROOM))
+    try:
+        assert problem(api.quote(ada, purchase())) == (503, "temporarily-unavailable")
+        assert api.get("/readyz").status_code == 200
+        told = api.get("/metrics").text
+    finally:
+        with world.begin() as session:
+            session.execute(text("drop function no_room cascade"))
+    assert database_metrics(told) == {"up 1.0", "others"}
+    assert re.search(
+        r'^prorata_requests_total{method="POST",route="/v1/quotes",status="503"} [1-9]', told, re.MULTILINE
+    )
+
+
+_NO_ROOM = """
+    create function no_room() returns trigger language plpgsql as $$
+    begin raise 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$;
+    create trigger no_room before insert on quotes execute function no_room()
+"""
 
 
 @pytest.mark.parametrize("older", ["0009", None])
