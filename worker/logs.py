@@ -43,6 +43,7 @@ def set_up_logging() -> None:
     root.setLevel(logging.INFO)
     for noisy in (
         "alembic",
+        "fontTools",
         "httpx",
         "httpcore",
         "stripe",
