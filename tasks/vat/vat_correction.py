@@ -24,7 +24,7 @@ from tasks.billing.invoice_lines import copy_of
 from tasks.wiring import now, policy
 
 Periods = Mapping[str, SubscriptionPeriod]
-"""what an order charged, by product code"""
+"""what an order charged, by product code: each of its lines has one, once it is active"""
 
 
 def charge_vat(session: Session, order: Order) -> Invoice | None:
@@ -41,7 +41,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     )
     periods = order_periods.of(session, order)
     before = invoices.lines_of(session, original)
-    lines = [_taxed(line, periods.get(line.product_code), without_number) for line in before]
+    lines = [_taxed(line, periods[line.product_code], without_number) for line in before]
     owed = sum(line.tax_minor for line in lines) - original.tax_minor
     if owed <= 0:
         return None
@@ -79,14 +79,14 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         return None
     periods = order_periods.of(session, order)
     lines = [
-        _vat_only(original, line, periods.get(line.product_code), position)
+        _vat_only(original, line, periods[line.product_code], position)
         for position, line in enumerate(invoices.lines_of(session, original))
     ]
     given = -sum(line.tax_minor for line in lines)
     if given <= 0:
         return None
     for line in lines:
-        _untax(periods.get(line.product_code), line.unused_tax_minor)
+        _untax(periods[line.product_code], line.unused_tax_minor)
     ledger.post_for(session, order, MovementKind.CREDITED, given, cause="vat-credit", step="vat_follow_up")
     credit = Draft(
         order=order,
@@ -100,11 +100,11 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
     return documents.write(session, credit)
 
 
-def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDecision) -> InvoiceLine:
+def _taxed(line: InvoiceLine, period: SubscriptionPeriod, decision: VatDecision) -> InvoiceLine:
     """The line with VAT on its charge, less what later changes credited of it."""
     if line.tax_treatment is not Treatment.REVERSE_CHARGE or decision.rate is None:
         return copy_of(line)
-    base = line.charge_minor - ((period.unused_minor or 0) if period else 0)
+    base = line.charge_minor - (period.unused_minor or 0)
     tax = pricing.tax(net_minor=base, rate=decision.rate)
     return copy_of(
         line,
@@ -119,19 +119,18 @@ def _taxed(line: InvoiceLine, period: SubscriptionPeriod | None, decision: VatDe
 
 def _tax_periods(lines: list[InvoiceLine], periods: Periods) -> None:
     for line in lines:
-        period = periods.get(line.product_code)
-        if period is not None and period.tax_treatment is Treatment.REVERSE_CHARGE:
-            period.tax_minor = line.charge_tax_minor
-            period.tax_rate, period.tax_treatment = line.tax_rate, line.tax_treatment
+        period = periods[line.product_code]
+        period.tax_minor = line.charge_tax_minor
+        period.tax_rate, period.tax_treatment = line.tax_rate, line.tax_treatment
 
 
-def _vat_only(original: Invoice, line: InvoiceLine, period: SubscriptionPeriod | None, position: int) -> InvoiceLine:
+def _vat_only(original: Invoice, line: InvoiceLine, period: SubscriptionPeriod, position: int) -> InvoiceLine:
     """A line that credits, with its VAT, the amount that later changes have not credited, and charges the same net under the reverse charge.
 
     So only VAT is credited, and the line still states the taxable amount per rate, as article 226 (8) of Directive 2006/112/EC requires.
     """
     base = kept = 0
-    if period is not None and line.tax_treatment is Treatment.DESTINATION_RATE:
+    if line.tax_treatment is Treatment.DESTINATION_RATE:
         base = period.charged_minor - (period.unused_minor or 0)
         kept = period.tax_minor - (period.unused_tax_minor or 0)
     return copy_of(
@@ -158,8 +157,8 @@ def _vat_only(original: Invoice, line: InvoiceLine, period: SubscriptionPeriod |
     )
 
 
-def _untax(period: SubscriptionPeriod | None, given_minor: int) -> None:
-    if period is None or not given_minor:
+def _untax(period: SubscriptionPeriod, given_minor: int) -> None:
+    if not given_minor:
         return
     period.tax_minor -= given_minor
     if period.closed_at is None:

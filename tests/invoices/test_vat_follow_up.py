@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from models import invoices
 from models.accounts import Language
 from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderedProduct
@@ -26,7 +27,7 @@ from tasks.policy import VatOutage
 from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, follow_up, nothing_differs
-from tests.support.world import Customer, World, change, purchase
+from tests.support.world import Customer, World, change, purchase, trial
 
 
 def test_a_number_taken_on_trust_that_is_confirmed_stands_with_its_evidence(world: World) -> None:
@@ -415,6 +416,33 @@ def test_an_order_whose_letters_wait_is_not_corrected_yet_and_keeps_other_orders
     assert world.run(order_id).status is OrderStatus.COMPLETED
     ask_again(world, minutes=20)
     assert (follow_up(world, order).outcome, world.rows(OrderedProduct)) == ("vat_charged", [])
+    assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(
+    ("choice", "answer", "outcome", "vat"),
+    [
+        (VatOutage.PROVISIONAL, "invalid", "vat_charged", 20_00),
+        (VatOutage.CHARGE_VAT, "valid", "vat_credited", -20_00),
+    ],
+)
+def test_a_trial_in_an_order_that_is_corrected_costs_and_brings_nothing(
+    world: World, choice: VatOutage, answer: str, outcome: str, vat: int
+) -> None:
+    world.policy(vat_outage=choice)
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, trial("chat"), purchase("desk", "team", seats=10))
+    if order.status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order.id)
+        order = world.run(order.id)
+    world.vies.forget()
+    world.vies.register(NUMBER, status=answer)
+    ask_again(world)
+    assert (order.status, follow_up(world, order).outcome) == (OrderStatus.COMPLETED, outcome)
+    with world.begin() as session:
+        lines = invoices.lines_of(session, documents(world, order.id)[-1])
+    assert [(line.product_code, line.tax_minor) for line in lines] == [("chat", 0), ("desk", vat)]
     assert nothing_differs(world)
 
 
