@@ -186,7 +186,8 @@ def _quote_used(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict
 
 def _open_order(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     quotes = [api.quote(ada, purchase()).json()["id"] for _ in range(2)]
-    return [api.place(ada, quote_id) for quote_id in quotes][1], {"products": ["desk"]}
+    first, second = [api.place(ada, quote_id) for quote_id in quotes]
+    return second, {"products": ["desk"], "order_ids": [first.json()["id"]]}
 
 
 def _key_reused(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
