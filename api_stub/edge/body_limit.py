@@ -51,6 +51,8 @@ class BodyLimit:
                 raise HTTPException(408, headers=_NO_MORE) from None
             except asyncio.CancelledError:  # the server stops, and has waited for long enough: nothing was done yet
                 raise HTTPException(503, headers=_NO_MORE | {"Retry-After": "1"}) from None
+            if message["type"] == "http.disconnect":
+                raise HTTPException(408)  # nobody hears it: for log and metrics, where it is no failure of ours
             received += len(message.get("body", b""))
             over = over or not message.get("more_body", False)
             if received > most:

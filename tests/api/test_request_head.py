@@ -22,6 +22,7 @@ from api_stub.edge.request_head import KIB
 from tests.api.conftest import Api, purchase
 from tests.api.test_order_events import follow
 from tests.support.command import SETTINGS
+from tests.support.messages import eventually
 from tests.support.world import Customer, World
 from worker.command_lines import api_command
 from worker.processes import Child, Supervisor, http_ok
@@ -99,6 +100,20 @@ def test_a_body_that_is_not_chunked_as_it_says_is_answered_once(
     assert answer.splitlines()[0] == b"HTTP/1.1 " + status
     assert answer.count(b"HTTP/1.1 ") == 1
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"].endswith(problem)
+
+
+@pytest.mark.parametrize("path", ["/v1/webhooks/stripe", "/v1/quotes", f"/v1/orders/{UUID(int=0)}/cancel"])
+@pytest.mark.parametrize("wrong", [b"ZZ\r\n", b""], ids=["broken", "ends"])
+def test_a_body_that_breaks_off_is_no_failure_of_ours(
+    live: str, api: Api, ada: Customer, path: str, wrong: bytes
+) -> None:
+    headers = f"Host: x\r\nAuthorization: Bearer {api.key}\r\nStripe-Signature: t=1\r\nTransfer-Encoding: chunked"
+    with capture_logs() as logged:
+        with connected(live) as line:
+            line.sendall(f"POST {path} HTTP/1.1\r\n{headers}\r\n\r\n1\r\nx\r\n".encode() + wrong)
+        assert eventually(lambda: any(entry["event"] == "request" for entry in logged))
+    assert [entry["status"] for entry in logged if entry["event"] == "request"] == [408]
+    assert [entry for entry in logged if entry["log_level"] == "error"] == []
 
 
 def test_what_is_wrong_with_a_later_request_is_not_answered_in_place_of_the_one_before(
