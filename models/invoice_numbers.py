@@ -3,6 +3,7 @@
 One statement does both, because it locks the series' row until the transaction ends, and all of a seller's orders wait for that lock.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from models.prepared import Prepared
 
 SERIES = {InvoiceKind.INVOICE: "INV", InvoiceKind.CREDIT_NOTE: "CN"}
 _DIGITS = 6
+_NUMBER = re.compile(r"([A-Z]{1,10})-([0-9]{4})-([0-9]{1,9})")
 
 
 class InvoiceNumber(NamedTuple):
@@ -27,6 +29,12 @@ class InvoiceNumber(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.series}-{self.year}-{self.sequence:0{_DIGITS}d}"
+
+    @classmethod
+    def read(cls, text: str) -> "InvoiceNumber | None":
+        """The number that `text` is, or None. Zeros may be left out."""
+        found = _NUMBER.fullmatch(text)
+        return cls(found[1], int(found[2]), int(found[3])) if found else None
 
 
 def insert_numbered(session: Session, document: Invoice, lines: Sequence[InvoiceLine]) -> bool:

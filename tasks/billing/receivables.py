@@ -10,11 +10,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import ledger, progress
-from models.invoices import Invoice, Receivable, ReceivableStatus
+from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
 from models.ledger import MovementKind
 from models.orders import Order
 from models.rules.timezone import local
 from models.states import Step
+from tasks.billing import lost_documents
 from tasks.wiring import now, policy
 
 
@@ -64,8 +65,19 @@ def _lock(session: Session, number: str) -> tuple[Receivable, Invoice]:
     query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
     row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
     if row is None:
-        raise NothingOwed(f"nothing is owed on {number}: there is no such invoice, or it was paid by card or balance")
+        raise NothingOwed(_why_nothing(session, number))
     return row[0], row[1]
+
+
+def _why_nothing(session: Session, number: str) -> str:
+    """Why nothing was ever owed under that number."""
+    document = session.scalar(select(Invoice).where(Invoice.number == number))
+    if document is None:
+        return lost_documents.why_missing(session, number)
+    if document.kind is InvoiceKind.CREDIT_NOTE:
+        return f"nothing is owed on {number}: it is a credit note"
+    how = "it was paid by card" if document.due_minor else "nothing was left to pay"
+    return f"nothing is owed on {number}: {how} when it was issued, on {document.issued_on}"
 
 
 def _still_owed(session: Session, owed: Receivable, invoice: Invoice) -> Receivable:

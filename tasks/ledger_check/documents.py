@@ -1,10 +1,11 @@
 """Every order that cost something has its document, every document adds up and says what its order says, no number is missing."""
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
+from models.lost_numbers import LostNumbers
 from models.orders import PricedLine
 from models.sold_to import kept_timezone
 from models.states import AttemptStatus, OrderStatus, RefundState
@@ -91,15 +92,48 @@ def _check_vat_credit(book: OrderBook) -> Found:
 
 
 def check_numbers(session: Session) -> Found:
-    """In each series and year: 1, 2, 3 ... up to the last number given."""
+    """In each series and year: 1, 2, 3 ... up to the last number given, each of one document or recorded as lost."""
     last = {(row.series, row.year): row.last_sequence for row in session.scalars(select(InvoiceSeries))}
-    query = select(
-        Invoice.series, Invoice.year, func.count(), func.min(Invoice.sequence), func.max(Invoice.sequence)
-    ).group_by(Invoice.series, Invoice.year)
-    issued = {(row[0], row[1]): list(row[2:]) for row in session.execute(query)}
+    issued = {(row[0], row[1]): [int(number) for number in row[2:]] for row in session.execute(_NUMBERS)}
     for key in sorted(last.keys() | issued.keys()):
         count = last.get(key, 0)
         expected = [count, 1, count] if count else [0, None, None]
         yield from differs(
             Check.NUMBERS, f"series {key[0]} of {key[1]}", "count, first and last of its numbers", expected, issued.get(key, [0, None, None])
         )  # fmt: skip
+    for number in session.scalars(select(Invoice.number).where(_IS_LOST).order_by(Invoice.number)):
+        yield from differs(Check.NUMBERS, f"invoice {number}", "its number", "recorded as lost", "given again")
+
+
+_IS_LOST = exists().where(
+    LostNumbers.series == Invoice.series,
+    LostNumbers.year == Invoice.year,
+    Invoice.sequence.between(LostNumbers.first, LostNumbers.last),
+)
+
+
+def _numbers() -> Select[str, int, int, int, int]:
+    """Of each series and year: count, first and last of the numbers that have a document or are recorded as lost."""
+    of_documents = select(
+        Invoice.series,
+        Invoice.year,
+        func.count().label("count"),
+        func.min(Invoice.sequence).label("first"),
+        func.max(Invoice.sequence).label("last"),
+    )
+    of_lost = select(
+        LostNumbers.series,
+        LostNumbers.year,
+        func.sum(LostNumbers.last - LostNumbers.first + 1),
+        func.min(LostNumbers.first),
+        func.max(LostNumbers.last),
+    )
+    both = union_all(
+        of_documents.where(~_IS_LOST).group_by(Invoice.series, Invoice.year),
+        of_lost.group_by(LostNumbers.series, LostNumbers.year),
+    ).subquery()
+    series = both.c.series, both.c.year
+    return select(*series, func.sum(both.c.count), func.min(both.c.first), func.max(both.c.last)).group_by(*series)
+
+
+_NUMBERS = _numbers()

@@ -10,6 +10,7 @@ from models.invoices import Receivable, ReceivableStatus
 from models.orders import Order
 from tasks.billing import receivables
 from tasks.closing.open_invoices import OpenInvoice, open_invoices
+from tasks.operating import support_refund
 from tests.invoices.documents import documents, one
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import Customer, World, purchase
@@ -60,8 +61,24 @@ def test_it_is_paid_once(world: World) -> None:
 
 def test_an_invoice_that_a_card_paid_owes_nothing(world: World) -> None:
     order = world.buy(world.customer(), purchase())
-    with pytest.raises(receivables.NothingOwed, match="it was paid by card or balance"):
-        pay(world, one(world, order.id).number)
+    invoice = one(world, order.id)
+    told = f"^nothing is owed on {invoice.number}: it was paid by card when it was issued, on {invoice.issued_on}$"
+    with pytest.raises(receivables.NothingOwed, match=told):
+        pay(world, invoice.number)
+
+
+def test_an_invoice_that_the_balance_paid_and_a_credit_note_owe_nothing(world: World) -> None:
+    ada = world.customer()
+    world.grant(ada, 500_00)
+    paid = one(world, world.buy(ada, purchase()).id)
+    with pytest.raises(receivables.NothingOwed, match=f"on {paid.number}: nothing was left to pay when it was issued"):
+        pay(world, paid.number)
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="ops", why="asked for", now=world.time)
+    world.run(order.id)
+    with pytest.raises(receivables.NothingOwed, match="nothing is owed on CN-2026-000001: it is a credit note"):
+        pay(world, "CN-2026-000001")
 
 
 @pytest.mark.parametrize("days", [-1, 1], ids=["before it was issued", "tomorrow"])

@@ -1,19 +1,21 @@
-"""`prorata invoices`: what customers owe by transfer, and that it came in."""
+"""`prorata invoices`: what customers owe by transfer, that it came in, and which numbers a lost database had given."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tasks.billing import receivables
+from models.invoice_numbers import InvoiceNumber
+from models.lost_numbers import LostNumbers
+from tasks.billing import lost_documents, receivables
 from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson, By, PastDay, day, refuse_future
+from worker.commands.options import AsJson, By, PastDay, Why, day, refuse_future
 from worker.commands.order_views import major
-from worker.commands.screen import console, plain, print_json
+from worker.commands.screen import console, moment, plain, print_json
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -27,7 +29,12 @@ _TOTALS = (
     *(Column("owed", right=True), Column("of it overdue", right=True)),
 )
 
-invoices = typer.Typer(help="What is owed on invoices.", no_args_is_help=True)
+_LOST = (
+    *(Column("first"), Column("last"), Column("numbers", right=True), Column("recorded (UTC)"), Column("by")),
+    Column("why"),
+)
+
+invoices = typer.Typer(help="What is owed on invoices, and which numbers were lost.", no_args_is_help=True)
 
 
 def _in_capitals(number: str) -> str:
@@ -103,3 +110,76 @@ def paid(
         return
     sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
     typer.echo(f"{number}: {sum_} paid on {policy().seller.day(paid_at)}.")
+
+
+def _number(text: str) -> InvoiceNumber:
+    number = InvoiceNumber.read(_in_capitals(text))
+    if number is None:
+        raise typer.BadParameter("must be a number like INV-2026-000001")
+    return number
+
+
+@invoices.command("lost")
+def lost(
+    first: Annotated[
+        InvoiceNumber,
+        typer.Argument(
+            parser=_number, metavar="FIRST", help="the first lost number, e.g. INV-2026-000019", show_default=False
+        ),
+    ],
+    why: Why,
+    by: By,
+    last: Annotated[
+        InvoiceNumber | None,
+        typer.Argument(
+            parser=_number, metavar="[LAST]", help="the last one of the same series and year; default: FIRST"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that numbers were given, or skipped, and their documents are not here: after a restore from an older backup. This cannot be undone.
+
+    `prorata ledger verify` then counts them as explained. Credit notes (CN-2026-000001) have numbers of their own.
+    """
+    plug_in_from_settings()
+    with begin() as session:
+        recorded = lost_documents.record_loss(session, first, last or first, by=by, why=why)
+    if as_json:
+        print_json(_as_json(recorded))
+        return
+    numbers = recorded.last - recorded.first + 1
+    typer.echo(f"Recorded as lost ({numbers} in all): {plain(lost_documents.told(recorded))}")
+
+
+@invoices.command("losses")
+def losses(as_json: AsJson = False) -> None:
+    """All numbers recorded as lost, by whom, when and why."""
+    plug_in_from_settings()
+    with begin() as session:
+        found = lost_documents.losses(session)
+    if as_json:
+        print_json([_as_json(each) for each in found])
+        return
+    console().print(_records(found) if found else "No number is recorded as lost.")
+
+
+def _as_json(loss: LostNumbers) -> dict[str, Any]:
+    first, last = lost_documents.ends(loss)
+    recorded = {name: getattr(loss, name) for name in ("recorded_at", "recorded_by", "recorded_why")}
+    return {"first": str(first), "last": str(last), **recorded}
+
+
+def _records(found: Sequence[LostNumbers]) -> Rows:
+    rows = [
+        (
+            *(str(end) for end in lost_documents.ends(each)),
+            *(
+                str(each.last - each.first + 1),
+                moment(each.recorded_at),
+                plain(each.recorded_by),
+                plain(each.recorded_why),
+            ),
+        )
+        for each in found
+    ]
+    return Rows(_LOST, rows)
