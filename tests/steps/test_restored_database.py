@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from models.invoices import Invoice
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.operating import support_refund
 from tests.support.backup import BackUp
@@ -81,6 +81,41 @@ def test_a_charge_of_which_a_part_went_back_since_the_backup_is_found(world: Wor
     restore()
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [118_99])
+
+
+def test_an_order_declined_in_the_backup_and_paid_since_finds_the_charge_whatever_card_comes_next(
+    world: World, backed_up: BackUp
+) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    restore = backed_up()
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    restore()
+    assert world.order(order_id).status is OrderStatus.PAYMENT_DECLINED
+    world.give_card(ada, "pm_card_mastercard")
+    world.pay_again(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("charged_since", [False, True], ids=["cancelled before its charge", "charged and given back"])
+def test_an_order_cancelled_since_the_backup_and_again_before_anything_runs_is_not_charged(
+    world: World, backed_up: BackUp, charged_since: bool
+) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    restore = backed_up()
+    if charged_since:
+        world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.cancel(order_id)
+    world.run(order_id)
+    money = world.charged(ada), world.given_back(ada)
+    restore()
+    world.cancel(order_id)
+    assert world.run(order_id).status is OrderStatus.CANCELLED
+    assert (world.charged(ada), world.given_back(ada)) == money == (([119_00], [119_00]) if charged_since else ([], []))
 
 
 def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, backed_up: BackUp) -> None:
