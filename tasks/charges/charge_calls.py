@@ -63,8 +63,7 @@ def _charge(order: Order, planned: Plan) -> Charge:
     except KeySpent as spent:
         return _look_up(order, planned, may_be_under_way=spent.just_now)
     except KeyReused:  # a setting or a release has changed what the request says; the key will never be accepted again
-        found = _find_tried(order, planned)
-        return found or _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
+        return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
     except OutcomeUnknown:
         found = _find_tried(order, planned)
         if found is None:

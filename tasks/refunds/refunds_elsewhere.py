@@ -39,13 +39,23 @@ def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bo
 
 
 def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
-    """How much of a charge went back without us, as far as it is recorded, and did not fail later."""
+    """How much of a charge went back without us, as far as it is recorded, and did not fail later.
+
+    One that became a refund of ours does not count: whether it failed is recorded there. Nor does an entry without an amount, which
+    `prorata ledger verify` names.
+    """
     notes = select(OrderEvent.kind, OrderEvent.facts).where(
         OrderEvent.order_id == order_id,
         OrderEvent.kind.in_((MADE, FAILED)),
         OrderEvent.facts.contains({"attempt": charge_attempt}),
     )
-    return sum(facts["amount_minor"] * (1 if kind == MADE else -1) for kind, facts in session.execute(notes))
+    ours = set(session.scalars(select(RefundAttempt.ref).where(RefundAttempt.order_id == order_id)))
+    sign = {MADE: 1, FAILED: -1}
+    return sum(
+        sign[kind] * facts.get("amount_minor", 0)
+        for kind, facts in session.execute(notes)
+        if facts.get("refund") not in ours
+    )
 
 
 def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> list[Refund]:

@@ -57,6 +57,28 @@ def test_a_charge_that_failed_before_such_a_change_is_begun_again_once_nothing_o
     assert world.charged(ada) == [119_00]
 
 
+def test_a_charge_that_no_bank_was_asked_about_is_begun_again_though_the_process_died_after_it_was_cancelled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.customer()
+    world.stripe.fail("server_error_half_way", CREATE, times=1)
+    order_id = world.run(world.place(ada, purchase())).id
+    with_another_return_url(world)
+    world.pass_time(seconds=61)
+    with monkeypatch.context() as dying:
+        dying.setattr("tasks.charges.charge_attempts.void", died)
+        world.go_on(order_id)
+    assert [intent["status"] for intent in world.intents(ada)] == ["canceled"]
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
+
+
+def died(*_: object) -> None:
+    raise OutcomeUnknown("the process is gone")
+
+
 def test_what_the_provider_finishes_after_such_a_change_is_waited_for_and_not_charged_again(world: World) -> None:
     ada = world.customer()
     world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from models import progress
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, RefundState, Step
@@ -210,6 +211,32 @@ def test_a_part_that_failed_and_was_made_again_calls_back_nothing_until_another_
 def is_called_back(world: World, order_id: UUID) -> bool:
     order = world.order(order_id)
     return (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+
+
+def test_one_that_was_the_orders_refund_and_failed_makes_up_for_no_part_of_the_next(world: World) -> None:
+    ada, order_id = refundable(world)
+    refund_by_hand(world, order_id, 119_00)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    comes_back(world, ada, 119_00)
+    tell(world, order_id, "refund.failed")
+    for part in (19_00, 100_00):
+        refund_by_hand(world, order_id, part)
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert differences(world) == []
+    comes_back(world, ada, 100_00)
+    tell(world, order_id, "refund.failed", "refund.failed")
+    assert is_called_back(world, order_id)
+
+
+def test_an_entry_that_lacks_its_amount_does_not_keep_support_from_refunding(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    with world.begin() as session:
+        progress.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": "re_x"})
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
+    assert world.order(order_id).next_step is Step.REFUND_PAYMENT
 
 
 @pytest.mark.parametrize("told_before", [True, False])
