@@ -37,6 +37,8 @@ class LimitedHead(HttpToolsProtocol):
     _untold = 0
     """bytes in a row that neither ended a head nor were part of a body"""
     _went_on = False
+    _in_body = False
+    """of the request whose head came last"""
     _overdue: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,7 +69,7 @@ class LimitedHead(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._went_on = True
+        self._went_on = self._in_body = True
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -76,7 +78,7 @@ class LimitedHead(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._went_on = True
+        self._went_on, self._in_body = True, False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -101,9 +103,9 @@ class LimitedHead(HttpToolsProtocol):
 
     def _is_first_answer(self) -> bool:
         """Whether the request at fault is not answered yet, and no other before it waits for its answer."""
-        if self.cycle is None or self.cycle.response_complete:
-            return True
-        return not self.cycle.response_started and not self.pipeline
+        if self._in_body:
+            return not self.cycle.response_started and not self.pipeline
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def _answer(self, problem: Problem) -> None:
         request_id, made = uuid4().hex, problem.response()

@@ -26,6 +26,7 @@ from models.rejected_messages import RejectedMessage
 from models.states import FINAL, AttemptStatus, OrderStatus
 from models.support_cases import OPEN, SupportCase
 from tasks.billing.receivables import due_on
+from tasks.housekeeping import KEPT
 from tasks.queues import QUEUE_NAMES
 from tasks.wiring import begin, policy
 
@@ -130,11 +131,15 @@ def _seconds_of(age: timedelta | None) -> float:
 
 
 def _charged(session: Session) -> float:
-    """Of the latest orders: their ids grow with time, and nothing else of a charge that does is in an index."""
+    """Of the latest orders: their ids grow with time, and nothing else of a charge that does is in an index.
+
+    A charge whose notification may have been deleted by housekeeping does not count: it would look as if none had come.
+    """
     latest = select(ChargeAttempt.status, ChargeAttempt.created_at).order_by(ChargeAttempt.order_id.desc()).limit(100)
     charge = latest.subquery()
     age = func.clock_timestamp() - func.max(charge.c.created_at)
-    since: timedelta | None = session.scalar(select(age).where(charge.c.status == AttemptStatus.SUCCEEDED))
+    recent = charge.c.created_at > func.clock_timestamp() - (KEPT - timedelta(days=1))
+    since: timedelta | None = session.scalar(select(age).where(charge.c.status == AttemptStatus.SUCCEEDED, recent))
     return since.total_seconds() if since is not None else math.inf
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from api_stub.schemas.amounts import money
@@ -20,10 +20,10 @@ def view(session: Session, *, at: datetime, language: Language, currency: str | 
     version = session.scalar(query, {"priced_at": at})
     prices = _prices(session, version.id, language, currency) if version else {}
     tiers: defaultdict[str, list[TierView]] = defaultdict(list)
-    for tier in session.scalars(select(Tier).order_by(Tier.product_code, Tier.rank)):
+    for tier in session.scalars(select(Tier).where(_was_sold(at)).order_by(Tier.product_code, Tier.rank)):
         key = (tier.product_code, tier.code)
         tiers[tier.product_code].append(TierView(code=tier.code, name=tier.name, prices=prices.get(key, [])))
-    products = session.scalars(select(Product).order_by(Product.code))
+    products = session.scalars(select(Product).where(Product.code.in_(tiers)).order_by(Product.code))
     return CatalogueView(
         version=version.id if version else None,
         effective_from=version.effective_from if version else None,
@@ -33,6 +33,13 @@ def view(session: Session, *, at: datetime, language: Language, currency: str | 
             for each in products
         ],
     )
+
+
+def _was_sold(at: datetime) -> ColumnElement[bool]:
+    """Whether a tier had a price by then: what a file announces for later is nobody's business yet."""
+    began = select(Price.tier_code).join(CatalogueVersion, CatalogueVersion.id == Price.version_id)
+    of_tier = began.where(Price.product_code == Tier.product_code, Price.tier_code == Tier.code)
+    return of_tier.where(CatalogueVersion.effective_from <= at).exists()
 
 
 def _prices(

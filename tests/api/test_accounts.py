@@ -3,9 +3,11 @@
 from datetime import datetime
 
 import pytest
+from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from models.accounts import Contact, Language
+from models.api_keys import ApiKeyAccount
 from models.payments import ChargeAttempt
 from models.rules.vat import BuyerType
 from models.states import OrderStatus
@@ -31,6 +33,16 @@ def test_a_key_lists_the_accounts_it_is_bound_to(world: World, api: Api, ada: Cu
         "accounts": [{name: shown[name] for name in told}],
         "next_after": None,
     }
+
+
+def test_a_key_that_lost_the_account_at_a_pages_end_goes_on_after_it(world: World, api: Api) -> None:
+    mine = sorted((world.customer() for _ in range(3)), key=lambda each: each.account_id)
+    api.use(*mine)
+    first = api.get("/v1/accounts", params={"limit": "1"}).json()
+    with world.begin() as session:
+        session.execute(delete(ApiKeyAccount).where(ApiKeyAccount.account_id == mine[0].account_id))
+    rest = api.get("/v1/accounts", params={"after": first["next_after"]}).json()
+    assert [each["id"] for each in rest["accounts"]] == [str(each.account_id) for each in mine[1:]]
 
 
 def test_a_key_bound_to_no_account_lists_none(api: Api) -> None:

@@ -128,6 +128,8 @@ def test_requests_that_fail_again_and_again_are_told_of(failed_at: Sequence[int]
         ("20 minutes", "20 minutes 50 seconds", False),
         ("20 minutes", "21 minutes 10 seconds", True),
         ("20 seconds", "9 hours", True),
+        ("28 days", None, True),
+        ("31 days", None, False),
     ],
 )
 def test_notifications_that_stay_away_are_told_of_by_a_charge_that_none_followed(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from models.accounts import Language
 from models.catalogue import CatalogueVersion, Price, Product, Tier
@@ -89,6 +89,27 @@ def test_prices_that_do_not_count_yet_are_not_shown(world: World, api: Api, ada:
     shown = api.get("/v1/catalogue").json()
     assert (shown["version"], shown["effective_from"]) == (1, "2020-01-01T00:00:00Z")
     assert prices(product(api, "desk")["tiers"][1])[0] == ("month", 10_00, "€10.00")
+
+
+def test_what_is_announced_for_later_is_not_shown(world: World, api: Api, ada: Customer) -> None:
+    soon = world.time + timedelta(seconds=1)
+    with world.begin() as session:
+        session.add(CatalogueVersion(effective_from=soon, checksum="announced"))
+        session.add(Product(code="memo", name="Memo", trial_days=7))
+        session.flush()
+        version = session.scalars(select(CatalogueVersion.id).order_by(CatalogueVersion.id.desc())).first()
+        for product_code, tier in (("memo", "team"), ("desk", "giant")):
+            session.add(Tier(product_code=product_code, code=tier, name=tier, rank=9))
+            session.flush()
+            price = {"interval": Interval.MONTH, "currency": "EUR", "unit_minor": 1_00}
+            session.add(Price(version_id=version, product_code=product_code, tier_code=tier, **price))
+    shown = api.get("/v1/catalogue").json()["products"]
+    assert [each["code"] for each in shown] == ["chat", "desk", "wiki"]
+    assert [tier["code"] for tier in shown[1]["tiers"]] == ["basic", "team", "business"]
+    world.pass_time(seconds=1)
+    shown = api.get("/v1/catalogue").json()["products"]
+    assert [each["code"] for each in shown] == ["chat", "desk", "memo", "wiki"]
+    assert [tier["code"] for tier in shown[1]["tiers"]] == ["basic", "team", "business", "giant"]
 
 
 def test_a_tier_that_is_not_sold_any_more_keeps_its_name_and_has_no_price(

@@ -116,6 +116,17 @@ def test_a_body_that_breaks_off_is_no_failure_of_ours(
     assert [entry for entry in logged if entry["log_level"] == "error"] == []
 
 
+def test_a_request_that_was_answered_before_its_body_broke_gets_no_second_answer(live: str) -> None:
+    with connected(live) as line:
+        line.sendall(CHUNKED.replace(b"POST", b"GET"))
+        answer = b""
+        while b'"ok"' not in answer:
+            answer += line.recv(64 * KIB)
+        line.sendall(b"ZZ\r\n")
+        answer += everything(line)
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_what_is_wrong_with_a_later_request_is_not_answered_in_place_of_the_one_before(
     live: str, api: Api, ada: Customer
 ) -> None:
