@@ -162,6 +162,7 @@ _LINES = (
     select(
         InvoiceLine,
         Invoice.sign,
+        Invoice.corrects_id,
         Invoice.seller["country"].astext.label("seller"),
         Invoice.buyer["country"].astext.label("buyer"),
         Invoice.buyer["vat_number"].astext.label("number"),
@@ -214,7 +215,8 @@ def _credited(row: Row[Any], line: InvoiceLine) -> Levy:
     """That of the charge for the period that is credited."""
     rate = line.from_tax_rate or Decimal(0)
     if row.charged_seller is None:
-        return _levy(row.seller, row.buyer, line.from_tax_treatment, rate, row.number)
+        number = row.replaced_number if row.corrects_id else row.number
+        return _levy(row.seller, row.buyer, line.from_tax_treatment, rate, number)
     confirmed = row.confirmed_number if line.from_tax_treatment is Treatment.REVERSE_CHARGE else None
     number = confirmed or row.charged_number
     return _levy(row.charged_seller, row.charged_buyer, line.from_tax_treatment, rate, number)

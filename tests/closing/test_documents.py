@@ -182,6 +182,16 @@ def test_vat_that_is_given_back_enters_the_recapitulative_statement_under_the_nu
     assert_each_document_is_the_sum_of_its_rows(world)
 
 
+def test_vat_that_is_given_back_leaves_the_sums_of_what_was_sold_without_a_number(world: World) -> None:
+    during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world)
+    sums = summed_up(listed(world), by_vat_number=True)
+    assert [(each.treatment, each.vat_number, each.net_minor, each.vat_minor) for each in sums] == [
+        ("destination_rate", None, 0, 0),
+        ("reverse_charge", NUMBER, 100_00, 0),
+    ]
+
+
 def test_the_sums_are_those_of_a_return(world: World) -> None:
     world.buy(world.customer(country="DE"), purchase())
     world.buy(world.customer(country="DE"), purchase("desk", seats=1))
