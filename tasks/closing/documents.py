@@ -1,6 +1,6 @@
 """Documents with their levies: net and VAT of one state at one rate and treatment. A document's levies add up to its net and VAT.
 
-What a document credits belongs to the state, rate and VAT number of the document that charged it, which may differ from its own.
+What a document credits or reverses belongs to the state, rate and VAT number of the document that charged it, which may differ from its own.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
@@ -158,12 +158,14 @@ def _charged_minor(document: Invoice) -> int | None:
 
 
 _Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)
+_SELLER = case((Invoice.sign == -1, _Replaced.seller["country"].astext), else_=Invoice.seller["country"].astext)
+"""who charged the line: the seller may have moved since the document that is reversed"""
 _LINES = (
     select(
         InvoiceLine,
         Invoice.sign,
         Invoice.corrects_id,
-        Invoice.seller["country"].astext.label("seller"),
+        _SELLER.label("seller"),
         Invoice.buyer["country"].astext.label("buyer"),
         Invoice.buyer["vat_number"].astext.label("number"),
         _Replaced.buyer["vat_number"].astext.label("replaced_number"),

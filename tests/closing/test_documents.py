@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,8 +19,8 @@ from models.rules.period import Interval
 from tasks.billing import receivables
 from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
-from tasks.operating import support_refund
 from tasks.policy import VatOutage
+from tests.closing.test_equation import refund
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase, trial
 from worker.commands import documents as command
@@ -79,6 +80,17 @@ def test_domestic_vat_is_that_of_the_sellers_country(world: World) -> None:
     assert (row.tax_country, row.treatment, row.seller_country) == ("DE", "domestic", "DE")
 
 
+def test_a_refund_takes_domestic_vat_back_where_it_was_charged_though_the_seller_has_moved(world: World) -> None:
+    order = world.buy(world.customer(country="DE"), purchase())
+    world.policy(seller=replace(world.wiring.policy.seller, country="AT", vat_number=NUMBER))
+    refund(world, order.id)
+    assert taxed(listed(world)) == [
+        ("CN-2026-000001", "DE", "domestic", "19", -100_00, -19_00),
+        ("INV-2026-000001", "DE", "domestic", "19", 100_00, 19_00),
+    ]
+    assert [each.seller_country for each in listed(world)] == ["DE", "DE"]
+
+
 def test_a_state_levies_its_vat_in_monaco_too(world: World) -> None:
     world.buy(world.customer(country="MC"), purchase())
     [row] = listed(world)
@@ -106,9 +118,7 @@ def test_an_order_s_credit_note_names_what_charged_its_credits(world: World) -> 
 def test_a_refund_is_dated_when_it_was_made_and_names_the_charge_that_went_back(world: World) -> None:
     order = world.buy(world.customer(), purchase())
     world.pass_time(days=40)
-    with world.begin() as session:
-        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
-    world.run(order.id)
+    refund(world, order.id)
     [charge] = world.rows(ChargeAttempt)
     found = listed(world)
     assert [(each.number, each.reason, each.issued_on, each.supplied_on) for each in found] == [
