@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.invoices import Invoice, in_force
+from models.invoices import Invoice, InvoiceLine, in_force
 from models.orders import PricedLine
 from models.rules import vat
 from models.rules.vat import Treatment
@@ -42,3 +42,17 @@ def countries(session: Session, lines: Iterable[PricedLine]) -> dict[int, str]:
     """Whose VAT each line credits, by position; without those that credit none."""
     found = {line.position: credited(session, line) for line in lines if line.unused_tax_minor}
     return {position: each.country for position, each in found.items() if each and each.country}
+
+
+def name_countries(session: Session, copies: Iterable[InvoiceLine]) -> None:
+    """Copies of lines older than `from_tax_country` get it from the document that charged what they credit."""
+    for line in copies:
+        if line.from_tax_country or not line.unused_tax_minor or not line.from_tax_treatment:
+            continue
+        charged = session.scalar(select(Invoice).where(Invoice.number == line.from_invoice))
+        if charged:
+            line.from_tax_country = vat.levied_in(
+                line.from_tax_treatment,
+                seller_country=charged.seller["country"],
+                buyer_country=charged.buyer["country"],
+            )

@@ -21,6 +21,7 @@ from models.rules import vat
 from models.rules.timezone import local
 from models.sold_to import SoldTo, sold_to
 from tasks import display_names
+from tasks.billing.credited import name_countries
 from tasks.wiring import now, policy
 
 
@@ -103,6 +104,8 @@ def write(session: Session, draft: Draft) -> Invoice:
         "total_minor": draft.total_minor,
     }
     document = Invoice(**values, id=uuid7(), kind=draft.kind)
+    if draft.corrects:
+        name_countries(session, draft.lines)
     if not insert_numbered(session, document, draft.lines):
         return _WRITTEN.one(session, {"because": draft.cause})[0]
     return document

@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from models.accounts import Language
 from models.orders import Order
@@ -194,6 +195,41 @@ def test_a_credit_note_that_takes_such_a_document_back_names_the_same_countries(
         ("VAT 19% (Germany) on €3,300.00", "€627.00"),
         ("VAT", "−€133.00"),
     ]
+
+
+def test_what_corrects_a_document_from_before_the_country_was_kept_names_it(world: World) -> None:
+    number = "CY10259033P"
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=33, interval=YEAR))
+    world.change_account(ada, country="CY", vat_number=number)
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(ada, change("desk", seats=12))
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))  # past the trigger that freezes documents
+        session.execute(text("update invoice_lines set from_tax_country = null"))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(number, status="invalid")
+    ask_again(world)
+    told = {each.number: taxes(page(each, lines(world, each))) for each in documents(world, order.id)}
+    assert told == {
+        "CN-2026-000001": [
+            ("VAT 19% on −€3,300.00", "−€627.00"),
+            ("VAT 0% (reverse charge) on €1,200.00", "€0.00"),
+            ("VAT", "−€627.00"),
+        ],
+        "INV-2026-000002": [
+            ("VAT 19% (Germany) on €3,300.00", "€627.00"),
+            ("VAT 0% (reverse charge) on −€1,200.00", "€0.00"),
+            ("VAT", "€627.00"),
+        ],
+        "CN-2026-000002": [
+            ("VAT 19% (Cyprus) on €1,200.00", "€228.00"),
+            ("VAT 19% (Germany) on −€3,300.00", "−€627.00"),
+            ("VAT", "−€399.00"),
+        ],
+    }
+    assert nothing_differs(world)
 
 
 def test_vat_that_is_given_back_is_of_the_country_that_charged_it_and_not_of_the_one_before(world: World) -> None:
