@@ -131,9 +131,7 @@ def lost(
     by: By,
     last: Annotated[
         InvoiceNumber | None,
-        typer.Argument(
-            parser=_number, metavar="[LAST]", help="the last one of the same series and year; default: FIRST"
-        ),
+        typer.Argument(parser=_number, metavar="LAST", help="the last one of the same series and year; default: FIRST"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
