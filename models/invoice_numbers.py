@@ -32,9 +32,9 @@ class InvoiceNumber(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "InvoiceNumber | None":
-        """The number that `text` is, or None. Zeros may be left out."""
+        """The number that `text` is, or None. Zeros may be left out; a series begins at 1."""
         found = _NUMBER.fullmatch(text)
-        return cls(found[1], int(found[2]), int(found[3])) if found else None
+        return cls(found[1], int(found[2]), int(found[3])) if found and int(found[3]) else None
 
 
 def insert_numbered(session: Session, document: Invoice, lines: Sequence[InvoiceLine]) -> bool:

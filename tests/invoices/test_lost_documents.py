@@ -137,7 +137,9 @@ def test_the_command_records_and_lists_them_for_people_and_programs(restored: Wo
     assert listed[1:] == [["INV-2026-000003", "INV-2026-000006", "4"], ["INV-2026-000007", "INV-2026-000007", "1"]]
 
 
-@pytest.mark.parametrize("words", [["17"], ["INV-2026"], ["INV-2026-000003", "x"], ["INV-2026-000003", "--why", " "]])
+@pytest.mark.parametrize(
+    "words", [["17"], ["INV-2026"], ["INV-2026-000000"], ["INV-2026-000003", "x"], ["INV-2026-000003", "--why", " "]]
+)
 def test_what_is_no_number_or_no_reason_is_refused(words: list[str]) -> None:
     assert run("lost", *RESTORED, *words).exit_code == 2
 
@@ -149,6 +151,7 @@ def test_what_is_no_number_or_no_reason_is_refused(words: list[str]) -> None:
         ("INV-2026-000004", "is not here, it is recorded as lost: INV-2026-000004 to INV-2026-000005, by olga: restored"),
         ("INV-2026-000008", "there is no invoice INV-2026-000008 yet: INV-2026-000007 is the last of its series"),
         ("INV-2025-000001", "there is no invoice INV-2025-000001 yet: its series has no number in that year"),
+        ("INV-2026-000000", "INV-2026-000000 is no number of an invoice: they look like INV-2026-000001"),
         ("4711", "4711 is no number of an invoice: they look like INV-2026-000001"),
     ],
 )  # fmt: skip
