@@ -23,6 +23,20 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(one_line, whole.split("\n"))).strip()
 
 
+LONGEST_NAME: Final = 200
+"""of an operator, in each table that names one"""
+
+
+def typed(text: str) -> str:
+    """What an operator typed, on one line, safe for the database and a terminal."""
+    return one_line(printable_lines(text))
+
+
+def name_typed(text: str) -> str:
+    """`typed` for the operator's own name, which is cut where its column ends."""
+    return typed(text)[:LONGEST_NAME]
+
+
 def is_printable(text: str, *, lines: bool = False) -> bool:
     """lines: several lines are allowed."""
     return UNPRINTABLE.search(text.replace("\n", "") if lines else text) is None

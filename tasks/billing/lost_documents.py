@@ -12,6 +12,7 @@ from models.errors import Explained
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceSeries
 from models.lost_numbers import LostNumbers
+from tasks.plain_text import name_typed, typed
 from tasks.wiring import now
 
 
@@ -39,8 +40,8 @@ def record_loss(session: Session, first: InvoiceNumber, last: InvoiceNumber, *, 
         first=first.sequence,
         last=last.sequence,
         recorded_at=now(),
-        recorded_by=by,
-        recorded_why=why,
+        recorded_by=name_typed(by),
+        recorded_why=typed(why),
     )
     session.add(loss)
     session.flush()

@@ -6,11 +6,8 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.errors import Explained, Unknown
 from models.support_cases import OPEN, SupportCase
-from tasks.plain_text import one_line, printable_lines
+from tasks.plain_text import name_typed, typed
 from tasks.wiring import now
-
-LONGEST_NAME = 200
-"""maximum length of the name of the person who closes a case"""
 
 
 class UnknownCase(Unknown):
@@ -42,7 +39,7 @@ def find(session: Session, number: int) -> tuple[SupportCase, str]:
 
 def close(session: Session, number: int, *, by: str, why: str) -> SupportCase:
     """Record that support has answered it: the same request then opens another case. Raises UnknownCase, ClosedAlready."""
-    closed = {"closed_at": now(), "closed_by": _typed(by)[:LONGEST_NAME], "closed_why": _typed(why)}
+    closed = {"closed_at": now(), "closed_by": name_typed(by), "closed_why": typed(why)}
     still_open = update(SupportCase).where(SupportCase.number == number, OPEN).values(**closed)
     case: SupportCase | None = session.scalar(still_open.returning(SupportCase))
     if case is not None:
@@ -50,8 +47,3 @@ def close(session: Session, number: int, *, by: str, why: str) -> SupportCase:
     before, _ = find(session, number)
     told = f", by {before.closed_by}: {before.closed_why}" if before.closed_by else ""
     raise ClosedAlready(f"case {number} is closed already{told}")
-
-
-def _typed(text: str) -> str:
-    """Typed text, made safe for the database and a terminal."""
-    return one_line(printable_lines(text))

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -19,13 +18,10 @@ from models.orders import Order, Quote
 from tasks.personal_data.holdings import HOLDINGS, find
 from tasks.personal_data.obstacles import obstacles
 from tasks.personal_data.person import Person, person
-from tasks.plain_text import one_line, printable_lines
+from tasks.plain_text import name_typed, typed
 from tasks.wiring import begin, now
 
 log = structlog.get_logger(__name__)
-
-LONGEST_NAME: Final = 200
-"""maximum length of the name of whoever erases"""
 
 
 class NotErasable(Explained):
@@ -52,7 +48,7 @@ def preview(email: str) -> Erased:
 
 def erase(email: str, *, by: str, why: str) -> Erased:
     """Erase the person with this address, in lower case, in one transaction. Once more does nothing. Raises NotErasable."""
-    by, why = _typed(by)[:LONGEST_NAME], _typed(why)
+    by, why = name_typed(by), typed(why)
     with begin() as session:
         of = _lock(session, email)
         if of.is_named_in(by) or _names(session, why, of):
@@ -107,8 +103,3 @@ def _plan(session: Session, of: Person) -> Erased:
         stays={kind.name: len(found[kind.name]) for kind in HOLDINGS if not kind.erase},
         customers=[ref for ref in session.scalars(customers) if ref is not None],
     )
-
-
-def _typed(text: str) -> str:
-    """Typed text, made safe for the database and a terminal."""
-    return one_line(printable_lines(text))

@@ -170,3 +170,10 @@ def test_the_database_refuses_to_change_the_record(restored: World, statement: s
     record(restored, 3, 7)
     with pytest.raises(Exception, match="the record of lost numbers never changes"), restored.begin() as session:
         session.execute(text(statement))
+
+
+def test_what_no_database_takes_is_kept_as_well_as_it_can_be(restored: World) -> None:
+    assert run("lost", "INV-2026-000003", "--why", "re\udcff\nstored", "--by", "o" * 300).exit_code == 0
+    with restored.begin() as session:
+        [loss] = lost_documents.losses(session)
+    assert (loss.recorded_why, loss.recorded_by) == ("re? stored", "o" * 200)
