@@ -1,0 +1,72 @@
+"""What counts towards the limit of requests, and how little a request costs that nobody may send."""
+
+from typing import Any
+
+import fastapi.dependencies.utils
+import pytest
+from fastapi.dependencies.utils import request_body_to_args
+from redis import Redis
+
+from api_stub.edge.rate_limit import RateLimit
+from tasks.upstream import api_keys
+from tests.api.conftest import Api, problem, purchase
+from tests.support.world import Customer, World
+from worker.embedded import RedisServer
+
+
+def test_a_request_that_makes_no_sense_counts_too(
+    world: World, api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
+    statuses = [api.post("/v1/orders", {}).status_code for _ in range(4)]
+    assert statuses == [422, 422, 422, 429]
+
+
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/quotes"])
+def test_a_long_body_is_not_validated_for_a_key_that_is_made_up(
+    api: Api, ada: Customer, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[object] = []
+
+    async def watched(*args: Any, **kwargs: Any) -> Any:
+        validated.append(kwargs["received_body"])
+        return await request_body_to_args(*args, **kwargs)
+
+    monkeypatch.setattr(fastapi.dependencies.utils, "request_body_to_args", watched)
+    wrong = {f"n{number}": 0 for number in range(2000)}
+    assert problem(api.post(path, wrong)) == (422, "invalid-request")
+    api.key = "prk_made_up"
+    assert problem(api.post(path, wrong)) == (401, "unauthorized")
+    assert validated == [wrong]
+
+
+def test_a_long_body_counts_once(api: Api, ada: Customer, redis_server: RedisServer) -> None:
+    api.client.app.state.rate_limit = RateLimit("4/minute", redis_server.url)  # type: ignore[attr-defined]
+    lines = [purchase(product=f"p{number}") for number in range(200)]
+    answers = [api.quote(ada, *lines).status_code for _ in range(2)]
+    answers += [api.post("/v1/quotes", {"lines": lines}).status_code for _ in range(3)]
+    assert answers == [422] * 4 + [429]
+
+
+def test_keys_that_are_made_up_count_together_and_take_nothing_from_those_there_are(
+    api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("3/minute", redis_server.url)  # type: ignore[attr-defined]
+    with Redis.from_url(redis_server.url) as redis:
+        before = redis.dbsize()
+        made_up = [api.get("/v1/orders", headers={"Authorization": f"Bearer prk_{n}"}).status_code for n in range(9)]
+        assert redis.dbsize() - before <= 2  # the window that is, and the one before
+    assert made_up == [401] * 3 + [429] * 6
+    assert [api.get("/v1/orders").status_code for _ in range(4)] == [200] * 3 + [429]
+
+
+def test_a_revoked_key_counts_as_one_that_is_made_up(
+    world: World, api: Api, ada: Customer, redis_server: RedisServer
+) -> None:
+    api.client.app.state.rate_limit = RateLimit("1/minute", redis_server.url)  # type: ignore[attr-defined]
+    api.key = api.key_for(ada, name="shop")
+    with world.begin() as session:
+        api_keys.revoke(session, name="shop")
+    assert problem(api.get("/v1/orders")) == (401, "unauthorized")
+    api.key = "prk_unknown"
+    assert problem(api.get("/v1/orders")) == (429, "too-many-requests")
