@@ -68,7 +68,8 @@ class Here:
     def issue_key(self, accounts: Sequence[str]) -> str:
         with begin() as session:
             ids = [account_id(code) for code in accounts]
-            return api_keys.issue(session, name=_key_name(), scopes=list(Scope), account_ids=ids)
+            issued = api_keys.issue(session, name=_key_name(), scopes=list(Scope), account_ids=ids, by="demo")
+            return issued.key
 
     def ledger_differences(self) -> tuple[str, ...]:
         with begin() as session:

@@ -39,7 +39,9 @@ class ApiLoad(ProrataLoad):
             self._keys += 1
             accounts = [customer.account_id for customer in customers]
             self._under_way.add(accounts)
-            key = api_keys.issue(session, name=f"bench {self._keys}", scopes=list(Scope), account_ids=accounts)
+            key = api_keys.issue(
+                session, name=f"bench {self._keys}", scopes=list(Scope), account_ids=accounts, by="benchmark"
+            ).key
             for customer in customers:
                 quote_id = str(quote(session, customer).id)
                 request = {

@@ -2,27 +2,31 @@
 
 import hashlib
 import hmac
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Interval, bindparam, cast, delete, exists, false, func, select, update
+from sqlalchemy import ColumnElement, Interval, bindparam, cast, delete, exists, false, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
-from models.api_keys import ApiKey, ApiKeyAccount
+from models.api_keys import ApiKey, ApiKeyAccount, ApiKeyChange, KeyChange
 from models.base import uuid7
 from models.errors import Explained
 from models.prepared import Prepared
 from tasks.plain_text import one_line
+from tasks.upstream.key_history import record
 
 LONGEST_NAME = 100
 PREFIX = "prk_"
 """lets people and scanners recognize a leaked key"""
+_LOOKS_LIKE_A_KEY: Final = re.compile(rf"{PREFIX}\S{{32}}")
 
 
 class Scope(StrEnum):
@@ -63,19 +67,33 @@ class IssuedKey:
     """to within an hour; None if never"""
 
 
+class Issued(NamedTuple):
+    key: str
+    changes: Sequence[ApiKeyChange]
+    """what was recorded; nothing if the key was issued like this before"""
+
+
 class KeyRefused(Explained):
     """No key can be issued, changed, revoked or shown like this; the message says why."""
 
 
 def issue(
-    session: Session, *, name: str, scopes: Sequence[str], account_ids: Sequence[UUID], key: str | None = None
-) -> str:
-    """Make a key and return it; afterwards only its hash is known.
+    session: Session,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    account_ids: Sequence[UUID],
+    by: str,
+    why: str | None = None,
+    key: str | None = None,
+) -> Issued:
+    """Make a key; afterwards only its hash is known.
 
     key: one made elsewhere (`prk_` and at least 32 characters), for development; if issued again, it has only these
     scopes and accounts.
     Raises KeyRefused if a scope is unknown, the name is invalid, the key is too short or revoked, or another key has the name.
     """
+    _refuse_keys_in(name, by, why)
     if not name or name != one_line(name) or len(name) > LONGEST_NAME:
         raise KeyRefused(f"a key's name is one line of 1 to {LONGEST_NAME} characters that can be printed")
     if unknown := sorted(set(scopes) - set(Scope)):
@@ -87,53 +105,104 @@ def issue(
     holder = session.scalar(select(ApiKey.digest).where(ApiKey.name == name))
     if holder not in (None, digest):
         raise KeyRefused(f"there is another key called {name!r}; give this one another name")
-    row = {"name": name, "scopes": sorted(set(scopes))}
-    statement = upsert(ApiKey).values(id=uuid7(), digest=digest, **row)
-    valid = ApiKey.revoked_at.is_(None)
-    key_id = session.scalar(
-        statement.on_conflict_do_update(index_elements=["digest"], set_=row, where=valid).returning(ApiKey.id),
-        execution_options={"populate_existing": True},
+    granted, bound = sorted(set(scopes)), set(account_ids)
+    row = upsert(ApiKey).values(id=uuid7(), name=name, digest=digest, scopes=granted)
+    made = session.scalar(row.on_conflict_do_nothing(index_elements=["digest"]).returning(ApiKey))
+    if made is None:
+        again = _valid_key(session, ApiKey.digest == digest)
+        if again is None:
+            raise KeyRefused("this key has been revoked permanently; issue a new one, under another name")
+        return Issued(plain, _issue_again(session, again, name=name, scopes=granted, accounts=bound, by=by, why=why))
+    _bind(session, made, bound)
+    return Issued(plain, [record(session, made, KeyChange.ISSUED, accounts=bound, by=by, why=why, at=made.created_at)])
+
+
+def revoke(session: Session, *, name: str, by: str, why: str | None = None) -> ApiKeyChange:
+    """Revoke the key with immediate effect. Returns what was recorded. Raises KeyRefused if there is no valid key of that name."""
+    _refuse_keys_in(by, why)
+    key = _valid_key_called(session, name)
+    key.revoked_at = session.scalar(select(func.clock_timestamp()))
+    return record(session, key, KeyChange.REVOKED, accounts=_bound_to(session, key), by=by, why=why, at=key.revoked_at)
+
+
+def allow(
+    session: Session, *, name: str, account_ids: Sequence[UUID], by: str, why: str | None = None
+) -> ApiKeyChange | None:
+    """Let the key act for these accounts too; it keeps those it has. Returns what was recorded, None if it had them all. Raises KeyRefused."""
+    _refuse_keys_in(by, why)
+    key = _valid_key_called(session, name)
+    new = set(account_ids) - _bound_to(session, key)
+    _bind(session, key, new)
+    return record(session, key, KeyChange.ALLOWED, accounts=new, by=by, why=why) if new else None
+
+
+def disallow(
+    session: Session, *, name: str, account_ids: Sequence[UUID], by: str, why: str | None = None
+) -> ApiKeyChange | None:
+    """Let the key no longer act for these accounts, with effect for the next request. Returns what was recorded, None if it had none of them. Raises KeyRefused."""
+    _refuse_keys_in(by, why)
+    key = _valid_key_called(session, name)
+    gone = set(account_ids) & _bound_to(session, key)
+    _unbind(session, key, gone)
+    return record(session, key, KeyChange.DISALLOWED, accounts=gone, by=by, why=why) if gone else None
+
+
+def _issue_again(
+    session: Session, key: ApiKey, *, name: str, scopes: list[str], accounts: set[UUID], by: str, why: str | None
+) -> list[ApiKeyChange]:
+    """Returns what was recorded."""
+    before = _bound_to(session, key)
+    new, gone = accounts - before, before - accounts
+    changes = (
+        (KeyChange.RENAMED, frozenset[UUID](), key.name != name),
+        (KeyChange.SCOPES_CHANGED, before & accounts, key.scopes != scopes),
+        (KeyChange.DISALLOWED, gone, bool(gone)),
+        (KeyChange.ALLOWED, new, bool(new)),
     )
-    if key_id is None:
-        raise KeyRefused("this key has been revoked permanently; issue a new one, under another name")
-    bound = sorted(set(account_ids))
-    session.execute(
-        delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.not_in(bound))
-    )
-    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in bound]
-    if rows:
-        session.execute(upsert(ApiKeyAccount).on_conflict_do_nothing(), rows)
-    return plain
+    key.name, key.scopes = name, scopes
+    _unbind(session, key, gone)
+    _bind(session, key, new)
+    return [
+        record(session, key, what, accounts=concerned, by=by, why=why)
+        for what, concerned, has_changed in changes
+        if has_changed
+    ]
 
 
-def revoke(session: Session, *, name: str) -> bool:
-    """Revoke the key with immediate effect. False where there is no valid key of that name."""
-    statement = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=func.now())
-    return session.scalar(statement.returning(ApiKey.id)) is not None
+def _refuse_keys_in(*texts: str | None) -> None:
+    """Raises KeyRefused."""
+    if any(_LOOKS_LIKE_A_KEY.search(text) for text in texts if text):
+        raise KeyRefused("names, --by and --why are kept, so no API key may be in them: call a key by its name")
 
 
-def allow(session: Session, *, name: str, account_ids: Sequence[UUID]) -> int:
-    """Let the key act for these accounts too; it keeps those it has. Returns how many are new. Raises KeyRefused."""
-    key_id = _valid_key_called(session, name)
-    rows = [{"api_key_id": key_id, "account_id": account_id} for account_id in sorted(set(account_ids))]
-    added = upsert(ApiKeyAccount).values(rows).on_conflict_do_nothing().returning(ApiKeyAccount.account_id)
-    return len(session.scalars(added).all())
-
-
-def disallow(session: Session, *, name: str, account_ids: Sequence[UUID]) -> int:
-    """Let the key no longer act for these accounts, with effect for the next request. Returns how many it could act for. Raises KeyRefused."""
-    key_id = _valid_key_called(session, name)
-    of_key = ApiKeyAccount.api_key_id == key_id, ApiKeyAccount.account_id.in_(account_ids)
-    return len(session.scalars(delete(ApiKeyAccount).where(*of_key).returning(ApiKeyAccount.account_id)).all())
-
-
-def _valid_key_called(session: Session, name: str) -> UUID:
-    """Its id; until the end of the transaction nobody else changes it. Raises KeyRefused."""
-    query = select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
-    key_id = session.scalar(query.with_for_update(key_share=True))
-    if key_id is None:
+def _valid_key_called(session: Session, name: str) -> ApiKey:
+    """Until the end of the transaction nobody else changes it. Raises KeyRefused."""
+    key = _valid_key(session, ApiKey.name == name)
+    if key is None:
         raise KeyRefused(f"there is no valid key called {name!r}")
-    return key_id
+    return key
+
+
+def _valid_key(session: Session, which: ColumnElement[bool]) -> ApiKey | None:
+    """Locked."""
+    query = select(ApiKey).where(which, ApiKey.revoked_at.is_(None)).with_for_update(key_share=True)
+    return session.scalar(query, execution_options={"populate_existing": True})
+
+
+def _bound_to(session: Session, key: ApiKey) -> set[UUID]:
+    return set(session.scalars(select(ApiKeyAccount.account_id).where(ApiKeyAccount.api_key_id == key.id)))
+
+
+def _bind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:
+    rows = [{"api_key_id": key.id, "account_id": account_id} for account_id in sorted(accounts)]
+    if rows:
+        session.execute(insert(ApiKeyAccount), rows)
+
+
+def _unbind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:
+    session.execute(
+        delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key.id, ApiKeyAccount.account_id.in_(accounts))
+    )
 
 
 def accounts_of(session: Session, key_id: UUID) -> list[tuple[UUID, str]]:

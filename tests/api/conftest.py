@@ -52,7 +52,8 @@ class Api:
                 name=name or uuid4().hex,
                 scopes=list(scopes),
                 account_ids=[customer.account_id for customer in customers],
-            )
+                by="root",
+            ).key
 
     def use(self, *customers: Customer, scopes: Sequence[str] = tuple(Scope)) -> None:
         """From now on ask with a key for these."""

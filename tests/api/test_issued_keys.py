@@ -1,6 +1,7 @@
 """API keys from issue to revocation: what the API makes of each."""
 
 import hashlib
+from functools import partial
 
 import pytest
 
@@ -18,8 +19,7 @@ def test_a_revoked_key_is_refused(world: World, api: Api, ada: Customer) -> None
     api.key = api.key_for(ada, name="shop")
     assert api.get("/v1/orders").status_code == 200
     with world.begin() as session:
-        assert api_keys.revoke(session, name="shop") is True
-        assert api_keys.revoke(session, name="shop") is False
+        api_keys.revoke(session, name="shop", by="root")
     assert problem(api.get("/v1/orders")) == (401, "unauthorized")
 
 
@@ -42,7 +42,8 @@ def test_a_key_issued_again_reaches_the_accounts_it_is_given_now_and_no_others(w
         with world.begin() as session:
             ids = [customer.account_id for customer in bound]
             scopes = ["accounts:read"]
-            assert api_keys.issue(session, name="sample", scopes=scopes, account_ids=ids, key=plain) == plain
+            issued = api_keys.issue(session, name="sample", scopes=scopes, account_ids=ids, by="root", key=plain)
+            assert issued.key == plain
     api.key = plain
     answers = [api.get(f"/v1/accounts/{each.account_id}").status_code for each in (first, second, third)]
     assert answers == [404, 200, 200]
@@ -57,10 +58,10 @@ def test_a_key_reaches_an_account_that_it_is_allowed_later_and_none_that_it_is_d
     api.key = api.key_for(first, name="shop")
     assert problem(api.quote(later, purchase())) == (404, "not-found")
     with world.begin() as session:
-        assert api_keys.allow(session, name="shop", account_ids=[later.account_id, first.account_id]) == 1
+        api_keys.allow(session, name="shop", account_ids=[later.account_id, first.account_id], by="root")
     assert [api.quote(each, purchase()).status_code for each in (first, later)] == [201, 201]
     with world.begin() as session:
-        assert api_keys.disallow(session, name="shop", account_ids=[first.account_id]) == 1
+        api_keys.disallow(session, name="shop", account_ids=[first.account_id], by="root")
     assert [api.quote(each, purchase()).status_code for each in (first, later)] == [404, 201]
 
 
@@ -75,21 +76,22 @@ def test_a_key_reaches_an_account_that_it_is_allowed_later_and_none_that_it_is_d
 )
 def test_a_key_that_cannot_be_is_not_issued(world: World, api: Api, wrong: dict[str, object], says: str) -> None:
     api.key_for(name="taken")
-    values = {"name": "new", "scopes": ["orders:read"], "account_ids": []} | wrong
+    values = {"name": "new", "scopes": ["orders:read"], "account_ids": [], "by": "root"} | wrong
     with world.begin() as session, pytest.raises(KeyRefused, match=says):
         api_keys.issue(session, **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["shop", "shop again"])
 def test_a_revoked_key_is_not_issued_again_and_stays_as_it_was(world: World, name: str) -> None:
-    plain, before = "prk_" + "0123456789abcdef" * 2, world.customer()
+    before = world.customer()
+    issue = partial(api_keys.issue, by="root", key="prk_" + "0123456789abcdef" * 2)
     with world.begin() as session:
-        api_keys.issue(session, name="shop", scopes=["orders:read"], account_ids=[before.account_id], key=plain)
-        api_keys.revoke(session, name="shop")
+        issue(session, name="shop", scopes=["orders:read"], account_ids=[before.account_id])
+        api_keys.revoke(session, name="shop", by="root")
     with (
         pytest.raises(KeyRefused, match="this key has been revoked permanently; issue a new one"),
         world.begin() as session,
     ):
-        api_keys.issue(session, name=name, scopes=["accounts:read"], account_ids=[], key=plain)
+        issue(session, name=name, scopes=["accounts:read"], account_ids=[])
     assert [(row.name, row.scopes) for row in world.rows(ApiKey)] == [("shop", ["orders:read"])]
     assert [row.account_id for row in world.rows(ApiKeyAccount)] == [before.account_id]

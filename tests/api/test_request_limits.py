@@ -66,7 +66,7 @@ def test_a_revoked_key_counts_as_one_that_is_made_up(
     api.client.app.state.rate_limit = RateLimit("1/minute", redis_server.url)  # type: ignore[attr-defined]
     api.key = api.key_for(ada, name="shop")
     with world.begin() as session:
-        api_keys.revoke(session, name="shop")
+        api_keys.revoke(session, name="shop", by="root")
     assert problem(api.get("/v1/orders")) == (401, "unauthorized")
     api.key = "prk_unknown"
     assert problem(api.get("/v1/orders")) == (429, "too-many-requests")

@@ -63,7 +63,7 @@ def test_a_stream_ends_when_its_key_is_revoked_and_others_go_on(
     other = follow(live, api, order_id)
     next(other)
     with world.begin() as session:
-        api_keys.revoke(session, name="leaked")
+        api_keys.revoke(session, name="leaked", by="root")
     assert list(leaked) == []
     world.run(world.rows(Order)[0].id)
     assert [kind for _, kind, _ in other][-1] == "order.completed"

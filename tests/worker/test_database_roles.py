@@ -13,6 +13,7 @@ from models.invoices import Invoice
 from models.ledger import LedgerMovement
 from models.states import OrderStatus
 from tasks.personal_data import erasure
+from tasks.upstream import api_keys
 from tests.support.command import PRODUCTION, prorata_of_its_own
 from tests.support.world import World, add_catalogue, change, purchase
 from worker.database import Transactions
@@ -71,10 +72,13 @@ def test_the_lesser_role_carries_orders_and_passes_no_guard(world: World) -> Non
         assert world.buy(customer, cart).status is OrderStatus.COMPLETED
     assert [len(world.rows(table)) > 0 for table in (Invoice, LedgerMovement)] == [True, True]
     erasure.erase(world.customer().email, by="bob", why="asked")
+    with world.begin() as session:
+        api_keys.issue(session, name="shop", scopes=[], account_ids=[customer.account_id], by="bob")
     for statement, says in (
         ("UPDATE invoices SET number = 'X'", "an issued document is never changed"),
         ("DELETE FROM ledger_movements", "refused"),
         ("DELETE FROM erasures", "the record of an erasure never changes"),
+        ("DELETE FROM api_key_changes", "the record of what happened to a key never changes"),
         ("TRUNCATE ledger_movements", "permission denied for table ledger_movements"),
         ("SET session_replication_role = replica", 'permission denied to set parameter "session_replication_role"'),
         ("ALTER TABLE invoices DISABLE TRIGGER ALL", "must be owner of table invoices"),

@@ -102,7 +102,7 @@ def test_a_revoked_key_lets_nobody_in_and_the_others_stay(world: World) -> None:
 def test_a_program_reads_when_the_key_was_revoked(world: World) -> None:
     issue(world, "shop")
     told = json.loads(run("revoke", "shop", "--json").stdout)
-    assert told == json.loads(run("list", "--json").stdout)[0]
+    assert json.loads(run("list", "--json").stdout)[0].items() <= told.items()
     assert told["revoked_at"] is not None
 
 
@@ -139,7 +139,10 @@ def test_what_a_key_is_allowed_already_it_is_allowed_once(world: World) -> None:
     later = f"--account={world.customer().account_id}"
     run("allow", "shop", later)
     answer = run("allow", "shop", later, later)
-    assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' may act for 2 accounts, none of them new.\n")
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        "The key 'shop' may act for 2 accounts, none of them new; nothing is recorded.\n",
+    )
 
 
 def test_an_account_is_taken_from_a_key_once_and_the_others_stay(world: World) -> None:
@@ -148,7 +151,7 @@ def test_an_account_is_taken_from_a_key_once_and_the_others_stay(world: World) -
     said = [run("disallow", "shop", f"--account={gone.account_id}").stdout for _ in range(2)]
     assert said == [
         "The key 'shop' may act for 1 account, 1 fewer than before.\n",
-        "The key 'shop' may act for 1 account, as before.\n",
+        "The key 'shop' may act for 1 account, as before; nothing is recorded.\n",
     ]
     with world.begin() as session:
         bound = [api_keys.caller_with(session, plain, account_id=each.account_id) for each in (gone, stays)]
@@ -203,7 +206,8 @@ def test_whoever_changes_a_key_says_for_which_account(world: World, command: str
 def test_a_program_reads_what_the_key_is_good_for_now(world: World, command: str) -> None:
     issue(world, "shop", accounts=2)
     told = json.loads(run(command, "shop", f"--account={world.customer().account_id}", "--json").stdout)
-    assert told == json.loads(run("show", "shop", "--json").stdout)
+    shown = json.loads(run("show", "shop", "--json").stdout)
+    assert told == {name: shown[name] for name in shown if name != "history"} | {"recorded": shown["history"][1:]}
     assert told["accounts"] == len(told["bound_to"]) == (3 if command == "allow" else 2)
 
 
@@ -216,10 +220,11 @@ def test_the_accounts_of_a_key_are_shown_by_name(world: World) -> None:
         {"id": str(second.account_id), "name": "Ada [bold]Ltd"},
         {"id": str(first.account_id), "name": "Zacharias & Co"},
     ]
-    assert json.loads(run("show", "shop", "--json").stdout) == listed | {"bound_to": bound}
+    shown = json.loads(run("show", "shop", "--json").stdout)
+    assert {name: shown[name] for name in shown if name != "history"} == listed | {"bound_to": bound}
     seen = run("show", "shop").stdout.splitlines()
     assert seen[1].startswith("shop  orders:read         2  ")
-    assert [line.strip().split(maxsplit=1) for line in seen[2:]] == [
+    assert [line.strip().split(maxsplit=1) for line in seen[2:6]] == [
         [],
         ["account_id", "name"],
         [str(second.account_id), "Ada [bold]Ltd"],

@@ -13,7 +13,9 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from models import migrations
+from models.api_keys import KeyChange
 from models.support_cases import SupportCase
+from tasks.upstream import api_keys, key_history
 from tests.support.command import SETTINGS, Command, prorata_of_its_own
 from tests.support.world import World, change, purchase
 from worker import server_urls, upgrading
@@ -235,3 +237,21 @@ def test_support_cases_that_there_are_get_numbers_and_an_older_release_opens_mor
     assert sorted(case.number for case in cases) == [1, 2, 3]
     assert [case.asked_at for case in cases] == [case.created_at for case in cases]
     assert [(case.closed_by, case.closed_why) for case in cases] == [(None, None)] * 3
+
+
+def test_keys_from_before_they_had_a_record_work_and_have_one_from_then_on(
+    prorata: Command, world: World, world_database_url: str
+) -> None:
+    ada, bob = world.customer(), world.customer()
+    with world.begin() as session:
+        api_keys.issue(session, name="shop", scopes=[], account_ids=[ada.account_id], by="root")
+    assert prorata("db", "downgrade", "0020", "--yes", **of(world_database_url)).status == 0
+    assert prorata("db", "upgrade", **of(world_database_url)).status == 0
+    with world.begin() as session:
+        [key] = api_keys.issued(session)
+        assert key_history.history(session, key.id) == [
+            key_history.PastChange(changed_at=key.created_at, what=KeyChange.ISSUED)
+        ]
+        api_keys.allow(session, name="shop", account_ids=[bob.account_id], by="olga")
+        past = key_history.history(session, key.id)
+    assert [(each.what, each.changed_by) for each in past] == [(KeyChange.ISSUED, None), (KeyChange.ALLOWED, "olga")]

@@ -1,8 +1,8 @@
-"""`prorata keys`: let upstreams in, see who may come in, and shut them out."""
+"""`prorata keys`: let upstreams in, see who may come in and what happened to their keys, and shut them out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -10,13 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
+from models.api_keys import ApiKeyChange
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope
+from tasks.upstream.key_history import history, told
 from tasks.wiring import begin
-from worker.commands.options import AsJson
-from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.key_views import bound_table, changes_as_json, history_table, key_as_json, keys_table
+from worker.commands.options import AsJson, By, WhyIfKnown
+from worker.commands.screen import console, print_json
 from worker.loading.accounts_file import account_called
-from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 keys = typer.Typer(help="Upstreams' API keys.", no_args_is_help=True)
@@ -35,6 +37,8 @@ Accounts = Annotated[
 @keys.command("issue")
 def issue_key(
     name: Annotated[str, typer.Argument(metavar="NAME", help="who will use it", show_default=False)],
+    by: By,
+    why: WhyIfKnown = None,
     account: Annotated[
         list[str] | None, typer.Option(help="code from the accounts file, or id; default: all existing accounts")
     ] = None,
@@ -55,12 +59,16 @@ def issue_key(
             raise KeyRefused(
                 "there are no accounts yet, and a key is bound to existing ones; run prorata accounts load FILE first"
             )
-        issued = api_keys.issue(session, name=name, scopes=scope or list(Scope), account_ids=ids, key=key)
-        made = _called(session, name)
+        issued = api_keys.issue(
+            session, name=name, scopes=scope or list(Scope), account_ids=ids, by=by, why=why, key=key
+        )
+        made, recorded = _called(session, name), told(session, issued.changes)
     if as_json:
-        print_json({"key": issued, **asdict(made)})
-    else:
-        typer.echo(issued)
+        print_json({"key": issued.key, **asdict(made), "recorded": changes_as_json(recorded)})
+        return
+    typer.echo(issued.key)
+    if not recorded:
+        typer.echo(f"The key {name!r} was issued like this before; nothing is recorded.", err=True)
 
 
 @keys.command("list")
@@ -73,65 +81,63 @@ def list_keys(as_json: AsJson = False) -> None:
         print_json([asdict(row) for row in rows])
     else:
         console().print(
-            _table(rows) if rows else "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME."
+            keys_table(rows) if rows else "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME."
         )
 
 
 @keys.command("show")
 def show_key(name: Name, as_json: AsJson = False) -> None:
-    """One key, with the accounts that it may act for. Never the key."""
+    """One key, with the accounts that it may act for, and what happened to it: what, for which accounts, by whom and why. Never the key."""
     plug_in_from_settings()
     with begin() as session:
         row = _called(session, name)
         bound = api_keys.accounts_of(session, row.id)
+        past = history(session, row.id)
     if as_json:
-        print_json(_told(row, bound))
+        print_json(key_as_json(row, bound) | {"history": changes_as_json(past)})
         return
-    console().print(_table([row]))
-    if bound:
-        typer.echo()
-        console().print(Rows(_BOUND, [(str(account_id), plain(called)) for account_id, called in bound]))
+    tables = [keys_table([row]), *([bound_table(bound)] if bound else []), history_table(past)]
+    for number, table in enumerate(tables):
+        console().print(*([""] if number else []), table, sep="\n")
 
 
 @keys.command("allow")
-def allow_accounts(name: Name, account: Accounts, as_json: AsJson = False) -> None:
+def allow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = None, as_json: AsJson = False) -> None:
     """Let a key act for these accounts too, from the next request on. It keeps the accounts that it has."""
     plug_in_from_settings()
     with begin() as session:
-        new = api_keys.allow(session, name=name, account_ids=_ids(session, account))
-        row = _called(session, name)
-        bound = api_keys.accounts_of(session, row.id)
+        change = api_keys.allow(session, name=name, account_ids=_ids(session, account), by=by, why=why)
+        row, answer = _changed(session, name, change)
     if as_json:
-        print_json(_told(row, bound))
+        print_json(answer)
     else:
-        typer.echo(f"The key {name!r} may act for {_counted(row)}, {new or 'none'} of them new.")
+        new = f"{len(change.accounts)} of them new" if change else "none of them new; nothing is recorded"
+        typer.echo(f"The key {name!r} may act for {_counted(row)}, {new}.")
 
 
 @keys.command("disallow")
-def disallow_accounts(name: Name, account: Accounts, as_json: AsJson = False) -> None:
+def disallow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = None, as_json: AsJson = False) -> None:
     """Let a key no longer act for these accounts, from the next request on. Streams of events that are open end within 15 minutes."""
     plug_in_from_settings()
     with begin() as session:
-        fewer = api_keys.disallow(session, name=name, account_ids=_ids(session, account))
-        row = _called(session, name)
-        bound = api_keys.accounts_of(session, row.id)
+        change = api_keys.disallow(session, name=name, account_ids=_ids(session, account), by=by, why=why)
+        row, answer = _changed(session, name, change)
     if as_json:
-        print_json(_told(row, bound))
+        print_json(answer)
     else:
-        than_before = f"{fewer} fewer than before" if fewer else "as before"
+        than_before = f"{len(change.accounts)} fewer than before" if change else "as before; nothing is recorded"
         typer.echo(f"The key {name!r} may act for {_counted(row)}, {than_before}.")
 
 
 @keys.command("revoke")
-def revoke_key(name: Name, as_json: AsJson = False) -> None:
+def revoke_key(name: Name, by: By, why: WhyIfKnown = None, as_json: AsJson = False) -> None:
     """Refuse this key from the next request on. It cannot be undone; issue another under another name."""
     plug_in_from_settings()
     with begin() as session:
-        if not api_keys.revoke(session, name=name):
-            raise KeyRefused(f"there is no valid key called {name!r}")
-        row = _called(session, name)
+        change = api_keys.revoke(session, name=name, by=by, why=why)
+        _, answer = _changed(session, name, change)
     if as_json:
-        print_json(asdict(row))
+        print_json(answer)
         return
     typer.echo(f"The key {name!r} is refused from now on.")
 
@@ -153,37 +159,13 @@ def _called(session: Session, name: str) -> IssuedKey:
     return found
 
 
+def _changed(session: Session, name: str, change: ApiKeyChange | None) -> tuple[IssuedKey, dict[str, Any]]:
+    """The key as it is now, and what a program is told of it."""
+    row = _called(session, name)
+    recorded = told(session, [change] if change else [])
+    answer = key_as_json(row, api_keys.accounts_of(session, row.id))
+    return row, answer | {"recorded": changes_as_json(recorded)}
+
+
 def _counted(row: IssuedKey) -> str:
     return f"{row.accounts} account{'' if row.accounts == 1 else 's'}"
-
-
-def _told(row: IssuedKey, bound: Sequence[tuple[UUID, str]]) -> dict[str, object]:
-    return asdict(row) | {"bound_to": [{"id": account_id, "name": called} for account_id, called in bound]}
-
-
-_COLUMNS = (
-    Column("name"),
-    Column("scopes"),
-    Column("accounts", right=True),
-    Column("created (UTC)"),
-    Column("revoked (UTC)"),
-    Column("last used (UTC)"),
-    Column("id", spare=True),
-)
-_BOUND = (Column("account_id"), Column("name"))
-
-
-def _table(rows: Sequence[IssuedKey]) -> Rows:
-    cells = [
-        (
-            plain(row.name),
-            " ".join(row.scopes),
-            str(row.accounts),
-            moment(row.created_at),
-            moment(row.revoked_at) if row.revoked_at else "",
-            moment(row.last_used_at) if row.last_used_at else "",
-            str(row.id),
-        )
-        for row in rows
-    ]
-    return Rows(_COLUMNS, cells)

@@ -68,7 +68,8 @@ class Ground:
         """An API key that may order for them."""
         with self.begin() as session:
             ids = [customer.account_id for customer in customers]
-            return api_keys.issue(session, name=named, scopes=list(Scope), account_ids=ids)
+            issued = api_keys.issue(session, name=named, scopes=list(Scope), account_ids=ids, by="drill")
+            return issued.key
 
     def stripe(self, lever: str, **body: Any) -> None:
         self.levers.post(f"{self.stack.addresses.stripe}/_control/{lever}", json=body).raise_for_status()
