@@ -13,7 +13,7 @@ from models.api_keys import ApiKeyAccount
 from models.orders import Order
 from models.prepared import Prepared
 from models.subscriptions import Subscription
-from tasks.upstream.api_keys import Caller
+from tasks.upstream.callers import Caller
 
 Row = TypeVar("Row")
 

@@ -15,8 +15,8 @@ from api_stub.edge.query import require_known_once
 from api_stub.edge.rate_limit import RateLimit
 from api_stub.problems.details import Problem
 from api_stub.threads import in_thread
-from tasks.upstream import api_keys
-from tasks.upstream.api_keys import Caller, Scope
+from tasks.upstream.api_keys import Scope
+from tasks.upstream.callers import Caller, caller_with
 from tasks.wiring import begin
 
 _bearer = HTTPBearer(
@@ -52,7 +52,7 @@ class PresentedKey:
 
         account_id: the account that the request is about (`access.require_account`).
         """
-        caller = api_keys.caller_with(session, self.key, account_id=account_id)
+        caller = caller_with(session, self.key, account_id=account_id)
         if caller is not None:
             self.state.key_id = caller.key_id
         if not getattr(self.state, "is_counted", False):  # it is not looked up for the first time

@@ -17,7 +17,7 @@ from api_stub.views.timeline import event_view
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import FINAL, AttemptStatus, OrderStatus, RefundState
-from tasks.upstream.api_keys import Caller
+from tasks.upstream.callers import Caller
 
 
 def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:

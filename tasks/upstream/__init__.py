@@ -2,5 +2,5 @@
 
 - about a waiting order: `continuing`, `cancellation`; whether the same was granted before: `granted_requests`
 - about an account: `carts`, `payment_details`, `seats`
-- who asks: `api_keys`, and what happened to their keys: `key_history`; what the requests have in common: `request`
+- who asks: `callers`, with `api_keys`, and what happened to these: `key_history`; what the requests have in common: `request`
 """

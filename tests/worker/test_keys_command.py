@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 from models.accounts import Account
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import KeyRefused
+from tasks.upstream.callers import caller_with
 from tests.support.world import World
 from worker.commands import keys
 from worker.loading.accounts_file import account_id
@@ -72,7 +73,7 @@ def test_a_program_that_issues_a_key_reads_the_key_and_what_it_is_good_for(world
     account = f"--account={world.customer().account_id}"
     told = json.loads(run("issue", "shop", account, "--scope=orders:read", "--json").stdout)
     with world.begin() as session:
-        caller = api_keys.caller_with(session, told["key"])
+        caller = caller_with(session, told["key"])
     assert caller is not None
     assert (told["id"], told["name"], told["scopes"]) == (str(caller.key_id), "shop", ["orders:read"])
     assert (told["accounts"], told["revoked_at"]) == (1, None)
@@ -95,8 +96,8 @@ def test_a_revoked_key_lets_nobody_in_and_the_others_stay(world: World) -> None:
     answer = run("revoke", "shop")
     assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' is refused from now on.\n")
     with world.begin() as session:
-        assert api_keys.caller_with(session, shop) is None
-        assert api_keys.caller_with(session, desk) is not None
+        assert caller_with(session, shop) is None
+        assert caller_with(session, desk) is not None
 
 
 def test_a_program_reads_when_the_key_was_revoked(world: World) -> None:
@@ -129,7 +130,7 @@ def test_a_key_is_allowed_an_account_that_came_later_and_loses_none(world: World
     assert (answer.exit_code, answer.stdout) == (0, "The key 'shop' may act for 3 accounts, 2 of them new.\n")
     with world.begin() as session:
         for each in (first, later):
-            caller = api_keys.caller_with(session, plain, account_id=each.account_id)
+            caller = caller_with(session, plain, account_id=each.account_id)
             assert caller is not None
             assert caller.bound_to == each.account_id
 
@@ -154,7 +155,7 @@ def test_an_account_is_taken_from_a_key_once_and_the_others_stay(world: World) -
         "The key 'shop' may act for 1 account, as before; nothing is recorded.\n",
     ]
     with world.begin() as session:
-        bound = [api_keys.caller_with(session, plain, account_id=each.account_id) for each in (gone, stays)]
+        bound = [caller_with(session, plain, account_id=each.account_id) for each in (gone, stays)]
     assert [caller and caller.bound_to for caller in bound] == [None, stays.account_id]
 
 
