@@ -2,7 +2,7 @@
 
 - the tables: `orders`, with their statuses in `states`; `accounts`, `subscriptions`, `catalogue`, `carts`, `payments`, `ledger`, `invoices`,
   `vat_follow_ups`, `messages` (outbox, letters, webhooks), `rejected_messages`, `support_cases`, `api_keys`, `books_checks`,
-  `erasures`, `lost_numbers`; all of them at once: `tables`
+  `erasures`, `lost_numbers`, `withdrawn_payments`; all of them at once: `tables`
 - how an order changes: `progress`, under the lease of `lease`; where it stops, `ending`, `waiting_orders` and `attention` (for a
   person); at its two ends, `placing` and `activation`
 - what protects money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`

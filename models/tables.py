@@ -17,6 +17,7 @@ from models import (
     subscriptions,
     support_cases,
     vat_follow_ups,
+    withdrawn_payments,
 )
 from models.base import Base
 
@@ -40,4 +41,5 @@ __all__ = [
     "subscriptions",
     "support_cases",
     "vat_follow_ups",
+    "withdrawn_payments",
 ]

@@ -23,6 +23,7 @@ _TEXT = {
     "vat.unavailable": "The VAT registry did not answer.",
     "vat.followed_up": "The VAT registry has answered.",
     "invoice.paid": "An invoice was paid.",
+    "invoice.unpaid": "A payment of an invoice was withdrawn.",
     "charge.attempted": "The payment was requested.",
     "collect_payment.done": "The payment is settled.",
     "collect_payment.turned_back": "The order cannot continue; what was charged will be refunded.",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models import ledger, progress
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
-from models.ledger import MovementKind
+from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
 from models.rules.timezone import local
 from models.states import Step
@@ -41,12 +41,15 @@ def due_on(due_at: datetime, document_timezone: str) -> date:
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
-    """Record, finally, that the whole sum owed on invoice `number` has arrived. Raises NothingOwed, WrongDay.
+    """Record that the whole sum owed on invoice `number` has arrived. Raises NothingOwed, WrongDay.
 
     If a correction has replaced the invoice meanwhile, the sum owed on the replacement is reduced by it.
     The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
     """
-    owed, invoice = _lock(session, number)
+    locked = lock(session, number)
+    if locked is None:
+        raise NothingOwed(_why_nothing(session, number))
+    owed, invoice = locked
     still_owed = _still_owed(session, owed, invoice)
     _check_day(invoice, on)
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
@@ -58,15 +61,13 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     return owed
 
 
-def _lock(session: Session, number: str) -> tuple[Receivable, Invoice]:
-    """The sum owed on the invoice, locked after its order. Raises NothingOwed."""
+def lock(session: Session, number: str) -> tuple[Receivable, Invoice] | None:
+    """The sum that is, or was, owed on the invoice, locked after its order. None if nothing ever was."""
     of_order = select(Order.id).join(Invoice, Invoice.order_id == Order.id).where(Invoice.number == number)
     session.execute(of_order.with_for_update(of=Order))
     query = select(Receivable, Invoice).join(Invoice, Invoice.id == Receivable.invoice_id)
     row = session.execute(query.where(Invoice.number == number).with_for_update(of=Receivable)).one_or_none()
-    if row is None:
-        raise NothingOwed(_why_nothing(session, number))
-    return row[0], row[1]
+    return None if row is None else (row[0], row[1])
 
 
 def _why_nothing(session: Session, number: str) -> str:
@@ -82,10 +83,12 @@ def _why_nothing(session: Session, number: str) -> str:
 
 def _still_owed(session: Session, owed: Receivable, invoice: Invoice) -> Receivable:
     """The open sum: this one or, if a correction has cancelled it, the one on the replacing invoice. Raises NothingOwed."""
-    replacement = _replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
-    still_owed = owed if replacement is None else replacement[0]
+    by_another = replacement(session, invoice) if owed.status is ReceivableStatus.CANCELLED else None
+    still_owed = owed if by_another is None else by_another[0]
     if still_owed.status is not ReceivableStatus.OPEN:
-        instead = f"; {replacement[1]} replaced it, which is {still_owed.status}" if replacement is not None else ""
+        instead = (
+            f"; {by_another[1].number} replaced it, which is {still_owed.status}" if by_another is not None else ""
+        )
         raise NothingOwed(f"nothing is owed on {invoice.number} any more: it is {owed.status}{instead}")
     return still_owed
 
@@ -100,10 +103,10 @@ def _check_day(invoice: Invoice, on: datetime) -> None:
         )
 
 
-def _replacement(session: Session, invoice: Invoice) -> tuple[Receivable, str] | None:
-    """The sum on the invoice that replaced this one, and its number: the same sum plus VAT, so more than on this one."""
+def replacement(session: Session, invoice: Invoice) -> tuple[Receivable, Invoice] | None:
+    """The sum on the invoice that replaced this one, and that invoice: the same sum plus VAT, so more than on this one."""
     query = (
-        select(Receivable, Invoice.number)
+        select(Receivable, Invoice)
         .join(Invoice, Invoice.id == Receivable.invoice_id)
         .where(Invoice.corrects_id == invoice.id, Invoice.sign == 1)
     )
@@ -127,6 +130,12 @@ def return_to_balance(session: Session, order: Order, step: Step) -> None:
     """Credit to the balance, once, what was paid by transfer on the order's invoices; in the transaction that reverses them."""
     if paid := paid_by_transfer(session, order.id):
         ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=step)
+
+
+def was_returned(session: Session, order_id: UUID) -> bool:
+    """Whether `return_to_balance` has credited anything for the order."""
+    cause = f"order:{order_id}:transfer-credit"
+    return session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None
 
 
 def paid_by_transfer(session: Session, order_id: UUID) -> int:

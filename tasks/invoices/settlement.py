@@ -61,7 +61,7 @@ def _refunded_to(w: Wording, document: Invoice) -> str:
 
 
 def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = None) -> list[str]:
-    """still_owed: if that is now less than the document says."""
+    """still_owed: if that is no longer what the document says."""
     if not is_owed(document):
         return []
     due = document.payment_due_at

@@ -11,7 +11,7 @@ _ASKS = (InvoiceReason.ORDER, InvoiceReason.VAT_NUMBER_INVALID)
 def check_receivables(book: OrderBook) -> Found:
     for document in book.invoices:
         receivable = book.receivables.get(document.id)
-        expected = document.due_minor - _came_late(book, document) if _owes(document) else 0
+        expected = _asked(book, document) if _owes(document) else 0
         found = receivable.amount_minor if receivable else 0
         yield from differs(Check.RECEIVABLE, _where(document), "what is owed on it", expected, found)
     if book.is_active:
@@ -28,12 +28,13 @@ def _owes(document: Invoice) -> bool:
     )
 
 
-def _came_late(book: OrderBook, document: Invoice) -> int:
-    """What was paid on the invoice that this one replaced, but recorded later: it reduces the sum owed on this one."""
+def _asked(book: OrderBook, document: Invoice) -> int:
+    """What is due on it, less what was paid on the invoice that it replaced but recorded later, plus what it says was paid there and was not."""
     replaced = book.receivables.get(document.corrects_id) if document.corrects_id is not None else None
-    if replaced is None or replaced.status is not ReceivableStatus.PAID:
-        return 0
-    return max(replaced.amount_minor - document.paid_before_minor, 0)
+    if replaced is None:
+        return document.due_minor
+    paid = replaced.amount_minor if replaced.status is ReceivableStatus.PAID else 0
+    return document.due_minor + document.paid_before_minor - paid
 
 
 def _check_asked_once(book: OrderBook) -> Found:

@@ -1,5 +1,6 @@
 """An order's documents over HTTP."""
 
+from tasks.billing import receivables, unpaid
 from tests.api.conftest import Api
 from tests.invoices.documents import html, one, pdf
 from tests.support.vat_outage import corrected_invoice
@@ -70,3 +71,21 @@ def test_a_document_of_another_order_or_account_is_not_there(world: World, api: 
         f"{theirs.id}/invoices",
     ):
         assert api.get(f"/v1/orders/{path}").status_code == 404
+
+
+def test_what_is_owed_is_open_again_when_its_payment_is_withdrawn(world: World, api: Api) -> None:
+    eva, order = corrected_invoice(world)
+    api.use(eva)
+    number = "INV-2026-000002"
+
+    def owed() -> tuple[int, str]:
+        *_, shown = api.get(f"/v1/orders/{order.id}/invoices").json()["invoices"]
+        assert shown["number"] == number
+        return shown["owed"]["amount"]["minor"], shown["owed"]["status"]
+
+    with world.begin() as session:
+        receivables.mark_paid(session, number, on=world.time, by="ops")
+    assert owed() == (20_00, "paid")
+    with world.begin() as session:
+        unpaid.mark_unpaid(session, number, on=world.time, by="ops", why="called back")
+    assert owed() == (20_00, "open")

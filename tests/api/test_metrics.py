@@ -5,6 +5,7 @@ import re
 from sqlalchemy import text
 
 from models.books_checks import Compared, record_books_check
+from tasks.billing import receivables, unpaid
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -69,8 +70,11 @@ def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None
 
     assert (overdue("1 day"), overdue("0 s"), overdue("-1 s")) == (False, False, True)
     with world.begin() as session:
-        session.execute(text("update receivables set status = 'paid'"))
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
     assert "prorata_invoices_overdue 0.0" in api.get("/metrics").text.splitlines()
+    with world.begin() as session:
+        unpaid.mark_unpaid(session, "INV-2026-000001", on=world.time, by="ops", why="called back")
+    assert "prorata_invoices_overdue 1.0" in api.get("/metrics").text.splitlines()
 
 
 def test_metrics_tell_how_many_cases_wait_for_support_and_for_how_long(world: World, api: Api, ada: Customer) -> None:

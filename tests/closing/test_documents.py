@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from models.invoices import Invoice
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
-from tasks.billing import receivables
+from tasks.billing import receivables, unpaid
 from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
 from tasks.policy import VatOutage
@@ -142,6 +142,10 @@ def test_what_is_owed_by_transfer_is_told_until_it_is_settled_and_after(world: W
         receivables.mark_paid(session, row.number, on=world.time, by="ops")
     [row] = listed(world)
     assert (row.owed_minor, row.owed_status, row.settled_on) == (119_00, "paid", date(2026, 11, 4))
+    with world.begin() as session:
+        unpaid.mark_unpaid(session, row.number, on=world.time, by="ops", why="called back")
+    [row] = listed(world)
+    assert (row.owed_minor, row.owed_status, row.settled_on) == (119_00, "open", None)
 
 
 def reverse_charge(world: World) -> list[tuple[str | None, int]]:

@@ -1,13 +1,26 @@
 """What was invoiced is what was paid, is owed, or was balance."""
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
 from uuid import UUID
 
-from tasks.billing import receivables
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tasks.billing import receivables, unpaid
+from tasks.closing.open_invoices import open_invoices
 from tasks.operating import support_refund
+from tasks.operating.operations import NotPossible
 from tasks.policy import VatOutage
 from tests.closing.equation import equation
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
-from tests.support.world import MONTH, World, change, purchase
+from tests.invoices.documents import documents
+from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, nothing_differs
+from tests.support.world import MONTH, Customer, World, change, purchase
+
+LONG = os.environ.get("PRORATA_LONG") == "1"
+EXAMPLES = 300 if LONG else 20
 
 
 def refund(world: World, order_id: UUID) -> None:
@@ -62,3 +75,61 @@ def test_it_holds_for_an_invoice_that_was_replaced(world: World) -> None:
     world.vies.register(NUMBER, status="invalid")
     ask_again(world)
     assert equation(world) == [("EUR", 120_00, 120_00)]
+
+
+def pay(world: World, number: str) -> None:
+    with suppress(receivables.NothingOwed), world.begin() as session:
+        receivables.mark_paid(session, number, on=world.time, by="ops")
+
+
+def withdraw(world: World, number: str) -> None:
+    with suppress(unpaid.NotPaid), world.begin() as session:
+        unpaid.mark_unpaid(session, number, on=world.time, by="ops", why="called back")
+
+
+def owed(world: World, customer: Customer, on: date | None = None) -> int:
+    seller = world.wiring.policy.seller
+    with world.begin() as session:
+        found = open_invoices(session, today=seller.day(world.time), on=on, seller=seller)
+    return sum(each.amount_minor for each in found if each.account_id == customer.account_id)
+
+
+def number_is_invalid(world: World) -> None:
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+
+
+PAID, NOT_PAID, REPLACED = "the first is paid", "the first is not paid", "the number is invalid"
+HAPPENS: dict[str, Callable[[World, UUID], None]] = {
+    PAID: lambda world, order_id: pay(world, documents(world, order_id)[0].number),
+    "the last is paid": lambda world, order_id: pay(world, documents(world, order_id)[-1].number),
+    NOT_PAID: lambda world, order_id: withdraw(world, documents(world, order_id)[0].number),
+    "the last is not paid": lambda world, order_id: withdraw(world, documents(world, order_id)[-1].number),
+    REPLACED: lambda world, _: number_is_invalid(world),
+    "refunded": lambda world, order_id: refund(world, order_id),
+}  # fmt: skip
+
+
+@settings(
+    max_examples=EXAMPLES, derandomize=not LONG, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # fmt: skip
+@example(by_card=False, history=[PAID, REPLACED, NOT_PAID, PAID, NOT_PAID])
+@example(
+    by_card=False,
+    history=[REPLACED, PAID, NOT_PAID, PAID, "the last is paid", NOT_PAID, "the last is not paid", NOT_PAID],
+)
+@given(by_card=st.booleans(), history=st.lists(st.sampled_from(sorted(HAPPENS)), min_size=3, max_size=9))
+def test_it_holds_whatever_is_paid_and_withdrawn_and_a_past_day_shows_what_was_owed_on_it(
+    world: World, by_card: bool, history: list[str]
+) -> None:
+    world.policy(invoice_on_vat=True)
+    eva, order = during_outage(world, card="pm_card_visa" if by_card else None)
+    was_owed: dict[date, int] = {}
+    for event in history:
+        with suppress(NotPossible):
+            HAPPENS[event](world, order.id)
+        assert holds(world)
+        assert nothing_differs(world)
+        was_owed[world.wiring.policy.seller.day(world.time)] = owed(world, eva)
+        world.pass_time(days=1)
+    assert {day: owed(world, eva, day) for day in was_owed} == was_owed

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from models.invoices import Receivable
-from tasks.billing import receivables
+from tasks.billing import receivables, unpaid
 from tests.invoices.documents import one, pdf, text_of
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, purchase
 from worker.commands import invoices as command
 
@@ -112,6 +113,47 @@ def test_a_past_day_shows_what_was_open_when_it_ended(world: World) -> None:
     assert [[each["days_overdue"] for each in told("--on", day)] for day in days] == [[], [0], [0], [3], []]
     assert run("--on", "2026-12-05").stdout == "Nothing was owed on 2026-12-05.\n"
     assert run().stdout == "Nothing is owed.\n"
+
+
+def test_a_past_day_shows_as_paid_what_counted_as_paid_when_it_ended(world: World) -> None:
+    invoiced(world)
+    world.pass_time(days=20)
+    for paid_on, unpaid_on in ((3, 6), (6, 8), (10, 10)):
+        with world.begin() as session:
+            paid_at = datetime(2026, 11, paid_on, tzinfo=UTC)
+            receivables.mark_paid(session, "INV-2026-000001", on=paid_at, by="ops")
+            unpaid_at = datetime(2026, 11, unpaid_on, tzinfo=UTC)
+            unpaid.mark_unpaid(session, "INV-2026-000001", on=unpaid_at, by="ops", why="called back")
+    was_open = [day for day in range(1, 22) if told("--on", f"2026-11-{day:02}")]
+    assert was_open == [1, 2, *range(8, 22)]
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=datetime(2026, 11, 20, tzinfo=UTC), by="ops")
+    was_open = [day for day in range(1, 22) if told("--on", f"2026-11-{day:02}")]
+    assert was_open == [1, 2, *range(8, 20)]
+
+
+def test_a_past_day_shows_on_a_replacement_what_was_owed_on_it_when_the_day_ended(world: World) -> None:
+    """The first invoice was paid on the 1st, replaced on the 3rd, and its payment withdrawn on the 5th."""
+    during_outage(world, card=None)
+    first, second = "INV-2026-000001", "INV-2026-000002"
+    with world.begin() as session:
+        receivables.mark_paid(session, first, on=world.time, by="ops")
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world, minutes=2 * 24 * 60)
+    world.pass_time(days=2)
+    with world.begin() as session:
+        unpaid.mark_unpaid(session, first, on=world.time, by="ops", why="called back")
+    days = [f"2026-11-0{day}" for day in range(1, 7)]
+    world.pass_time(days=1)
+    before = [[], [], [(second, 20_00)], [(second, 20_00)]]
+    assert [owed(day) for day in days] == [*before, [(second, 120_00)], [(second, 120_00)]]
+    with world.begin() as session:
+        receivables.mark_paid(session, first, on=world.time, by="ops")
+    assert [owed(day) for day in days] == [*before, [(first, 100_00), (second, 20_00)], [(second, 20_00)]]
+
+
+def owed(day: str) -> list[tuple[str, int]]:
+    return [(each["number"], each["amount_minor"]) for each in told("--on", day)]
 
 
 def test_the_balance_is_that_of_the_day(world: World) -> None:

@@ -14,7 +14,7 @@ from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import FORWARD, OrderStatus, Step
 from tasks import wiring
-from tasks.billing import receivables
+from tasks.billing import receivables, unpaid
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import of_one_moment, verify
@@ -357,6 +357,23 @@ def test_what_is_owed_stays_owed_until_it_is_paid_or_another_invoice_asks_for_it
     with world.begin() as session:
         receivables.mark_paid(session, second, on=world.time, by="ops")
     assert differences(world, eva.account_id) == []
+
+
+def test_what_was_paid_on_a_replaced_invoice_and_is_not_after_all_is_owed_on_its_replacement(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    eva, _ = during_outage(world, card=None)
+    first, second = "INV-2026-000001", "INV-2026-000002"
+    with world.begin() as session:
+        receivables.mark_paid(session, first, on=world.time, by="ops")
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    asked = (f"invoice {second}", "what is owed on it")
+    assert told_of(broken(world, CANCELLED.format(first))) == [(*asked, "12000", "2000")]
+    with world.begin() as session:
+        unpaid.mark_unpaid(session, first, on=world.time, by="ops", why="called back")
+    assert differences(world, eva.account_id) == []
+    paid = CANCELLED.format(first).replace("cancelled", "paid")
+    assert told_of(broken(world, paid)) == [(*asked, "2000", "12000")]
 
 
 def told_of(found: list[Difference]) -> list[tuple[str, str, str, str]]:

@@ -1,4 +1,4 @@
-"""`prorata invoices`: what customers owe by transfer, that it came in, and which numbers a lost database had given."""
+"""`prorata invoices`: what customers owe by transfer, that it came in or after all did not, and which numbers a lost database had given."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import typer
 
 from models.invoice_numbers import InvoiceNumber
 from models.lost_numbers import LostNumbers
-from tasks.billing import lost_documents, receivables
+from tasks.billing import lost_documents, receivables, unpaid
 from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
@@ -81,21 +81,24 @@ def _totals(owed: Sequence[OpenInvoice]) -> Rows:
     return Rows(_TOTALS, cells)
 
 
+_Number = Annotated[
+    str,
+    typer.Argument(
+        metavar="NUMBER", callback=_in_capitals, help="the invoice's, e.g. INV-2026-000001", show_default=False
+    ),
+]
+
+
 @invoices.command("paid")
 def paid(
-    number: Annotated[
-        str,
-        typer.Argument(
-            metavar="NUMBER", callback=_in_capitals, help="the invoice's, e.g. INV-2026-000001", show_default=False
-        ),
-    ],
+    number: _Number,
     by: By,
     on: Annotated[
         datetime | None, typer.Option(parser=day, metavar="DAY", help="the day it came in; default: today")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record that an invoice was paid in full. This cannot be undone: check the number."""
+    """Record that an invoice was paid in full. `prorata invoices unpaid` withdraws that."""
     plug_in_from_settings()
     paid_at = on or now()
     try:
@@ -110,6 +113,42 @@ def paid(
         return
     sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
     typer.echo(f"{number}: {sum_} paid on {policy().seller.day(paid_at)}.")
+
+
+@invoices.command("unpaid")
+def not_paid(
+    number: _Number,
+    why: Why,
+    by: By,
+    on: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=day,
+            metavar="DAY",
+            help="since when it is not paid: the day on which the bank took it back, or the one it was booked on; default: today",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw what `prorata invoices paid` recorded: the transfer was for another invoice, or the bank called it back. The sum is owed again.
+
+    Nothing else changes, and the invoice may be recorded as paid again.
+    """
+    plug_in_from_settings()
+    try:
+        with begin() as session:
+            withdrawn = unpaid.mark_unpaid(session, number, on=on or now(), by=by, why=why)
+    except (unpaid.NotPaid, receivables.WrongDay) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
+    if as_json:
+        print_json({"number": number, **asdict(withdrawn)})
+        return
+    seller, currency = policy().seller, withdrawn.currency
+    sum_ = f"{major(withdrawn.amount_minor, currency)} {currency}"
+    days = f"paid on {seller.day(withdrawn.paid_at)}, withdrawn on {seller.day(withdrawn.unpaid_at)}"
+    total = f"{major(withdrawn.owed_minor, currency)} {currency}"
+    typer.echo(f"{number}: {sum_} {days}. {withdrawn.owed_on} is open: {total} owed.")
 
 
 def _number(text: str) -> InvoiceNumber:
