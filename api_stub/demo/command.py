@@ -129,10 +129,11 @@ def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
         ("VIES's questions", f"{at.vies}/_control/requests"),
         ("Flower", str(at.flower)),
         ("logs", str(stack.folder)),
-        ("other commands", stack.for_other_commands()),
     ):
         console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
-    console.print("Everything runs until Ctrl-C. For orders of your own, as README.md shows them:", style="bold")
+    console.print("Everything runs until Ctrl-C. For other commands, in another shell:", style="bold")
+    console.print(escape(stack.for_other_commands()), highlight=False, soft_wrap=True)
+    console.print("For orders of your own, as README.md shows them:", style="bold")
     for assignment in (f"API={at.api}", f"KEY={prepared.key}"):
         console.print(escape(assignment), highlight=False, soft_wrap=True)
     with suppress(KeyboardInterrupt):

@@ -54,7 +54,8 @@ def described(stack: Stack) -> Iterator[str]:
     if at.flower:
         yield f"Flower   {at.flower}"
     yield f"logs     {stack.folder}"
-    yield f"For other commands: {stack.for_other_commands()}"
+    yield "For other commands, in another shell:"
+    yield stack.for_other_commands()
     yield (
         "If it has no data yet: prorata catalogue load FILE, prorata accounts load FILE, prorata keys issue NAME; "
         "samples are in api_stub/sample"

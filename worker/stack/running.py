@@ -45,12 +45,12 @@ class Stack:
     redis: RedisServer
 
     def for_other_commands(self) -> str:
-        """What to type so that `prorata` finds this stack; its settings are written to a file that only its owner may read."""
+        """What to type so that `prorata` finds this stack, and a command; its settings are written to a file that only its owner may read."""
         file = self.folder / "settings.env"
         file.touch(mode=0o600)
         file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in self.variables.items()))
         prorata = "prorata" if shutil.which("prorata") else str(Path(sys.executable).with_name("prorata"))
-        return f"set -a; . {shlex.quote(str(file))}; set +a; {shlex.quote(prorata)} orders list"
+        return f"set -a; . {shlex.quote(str(file))}; set +a\n{shlex.quote(prorata)} orders list"
 
     def check(self) -> None:
         """Raises ChildFailed where a process has ended by itself."""
