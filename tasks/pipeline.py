@@ -1,5 +1,5 @@
 """The business process. An order goes through it from top to bottom, as a chain of Celery tasks, each leading to the next; only its
-id travels.
+id travels. A worker that takes all queues runs them one after another, without messages in between.
 
     validate_cart            may this account order this?
     compute_proration        is the amount still what the customer confirmed?
