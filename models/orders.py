@@ -218,7 +218,8 @@ class OrderedProduct(Base):
 
 
 class OrderStep(Base):
-    """A step that an order has passed or reached: the number of tries, and the outcome. The timeline says why a try failed."""
+    """Neither read nor written any more: the timeline says how each step ended. Workers of earlier commits still write it, and may
+    run beside ours while a rollout goes on; a later migration drops it."""
 
     __tablename__ = "order_steps"
 

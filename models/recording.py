@@ -1,6 +1,6 @@
-"""Records the end of a step in one statement: moves the order on, records the step and adds to the order's timeline.
+"""Records the end of a step in one statement: moves the order on and adds to the order's timeline.
 
-One round trip instead of three to five, and SQL that is built once (measured in docs/performance-history.md). Nothing is written
+One round trip instead of two to four, and SQL that is built once (measured in docs/performance-history.md). Nothing is written
 unless it is still the step's turn and our lease is on the order. If the transaction continues into the next step, `models.step_ends`
 writes the result later.
 
@@ -27,16 +27,7 @@ from models.orders import Order
 from models.prepared import Prepared
 from models.states import FINAL, LetterKind, Step
 
-_RECORDED = """
-    recorded AS (
-        INSERT INTO order_steps (order_id, revision, step, attempts, outcome, updated_at)
-        SELECT id, revision, :step, :tries, :outcome, clock_timestamp() FROM moved
-        ON CONFLICT (order_id, revision, step)
-        DO UPDATE SET attempts = excluded.attempts, outcome = excluded.outcome, updated_at = excluded.updated_at
-    ),
-    noted AS (INSERT INTO order_events (order_id, kind, facts) {before}SELECT id, :kind, :facts FROM moved)
-"""
-
+_NOTED = "noted AS (INSERT INTO order_events (order_id, kind, facts) {before}SELECT id, :kind, :facts FROM moved)"
 _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_step = :step"
 _NEED_NOT_WAIT = "CASE WHEN :need_not_wait THEN set_config('synchronous_commit', 'off', true) END"
 
@@ -58,8 +49,8 @@ def _advancing(assignments: str) -> TextClause:
     WITH moved AS (
         UPDATE orders SET next_step = :next_step, restarts = 0, last_error = NULL, {assignments}
         WHERE {_IS_OURS}
-        RETURNING id, revision, cancel_requested_at
-    ), {_RECORDED.format(before="")}
+        RETURNING id, cancel_requested_at
+    ), {_NOTED.format(before="")}
     SELECT cancel_requested_at, {_NEED_NOT_WAIT} FROM moved
 """)  # noqa: S608 - put together from constants
 
@@ -83,10 +74,10 @@ def _stopping(*, then: str = "", before: str = "") -> TextClause:
             wake_at = clock_timestamp() + :wake_in,
             finished_at = CASE WHEN :ends THEN clock_timestamp() ELSE finished_at END
         WHERE {_IS_OURS}
-        RETURNING id, revision
+        RETURNING id
     ), {then}
     released AS (DELETE FROM ordered_products USING moved WHERE :ends AND order_id = moved.id),
-    {_RECORDED.format(before=before)}
+    {_NOTED.format(before=before)}
     SELECT id, {_NEED_NOT_WAIT} FROM moved
 """).bindparams(  # noqa: S608 - put together from constants
         bindparam("wake_in", type_=Interval),
@@ -113,7 +104,7 @@ def advance(
 ) -> None:
     """Record that `step` is done and that `next_step` is next, for any worker to take. Raises LeaseLost."""
     step_ends.write(session)
-    noted = _noted(session, order, step, outcome, f"{step}.{outcome}", facts)
+    noted = _noted(session, order, step, f"{step}.{outcome}", facts)
     params = {**noted, "next_step": next_step.value, "wake_in": GRACE}
     if _ADVANCE.one_or_none(session, params) is None:
         raise LeaseLost(order.id)
@@ -126,7 +117,7 @@ def hand_on(
     if session.info.get(CARRIED):
         step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
         return
-    noted = _noted(session, order, step, outcome, f"{step}.{outcome}", facts)
+    noted = _noted(session, order, step, f"{step}.{outcome}", facts)
     row = _HAND_ON.one_or_none(session, {**noted, "next_step": next_step.value})
     if row is None:
         raise LeaseLost(order.id)
@@ -149,7 +140,7 @@ def stop(
     """
     step_ends.write(session)
     params = {
-        **_noted(session, order, step, ending.status.value, f"order.{ending.status}", ending.noted),
+        **_noted(session, order, step, f"order.{ending.status}", ending.noted),
         "status": ending.status.value,
         "reason": ending.reason,
         "reason_facts": ending.stored or None,
@@ -164,16 +155,12 @@ def stop(
         raise LeaseLost(order.id)
 
 
-def _noted(
-    session: Session, order: Order, step: Step, outcome: str, kind: str, facts: Mapping[str, Any]
-) -> dict[str, Any]:
+def _noted(session: Session, order: Order, step: Step, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "need_not_wait": not session.info.get(CARRIED),
         "order_id": order.id,
         "token": order.lease_token,
         "step": step.value,
-        "tries": order.attempts,
-        "outcome": str(outcome),
         "kind": kind,
-        "facts": dict(facts),
+        "facts": step_ends.told(order, facts),
     }

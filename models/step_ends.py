@@ -23,7 +23,7 @@ _NOTED: Final = "models.step_ends"
 
 
 def moved(*, also_set: str = "", ctes: str = "", also_noted: str = "") -> str:
-    """CTEs `moved` (the order's row; empty where our lease is lost), `recorded` and `noted`.
+    """CTEs `moved` (the order's row; empty where our lease is lost) and `noted`.
 
     also_set: further assignments to the row. ctes: further CTEs, which may read `moved`. also_noted: a SELECT of further timeline entries, as
     `order_id, kind, facts`.
@@ -35,20 +35,13 @@ def moved(*, also_set: str = "", ctes: str = "", also_noted: str = "") -> str:
     moved AS (
         UPDATE orders SET next_step = :next_step, attempts = 1, restarts = 0, last_error = NULL{and_set}
         WHERE id = :order_id AND lease_token = :token AND next_step = :stood_at
-        RETURNING id, revision, contact_id
-    ),
-    ended AS (
-        SELECT id, revision, ended.* FROM moved,
-            jsonb_to_recordset(:ended) AS ended(step text, tries int, outcome text, kind text, facts jsonb)
-    ),
-    recorded AS (
-        INSERT INTO order_steps (order_id, revision, step, attempts, outcome, updated_at)
-        SELECT id, revision, step, tries, outcome, clock_timestamp() FROM ended
-        ON CONFLICT (order_id, revision, step)
-        DO UPDATE SET attempts = excluded.attempts, outcome = excluded.outcome, updated_at = excluded.updated_at
+        RETURNING id, contact_id
     ),
     {and_ctes}
-    noted AS (INSERT INTO order_events (order_id, kind, facts) SELECT id, kind, facts FROM ended{and_noted})
+    noted AS (
+        INSERT INTO order_events (order_id, kind, facts)
+        SELECT id, kind, facts FROM moved, jsonb_to_recordset(:ended) AS ended(kind text, facts jsonb){and_noted}
+    )
 """  # noqa: S608 - put together from constants
 
 
@@ -69,11 +62,15 @@ def later(session: Session, order: Order, outcome: str, *, next_step: Step, fact
     first = noted.setdefault(
         order.id, {"order_id": order.id, "token": order.lease_token, "stood_at": this, "ended": []}
     )
-    end = {"step": this, "tries": order.attempts, "outcome": outcome, "kind": f"{this}.{outcome}", "facts": dict(facts)}
-    first["ended"].append(end)
+    first["ended"].append({"kind": f"{this}.{outcome}", "facts": told(order, facts)})
     first["next_step"] = next_step
     for name, value in {"next_step": next_step, "attempts": 1, "restarts": 0, "last_error": None}.items():
         set_committed_value(order, name, value)
+
+
+def told(order: Order, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the timeline says of the end of the current step: its facts, and how many tries it took if it took several."""
+    return {**facts, **({"tries": order.attempts} if order.attempts > 1 else {})}
 
 
 def take_stored(session: Session, order_id: UUID) -> dict[str, Any] | None:

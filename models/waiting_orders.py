@@ -14,7 +14,7 @@ from models import progress, reservation
 from models.attention import NEEDS_ATTENTION
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
-from models.orders import Order, OrderedProduct, OrderStep
+from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, Step
 
 REOPENED: Final = "order.reopened"
@@ -88,10 +88,19 @@ def end(
 
 
 def waited_for_customer(session: Session, order: Order) -> bool:
-    """Whether a step of this revision stopped for payment details, or for another card."""
-    waiting = [status.value for status in AWAITS_PAYMENT]
-    stopped = select(OrderStep.step).where(
-        OrderStep.order_id == order.id, OrderStep.revision == order.revision, OrderStep.outcome.in_(waiting)
+    """Whether the order has stopped for payment details, or for another card, since its present quote was accepted.
+
+    Neither of these entries is ever kept for a later statement (`models.step_ends`): it is in the timeline already.
+    """
+    accepted = select(func.max(OrderEvent.id)).where(
+        OrderEvent.order_id == order.id,
+        OrderEvent.kind == REOPENED,
+        OrderEvent.facts.contains({"quote_id": str(order.quote_id)}),
+    )
+    stopped = select(OrderEvent.id).where(
+        OrderEvent.order_id == order.id,
+        OrderEvent.kind.in_([f"order.{status}" for status in AWAITS_PAYMENT]),
+        OrderEvent.id > func.coalesce(accepted.scalar_subquery(), 0),
     )
     return session.scalar(stopped.limit(1)) is not None
 

@@ -1,6 +1,6 @@
 """Fills the tables with what years of orders leave in them, as copies of one order that went through Prorata's own steps.
 
-Each copy is a customer of its own: account, contact, card, quote, order with lines, timeline, steps and charge, subscription with its
+Each copy is a customer of its own: account, contact, card, quote, order with lines, timeline and charge, subscription with its
 period, invoice, letters. Its ids, keys, numbers and times are its own, and ids begin with their time, as Prorata's do. Copies are a
 minute apart, the newest 40 days old; so there are no webhooks, which are kept for 30 days. As in all benchmarks, accounts share one
 customer of the payment provider. Times of day and amounts are the first order's, and nobody has bought twice.
@@ -31,7 +31,6 @@ OTHERS = (
     "quote_lines",
     "order_lines",
     "order_events",
-    "order_steps",
     "charge_attempts",
     "invoice_lines",
     "sent_letters",

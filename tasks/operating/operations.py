@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import waiting_orders
 from models.errors import Explained
+from models.orders import OrderEvent
 from models.states import (
     AFTER_ACTIVATION,
     ATTEMPT_OVER,
@@ -93,11 +94,22 @@ def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
 
 def _happened(story: Story) -> list[str]:
     """One phrase for each earlier effect that is not repeated."""
-    steps = [f"{step.step}: {step.outcome}" for step in story.steps if step.revision == story.order.revision]
+    steps = [f"{step}: {outcome}" for step, outcome in _step_ends(story).items()]
     charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
     refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]
     letters = [f"letter {letter.kind}: {letter.status}" for letter in story.letters]
     return steps + charges + refunds + letters
+
+
+def _step_ends(story: Story) -> dict[str, str]:
+    """How each step ended in the order's present revision, the last time that it did."""
+    began = max((event.id for event in story.events if _accepts(event, story.order.quote_id)), default=0)
+    kinds = (event.kind.partition(".") for event in story.events if event.id > began)
+    return {step: what for step, _, what in kinds if step in _WILL and what != "postponed"}
+
+
+def _accepts(event: OrderEvent, quote_id: UUID) -> bool:
+    return event.kind == waiting_orders.REOPENED and event.facts.get("quote_id") == str(quote_id)
 
 
 _WILL = {

@@ -13,7 +13,7 @@ from models.errors import Unknown
 from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
 from models.messages import SentLetter
-from models.orders import Order, OrderEvent, OrderStep
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
 
@@ -28,7 +28,6 @@ class UnknownOrder(Unknown):
 class Story:
     order: Order
     account: Account
-    steps: Sequence[OrderStep]
     charges: Sequence[ChargeAttempt]
     refunds: Sequence[RefundAttempt]
     letters: Sequence[SentLetter]
@@ -88,9 +87,6 @@ def tell(session: Session, order_id: UUID) -> Story:
     return Story(
         order=order,
         account=session.get_one(Account, order.account_id),
-        steps=session.scalars(
-            select(OrderStep).where(OrderStep.order_id == order_id).order_by(OrderStep.updated_at)
-        ).all(),
         charges=session.scalars(
             select(ChargeAttempt).where(ChargeAttempt.order_id == order_id).order_by(ChargeAttempt.attempt)
         ).all(),

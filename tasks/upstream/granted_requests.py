@@ -16,7 +16,7 @@ CANCELLATION: Final = "order.cancel_requested"
 
 
 def confirmation_facts(quote_id: UUID) -> dict[str, str]:
-    """For the timeline: this fresh quote was accepted."""
+    """For the timeline: this fresh quote was accepted, which began the order's revision."""
     return {"quote_id": str(quote_id)}
 
 

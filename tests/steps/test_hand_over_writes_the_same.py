@@ -8,7 +8,7 @@ import pytest
 
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.messages import SentLetter
-from models.orders import OrderEvent, OrderLine, OrderStep
+from models.orders import OrderEvent, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
 from models.states import LetterKind, OrderStatus, Step
@@ -38,7 +38,7 @@ def test_what_stands_in_the_tables_is_what_six_messages_would_have_written(
     assert everything(world, in_one) == everything(world, by_message)
 
 
-OF_ORDER = (OrderLine, OrderStep, OrderEvent, ChargeAttempt, SubscriptionPeriod, Invoice, SentLetter)
+OF_ORDER = (OrderLine, OrderEvent, ChargeAttempt, SubscriptionPeriod, Invoice, SentLetter)
 OF_INVOICE = (InvoiceLine, Receivable)
 APART = ("id", "at", "number", "key", "cause", "ref", "buyer", "sequence", "digest")
 """how columns end whose values tell two orders apart"""

@@ -1,9 +1,12 @@
 """A period begins when it is quoted: who is asked anew when it is paid much later, and who goes on as quoted."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
+from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
 from tasks.operating import operations
@@ -94,6 +97,40 @@ def test_who_pays_after_the_quote_expired_is_asked_about_a_period_from_now(world
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.subscription(ada, "desk").period_start == world.time
     assert world.charged(ada) == [119_00]
+
+
+def asked_about_a_period_from_now(world: World) -> UUID:
+    """An order that waited for a card until its quote had expired, and whose customer has accepted the fresh one."""
+    ada = world.customer(card=None)
+    order_id = world.buy(ada, purchase()).id
+    world.pass_time(days=2)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is ASKS
+    world.placed_now(order_id)
+    world.confirm(order_id)
+    return order_id
+
+
+def test_who_accepted_a_fresh_quote_in_time_is_not_asked_again_because_we_are_slow(world: World) -> None:
+    order_id = asked_about_a_period_from_now(world)
+    world.pass_time(hours=5)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_who_pays_after_a_fresh_quote_expired_too_is_asked_once_more(world: World) -> None:
+    order_id = asked_about_a_period_from_now(world)
+    account_id = world.order(order_id).account_id
+    with world.begin() as session:
+        session.execute(
+            update(PaymentMethod)
+            .where(PaymentMethod.account_id == account_id)
+            .values(status=PaymentMethodStatus.REPLACED)
+        )
+    assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    world.pass_time(hours=5)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is ASKS
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-1, OrderStatus.COMPLETED), (0, ASKS)], ids=["just before", "then"])

@@ -62,9 +62,23 @@ def test_a_parked_order_goes_on_from_where_it_stands_and_is_charged_once(world: 
 def test_a_dry_run_says_what_happened_and_changes_nothing(world: World) -> None:
     order_id = parked_before(world, Step.ACTIVATE_SUBSCRIPTION)
     planned = plan(world, order_id)
+    assert planned.happened[:3] == ("validate_cart: done", "compute_proration: done", "collect_payment: done")
     assert f"charge order:{order_id}:charge:1: 11900 EUR in minor units, succeeded" in planned.happened
     assert [said.partition(":")[0] for said in planned.would] == list(FORWARD[3:])
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+
+
+def test_what_was_done_for_a_quote_that_a_fresh_one_has_replaced_is_not_among_what_happened(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.reprice("desk", "team", MONTH, 12_00)
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    world.confirm(order_id)
+    world.park(order_id)
+    assert plan(world, order_id).happened == ()
+    resume(world, order_id)
+    world.run(order_id, until=Step.COMPUTE_PRORATION)
+    world.park(order_id)
+    assert plan(world, order_id).happened == ("validate_cart: done",)
 
 
 @pytest.mark.parametrize(

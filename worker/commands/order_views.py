@@ -100,7 +100,7 @@ def order_as_json(order: Order, account: str) -> dict[str, Any]:
 
 
 def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[str, Any]:
-    parts = ("steps", "charges", "refunds", "letters", "movements", "events")
+    parts = ("charges", "refunds", "letters", "movements", "events")
     listed = {name: [_columns(row) for row in getattr(told, name)] for name in parts}
     asked: dict[str, Any] = (
         {"at_provider": None, "at_provider_error": at_provider}
