@@ -35,26 +35,29 @@ _PAID = Prepared[()](
 def advance(
     session: Session,
     order: Order,
-    step: Step,
     outcome: str,
     *,
     to: Step | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record that `step` is done, and which one is next: `to`, or else the one that follows. Raises LeaseLost."""
-    recording.advance(session, order, step, outcome, next_step=to or steps_from(step)[1], facts=facts or {})
+    """Record that the current step is done, and which one is next: `to`, or else the one that follows. Raises LeaseLost."""
+    recording.advance(session, order, outcome, next_step=to or _following(order), facts=facts or {})
 
 
-def hand_on(
-    session: Session, order: Order, step: Step, outcome: str, *, facts: Mapping[str, Any] | None = None
-) -> None:
-    """Record that `step` is done, and keep our lease, because the same worker runs the step that follows. Raises LeaseLost."""
-    recording.hand_on(session, order, step, outcome, next_step=steps_from(step)[1], facts=facts or {})
+def hand_on(session: Session, order: Order, outcome: str, *, facts: Mapping[str, Any] | None = None) -> None:
+    """Record that the current step is done, and keep our lease, because the same worker runs the one that follows. Raises LeaseLost."""
+    recording.hand_on(session, order, outcome, next_step=_following(order), facts=facts or {})
 
 
-def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
+def _following(order: Order) -> Step:
+    if order.next_step is None:
+        raise AssertionError(f"order {order.id} stands at no step")
+    return steps_from(order.next_step)[1]
+
+
+def turn_back(session: Session, order: Order, reason: str) -> None:
     """The order cannot go forward any more: continue with `refund_payment`, which refunds what was charged. Raises LeaseLost."""
-    advance(session, order, step, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
+    advance(session, order, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
     session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
 
@@ -62,7 +65,6 @@ def turn_back(session: Session, order: Order, step: Step, reason: str) -> None:
 def stop(
     session: Session,
     order: Order,
-    step: Step,
     ending: Ending,
     *,
     letter: LetterKind | None = None,
@@ -71,8 +73,8 @@ def stop(
 
     letter: kind of a letter of this order that has just been sent; see `recording.stop`.
     """
-    recording.stop(session, order, step, ending, letter=letter)
-    reservation.release(session, order, ending.status, step)
+    recording.stop(session, order, ending, letter=letter)
+    reservation.release(session, order, ending.status, order.next_step)
 
 
 def postpone(

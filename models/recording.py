@@ -1,7 +1,8 @@
 """Records the end of a step in one statement: moves the order on and adds to the order's timeline.
 
-One round trip instead of two to four, and SQL that is built once (measured in docs/performance-history.md). Nothing is written
-unless it is still the step's turn and our lease is on the order. If the transaction continues into the next step, `models.step_ends`
+One round trip instead of two to four, and SQL that is built once (measured in docs/performance-history.md). The step is `next_step`
+of the order in hand. Nothing is written unless it is still that step's turn and our lease is on the order. If the transaction continues
+into the next step, `models.step_ends`
 writes the result later.
 
 The transaction is committed asynchronously (synchronous_commit off) unless it contains something that must not be lost. Should
@@ -99,25 +100,21 @@ _STOP_WITH_LETTER = Prepared[UUID, str | None](
 )
 
 
-def advance(
-    session: Session, order: Order, step: Step, outcome: str, *, next_step: Step, facts: Mapping[str, Any]
-) -> None:
-    """Record that `step` is done and that `next_step` is next, for any worker to take. Raises LeaseLost."""
+def advance(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
+    """Record that the current step is done and that `next_step` is next, for any worker to take. Raises LeaseLost."""
     step_ends.write(session)
-    noted = _noted(session, order, step, f"{step}.{outcome}", facts)
+    noted = _noted(session, order, f"{order.next_step}.{outcome}", facts)
     params = {**noted, "next_step": next_step.value, "wake_in": GRACE}
     if _ADVANCE.one_or_none(session, params) is None:
         raise LeaseLost(order.id)
 
 
-def hand_on(
-    session: Session, order: Order, step: Step, outcome: str, *, next_step: Step, facts: Mapping[str, Any]
-) -> None:
+def hand_on(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
     """Like `advance`, but our lease stays on the order: the same worker goes on with it at once (and keeps renewing the lease)."""
     if session.info.get(CARRIED):
         step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
         return
-    noted = _noted(session, order, step, f"{step}.{outcome}", facts)
+    noted = _noted(session, order, f"{order.next_step}.{outcome}", facts)
     row = _HAND_ON.one_or_none(session, {**noted, "next_step": next_step.value})
     if row is None:
         raise LeaseLost(order.id)
@@ -129,7 +126,6 @@ def hand_on(
 def stop(
     session: Session,
     order: Order,
-    step: Step,
     ending: Ending,
     *,
     letter: LetterKind | None = None,
@@ -140,7 +136,7 @@ def stop(
     """
     step_ends.write(session)
     params = {
-        **_noted(session, order, step, f"order.{ending.status}", ending.noted),
+        **_noted(session, order, f"order.{ending.status}", ending.noted),
         "status": ending.status.value,
         "reason": ending.reason,
         "reason_facts": ending.stored or None,
@@ -155,12 +151,12 @@ def stop(
         raise LeaseLost(order.id)
 
 
-def _noted(session: Session, order: Order, step: Step, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _noted(session: Session, order: Order, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "need_not_wait": not session.info.get(CARRIED),
         "order_id": order.id,
         "token": order.lease_token,
-        "step": step.value,
+        "step": order.next_step,
         "kind": kind,
         "facts": step_ends.told(order, facts),
     }

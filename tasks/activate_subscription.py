@@ -38,7 +38,7 @@ def _activate(session: Session, order: Order) -> Outcome:
     # A cancellation may have been requested since the previous step; from here on it is too late.
     lease.require_ours(session, order)
     if order.cancel_requested_at is not None:
-        return turn_back(session, order, THIS, cancellation.reason(session, order))
+        return turn_back(session, order, cancellation.reason(session, order))
     lines = order_cache.lines(session, order)
     try:
         # A single line that cannot be activated has written nothing yet, so it needs no savepoint.
@@ -46,9 +46,9 @@ def _activate(session: Session, order: Order) -> Outcome:
             activate(session, order, lines)
     except CannotActivate as error:
         progress.note(session, order.id, "activation.failed", {"reason": error.code})
-        return turn_back(session, order, THIS, error.code)
+        return turn_back(session, order, error.code)
     if order.to_balance_minor:
         ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)
     invoicing.issue(session, order, lines)
     vat_follow_up.watch(session, order)
-    return done(session, order, THIS)
+    return done(session, order)

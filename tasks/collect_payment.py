@@ -51,10 +51,10 @@ def collect_payment(order_id: UUID) -> Outcome:
             charge = charge_calls.ask(order, planned)
     except Refused as refusal:
         with begin() as session:
-            return charging.record_refusal(session, order, planned.attempt, refusal.code, THIS)
+            return charging.record_refusal(session, order, planned.attempt, refusal.code)
     reach("collect_payment.called")
     with carry() as session:
-        return charging.record(session, order, planned.attempt, charge, THIS)
+        return charging.record(session, order, planned.attempt, charge)
 
 
 def _number_to_check(session: Session, order: Order) -> str | None:
@@ -71,7 +71,7 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
     with outside():
         answer = vat_registry().check(number, requester=policy().seller.vat_number)
     with begin() as session:
-        return vat_check.record(session, order, answer, policy(), THIS)
+        return vat_check.record(session, order, answer, policy())
 
 
 def _next_request(session: Session, order: Order) -> Plan | Outcome:
@@ -80,12 +80,10 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
     standing = charge_attempts.standing_of(session, order)
     attempt = standing.attempt
     if attempt is None:
-        if ended := cancellation.stop_if_cancelled(session, order, THIS):
+        if ended := cancellation.stop_if_cancelled(session, order):
             return ended
         if fresh_quote.we_are_late(order):
-            return fresh_quote.propose(
-                session, order, THIS, lines=order_cache.lines(session, order), differs=["period"]
-            )
+            return fresh_quote.propose(session, order, lines=order_cache.lines(session, order), differs=["period"])
         begun = _begin_payment(session, order, standing.method)
         if isinstance(begun, Outcome):
             return begun
@@ -103,18 +101,18 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
     actions = [line.action for line in order_cache.lines(session, order)]
     if order.due_minor == 0 and (details_given or not needs_payment_details(order.total_minor, actions)):
         progress.set_payment(session, order, PaymentKind.NOTHING_DUE)
-        return done(session, order, THIS, facts={"charged_minor": 0})
+        return done(session, order, facts={"charged_minor": 0})
     if order.due_minor > 0 and policy().invoice_on_vat and vat_check.accepted(order):
         due_at = now() + policy().payment_terms
         progress.set_payment(session, order, PaymentKind.INVOICE, due_at=due_at)
-        return done(session, order, THIS, facts={"invoiced_minor": order.due_minor})
+        return done(session, order, facts={"invoiced_minor": order.due_minor})
     waits = Ending(
         OrderStatus.AWAITING_PAYMENT_DETAILS,
         reason="payment-details-missing",
         facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else {},
         wake_in=policy().waiting_lifetime,
     )
-    return stop(session, order, THIS, waits)
+    return stop(session, order, waits)
 
 
 def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
@@ -133,5 +131,5 @@ def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
 
 def _already_taken(session: Session, order: Order) -> Outcome:
     if order.cancel_requested_at is not None:
-        return turn_back(session, order, THIS, cancellation.reason(session, order))
-    return done(session, order, THIS, facts={"charged_minor": order.due_minor})
+        return turn_back(session, order, cancellation.reason(session, order))
+    return done(session, order, facts={"charged_minor": order.due_minor})

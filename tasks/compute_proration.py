@@ -41,7 +41,7 @@ def compute_proration(order_id: UUID) -> Outcome:
 
 
 def _compute(session: Session, order: Order) -> Outcome:
-    if ended := stop_if_cancelled(session, order, THIS):
+    if ended := stop_if_cancelled(session, order):
         return ended
     lines = order_cache.lines(session, order)
     set_aside = number_set_aside.still_given(session, order, at=order.as_of) is not None
@@ -50,16 +50,16 @@ def _compute(session: Session, order: Order) -> Outcome:
     except CartRefused as refused:
         return _refuse(session, order, refused)
     except RuleError:  # the quote's instant is outside the current period: another order came in between
-        return fresh_quote.propose(session, order, THIS, lines=lines, differs=["from_period_id"])
+        return fresh_quote.propose(session, order, lines=lines, differs=["from_period_id"])
     if differs := _differences(session, order, lines, priced):
-        return fresh_quote.propose(session, order, THIS, lines=lines, differs=differs)
+        return fresh_quote.propose(session, order, lines=lines, differs=differs)
     sold_to = priced.sold_to.as_json()
     progress.sell_to(session, order, sold_to, vat_number=priced.vat.number, vat_set_aside=set_aside)
     try:
         reservation.reserve(session, order, THIS)
     except BalanceTooLow:
-        return fresh_quote.propose(session, order, THIS, lines=lines, differs=["balance_used_minor"])
-    return done(session, order, THIS, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
+        return fresh_quote.propose(session, order, lines=lines, differs=["balance_used_minor"])
+    return done(session, order, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})
 
 
 def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bool) -> quoting.PricedCart:
@@ -88,9 +88,9 @@ def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bo
 def _refuse(session: Session, order: Order, refused: CartRefused) -> Outcome:
     """End the order; but if the VAT number is malformed, wait for the customer to correct or remove it."""
     if refused.refusals[0].code is not RefusalCode.VAT_NUMBER_INVALID:
-        return reject(session, order, THIS, refused)
+        return reject(session, order, refused)
     waits = Ending(OrderStatus.AWAITING_PAYMENT_DETAILS, reason="vat-number-invalid", wake_in=policy().waiting_lifetime)
-    return stop(session, order, THIS, waits)
+    return stop(session, order, waits)
 
 
 def _differences(session: Session, order: Order, lines: Lines, priced: quoting.PricedCart) -> list[str]:

@@ -33,7 +33,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:
-            progress.stop(session, order, THIS, Ending(OrderStatus.COMPLETED))
+            progress.stop(session, order, Ending(OrderStatus.COMPLETED))
     return Outcome.DONE
 
 

@@ -32,7 +32,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             lease.require_ours(session, order)
             _take_back(session, order)
-            return done(session, order, THIS, facts={"refunded_minor": 0})
+            return done(session, order, facts={"refunded_minor": 0})
     charge, attempt = begun
     with outside():
         reach("refund_payment.calling")
@@ -45,7 +45,7 @@ def refund_payment(order_id: UUID) -> Outcome:
             attention.park(session, order.id, error=error, token=order.lease_token)
             return Outcome.STOPPED
         _take_back(session, order)
-        return done(session, order, THIS, facts={"refunded_minor": attempt.amount_minor})
+        return done(session, order, facts={"refunded_minor": attempt.amount_minor})
 
 
 def _begin(session: Session, order: Order) -> tuple[ChargeAttempt, RefundAttempt] | None:

@@ -26,7 +26,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     mailing.deliver(order, letters_for(actions))
     reach("send_confirmation_email.called")
     with carry() as session:
-        return done(session, order, THIS)
+        return done(session, order)
 
 
 def letters_for(actions: set[Action]) -> list[LetterKind]:

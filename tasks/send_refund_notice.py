@@ -28,7 +28,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
         order = take(session, order_id, THIS)
         ends_as = _ends_as(session, order) if order is not None else None
         if order is not None and ends_as is None:
-            progress.advance(session, order, THIS, "refund_failed", to=Step.REFUND_PAYMENT)
+            progress.advance(session, order, "refund_failed", to=Step.REFUND_PAYMENT)
             attention.park(session, order.id, error="the refund failed after the provider had accepted it")
             return Outcome.STOPPED
     if order is None or ends_as is None:
@@ -37,7 +37,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
     mailing.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")
     with begin() as session:
-        progress.stop(session, order, THIS, Ending(ends_as, reason=order.reason))
+        progress.stop(session, order, Ending(ends_as, reason=order.reason))
     return Outcome.DONE
 
 

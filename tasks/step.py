@@ -47,24 +47,24 @@ def take(session: Session, order_id: UUID, this: Step) -> Order | None:
     return order
 
 
-def done(session: Session, order: Order, this: Step, *, facts: Mapping[str, Any] | None = None) -> Outcome:
+def done(session: Session, order: Order, *, facts: Mapping[str, Any] | None = None) -> Outcome:
     """Record that the step is done and that the next one follows. Raises LeaseLost."""
     context = current.get()
     if context.next_stays_here:
-        progress.hand_on(session, order, this, Outcome.DONE, facts=facts)
+        progress.hand_on(session, order, Outcome.DONE, facts=facts)
         context.handed_on = order
     else:
-        progress.advance(session, order, this, Outcome.DONE, facts=facts)
+        progress.advance(session, order, Outcome.DONE, facts=facts)
     return Outcome.DONE
 
 
-def stop(session: Session, order: Order, this: Step, ending: Ending) -> Outcome:
+def stop(session: Session, order: Order, ending: Ending) -> Outcome:
     """End the chain with this delivery; see `progress.stop`. Raises LeaseLost."""
-    progress.stop(session, order, this, ending)
+    progress.stop(session, order, ending)
     return Outcome.STOPPED
 
 
-def turn_back(session: Session, order: Order, this: Step, reason: str) -> Outcome:
+def turn_back(session: Session, order: Order, reason: str) -> Outcome:
     """The order cannot go on, but may have been charged: refund it, tell the customer, end it. Raises LeaseLost."""
-    progress.turn_back(session, order, this, reason)
+    progress.turn_back(session, order, reason)
     return Outcome.TURNED_BACK

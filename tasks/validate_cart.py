@@ -35,7 +35,7 @@ def validate_cart(order_id: UUID) -> Outcome:
 
 
 def _validate(session: Session, order: Order) -> Outcome:
-    if ended := stop_if_cancelled(session, order, THIS):
+    if ended := stop_if_cancelled(session, order):
         return ended
     lines = order_cache.lines(session, order)
     cart = cart_of(lines)
@@ -50,9 +50,9 @@ def _validate(session: Session, order: Order) -> Outcome:
         )
     except CartRefused as refused:
         support_case.open_cases(session, cart, refused)
-        return reject(session, order, THIS, refused)
+        return reject(session, order, refused)
     order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
     if found.contact is not None:
         order_cache.keep_customer(order, found.account, found.contact)
     display_names.keep_names(order, lines, found.sold)
-    return done(session, order, THIS)
+    return done(session, order)

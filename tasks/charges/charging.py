@@ -80,14 +80,14 @@ def _move(order: Order, attempt: ChargeAttempt) -> Move:
     return Move.FIND_OR_CHARGE if order.created_at < keys_known_since else Move.CHARGE
 
 
-def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str, this: Step) -> Outcome:
+def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code: str) -> Outcome:
     """End the order: the provider refuses the charge whatever the card (its amount is below the minimum, say). Raises LeaseLost."""
     charge_attempts.void(session, order, attempt)
     rejected = Ending(OrderStatus.REJECTED, reason=code.replace("_", "-") or "payment-refused")
-    return stop(session, order, this, rejected)
+    return stop(session, order, rejected)
 
 
-def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step) -> Outcome:
+def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
     """Record the provider's answer about an attempt, and move the order on accordingly. Raises LeaseLost, Misconfigured."""
     if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
         attempt.amount_minor,
@@ -101,38 +101,44 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     cancelled = order.cancel_requested_at is not None
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
-            return turn_back(session, order, this, cancellation.reason(session, order))
+            return turn_back(session, order, cancellation.reason(session, order))
         case ChargeStatus.SUCCEEDED if _known_too_late(attempt):
-            return turn_back(session, order, this, cancellation.UNANSWERED)
+            return turn_back(session, order, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED if charge.refunded:
-            return turn_back(session, order, this, REFUNDED_BEFORE)
+            return turn_back(session, order, REFUNDED_BEFORE)
         case ChargeStatus.SUCCEEDED:
-            return done(session, order, this, facts={"charged_minor": charge.amount_minor})
+            return done(session, order, facts={"charged_minor": charge.amount_minor})
         case ChargeStatus.REQUIRES_ACTION:
-            return _await_authentication(session, order, attempt, charge, this, cancelled=cancelled)
+            return _await_authentication(session, order, attempt, charge, cancelled=cancelled)
         case ChargeStatus.PROCESSING:
             progress.postpone(
-                session, order.id, this, order.lease_token, delay=FIRST_LOOK, error="processing", waits=True
+                session,
+                order.id,
+                Step.COLLECT_PAYMENT,
+                order.lease_token,
+                delay=FIRST_LOOK,
+                error="processing",
+                waits=True,
             )
             return Outcome.POSTPONED
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
-            return _not_taken(session, order, attempt, charge, this, cancelled=cancelled)
+            return _not_taken(session, order, attempt, charge, cancelled=cancelled)
         case ChargeStatus.UNTRIED:
             raise AssertionError(f"charge {charge.ref} is no answer yet")
 
 
 def _await_authentication(
-    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
+    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, *, cancelled: bool
 ) -> Outcome:
     waits = Ending(
         OrderStatus.AWAITING_AUTHENTICATION,
         private_facts={"action_url": charge.action_url},
         wake_in=next_look(attempt),
     )
-    progress.stop(session, order, this, waits)
+    progress.stop(session, order, waits)
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-        waiting_orders.reopen(session, order.id, waiting_in=waiting, step=this, why="cancel")
+        waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="cancel")
     return Outcome.STOPPED
 
 
@@ -167,13 +173,11 @@ def authenticate_until(attempt: ChargeAttempt) -> datetime:
     return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime
 
 
-def _not_taken(
-    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, this: Step, *, cancelled: bool
-) -> Outcome:
+def _not_taken(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, *, cancelled: bool) -> Outcome:
     if cancelled:
-        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.reason(session, order)))
+        return stop(session, order, Ending(OrderStatus.CANCELLED, reason=cancellation.reason(session, order)))
     if charge.status is ChargeStatus.CANCELED and _authentication_expired(attempt):
-        return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=cancellation.UNANSWERED))
+        return stop(session, order, Ending(OrderStatus.CANCELLED, reason=cancellation.UNANSWERED))
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:
         session.execute(
@@ -187,7 +191,7 @@ def _not_taken(
         facts={"decline_code": code, "attempt": attempt.attempt},
         wake_in=policy().waiting_lifetime,
     )
-    return stop(session, order, this, declined)
+    return stop(session, order, declined)
 
 
 def _request(order: Order, attempt: ChargeAttempt, standing: Standing) -> ChargeRequest:

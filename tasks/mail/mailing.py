@@ -98,11 +98,9 @@ def _complete(order: Order, kind: LetterKind) -> bool:
 
     Raises LeaseLost; the letter is marked all the same.
     """
-    if order.next_step is None:
-        return False
     try:
         with begin_alone() as session:
-            progress.stop(session, order, order.next_step, Ending(OrderStatus.COMPLETED), letter=kind)
+            progress.stop(session, order, Ending(OrderStatus.COMPLETED), letter=kind)
     except NO_DATABASE:
         return False
     except LeaseLost:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from models import progress, reservation, waiting_orders
 from models.ending import Ending
 from models.orders import Order, Quote
-from models.states import OrderStatus, Step
+from models.states import OrderStatus
 from tasks.quotes import number_set_aside, quoting
 from tasks.quotes.ordered_cart import Lines, cart_of
 from tasks.quotes.rejection import reject
@@ -32,7 +32,7 @@ def customer_is_late(session: Session, order: Order) -> bool:
 
 
 def propose(
-    session: Session, order: Order, this: Step, *, lines: Lines, differs: list[str], vat_set_aside: bool = False
+    session: Session, order: Order, *, lines: Lines, differs: list[str], vat_set_aside: bool = False
 ) -> Outcome:
     """Stop the order at awaiting_confirmation with a fresh quote, or reject it if the cart may no longer be ordered at all. Raises LeaseLost.
 
@@ -41,13 +41,12 @@ def propose(
     try:
         quote = _quote_anew(session, order, lines, now(), vat_set_aside=vat_set_aside)
     except quoting.CartRefused as refused:
-        return reject(session, order, this, refused)
+        return reject(session, order, refused)
     if order.vat_set_aside and quote.vat_number is not None:
         differs = sorted({*differs, "tax_treatment"})
     progress.stop(
         session,
         order,
-        this,
         Ending(
             OrderStatus.AWAITING_CONFIRMATION,
             reason="amount-differs",

@@ -4,13 +4,13 @@ from sqlalchemy.orm import Session
 
 from models.ending import Ending
 from models.orders import Order
-from models.states import OrderStatus, Step
+from models.states import OrderStatus
 from tasks.quotes.quoting import CartRefused
 from tasks.running.outcome import Outcome
 from tasks.step import stop
 
 
-def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> Outcome:
+def reject(session: Session, order: Order, refused: CartRefused) -> Outcome:
     """End the order, storing every reason. The timeline gets only codes, because some reasons contain addresses.
 
     Raises LeaseLost.
@@ -20,4 +20,4 @@ def reject(session: Session, order: Order, this: Step, refused: CartRefused) -> 
     rejected = Ending(
         OrderStatus.REJECTED, reason=codes[0], facts={"refused": codes}, private_facts={"refusals": reasons}
     )
-    return stop(session, order, this, rejected)
+    return stop(session, order, rejected)

@@ -103,7 +103,7 @@ def reason(session: Session, order: Order) -> str:
     return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
 
 
-def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | None:
+def stop_if_cancelled(session: Session, order: Order) -> Outcome | None:
     """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost.
 
     Until the transaction ends, no request can come: the order's row is locked. An order that was handed on may have been cancelled since.
@@ -111,4 +111,4 @@ def stop_if_cancelled(session: Session, order: Order, this: Step) -> Outcome | N
     lease.require_ours(session, order)
     if order.cancel_requested_at is None:
         return None
-    return stop(session, order, this, Ending(OrderStatus.CANCELLED, reason=reason(session, order)))
+    return stop(session, order, Ending(OrderStatus.CANCELLED, reason=reason(session, order)))

@@ -55,7 +55,7 @@ def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
     return check
 
 
-def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, this: Step) -> Outcome | None:
+def record(session: Session, order: Order, answer: VatAnswer, policy: Policy) -> Outcome | None:
     """Store the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
     lease.require_ours(session, order)
     check = keep(session, order, answer)
@@ -67,9 +67,9 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy, th
             _rest_on(session, order, check, provisional=False)
         case VatStatus.INVALID if _decides_tax(session, order):
             lines = order_cache.lines(session, order)
-            return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_number"])
+            return fresh_quote.propose(session, order, lines=lines, differs=["vat_number"])
         case VatStatus.UNAVAILABLE:
-            return _during_outage(session, order, check, policy, this)
+            return _during_outage(session, order, check, policy)
     return None
 
 
@@ -78,21 +78,21 @@ def accepted(order: Order) -> bool:
     return order.vat_check_id is not None
 
 
-def _during_outage(session: Session, order: Order, check: VatCheck, policy: Policy, this: Step) -> Outcome | None:
+def _during_outage(session: Session, order: Order, check: VatCheck, policy: Policy) -> Outcome | None:
     match policy.vat_outage:
         case VatOutage.PROVISIONAL:
             _rest_on(session, order, check, provisional=True)
             return None
         case VatOutage.CHARGE_VAT if _decides_tax(session, order):
             lines = order_cache.lines(session, order)
-            return fresh_quote.propose(session, order, this, lines=lines, differs=["vat_registry"], vat_set_aside=True)
+            return fresh_quote.propose(session, order, lines=lines, differs=["vat_registry"], vat_set_aside=True)
         case VatOutage.CHARGE_VAT:
             return None
         case VatOutage.HOLD:
             progress.postpone(
                 session,
                 order.id,
-                this,
+                Step.COLLECT_PAYMENT,
                 order.lease_token,
                 delay=ASK_AGAIN,
                 error="the VAT registry is unavailable",

@@ -194,7 +194,7 @@ def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: Worl
     assert attempt is not None
     stale = Charge(attempt.ref or "", ChargeStatus.PROCESSING, attempt.amount_minor, attempt.currency)
     with pytest.raises(LeaseLost), world.begin() as session:
-        charging.record(session, stalled, attempt, stale, Step.COLLECT_PAYMENT)
+        charging.record(session, stalled, attempt, stale)
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
 
 

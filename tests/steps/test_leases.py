@@ -35,7 +35,7 @@ def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: Wo
         session.info[CARRIED] = carried
         order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
         assert order is not None
-        recording.hand_on(session, order, Step.VALIDATE_CART, "done", next_step=Step.COMPUTE_PRORATION, facts={})
+        recording.hand_on(session, order, "done", next_step=Step.COMPUTE_PRORATION, facts={})
         step_ends.write(session)
     stored = world.order(order_id)
     for each in (order, stored):
