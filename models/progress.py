@@ -45,8 +45,11 @@ def advance(
 
 
 def hand_on(session: Session, order: Order, outcome: str, *, facts: Mapping[str, Any] | None = None) -> None:
-    """Record that the current step is done, and keep our lease, because the same worker runs the one that follows. Raises LeaseLost."""
-    recording.hand_on(session, order, outcome, next_step=_following(order), facts=facts or {})
+    """Record that the current step is done, and keep our lease, because the same worker runs the one that follows.
+
+    It is written with a later statement, or at the transaction's end, which then raises LeaseLost (`models.step_ends`).
+    """
+    step_ends.later(session, order, outcome, next_step=_following(order), facts=facts or {})
 
 
 def _following(order: Order) -> Step:

@@ -1,9 +1,8 @@
 """Records the end of a step in one statement: moves the order on and adds to the order's timeline.
 
 One round trip instead of two to four, and SQL that is built once (measured in docs/performance-history.md). The step is `next_step`
-of the order in hand. Nothing is written unless it is still that step's turn and our lease is on the order. If the transaction continues
-into the next step, `models.step_ends`
-writes the result later.
+of the order in hand. Nothing is written unless it is still that step's turn and our lease is on the order. Where the same worker goes on
+with the next step, `models.step_ends` writes the result instead.
 
 The transaction is committed asynchronously (synchronous_commit off) unless it contains something that must not be lost. Should
 PostgreSQL crash within the next half second, the order is back where it was and the step is done again, as every step may be.
@@ -12,14 +11,12 @@ letter's beginning and its end, a notification.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Interval, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from models import step_ends
 from models.ending import Ending
@@ -45,24 +42,19 @@ def _typed(sql: str) -> TextClause:
     )
 
 
-def _advancing(assignments: str) -> TextClause:
-    return _typed(f"""
+_ADVANCE = Prepared[UUID, str | None](
+    _typed(f"""
     WITH moved AS (
-        UPDATE orders SET next_step = :next_step, restarts = 0, last_error = NULL, {assignments}
+        UPDATE orders SET
+            next_step = :next_step, attempts = 0, restarts = 0, last_error = NULL,
+            lease_token = NULL, lease_until = NULL,
+            wake_at = clock_timestamp() + :wake_in
         WHERE {_IS_OURS}
-        RETURNING id, cancel_requested_at
+        RETURNING id
     ), {_NOTED.format(before="")}
-    SELECT cancel_requested_at, {_NEED_NOT_WAIT} FROM moved
-""")  # noqa: S608 - put together from constants
-
-
-_ADVANCE = Prepared[datetime | None, str | None](
-    _advancing(
-        "attempts = 0, lease_token = NULL, lease_until = NULL, wake_at = clock_timestamp() + :wake_in"
-    ).bindparams(bindparam("wake_in", type_=Interval))
+    SELECT id, {_NEED_NOT_WAIT} FROM moved
+""").bindparams(bindparam("wake_in", type_=Interval))  # noqa: S608 - put together from constants
 )
-_HAND_ON = Prepared[datetime | None, str | None](_advancing("attempts = 1"))
-"""Touches no index, so PostgreSQL can make it a HOT update."""
 
 
 def _stopping(*, then: str = "", before: str = "") -> TextClause:
@@ -107,20 +99,6 @@ def advance(session: Session, order: Order, outcome: str, *, next_step: Step, fa
     params = {**noted, "next_step": next_step.value, "wake_in": GRACE}
     if _ADVANCE.one_or_none(session, params) is None:
         raise LeaseLost(order.id)
-
-
-def hand_on(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
-    """Like `advance`, but our lease stays on the order: the same worker goes on with it at once (and keeps renewing the lease)."""
-    if session.info.get(CARRIED):
-        step_ends.later(session, order, outcome, next_step=next_step, facts=facts)
-        return
-    noted = _noted(session, order, f"{order.next_step}.{outcome}", facts)
-    row = _HAND_ON.one_or_none(session, {**noted, "next_step": next_step.value})
-    if row is None:
-        raise LeaseLost(order.id)
-    now_true = {"next_step": next_step, "attempts": 1, "restarts": 0, "last_error": None, "cancel_requested_at": row[0]}
-    for name, value in now_true.items():
-        set_committed_value(order, name, value)
 
 
 def stop(

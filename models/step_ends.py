@@ -1,5 +1,5 @@
-"""Results of steps that share a transaction (`tasks.carrying`): kept in the session and written by one statement, often as part of
-a statement that another module sends anyway.
+"""Results of steps after which the same worker goes on with the order: kept in the session and written by one statement, often as part
+of a statement that another module sends anyway. So steps that share a transaction (`tasks.carrying`) are ended together.
 
 `later` stores a result and updates the order object to match. `moved()` is the SQL that writes stored results as part of another
 statement; `take_stored` returns its parameters and removes them. Call `write` before reading the order's row, and before committing.

@@ -59,7 +59,7 @@ def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothe
 def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_it(
     world: World, events: Events, step: Step
 ) -> None:
-    """The end of a step is committed without waiting for the disk: just before `step`, the order stands one step earlier again."""
+    """A standby that takes over may lack the end of the step: just before `step`, the order stands one step earlier again."""
     ada = world.customer()
     order_id = world.place(ada, purchase())
     before = FORWARD[FORWARD.index(step) - 1]

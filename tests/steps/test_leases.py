@@ -7,9 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from models import lease, recording, step_ends
+from models import lease, progress, step_ends
 from models.orders import Order
-from models.recording import CARRIED
 from models.states import Step
 from tasks.running import leases
 from tests.support.world import World, purchase
@@ -25,17 +24,15 @@ def lease_left(world: World, order_id: UUID) -> timedelta:
         return left
 
 
-@pytest.mark.parametrize("carried", [True, False])
-def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: World, carried: bool) -> None:
+def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:
         before = {"attempts": 2, "restarts": 2, "last_error": "for the test"}
         session.execute(update(Order).where(Order.id == order_id).values(**before))
     with world.begin() as session:
-        session.info[CARRIED] = carried
         order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
         assert order is not None
-        recording.hand_on(session, order, "done", next_step=Step.COMPUTE_PRORATION, facts={})
+        progress.hand_on(session, order, "done")
         step_ends.write(session)
     stored = world.order(order_id)
     for each in (order, stored):
