@@ -97,12 +97,13 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
         )
+    expired, too_late = _authentication_expired(attempt), _known_too_late(attempt)  # as we knew it before this answer
     charge_attempts.settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
     cancelled = order.cancel_requested_at is not None
     match charge.status:
         case ChargeStatus.SUCCEEDED if cancelled:
             return turn_back(session, order, cancellation.reason(session, order))
-        case ChargeStatus.SUCCEEDED if _known_too_late(attempt):
+        case ChargeStatus.SUCCEEDED if too_late:
             return turn_back(session, order, cancellation.UNANSWERED)
         case ChargeStatus.SUCCEEDED if charge.refunded:
             return turn_back(session, order, REFUNDED_BEFORE)
@@ -122,7 +123,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             )
             return Outcome.POSTPONED
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
-            return _not_taken(session, order, attempt, charge, cancelled=cancelled)
+            return _not_taken(session, order, attempt, charge, cancelled=cancelled, expired=expired)
         case ChargeStatus.UNTRIED:
             raise AssertionError(f"charge {charge.ref} is no answer yet")
 
@@ -173,10 +174,12 @@ def authenticate_until(attempt: ChargeAttempt) -> datetime:
     return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime
 
 
-def _not_taken(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, *, cancelled: bool) -> Outcome:
+def _not_taken(
+    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, *, cancelled: bool, expired: bool
+) -> Outcome:
     if cancelled:
         return stop(session, order, Ending(OrderStatus.CANCELLED, reason=cancellation.reason(session, order)))
-    if charge.status is ChargeStatus.CANCELED and _authentication_expired(attempt):
+    if charge.status is ChargeStatus.CANCELED and expired:
         return stop(session, order, Ending(OrderStatus.CANCELLED, reason=cancellation.UNANSWERED))
     code = charge.decline_code or charge.status.value
     if charge.status is ChargeStatus.DECLINED:
