@@ -136,11 +136,11 @@ def _await_authentication(
         private_facts={"action_url": charge.action_url},
         wake_in=next_look(attempt),
     )
-    progress.stop(session, order, waits)
+    outcome = stop(session, order, waits)
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
         waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="cancel")
-    return Outcome.STOPPED
+    return outcome
 
 
 def next_look(attempt: ChargeAttempt) -> timedelta:

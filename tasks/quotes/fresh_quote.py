@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from models import progress, reservation, waiting_orders
+from models import reservation, waiting_orders
 from models.ending import Ending
 from models.orders import Order, Quote
 from models.states import OrderStatus
@@ -12,6 +12,7 @@ from tasks.quotes import number_set_aside, quoting
 from tasks.quotes.ordered_cart import Lines, cart_of
 from tasks.quotes.rejection import reject
 from tasks.running.outcome import Outcome
+from tasks.step import stop
 from tasks.wiring import now, policy
 
 TOLERATED_DELAY = timedelta(days=1)
@@ -44,7 +45,7 @@ def propose(
         return reject(session, order, refused)
     if order.vat_set_aside and quote.vat_number is not None:
         differs = sorted({*differs, "tax_treatment"})
-    progress.stop(
+    outcome = stop(
         session,
         order,
         Ending(
@@ -62,7 +63,7 @@ def propose(
         ),
     )
     waiting_orders.propose_quote(session, order.id, quote.id)
-    return Outcome.STOPPED
+    return outcome
 
 
 def _quote_anew(session: Session, order: Order, lines: Lines, at: datetime, *, vat_set_aside: bool) -> Quote:
