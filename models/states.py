@@ -32,6 +32,9 @@ WAITING_FOR_CUSTOMER = frozenset(
     }
 )
 
+WAITS_WITHOUT_A_CHARGE = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AUTHENTICATION}
+"""for the customer; may be cancelled at once"""
+
 
 AWAITS_PAYMENT = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
 """until the customer gives other payment details"""

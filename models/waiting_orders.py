@@ -1,4 +1,4 @@
-"""Continues or ends an order that waits for its customer, a bank or a person.
+"""Continues or cancels an order that waits for its customer, a bank or a person.
 
 Each function is a compare-and-set update, as in `progress`.
 """
@@ -15,7 +15,7 @@ from models.attention import NEEDS_ATTENTION
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
-from models.states import AWAITS_PAYMENT, BACK, FINAL, OrderStatus, Step
+from models.states import AWAITS_PAYMENT, BACK, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
 
 REOPENED: Final = "order.reopened"
 
@@ -60,30 +60,27 @@ def reopen(
     return True
 
 
-def end(
-    session: Session,
-    order: Order,
-    *,
-    waiting_in: tuple[OrderStatus, ...],
-    status: OrderStatus,
-    reason: str,
-    by: str | None = None,
-) -> bool:
-    """End a waiting order without a charge. False where its status is not in `waiting_in` (any more)."""
+def cancel(session: Session, order: Order, *, reason: str, by: str | None = None) -> bool:
+    """End an order that waits for its customer, with no charge under way. False where it does not wait so (any more)."""
     statement = (
         update(Order)
-        .where(Order.id == order.id, Order.status.in_(waiting_in))
-        .values(status=status, reason=reason, reason_facts=None, next_step=None, wake_at=None, next_attempt_at=None)
+        .where(Order.id == order.id, Order.status.in_(WAITS_WITHOUT_A_CHARGE))
+        .values(
+            status=OrderStatus.CANCELLED,
+            reason=reason,
+            reason_facts=None,
+            wake_at=None,
+            next_attempt_at=None,
+            finished_at=func.clock_timestamp(),
+        )
         .returning(Order.id)
         .execution_options(synchronize_session=False)
     )
     if session.scalar(statement) is None:
         return False
-    reservation.release(session, order, status, None)
-    if status in FINAL:
-        session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-        session.execute(update(Order).where(Order.id == order.id).values(finished_at=func.clock_timestamp()))
-    progress.note(session, order.id, f"order.{status}", {"reason": reason, **({"by": by} if by else {})})
+    reservation.release(session, order, OrderStatus.CANCELLED, None)
+    session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
+    progress.note(session, order.id, "order.cancelled", {"reason": reason, **({"by": by} if by else {})})
     return True
 
 

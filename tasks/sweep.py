@@ -97,13 +97,7 @@ def _look_after(session: Session, order: Order) -> bool:
         case OrderStatus.AWAITING_AUTHENTICATION:
             return payment_authentication.look_after(session, order)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED | OrderStatus.AWAITING_CONFIRMATION:
-            return waiting_orders.end(
-                session,
-                order,
-                waiting_in=(order.status,),
-                status=OrderStatus.CANCELLED,
-                reason=cancellation.UNANSWERED,
-            )
+            return waiting_orders.cancel(session, order, reason=cancellation.UNANSWERED)
     _look_again_in(session, order.id, None)
     return False
 

@@ -6,7 +6,6 @@ the charge check first, and all of them check under the order's lock.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -16,7 +15,7 @@ from models import lease, progress, waiting_orders
 from models.ending import Ending
 from models.orders import Order
 from models.rules.timezone import utc
-from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITING_FOR_CUSTOMER, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
 from tasks.running.outcome import Outcome
 from tasks.step import stop
 from tasks.upstream import granted_requests
@@ -47,7 +46,7 @@ def cancel(
     asked = {"by": by, **({"why": why} if why else {})}
     if order.status is OrderStatus.CANCELLED:
         return order.status
-    if order.status in _WAITS_WITHOUT_A_CHARGE:
+    if order.status in WAITS_WITHOUT_A_CHARGE:
         _cancel_waiting(session, order, asked, reason=reason)
         return OrderStatus.CANCELLED
     if _requested_before(session, order):
@@ -57,15 +56,10 @@ def cancel(
     return OrderStatus.OPEN
 
 
-_WAITS_WITHOUT_A_CHARGE: Final = WAITING_FOR_CUSTOMER - {OrderStatus.AWAITING_AUTHENTICATION}
-
-
 def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
     if "why" in asked:  # the entry for its end says who asked, not why
         progress.note(session, order.id, granted_requests.CANCELLATION, asked)
-    waiting_orders.end(
-        session, order, waiting_in=(order.status,), status=OrderStatus.CANCELLED, reason=reason, by=asked["by"]
-    )
+    waiting_orders.cancel(session, order, reason=reason, by=asked["by"])
 
 
 def _requested_before(session: Session, order: Order) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from models import waiting_orders
 from models.orders import OrderedProduct
 from models.states import OrderStatus, Step
 from tasks import failure_points
@@ -50,6 +51,18 @@ def cancel_at(world: World, order_id: UUID, place: str, wanted: str) -> None:
     if place == wanted:
         failure_points.arm(None)
         world.cancel(order_id)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.AWAITING_AUTHENTICATION])
+def test_an_order_that_may_yet_be_charged_is_not_cancelled_as_one_that_only_waits(
+    world: World, status: OrderStatus
+) -> None:
+    order_id = world.place(world.customer(card=ASKS_BANK), purchase())
+    order = world.order(order_id) if status is OrderStatus.OPEN else world.run(order_id)
+    with world.begin() as session:
+        assert not waiting_orders.cancel(session, order, reason="customer-did-not-answer")
+    assert (world.order(order_id).status, world.order(order_id).finished_at) == (status, None)
+    assert len(world.rows(OrderedProduct, order_id=order_id)) == 1
 
 
 def test_after_the_charge_and_before_activation_the_money_goes_back_and_the_customer_is_told(world: World) -> None:
