@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
-from models.states import PaymentKind
 from tasks.invoices.levies import Levies, Levy
 from tasks.letters.wording import Wording
 
@@ -62,20 +61,17 @@ def _refunded_to(w: Wording, document: Invoice) -> str:
 
 def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = None) -> list[str]:
     """still_owed: if that is no longer what the document says."""
-    if not is_owed(document):
+    due_at = document.payment_due_at
+    if due_at is None or not is_owed(document):
         return []
-    due = document.payment_due_at
-    amount = w.money(document.due_minor if still_owed is None else still_owed)
     terms = [
-        w.say("Please pay %(amount)s by bank transfer, quoting %(number)s.", amount=amount, number=document.number)
-        if due is None
-        else w.say(
+        w.say(
             "Please pay %(amount)s by %(date)s by bank transfer, quoting %(number)s.",
-            amount=amount,
-            date=w.date(due),
+            amount=w.money(document.due_minor if still_owed is None else still_owed),
+            date=w.date(due_at),
             number=document.number,
         )
-    ]  # fmt: skip
+    ]
     if document.seller.get("bank_account"):
         terms.append(w.say("Our bank account: %(account)s.", account=document.seller["bank_account"]))
     return terms
@@ -83,8 +79,7 @@ def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = Non
 
 def is_owed(document: Invoice) -> bool:
     """Whether the customer must pay it by transfer; a card has been charged already."""
-    by_invoice = document.payment_kind is PaymentKind.INVOICE or document.reason is InvoiceReason.VAT_NUMBER_INVALID
-    return document.sign == 1 and document.due_minor > 0 and by_invoice
+    return document.sign == 1 and document.due_minor > 0 and document.payment_due_at is not None
 
 
 def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
@@ -113,9 +108,7 @@ def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tu
 def _due(w: Wording, document: Invoice) -> str:
     if not document.due_minor:
         return w.say("Nothing due")
-    if is_owed(document):
-        if document.payment_due_at is None:
-            return w.say("Payable by bank transfer")
+    if document.payment_due_at is not None:
         return w.say("Payable by bank transfer, due date %(date)s", date=w.date(document.payment_due_at))
     if document.card is None:
         return w.say("Charged to your card")

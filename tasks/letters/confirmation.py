@@ -1,7 +1,6 @@
 """The confirmation of an order: its details, the arithmetic of every line, and how the sum was settled."""
 
 from models.rules.cart import Action
-from models.states import PaymentKind
 from tasks.letters import enclosed
 from tasks.letters.content import Content, Link, Paragraph, Row, Table, Weight
 from tasks.letters.line_table import line_table
@@ -67,9 +66,7 @@ def _settlement(o: Occasion) -> tuple[Row, ...]:
 def _due(o: Occasion) -> str:
     if not o.order.due_minor:
         return o.w.say("Nothing due")
-    if o.order.payment_kind is PaymentKind.INVOICE:
-        if o.order.payment_due_at is None:
-            return o.w.say("Payable by bank transfer")
+    if o.order.payment_due_at is not None:
         return o.w.say("Payable by bank transfer, due date %(date)s", date=o.w.date(o.order.payment_due_at))
     if o.card is None:
         return o.w.say("Charged to your card")

@@ -19,9 +19,6 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
     ),
     OrderStatus.PAYMENT_DECLINED: mark("Nothing has been charged. Please provide another payment method."),
     OrderStatus.AWAITING_AUTHENTICATION: mark("Your bank asks you to confirm the payment. Please authenticate it."),
-    OrderStatus.AWAITING_CONFIRMATION: mark(
-        "The amount is no longer as quoted. Nothing has been charged; please confirm the new amount."
-    ),
     OrderStatus.NEEDS_ATTENTION: mark(
         "Your order is taking longer than usual and our team is looking after it. You do not need to do anything, and you"
         " will not be charged twice."
@@ -57,7 +54,7 @@ def status_text(
             return w.say(
                 "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
             )
-        case OrderStatus.AWAITING_CONFIRMATION if {"quoted_total_minor", "total_minor"} <= known.keys():
+        case OrderStatus.AWAITING_CONFIRMATION:
             return _amount_differs(w, known)
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
@@ -82,13 +79,13 @@ def status_text(
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
     """Both totals; if these agree, both amounts due, because the balance may differ. If these agree too, it is not the amount that differs."""
-    due = facts["quoted_total_minor"] == facts["total_minor"] and "due_minor" in facts
+    due = facts["quoted_total_minor"] == facts["total_minor"]
     quoted, today = ("quoted_due_minor", "due_minor") if due else ("quoted_total_minor", "total_minor")
-    changed = [w.say(reasons.DIFFERS[name]) for name in facts.get("differs", ()) if name in reasons.DIFFERS]
+    changed = [w.say(reasons.DIFFERS[name]) for name in facts["differs"] if name in reasons.DIFFERS]
     said = [_now_and_then(w, facts[today], facts[quoted])]
     if changed:
         said.append(w.say("What has changed: %(what)s.", what=w.listed(changed)))
-    if "vat_number" in facts.get("differs", ()):
+    if "vat_number" in facts["differs"]:
         said.append(w.say("If the number is wrong, please correct it in your account and ask for a new quote."))
     return " ".join(said)
 

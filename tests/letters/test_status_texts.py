@@ -21,9 +21,13 @@ def text(
     return status_text(status, reason, facts=facts, language=language, currency="EUR", seller=SELLER, names=NAMES)
 
 
+AS_QUOTED = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 1190, "due_minor": 1190}
+
+
 @pytest.mark.parametrize("status", OrderStatus)
 def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
-    said = {language: text(status, language=language) for language in Language}
+    facts = {"differs": ["period"], **AS_QUOTED} if status is OrderStatus.AWAITING_CONFIRMATION else None
+    said = {language: text(status, facts=facts, language=language) for language in Language}
     assert len(set(said.values())) == len(Language)
     assert not [each for each in said.values() if re.search(r"%\(|None", each)]
 
@@ -78,18 +82,12 @@ def test_a_changed_amount_is_told_with_both_amounts_and_the_reason() -> None:
 
 
 def test_where_only_the_balance_differs_the_amounts_due_are_told() -> None:
-    facts = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 190, "due_minor": 1190}
+    facts = {"differs": ["balance_used_minor"], **AS_QUOTED, "quoted_due_minor": 190}
     assert "€11.90 instead of the €1.90" in text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
 
 
 def test_where_the_amounts_agree_it_is_not_said_that_they_differ() -> None:
-    facts = {
-        "differs": ["period"],
-        "quoted_total_minor": 1190,
-        "total_minor": 1190,
-        "quoted_due_minor": 1190,
-        "due_minor": 1190,
-    }
+    facts = {"differs": ["period"], **AS_QUOTED}
     assert text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts) == (
         "The order is no longer as quoted, though the amount is. Nothing has been charged; please confirm it anew."
         " What has changed: the billing period."
