@@ -15,8 +15,7 @@ from tasks.invoices import levies
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
 from tasks.invoices.settlement import is_owed, payment_terms
-from tasks.letters.enclosed import Enclosed
-from tasks.letters.vat_correction import VatCorrection
+from tasks.letters.enclosed import Enclosed, Owed
 from tasks.letters.wording import Wording
 from tasks.ports import Attachment
 
@@ -69,16 +68,9 @@ def documents(session: Session, order_id: UUID, kind: LetterKind) -> Sequence[In
     return session.scalars(_DOCUMENTS, {"of": order_id, "reasons": reasons}).all() if reasons else ()
 
 
-def correction(session: Session, order_id: UUID) -> VatCorrection | None:
-    """The correction of an order's VAT, for the letter about it; None if there was none."""
-    corrected = documents(session, order_id, LetterKind.VAT_CORRECTION)
-    if not corrected:
-        return None
-    return VatCorrection(
-        vat_minor=sum(document.tax_minor for document in corrected),
-        documents=tuple(document.number for document in corrected),
-        due_at=next((document.payment_due_at for document in corrected if document.sign == 1), None),
-    )
+def corrected_vat(session: Session, order: Order) -> int:
+    """VAT that was due after all, or below zero given back, in minor units of the order's currency."""
+    return sum(document.tax_minor for document, _ in _read(session, order, LetterKind.VAT_CORRECTION))
 
 
 def _told(session: Session, document: Invoice) -> Enclosed:
@@ -89,8 +81,13 @@ def _told(session: Session, document: Invoice) -> Enclosed:
     return Enclosed(
         kind=document.kind,
         number=document.number,
-        to_pay_minor=owed.amount_minor if owed else 0,
-        payment_terms=tuple(payment_terms(w, document, still_owed=owed.amount_minor)) if owed else (),
+        owed=None
+        if owed is None
+        else Owed(
+            amount_minor=owed.amount_minor,
+            due_at=owed.due_at,
+            terms=tuple(payment_terms(w, document, still_owed=owed.amount_minor)),
+        ),
         cancels=document.corrects_number if taken_back else None,
     )
 

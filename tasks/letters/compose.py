@@ -11,16 +11,16 @@ from tasks.letters.occasion import Occasion
 from tasks.letters.refund_notice import refund_notice
 from tasks.letters.seat_prompt import seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
-from tasks.letters.vat_correction import VatCorrection, vat_correction
+from tasks.letters.vat_correction import vat_correction
 from tasks.plain_text import one_line
 from tasks.ports import Letter
 
 
-def compose(kind: LetterKind, occasion: Occasion, correction: VatCorrection | None = None) -> Letter:
-    """The letter of `kind`, in the order's language and the account's time zone. correction: for a VAT correction, what it comes to."""
+def compose(kind: LetterKind, occasion: Occasion) -> Letter:
+    """The letter of `kind`, in the order's language and the account's time zone."""
     language = occasion.order.language.value
     seller = occasion.seller
-    content = _content(kind, occasion, correction)
+    content = _content(kind, occasion)
     return Letter(
         message_id=message_id(occasion.order.id, kind, seller.mail_domain),
         to=occasion.contact.email,
@@ -31,7 +31,7 @@ def compose(kind: LetterKind, occasion: Occasion, correction: VatCorrection | No
     )
 
 
-def _content(kind: LetterKind, occasion: Occasion, correction: VatCorrection | None) -> Content:
+def _content(kind: LetterKind, occasion: Occasion) -> Content:
     match kind:
         case LetterKind.CONFIRMATION:
             return confirmation(occasion)
@@ -42,7 +42,7 @@ def _content(kind: LetterKind, occasion: Occasion, correction: VatCorrection | N
         case LetterKind.REFUND_NOTICE:
             return refund_notice(occasion)
         case LetterKind.VAT_CORRECTION:
-            return vat_correction(occasion, correction)
+            return vat_correction(occasion)
 
 
 def message_id(order_id: UUID, kind: LetterKind, domain: str) -> str:

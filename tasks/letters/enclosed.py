@@ -2,10 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from models.invoices import InvoiceKind
 from tasks.letters.content import Paragraph
 from tasks.letters.wording import Wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What is still to be paid on a document by transfer."""
+
+    amount_minor: int
+    """in minor units of the order's currency"""
+    due_at: datetime
+    terms: tuple[str, ...]
+    """how to pay that, in the document's own words"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,10 +26,7 @@ class Enclosed:
 
     kind: InvoiceKind
     number: str
-    to_pay_minor: int = 0
-    """what is still to be paid on it by transfer, in minor units of the order's currency"""
-    payment_terms: tuple[str, ...] = ()
-    """how to pay that, in the document's own words"""
+    owed: Owed | None = None
     cancels: str | None = None
     """number of the invoice that it takes back before anybody paid it"""
 
@@ -33,7 +42,8 @@ def _sentences(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:
         if each.cancels:
             yield w.say("%(number)s is cancelled: please do not pay it.", number=each.cancels)
     for each in enclosed:
-        yield from each.payment_terms
+        if each.owed is not None:
+            yield from each.owed.terms
 
 
 def _attached(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:

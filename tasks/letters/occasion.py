@@ -1,7 +1,7 @@
 """Everything a letter is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from models.accounts import Account, Contact
@@ -15,6 +15,8 @@ from tasks.policy import Seller
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
+    """What is for letters of other kinds only is empty or zero."""
+
     order: Order
     lines: Sequence[OrderLine]
     account: Account
@@ -23,19 +25,21 @@ class Occasion:
     names: ProductNames
     card: str | None
     """what the customer knows the card by: 'Visa •••• 4242'"""
-    refunded_minor: int | None = None
-    """for a refund notice: what went back to the card; None: all that was charged"""
-    refunded_outside: bool = False
+    refunded_minor: int
+    """for a refund notice: what went back to the card"""
+    refunded_outside: bool
     """for a refund notice: whether that went back in another way than to the card"""
-    transferred_minor: int = 0
+    transferred_minor: int
     """for a refund notice: what had been paid by transfer and is balance now"""
-    trials_running: Sequence[str] = ()
+    trials_running: Sequence[str]
     """for a refund notice: products whose trials the order began and that go on although its money went back, by code"""
-    unassigned: Mapping[str, int] | None = None
-    """for a seat prompt: seats without a user, by product code; None: as many as the order added"""
-    credited_in: Mapping[int, str] = field(default_factory=dict)
+    unassigned: Mapping[str, int]
+    """for a seat prompt: seats without a user, by product code"""
+    credited_in: Mapping[int, str]
     """for a confirmation: whose VAT a line credits, ISO 3166, by position; without lines that credit none"""
-    enclosed: Sequence[Enclosed] = ()
+    corrected_vat_minor: int
+    """for a VAT correction: above zero, VAT due after all; below, VAT given back to the balance"""
+    enclosed: Sequence[Enclosed]
     """the documents that the letter brings, in the order of their issue"""
 
     @cached_property

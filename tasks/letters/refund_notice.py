@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from models.states import REFUNDED_BY_SUPPORT, PaymentKind
+from models.states import REFUNDED_BY_SUPPORT
 from tasks.letters import enclosed, plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
@@ -47,9 +47,8 @@ def _ordered(o: Occasion) -> list[Row]:
 
 def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
     w = o.w
-    card_minor = _to_card(o)
     amounts = [
-        (_where_to(o), card_minor),
+        (_where_to(o), o.refunded_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),
         (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
         (
@@ -61,7 +60,7 @@ def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ..
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
     rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
-    notes = (_how_it_comes(o),) if card_minor else ()
+    notes = (_how_it_comes(o),) if o.refunded_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
 
 
@@ -78,9 +77,3 @@ def _how_it_comes(o: Occasion) -> str:
             "Please write to us if it has not reached you."
         )
     return o.w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")
-
-
-def _to_card(o: Occasion) -> int:
-    if o.refunded_minor is not None:
-        return o.refunded_minor
-    return o.order.due_minor if o.order.payment_kind is PaymentKind.CARD else 0

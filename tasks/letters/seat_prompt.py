@@ -47,15 +47,11 @@ def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
         left=seats,
         seats=line.seats,
     )
-    page = f"{o.seller.public_url}/subscriptions"
-    if line.subscription_id is not None:
-        page = f"{page}/{line.subscription_id}/seats"
+    page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
     return Paragraph(left), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
 
 
 def _to_assign(o: Occasion, line: OrderLine) -> int:
     """Seats without a user, on a line that added some."""
-    added = max(line.seats - (line.from_seats or 0), 0)
-    if o.unassigned is None or not added:
-        return added
-    return max(o.unassigned.get(line.product_code, 0), 0)
+    has_added = line.seats > (line.from_seats or 0)
+    return max(o.unassigned[line.product_code], 0) if has_added else 0

@@ -87,9 +87,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     """Compose the letter, in a transaction without locks, so that no invoice number waits for it."""
-    occasion = occasions.of(session, order, kind)
-    correction = attachments.correction(session, order.id) if kind is LetterKind.VAT_CORRECTION else None
-    letter = compose(kind, occasion, correction)
+    letter = compose(kind, occasions.of(session, order, kind))
     return replace(letter, attachments=attachments.of(session, order, kind))
 
 

@@ -30,12 +30,13 @@ def of(session: Session, order: Order, kind: LetterKind) -> Occasion:
         seller=policy().seller,
         names=display_names.of_order(session, order),
         card=display_names.card(session, order),
-        refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else None,
+        refunded_minor=refunding.refunded_minor(session, order.id) if tells_of_refund else 0,
         refunded_outside=tells_of_refund and refunding.was_settled_outside(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id) if tells_of_refund else 0,
         trials_running=_trials_running(session, lines) if tells_of_refund else (),
-        unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else None,
+        unassigned=_unassigned(session, order, lines) if kind is LetterKind.SEAT_PROMPT else {},
         credited_in=attachments.credited_in(session, order) if kind is LetterKind.CONFIRMATION else {},
+        corrected_vat_minor=attachments.corrected_vat(session, order) if kind is LetterKind.VAT_CORRECTION else 0,
         enclosed=attachments.enclosed(session, order, kind),
     )
 

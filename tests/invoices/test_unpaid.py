@@ -233,7 +233,8 @@ def test_a_payment_that_the_replacement_counts_is_owed_on_the_replacement(world:
     assert (owed(world), agrees(world)) == ([(100_00, "cancelled"), (120_00, "open")], True)
     with world.begin() as session:
         _, new = attachments.enclosed(session, world.order(order.id), LetterKind.VAT_CORRECTION)
-    assert new.payment_terms[0].startswith("Please pay €120.00 by")
+    assert new.owed is not None
+    assert new.owed.terms[0].startswith("Please pay €120.00 by")
     pay(world, FIRST)
     assert (owed(world), agrees(world)) == ([(100_00, "paid"), (20_00, "open")], True)
     withdraw(world)

@@ -19,7 +19,6 @@ from models.states import LetterKind, OrderStatus, PaymentKind
 from tasks.letters.compose import compose
 from tasks.letters.names import ProductNames
 from tasks.letters.occasion import Occasion
-from tasks.letters.vat_correction import VatCorrection
 from tasks.policy import Seller
 from tasks.ports import Letter
 
@@ -151,16 +150,23 @@ def letter(
     order: Mapping[str, Any] | None = None,
     lines: Sequence[OrderLine] | None = None,
     reason: str | None = None,
-    correction: VatCorrection | None = None,
     **other: Any,
 ) -> Letter:
+    made = order_of(quoted, language=language, reason=reason, **(order or {}))
+    lines = lines or order_lines(quoted)
     facts: dict[str, Any] = {
         "account": account(),
         "contact": contact(),
         "seller": SELLER,
         "names": NAMES,
         "card": "Visa •••• 4242",
+        "refunded_minor": made.due_minor if made.payment_kind is PaymentKind.CARD else 0,
+        "refunded_outside": False,
+        "transferred_minor": 0,
+        "trials_running": (),
+        "unassigned": {line.product_code: line.seats - (line.from_seats or 0) for line in lines},
+        "credited_in": {},
+        "corrected_vat_minor": 0,
+        "enclosed": (),
     }
-    made = order_of(quoted, language=language, reason=reason, **(order or {}))
-    occasion = Occasion(order=made, lines=lines or order_lines(quoted), **{**facts, **other})
-    return compose(kind, occasion, correction)
+    return compose(kind, Occasion(order=made, lines=lines, **{**facts, **other}))

@@ -11,8 +11,7 @@ from models.invoices import InvoiceKind
 from models.rules.quote import Quoted
 from models.states import LetterKind, PaymentKind
 from tasks.letters.compose import message_id
-from tasks.letters.enclosed import Enclosed
-from tasks.letters.vat_correction import VatCorrection
+from tasks.letters.enclosed import Enclosed, Owed
 from tasks.ports import Letter
 from tests.letters.orders import (
     CUT,
@@ -34,9 +33,10 @@ INVOICED = {
     "vat_number": "ESB12345674",
     "vat_provisional": True,
 }
-VAT_DUE = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
 CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001", cancels="INV-2026-000001")
-TO_BE_PAID = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", to_pay_minor=1190)
+OWED = Owed(amount_minor=1190, due_at=TEN_DAYS_LEFT, terms=("Please pay.",))
+TO_BE_PAID = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", owed=OWED)
+VAT_BACK = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "purchase": (LetterKind.CONFIRMATION, priced(PURCHASE), {}),
     "upgrade": (LetterKind.CONFIRMATION, priced(UPGRADE, balance_minor=5000), {"order": {"vat_set_aside": True}}),
@@ -54,9 +54,13 @@ ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "vat-due": (
         LetterKind.VAT_CORRECTION,
         priced(PURCHASE),
-        {"correction": VAT_DUE, "enclosed": [CREDIT_NOTE, TO_BE_PAID]},
+        {"corrected_vat_minor": 190, "enclosed": [CREDIT_NOTE, TO_BE_PAID]},
     ),
-    "vat-back": (LetterKind.VAT_CORRECTION, priced(PURCHASE), {"correction": VatCorrection(-190)}),
+    "vat-back": (
+        LetterKind.VAT_CORRECTION,
+        priced(PURCHASE),
+        {"corrected_vat_minor": -190, "enclosed": [VAT_BACK]},
+    ),
     "nothing-charged": (LetterKind.REFUND_NOTICE, priced(CUT), {}),
 }
 

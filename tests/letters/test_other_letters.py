@@ -7,10 +7,10 @@ import pytest
 from models.accounts import Language
 from models.invoices import InvoiceKind
 from models.states import LetterKind, PaymentKind
-from tasks.letters.enclosed import Enclosed
-from tasks.letters.vat_correction import VatCorrection
+from tasks.letters.enclosed import Enclosed, Owed
 from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
 
+CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
 
 
@@ -32,9 +32,9 @@ def test_the_welcome_is_about_trials_only() -> None:
 
 @pytest.mark.parametrize(
     ("unassigned", "subject"),
-    [(None, "5 seats are ready to be assigned"), ({"desk": 1}, "1 seat is ready to be assigned")],
+    [({"desk": 5}, "5 seats are ready to be assigned"), ({"desk": 1}, "1 seat is ready to be assigned")],
 )
-def test_the_prompt_counts_the_seats_without_a_user(unassigned: dict[str, int] | None, subject: str) -> None:
+def test_the_prompt_counts_the_seats_without_a_user(unassigned: dict[str, int], subject: str) -> None:
     assert letter(LetterKind.SEAT_PROMPT, priced(UPGRADE), unassigned=unassigned).subject == subject
 
 
@@ -133,31 +133,28 @@ def test_a_refund_after_completion_names_the_trials_that_go_on(language: Languag
 
 
 def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
-    correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
-    owed = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", to_pay_minor=190)
-    text = said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction, enclosed=[owed])
+    owed = Owed(amount_minor=190, due_at=TEN_DAYS_LEFT, terms=("Please pay €1.90.",))
+    invoice = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", owed=owed)
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_vat_minor=190, enclosed=[CREDIT_NOTE, invoice])
     assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
     assert "Payable by 21 November 2026" in text
     assert "VAT due €1.90" in text
+    assert "Please pay €1.90." in text
     assert "The VAT is not charged to your payment method." in text
     assert "You can check it in VIES, the EU's VAT number register." in text
 
 
 def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
-    correction = VatCorrection(190, ("CN-2026-000001", "INV-2026-000002"), TEN_DAYS_LEFT)
     paid = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002")
-    assert "Payable by" not in said(LetterKind.VAT_CORRECTION, PURCHASE, correction=correction, enclosed=[paid])
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_vat_minor=190, enclosed=[CREDIT_NOTE, paid])
+    assert "VAT due €1.90" in text
+    assert "Payable by" not in text
 
 
 def test_vat_given_back_is_told_with_its_amount() -> None:
-    made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), correction=VatCorrection(-190))
+    made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), corrected_vat_minor=-190, enclosed=[CREDIT_NOTE])
     assert made.subject == "The VAT of order 1001 is refunded"
     assert re.search(r"^Added to your balance +€1.90$", made.text, re.MULTILINE)
-
-
-@pytest.mark.parametrize(("set_aside", "title"), [(True, "is confirmed"), (False, "is not valid")])
-def test_a_vat_correction_without_figures_says_what_happened(set_aside: bool, title: str) -> None:
-    assert title in said(LetterKind.VAT_CORRECTION, PURCHASE, order={"vat_set_aside": set_aside})
 
 
 def test_an_unknown_reason_still_makes_a_letter() -> None:
