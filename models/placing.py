@@ -5,13 +5,14 @@ round trip instead of nine, and SQL that is built once (measured in docs/perform
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 from models.base import uuid7
+from models.lease import GRACE
 from models.orders import Order, OrderedProduct, PricedLine, Totals
 from models.prepared import Prepared
 from models.states import OrderStatus, Step
@@ -88,12 +89,8 @@ def insert_order(
     idempotency_key: str,
     request_digest: str,
     api_key_id: UUID | None,
-    wake_in: timedelta,
 ) -> PlacedOrder | None:
-    """None if the account has no such quote that is valid at `now`, or if an order already uses the quote or the key.
-
-    wake_in: how soon the sweep is to look after the order. Raises ProductsTaken.
-    """
+    """None if the account has no such quote that is valid at `now`, or if an order already uses the quote or the key. Raises ProductsTaken."""
     params = {
         "order_id": uuid7(),
         "quote_id": quote_id,
@@ -102,7 +99,7 @@ def insert_order(
         "idempotency_key": idempotency_key,
         "request_digest": request_digest,
         "api_key_id": api_key_id,
-        "wake_in": wake_in,
+        "wake_in": GRACE,
     }
     row = _PLACE.one_or_none(session, params)
     if row is None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import lease, placing
+from models import placing
 from models.orders import Order, OrderedProduct, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
@@ -84,7 +84,6 @@ def place(
             idempotency_key=idempotency_key,
             request_digest=digest,
             api_key_id=api_key_id,
-            wake_in=lease.GRACE,
         )
     except ProductsTaken as taken:
         raise RequestRefused(
