@@ -1,5 +1,7 @@
 """What counts towards the limit of requests, and how little a request costs that nobody may send."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import fastapi.dependencies.utils
@@ -7,7 +9,9 @@ import pytest
 from fastapi.dependencies.utils import request_body_to_args
 from redis import Redis
 
-from api_stub.edge.rate_limit import RateLimit
+from api_stub.edge import rate_limit
+from api_stub.edge.rate_limit import PAUSE, RateLimit
+from api_stub.problems.details import Problem
 from tasks.upstream import api_keys
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
@@ -70,3 +74,25 @@ def test_a_revoked_key_counts_as_one_that_is_made_up(
     assert problem(api.get("/v1/orders")) == (401, "unauthorized")
     api.key = "prk_unknown"
     assert problem(api.get("/v1/orders")) == (429, "too-many-requests")
+
+
+def test_a_while_after_redis_did_not_answer_it_counts_again(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    limit = RateLimit("1/minute", redis_server.url)
+    with Redis.from_url(redis_server.url) as redis:
+        redis.client_pause(60_000, all=False)
+        try:
+            limit.count("counted by nobody")
+        finally:
+            redis.client_unpause()
+    clock[0] += PAUSE - 0.001
+    for _ in range(2):
+        limit.count("not counted yet")
+    clock[0] += 0.001
+    limit.count("counted again")
+    with pytest.raises(Problem) as refused:
+        limit.count("counted again")
+    assert refused.value.status == 429
