@@ -62,6 +62,16 @@ def test_a_trial_with_an_open_order_is_not_ended_under_it(world: World) -> None:
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
+def test_an_open_order_on_another_product_or_of_another_account_holds_up_the_end_of_no_trial(world: World) -> None:
+    ada, bob = world.customer(card=None), world.customer(card=None)
+    world.buy(ada, trial("desk"))
+    assert world.buy(ada, purchase("chat")).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    assert world.buy(bob, purchase("desk")).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    world.pass_time(days=14)
+    sweep.sweep()
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.TRIAL_ENDED
+
+
 def test_a_running_trial_is_edited_for_free_and_ends_when_it_would_have(world: World) -> None:
     ada = world.customer(card=None)
     world.buy(ada, trial("desk", "team", 5))
