@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import InvoiceSeries
+from tasks import wiring
 from tasks.billing import lost_documents, receivables
 from tasks.billing.lost_documents import NotLost
+from tasks.errors import behind_a_lock
 from tasks.ledger_check.verify import verify
 from tests.invoices.documents import one
 from tests.support.world import World, purchase
@@ -112,10 +116,46 @@ def test_what_is_not_lost_is_not_recorded(restored: World, ends: Mapping[str, An
         assert len(lost_documents.losses(session)) == 1
 
 
-def test_two_series_are_no_range(restored: World) -> None:
-    ends = InvoiceNumber("INV", 2026, 3), InvoiceNumber("CN", 2026, 7)
+@pytest.mark.parametrize("first", [InvoiceNumber("CN", 2026, 3), InvoiceNumber("INV", 2025, 3)])
+def test_two_series_and_two_years_are_no_range(restored: World, first: InvoiceNumber) -> None:
+    give_others(restored)
+    ends = first, InvoiceNumber("INV", 2026, 7)
     with restored.begin() as session, pytest.raises(NotLost, match="is no range of one series and year"):
         lost_documents.record_loss(session, *ends, by="olga", why="restored")
+
+
+def give_others(world: World) -> None:
+    """Numbers of another series, and of another year."""
+    with world.begin() as session:
+        session.add(InvoiceSeries(series="CN", year=2026, last_sequence=7))
+        session.add(InvoiceSeries(series="INV", year=2025, last_sequence=7))
+
+
+def test_what_is_here_or_lost_of_another_series_or_year_says_nothing_about_the_same_numbers(restored: World) -> None:
+    give_others(restored)
+    record(restored, 4, 5)
+    with restored.begin() as session:
+        for number in ("CN-2026-000005", "INV-2025-000005"):
+            assert f"{number} was given, but its document is not here" in lost_documents.why_missing(session, number)
+    record(restored, 1, 5, series="CN")
+    record(restored, 1, 5, year=2025)
+    with restored.begin() as session:
+        found = [(loss.series, loss.year, loss.first, loss.last) for loss in lost_documents.losses(session)]
+    assert found == [("CN", 2026, 1, 5), ("INV", 2025, 1, 5), ("INV", 2026, 4, 5)]
+
+
+def test_who_records_numbers_waits_for_whoever_records_others_of_their_series(restored: World) -> None:
+    def record_next(session: Session, first: int) -> None:
+        ends = InvoiceNumber("INV", 2026, first), InvoiceNumber("INV", 2026, first + 2)
+        lost_documents.record_loss(session, *ends, by="olga", why="restored")
+
+    with restored.begin() as session:
+        record_next(session, 3)
+        with restored.impatient(), pytest.raises(OperationalError) as waited, wiring.begin() as another:
+            record_next(another, 4)
+    assert behind_a_lock(waited.value)
+    with restored.begin() as session, pytest.raises(NotLost, match="recorded as lost already"):
+        record_next(session, 4)
 
 
 def test_the_command_records_and_lists_them_for_people_and_programs(restored: World) -> None:
