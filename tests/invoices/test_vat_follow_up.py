@@ -398,6 +398,24 @@ def test_nothing_is_corrected_while_another_order_on_the_product_is_at_work(worl
     assert nothing_differs(world)
 
 
+def test_an_order_of_two_products_waits_for_either_and_keeps_others_off_neither_meanwhile(world: World) -> None:
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, purchase("desk"), purchase("chat"))
+    later = world.place(eva, change("desk", seats=20))
+    world.run(later, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.vies.forget()
+    world.vies.register(NUMBER, status="invalid")
+    assert ask_again(world) == 1
+    assert (follow_up(world, order).outcome, len(world.rows(Invoice))) == (None, 1)
+    assert [(claim.product_code, claim.order_id) for claim in world.rows(OrderedProduct)] == [("desk", later)]
+    world.run(later)
+    ask_again(world, minutes=20)
+    assert (follow_up(world, order).outcome, world.rows(OrderedProduct)) == ("vat_charged", [])
+    assert nothing_differs(world)
+
+
 def test_an_order_whose_letters_wait_is_not_corrected_yet_and_keeps_other_orders_off_its_product(world: World) -> None:
     """What it bought is active, and it is still open: the mail server is away, say."""
     world.policy(vat_outage=VatOutage.PROVISIONAL)
