@@ -1,5 +1,7 @@
 """What a person may do to an order: put it back on its way, or give its money back; nothing that happened happens again."""
 
+from dataclasses import replace
+from typing import NoReturn
 from uuid import UUID
 
 import pytest
@@ -13,7 +15,8 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
 from models.states import FORWARD, OrderStatus, RefundState, Step
 from models.subscriptions import SeatAssignment, SubscriptionPeriod, assigned
-from tasks.errors import Misconfigured
+from tasks import wiring
+from tasks.errors import Misconfigured, Refused
 from tasks.ledger_check.verify import verify
 from tasks.operating import operations, order_story, support_refund
 from tasks.operating.operations import NotPossible
@@ -459,6 +462,29 @@ def test_a_refund_that_the_provider_made_too_is_named_once_it_tells(world: World
     world.stripe.calm()
     world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, "charge.refunded")
     assert "refund.elsewhere" in world.timeline(order_id)
+
+
+def test_a_provider_that_refuses_our_key_keeps_no_refund_made_outside_from_being_settled(world: World) -> None:
+    _, order_id = unrefundable(world)
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(api_key="sk_test_revoked")))
+    assert not settle(order_id), "the provider was asked"
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_a_provider_that_refuses_to_tell_keeps_no_refund_made_outside_from_being_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripe has no such refusal; another provider may."""
+    _, order_id = unrefundable(world)
+
+    def refuse(*, charge_ref: str) -> NoReturn:
+        raise Refused(charge_ref)
+
+    monkeypatch.setattr(world.wiring.payments, "find_refunds", refuse)
+    assert not settle(order_id), "the provider was asked"
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
 
 
 def test_an_order_that_was_refunded_is_not_settled_and_nobody_is_told_to_resume_it(world: World) -> None:
