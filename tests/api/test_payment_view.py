@@ -4,9 +4,10 @@ from uuid import UUID
 
 from models import attention
 from models.payments import ChargeAttempt
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
+from tasks.operating import operations
 from tests.api.conftest import Api, purchase
-from tests.support.payment import given_up_and_paid_late, refundable
+from tests.support.payment import REFUND, given_up_and_paid_late, refundable
 from tests.support.world import Customer, World
 
 
@@ -47,6 +48,34 @@ def test_a_refund_that_fails_later_makes_the_order_wait_for_a_person_and_the_cus
     assert after["status_text"] == (
         "The refund of your order failed and our team is looking after it. You do not need to do anything."
     )
+
+
+def test_a_refund_that_failed_is_not_spoken_of_any_more_once_another_was_made(world: World, api: Api) -> None:
+    """The order waits for a person once more because its letter could not be sent, say."""
+    customer, order_id = refundable(world)
+    api.use(customer)
+    world.stripe.fail("server_error", REFUND, times=1)
+    world.run(order_id)
+    world.go_on(order_id, times=1)
+    assert (world.refunds(order_id), status_text_when_parked(world, api, order_id)) == (
+        [("failed", 119_00)],
+        "The refund of your order failed and our team is looking after it. You do not need to do anything.",
+    )
+    resume(world, order_id)
+    world.run(order_id, until=Step.SEND_REFUND_NOTICE)
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+    assert status_text_when_parked(world, api, order_id).startswith("Your order is taking longer than usual")
+
+
+def status_text_when_parked(world: World, api: Api, order_id: UUID) -> str:
+    world.park(order_id)
+    return str(api.get(f"/v1/orders/{order_id}").json()["status_text"])
+
+
+def resume(world: World, order_id: UUID) -> None:
+    at = Step.REFUND_PAYMENT
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=at, first=at, by="ops")
 
 
 def test_an_order_parked_on_its_way_forward_is_not_said_to_have_a_failed_refund(
