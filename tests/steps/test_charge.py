@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
-from tasks import wiring
+from tasks import failure_points, wiring
 from tasks.charges import charge_news
 from tests.support.payment import CREATE, DECLINES
 from tests.support.world import Customer, World, purchase
@@ -47,6 +48,24 @@ def test_paying_again_without_another_card_asks_for_one(world: World) -> None:
     world.pay_again(order_id)
     assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
     assert world.attempts(order_id) == [(1, "declined", 119_00)]
+
+
+def test_a_card_that_was_replaced_before_its_bank_refused_it_stays_replaced(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+
+    def replace_card(place: str, _: str) -> None:
+        if place == "collect_payment.called":
+            failure_points.arm(None)
+            world.give_card(ada)
+
+    failure_points.arm(replace_card)
+    order_id = world.buy(ada, purchase()).id
+    assert world.order(order_id).status is OrderStatus.PAYMENT_DECLINED
+    cards = world.rows(PaymentMethod, account_id=ada.account_id)
+    assert sorted(card.status for card in cards) == [PaymentMethodStatus.REPLACED, PaymentMethodStatus.USABLE]
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "declined", 119_00), (2, "succeeded", 119_00)]
 
 
 @pytest.mark.parametrize(
