@@ -208,6 +208,27 @@ def test_a_part_that_failed_and_was_made_again_calls_back_nothing_until_another_
     assert world.timeline(order_id).count("refund.failed") == 2
 
 
+def test_a_part_that_failed_says_nothing_about_the_refund_of_the_orders_other_charge(world: World) -> None:
+    """One charge was given up, and its money came all the same; both were given back in two parts each."""
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    for attempt, parts in ((1, (19_00, 100_00)), (2, (20_00, 99_00))):
+        charge = late if attempt == 1 else charge_of(world, order_id, attempt)
+        for part in parts:
+            world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": part})
+        for kind in ("payment_intent.succeeded", *KINDS):
+            world.notify(charge, kind)
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    comes_back(world, ada, 20_00)
+    world.notify(charge_of(world, order_id, attempt=2), "refund.failed")
+    assert is_called_back(world, order_id)
+    rows = world.rows(RefundAttempt, order_id=order_id)
+    assert {row.charge_attempt: row.status for row in rows} == {1: RefundState.SUCCEEDED, 2: RefundState.FAILED}
+
+
 def is_called_back(world: World, order_id: UUID) -> bool:
     order = world.order(order_id)
     return (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
@@ -237,6 +258,18 @@ def test_an_entry_that_lacks_its_amount_does_not_keep_support_from_refunding(wor
     with world.begin() as session:
         support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
     assert world.order(order_id).next_step is Step.REFUND_PAYMENT
+
+
+def test_one_that_is_noted_without_its_amount_is_not_noted_again(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    refund_by_hand(world, order_id, 19_00)
+    [(ref, _)] = made(world, ada)
+    with world.begin() as session:
+        progress.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": ref})
+    tell(world, order_id)
+    [entry] = world.rows(OrderEvent, order_id=order_id, kind="refund.elsewhere")
+    assert entry.facts == {"attempt": 1, "refund": ref}
 
 
 @pytest.mark.parametrize("told_before", [True, False])
