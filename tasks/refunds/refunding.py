@@ -163,7 +163,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
         .values(
             status=RefundState.FAILED,
             ref=case((succeeded, RefundAttempt.ref), else_=refund.ref),
-            settled_at=func.coalesce(RefundAttempt.settled_at, func.clock_timestamp()),
+            settled_at=func.clock_timestamp(),
         )
         .returning(RefundAttempt.key)
         .execution_options(synchronize_session=False)

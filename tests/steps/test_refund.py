@@ -127,10 +127,13 @@ def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World)
 def test_a_refund_that_fails_after_it_was_accepted_calls_a_person(world: World) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
     assert world.run(order_id).status is OrderStatus.REFUNDED
+    [accepted] = world.rows(RefundAttempt, order_id=order_id)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     for _ in range(2):
         world.notify(charge, "refund.failed")
+    [failed] = world.rows(RefundAttempt, order_id=order_id)
+    assert failed.settled_at > accepted.settled_at
     order = world.order(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert world.timeline(order_id).count("refund.failed") == 1
