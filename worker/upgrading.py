@@ -14,7 +14,7 @@ PAUSE = 3.0
 
 
 def upgrade(database_url: str, revision: str = "head", *, say: Callable[[str], None]) -> None:
-    """say: is told of each wait. Raises OperationalError after `PATIENCE`, and migrations.RevisionRefused."""
+    """say: is told of each wait. Raises OperationalError after `PATIENCE`, and what migrations.upgrade refuses."""
     _waiting(say)(migrations.upgrade, database_url, revision)
 
 

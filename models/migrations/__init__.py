@@ -30,6 +30,14 @@ class RevisionRefused(Explained):
     """The database cannot be brought to a revision; the message says why, and what to do instead."""
 
 
+class AlreadyBeyond(RevisionRefused):
+    """The database is past that revision, or of a newer release."""
+
+    def __init__(self, message: str, *, standing: str) -> None:
+        super().__init__(message)
+        self.standing = standing
+
+
 def config(database_url: str) -> Config:
     """Alembic's configuration. Built here rather than read from a file, because the database's address comes from the settings."""
     made = Config()
@@ -47,14 +55,15 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
     Each migration has a transaction of its own: what one has done is not undone, nor done again, because a later one waits for a table.
 
-    Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, and RevisionRefused if
-    there is no such revision, or the database is already past it.
+    Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, RevisionRefused if there is no such revision,
+    and AlreadyBeyond.
     """
     goal = _history()[-1] if revision == "head" else revision
     standing = stands_at(database_url)
-    if _place(goal) < _place(standing):
-        raise RevisionRefused(
-            f"The database is at {standing}, beyond {goal}: an upgrade does not go back. `prorata db downgrade {goal}` does."
+    if standing is not None and _place(goal) < _place(standing):
+        raise AlreadyBeyond(
+            f"The database is at {standing}, beyond {goal}: an upgrade does not go back. `prorata db downgrade {goal}` does.",
+            standing=standing,
         )
     for pending in _history()[_place(standing) : _place(goal)]:
         command.upgrade(config(database_url), pending)
@@ -78,16 +87,17 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The database's revision; None if it has no tables yet. Raises RevisionRefused if a newer release made it, and ServerTooOld."""
+    """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, and ServerTooOld."""
     with engine(database_url).begin() as connection:
         check_server(connection)
         connection.execute(LOCK_TIMEOUT)
         standing = revision_of(connection)
     known = _history()
-    if is_beyond(standing):
-        raise RevisionRefused(
+    if standing is not None and is_beyond(standing):
+        raise AlreadyBeyond(
             f"The database is at {standing}, of a newer release: this one knows no revision after {known[-1]}. "
-            f"Use the newer release, or take the database back with the newer release's `prorata db downgrade {known[-1]}`."
+            f"Use the newer release, or take the database back with the newer release's `prorata db downgrade {known[-1]}`.",
+            standing=standing,
         )
     return standing
 

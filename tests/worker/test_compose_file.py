@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from models import migrations
+from tests.support.command import Command
+from tests.worker.test_upgrading import at, of, set_to
 from worker.settings import Settings, read
 
 FOLDER = Path(__file__).parents[2]
@@ -113,3 +116,18 @@ def test_a_setting_that_docker_compose_hands_over_empty_has_its_default(monkeypa
         monkeypatch.setenv(name, value)
     chosen = read()
     assert empty.isdisjoint(chosen.model_fields_set)
+
+
+@pytest.mark.parametrize(("standing", "ends_at"), [("0815", "0815"), ("0020", migrations.head())])
+def test_migrate_lets_the_services_of_an_older_release_start_on_a_newer_database(
+    standing: str, ends_at: str, prorata: Command, fresh_database_url: str
+) -> None:
+    """Each of them waits until it has succeeded."""
+    if migrations.is_beyond(standing):
+        set_to(fresh_database_url, standing)
+    else:
+        migrations.downgrade(fresh_database_url, standing)
+    command, *words = SERVICES["migrate"]["command"]
+    assert command == "prorata"
+    assert prorata(*words, **of(fresh_database_url)).status == 0
+    assert at(fresh_database_url) == ends_at

@@ -196,6 +196,25 @@ def test_a_database_of_a_newer_release_is_taken_back_by_that_release(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(("standing", "words"), [("0815", ["upgrade"]), (head(), ["upgrade", "0007"])])
+def test_a_newer_database_is_left_as_it_is_where_that_will_do(
+    standing: str, words: list[str], prorata: Command, fresh_database_url: str
+) -> None:
+    set_to(fresh_database_url, standing)
+    ended = prorata("db", *words, "--or-newer", **of(fresh_database_url))
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err.startswith(f"The database is at {standing}, ")
+    assert ended.err.endswith(" Left as it is.\n")
+    assert at(fresh_database_url) == standing
+
+
+def test_where_a_newer_database_will_do_an_older_one_is_upgraded(prorata: Command, fresh_database_url: str) -> None:
+    migrations.downgrade(fresh_database_url, "0020")
+    ended = prorata("db", "upgrade", "--or-newer", **of(fresh_database_url))
+    assert (ended.status, ended.out, ended.err) == (0, "The database is up to date.\n", "")
+    assert at(fresh_database_url) == head()
+
+
 def test_what_an_older_release_has_no_room_for_is_not_taken_back(
     prorata: Command, world: World, world_database_url: str
 ) -> None:

@@ -77,10 +77,21 @@ def load_accounts(file: File) -> None:
 
 
 @db.command("upgrade")
-def upgrade(revision: Annotated[str, typer.Argument(metavar="REVISION", help="up to this one")] = "head") -> None:
+def upgrade(
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="up to this one")] = "head",
+    or_newer: Annotated[
+        bool, typer.Option("--or-newer", help="a newer database will do: leave it as it is, with a warning")
+    ] = False,
+) -> None:
     """Bring the database to what this version needs; doing it again changes nothing."""
-    upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
-    typer.echo("The database is up to date.")
+    try:
+        upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
+    except migrations.AlreadyBeyond as beyond:
+        if not or_newer:
+            raise
+        typer.echo(f"The database is at {beyond.standing}, newer than asked for. Left as it is.", err=True)
+    else:
+        typer.echo("The database is up to date.")
 
 
 @db.command("downgrade")
