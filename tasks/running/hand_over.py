@@ -68,10 +68,10 @@ def shown(step: Step, order_id: UUID, *, parent: str, root: str) -> Iterator[Sho
     try:
         yield this
     except StepsUndone as undone:
-        _show("task-retried", uuid=this.id, exception=repr(undone.__cause__), traceback="")
+        _show("task-retried", uuid=this.id, exception=repr(undone.__cause__), traceback=traceback.format_exc())
         raise
     except Retry as again:
-        _show("task-retried", uuid=this.id, exception=repr(again.exc), traceback="")
+        _show("task-retried", uuid=this.id, exception=repr(again.exc), traceback=traceback.format_exc())
     except Exception as error:
         _show("task-failed", uuid=this.id, exception=repr(error), traceback=traceback.format_exc())
         log.exception("step failed", order_id=str(order_id), step=step.value)

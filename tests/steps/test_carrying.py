@@ -138,6 +138,8 @@ def test_an_error_takes_the_steps_before_it_along_and_they_are_done_again_by_the
     assert "a mistake of ours" in (order.last_error or "")
     assert world.timeline(order_id).count("validate_cart.done") == 1
     assert (told(events, "task-retried"), told(events, "task-failed")) == (["compute_proration"], ["compute_proration"])
+    seen = [fields["traceback"] for event, fields in events if event in ("task-retried", "task-failed")]
+    assert ["ZeroDivisionError: a mistake of ours" in each for each in seen] == [True, True]
 
 
 def test_a_cancellation_between_steps_that_are_done_again_cancels_an_order_whose_amount_has_changed(

@@ -71,6 +71,9 @@ def test_temporary_trouble_in_a_later_step_is_retried_by_a_message_of_that_step(
     assert delivered(order_id, Step.VALIDATE_CART) == "done"
     world.stripe.calm()
     assert told(events, "task-retried") == ["collect_payment"]
+    [traceback] = [fields["traceback"] for event, fields in events if event == "task-retried"]
+    assert "in collect_payment" in traceback
+    assert "Stripe: APIError 503" in traceback
     assert messages.take() == [("collect_payment", 1)]
     order = world.order(order_id)
     assert (order.next_step, order.lease_token) == (Step.COLLECT_PAYMENT, None)
