@@ -1,6 +1,8 @@
 """Task events for Flower are sent in batches: one message every 0.3 s instead of three for every task.
 
 Sent one by one, an order's eighteen events cost 4.5 ms of processor time (docs/performance-history.md).
+
+A delivered step ends before its delivery where others follow it in this process: its end is shown then, and not again.
 """
 
 import sys
@@ -9,6 +11,8 @@ from typing import Any, Final
 
 from celery.app import events
 from celery.events.dispatcher import EventDispatcher
+
+from tasks.running import hand_over
 
 EVERY: Final = 0.3
 """seconds that Flower lags behind"""
@@ -24,6 +28,11 @@ class Dispatcher(EventDispatcher):  # type: ignore[misc]
         super().__init__(*args, **options)
         if gathers:
             threading.Thread(target=self._send_for_ever, name="events", daemon=True).start()
+
+    def send(self, event: str, **fields: Any) -> None:
+        if event == "task-succeeded" and hand_over.was_shown_done(fields["uuid"]):
+            return  # Celery says so at the end of the delivery
+        super().send(event, **fields)
 
     def _send_for_ever(self) -> None:
         wait = threading.Event().wait

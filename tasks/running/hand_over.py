@@ -1,9 +1,10 @@
 """Runs the next step without a message: six messages and their acknowledgements took a fifth of an order's processor time.
 
 Each step remains a task of its own: named, guarded, retried separately, and visible in Flower through events that are sent here in
-place of Celery's. A worker declares which steps it runs in its own process (`set_up`); the others are sent as messages.
+place of Celery's: for the delivered step its end, for the others all of them. A worker declares which steps it runs in its own process (`set_up`); the others are sent as messages.
 """
 
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -41,12 +42,50 @@ def set_up(*, here: Callable[[Step], bool], show: Show, carries: bool = True) ->
     _here, _show, _carries = here, show, carries
 
 
+class _Thread(threading.local):
+    """What this thread, which ends the delivery too, has shown of it."""
+
+    done: str | None = None
+    """the id of the delivered task that was shown as done"""
+
+
+_mine = _Thread()
+
+
 def stays_here(step: Step) -> bool:
     return _here(step)
 
 
 def carries() -> bool:
     return _carries
+
+
+def show_done(task_id: str, result: str, *, seconds: float) -> None:
+    """Show a delivered task as done while its delivery goes on with the next step, which may take long: Celery would do so at the end
+    of the delivery, with the time of all steps.
+
+    seconds: what its own step took. It may be rolled back together with the next one (`show_undone`).
+    """
+    _show("task-succeeded", uuid=task_id, result=repr(result), runtime=seconds)
+    _mine.done = task_id
+
+
+def show_undone(task_id: str, undone: StepsUndone) -> None:
+    """Show that a delivered task is done again. RETRY is the one state that Flower shows after a success; and after it, any other.
+
+    So it is shown twice as done if it is done twice; if it then fails or waits, as Celery shows that.
+    """
+    if _mine.done == task_id:
+        _mine.done = None
+        _show("task-retried", uuid=task_id, exception=repr(undone.__cause__), traceback=traceback.format_exc())
+
+
+def was_shown_done(task_id: str) -> bool:
+    """Whether this thread has shown the delivered task as done. Asked as Celery is about to do so; the answer is True once."""
+    shown = _mine.done == task_id
+    if shown:
+        _mine.done = None
+    return shown
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ After temporary trouble the order is released and the step retried with a growin
 unexpected error is stored with the order and shown red in Flower.
 """
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -41,6 +42,8 @@ def run_delivery(delivery: Delivery, order_id: UUID, delivered: Step) -> Outcome
     except StepsUndone as undone:
         fields = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
         log.warning("done again, step by step", **fields)
+        if undone.since is delivered:
+            hand_over.show_undone(delivery.task.request.id, undone)
         again = StepContext(token=current.get().token, restarts=current.get().restarts)
         return _run_steps(delivery, order_id, delivered, undone.since, again, carries=False)
 
@@ -66,6 +69,7 @@ def _run_those_here(
     """Run `start`, then those after it for as long as the order goes on and they stay here. Returns the outcome of each that was run."""
     outcomes: dict[Step, Outcome] = {}
     way = steps_from(start)
+    began = time.monotonic()
     for this, following in zip(way, (*way[1:], None), strict=True):
         context.next_stays_here = following is not None and hand_over.stays_here(following)
         carrying.now_running(this)
@@ -73,6 +77,8 @@ def _run_those_here(
         outcomes[this] = run(delivery, order_id, this, context)
         if not context.next_stays_here or outcomes[this] not in GOES_ON:
             break
+        if this is delivered:
+            hand_over.show_done(delivery.task.request.id, outcomes[this].value, seconds=time.monotonic() - began)
         context = StepContext(current.get().handed_on)
     return outcomes
 

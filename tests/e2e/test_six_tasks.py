@@ -5,6 +5,7 @@ Read off Celery's own picture of a cluster, `celery.events.state.State`, which i
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ from tests.support.shopping import bought
 from worker.drill.ground import ground
 from worker.drill.kinds import KINDS
 
+SLOW = 2.0
+"""seconds that the bank takes, and no other step"""
+
 
 @pytest.mark.timeout(900)
 def test_each_order_is_six_tasks_in_flower(tmp_path: Path) -> None:
@@ -32,6 +36,21 @@ def test_each_order_is_six_tasks_in_flower(tmp_path: Path) -> None:
     assert {(task.state, task.result) for task in told} == {("SUCCESS", "'done'")}
     assert {task.root_id for task in told} == {told[0].uuid}
     assert all(task.runtime > 0 and task.worker.hostname.startswith("all-") for task in told)
+
+
+@pytest.mark.timeout(900)
+def test_a_slow_bank_is_slow_in_the_step_that_asks_it(tmp_path: Path) -> None:
+    with ground(tmp_path, say=print) as prepared, watched(prepared.stack.redis.url) as cluster:
+        said: Counter[tuple[str, str]] = Counter()
+        cluster.event_callback = lambda _, event: said.update([(event.get("uuid", ""), event["type"])])
+        prepared.stripe("latency", seconds=SLOW)
+        [order] = bought(prepared, [KINDS[0]], named="slow")
+        told = eventually_told(cluster, str(order.order_id))
+    took = {task.name: task.runtime for task in told}
+    assert [name for name, seconds in took.items() if seconds > SLOW] == ["collect_payment"]
+    assert told[0].succeeded < told[2].succeeded - SLOW
+    ends = ("task-received", "task-started", "task-succeeded", "task-retried", "task-failed")
+    assert [[said[task.uuid, kind] for kind in ends] for task in told] == [[1, 1, 1, 0, 0]] * len(FORWARD)
 
 
 class Watcher(EventReceiver):  # type: ignore[misc]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from celery.events.state import State
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from models.messages import SentLetter
-from models.states import LetterStatus, OrderStatus, Step
+from models.states import FORWARD, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
-from tests.support.in_one_process import Events, Messages, delivered, told
+from tests.support.in_one_process import Events, Messages, delivered, told, told_of
 from tests.support.world import MONTH, World, purchase, trial
 
 
@@ -139,7 +140,59 @@ def test_an_error_takes_the_steps_before_it_along_and_they_are_done_again_by_the
     assert world.timeline(order_id).count("validate_cart.done") == 1
     assert (told(events, "task-retried"), told(events, "task-failed")) == (["compute_proration"], ["compute_proration"])
     seen = [fields["traceback"] for event, fields in events if event in ("task-retried", "task-failed")]
-    assert ["ZeroDivisionError: a mistake of ours" in each for each in seen] == [True, True]
+    assert ["ZeroDivisionError: a mistake of ours" in each for each in seen] == [True] * 3
+
+
+def test_a_delivered_step_that_was_shown_as_done_and_is_done_again_is_shown_so(world: World, events: Events) -> None:
+    def once(place: str, _: object) -> None:
+        if place == "compute_proration.claimed":
+            failure_points.arm(None)
+            broken()
+
+    failure_points.arm(once)
+    order_id = world.place(world.customer(), purchase())
+    assert delivered(order_id, Step.VALIDATE_CART, task_id="delivery") == "done"
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert told_of("delivery", events) == ["task-succeeded", "task-retried", "task-succeeded"]
+    assert told(events, "task-succeeded") == [step.value for step in FORWARD[1:]]
+
+
+def test_a_delivered_step_that_was_shown_as_done_and_then_fails_is_red(world: World, events: Events) -> None:
+    def twice(place: str, _: object) -> None:
+        if place == "compute_proration.claimed":
+            failure_points.arm(again)
+            broken()
+
+    def again(place: str, _: object) -> None:
+        if place == "validate_cart.claimed":
+            broken()
+
+    failure_points.arm(twice)
+    order_id = world.place(world.customer(), purchase())
+    with pytest.raises(ZeroDivisionError):
+        delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    flower = State()
+    kinds = ["task-received", "task-started", *told_of("delivery", events), "task-failed"]
+    for second, kind in enumerate(kinds):
+        times = {"timestamp": second, "local_received": second, "clock": second}
+        flower.event({"type": kind, "uuid": "delivery", "hostname": "worker", **times})
+    assert kinds[2:4] == ["task-succeeded", "task-retried"]
+    assert flower.tasks["delivery"].state == "FAILURE"
+
+
+def test_a_delivered_step_that_stays_done_is_shown_once(world: World, events: Events) -> None:
+    """The error undoes a later one."""
+
+    def once(place: str, _: object) -> None:
+        if place == "activate_subscription.claimed":
+            failure_points.arm(None)
+            broken()
+
+    failure_points.arm(once)
+    order_id = world.place(world.customer(), purchase())
+    delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    assert told(events, "task-retried") == ["activate_subscription"]
+    assert told_of("delivery", events) == ["task-succeeded"]
 
 
 def test_a_cancellation_between_steps_that_are_done_again_cancels_an_order_whose_amount_has_changed(

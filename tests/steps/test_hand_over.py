@@ -3,7 +3,7 @@
 import pytest
 
 from models.states import BACK, FORWARD, OrderStatus, Step
-from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, told
+from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, told, told_of
 from tests.support.world import World, purchase
 
 
@@ -23,6 +23,35 @@ def test_each_step_after_the_first_is_shown_as_a_task_of_its_own(world: World, e
     assert [told(events, kind) for kind in ("task-received", "task-started", "task-succeeded")] == [names] * 3
     assert all(fields["result"] == "'done'" for event, fields in events if event == "task-succeeded")
     assert {fields["args"] for event, fields in events if event == "task-received"} == {f"('{order_id}',)"}
+
+
+def test_the_delivered_step_is_shown_as_done_before_the_next_one_begins(world: World, events: Events) -> None:
+    order_id = world.place(world.customer(), purchase())
+    delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    (first, its_end), (second, next_one) = events[:2]
+    assert (first, its_end["uuid"], its_end["result"]) == ("task-succeeded", "delivery", "'done'")
+    assert (second, next_one["name"], next_one["parent_id"]) == ("task-received", "compute_proration", "delivery")
+    assert told_of("delivery", events) == ["task-succeeded"]
+
+
+def test_so_is_one_whose_delivery_is_a_retry(world: World, events: Events) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.stripe.fail("unavailable", "payment_intents.create")
+    delivered(order_id, Step.VALIDATE_CART, task_id="first")
+    world.stripe.calm()
+    [retried] = [fields["uuid"] for event, fields in events if event == "task-retried"]
+    world.let_waits_run_out(order_id)
+    events.clear()
+    assert delivered(order_id, Step.COLLECT_PAYMENT, task_id=retried) == "done"
+    assert told_of(retried, events) == ["task-succeeded"]
+    assert told(events, "task-succeeded") == [step.value for step in FORWARD[3:]]
+
+
+def test_a_delivered_step_that_nothing_follows_here_is_left_for_celery_to_show(world: World, events: Events) -> None:
+    everything_stays_here(events, but=frozenset({Step.COMPUTE_PRORATION}))
+    order_id = world.place(world.customer(), purchase())
+    delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    assert events == []
 
 
 def test_each_step_is_recorded_as_its_own_first_try(world: World, events: Events) -> None:
