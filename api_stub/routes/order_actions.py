@@ -28,6 +28,7 @@ def give_payment_method(
     order_id: UUID, wanted: PaymentMethodWanted, caller: OrdersWriter, request: Request
 ) -> OrderView:
     """The method becomes the account's, and the order that waits for it goes on with a new charge. Whoever may order may do so.
+    Where the order does not wait for it (any more), the account keeps the method that it has.
 
     May be sent again after a lost answer: what made the order go on before is answered as the order stands now, and nothing is done
     twice. Once the order waits for payment details again, the same is another try.
@@ -37,10 +38,11 @@ def give_payment_method(
         order = order_of(session, caller, order_id)
         if not continuing.waits_for_payment(session, order, token=wanted.token):
             return order_view.view(session, caller, order_id)
-    if wanted.token is not None:
-        payment_methods.attach(order.account_id, wanted.token, order.language)
+    token, stored = wanted.token, None
+    if token is not None:
+        stored = payment_methods.store(order.account_id, token, order.language)
     with begin() as session:
-        placement.pay_again(session, order_id=order_id, token=wanted.token, seen=seen)
+        placement.pay_again(session, order_id=order_id, token=token, stored=stored, seen=seen)
         answer = order_view.view(session, caller, order_id)
     request.app.state.publisher.nudge()
     return answer

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session, selectinload
 from models import waiting_orders
 from models.orders import Order, OrderLine, PricedLine, Quote, Totals
 from models.states import AWAITS_PAYMENT, OrderStatus, Step
+from tasks.ports import StoredPaymentMethod
 from tasks.quotes.ordered_cart import same_cart
-from tasks.upstream import granted_requests
+from tasks.upstream import granted_requests, payment_details
 from tasks.upstream.request import RequestRefused, business_time, locked_order
 
 
@@ -85,12 +86,20 @@ def _take_over(session: Session, order: Order, fresh: Quote, now: datetime) -> N
     session.flush()
 
 
-def pay_again(session: Session, *, order_id: UUID, token: str | None = None, seen: int | None = None) -> None:
+def pay_again(
+    session: Session,
+    *,
+    order_id: UUID,
+    token: str | None = None,
+    stored: StoredPaymentMethod | None = None,
+    seen: int | None = None,
+) -> None:
     """Try again with the account's new payment method or VAT number, as a new attempt. Raises RequestRefused: unknown-order, not-waiting.
 
     The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
     token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
     again changes nothing, unless the order is waiting again: then it is a new try.
+    stored: what `payment_details.store` made of the token. It becomes the account's payment method only if the order goes on with it.
     seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
     """
     order = locked_order(session, order_id)
@@ -98,6 +107,8 @@ def pay_again(session: Session, *, order_id: UUID, token: str | None = None, see
     twice_at_once = seen is not None and granted_requests.was_granted(session, order_id, given, since_event=seen)
     if twice_at_once or not waits_for_payment(session, order, token=token):
         return
+    if stored is not None:
+        payment_details.use(session, order.account_id, stored)
     why = "payment details given"
     waiting_orders.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
 

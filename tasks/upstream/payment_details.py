@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
+from models.account_lock import lock_account
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.cart_facts import UnknownAccount
@@ -20,6 +21,7 @@ from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from models.states import AttemptStatus
 from tasks.errors import KeyReused, KeySpent, Refused
+from tasks.ports import StoredPaymentMethod
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
@@ -67,27 +69,41 @@ def last_declined(session: Session, account_id: UUID) -> DeclinedMethod | None:
 def attach(account_id: UUID, token: str) -> PaymentMethod:
     """Store a payment method that the customer's browser made (`token`) and use it from now on; it replaces the one before.
 
-    Asks the provider outside any transaction, under keys made from account and token, so that a repeated call adds nothing.
+    Raises UnknownAccount, PaymentMethodRefused, TemporarilyUnavailable.
+    """
+    stored = store(account_id, token)
+    with begin() as session:
+        return use(session, account_id, stored)
+
+
+def store(account_id: UUID, token: str) -> StoredPaymentMethod:
+    """Attach it to the account's customer at the provider, which charges nothing to it until `use`.
+
+    Asks outside any transaction, under keys made from account and token, so that a repeated call adds nothing. One that is not used after all
+    stays there: the next request may give it again, and the provider takes none back that was detached.
     Raises UnknownAccount, PaymentMethodRefused, TemporarilyUnavailable.
     """
     customer_ref = _customer(account_id)
     key = f"account:{account_id}:payment-method:{hashlib.sha256(token.encode()).hexdigest()[:32]}"
-    stored = _done_again(
+    return _done_again(
         key, lambda key: payments().attach_payment_method(customer_ref=customer_ref, token=token, key=key)
     )
-    with begin() as session:
-        session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
-        session.execute(
-            update(PaymentMethod)
-            .where(PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
-            .values(status=PaymentMethodStatus.REPLACED)
-        )
-        return session.scalars(
-            upsert(PaymentMethod)
-            .values(id=uuid7(), account_id=account_id, ref=stored.ref, brand=stored.brand, last4=stored.last4)
-            .on_conflict_do_update(index_elements=["account_id", "ref"], set_={"status": PaymentMethodStatus.USABLE})
-            .returning(PaymentMethod)
-        ).one()
+
+
+def use(session: Session, account_id: UUID, stored: StoredPaymentMethod) -> PaymentMethod:
+    """The account's payment method from now on. Locks the account; whoever needs an order's lock, too, takes that first."""
+    lock_account(session, account_id)
+    session.execute(
+        update(PaymentMethod)
+        .where(PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
+        .values(status=PaymentMethodStatus.REPLACED)
+    )
+    return session.scalars(
+        upsert(PaymentMethod)
+        .values(id=uuid7(), account_id=account_id, ref=stored.ref, brand=stored.brand, last4=stored.last4)
+        .on_conflict_do_update(index_elements=["account_id", "ref"], set_={"status": PaymentMethodStatus.USABLE})
+        .returning(PaymentMethod)
+    ).one()
 
 
 def _customer(account_id: UUID) -> str:
