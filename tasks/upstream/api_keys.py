@@ -90,13 +90,12 @@ def issue(
     if not plain.startswith(PREFIX) or len(plain) < len(PREFIX) + 32:
         raise KeyRefused(f"a key starts with {PREFIX} and has at least 32 characters after that")
     digest = digest_of(plain)
-    holder = session.scalar(select(ApiKey.digest).where(ApiKey.name == name))
-    if holder not in (None, digest):
-        raise KeyRefused(f"there is another key called {name!r}; give this one another name")
+    _refuse_name_of_another(session, name, digest)
     granted, bound = sorted(set(scopes)), set(account_ids)
     row = upsert(ApiKey).values(id=uuid7(), name=name, digest=digest, scopes=granted)
-    made = session.scalar(row.on_conflict_do_nothing(index_elements=["digest"]).returning(ApiKey))
+    made = session.scalar(row.on_conflict_do_nothing().returning(ApiKey))
     if made is None:
+        _refuse_name_of_another(session, name, digest)  # one that was issued meanwhile
         again = _valid_key(session, ApiKey.digest == digest)
         if again is None:
             raise KeyRefused("this key has been revoked permanently; issue a new one, under another name")
@@ -155,6 +154,13 @@ def _issue_again(
         for what, concerned, has_changed in changes
         if has_changed
     ]
+
+
+def _refuse_name_of_another(session: Session, name: str, digest: str) -> None:
+    """Raises KeyRefused."""
+    holder = session.scalar(select(ApiKey.digest).where(ApiKey.name == name))
+    if holder not in (None, digest):
+        raise KeyRefused(f"there is another key called {name!r}; give this one another name")
 
 
 def _refuse_keys_in(*texts: str | None) -> None:

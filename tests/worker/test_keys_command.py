@@ -1,6 +1,7 @@
 """`prorata keys`: who is let in, what is said of it, and who is shut out."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -8,8 +9,9 @@ from typer.testing import CliRunner, Result
 
 from models.accounts import Account
 from tasks.upstream import api_keys
-from tasks.upstream.api_keys import KeyRefused
+from tasks.upstream.api_keys import KeyRefused, Scope
 from tasks.upstream.callers import caller_with
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import World
 from worker.commands import keys
 from worker.loading.accounts_file import account_id
@@ -84,6 +86,18 @@ def test_a_name_that_nobody_could_read_or_type_again_is_refused(world: World, na
     refused = run("issue", name, f"--account={world.customer().account_id}").exception
     assert isinstance(refused, KeyRefused)
     assert "one line of 1 to 100 characters" in str(refused)
+
+
+def test_of_two_keys_issued_at_once_under_a_name_one_is_refused(world: World) -> None:
+    account = f"--account={world.customer().account_id}"
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            api_keys.issue(session, name="shop", scopes=[Scope.ORDERS_READ], account_ids=[], by="ops")
+            second = another.submit(run, "issue", "shop", account)
+            until_it_waits_for(session, second)
+        refused = second.result().exception
+    assert isinstance(refused, KeyRefused)
+    assert str(refused) == "there is another key called 'shop'; give this one another name"
 
 
 def test_where_there_is_no_key_that_is_said(world: World) -> None:
