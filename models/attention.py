@@ -23,14 +23,14 @@ def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = N
     return _park(session, order_id, Order.status == OrderStatus.OPEN, is_ours, error=error)
 
 
-def park_after_all(session: Session, order_id: UUID, *, ended_as: OrderStatus, step: Step, error: str) -> bool:
-    """Park an order that had ended as `ended_as`, or is being undone; a person resumes it at `step`.
+def park_refunded(session: Session, order_id: UUID, *, error: str) -> bool:
+    """Park an order that had ended as refunded, or is being undone, because its refund failed; a person resumes it at the refund.
 
     A step working on it loses its lease, so that nothing based on an older answer is written. False if the order is in neither state.
     """
     is_being_undone = and_(Order.status == OrderStatus.OPEN, Order.next_step.in_(BACK))
-    is_either = or_(Order.status == ended_as, is_being_undone)
-    return _park(session, order_id, is_either, error=error, next_step=step, finished_at=None)
+    is_either = or_(Order.status == OrderStatus.REFUNDED, is_being_undone)
+    return _park(session, order_id, is_either, error=error, next_step=Step.REFUND_PAYMENT, finished_at=None)
 
 
 def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], error: str, **also_set: Any) -> bool:

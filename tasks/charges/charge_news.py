@@ -154,6 +154,4 @@ def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt,
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
         progress.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
-            attention.park_after_all(
-                session, order.id, ended_as=OrderStatus.REFUNDED, step=Step.REFUND_PAYMENT, error=error
-            )
+            attention.park_refunded(session, order.id, error=error)

@@ -21,7 +21,7 @@ from api_stub.routes import order_events
 from models import attention, progress, waiting_orders
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
-from tasks.operating import operations
+from tasks.operating import operations, support_refund
 from tests.api.conftest import Api, problem, purchase
 from tests.support.contract import DOCUMENT
 from tests.support.world import Customer, World
@@ -232,14 +232,16 @@ def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
 ) -> None:
     order_id = api.order(ada, purchase())
     order = world.run(world.rows(Order)[0].id)
-    completed, step = OrderStatus.COMPLETED, Step.REFUND_PAYMENT
     with world.begin() as session:
-        assert attention.park_after_all(session, order.id, ended_as=completed, step=step, error="the refund failed")
+        support_refund.refund(session, order.id, by="ops", why="damaged", now=world.time)
+    world.run(order.id)
+    with world.begin() as session:
+        assert attention.park_refunded(session, order.id, error="the refund failed")
     stream = follow(live, api, order_id)
     kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
-    assert kinds[-1] == "order.completed"
+    assert kinds[-1] == "order.refunded"
     with world.begin() as session:
-        operations.resume(session, order.id, stands_at=step, first=step, by="ops")
+        operations.resume(session, order.id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     kinds = [kind for _, kind, _ in stream]
     assert (kinds[0], kinds[-1]) == ("order.reopened", "order.refunded")
