@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from models.accounts import Account, Contact
+from models.cart_facts import CartFacts
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.subscriptions import SITS, SeatAssignment
@@ -24,6 +25,7 @@ T = TypeVar("T")
 _LINES = "lines"
 _CUSTOMER = "account and contact"
 _ASSIGNED = "number of assigned users"
+_CART_FACTS = "the facts that determine the cart's price"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
 
@@ -58,15 +60,15 @@ def keep(order: Order, what: str, value: object) -> None:
     _known.setdefault(order, {})[what] = value
 
 
-def kept_in_transaction(session: Session, order: Order, what: str) -> Any | None:
-    """What `keep_in_transaction` cached in this very session; None in any other."""
-    within, value = _known.get(order, {}).get(what, (None, None))
-    return value if within is session else None
+def cart_facts(session: Session, order: Order) -> CartFacts | None:
+    """What `keep_cart_facts` cached in this very session; None in any other."""
+    within, facts = _known.get(order, {}).get(_CART_FACTS, (None, None))
+    return facts if within is session else None
 
 
-def keep_in_transaction(session: Session, order: Order, what: str, value: object) -> None:
-    """Cache `value`, which is valid only within this transaction."""
-    keep(order, what, (session, value))
+def keep_cart_facts(session: Session, order: Order, facts: CartFacts) -> None:
+    """Cache what determines the cart's price: it is valid only within this transaction."""
+    keep(order, _CART_FACTS, (session, facts))
 
 
 def keep_customer(order: Order, account: Account, contact: Contact) -> None:

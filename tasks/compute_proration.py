@@ -81,7 +81,7 @@ def recompute(session: Session, order: Order, lines: Lines, *, vat_set_aside: bo
         contact_id=order.contact_id,
         cart=cart_of(lines),
         terms=terms,
-        known=order_cache.kept_in_transaction(session, order, quoting.FACTS),
+        known=order_cache.cart_facts(session, order),
     )
 
 

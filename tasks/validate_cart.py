@@ -51,7 +51,7 @@ def _validate(session: Session, order: Order) -> Outcome:
     except CartRefused as refused:
         support_case.open_cases(session, cart, refused)
         return reject(session, order, refused)
-    order_cache.keep_in_transaction(session, order, quoting.FACTS, found)
+    order_cache.keep_cart_facts(session, order, found)
     if found.contact is not None:
         order_cache.keep_customer(order, found.account, found.contact)
     display_names.keep_names(order, lines, found.sold)

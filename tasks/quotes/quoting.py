@@ -24,9 +24,6 @@ from models.sold_to import SoldTo
 from tasks.policy import Policy
 from tasks.wiring import payments
 
-FACTS = "the facts that determine the cart's price"
-"""the key under which `models.order_cache` stores what `check` returned"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricingTerms:
