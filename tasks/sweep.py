@@ -38,7 +38,8 @@ def sweep() -> int:
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
     touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
     trials.end_due()
-    _beat("sweep")
+    with begin() as session:
+        record_heartbeat(session, "sweep")
     payment_authentication.ask(
         order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION
     )
@@ -132,8 +133,3 @@ def _look_again_in(session: Session, order_id: UUID, delay: timedelta | None, **
     """delay: None for an order that the sweep need not look at again. values: further columns to write."""
     wake_at = func.clock_timestamp() + delay if delay else None
     session.execute(update(Order).where(Order.id == order_id).values(wake_at=wake_at, **values))
-
-
-def _beat(name: str) -> None:
-    with begin() as session:
-        record_heartbeat(session, name)

@@ -75,8 +75,8 @@ def padded(box: Box, *, top: float, bottom: float) -> Box:
     return Box(top + box.height + bottom, _moved(box.marks, 0.0, top))
 
 
-def ruled(box: Box, width: float, thickness: float, color: str, *, x: float = 0.0, above: bool = False) -> Box:
-    return Box(box.height, [*box.marks, Rule(x, 0.0 if above else box.height, width, thickness, color)])
+def ruled(box: Box, width: float, thickness: float, color: str, *, above: bool = False) -> Box:
+    return Box(box.height, [*box.marks, Rule(0.0, 0.0 if above else box.height, width, thickness, color)])
 
 
 def washed(box: Box, width: float, color: str) -> Box:

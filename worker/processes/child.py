@@ -143,8 +143,9 @@ class Child:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
-    def tail(self, lines: int = 20) -> list[str]:
-        return self.output().splitlines()[-lines:] if self.log.exists() else []
+    def tail(self) -> list[str]:
+        """The last lines of that."""
+        return self.output().splitlines()[-20:] if self.log.exists() else []
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the child itself a signal. After SIGKILL, returns when it and all it had started are gone."""
