@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from models.accounts import Language
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
-from worker.drill.kinds import ASKS, DECLINES, Doing, Kind
+from worker.drill.kinds import ASKS, DECLINES, Doing, Kind, purchase
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,6 @@ class Journey:
 
     def during(self, number: int) -> Doing:
         return self.doing[number] if number < len(self.doing) else Doing.NOTHING
-
-
-def _buy(product: str, seats: int, interval: Interval = Interval.MONTH) -> CartLine:
-    return CartLine(Action.PURCHASE, product, "team", seats, interval)
 
 
 def _try(product: str, seats: int) -> CartLine:
@@ -40,40 +36,48 @@ def _who(name: str, **columns: object) -> Kind:
 JOURNEYS = (
     Journey(
         _who("grows"),
-        ((_buy("board", 5),), (_change("board", seats=12),), (_change("board", tier="business", to=Interval.YEAR),)),
+        (
+            (purchase("board", 5),),
+            (_change("board", seats=12),),
+            (_change("board", tier="business", to=Interval.YEAR),),
+        ),
     ),
     Journey(
         _who("shrinks, then spends the balance", language=Language.DE),
-        ((_buy("board", 20),), (_change("board", seats=5),), (_buy("docs", 9),)),
+        ((purchase("board", 20),), (_change("board", seats=5),), (purchase("docs", 9),)),
     ),
     Journey(
         Kind(name="tries first", cart=(), account={"language": Language.ES, "country": "ES"}),
-        ((_try("docs", 3),), (_try("board", 4), _buy("desk", 2)), (_buy("docs", 4),)),
+        ((_try("docs", 3),), (_try("board", 4), purchase("desk", 2)), (purchase("docs", 4),)),
     ),
     Journey(
         Kind(name="invoiced", cart=(), card=None, account={"country": "NL", "vat_number": "NL004495445B01"}),
-        ((_buy("desk", 3),), (_change("desk", seats=6),), (_buy("board", 1), _try("docs", 2))),
+        ((purchase("desk", 3),), (_change("desk", seats=6),), (purchase("board", 1), _try("docs", 2))),
     ),
     Journey(
         _who("reverse charge", country="FR", vat_number="FR40303265045", language=Language.FR),
-        ((_buy("board", 6),), (_change("board", to=Interval.YEAR),), (_buy("docs", 3), _change("board", seats=8))),
+        (
+            (purchase("board", 6),),
+            (_change("board", to=Interval.YEAR),),
+            (purchase("docs", 3), _change("board", seats=8)),
+        ),
     ),
     Journey(
         Kind(name="3-D Secure", cart=(), card=ASKS, account={"country": "IT", "language": Language.IT}),
-        ((_buy("board", 7),), (_change("board", seats=9),), (_buy("desk", 1),)),
+        ((purchase("board", 7),), (_change("board", seats=9),), (purchase("desk", 1),)),
     ),
     Journey(
         Kind(name="card declined", cart=(), card=DECLINES, account={"currency": "USD", "country": "US"}),
-        ((_buy("docs", 2),), (_change("docs", seats=5),), (_buy("board", 2),)),
+        ((purchase("docs", 2),), (_change("docs", seats=5),), (purchase("board", 2),)),
     ),
     Journey(
         Kind(name="changes its mind", cart=(), account={"currency": "JPY", "country": "JP"}),
-        ((_buy("desk", 2),), (_buy("board", 3),), (_buy("docs", 3),)),
+        ((purchase("desk", 2),), (purchase("board", 3),), (purchase("docs", 3),)),
         (Doing.CANCEL_WHILE_CHARGED, Doing.NOTHING, Doing.CANCEL_WHILE_CHARGED),
     ),
     Journey(
         Kind(name="has balance", cart=(), balance_minor=60_00, account={}),
-        ((_buy("board", 3),), (_buy("docs", 10), _change("board", seats=5)), (_change("docs", seats=4),)),
+        ((purchase("board", 3),), (purchase("docs", 10), _change("board", seats=5)), (_change("docs", seats=4),)),
     ),
 )
 

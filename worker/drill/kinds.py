@@ -68,20 +68,20 @@ class Kind:
         return tuple(SubscriptionListed(0, line, timedelta(days=10)) for line in self.has)
 
 
-def _purchase(product: str = "board", seats: int = 5, interval: Interval = Interval.MONTH) -> CartLine:
-    return CartLine(Action.PURCHASE, product, "team", seats, interval)
+def purchase(product: str = "board", seats: int = 5) -> CartLine:
+    return CartLine(Action.PURCHASE, product, "team", seats, Interval.MONTH)
 
 
 def _change(**to: Any) -> CartLine:
     return CartLine(Action.CHANGE, "board", **{"tier": None, "seats": None, "interval": None, **to})
 
 
-_BOARD = _purchase(seats=10)
+_BOARD = purchase(seats=10)
 _TRIAL = CartLine(Action.TRIAL, "docs", "team", 3, None)
 _FRENCH = {"country": "FR", "vat_number": "FR40303265045", "language": Language.FR}
 
 KINDS = (
-    Kind(name="purchase", cart=(_purchase(),), account={}),
+    Kind(name="purchase", cart=(purchase(),), account={}),
     Kind(
         name="change up", cart=(_change(seats=14, tier="business"),), has=(_BOARD,), account={"language": Language.DE}
     ),
@@ -89,24 +89,24 @@ KINDS = (
     Kind(name="trial", cart=(_TRIAL,), card=None, charges=False, account={"language": Language.ES}),
     Kind(
         name="mixed cart",
-        cart=(_purchase("desk"), _TRIAL, _change(seats=12, interval=Interval.YEAR)),
+        cart=(purchase("desk"), _TRIAL, _change(seats=12, interval=Interval.YEAR)),
         has=(_BOARD,),
         account={"language": Language.IT},
     ),
-    Kind(name="balance", cart=(_purchase(seats=8),), balance_minor=30_00, account={}),
+    Kind(name="balance", cart=(purchase(seats=8),), balance_minor=30_00, account={}),
     Kind(
         name="invoice",
-        cart=(_purchase("desk", seats=3),),
+        cart=(purchase("desk", seats=3),),
         card=None,
         charges=False,
         account={"country": "NL", "vat_number": "NL004495445B01"},
     ),
-    Kind(name="reverse charge", cart=(_purchase(seats=6),), account=_FRENCH),
-    Kind(name="3-D Secure", cart=(_purchase(seats=7),), card=ASKS, account={"country": "ES"}),
-    Kind(name="card declined", cart=(_purchase(seats=2),), card=DECLINES, account={"currency": "USD", "country": "US"}),
+    Kind(name="reverse charge", cart=(purchase(seats=6),), account=_FRENCH),
+    Kind(name="3-D Secure", cart=(purchase(seats=7),), card=ASKS, account={"country": "ES"}),
+    Kind(name="card declined", cart=(purchase(seats=2),), card=DECLINES, account={"currency": "USD", "country": "US"}),
     Kind(
         name="way back",
-        cart=(_purchase("desk"),),
+        cart=(purchase("desk"),),
         doing=Doing.CANCEL_WHILE_CHARGED,
         ends_as=OrderStatus.REFUNDED,
         account={"currency": "JPY", "country": "JP"},
