@@ -1,13 +1,8 @@
-"""What the sample needs behind the API: catalogue and accounts loaded, a key issued, a quote of long ago.
+"""What the sample needs behind the API: catalogue and accounts loaded, a key issued, a quote of long ago."""
 
-`Here` has the stack's own settings; `ByCommand` has the `prorata` command only, in a container, say.
-"""
-
-import json
 import secrets
-import subprocess
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,13 +63,13 @@ class Here:
     def issue_key(self, accounts: Sequence[str]) -> str:
         with begin() as session:
             ids = [account_id(code) for code in accounts]
-            issued = api_keys.issue(session, name=_key_name(), scopes=list(Scope), account_ids=ids, by="demo")
+            issued = api_keys.issue(session, name=key_name(), scopes=list(Scope), account_ids=ids, by="demo")
             return issued.key
 
     def ledger_differences(self) -> tuple[str, ...]:
         with begin() as session:
             found = verify(of_one_moment(session), None)
-        since, until = _around_today()
+        since, until = around_today()
         return tuple(str(difference) for difference in (*found, *reconcile(since, until).differences))
 
     def quote_of_long_ago(
@@ -90,50 +85,13 @@ class Here:
             return str(quote.id)
 
 
-class ByCommand:
-    """prorata: how to run the command, word by word."""
-
-    mail_domain = "prorata.example"
-
-    def __init__(self, prorata: Sequence[str]) -> None:
-        self._prorata = tuple(prorata)
-
-    def load_catalogue(self, text: str) -> None:
-        self._run("catalogue", "load", "/dev/stdin", given=text)
-
-    def load_accounts(self, text: str) -> None:
-        self._run("accounts", "load", "/dev/stdin", given=text)
-
-    def issue_key(self, accounts: Sequence[str]) -> str:
-        return self._run("keys", "issue", _key_name(), *(f"--account={code}" for code in accounts)).strip()
-
-    def ledger_differences(self) -> tuple[str, ...]:
-        found = json.loads(self._run("ledger", "verify", "--json", may_end_with=(0, 1)))
-        since, until = (f"--{name}={at:%Y-%m-%d}" for name, at in zip(("since", "until"), _around_today(), strict=True))
-        reconciled = json.loads(self._run("ledger", "reconcile", since, until, "--json", may_end_with=(0, 1)))
-        return tuple(str(difference) for difference in (*found, *reconciled["differences"]))
-
-    def quote_of_long_ago(
-        self, *, account_id: UUID, contact_id: UUID, lines: Sequence[Mapping[str, Any]], age: timedelta
-    ) -> str:
-        raise NotImplementedError("no command sets the clock back; leave out the sample orders that need it")
-
-    def _run(self, *words: str, given: str = "", may_end_with: Collection[int] = (0,)) -> str:
-        """Raises CalledProcessError; what the command complained of is on standard error."""
-        command = [*self._prorata, *words]
-        ended = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=False, timeout=120)  # noqa: S603
-        if ended.returncode not in may_end_with:
-            ended.check_returncode()
-        return ended.stdout
-
-
-def _around_today() -> tuple[datetime, datetime]:
+def around_today() -> tuple[datetime, datetime]:
     """From yesterday's midnight to tomorrow's end, by the world's clock: what the sample's orders were charged."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - timedelta(days=1), midnight + timedelta(days=2)
 
 
-def _key_name() -> str:
+def key_name() -> str:
     return f"demo {secrets.token_hex(4)}"
 
 
