@@ -38,15 +38,12 @@ def vies(shared_vies: ViesStandIn) -> ViesStandIn:
     return shared_vies
 
 
-def asked(
-    vies: ViesStandIn, *, attempts: int = 1, timeout: float = 60.0, operation: str = "check-vat-number"
-) -> VatRegistry:
+def asked(vies: ViesStandIn, *, attempts: int = 1, timeout: float = 60.0) -> VatRegistry:
     return Vies(
         base_url=vies.base_url,
         attempts=attempts,
         timeout=timeout,
         total_timeout=60.0,
-        operation=operation,
         now=lambda: NOON,
     )
 
@@ -201,25 +198,3 @@ def test_a_number_that_was_not_normalized_is_never_sent(vies: ViesStandIn, numbe
     with pytest.raises(Misconfigured):
         asked(vies).check(number, requester=None)
     assert vies.questions() == []
-
-
-@pytest.mark.parametrize(
-    ("number", "status", "reason"),
-    [
-        ("DE100", VatStatus.VALID, None),
-        ("DE200", VatStatus.INVALID, None),
-        ("DE300", VatStatus.UNAVAILABLE, "SERVICE_UNAVAILABLE"),
-        ("DE301", VatStatus.UNAVAILABLE, "MS_UNAVAILABLE"),
-        ("DE302", VatStatus.UNAVAILABLE, "TIMEOUT"),
-        ("DE400", VatStatus.UNAVAILABLE, "VAT_BLOCKED"),
-        ("DE401", VatStatus.UNAVAILABLE, "IP_BLOCKED"),
-        ("DE500", VatStatus.UNAVAILABLE, "GLOBAL_MAX_CONCURRENT_REQ"),
-        ("DE600", VatStatus.UNAVAILABLE, "MS_MAX_CONCURRENT_REQ"),
-        ("DE999", VatStatus.UNAVAILABLE, "SERVICE_UNAVAILABLE"),
-    ],
-)
-def test_the_numbers_of_vies_own_test_service(
-    vies: ViesStandIn, number: str, status: VatStatus, reason: str | None
-) -> None:
-    answer = asked(vies, operation="check-vat-test-service").check(number, requester=None)
-    assert (answer.status, answer.reason) == (status, reason)

@@ -30,6 +30,8 @@ from worker.adapters.vies_answers import Unavailable, question_about, said, verd
 
 BASE_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 MAX_ANSWER_BYTES = 64 * 1024
+CONNECT_TIMEOUT = 3.0
+"""seconds to wait for the connection"""
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +50,8 @@ class _Deadline:
 class Vies:
     """A `tasks.ports.VatRegistry`. One instance serves many threads; make it after forking, `close` it at the end.
 
-    timeout: seconds to wait for (each piece of) an answer; connect_timeout: for the connection;
-    total_timeout: for one `check`, retries and the pauses between them included; attempts: tries within that.
-    operation: `check-vat-test-service` asks VIES's test service instead, which knows the numbers 100, 200, 300...
+    timeout: seconds to wait for (each piece of) an answer; total_timeout: for one `check`, retries and the pauses between
+    them included; attempts: tries within that.
     """
 
     def __init__(
@@ -58,16 +59,13 @@ class Vies:
         *,
         base_url: str = BASE_URL,
         timeout: float = 5.0,
-        connect_timeout: float = 3.0,
         total_timeout: float = 10.0,
         attempts: int = 3,
-        operation: str = "check-vat-number",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._url = f"{base_url.rstrip('/')}/{operation}"
+        self._url = f"{base_url.rstrip('/')}/check-vat-number"
         self._at_home = base_url == BASE_URL
         self._timeout = timeout
-        self._connect_timeout = connect_timeout
         self._total_timeout = total_timeout
         self._attempts = attempts
         self._now = now
@@ -123,7 +121,7 @@ class Vies:
     def _post(self, question: dict[str, str], deadline: _Deadline) -> tuple[int, bytes]:
         """One try, cut off at the deadline even where the answer trickles in."""
         left = max(deadline.left(), 0.001)
-        timeout = httpx.Timeout(min(self._timeout, left), connect=min(self._connect_timeout, left))
+        timeout = httpx.Timeout(min(self._timeout, left), connect=min(CONNECT_TIMEOUT, left))
         body = bytearray()
         with self._http.stream("POST", self._url, json=question, timeout=timeout) as response:
             for piece in response.iter_bytes():

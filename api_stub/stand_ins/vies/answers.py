@@ -22,21 +22,6 @@ OUTAGES = (
 )
 REFUSALS = ("INVALID_INPUT", "INVALID_REQUESTER_INFO")
 
-TEST_SERVICE = {
-    "201": "INVALID_INPUT",
-    "202": "INVALID_REQUESTER_INFO",
-    "300": "SERVICE_UNAVAILABLE",
-    "301": "MS_UNAVAILABLE",
-    "302": "TIMEOUT",
-    "400": "VAT_BLOCKED",
-    "401": "IP_BLOCKED",
-    "500": "GLOBAL_MAX_CONCURRENT_REQ",
-    "501": "GLOBAL_MAX_CONCURRENT_REQ_TIME",
-    "600": "MS_MAX_CONCURRENT_REQ",
-    "601": "MS_MAX_CONCURRENT_REQ_TIME",
-}
-"""The published test service: 100 is valid, 200 invalid, these are errors, all others SERVICE_UNAVAILABLE."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -1,4 +1,4 @@
-"""The three operations of VIES's REST service, faults struck first, every question written down."""
+"""The two operations of VIES's REST service, faults struck first, every question written down."""
 
 import asyncio
 import json
@@ -38,14 +38,21 @@ class Service:
         self.state, self.register, self.faults = state, Register(state), FaultBook(state)
         self.router = APIRouter(prefix=BASE_PATH)
         self.router.add_api_route("/check-vat-number", self.check_vat_number, methods=["POST"])
-        self.router.add_api_route("/check-vat-test-service", self.check_vat_test_service, methods=["POST"])
         self.router.add_api_route("/check-status", self.check_status, methods=["GET"])
 
     async def check_vat_number(self, request: Request) -> Response:
-        return await self._answer(request, "check-vat-number", self._check)
-
-    async def check_vat_test_service(self, request: Request) -> Response:
-        return await self._answer(request, "check-vat-test-service", self._check_test_number)
+        body = await _json_object(request)
+        if body is None:
+            return _as_response(answers.error("VOW-ERR-2", status=400))
+        self.state.execute(
+            "INSERT INTO requests (at, operation, body) VALUES (?, 'check-vat-number', ?)",
+            (_now().isoformat(), json.dumps(body)),
+        )
+        facts = {"country": str(body.get("countryCode", "")), "number": str(body.get("vatNumber", ""))}
+        fault = self.faults.strike(facts)
+        if fault is None:
+            return _as_response(self._check(body))
+        return await _go_wrong(fault, request, lambda: self._check(body))
 
     async def check_status(self) -> Response:
         down = {
@@ -54,20 +61,6 @@ class Service:
         countries = {country: not down & {country, "*"} for country in COUNTRIES}
         everything = any(fault.kind == "SERVICE_UNAVAILABLE" for fault in self.faults.all())
         return JSONResponse(answers.availability(countries, available=not everything))
-
-    async def _answer(self, request: Request, operation: str, decide: Callable[[dict[str, Any]], Answer]) -> Response:
-        body = await _json_object(request)
-        if body is None:
-            return _as_response(answers.error("VOW-ERR-2", status=400))
-        self.state.execute(
-            "INSERT INTO requests (at, operation, body) VALUES (?, ?, ?)",
-            (_now().isoformat(), operation, json.dumps(body)),
-        )
-        facts = {"country": str(body.get("countryCode", "")), "number": str(body.get("vatNumber", ""))}
-        fault = self.faults.strike(facts)
-        if fault is None:
-            return _as_response(decide(body))
-        return await _go_wrong(fault, request, lambda: decide(body))
 
     def _check(self, body: dict[str, Any]) -> Answer:
         country, number = str(body.get("countryCode") or "").upper(), str(body.get("vatNumber") or "").upper()
@@ -87,13 +80,6 @@ class Service:
             and bool(ACCEPTED.fullmatch(number))
             and self.register.look_up(country, number).valid
         )
-
-    def _check_test_number(self, body: dict[str, Any]) -> Answer:
-        country, number = str(body.get("countryCode") or ""), str(body.get("vatNumber") or "")
-        if number in {"100", "200"}:
-            entry = Entry(valid=True, name="John Doe", address="123 Main St, Anytown, UK")
-            return _verdict(country, number, entry if number == "100" else Entry(valid=False), receipt=False)
-        return answers.error(answers.TEST_SERVICE.get(number, "SERVICE_UNAVAILABLE"))
 
 
 async def _go_wrong(fault: Fault, request: Request, otherwise: Callable[[], Answer]) -> Response:
