@@ -38,23 +38,18 @@ class Story:
 
 
 def find(session: Session, which: str) -> UUID:
-    """The id of an order. which: its number or its id. Raises UnknownOrder."""
+    """The id of an order. which: its number, its id, or the number of one of its documents. Raises UnknownOrder."""
+    document = which.strip().upper()
+    if _OF_A_DOCUMENT.fullmatch(document):
+        order_id = session.scalar(select(Invoice.order_id).where(Invoice.number == document))
+        if order_id is None:
+            raise UnknownOrder(f"there is no document {document}")
+        return order_id
     is_number = which.isascii() and which.isdigit() and len(which) < 19  # what fits a bigint
     condition = Order.number == int(which) if is_number else Order.id == _id(which)
     order_id = session.scalar(select(Order.id).where(condition))
     if order_id is None:
         raise UnknownOrder(f"there is no order {which}")
-    return order_id
-
-
-def find_by_document_too(session: Session, which: str) -> UUID:
-    """The id of an order. which: its number, its id, or the number of one of its documents. Raises UnknownOrder."""
-    number = which.strip().upper()
-    if not _OF_A_DOCUMENT.fullmatch(number):
-        return find(session, which)
-    order_id = session.scalar(select(Invoice.order_id).where(Invoice.number == number))
-    if order_id is None:
-        raise UnknownOrder(f"there is no document {number}")
     return order_id
 
 
@@ -117,4 +112,4 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise UnknownOrder(f"{text!r} is neither an order's number nor its id") from None
+        raise UnknownOrder(f"{text!r} is neither an order's number nor its id, nor a document's number") from None

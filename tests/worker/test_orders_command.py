@@ -11,6 +11,7 @@ from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from tasks.errors import TemporarilyUnavailable
+from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
@@ -80,7 +81,7 @@ def test_an_order_s_credit_note_is_shown_with_what_charged_its_credits(world: Wo
     [
         ("INV-2026-000009", "there is no document INV-2026-000009"),
         ("cn-2026-1", "there is no document CN-2026-1"),
-        ("INV-2026", "'INV-2026' is neither an order's number nor its id"),
+        ("INV-2026", "'INV-2026' is neither an order's number nor its id, nor a document's number"),
         ("9999", "there is no order 9999"),
     ],
 )
@@ -233,6 +234,17 @@ def test_who_refunded_and_why_is_kept(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     run("refund", order_id, "--by", "ops", "--why", "goodwill")
     assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill"}]
+
+
+def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    assert isinstance(run("cancel", "INV-2026-000001").exception, RequestRefused)
+    assert run("refund", "inv-2026-000001", "--why", "goodwill").exit_code == 0
+    world.park(order_id)
+    assert run("resume", " INV-2026-000001").exit_code == 0
+    world.park(order_id)
+    assert run("settle", "INV-2026-000001", "--refunded-outside", "--why", "by transfer").exit_code == 0
+    assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
 def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_code(world: World) -> None:

@@ -22,7 +22,12 @@ from worker.wiring import plug_in_from_settings
 
 orders = typer.Typer(help="See and help orders.", no_args_is_help=True)
 
-Which = Annotated[str, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)]
+_WHICH = typer.Argument(
+    metavar="ORDER",
+    help="its number, its id, or the number of one of its documents, e.g. INV-2026-000001",
+    show_default=False,
+)
+Which = Annotated[str, _WHICH]
 
 
 @orders.command("list")
@@ -64,20 +69,13 @@ def _nothing_listed(statuses: Sequence[OrderStatus], searched_otherwise: bool) -
 
 @orders.command("show")
 def show_order(
-    which: Annotated[
-        str,
-        typer.Argument(
-            metavar="ORDER",
-            help="its number, its id, or the number of one of its documents, e.g. INV-2026-000001",
-            show_default=False,
-        ),
-    ],
+    which: Which,
     as_json: AsJson = False,
 ) -> None:
     """One order's whole story: amounts, tries with their keys, what the payment provider says now, documents, letters, timeline."""
     plug_in_from_settings()
     with begin() as session:
-        story = order_story.tell(session, order_story.find_by_document_too(session, which))
+        story = order_story.tell(session, order_story.find(session, which))
     asked = _at_provider(story)
     if as_json:
         print_json(order_views.story_as_json(story, asked))
@@ -95,9 +93,7 @@ def _at_provider(story: order_story.Story) -> Sequence[AtProvider] | str:
 
 @orders.command("resume")
 def resume(
-    which: Annotated[
-        str | None, typer.Argument(metavar="ORDER", help="its number, or its id", show_default=False)
-    ] = None,
+    which: Annotated[str | None, _WHICH] = None,
     from_step: Annotated[
         Step | None,
         typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}"),
