@@ -24,7 +24,7 @@ def engine(settings: Settings) -> Engine:
     """Connections are pooled, checked when they come from the pool, and never shared with a forked child."""
     made = create_engine(
         settings.database_url.get_secret_value(),
-        pool_size=2 * settings.database_pool_size,
+        pool_size=settings.database_pool_size,
         max_overflow=0,  # an overflow connection is closed after use, and opened anew for the next: 5 ms each time
         pool_use_lifo=True,
         pool_recycle=1800,

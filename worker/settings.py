@@ -50,7 +50,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr
     """postgresql+psycopg://user:password@host/database, with TLS ?sslmode=verify-full&sslrootcert=FILE"""
-    database_pool_size: int = Field(4, ge=1, le=100)
+    database_pool_size: int = Field(8, ge=2, le=200)
     broker_url: SecretStr
     """redis:// or, with TLS, rediss:// with password and database number; the certificate is checked"""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from models.prepared import Prepared
 from worker import database
@@ -90,13 +91,28 @@ def test_what_raises_leaves_nothing_behind(begin: Transactions) -> None:
         assert session.scalars(text("select id from kept")).all() == []
 
 
+def of_a_process(url: str, *, connections: int) -> Engine:
+    settings = SimpleNamespace(database_url=SecretStr(url), database_pool_size=connections)
+    return database.engine(cast(Any, settings))
+
+
+def test_a_process_keeps_as_many_connections_as_its_setting_says(fresh_database_url: str) -> None:
+    made = of_a_process(fresh_database_url, connections=3)
+    held = [made.connect() for _ in range(3)]
+    pool = cast(QueuePool, made.pool)
+    assert (pool.checkedout(), pool.size(), pool.overflow()) == (3, 3, 0)
+    for connection in held:
+        connection.close()
+    made.dispose()
+
+
 _ADD_PERSON = text("insert into people values (:email, :age)")
 
 
 @pytest.fixture
 def people(fresh_database_url: str) -> Iterator[Transactions]:
     """The engine of a process, and a table of people."""
-    made = database.engine(cast(Any, SimpleNamespace(database_url=SecretStr(fresh_database_url), database_pool_size=1)))
+    made = of_a_process(fresh_database_url, connections=2)
     begin = Transactions(made)
     with begin() as session:
         session.execute(

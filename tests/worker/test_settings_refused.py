@@ -174,7 +174,8 @@ def test_a_database_at_a_socket_that_is_not_there_is_named(prorata: Command, tmp
     [
         ("SMTP_PORT", "smtp", "must be a whole number"),
         ("SMTP_PORT", "0", "must be at least 1"),
-        ("DATABASE_POOL_SIZE", "101", "must be at most 100"),
+        ("DATABASE_POOL_SIZE", "1", "must be at least 2"),
+        ("DATABASE_POOL_SIZE", "201", "must be at most 200"),
         ("SWEEP_SECONDS", "soon", "must be a number"),
         ("SWEEP_SECONDS", "0", "must be more than 0"),
         ("SWEEP_SECONDS", "nan", "must be at most 30"),
