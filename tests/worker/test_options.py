@@ -52,7 +52,7 @@ def test_a_user_without_a_name_is_the_operator(monkeypatch: pytest.MonkeyPatch, 
         (orders.orders, ["cancel", "1001", "--why", ""]),
         (orders.orders, ["refund", "1001", "--why", " "]),
         (orders.orders, ["resume", "1001", "--by", " "]),
-        (orders.orders, ["settle", "1001", "--refunded-outside", "--why", "by transfer", "--by", " "]),
+        (orders.orders, ["refunded-outside", "1001", "--why", "by transfer", "--by", " "]),
         (webhooks.webhooks, ["dismiss", "evt_1", "--why", "a test", "--by", " "]),
     ],
 )

@@ -243,7 +243,7 @@ def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(wor
     world.park(order_id)
     assert run("resume", " INV-2026-000001").exit_code == 0
     world.park(order_id)
-    assert run("settle", "INV-2026-000001", "--refunded-outside", "--why", "by transfer").exit_code == 0
+    assert run("refunded-outside", "INV-2026-000001", "--why", "by transfer").exit_code == 0
     assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
@@ -268,7 +268,7 @@ def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url:
     run("refund", order_id, "--why", "asked by mail")
     world.park(order_id)
     nobody_answers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"}
-    words = ("settle", order_id, "--refunded-outside", "--why", "by transfer", "--json")
+    words = ("refunded-outside", order_id, "--why", "by transfer", "--json")
     ended = prorata_of_its_own("orders", *map(str, words), **SETTINGS | nobody_answers)
     assert json.loads(ended.out) == {"id": str(order_id), "provider_asked": False}
     assert "the provider could not be asked" in [json.loads(line)["event"] for line in ended.err.splitlines()]

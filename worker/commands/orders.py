@@ -190,22 +190,16 @@ def refund(
         typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
 
 
-@orders.command("settle")
-def settle(
+@orders.command("refunded-outside")
+def refunded_outside(
     which: Which,
     why: Annotated[
         str, typer.Option(help="how it went back, for the order's timeline", show_default=False, callback=not_blank)
     ],
     by: By,
-    refunded_outside: Annotated[
-        bool,
-        typer.Option("--refunded-outside", help="the whole charge was given back in another way (bank transfer, say)"),
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record that a refund the provider will never make was made in another way; the order goes on and ends as refunded."""
-    if not refunded_outside:
-        raise typer.BadParameter("confirm that the money went back: pass --refunded-outside")
+    """Record that the whole charge, which the provider will never give back, was given back in another way; the order ends as refunded."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
