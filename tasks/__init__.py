@@ -6,7 +6,8 @@
 - what customers read: `letters`, `invoices`, in the languages of `locales`; names of plans and cards: `display_names`;
   `plain_text` cleans what others wrote
 - how a step is run: `step` for its author, `running` for the rest; in which queue it waits: `queues`;
-  how many run at once, and in which transactions: `slots`, `carrying`; failures of outside systems: `errors`
+  how many run at once, and in which transactions: `slots`, `carrying`; failures of outside systems: `errors`;
+  whether the order is to be cancelled: `cancellation`
 - what is stalled or over: `sweep`, `trials`, `housekeeping`
 - for people who operate it: `operating`, `ledger_check`, `reconciliation`, `personal_data`; for accountants: `closing`;
   for drills: `failure_points`

@@ -10,11 +10,11 @@ from models.activation import CannotActivate, activate
 from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
+from tasks import cancellation
 from tasks.billing import invoicing
 from tasks.failure_points import reach
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take, turn_back
-from tasks.upstream import cancellation
 from tasks.vat import vat_follow_up
 from tasks.wiring import carry
 

@@ -15,7 +15,7 @@ from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
-from tasks import display_names
+from tasks import cancellation, display_names
 from tasks.charges import charge_attempts, charge_calls, charging
 from tasks.charges.charging import Plan
 from tasks.errors import Refused
@@ -23,7 +23,6 @@ from tasks.failure_points import reach
 from tasks.quotes import fresh_quote
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, stop, take, turn_back
-from tasks.upstream import cancellation
 from tasks.vat import vat_check
 from tasks.wiring import begin, carry, now, outside, policy, vat_registry
 

@@ -14,6 +14,7 @@ from models.orders import Order
 from models.rules.errors import RuleError
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
+from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quotes import fresh_quote, number_set_aside, quoting, what_changed
 from tasks.quotes.ordered_cart import Lines, cart_of
@@ -21,7 +22,6 @@ from tasks.quotes.quoting import CartRefused
 from tasks.quotes.rejection import reject
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, stop, take
-from tasks.upstream.cancellation import stop_if_cancelled
 from tasks.wiring import carry, now, policy
 
 THIS = Step.COMPUTE_PRORATION

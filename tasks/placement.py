@@ -1,6 +1,6 @@
 """What an upstream layer calls, over HTTP or in Python: quote, place, confirm, pay again, cancel.
 
-Confirming and paying again are in `tasks.upstream.continuing`, cancelling in `tasks.upstream.cancellation`; import all of them from here.
+Confirming and paying again are in `tasks.upstream.continuing`, cancelling in `tasks.upstream.cancelling`; import all of them from here.
 Each runs in the caller's transaction; when that commits, `worker.relay` publishes what was put into the outbox.
 
 `now` is an aware datetime in any zone, truncated to whole seconds (but for `cancel`). A naive one is refused (NaiveDatetime).
@@ -23,7 +23,7 @@ from models.rules.cart import CartLine
 from tasks.policy import Policy
 from tasks.quotes import quoting
 from tasks.quotes.support_case import open_cases
-from tasks.upstream.cancellation import cancel
+from tasks.upstream.cancelling import cancel
 from tasks.upstream.continuing import confirm, pay_again
 from tasks.upstream.request import RequestRefused, business_time
 

@@ -17,12 +17,11 @@ from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order
 from models.states import OrderStatus, Step
-from tasks import trials
+from tasks import cancellation, trials
 from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.queues import QUEUES
 from tasks.running import queue_heads, retry_policy
-from tasks.upstream import cancellation
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)

@@ -8,6 +8,7 @@ from models import order_cache
 from models.orders import Order
 from models.states import Step
 from tasks import display_names
+from tasks.cancellation import stop_if_cancelled
 from tasks.failure_points import reach
 from tasks.quotes import quoting, support_case
 from tasks.quotes.ordered_cart import cart_of
@@ -15,7 +16,6 @@ from tasks.quotes.quoting import CartRefused
 from tasks.quotes.rejection import reject
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take
-from tasks.upstream.cancellation import stop_if_cancelled
 from tasks.wiring import carry, now
 
 THIS = Step.VALIDATE_CART

@@ -17,6 +17,7 @@ from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import REFUNDED_BEFORE, AttemptStatus, OrderStatus, Step
+from tasks import cancellation
 from tasks.charges import charge_attempts
 from tasks.charges.charge_attempts import Standing
 from tasks.errors import Misconfigured
@@ -24,7 +25,6 @@ from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.quotes.fresh_quote import TOLERATED_DELAY
 from tasks.running.outcome import Outcome
 from tasks.step import done, stop, turn_back
-from tasks.upstream import cancellation
 from tasks.wiring import now, policy
 
 FIRST_LOOK = timedelta(seconds=20)

@@ -7,9 +7,9 @@ import pytest
 from models import waiting_orders
 from models.states import OrderStatus, Step
 from tasks import placement, sweep
+from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.placement import RequestRefused
 from tasks.running import leases
-from tasks.upstream.cancellation import BY_CUSTOMER, BY_US
 from tests.support.payment import refundable
 from tests.support.world import World, purchase
 

@@ -8,11 +8,11 @@ import typer
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import placement
+from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import at_provider, operations, order_story, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
-from tasks.upstream.cancellation import BY_CUSTOMER, BY_US
 from tasks.wiring import begin, exact_now, now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank

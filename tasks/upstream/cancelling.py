@@ -1,30 +1,22 @@
-"""Requests the cancellation of an order; its chain checks here whether it was requested.
+"""Requests the cancellation of an order.
 
-An order that waits is cancelled at once. One whose chain is running goes on until a step sees the request; the steps before
-the charge check first, and all of them check under the order's lock.
+An order that waits is cancelled at once. One whose chain is running goes on until a step sees the request (`tasks.cancellation`).
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import lease, progress, waiting_orders
-from models.ending import Ending
+from models import progress, waiting_orders
 from models.orders import Order
 from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
-from tasks.running.outcome import Outcome
-from tasks.step import stop
+from tasks.cancellation import BY_CUSTOMER
 from tasks.upstream import granted_requests
 from tasks.upstream.request import RequestRefused, locked_order
-
-BY_CUSTOMER = "cancelled-by-customer"
-BY_US = "cancelled-by-us"
-UNANSWERED = "customer-did-not-answer"
-"""nobody asked for it: the order waited too long"""
 
 
 def cancel(
@@ -90,19 +82,3 @@ def _request_cancellation(
     stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
     step = order.next_step or Step.COLLECT_PAYMENT
     waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
-
-
-def reason(session: Session, order: Order) -> str:
-    """Why the order is to be cancelled. Read again, because the request may have come after the order was claimed."""
-    return session.scalar(select(Order.cancel_reason).where(Order.id == order.id)) or BY_CUSTOMER
-
-
-def stop_if_cancelled(session: Session, order: Order) -> Outcome | None:
-    """End the order if its cancellation was requested, before anything is charged; None: go on. Raises LeaseLost.
-
-    Until the transaction ends, no request can come: the order's row is locked. An order that was handed on may have been cancelled since.
-    """
-    lease.require_ours(session, order)
-    if order.cancel_requested_at is None:
-        return None
-    return stop(session, order, Ending(OrderStatus.CANCELLED, reason=reason(session, order)))
