@@ -13,6 +13,7 @@ from models.accounts import Account, AccountKind, Contact
 from models.errors import Unknown
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
+from models.orders import Order
 from models.prepared import Prepared
 from models.rules.cart import Buyer, HeldSubscription, Offer
 from models.rules.period import Period
@@ -66,7 +67,7 @@ def load(
         buyer=_buyer(read, held, catalogue.offers, codes, as_of),
         sold=catalogue,
         offers={code: catalogue.offers[code] for code in codes if code in catalogue.offers},
-        running={code: _running(each.period) for code, each in held.items() if each.period is not None},
+        running={code: _running(each.period, each.charged_in) for code, each in held.items() if each.period},
         subscriptions={code: each.subscription for code, each in held.items()},
         balance_minor=read.balance_minor or 0,
     )
@@ -98,6 +99,8 @@ class _HeldRow(NamedTuple):
     """the running one"""
     assigned: int
     most_recent: list[str]
+    charged_in: str | None
+    """the time zone of the order that charged the period; None where that was not kept"""
 
 
 # Run for every quote and twice for every order, so built once. However many people an account has, it returns few rows.
@@ -129,7 +132,7 @@ _ACCOUNT = Prepared[
     Account,
     Contact,
 )
-_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
+_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | None](
     select(
         Subscription,
         SubscriptionPeriod,
@@ -145,6 +148,10 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str]](
             .limit(MOST_NAMED)
             .scalar_subquery()
         ),
+        select(Order.sold_to["timezone"].astext)
+        .where(Order.id == SubscriptionPeriod.order_id)
+        .correlate(SubscriptionPeriod)
+        .scalar_subquery(),
     )
     .outerjoin(
         SubscriptionPeriod,
@@ -195,7 +202,7 @@ def _held(row: _HeldRow, offer: Offer, as_of: datetime) -> HeldSubscription:
     )
 
 
-def _running(period: SubscriptionPeriod) -> RunningPeriod:
+def _running(period: SubscriptionPeriod, charged_in: str | None) -> RunningPeriod:
     return RunningPeriod(
         id=period.id,
         tier=period.tier_code,
@@ -205,4 +212,5 @@ def _running(period: SubscriptionPeriod) -> RunningPeriod:
         charged_minor=period.charged_minor,
         tax_minor=period.tax_minor,
         tax_rate=period.tax_rate,
+        timezone=charged_in,
     )

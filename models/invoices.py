@@ -123,7 +123,7 @@ class Invoice(Base):
     seller: Mapped[dict[str, Any]]
     """name, address, country, vat_number, email, bank_account, legal_notice: as on that day"""
     buyer: Mapped[dict[str, Any]]
-    """name, contact, address, postcode, country, vat_number: as on that day"""
+    """name, contact, address, postcode, country, vat_number: as on that day; credit_timezones: as in `models.sold_to`, or absent"""
 
     currency: Mapped[Currency]
     net_minor: Mapped[Minor]

@@ -4,7 +4,8 @@ Tax, periods and documents follow these data, whatever has changed in the accoun
 (Directive 2006/112/EC, articles 44, 58 and 63). See docs/money.md, section 6.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ class SoldTo:
     """as it was given, whether or not the treatment depends on it"""
     timezone: str
     """in which its days and periods are counted and its dates are shown; decides nothing about VAT"""
+    credit_timezones: Mapping[str, str] = field(default_factory=dict)
+    """the same for what its lines credit, by product: the zone in which that was charged, if it is another"""
 
     @classmethod
     def today(cls, account: Account) -> "SoldTo":
@@ -39,7 +42,10 @@ class SoldTo:
         )
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        columns = asdict(self)
+        if not self.credit_timezones:
+            del columns["credit_timezones"]
+        return columns
 
     def vat(self, *, seller_country: str, at: datetime, with_number: bool = True) -> VatDecision:
         """at: when it was sold. with_number: whether the number that was given counts. Raises what `vat.decide` raises."""
@@ -64,12 +70,18 @@ def kept_timezone(order: Order) -> str | None:
     return order.sold_to.get("timezone") if order.sold_to is not None else None
 
 
+def credit_timezones(order: Order | Quote) -> Mapping[str, str]:
+    """See `SoldTo`."""
+    kept: Mapping[str, str] = (order.sold_to or {}).get("credit_timezones", {})
+    return kept
+
+
 def as_sold(order: Order, account: Account) -> Account:
     """The account with the address and time zone that the order was sold to, for letters, which must agree with the order's documents.
 
     Where these have changed since, the result is a copy outside any session.
     """
-    sold, today = sold_to(order, account), SoldTo.today(account)
+    sold, today = replace(sold_to(order, account), credit_timezones={}), SoldTo.today(account)
     if sold == today:
         return account
     columns = {column.key: getattr(account, column.key) for column in inspect(Account).column_attrs}

@@ -55,7 +55,13 @@ def _explained(
         buyer_country=sold.country,
     )
     explained = explain(
-        lines, language=account.language, currency=totals.currency, timezone=zone, names=names, whose=whose
+        lines,
+        language=account.language,
+        currency=totals.currency,
+        timezone=zone,
+        names=names,
+        whose=whose,
+        credit_timezones=sold.credit_timezones,
     )
     settlement = explain_settlement(totals, language=account.language, timezone=zone)
     return ExplanationView(

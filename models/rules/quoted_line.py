@@ -29,6 +29,8 @@ class RunningPeriod:
     charged_minor: int
     tax_minor: int
     tax_rate: Decimal
+    timezone: str | None = None
+    """in which it was charged, so that its days do not depend on where the account is now; None: unknown, the clock's counts"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Clock:
 
     as_of: datetime
     timezone: str
+    """of the period that begins; the one before is counted in its own"""
     granularity: Granularity = Granularity.SECOND
 
 
@@ -148,7 +151,11 @@ class _Credit:
 
 
 def _no_credit(interval: Interval, clock: Clock) -> _Credit:
-    return _Credit(0, 0, Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone)))
+    return _Credit(0, 0, _new_period(interval, clock))
+
+
+def _new_period(interval: Interval, clock: Clock) -> Period:
+    return Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone))
 
 
 def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clock) -> _Credit:
@@ -159,12 +166,12 @@ def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clo
         new_charge_minor=new_charge,
         new_interval=interval,
         granularity=clock.granularity,
-        timezone=clock.timezone,
+        timezone=held.timezone or clock.timezone,
     )
     unused_tax = reset_tax(
         original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=proration.unused_minor
     )
-    return _Credit(proration.unused_minor, unused_tax.credit_tax_minor, proration.new_period)
+    return _Credit(proration.unused_minor, unused_tax.credit_tax_minor, _new_period(interval, clock))
 
 
 def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock: Clock) -> QuotedLine:
@@ -207,7 +214,10 @@ def _free(
 
 def _origin(held: RunningPeriod, clock: Clock) -> dict[str, Any]:
     share: Share = share_left(
-        period=held.period, changed_at=clock.as_of, granularity=clock.granularity, timezone=clock.timezone
+        period=held.period,
+        changed_at=clock.as_of,
+        granularity=clock.granularity,
+        timezone=held.timezone or clock.timezone,
     )
     return {
         "from_tier": held.tier,

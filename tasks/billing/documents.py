@@ -135,6 +135,7 @@ def _buyer(session: Session, order: Order) -> dict[str, Any]:
         "postcode": place.postcode,
         "country": place.country,
         "vat_number": order.vat_number,
+        **({"credit_timezones": dict(place.credit_timezones)} if place.credit_timezones else {}),
     }
 
 

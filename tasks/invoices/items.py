@@ -23,6 +23,12 @@ class Item:
     tax: str
 
 
+def credit_timezone(document: Invoice, line: InvoiceLine) -> str:
+    """In which the days of what the line credits are counted and shown."""
+    zone: str = document.buyer.get("credit_timezones", {}).get(line.product_code, document.timezone)
+    return zone
+
+
 def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
     levies = Levies(document, lines)
     return tuple(item for line in lines for item in _items(w, document, line, levies))
@@ -33,7 +39,7 @@ def _items(w: Wording, document: Invoice, line: InvoiceLine, levies: Levies) -> 
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
         return _vat_given_back(w, line, charge, credit) if line.unused_minor or line.tax_minor else []
     found = [_charge(w, line, document.sign, charge)]
-    return [*found, _credit(w, line, document.sign, credit)] if line.unused_minor else found
+    return [*found, _credit(w, document, line, credit)] if line.unused_minor else found
 
 
 def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
@@ -53,10 +59,11 @@ def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
     )
 
 
-def _credit(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
+def _credit(w: Wording, document: Invoice, line: InvoiceLine, levy: Levy) -> Item:
+    sign, charged = document.sign, w.in_zone(credit_timezone(document, line))
     details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}"]
     if line.from_period_end:
-        details.append(f"{w.date(line.period_start)} – {w.date(line.from_period_end)}")
+        details.append(f"{charged.date(line.period_start)} – {charged.date(line.from_period_end)}")
     details.append(_share(w, line))
     if line.from_invoice:
         details.append(w.say("charged on %(number)s", number=line.from_invoice))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from tasks.invoices.corrected import corrected
-from tasks.invoices.items import Item, items
+from tasks.invoices.items import Item, credit_timezone, items
 from tasks.invoices.levies import whose_vat
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, payment_terms, settlement
@@ -140,7 +140,14 @@ def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> 
     return [
         Part(
             names.plan(line.product_code, line.tier_code),
-            sentences(w, line, names, in_effect=True, whose=whose.get(line.position)),
+            sentences(
+                w,
+                line,
+                names,
+                in_effect=True,
+                whose=whose.get(line.position),
+                credit_timezone=credit_timezone(document, line),
+            ),
         )
         for line in prorated
     ]

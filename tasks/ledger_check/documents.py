@@ -7,7 +7,7 @@ from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
 from models.lost_numbers import LostNumbers
 from models.orders import PricedLine
-from models.sold_to import kept_timezone
+from models.sold_to import credit_timezones, kept_timezone
 from models.states import AttemptStatus, OrderStatus, RefundState
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -46,6 +46,9 @@ def _check_first(book: OrderBook, first: Invoice) -> Found:
         )
     zone = kept_timezone(book.order) or first.timezone
     yield from differs(Check.INVOICE, where, "its time zone, that of the order,", zone, first.timezone)
+    zones = dict(credit_timezones(book.order))
+    shown = first.buyer.get("credit_timezones", {})
+    yield from differs(Check.INVOICE, where, "the time zones of its credits, those of the order,", zones, shown)
     invoiced = {line.position: line for line in book.invoice_lines.get(first.id, [])}
     positions = [line.position for line in book.lines]
     yield from differs(Check.INVOICE, where, "the positions of its lines", positions, sorted(invoiced))

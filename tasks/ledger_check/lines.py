@@ -1,7 +1,6 @@
 """Checks that an order is the sum of its lines, and a line is what the rules compute from its stored facts."""
 
 from decimal import Decimal
-from uuid import UUID
 
 from models.invoices import InvoiceReason
 from models.orders import Order, OrderLine
@@ -9,7 +8,7 @@ from models.rules.errors import RuleError
 from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Granularity, Unit, reset_period, share_left
-from models.sold_to import kept_timezone
+from models.sold_to import credit_timezones, kept_timezone
 from models.subscriptions import SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -31,7 +30,7 @@ def check_lines(books: Books, book: OrderBook) -> Found:
         if first is not None and line.interval is not None:
             zone = kept_timezone(book.order) or first.timezone
             yield from _by_the_rules(where, "its period", _check_dates(where, book.order, line, zone))
-            credit = _check_credit(where, book.order, line, zone, books.periods_by_id)
+            credit = _check_credit(where, book.order, line, zone, books)
             yield from _by_the_rules(where, "its credit", credit)
 
 
@@ -63,16 +62,20 @@ def _check_dates(where: str, order: Order, line: OrderLine, zone: str) -> Found:
     yield from differs(Check.LINE, where, "the end of its period", end, line.period_end)
 
 
-def _check_credit(
-    where: str, order: Order, line: OrderLine, zone: str, periods: dict[UUID, SubscriptionPeriod]
-) -> Found:
+def _check_credit(where: str, order: Order, line: OrderLine, zone: str, books: Books) -> Found:
     if line.from_period_id is None or line.interval is None:
         return
     if line.from_period_start is None or line.from_period_end is None or line.from_charged_minor is None:
         yield from differs(Check.LINE, where, "knowing the period it credits", True, False)
         return
-    period = periods.get(line.from_period_id)
+    period = books.periods_by_id.get(line.from_period_id)
     yield from _check_credited(where, line, period)
+    elsewhere = credit_timezones(order).get(line.product_code)
+    if elsewhere is not None:
+        charged = books.orders.get(period.order_id) if period is not None else None
+        charged_in = kept_timezone(charged.order) if charged is not None else None
+        yield from differs(Check.LINE, where, "the time zone of the period it credits", charged_in, elsewhere)
+        zone = elsewhere
     running = Period(line.from_period_start, line.from_period_end)
     granularity = Granularity.DAY if line.share_unit == Unit.DAY else Granularity.SECOND
     share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=zone)

@@ -1,6 +1,7 @@
 """The confirmation of an order: its details, the arithmetic of every line, and how the sum was settled."""
 
 from models.rules.cart import Action
+from models.sold_to import credit_timezones
 from tasks.letters import enclosed
 from tasks.letters.content import Content, Link, Paragraph, Row, Table, Weight
 from tasks.letters.line_table import line_table
@@ -9,14 +10,17 @@ from tasks.letters.tax_notes import tax_notes
 
 
 def confirmation(o: Occasion) -> Content:
-    w, number = o.w, str(o.order.number)
+    w, number, zones = o.w, str(o.order.number), credit_timezones(o.order)
     return Content(
         subject=w.say("Order %(number)s is confirmed", number=number),
         title=w.say("Your order is complete"),
         greeting=o.greeting,
         blocks=(
             Paragraph(_opening(o)),
-            *(line_table(w, line, o.names, o.whose_vat.get(line.position)) for line in o.lines),
+            *(
+                line_table(w, line, o.names, o.whose_vat.get(line.position), zones.get(line.product_code))
+                for line in o.lines
+            ),
             Table(
                 title=w.say("Total of order %(number)s", number=number),
                 rows=_settlement(o),

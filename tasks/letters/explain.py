@@ -33,14 +33,24 @@ def explain(
     timezone: str,
     names: ProductNames,
     whose: Mapping[int, WhoseVat] | None = None,
+    credit_timezones: Mapping[str, str] | None = None,
 ) -> list[Explanation]:
-    """Each line with its arithmetic, in the order of the lines. timezone: the account's. whose: see `tasks.letters.whose_vat`."""
+    """Each line with its arithmetic, in the order of the lines.
+
+    timezone: the account's; credit_timezones: see `models.sold_to`. whose: see `tasks.letters.whose_vat`.
+    """
     w = Wording(language, currency, timezone)
     return [
         Explanation(
             line.position,
             names.plan(line.product_code, line.tier_code),
-            sentences(w, line, names, whose=(whose or {}).get(line.position)),
+            sentences(
+                w,
+                line,
+                names,
+                whose=(whose or {}).get(line.position),
+                credit_timezone=(credit_timezones or {}).get(line.product_code),
+            ),
         )
         for line in lines
     ]
@@ -79,11 +89,17 @@ def _due(w: Wording, totals: Totals) -> str:
 
 
 def sentences(
-    w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool = False, whose: WhoseVat | None = None
+    w: Wording,
+    line: PricedLine,
+    names: ProductNames,
+    *,
+    in_effect: bool = False,
+    whose: WhoseVat | None = None,
+    credit_timezone: str | None = None,
 ) -> tuple[str, ...]:
     """in_effect: whether what the line buys is active, as it is once a letter or an invoice tells of it.
 
-    whose: if charge and credit bear the VAT of two countries.
+    whose: if charge and credit bear the VAT of two countries. credit_timezone: in which what is credited was charged, if it is another.
     """
     if line.interval is None:
         return _trial(w, line, names)
@@ -101,7 +117,8 @@ def sentences(
         "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
         **now_paid,
     )
-    return *credit_sentences(w, line, names), changed, _net(w, line), *tax_sentences(w, line, whose), _total(w, line)
+    credit = credit_sentences(w.in_zone(credit_timezone) if credit_timezone else w, line, names)
+    return *credit, changed, _net(w, line), *tax_sentences(w, line, whose), _total(w, line)
 
 
 def _bought(w: Wording, now_paid: dict[str, str], *, in_effect: bool) -> str:

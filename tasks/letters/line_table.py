@@ -11,8 +11,14 @@ from tasks.letters.whose_vat import WhoseVat
 from tasks.letters.wording import Wording
 
 
-def line_table(w: Wording, line: OrderLine, names: ProductNames, whose: WhoseVat | None = None) -> Table:
-    """whose: if charge and credit bear the VAT of two countries."""
+def line_table(
+    w: Wording,
+    line: OrderLine,
+    names: ProductNames,
+    whose: WhoseVat | None = None,
+    credit_timezone: str | None = None,
+) -> Table:
+    """whose: if charge and credit bear the VAT of two countries. credit_timezone: see `sentences`."""
     rows = _trial(w, line) if line.interval is None else _bought(w, line, whose)
     held = plans.before(w, line, names)
     before = (Row(w.say("Before"), held),) if held else ()
@@ -20,7 +26,7 @@ def line_table(w: Wording, line: OrderLine, names: ProductNames, whose: WhoseVat
         title=names.plan(line.product_code, line.tier_code),
         subtitle=_subtitle(w, line),
         rows=before + rows,
-        notes=sentences(w, line, names, in_effect=True, whose=whose),
+        notes=sentences(w, line, names, in_effect=True, whose=whose, credit_timezone=credit_timezone),
     )
 
 

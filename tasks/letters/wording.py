@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Final, Literal
@@ -67,6 +67,10 @@ class Wording:
     @property
     def locale(self) -> Locale:
         return _locale(self.language)
+
+    def in_zone(self, timezone: str) -> "Wording":
+        """The same in another time zone."""
+        return replace(self, timezone=timezone)
 
     def say(self, message: str, /, **values: Value) -> str:
         """`message`, translated, with its `%(name)s` filled in; whole numbers in the locale's digits. A formula breaks only before a sign."""

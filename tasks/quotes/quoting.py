@@ -1,7 +1,7 @@
 """Checks and prices a cart for an account at one instant: the refusals, or what it costs. Placement and the steps share this code."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -96,7 +96,15 @@ def price(
     )
     if quoted.is_too_large:
         raise CartRefused([Refusal(RefusalCode.ORDER_TOO_LARGE)], found)
-    return PricedCart(found, SoldTo.today(found.account), decision, quoted)
+    return PricedCart(found, _sold_to(found, quoted), decision, quoted)
+
+
+def _sold_to(found: CartFacts, quoted: Quoted) -> SoldTo:
+    today = SoldTo.today(found.account)
+    credited = (line.product_code for line in quoted.lines if line.from_period_id is not None)
+    zones = {product: found.running[product].timezone for product in credited}
+    elsewhere = {product: zone for product, zone in zones.items() if zone and zone != today.timezone}
+    return replace(today, credit_timezones=elsewhere)
 
 
 def check(

@@ -30,7 +30,7 @@ def since_quoted(order: Order, lines: Lines, priced: PricedCart) -> list[str]:
         changed.add("balance_used_minor")
     if "tax_treatment" in changed and _number_called_invalid(order, lines, priced):
         changed = changed - {"tax_rate", "tax_treatment"} | {"vat_number"}
-    # What remains is how time is counted: another time zone, say, moves the anchor day and the share of the running period.
+    # What remains is how time is counted: another time zone, say, moves the anchor day.
     return sorted(changed) or ["period"]
 
 

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from models.rules.proration import Granularity
 from tasks.billing import receivables
-from tests.invoices.documents import lines, one, pdf, text_of
+from tests.invoices.documents import documents, lines, one, pdf, text_of
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import World, change, purchase
 
 
@@ -56,6 +58,24 @@ def test_a_new_years_numbers_begin_at_the_sellers_midnight(world: World) -> None
     world.pass_time(days=5)
     note = one(world, world.buy(ada, change("desk", seats=1)).id)
     assert note.number == "CN-2027-000001"
+
+
+def test_what_corrects_a_document_names_the_days_of_a_credit_as_that_did(world: World) -> None:
+    world.policy(granularity=Granularity.DAY)
+    world.time = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    eva, _ = during_outage(world, timezone="UTC")
+    world.change_account(eva, timezone="Europe/Berlin")
+    world.time = datetime(2026, 11, 16, 12, tzinfo=UTC)
+    world.vies.fail("MS_UNAVAILABLE")
+    changed = world.buy(eva, change("desk", seats=20))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    told = [text_of(pdf(world, each)) for each in documents(world, changed.id)]
+    assert len(told) == 3
+    for said in told:
+        assert "16 November 2026 – 1 December 2026 15 of 30 days of €100.00 charged on INV-2026-000001" in said
+    assert nothing_differs(world)
 
 
 def test_an_invoice_can_be_paid_in_the_first_hour_of_its_day(world: World) -> None:

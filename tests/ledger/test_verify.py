@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from models import progress, reservation
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
+from models.rules.proration import Granularity
 from models.states import FORWARD, OrderStatus, Step
 from tasks import wiring
 from tasks.billing import receivables, unpaid
@@ -224,6 +226,28 @@ def test_each_broken_book_is_named(world: World, told: Customer) -> None:
         found = broken(world, statement)
         assert [d for d in found if d.check is check and d.what.startswith(what)], (statement, [str(d) for d in found])
     assert differences(world) == []
+
+
+def test_a_credit_is_counted_in_the_time_zone_of_what_it_credits(world: World) -> None:
+    world.policy(granularity=Granularity.DAY)
+    world.time = datetime(2026, 9, 30, 23, 30, tzinfo=UTC)
+    ada = world.customer(timezone="Europe/Berlin")
+    world.buy(ada, purchase("desk"))
+    world.change_account(ada, timezone="UTC")
+    world.pass_time(days=15)
+    world.buy(ada, change("desk", seats=12))
+    assert differences(world) == []
+    kept = "sold_to = jsonb_set(sold_to, array['credit_timezones', 'desk'], to_jsonb('Asia/Tokyo'::text))"
+    line, document = "order 1002, line 0", "invoice INV-2026-000002"
+    berlin, tokyo = "{'desk': 'Europe/Berlin'}", "{'desk': 'Asia/Tokyo'}"
+    assert told_of(broken(world, f"update orders set {kept} where number = 1002")) == [
+        (line, "the time zone of the period it credits", "Europe/Berlin", "Asia/Tokyo"),
+        (document, "the time zones of its credits, those of the order,", tokyo, berlin),
+    ]
+    lost = told_of(broken(world, "update orders set sold_to = sold_to - 'credit_timezones' where number = 1002"))
+    assert (document, "the time zones of its credits, those of the order,", "{}", berlin) in lost
+    counted = "(17, 32, <Unit.DAY: 'day'>)", "(16, 31, 'day')"
+    assert (line, "the share that is left", *counted) in lost
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The laws of a quote: every line adds up, the lines add up to the total, and the total to how it is settled."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from models.orders import PricedLine
 from models.rules.cart import Action, CartLine, Offer
-from models.rules.period import Interval, Period
+from models.rules.period import Interval, Period, anchor_day_of, period_end
+from models.rules.proration import Granularity, reset_period
 from models.rules.quote import Quoted, compute, needs_payment_details
 from models.rules.quoted_line import Clock, QuotedLine, RunningPeriod
 from models.rules.vat import Treatment, VatDecision
@@ -22,6 +24,7 @@ PRODUCTS = ("chat", "desk", "docs", "mail", "wiki")
 prices = st.integers(0, 10**6) | st.integers(0, 20)
 seats = st.integers(1, 1000)
 rates = st.decimals(0, 27, places=1)
+zones = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,38 @@ def test_the_total_is_settled_to_the_cent(it: Wanted) -> None:
     assert quoted.due_minor >= 0
     assert quoted.due_minor % it.charge_unit_minor == 0
     assert quoted.due_minor == 0 or quoted.to_balance_minor < it.charge_unit_minor
+
+
+@given(begun=st.integers(0, 86_400 * 27), charged=prices, rate=rates, charged_in=zones, here=zones)
+def test_where_the_account_is_now_changes_the_new_period_and_no_credit(
+    begun: int, charged: int, rate: Decimal, charged_in: str, here: str
+) -> None:
+    start = NOW - timedelta(seconds=begun)
+    period = Period(start, period_end(start, Interval.MONTH, timezone=charged_in))
+    held = RunningPeriod(None, "team", 9, Interval.MONTH, period, charged, charged // 5, rate, charged_in)
+    there, moved = (
+        compute(
+            [CartLine(Action.CHANGE, "desk", None, 10, None)],
+            offers={"desk": Offer({"team": 1}, {("team", Interval.MONTH): 10_00}, trial_days=14)},
+            running={"desk": held},
+            vat=VatDecision(Treatment.DOMESTIC, rate, None),
+            balance_minor=0,
+            clock=Clock(NOW, zone, Granularity.DAY),
+        ).lines[0]
+        for zone in (charged_in, here)
+    )
+    alone = reset_period(
+        charged_minor=charged,
+        period=period,
+        changed_at=NOW,
+        new_charge_minor=0,
+        new_interval=Interval.MONTH,
+        granularity=Granularity.DAY,
+        timezone=charged_in,
+    )
+    renews = period_end(NOW, Interval.MONTH, timezone=here)
+    assert moved == replace(there, period_end=renews, anchor_day=anchor_day_of(NOW, here))
+    assert moved.unused_minor + alone.used_minor == charged
 
 
 @given(it=wanted())
