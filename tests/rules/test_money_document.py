@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.rules.cart import Action, CartLine, Offer
 from models.rules.currency import exponent
 from models.rules.money import round_half_up
-from models.rules.period import Period, period_end
+from models.rules.period import Interval, Period, period_end
 from models.rules.pricing import charge, tax
 from models.rules.proration import Share, reset_period, reset_tax, share_left
 from models.rules.quote import settle
-from models.rules.vat import decide, levied_in
+from models.rules.quoted_line import Clock, RunningPeriod, line_of
+from models.rules.vat import Treatment, VatDecision, decide, levied_in
 from tests.rules.renewals import renewals
 from worker.adapters.stripe_amounts import charge_unit
 
@@ -136,6 +138,31 @@ def credited_tax(row: Row) -> Row:
     }
 
 
+def tax_of_a_change(row: Row) -> Row:
+    like, charged, rate = row["charged"], minor(row["charged"]), percent(row["rate"])
+    november = Period(moment("2026-11-01", "UTC"), moment("2026-12-01", "UTC"))
+    held = RunningPeriod(
+        None, "team", 1, Interval.MONTH, november, charged, tax(net_minor=charged, rate=rate), rate, "UTC"
+    )
+    line = line_of(
+        0,
+        CartLine(Action.CHANGE, "desk", "business", 1, Interval.MONTH),
+        Offer({"business": 2}, {("business", Interval.MONTH): minor(row["new charge"])}, None),
+        held,
+        VatDecision(Treatment.DOMESTIC, rate, None),
+        Clock(moment(row["changed"], "UTC"), "UTC"),
+    )
+    amounts = {
+        "credit": line.unused_minor,
+        "net": line.net_minor,
+        "VAT on the new charge": line.charge_tax_minor,
+        "VAT on the credit": line.unused_tax_minor,
+        "VAT of the line": line.tax_minor,
+        "VAT on the net would be": tax(net_minor=line.net_minor, rate=rate),
+    }
+    return {name: money(amount, like) for name, amount in amounts.items()}
+
+
 def two_countries(row: Row) -> Row:
     def levied(country: str, net_minor: int) -> tuple[int, str]:
         found = decide(seller_country="DE", buyer_country=country, buyer_type="consumer", tax_point=date(2026, 11, 22))
@@ -184,6 +211,7 @@ ROWS: dict[str, Callable[[Row], Row]] = {
     "tax per line": tax_per_line,
     "settlement": settlement,
     "tax given back": credited_tax,
+    "tax of a change": tax_of_a_change,
     "two countries": two_countries,
     "rounding": rounding,
     "minor units": units,
