@@ -18,7 +18,7 @@ from models.rules.pricing import charge, tax
 from models.rules.proration import Share, reset_period, reset_tax, share_left
 from models.rules.quote import settle
 from models.rules.quoted_line import Clock, RunningPeriod, line_of
-from models.rules.vat import Treatment, VatDecision, decide, levied_in
+from models.rules.vat import Treatment, VatDecision, clock_of, decide, levied_in
 from tests.rules.renewals import renewals
 from worker.adapters.stripe_amounts import charge_unit
 
@@ -204,6 +204,11 @@ def vat(row: Row) -> Row:
     return {"treatment": found.treatment.value, "rate": rate, "number kept": found.number or ""}
 
 
+def clock(row: Row) -> Row:
+    country, _, postcode = row["buyer"].partition(" ")
+    return {"clock": clock_of(country, postcode=postcode or None) or "none: no rate is known"}
+
+
 ROWS: dict[str, Callable[[Row], Row]] = {
     "change": change,
     "renewals": periods_that_follow,
@@ -216,6 +221,7 @@ ROWS: dict[str, Callable[[Row], Row]] = {
     "rounding": rounding,
     "minor units": units,
     "vat": vat,
+    "clock": clock,
 }
 EXAMPLES = [(kind, row) for kind, rows in tables() for row in rows if kind in ROWS]
 
