@@ -16,12 +16,15 @@ from typer.testing import CliRunner, Result
 from models.invoices import Invoice
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
+from models.states import OrderStatus
 from tasks.billing import receivables, unpaid
 from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
+from tasks.operating import support_refund
 from tasks.policy import VatOutage
 from tests.closing.test_equation import refund
-from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.payment import DECLINES
+from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import World, change, purchase, trial
 from worker.commands import documents as command
 
@@ -132,6 +135,43 @@ def test_a_refund_is_dated_when_it_was_made_and_names_the_charge_that_went_back(
     assert_each_document_is_the_sum_of_its_rows(world)
 
 
+def test_a_document_is_listed_once_however_often_a_card_was_refused_before(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    [taken] = world.rows(ChargeAttempt, attempt=2)
+    assert [(each.number, each.charged_minor, each.charge_ref) for each in listed(world)] == [
+        ("INV-2026-000001", 119_00, taken.ref)
+    ]
+
+
+def test_a_refund_by_other_means_names_the_sum_and_no_charge(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
+    world.park(order.id)
+    with world.begin() as session:
+        support_refund.settle_refund(session, order.id, by="support", why="bank transfer")
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    [charge] = world.rows(ChargeAttempt)
+    assert [(each.number, each.charged_minor, each.charge_ref) for each in listed(world)] == [
+        ("CN-2026-000001", -119_00, None),
+        ("INV-2026-000001", 119_00, charge.ref),
+    ]
+
+
+def test_what_corrects_a_document_names_no_charge(world: World) -> None:
+    corrected_invoice(world)
+    [charge] = world.rows(ChargeAttempt)
+    assert [(each.number, each.charged_minor, each.charge_ref) for each in listed(world)] == [
+        ("CN-2026-000001", None, None),
+        ("INV-2026-000001", 100_00, charge.ref),
+        ("INV-2026-000002", None, None),
+    ]
+
+
 def test_what_is_owed_by_transfer_is_told_until_it_is_settled_and_after(world: World) -> None:
     world.policy(invoice_on_vat=True)
     world.buy(world.customer(card=None, vat_number="DE136695976"), purchase())
@@ -204,6 +244,15 @@ def test_vat_that_is_given_back_leaves_the_sums_of_what_was_sold_without_a_numbe
         ("destination_rate", None, 0, 0),
         ("reverse_charge", NUMBER, 100_00, 0),
     ]
+
+
+def test_a_vat_number_is_summed_up_under_the_name_on_its_latest_document(world: World) -> None:
+    eva = world.customer(country="AT", vat_number=NUMBER, name="Eva")
+    world.buy(eva, purchase("desk"))
+    world.change_account(eva, name="Eva & Sons")
+    world.buy(eva, purchase("chat"))
+    [number] = summed_up(listed(world), by_vat_number=True)
+    assert (number.vat_number, number.buyer, number.net_minor) == (NUMBER, "Eva & Sons", 200_00)
 
 
 def test_the_sums_are_those_of_a_return(world: World) -> None:
