@@ -156,6 +156,21 @@ def owed(day: str) -> list[tuple[str, int]]:
     return [(each["number"], each["amount_minor"]) for each in told("--on", day)]
 
 
+def test_what_is_paid_as_a_day_begins_was_open_when_the_one_before_ended(world: World) -> None:
+    invoiced(world)
+    world.pass_time(days=40)
+    midnight = datetime(2026, 12, 4, 23, tzinfo=UTC)  # in Berlin
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=midnight, by="ops")
+    assert [len(told("--on", day)) for day in ("2026-12-04", "2026-12-05")] == [1, 0]
+
+
+def test_the_balance_is_the_accounts_own(world: World) -> None:
+    world.grant(invoiced(world), 7_00)
+    world.grant(world.customer(), 3_00)
+    assert [each["balance_minor"] for each in told()] == [7_00]
+
+
 def test_the_balance_is_that_of_the_day(world: World) -> None:
     ada = invoiced(world)
     world.pass_time(days=9)
