@@ -13,10 +13,11 @@ from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from tasks.charges import charge_news, webhooks
-from tasks.charges.charge_news import NewsOutcome
+from tasks.charges.charge_news import NewsOutcome, RefundFailed
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
-from tasks.ports import Refund, RefundStatus
+from tasks.operating import support_refund
+from tasks.ports import EventKind, Refund, RefundStatus
 from tasks.refunds import refunding
 from tests.support.payment import REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.waiting import until_it_waits_for
@@ -125,6 +126,36 @@ def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_eve
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.timeline(order_id).count("charge.unexpected") == 1
     assert world.timeline(order_id).count("refund.failed") == 2
+
+
+def test_after_each_failure_the_next_refund_of_unexpected_money_waits_twice_as_long(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    for failures, seconds in ((1, 10), (2, 20), (3, 40)):
+        assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
+        assert world.stripe.banks_settle(lambda n=failures: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
+        with pytest.raises(RefundFailed):
+            charge_news.handle(late, kind=EventKind.REFUND)
+        world.pass_time(seconds=seconds - 1)
+        with pytest.raises(RefundFailed):
+            charge_news.handle(late)
+        world.pass_time(seconds=1)
+    assert world.refunds(order_id) == [("failed", 119_00)] * 3
+
+
+def test_a_refund_of_unexpected_money_that_fails_later_calls_no_refunded_order_back(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.give_card(ada)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    world.notify(late)
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="asked by phone", now=world.time)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
+    world.notify(late, "refund.failed")
+    assert world.order(order_id).status is OrderStatus.REFUNDED
+    rows = world.rows(RefundAttempt, order_id=order_id)
+    assert {row.charge_attempt: row.status.value for row in rows} == {1: "failed", 2: "succeeded"}
 
 
 def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
