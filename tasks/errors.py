@@ -1,5 +1,8 @@
 """The pipeline's errors for failures of outside systems; adapters translate their libraries' errors into these."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -68,4 +71,24 @@ class Misconfigured(Explained):
 
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.limit_waits`), or there was a deadlock."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")
+    return _sqlstate(error) in ("55P03", "40P01")
+
+
+def stood_still(error: BaseException) -> bool:
+    """Whether PostgreSQL ended a transaction in which we said nothing for too long (`worker.database.limit_waits`)."""
+    return _sqlstate(error) == "25P03"
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, OperationalError) else None
+
+
+@contextmanager
+def keeping(what: Callable[[], str]) -> Iterator[None]:
+    """For work in several transactions: if the database fails in one, a note of the error says `what` is kept. Without one, nothing was changed."""
+    try:
+        yield
+    except NO_DATABASE as error:
+        if kept := what():
+            error.add_note(kept)
+        raise

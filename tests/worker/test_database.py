@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from models.prepared import Prepared
+from tasks.errors import keeping
 from worker import database
 from worker.commands import failures
 from worker.database import Transactions, check_before_use, limit_waits
@@ -195,6 +196,9 @@ def test_nobody_waits_for_anothers_lock_longer_than_the_limit(begin: Transaction
             lock(other)
 
 
+BEHIND_A_LOCK = "Not finished: other transactions hold the same rows in db:5432/prorata."
+
+
 def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
     begin: Transactions, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,11 +207,48 @@ def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
     with begin() as one, begin() as other:
         lock(one)
         assert failures.run(lambda: lock(other)) == 3
-    said = capsys.readouterr().err
-    assert (
-        said
-        == "Not finished: other transactions hold the same rows in db:5432/prorata. Try again later; what was done is kept.\n"
+    assert capsys.readouterr().err == f"{BEHIND_A_LOCK} Nothing was changed. Try again later.\n"
+
+
+def test_a_command_of_several_transactions_says_what_it_has_done_before_it_came_behind_a_lock(
+    begin: Transactions, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        with keeping(lambda: "3 of 7 are done."), begin() as other:
+            lock(other)
+
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    limit_waits(engine, behind_a_lock=0.1)
+    with begin() as one:
+        lock(one)
+        assert failures.run(command) == 3
+    assert capsys.readouterr().err == f"{BEHIND_A_LOCK} 3 of 7 are done. Try again later.\n"
+
+
+def test_a_command_that_stood_still_for_too_long_says_so_and_that_nothing_was_changed(
+    begin: Transactions,
+    engine: Engine,
+    fresh_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    patient = create_engine(fresh_database_url)
+
+    def stand_still() -> None:
+        with begin() as session:
+            lock(session)
+            with Transactions(patient)() as other:
+                lock(other)  # waits until PostgreSQL has ended the first
+            session.execute(text("select 1"))
+
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    limit_waits(engine, idle_with_locks=0.1)
+    assert failures.run(stand_still) == 3
+    assert capsys.readouterr().err == (
+        "Not finished: this command stood still for too long (suspended, or short of processor time?), so db:5432/prorata "
+        "undid its transaction. Nothing was changed. Run it again.\n"
     )
+    patient.dispose()
 
 
 def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(

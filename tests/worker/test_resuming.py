@@ -8,14 +8,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models import attention, waiting_orders
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
 from tests.support.payment import refundable
 from tests.support.world import World, purchase
 from worker.adapters.stripe import StripePayments
-from worker.commands import orders
+from worker.commands import failures, orders
 
 WRONG_KEY, BUG = "collect_payment: Stripe refuses our API key", "activate_subscription: KeyError: [lost]"
 
@@ -121,3 +121,18 @@ def test_one_that_stays_parked_is_said_and_the_others_go_on(world: World, monkey
     done = resume_all()
     assert (done.exit_code, "stays: the order has moved on since" in done.stdout) == (1, True)
     assert statuses(world, stays, goes) == [OrderStatus.NEEDS_ATTENTION, OrderStatus.OPEN]
+
+
+def test_what_was_resumed_before_one_was_held_by_others_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    first, held = parked(world, WRONG_KEY), parked(world, WRONG_KEY)
+    with world.begin() as other, world.impatient():
+        other.get_one(Order, held, with_for_update=True)
+        assert (
+            failures.run(lambda: orders.orders(["resume", "--all-parked", "--by", "ops"], standalone_mode=False)) == 3
+        )
+    said = "Not finished: other transactions hold the same rows in db:5432/prorata. Resumed before that: 1. Try again later.\n"
+    assert capsys.readouterr().err == said
+    assert statuses(world, first, held) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from models.errors import Explained, Unknown
-from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, behind_a_lock
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, behind_a_lock, stood_still
 from worker import certificates, server_urls
 from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
 from worker.commands.standard_output import NotWritten, written
 from worker.settings import SettingsError, settings
 
+NOTHING_CHANGED = "Nothing was changed."
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 
 
@@ -42,10 +43,19 @@ def run(command: Callable[[], object]) -> int:
 
 
 def _why_no_database(error: Exception) -> str:
+    kept = " ".join(getattr(error, "__notes__", ()))
+    if behind_a_lock(error):
+        why = f"other transactions hold the same rows in {_database()}"
+        return f"Not finished: {why}. {kept or NOTHING_CHANGED} Try again later."
+    if stood_still(error):
+        why = f"this command stood still for too long (suspended, or short of processor time?), so {_database()} undid its transaction"
+        return f"Not finished: {why}. {kept or NOTHING_CHANGED} Run it again."
+    return " ".join([_why_no_answer(error), *([kept] if kept else [])])
+
+
+def _why_no_answer(error: Exception) -> str:
     if not isinstance(error, OperationalError):
         return f"Every connection to the database at {_database()} is in use. Try again later."
-    if behind_a_lock(error):
-        return f"Not finished: other transactions hold the same rows in {_database()}. Try again later; what was done is kept."
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):

@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from models.states import OrderStatus
+from tasks.errors import keeping
 from tasks.operating import operations, order_story
 from tasks.operating.operations import NotPossible
 from tasks.plain_text import one_line
@@ -36,7 +37,9 @@ class Resumed:
 
 def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str | None, as_json: bool) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
-    resumed = list(_resumed(error_contains or "", dry_run=dry_run, by=by, why=why))
+    resumed: list[Resumed] = []
+    with keeping(lambda: _put_back(resumed, dry_run=dry_run)):
+        resumed.extend(_resumed(error_contains or "", dry_run=dry_run, by=by, why=why))
     if as_json:
         print_json([asdict(each) for each in resumed])
     elif not resumed:
@@ -45,6 +48,11 @@ def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str |
         console().print(_table(resumed, dry_run=dry_run))
     if any(each.why_not for each in resumed):
         raise typer.Exit(FAILED)
+
+
+def _put_back(resumed: Sequence[Resumed], *, dry_run: bool) -> str:
+    count = 0 if dry_run else sum(1 for each in resumed if each.step is not None)
+    return f"Resumed before that: {count}." if count else ""
 
 
 def _nothing(error_contains: str | None) -> str:
