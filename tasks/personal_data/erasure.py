@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models.account_lock import lock_account
+from models.account_lock import lock_accounts
 from models.accounts import Account, Contact
 from models.base import uuid7
 from models.erasures import Erasure
@@ -73,8 +73,7 @@ def erase(email: str, *, by: str, why: str) -> Erased:
 def _lock(session: Session, email: str) -> Person:
     """Keep others from changing the contacts, and from ordering in their name: a new row that refers to one has to wait."""
     before = person(session, email)
-    for account in before.accounts:
-        lock_account(session, account)
+    lock_accounts(session, before.accounts)
     session.execute(select(Contact.id).where(Contact.id.in_(before.contacts)).order_by(Contact.id).with_for_update())
     return person(session, email)
 

@@ -95,6 +95,12 @@ def test_loading_says_how_many_have_no_address_for_their_invoices(world: World, 
     ]
 
 
+def test_loading_says_one_account_is_new(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yaml"
+    file.write_text(FILE[: FILE.index("  suedwind")].replace("country: DE,", "country: DE, address: Graben 1,"))
+    assert load(file) == ["1 account is new, 0 already existed; 0 orders placed for what they have already."]
+
+
 def test_loading_says_how_many_pay_vat_in_another_currency_than_that_of_its_state(world: World, tmp_path: Path) -> None:
     file = tmp_path / "accounts.yaml"
     file.write_text(FILE.replace("country: DE, currency: EUR", "country: AT, currency: USD, address: Graben 1"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from models import migrations
 from tasks.plain_text import one_line
@@ -50,11 +51,14 @@ def load_accounts(file: File) -> None:
     """Load the accounts of FILE with their contacts and cards, and order what they have already."""
     parsed = accounts_file.read(file)
     plug_in_from_settings()
-    loaded = accounts_loading.load(parsed)
+    with Console(stderr=True).status("comparing") as status:
+        loaded = accounts_loading.load(parsed, tell=status.update)
+    orders = sum(map(len, loaded.orders.values()))
     changed = f" ({len(loaded.changed)} changed: {', '.join(loaded.changed)})" if loaded.changed else ""
     typer.echo(
-        f"{len(loaded.new)} accounts are new, {len(loaded.known)} already existed{changed}; "
-        f"{sum(map(len, loaded.orders.values()))} orders placed for what they have already."
+        f"{'1 account is' if len(loaded.new) == 1 else f'{len(loaded.new)} accounts are'} new, "
+        f"{len(loaded.known)} already existed{changed}; "
+        f"{orders} {'order' if orders == 1 else 'orders'} placed for what they have already."
     )
     if loaded.without_address:
         typer.echo(

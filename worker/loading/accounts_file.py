@@ -93,6 +93,10 @@ class AccountListed:
     contacts: tuple[ContactListed, ...]
     subscriptions: tuple[SubscriptionListed, ...]
 
+    @property
+    def id(self) -> UUID:
+        return account_id(self.code)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountsFile:
