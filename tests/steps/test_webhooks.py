@@ -18,7 +18,7 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
-from tests.support.payment import refund_by_hand, unanswered
+from tests.support.payment import DECLINES, refund_by_hand, unanswered
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_authenticationRequired"
@@ -201,6 +201,16 @@ def test_news_of_a_charge_whose_order_is_parked_for_a_person_is_done_with(world:
     world.receive(charge["id"], "payment_intent.succeeded")
     assert (webhooks.handle_webhooks(), outcomes(world)) == (1, ["nothing to do"])
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+
+
+def test_news_of_an_attempt_that_is_over_waits_for_no_step_that_is_about_to_make_the_next(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order = world.buy(ada, purchase())
+    declined = charge_of(world, order.id)
+    world.give_card(ada)
+    world.pay_again(order.id)
+    assert charge_news.handle(declined) is NewsOutcome.NOTHING_TO_DO
+    assert world.run(order.id).status is OrderStatus.COMPLETED
 
 
 def strangers(world: World, number: int) -> list[str]:
