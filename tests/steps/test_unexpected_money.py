@@ -242,6 +242,7 @@ def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(wor
     world.notify(str(own), "charge.refunded")
     assert (world.charged(ada), world.given_back(ada)) == ([119_00, 119_00], [119_00])
     assert world.attempts(order.id) == [(1, "succeeded", 119_00), (2, "void", 119_00)]
+    assert waiting_events(world) == {}
     assert [(each.charge_attempt, each.status.value) for each in world.rows(RefundAttempt)] == [(2, "succeeded")]
     assert world.order(order.id).status is OrderStatus.COMPLETED
     assert "charge.unexpected" in world.timeline(order.id)
