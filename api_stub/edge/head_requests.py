@@ -1,11 +1,12 @@
 """HEAD wherever there is GET, as RFC 9110 (9.1) wants it: the same status and headers. The server leaves out the body."""
 
-from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
+from api_stub.edge.second_try import SecondTryRoute
 
-class HeadRoute(APIRoute):
+
+class HeadRoute(SecondTryRoute):
     """A route whose GET answers HEAD, too. The OpenAPI document tells of GET alone."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
+from api_stub.edge.second_try import SecondTryRoute
 from api_stub.event_watch import EventWatch, Follower
 from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
@@ -21,7 +22,7 @@ from models.orders import OrderEvent
 from models.states import FINAL
 from tasks.wiring import begin
 
-router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
+router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=SecondTryRoute)
 
 HEARTBEAT = 10
 """seconds between comments that keep proxies from cutting a silent stream"""

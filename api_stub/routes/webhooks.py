@@ -5,6 +5,7 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Header, Request
 
+from api_stub.edge.second_try import SecondTryRoute
 from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.values import Shown
@@ -13,7 +14,7 @@ from tasks.charges import webhooks
 from tasks.errors import Refused
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=SecondTryRoute)
 
 
 class Received(Shown):
