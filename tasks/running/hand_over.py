@@ -1,7 +1,8 @@
 """Runs the next step without a message: six messages and their acknowledgements took a fifth of an order's processor time.
 
 Each step remains a task of its own: named, guarded, retried separately, and visible in Flower through events that are sent here in
-place of Celery's: for the delivered step its end, for the others all of them. A worker declares which steps it runs in its own process (`set_up`); the others are sent as messages.
+place of Celery's: the delivered step's end, where another follows it here, and all of the others'. A worker declares which steps it runs in
+its own process (`set_up`); the others are sent as messages.
 """
 
 import threading
@@ -71,9 +72,10 @@ def show_done(task_id: str, result: str, *, seconds: float) -> None:
 
 
 def show_undone(task_id: str, undone: StepsUndone) -> None:
-    """Show that a delivered task is done again. RETRY is the one state that Flower shows after a success; and after it, any other.
+    """Show that a delivered task that was shown as done is done again.
 
-    So it is shown twice as done if it is done twice; if it then fails or waits, as Celery shows that.
+    Flower shows nothing after a success but RETRY, and after that whatever comes: the task's second success, its failure, or a retry
+    by message.
     """
     if _mine.done == task_id:
         _mine.done = None
