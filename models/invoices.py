@@ -111,11 +111,11 @@ class Invoice(Base):
     corrects_number: Mapped[str | None] = mapped_column(String(30))
     sign: Mapped[int] = mapped_column(SmallInteger, default=1)
 
-    issued_on: Mapped[date] = mapped_column(Date)
+    issued_on: Mapped[date] = mapped_column(Date, index=True)
     issued_at: Mapped[datetime]
     supplied_at: Mapped[datetime]
     """when the change or purchase that it invoices took effect"""
-    supplied_on: Mapped[date | None] = mapped_column(Date)
+    supplied_on: Mapped[date | None] = mapped_column(Date, index=True)
     """the same as the day that determined the VAT rate; None on documents older than this column, which name the day in `timezone`"""
     order_number: Mapped[str] = mapped_column(String(20))
     language: Mapped[Language] = mapped_column(Listed(Language))

@@ -10,6 +10,7 @@
   whether the order is to be cancelled: `cancellation`
 - what is stalled or over: `sweep`, `trials`, `housekeeping`
 - for people who operate it: `operating`, `ledger_check`, `reconciliation`, `personal_data`; for accountants: `closing`;
+  `snapshot` for what reads a lot;
   for drills: `failure_points`
 - what is plugged in: `ports` declares the outside services, `policy` the merchant's choices, `wiring` provides both
 """

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, or_, select
+from sqlalchemy import ColumnElement, Date, Row, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
@@ -81,26 +81,27 @@ class DocumentLevy:
 
 def levies(
     session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason] = (), seller: Seller
-) -> list[DocumentLevy]:
-    """Of all documents of the days from `first` to `last`, by day of issue and number. reasons: only these; if empty, all."""
+) -> Iterator[DocumentLevy]:
+    """Of all documents of the days from `first` to `last`, by day of issue and number. reasons: only these; if empty, all.
+
+    Those of one day of issue are read at a time. So pass a session from `tasks.snapshot.of_one_moment`.
+    """
     chosen = _of_days(by, first, last)
-    if reasons:
-        chosen = and_(chosen, Invoice.reason.in_(reasons))
-    rows = session.execute(_DOCUMENTS.where(chosen)).all()
-    lines = _lines_by_document(session, chosen)  # later, or a document issued meanwhile would have no lines
-    return [
-        told
-        for row in rows
-        if by is Day.ISSUED or first <= _supplied_on(row.Invoice) <= last
-        for told in _told(*row, lines[row.Invoice.id], seller)
-    ]
+    for day in session.scalars(select(Invoice.issued_on).where(chosen).distinct().order_by(Invoice.issued_on)).all():
+        these = and_(Invoice.issued_on == day, chosen, *([Invoice.reason.in_(reasons)] if reasons else []))
+        lines = _lines_by_document(session, these)
+        for row in session.execute(_DOCUMENTS.where(these)).all():
+            if by is Day.ISSUED or first <= _supplied_on(row.Invoice) <= last:
+                yield from _told(*row, lines[row.Invoice.id], seller)
 
 
 def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
-    """Also documents that do not name their day of supply, because they are older than that column."""
+    """Perhaps some more of those that do not name their day of supply, because they are older than that column."""
     if by is Day.ISSUED:
         return Invoice.issued_on.between(first, last)
-    return or_(Invoice.supplied_on.between(first, last), Invoice.supplied_on.is_(None))
+    in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
+    around = in_utc.between(literal(first) - 1, literal(last) + 1)
+    return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))
 
 
 def _supplied_on(document: Invoice) -> date:

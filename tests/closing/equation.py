@@ -16,7 +16,7 @@ def equation(world: World) -> list[tuple[str, int, int]]:
     invoiced: Counter[str] = Counter()
     settled: Counter[str] = Counter()
     with world.begin() as session:
-        found = levies(session, *EVER, by=Day.ISSUED, seller=world.wiring.policy.seller)
+        found = list(levies(session, *EVER, by=Day.ISSUED, seller=world.wiring.policy.seller))
         held = balances.balances(session)
     for number, rows in groupby(found, key=lambda each: each.number):
         parts = list(rows)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from models.invoices import Invoice
@@ -44,7 +45,7 @@ def run(*words: str) -> Result:
 
 def listed(world: World, first: date = FIRST, last: date = LAST, *, by: Day = Day.ISSUED) -> list[DocumentLevy]:
     with world.begin() as session:
-        return levies(session, first, last, by=by, seller=world.wiring.policy.seller)
+        return list(levies(session, first, last, by=by, seller=world.wiring.policy.seller))
 
 
 def taxed(found: Sequence[DocumentLevy]) -> list[tuple[Any, ...]]:
@@ -308,6 +309,39 @@ def test_only_those_with_a_reason_are_listed_where_one_is_given(world: World) ->
     assert json.loads(run(*words, "--reason", "refund").stdout) == []
 
 
+def test_documents_of_one_day_of_issue_are_held_at_a_time(world: World) -> None:
+    for days in (0, 0, 1, 3):
+        world.pass_time(days=days)
+        world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        found = levies(session, FIRST, LAST, by=Day.ISSUED, seller=world.wiring.policy.seller)
+        held = [
+            (each.issued_on.day, sum(isinstance(it, Invoice) for it in session.identity_map.values())) for each in found
+        ]
+    assert held == [(1, 2), (1, 2), (2, 1), (5, 1)]
+
+
+@pytest.mark.parametrize("how", [("--csv",), ("--json",), ("--sum", "--csv"), ()])
+def test_a_list_is_of_one_moment_and_may_take_longer_than_others_may_say_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: Sequence[str]
+) -> None:
+    """What is bought while it is read is not in it, though that day's documents are still to be read."""
+    for days in (0, 1):
+        world.pass_time(days=days)
+        world.buy(world.customer(), purchase())
+    limits = []
+
+    def slowly(session: Session, *which: Any, **how: Any) -> Iterator[DocumentLevy]:
+        for each in levies(session, *which, **how):
+            world.buy(world.customer(), purchase())
+            limits.append(session.scalar(text("show idle_in_transaction_session_timeout")))
+            yield each
+
+    monkeypatch.setattr(command, "levies", slowly)
+    ended = run("--from", "2026-11-01", "--to", "2026-11-30", *how)
+    assert (ended.exit_code, ended.exception, limits) == (0, None, ["10min", "10min"])
+
+
 def test_days_are_those_of_the_sellers_clock(world: World) -> None:
     world.time = datetime(2026, 11, 30, 23, tzinfo=UTC)  # midnight in Berlin
     world.buy(world.customer(), purchase())
@@ -344,3 +378,4 @@ def test_a_document_older_than_its_column_is_supplied_on_its_account_s_day(world
     assert listed(world, date(2026, 11, 1), date(2026, 11, 30), by=Day.SUPPLIED) == []
     [row] = listed(world, date(2026, 12, 1), date(2026, 12, 1), by=Day.SUPPLIED)
     assert row.supplied_on == date(2026, 12, 1)
+    assert listed(world, date.min, date.max, by=Day.SUPPLIED) == [row]

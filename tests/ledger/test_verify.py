@@ -19,8 +19,9 @@ from tasks import wiring
 from tasks.billing import receivables, unpaid
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
-from tasks.ledger_check.verify import of_one_moment, verify
+from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
+from tasks.snapshot import of_one_moment
 from tests.support.payment import spoil_activation
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import Customer, World, change, purchase, trial

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tasks.plain_text import UNPRINTABLE
-from worker.commands.screen import print_json
+from worker.commands.screen import print_json, print_json_rows
 
 STEERING = "\x1b[2J\0\r\n\t\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u2069\u3164\U000e0041"
 
@@ -22,6 +22,16 @@ def test_what_steers_a_terminal_is_escaped_and_read_back_as_it_was(capsys: pytes
 def test_letters_of_any_language_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
     print_json(["Söhne", "Ελλάδα", "日本", "x\u200fy"])
     assert capsys.readouterr().out == '[\n  "Söhne",\n  "Ελλάδα",\n  "日本",\n  "x\u200fy"\n]\n'
+
+
+@pytest.mark.parametrize("rows", [[], [{"name": f"Ada{STEERING}"}], [{"a": [1, 2]}, {}, None, "b"]])
+def test_rows_are_printed_one_by_one_as_they_are_together(
+    capsys: pytest.CaptureFixture[str], rows: list[object]
+) -> None:
+    print_json(rows)
+    together = capsys.readouterr().out
+    print_json_rows(iter(rows))
+    assert capsys.readouterr().out == together
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`prorata documents`: invoices and credit notes with their VAT, for the accountant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
@@ -11,10 +11,11 @@ import typer
 from models.invoices import InvoiceReason
 from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import Sum, summed_up
+from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, policy
 from worker.commands.options import AsCsv, AsJson, calendar_day
 from worker.commands.order_views import major
-from worker.commands.screen import console, plain, print_csv, print_json
+from worker.commands.screen import console, plain, print_csv, print_json_rows
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -63,21 +64,25 @@ def list_documents(
     if as_json and as_csv:
         raise typer.BadParameter("choose one: --json or --csv")
     plug_in_from_settings()
-    with begin() as session:
-        found = levies(session, first, last, by=by, reasons=reason or (), seller=policy().seller)
-    sums = summed_up(found, by_vat_number=by_vat_number) if in_sum else []
-    rows: Sequence[DocumentLevy | Sum] = sums if in_sum else found
     names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
     if in_sum and not by_vat_number:
         names = [name for name in names if name not in ("vat_number", "buyer")]
-    if as_json:
-        print_json([_told(row, names) for row in rows])
-    elif as_csv:
-        print_csv(names, (list(_told(row, names).values()) for row in rows))
-    elif not rows:
+    with begin() as session:
+        found = levies(of_one_moment(session), first, last, by=by, reasons=reason or (), seller=policy().seller)
+        rows: Iterable[DocumentLevy | Sum] = summed_up(found, by_vat_number=by_vat_number) if in_sum else found
+        if as_json:
+            print_json_rows(_told(row, names) for row in rows)
+        elif as_csv:
+            print_csv(names, (list(_told(row, names).values()) for row in rows))
+        else:
+            cells = [_cells(row, by_vat_number=by_vat_number) for row in rows]
+    if as_json or as_csv:
+        return
+    if not cells:
         console().print(f"No such document was {by} from {first} to {last}.")
     else:
-        console().print(_sums(sums, by_vat_number=by_vat_number) if in_sum else _table(found))
+        columns = _COLUMNS if not in_sum else (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS)
+        console().print(Rows(columns, cells))
 
 
 def _told(row: DocumentLevy | Sum, names: Sequence[str]) -> dict[str, Any]:
@@ -98,19 +103,11 @@ def _amounts(row: DocumentLevy | Sum) -> tuple[str, ...]:
     return major(row.net_minor, row.currency), major(row.vat_minor, row.currency), row.currency
 
 
-def _table(found: Sequence[DocumentLevy]) -> Rows:
-    cells = [
-        (
+def _cells(row: DocumentLevy | Sum, *, by_vat_number: bool) -> tuple[str, ...]:
+    if isinstance(row, DocumentLevy):
+        return (
             *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), plain(row.buyer)),
             *(plain(row.vat_number or ""), *_taxed(row), *_amounts(row), row.owed_status or ""),
         )
-        for row in found
-    ]
-    return Rows(_COLUMNS, cells)
-
-
-def _sums(rows: Sequence[Sum], *, by_vat_number: bool) -> Rows:
-    if not by_vat_number:
-        return Rows((*_TAXED, *_AMOUNTS), [(*_taxed(row), *_amounts(row)) for row in rows])
-    cells = [(*_taxed(row), plain(row.vat_number or ""), plain(row.buyer or ""), *_amounts(row)) for row in rows]
-    return Rows((*_TAXED, *_CUSTOMER, *_AMOUNTS), cells)
+    customer = (plain(row.vat_number or ""), plain(row.buyer or "")) if by_vat_number else ()
+    return *_taxed(row), *customer, *_amounts(row)

@@ -14,8 +14,9 @@ from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
 from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.ledger_check.differences import Difference
-from tasks.ledger_check.verify import of_one_moment, verify
+from tasks.ledger_check.verify import verify
 from tasks.reconciliation.run import reconcile as reconcile_books
+from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, PastDay, refuse_future, time_in_utc

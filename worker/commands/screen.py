@@ -41,9 +41,22 @@ def plain(text: str) -> str:
 
 def print_json(value: object) -> None:
     """For programs; but a person may have it on a terminal, so whatever would steer that is escaped, which JSON lets any letter be."""
+    typer.echo("\n".join(_json_lines(value)))
+
+
+def print_json_rows(rows: Iterable[object]) -> None:
+    """What `print_json` prints of a list, row by row."""
+    before = "["
+    for row in rows:
+        typer.echo("\n  ".join((before, *_json_lines(row))), nl=False)
+        before = ","
+    typer.echo("[]" if before == "[" else "\n]")
+
+
+def _json_lines(value: object) -> list[str]:
     has_every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
     lines = json.dumps(value, indent=2, ensure_ascii=not has_every_letter, default=_as_json).split("\n")
-    typer.echo("\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines))
+    return [UNPRINTABLE.sub(_escaped, line) for line in lines]
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

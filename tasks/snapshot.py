@@ -1,0 +1,20 @@
+"""Reading all that a report needs as it was at one moment, while orders are processed."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+LONGEST_SILENCE = timedelta(minutes=10)
+"""between two queries: while our process works on what it read, or whoever reads its output makes it wait, its transaction sends nothing to PostgreSQL"""
+
+
+def of_one_moment(session: Session) -> Session:
+    """Make the session read one snapshot, taken when reading begins. Call before its first statement.
+
+    Its transaction may stay idle for longer than others, which hold locks that somebody waits for. This one only delays VACUUM, hence
+    a limit all the same.
+    """
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE.total_seconds():.0f}s'"))
+    return session
