@@ -7,6 +7,6 @@
   person); at its two ends, `placing` and `activation`
 - what protects money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`
 - input for the rules: `cart_facts`, `offers`, `sold_to`
-- speed, for what every order does: `prepared`, `recording`, `step_ends`, `row_inserts`, `order_cache`
+- speed, for what every order does: `prepared`, `recording`, `step_ends`, `row_inserts`, `order_cache`; for queries with many answers: `planning`
 - what all tables share: `base`; what the errors of all layers share: `errors`
 """

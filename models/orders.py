@@ -125,6 +125,9 @@ class QuoteLine(PricedLine, Base):
 NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderStatus if status in FINAL)})"
 """condition of the index over orders that have not ended. Repeat it word for word in queries, or PostgreSQL will not use the partial index"""
 
+_ENDED_WITHOUT = "status in ('rejected', 'cancelled', 'refunded')"
+"""few: so a list of them need not pass by all that were completed"""
+
 
 class Order(Totals, Base):
     """One purchase, as the customer confirmed it, and how far it has come.
@@ -146,6 +149,7 @@ class Order(Totals, Base):
         Index("ix_orders_wake_at", "wake_at", postgresql_where="wake_at is not null"),
         Index("ix_orders_account", "account_id", "number"),
         Index("ix_orders_not_ended", "status", "created_at", postgresql_where=NOT_ENDED),
+        Index("ix_orders_ended_without", "status", "number", postgresql_where=_ENDED_WITHOUT),
         # Without this one, each quote that is deleted costs a scan of all orders.
         Index("ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"),
         {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: each step rewrites its order's row

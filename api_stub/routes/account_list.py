@@ -9,6 +9,7 @@ from api_stub.edge.head_requests import HeadRoute
 from api_stub.schemas.accounts import AccountList, AccountSummary
 from api_stub.schemas.paging import USUAL, After, Limit, page
 from models.accounts import Account
+from models.planning import plan_for_values
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=HeadRoute)
@@ -21,6 +22,7 @@ def list_accounts(caller: AccountsReader, after: After = None, limit: Limit = US
     if after is not None:  # not looked up: the key may have lost that account since the page before
         query = query.where(Account.id > after)
     with begin() as session:
+        plan_for_values(session)
         shown, next_after = page(session, query, by=(Account.id,), after=None, limit=limit)
         accounts = [AccountSummary.model_validate(each, from_attributes=True) for each in shown]
     return AccountList(accounts=accounts, next_after=next_after)

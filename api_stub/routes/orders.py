@@ -17,6 +17,7 @@ from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK
 from api_stub.threads import in_thread
 from api_stub.views import order_view
 from models.orders import Order
+from models.planning import plan_for_values
 from models.states import OrderStatus
 from tasks import placement
 from tasks.failure_points import reach
@@ -115,6 +116,7 @@ def list_orders(
     if before is not None:
         query = query.where(Order.number < before)
     with begin() as session:
+        plan_for_values(session)
         if account_id is not None:
             require_account(session, caller, account_id)
         found = session.scalars(query).all()

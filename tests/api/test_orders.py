@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import event
 
 from api_stub.access import order_of
 from api_stub.views import order_view
@@ -15,6 +16,7 @@ from models.states import OrderStatus, Step
 from tasks.sweep import sweep
 from tests.api.conftest import Api, Published, change, problem, purchase, trial
 from tests.support import world as worlds
+from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.messages import eventually
 from tests.support.world import MONTH, Customer, World
 
@@ -360,6 +362,52 @@ def test_orders_of_several_statuses_are_listed_by_one_request(world: World, api:
     assert (problem(wrong), [each["parameter"] for each in wrong.json()["errors"]]) == (
         (422, "invalid-request"), ["status"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/orders", "/v1/orders?status=open", "/v1/orders?status=completed&before=5000", "/v1/accounts"]
+)
+def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_is(
+    world: World, api: Api, ada: Customer, path: str
+) -> None:
+    """One plan for all keys and statuses cannot use an index of orders that have not ended, for example."""
+    plans: list[tuple[int, int]] = []
+
+    def look(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "LIMIT" in statement:
+            asked = "select sum(generic_plans), sum(custom_plans) from pg_prepared_statements where statement ~ 'LIMIT'"
+            generic, custom = connection.connection.execute(asked, prepare=False).fetchone()
+            plans.append((int(generic), int(custom)))
+
+    api.order(ada, purchase())
+    engine = world.transactions._engine
+    event.listen(engine, "connect", lambda connection, _: setattr(connection, "prepare_threshold", 0))
+    engine.dispose()
+    event.listen(engine, "after_cursor_execute", look)
+    for _ in range(8):
+        assert api.get(path).status_code == 200
+    assert plans[-1] == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("status", "index"),
+    [
+        ("open", "ix_orders_not_ended"),
+        ("needs_attention", "ix_orders_not_ended"),
+        ("rejected", "ix_orders_ended_without"),
+        ("refunded", "ix_orders_ended_without"),
+    ],
+)
+def test_orders_of_a_status_that_few_have_are_found_by_an_index_of_those(
+    world: World, api: Api, ada: Customer, status: str, index: str
+) -> None:
+    """Their key has so many accounts that it does not narrow the list."""
+    api.order(ada, purchase())
+    copy_completed_orders(world)
+    with Plans(world, "orders") as plans:
+        assert api.get(f"/v1/orders?status={status}").status_code == 200
+    [plan] = plans.noted
+    assert index in plan, plan
 
 
 def test_a_change_shows_what_it_starts_from(world: World, api: Api, ada: Customer) -> None:

@@ -10,6 +10,7 @@ depends_on = None
 INDEXES = {
     "ix_invoices_issued_on": "invoices (issued_on)",
     "ix_invoices_supplied_on": "invoices (supplied_on)",
+    "ix_orders_ended_without": "orders (status, number) WHERE status IN ('rejected', 'cancelled', 'refunded')",
 }
 
 
