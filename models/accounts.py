@@ -79,7 +79,7 @@ class Contact(Base):
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     name: Mapped[str] = mapped_column(String(200))
-    email: Mapped[str] = mapped_column(String(320))
+    email: Mapped[str] = mapped_column(String(320), index=True)
     is_billing_contact: Mapped[bool] = mapped_column(default=False)
     erased_at: Mapped[datetime | None]
     """when name and address were erased. The row stays, because quotes and orders refer to it"""

@@ -128,6 +128,9 @@ NOT_ENDED = f"status not in ({', '.join(repr(status.value) for status in OrderSt
 _ENDED_WITHOUT = "status in ('rejected', 'cancelled', 'refunded')"
 """few: so a list of them need not pass by all that were completed"""
 
+NAMES_SOMEBODY = "strpos(reason_facts::text, '@') > 0"
+"""condition of the index over orders whose reason may have people's addresses; queries must repeat it to use the index"""
+
 
 class Order(Totals, Base):
     """One purchase, as the customer confirmed it, and how far it has come.
@@ -150,6 +153,7 @@ class Order(Totals, Base):
         Index("ix_orders_account", "account_id", "number"),
         Index("ix_orders_not_ended", "status", "created_at", postgresql_where=NOT_ENDED),
         Index("ix_orders_ended_without", "status", "number", postgresql_where=_ENDED_WITHOUT),
+        Index("ix_orders_naming_somebody", "number", postgresql_where=NAMES_SOMEBODY),
         # Without this one, each quote that is deleted costs a scan of all orders.
         Index("ix_orders_proposed_quote_id", "proposed_quote_id", postgresql_where="proposed_quote_id is not null"),
         {"postgresql_with": {"fillfactor": 70}},  # room for HOT updates: each step rewrites its order's row

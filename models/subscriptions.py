@@ -99,7 +99,7 @@ class SeatAssignment(Base):
 
     id: Mapped[Key]
     subscription_id: Mapped[UUID] = mapped_column(ForeignKey("subscriptions.id"))
-    user_email: Mapped[str] = mapped_column(String(320))
+    user_email: Mapped[str] = mapped_column(String(320), index=True)
     assigned_at: Mapped[datetime]
     unassigned_at: Mapped[datetime | None]
 

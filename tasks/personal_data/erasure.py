@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from models.base import uuid7
 from models.erasures import Erasure
 from models.errors import Explained
 from models.orders import Order, Quote
+from tasks.personal_data.finding import theirs
 from tasks.personal_data.holdings import HOLDINGS, find
 from tasks.personal_data.obstacles import obstacles
 from tasks.personal_data.person import Person, person
@@ -43,12 +45,17 @@ class Erased:
 def preview(email: str) -> Erased:
     """What `erase` would do. Raises NotErasable."""
     with begin() as session:
-        return _plan(session, person(session, email))
+        of = person(session, email)
+        _refuse_what_is_needed(session, of)
+        found = {kind.name: find(session, kind, of) for kind in HOLDINGS if kind.erase}
+        return Erased(_ids(found), _staying(session, of), _customers(session, of))
 
 
 def erase(email: str, *, by: str, why: str) -> Erased:
     """Erase the person with this address, in lower case, in one transaction. Once more does nothing. Raises NotErasable."""
     by, why = name_typed(by), typed(why)
+    with begin() as session:  # without locks, because it reads all notifications
+        stays = _staying(session, person(session, email))
     with begin() as session:
         of = _lock(session, email)
         if of.is_named_in(by) or _names(session, why, of):
@@ -56,18 +63,20 @@ def erase(email: str, *, by: str, why: str) -> Erased:
                 "Nothing was erased: name the person neither in --why nor in --by, because both are kept."
             )
         _expire_quotes(session, of)
-        plan = _plan(session, of)
-        if not any(plan.rows.values()):
-            return plan
+        _refuse_what_is_needed(session, of)
+        customers = _customers(session, of)
+        found = {kind.name: find(session, kind, of, lock=True) for kind in HOLDINGS if kind.erase}
+        if not any(found.values()):
+            return Erased(_ids(found), stays, customers)
         for kind in HOLDINGS:
             if kind.erase is not None:
-                for row in find(session, kind, of, lock=True):
+                for row in found[kind.name]:
                     kind.erase(row, of)
-        rows = {name: [str(each) for each in ids] for name, ids in plan.rows.items() if ids}
+        rows = {name: [str(each) for each in ids] for name, ids in _ids(found).items() if ids}
         record = Erasure(id=uuid7(), erased_at=now(), erased_by=by, erased_why=why, rows=rows)
         session.add(record)
     log.info("person erased", erasure_id=str(record.id), account_ids=[str(each) for each in of.accounts], rows=rows)
-    return Erased(plan.rows, plan.stays, plan.customers, record.id)
+    return Erased(_ids(found), stays, customers, record.id)
 
 
 def _lock(session: Session, email: str) -> Person:
@@ -87,18 +96,25 @@ def _names(session: Session, text: str, of: Person) -> bool:
 def _expire_quotes(session: Session, of: Person) -> None:
     """An order placed on one would be rejected in its first step; so that is said sooner."""
     ordered = select(Order.id).where(Order.quote_id == Quote.id).exists()
-    offered = Quote.contact_id.in_(of.contacts), Quote.expires_at > now(), ~ordered
+    offered = theirs(Quote, of), Quote.expires_at > now(), ~ordered
     session.execute(update(Quote).where(*offered).values(expires_at=Quote.as_of))
 
 
-def _plan(session: Session, of: Person) -> Erased:
+def _refuse_what_is_needed(session: Session, of: Person) -> None:
+    """Raises NotErasable."""
     if reasons := obstacles(session, of):
         raise NotErasable("Nothing was erased, because this person's data is still needed for:\n" + "\n".join(reasons))
-    found = {kind.name: find(session, kind, of) for kind in HOLDINGS}
-    customers = select(Account.customer_ref).join(Contact, Contact.account_id == Account.id)
-    customers = customers.where(Contact.id.in_(of.contacts), Account.customer_ref.is_not(None))
-    return Erased(
-        rows={kind.name: [row[0].id for row in found[kind.name]] for kind in HOLDINGS if kind.erase},
-        stays={kind.name: len(found[kind.name]) for kind in HOLDINGS if not kind.erase},
-        customers=[ref for ref in session.scalars(customers) if ref is not None],
-    )
+
+
+def _ids(found: Mapping[str, Sequence[Any]]) -> dict[str, list[UUID]]:
+    return {name: [row[0].id for row in rows] for name, rows in found.items()}
+
+
+def _staying(session: Session, of: Person) -> dict[str, int]:
+    return {kind.name: len(find(session, kind, of)) for kind in HOLDINGS if not kind.erase}
+
+
+def _customers(session: Session, of: Person) -> list[str]:
+    refs = select(Account.customer_ref).join(Contact, Contact.account_id == Account.id)
+    refs = refs.where(Contact.id.in_(of.contacts), Account.customer_ref.is_not(None))
+    return [ref for ref in session.scalars(refs) if ref is not None]

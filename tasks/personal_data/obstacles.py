@@ -33,7 +33,7 @@ def _seats(session: Session, of: Person) -> Iterator[str]:
 
 
 def _orders(session: Session, of: Person) -> Iterator[str]:
-    under_way = Order.contact_id.in_(of.contacts), Order.status.not_in(FINAL)
+    under_way = finding.theirs(Order, of), Order.status.not_in(FINAL)
     for number, status in session.execute(select(Order.number, Order.status).where(*under_way).order_by(Order.number)):
         resume = f"`prorata orders resume {number}` or " if status is OrderStatus.NEEDS_ATTENTION else ""
         yield f"order {number} is {status}: let it end, or end it by {resume}`prorata orders cancel {number}`"
@@ -43,7 +43,7 @@ def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
     """Such an order has ended, but a letter may still be due."""
     waits = or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed)
     orders = select(Order.number).join(VatFollowUp, VatFollowUp.order_id == Order.id)
-    for number in session.scalars(orders.where(Order.contact_id.in_(of.contacts), Order.status.in_(FINAL), waits)):
+    for number in session.scalars(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
         yield f"order {number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
 
 

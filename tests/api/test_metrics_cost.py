@@ -58,7 +58,10 @@ def test_orders_that_have_ended_are_not_counted(world: World, api: Api, ada: Cus
 
 
 def test_what_a_step_or_a_letter_writes_is_in_no_index(world: World) -> None:
-    """PostgreSQL writes a new version of a row beside the old one (HOT) only while no column of an index changes, or of its condition."""
+    """PostgreSQL writes a new version of a row beside the old one (HOT) only while no column of an index changes, or of its condition.
+
+    `reason_facts` change only where `status` does.
+    """
     query = text("""
         select distinct attname from pg_index join pg_attribute on attrelid = indrelid and (attnum = any(indkey) or attnum in (
             select refobjsubid from pg_depend where objid = indexrelid and refobjid = indrelid
@@ -67,5 +70,5 @@ def test_what_a_step_or_a_letter_writes_is_in_no_index(world: World) -> None:
     with world.begin() as session:
         orders, letters = (set(session.scalars(query, {"table": name})) for name in ("orders", "sent_letters"))
     never_changed = {"id", "number", "account_id", "api_key_id", "idempotency_key", "created_at"}
-    assert orders == never_changed | {"status", "wake_at", "quote_id", "proposed_quote_id"}
+    assert orders == never_changed | {"status", "reason_facts", "wake_at", "quote_id", "proposed_quote_id"}
     assert letters == {"order_id", "kind", "message_id"}

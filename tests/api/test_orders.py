@@ -403,7 +403,7 @@ def test_orders_of_a_status_that_few_have_are_found_by_an_index_of_those(
 ) -> None:
     """Their key has so many accounts that it does not narrow the list."""
     api.order(ada, purchase())
-    copy_completed_orders(world)
+    copy_completed_orders(world, ada)
     with Plans(world, "orders") as plans:
         assert api.get(f"/v1/orders?status={status}").status_code == 200
     [plan] = plans.noted

@@ -1,17 +1,19 @@
 """A person is erased wherever the law allows it, at once or not at all; the books, the documents and everybody else stay as they are."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Text, delete, insert, select, text, update
+from sqlalchemy import Text, delete, event, insert, select, text, update
 from structlog.testing import capture_logs
 
 from models import migrations
-from models.accounts import Contact
+from models.accounts import Account, Contact
 from models.erasures import Erasure
 from models.messages import SentLetter, WebhookReceived
 from models.orders import Order, Quote
@@ -28,6 +30,7 @@ from tasks.personal_data.person import Person
 from tasks.quotes import support_case
 from tasks.upstream import seats
 from tests.invoices.documents import documents, one, pdf
+from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.vat_outage import ask_again, during_outage, nothing_differs
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import Customer, World, change, purchase
@@ -426,6 +429,60 @@ def test_two_at_once_are_one_erasure(world: World, left: Customer) -> None:
         done = list(pool.map(lambda _: erase(left), range(4)))
     assert len([each for each in done if each.erasure_id]) == 1
     assert len(world.rows(Erasure)) == 1
+
+
+@contextmanager
+def while_notifications_are_read(world: World, do: Callable[[], object]) -> Iterator[None]:
+    """Do it when the block first reads them: that takes the longest."""
+
+    to_do = [do]
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM webhooks_received" in statement and to_do:
+            to_do.pop()()
+
+    engine = world.transactions._engine
+    event.listen(engine, "before_cursor_execute", look)
+    yield
+    event.remove(engine, "before_cursor_execute", look)
+    assert not to_do
+
+
+def test_others_may_work_on_the_account_while_its_notifications_are_read(world: World, left: Customer) -> None:
+    def lock() -> None:
+        with world.begin() as session:
+            session.execute(select(Account.id).where(Account.id == left.account_id).with_for_update(nowait=True))
+            session.execute(select(Contact.id).where(Contact.id == left.contact_id).with_for_update(nowait=True))
+
+    with while_notifications_are_read(world, lock):
+        assert erase(left).erasure_id
+
+
+def test_what_comes_in_between_is_erased_too_and_what_it_is_needed_for_is_said(world: World) -> None:
+    ada, eve = world.customer(), world.customer()
+    with while_notifications_are_read(world, lambda: rejected_naming(world, ada)):
+        assert len(erase(ada).rows["reasons"]) == 1
+    assert tables_that_name(world, ada.email) == set()
+    with (
+        while_notifications_are_read(world, lambda: world.place(eve, purchase())),
+        pytest.raises(NotErasable, match="is open: let it end"),
+    ):
+        erase(eve)
+
+
+def test_a_person_is_found_by_indexes_among_any_number_of_orders(world: World, left: Customer) -> None:
+    bob = world.customer()
+    world.buy(bob, purchase())
+    copy_completed_orders(world, bob)
+    with Plans(
+        world, "contacts", "seat_assignments", "subscriptions", "orders", "quotes", "sent_letters", "invoices"
+    ) as plans:
+        assert erase(left).erasure_id
+    plan = "\n".join(plans.noted)
+    assert "Seq Scan" not in plan, plan
+    used = set(re.findall(r"(?:Scan(?: Backward)? using|Index Scan on) (ix_\w+)", plan))
+    assert used >= {"ix_contacts_email", "ix_seat_assignments_user_email", "ix_orders_account", "ix_quotes_account_id"}
+    assert "ix_orders_naming_somebody" in used, plan
 
 
 # Afterwards

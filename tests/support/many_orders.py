@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import event, text
 
-from tests.support.world import World
+from tests.support.world import Customer, World
 
 COPIES = 3_000
 
 
-def copy_completed_orders(world: World) -> None:
-    """Add copies of the orders there are, all of them completed, and let PostgreSQL know its tables."""
+def copy_completed_orders(world: World, of: Customer) -> None:
+    """Add copies of the customer's orders, all of them completed, and let PostgreSQL know its tables."""
     copied = text("""
         insert into orders overriding system value
         select (jsonb_populate_record(original, jsonb_build_object(
@@ -18,20 +18,20 @@ def copy_completed_orders(world: World) -> None:
             'idempotency_key', copy || original.idempotency_key, 'status', 'completed', 'next_step', null,
             'wake_at', null, 'lease_token', null, 'lease_until', null, 'reason_facts', null
         ))).*
-        from orders original, generate_series(1, :copies) copy
+        from orders original, generate_series(1, :copies) copy where original.account_id = :account_id
     """)
     with world.begin() as session:
         session.execute(text("set local session_replication_role = replica"))  # they have no quotes, which nobody reads
-        session.execute(copied, {"copies": COPIES})
+        session.execute(copied, {"copies": COPIES, "account_id": of.account_id})
         session.execute(text("analyze"))
 
 
 class Plans:
-    """With it, notes PostgreSQL's plan for each query of `table` that is asked in the block."""
+    """With it, notes PostgreSQL's plan for each query of `tables` that is asked in the block, if it can use an index."""
 
-    def __init__(self, world: World, table: str) -> None:
+    def __init__(self, world: World, *tables: str) -> None:
         self._engine = world.transactions._engine
-        self._table = table
+        self._tables = tables
         self.noted: list[str] = []
 
     def __enter__(self) -> "Plans":
@@ -42,6 +42,9 @@ class Plans:
         event.remove(self._engine, "before_cursor_execute", self._note)
 
     def _note(self, connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT") and f"FROM {self._table}" in statement:
-            lines = connection.connection.execute(f"explain {statement}", parameters, prepare=False).fetchall()
+        if any(f"FROM {table}" in statement for table in self._tables):
+            driver = connection.connection
+            driver.execute("set local enable_seqscan = off")
+            lines = driver.execute(f"explain {statement}", parameters, prepare=False).fetchall()
+            driver.execute("set local enable_seqscan = on")
             self.noted.append("\n".join(line for (line,) in lines))

@@ -11,6 +11,9 @@ INDEXES = {
     "ix_invoices_issued_on": "invoices (issued_on)",
     "ix_invoices_supplied_on": "invoices (supplied_on)",
     "ix_orders_ended_without": "orders (status, number) WHERE status IN ('rejected', 'cancelled', 'refunded')",
+    "ix_orders_naming_somebody": "orders (number) WHERE strpos(reason_facts::text, '@') > 0",
+    "ix_contacts_email": "contacts (email)",
+    "ix_seat_assignments_user_email": "seat_assignments (user_email)",
 }
 
 
