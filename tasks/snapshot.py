@@ -10,11 +10,15 @@ LONGEST_SILENCE = timedelta(minutes=10)
 
 
 def of_one_moment(session: Session) -> Session:
-    """Make the session read one snapshot, taken when reading begins. Call before its first statement.
-
-    Its transaction may stay idle for longer than others, which hold locks that somebody waits for. This one only delays VACUUM, hence
-    a limit all the same.
-    """
+    """Make the session read one snapshot, taken when reading begins. Call before its first statement."""
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE.total_seconds():.0f}s'"))
+    allow_silence(session)
     return session
+
+
+def allow_silence(session: Session) -> None:
+    """Let the transaction stay idle for longer than others, which hold locks that somebody waits for.
+
+    One that only reads delays no more than VACUUM, hence a limit all the same.
+    """
+    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE.total_seconds():.0f}s'"))

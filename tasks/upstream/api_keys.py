@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, ScalarSelect, Uuid, cast, delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -70,14 +71,14 @@ def issue(
     *,
     name: str,
     scopes: Sequence[str],
-    account_ids: Sequence[UUID],
+    account_ids: Sequence[UUID] | None,
     by: str,
     why: str | None = None,
     key: str | None = None,
 ) -> Issued:
     """Make a key; afterwards only its hash is known.
 
-    key: one made elsewhere (`prk_` and at least 32 characters), for development; if issued again, it has only these
+    account_ids: None for all that there are. key: one made elsewhere (`prk_` and at least 32 characters), for development; if issued again, it has only these
     scopes and accounts.
     Raises KeyRefused if a scope is unknown, the name is invalid, the key is too short or revoked, or another key has the name.
     """
@@ -91,7 +92,7 @@ def issue(
         raise KeyRefused(f"a key starts with {PREFIX} and has at least 32 characters after that")
     digest = digest_of(plain)
     _refuse_name_of_another(session, name, digest)
-    granted, bound = sorted(set(scopes)), set(account_ids)
+    granted = sorted(set(scopes))
     row = upsert(ApiKey).values(id=uuid7(), name=name, digest=digest, scopes=granted)
     made = session.scalar(row.on_conflict_do_nothing().returning(ApiKey))
     if made is None:
@@ -99,9 +100,11 @@ def issue(
         again = _valid_key(session, ApiKey.digest == digest)
         if again is None:
             raise KeyRefused("this key has been revoked permanently; issue a new one, under another name")
+        bound = set(session.scalars(select(Account.id)) if account_ids is None else account_ids)
         return Issued(plain, _issue_again(session, again, name=name, scopes=granted, accounts=bound, by=by, why=why))
-    _bind(session, made, bound)
-    return Issued(plain, [record(session, made, KeyChange.ISSUED, accounts=bound, by=by, why=why, at=made.created_at)])
+    _bind(session, made, account_ids)
+    issued = record(session, made, KeyChange.ISSUED, accounts=_all_bound_to(made), by=by, why=why, at=made.created_at)
+    return Issued(plain, [issued])
 
 
 def revoke(session: Session, *, name: str, by: str, why: str | None = None) -> ApiKeyChange:
@@ -109,7 +112,7 @@ def revoke(session: Session, *, name: str, by: str, why: str | None = None) -> A
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
     key.revoked_at = session.scalar(select(func.clock_timestamp()))
-    return record(session, key, KeyChange.REVOKED, accounts=_bound_to(session, key), by=by, why=why, at=key.revoked_at)
+    return record(session, key, KeyChange.REVOKED, accounts=_all_bound_to(key), by=by, why=why, at=key.revoked_at)
 
 
 def allow(
@@ -118,7 +121,7 @@ def allow(
     """Let the key act for these accounts too; it keeps those it has. Returns what was recorded, None if it had them all. Raises KeyRefused."""
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
-    new = set(account_ids) - _bound_to(session, key)
+    new = set(account_ids) - _bound_to(session, key, among=account_ids)
     _bind(session, key, new)
     return record(session, key, KeyChange.ALLOWED, accounts=new, by=by, why=why) if new else None
 
@@ -129,7 +132,7 @@ def disallow(
     """Let the key no longer act for these accounts, with effect for the next request. Returns what was recorded, None if it had none of them. Raises KeyRefused."""
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
-    gone = set(account_ids) & _bound_to(session, key)
+    gone = _bound_to(session, key, among=account_ids)
     _unbind(session, key, gone)
     return record(session, key, KeyChange.DISALLOWED, accounts=gone, by=by, why=why) if gone else None
 
@@ -183,14 +186,28 @@ def _valid_key(session: Session, which: ColumnElement[bool]) -> ApiKey | None:
     return session.scalar(query, execution_options={"populate_existing": True})
 
 
-def _bound_to(session: Session, key: ApiKey) -> set[UUID]:
-    return set(session.scalars(select(ApiKeyAccount.account_id).where(ApiKeyAccount.api_key_id == key.id)))
+def _bound_to(session: Session, key: ApiKey, *, among: Collection[UUID] | None = None) -> set[UUID]:
+    query = select(ApiKeyAccount.account_id).where(ApiKeyAccount.api_key_id == key.id)
+    return set(session.scalars(query if among is None else query.where(ApiKeyAccount.account_id.in_(among))))
 
 
-def _bind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:
-    rows = [{"api_key_id": key.id, "account_id": account_id} for account_id in sorted(accounts)]
-    if rows:
-        session.execute(insert(ApiKeyAccount), rows)
+def _all_bound_to(key: ApiKey) -> ScalarSelect[Any]:
+    """For the database to record, because they may be a million."""
+    ids = func.array_agg(aggregate_order_by(ApiKeyAccount.account_id, ApiKeyAccount.account_id))
+    bound = select(func.coalesce(ids, cast([], ARRAY(Uuid)))).where(ApiKeyAccount.api_key_id == key.id)
+    return bound.scalar_subquery()
+
+
+def _bind(session: Session, key: ApiKey, accounts: Collection[UUID] | None) -> None:
+    """accounts: None for all that there are."""
+    ids = (
+        select(Account.id)
+        if accounts is None
+        else select(func.unnest(cast(sorted(set(accounts)), ARRAY(Uuid))).label("id"))
+    )
+    chosen = ids.subquery()
+    rows = select(literal(key.id), chosen.c.id).order_by(chosen.c.id)
+    session.execute(insert(ApiKeyAccount).from_select(["api_key_id", "account_id"], rows))
 
 
 def _unbind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
@@ -34,7 +35,7 @@ def record(
     key: ApiKey,
     what: KeyChange,
     *,
-    accounts: Collection[UUID],
+    accounts: Collection[UUID] | ScalarSelect[Any],
     by: str,
     why: str | None,
     at: datetime | None = None,
@@ -43,7 +44,7 @@ def record(
     change = ApiKeyChange(
         api_key_id=key.id,
         what=what,
-        accounts=sorted(accounts),
+        accounts=accounts if isinstance(accounts, ScalarSelect) else sorted(accounts),
         name=key.name,
         scopes=key.scopes,
         changed_by=name_typed(by),

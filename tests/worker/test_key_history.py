@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner, Result
 
@@ -102,6 +102,28 @@ def test_each_line_says_who_gave_the_key_which_account(ada: Customer, bob: Custo
         [*times[0].split(), "issued", "root", str(bob.account_id), "Bob", "&", "Sons"],
         [*times[1].split(), "disallowed", "olga", str(bob.account_id), "Bob", "&", "Sons", "ticket", "4711"],
     ]
+
+
+def test_a_key_for_all_accounts_is_bound_and_recorded_without_reading_them(
+    world: World, ada: Customer, bob: Customer
+) -> None:
+    """There may be a million."""
+    read: list[str] = []
+
+    def note(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        columns = [each.name for each in cursor.description or ()]
+        if columns and (cursor.rowcount > 1 or (statement.startswith("INSERT") and "accounts" in columns)):
+            read.append(statement)
+
+    engine = world.transactions._engine
+    event.listen(engine, "after_cursor_execute", note)
+    run("issue", "shop", "--by=root")
+    assert len(as_json("list")) == 1
+    run("revoke", "shop", "--by=root")
+    event.remove(engine, "after_cursor_execute", note)
+    both = ["Ada Ltd", "Bob & Sons"]
+    assert read == []
+    assert history() == [("issued", both, "root", None), ("revoked", both, "root", None)]
 
 
 def test_only_the_accounts_that_a_command_changes_are_recorded(ada: Customer, bob: Customer) -> None:

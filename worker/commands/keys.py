@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.api_keys import ApiKeyChange
+from tasks.snapshot import allow_silence, of_one_moment
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope
 from tasks.upstream.key_history import history, told
@@ -54,20 +55,22 @@ def issue_key(
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
     plug_in_from_settings()
     with begin() as session:
-        ids = _ids(session, account) if account else sorted(session.scalars(select(Account.id)))
-        if not ids:
+        ids = _ids(session, account) if account else None
+        if session.scalar(select(Account.id).limit(1)) is None:
             raise KeyRefused(
                 "there are no accounts yet, and a key is bound to existing ones; run prorata accounts load FILE first"
             )
         issued = api_keys.issue(
             session, name=name, scopes=scope or list(Scope), account_ids=ids, by=by, why=why, key=key
         )
-        made, recorded = _called(session, name), told(session, issued.changes)
+        if as_json:  # in the same transaction: a key that is made, and not shown, is lost
+            allow_silence(session)
+            made, recorded = _called(session, name), told(session, issued.changes)
     if as_json:
         print_json({"key": issued.key, **asdict(made), "recorded": changes_as_json(recorded)})
         return
     typer.echo(issued.key)
-    if not recorded:
+    if not issued.changes:
         typer.echo(f"The key {name!r} was issued like this before; nothing is recorded.", err=True)
 
 
@@ -90,7 +93,7 @@ def show_key(name: Name, as_json: AsJson = False) -> None:
     """One key, with the accounts that it may act for, and what happened to it: what, for which accounts, by whom and why. Never the key."""
     plug_in_from_settings()
     with begin() as session:
-        row = _called(session, name)
+        row = _called(of_one_moment(session), name)
         bound = api_keys.accounts_of(session, row.id)
         past = history(session, row.id)
     if as_json:
@@ -107,7 +110,7 @@ def allow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = None
     plug_in_from_settings()
     with begin() as session:
         change = api_keys.allow(session, name=name, account_ids=_ids(session, account), by=by, why=why)
-        row, answer = _changed(session, name, change)
+        row, answer = _changed(session, name, change, as_json=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -121,7 +124,7 @@ def disallow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = N
     plug_in_from_settings()
     with begin() as session:
         change = api_keys.disallow(session, name=name, account_ids=_ids(session, account), by=by, why=why)
-        row, answer = _changed(session, name, change)
+        row, answer = _changed(session, name, change, as_json=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -135,7 +138,7 @@ def revoke_key(name: Name, by: By, why: WhyIfKnown = None, as_json: AsJson = Fal
     plug_in_from_settings()
     with begin() as session:
         change = api_keys.revoke(session, name=name, by=by, why=why)
-        _, answer = _changed(session, name, change)
+        _, answer = _changed(session, name, change, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -159,9 +162,14 @@ def _called(session: Session, name: str) -> IssuedKey:
     return found
 
 
-def _changed(session: Session, name: str, change: ApiKeyChange | None) -> tuple[IssuedKey, dict[str, Any]]:
-    """The key as it is now, and what a program is told of it."""
+def _changed(
+    session: Session, name: str, change: ApiKeyChange | None, *, as_json: bool
+) -> tuple[IssuedKey, dict[str, Any]]:
+    """The key as it is now, and what a program is told of it, if one asks."""
     row = _called(session, name)
+    if not as_json:
+        return row, {}
+    allow_silence(session)
     recorded = told(session, [change] if change else [])
     answer = key_as_json(row, api_keys.accounts_of(session, row.id))
     return row, answer | {"recorded": changes_as_json(recorded)}
