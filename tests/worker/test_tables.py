@@ -4,9 +4,11 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
 from tests.support.world import World, change, purchase
+from worker import tables
 from worker.tables import Column, Rows
 
 ID = "01a22579-1f32-72a0-9d4d-7c98170533f1"
@@ -54,6 +56,24 @@ def test_in_a_file_a_row_with_a_long_word_is_still_a_line() -> None:
     word = "x" * 300
     [_, line] = seen(None, (ID, word, "1.00", "2.00", "EUR"))
     assert line == f"{ID}  {word}  1.00  2.00  EUR"
+
+
+def test_in_a_file_it_is_what_rich_makes_of_it() -> None:
+    rows = [
+        (ID, "A name of words " * 12, "1.00", "−2.00", "EUR"),
+        (ID, r"[bold]Söhne[/] \[x] " + "日本 " * 60, "", "1,234.00", ""),
+        ("", "", "", "", ""),
+    ]
+    as_text = [[Text.from_markup(cell) for cell in row] for row in rows]
+    widths = tables._widths(NAMED, [[cell.plain for cell in row] for row in as_text])
+    assert widths is not None
+    printed = []
+    for table in (Rows(NAMED, rows), tables._table(NAMED, as_text, widths)):
+        written = StringIO()
+        Console(file=written, width=100_000).print(table)
+        printed.append(written.getvalue())
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) > len(rows) + 1, "some cells are folded"
 
 
 @pytest.mark.parametrize("columns", [60, None])
