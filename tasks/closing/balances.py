@@ -22,12 +22,14 @@ class Balance:
     """how much was ever put there by a person (by the accounts file), whatever became of it"""
 
 
+_BALANCE = func.sum(LedgerMovement.amount_minor)
+_GRANTED = func.coalesce(_BALANCE.filter(LedgerMovement.kind == MovementKind.GRANTED), 0)
+
+
 def balances(session: Session, *, until: datetime | None = None) -> list[Balance]:
     """Of all accounts that ever had one, by currency and name. until: only movements before that count."""
-    moved = LedgerMovement.amount_minor
-    granted = func.sum(moved).filter(LedgerMovement.kind == MovementKind.GRANTED)
     query = (
-        select(Account.id, Account.name, LedgerMovement.currency, func.sum(moved), func.coalesce(granted, 0))
+        select(Account.id, Account.name, LedgerMovement.currency, _BALANCE, _GRANTED)
         .join(Account, Account.id == LedgerMovement.account_id)
         .group_by(Account.id, LedgerMovement.currency)
         .order_by(LedgerMovement.currency, Account.name, Account.id)
@@ -49,6 +51,15 @@ class Total:
     currency: str
     balance_minor: int = 0
     granted_minor: int = 0
+
+
+def all_in_all(session: Session, *, until: datetime | None = None) -> list[Total]:
+    """The `totals` of all `balances`, added up by the database."""
+    moved = LedgerMovement.currency
+    query = select(moved, _BALANCE, _GRANTED).group_by(moved).order_by(moved)
+    if until is not None:
+        query = query.where(LedgerMovement.created_at < until)
+    return [Total(row[0], int(row[1]), int(row[2])) for row in session.execute(query)]
 
 
 def totals(found: Iterable[Balance]) -> list[Total]:

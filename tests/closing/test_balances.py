@@ -65,6 +65,23 @@ def test_a_person_reads_each_balance_and_the_total_of_each_currency(world: World
     ]
 
 
+def test_totals_alone_are_the_same(world: World) -> None:
+    for amount, currency in ((1_500, "EUR"), (2_50, "EUR"), (1_500, "JPY")):
+        moved(world, world.customer(currency=currency), amount, "2026-10-31 12:00:00+00")
+    world.grant(world.customer(), 1_00)
+    assert [line.split() for line in run("--totals").stdout.splitlines()] == [
+        ["Total"],
+        ["balance", "granted"],
+        ["18.50", "EUR", "18.50"],
+        ["1,500", "JPY", "1,500"],
+    ]
+    assert told("--totals", "--on", "2026-10-31") == [
+        {"currency": "EUR", "balance_minor": 17_50, "granted_minor": 17_50},
+        {"currency": "JPY", "balance_minor": 1_500, "granted_minor": 1_500},
+    ]
+    assert run("--totals", "--on", "2026-10-30").stdout == "No account had ever had a balance on 2026-10-30.\n"
+
+
 def test_what_was_granted_is_told_when_it_is_spent_and_what_orders_brought_is_not_granted(world: World) -> None:
     ada, bob = world.customer(), world.customer()
     world.grant(ada, 119_00)

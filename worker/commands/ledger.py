@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
-from tasks.closing.balances import Balance, Total, balances, totals
+from tasks.closing.balances import Balance, Total, all_in_all, balances, totals
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import verify
 from tasks.reconciliation.run import reconcile as reconcile_books
@@ -56,13 +56,19 @@ def show(which: Which, as_json: AsJson = False) -> None:
 
 
 @ledger.command("balances")
-def list_balances(on: PastDay = None, as_json: AsJson = False) -> None:
+def list_balances(
+    on: PastDay = None,
+    totals_only: Annotated[bool, typer.Option("--totals", help="only the total of each currency")] = False,
+    as_json: AsJson = False,
+) -> None:
     """The balance of every account that ever had one, how much of it a person granted, and the total of each currency: what is owed to customers."""
     plug_in_from_settings()
     seller = policy().seller
     refuse_future(on, seller.day(now()))
+    until = seller.end_of(on) if on else None
     with begin() as session:
-        found = balances(session, until=seller.end_of(on) if on else None)
+        of_one_moment(session)
+        found: Sequence[Balance | Total] = (all_in_all if totals_only else balances)(session, until=until)
     if as_json:
         print_json([asdict(each) for each in found])
     elif not found:
@@ -70,7 +76,9 @@ def list_balances(on: PastDay = None, as_json: AsJson = False) -> None:
             "No account ever had a balance." if on is None else f"No account had ever had a balance on {on}."
         )
     else:
-        console().print(_balances(found), "", _totals(found), sep="\n")
+        held = [each for each in found if isinstance(each, Balance)]
+        added = [each for each in found if isinstance(each, Total)] or totals(held)
+        console().print(*([_balances(held), ""] if held else []), _totals(added), sep="\n")
 
 
 @ledger.command("verify")
@@ -171,8 +179,8 @@ def _balances(found: Sequence[Balance]) -> Rows:
     return Rows((Column("account"), Column("account_id"), *_HELD), cells)
 
 
-def _totals(found: Sequence[Balance]) -> Rows:
-    return Rows(_HELD, [_held(each) for each in totals(found)], title="Total")
+def _totals(found: Sequence[Total]) -> Rows:
+    return Rows(_HELD, [_held(each) for each in found], title="Total")
 
 
 def _held(of: Balance | Total) -> tuple[str, ...]:
