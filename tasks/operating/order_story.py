@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import Account
@@ -13,7 +13,7 @@ from models.errors import Unknown
 from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
 from models.messages import SentLetter
-from models.orders import Order, OrderEvent
+from models.orders import LETTER_REFUSED, Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
 
@@ -68,8 +68,10 @@ def listing(
     if account_id is not None:
         query = query.where(Order.account_id == account_id)
     if undeliverable:
+        noted = select(OrderEvent.order_id).where(text(LETTER_REFUSED))  # a letter has no index of its status
         refused = SentLetter.status == LetterStatus.UNDELIVERABLE
-        query = query.where(select(SentLetter.order_id).where(SentLetter.order_id == Order.id, refused).exists())
+        still = select(SentLetter.order_id).where(SentLetter.order_id == Order.id, refused).exists()
+        query = query.where(Order.id.in_(noted), still)
     return [(row[0], row[1]) for row in session.execute(query.order_by(Order.number.desc()).limit(limit))]
 
 

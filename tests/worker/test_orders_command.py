@@ -14,6 +14,7 @@ from tasks.errors import TemporarilyUnavailable
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase
 from worker.commands import orders
@@ -255,6 +256,26 @@ def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_cod
     listed = json.loads(run("list", "--undeliverable", "--json").stdout)
     assert ([each["id"] for each in listed], order.status) == ([str(order.id)], OrderStatus.COMPLETED)
     assert {"kind": "confirmation", "code": "5.1.1"} in facts(world, order.id, "letter.undeliverable")
+
+
+@pytest.mark.parametrize(
+    ("words", "index"),
+    [
+        (["--undeliverable"], "ix_letters_refused"),
+        (["--status", "rejected"], "ix_orders_ended_without"),
+        (["--status", "needs_attention"], "ix_orders_not_ended"),
+    ],
+)
+def test_the_few_orders_that_a_person_looks_for_are_found_by_an_index_of_those(
+    world: World, words: list[str], index: str
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    copy_completed_orders(world, ada)
+    with Plans(world, "orders") as plans:
+        assert json.loads(run("list", *words, "--json").stdout) == []
+    [plan] = plans.noted
+    assert index in plan, plan
 
 
 def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None:
