@@ -19,6 +19,7 @@ from tasks.upstream import api_keys, key_history
 from tests.support.command import SETTINGS, Command, prorata_of_its_own
 from tests.support.world import World, change, purchase
 from worker import server_urls, upgrading
+from worker.commands import failures
 from worker.embedded import PostgresServer
 
 
@@ -43,6 +44,24 @@ def set_to(url: str, revision: str) -> None:
 
 def of(url: str) -> dict[str, str]:
     return SETTINGS | {"PRORATA_DATABASE_URL": url}
+
+
+def test_one_that_gives_up_on_a_table_says_that_what_was_done_stays(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgres_server.create_database("behind-a-backup-for-ever")
+    migrations.upgrade(url, "0001")
+    monkeypatch.setattr(upgrading, "PATIENCE", 0)
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    engine = create_engine(url)
+    with engine.connect() as backup:
+        backup.execute(text("LOCK TABLE orders IN ACCESS SHARE MODE"))
+        assert failures.run(lambda: upgrading.upgrade(url, say=lambda _: None)) == 3
+    assert capsys.readouterr().err == (
+        "Not finished: other transactions hold the same rows in db:5432/prorata. "
+        "Each migration that was done stays done. Try again later.\n"
+    )
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
