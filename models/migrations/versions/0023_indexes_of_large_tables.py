@@ -1,4 +1,4 @@
-"""Indexes for what looked through all documents, orders and quotes"""
+"""Indexes for what looked through all documents, orders and people"""
 
 from alembic import op
 
