@@ -4,13 +4,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text, update
 
 from models.account_lock import lock_account, lock_accounts
-from models.accounts import Account, Contact
+from models.accounts import Account, Contact, PaymentMethod, PaymentMethodStatus
 from tasks.personal_data import erasure
+from tasks.ports import StoredPaymentMethod
+from tasks.upstream import payment_details
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World
 from worker.commands import failures
@@ -210,3 +213,21 @@ def test_one_who_erases_a_person_locks_accounts_in_the_same_order(world: World, 
             session.execute(text("set local lock_timeout = '50ms'"))
             lock_account(session, SECOND)
         assert len(erasing.result().rows["contacts"]) == 2
+
+
+def test_a_card_that_the_customer_gives_while_theirs_is_stored_is_kept(
+    world: World, load: Callable[[str], Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = payment_details.store
+
+    def as_the_customer_gives_another(account_id: UUID, token: str) -> StoredPaymentMethod:
+        stored = store(account_id, token)
+        monkeypatch.setattr(payment_details, "store", store)
+        payment_details.attach(account_id, "pm_card_mastercard")
+        return stored
+
+    monkeypatch.setattr(payment_details, "store", as_the_customer_gives_another)
+    load(FILE.replace("    contacts: [{name: Carla", "    payment_method: pm_card_visa\n    contacts: [{name: Carla"))
+    assert [(method.brand, method.status) for method in world.rows(PaymentMethod)] == [
+        ("mastercard", PaymentMethodStatus.USABLE)
+    ]

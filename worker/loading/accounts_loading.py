@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.account_lock import lock_account
 from models.accounts import NOT_ERASED, Account, Contact, PaymentMethod
 from models.catalogue import CatalogueVersion
 from models.orders import Order
@@ -169,19 +170,27 @@ _WHY_REFUSED = {
 
 
 def _attach(listed: AccountListed) -> Iterator[Problem]:
-    """Attach the card at the provider, once; an account that has a payment method keeps it."""
+    """Attach the card at the provider, once; an account that has a payment method keeps it, also one that comes meanwhile."""
     if listed.payment_method is None:
         return
     with begin() as session:
-        has_one = session.scalar(select(PaymentMethod.id).where(PaymentMethod.account_id == listed.id).limit(1))
-    if has_one is None:
-        try:
-            payment_details.attach(listed.id, listed.payment_method.token)
-        except PaymentMethodRefused as refused:
-            why = _WHY_REFUSED.get(
-                refused.code, f"the payment provider refuses it ({refused.code or 'without a reason'})"
-            )
-            yield Problem(listed.payment_method.line, f"accounts.{listed.code}.payment_method: {why}")
+        if _has_payment_method(session, listed.id):
+            return
+    try:
+        stored = payment_details.store(listed.id, listed.payment_method.token)
+    except PaymentMethodRefused as refused:
+        why = _WHY_REFUSED.get(refused.code, f"the payment provider refuses it ({refused.code or 'without a reason'})")
+        yield Problem(listed.payment_method.line, f"accounts.{listed.code}.payment_method: {why}")
+        return
+    with begin() as session:
+        lock_account(session, listed.id)
+        if not _has_payment_method(session, listed.id):
+            payment_details.use(session, listed.id, stored)
+
+
+def _has_payment_method(session: Session, account_id: UUID) -> bool:
+    found = select(PaymentMethod.id).where(PaymentMethod.account_id == account_id).limit(1)
+    return session.scalar(found) is not None
 
 
 def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:
