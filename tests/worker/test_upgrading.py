@@ -293,3 +293,19 @@ def test_keys_from_before_they_had_a_record_work_and_have_one_from_then_on(
         api_keys.allow(session, name="shop", account_ids=[bob.account_id], by="olga")
         past = key_history.history(session, key.id)
     assert [(each.what, each.changed_by) for each in past] == [(KeyChange.ISSUED, None), (KeyChange.ALLOWED, "olga")]
+
+
+def test_an_older_release_can_read_what_was_sold_in_another_zone_than_it_credits(world: World) -> None:
+    ada = world.customer(timezone="UTC")
+    world.buy(ada, purchase("desk"))
+    world.pass_time(days=3)
+    world.change_account(ada, timezone="Europe/Berlin")
+    changed = world.buy(ada, change("desk", seats=4))
+    assert (changed.sold_to or {})["credit_timezones"] == {"desk": "UTC"}
+    with world.begin() as session:
+        url = session.get_bind().engine.url.render_as_string(hide_password=False)
+    migrations.downgrade(url, "0023")
+    for table in "orders", "quotes":
+        with world.begin() as session:
+            kept = session.execute(text(f"SELECT sold_to->>'timezone', sold_to ? 'credit_timezones' FROM {table}"))
+            assert sorted(kept.all()) == [("Europe/Berlin", False), ("UTC", False)]
