@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account
@@ -34,6 +34,10 @@ class OpenInvoice:
     """what the account has in this currency: it pays for orders, never for an invoice that was issued"""
 
 
+_Replaced = aliased(Receivable)
+"""the sum on the invoice that the listed one replaced"""
+
+
 def open_invoices(session: Session, *, today: date, on: date | None = None, seller: Seller) -> list[OpenInvoice]:
     """By due date. today: by the seller's clock. on: what was open at the end of that day of the seller's; None: now."""
     is_open: ColumnElement[bool] = Receivable.settled_at.is_(None)
@@ -41,15 +45,16 @@ def open_invoices(session: Session, *, today: date, on: date | None = None, sell
     movement = and_(LedgerMovement.account_id == Invoice.account_id, LedgerMovement.currency == Receivable.currency)
     if on is not None:
         end = seller.end_of(on)
-        counted_as_paid = exists().where(WithdrawnPayment.invoice_id == Invoice.id, _covers(end))
-        is_open = and_(Invoice.issued_on <= on, or_(is_open, Receivable.settled_at >= end), ~counted_as_paid)
-        owed = owed - _paid_on_the_replaced(end)
+        owed = _owed(end)
+        is_cancelled = and_(Receivable.status == ReceivableStatus.CANCELLED, Receivable.settled_at < end)
+        is_open = and_(Invoice.issued_on <= on, owed > 0, ~is_cancelled, ~_is_replaced(on))
         movement = and_(movement, LedgerMovement.created_at < end)
     balance = select(func.coalesce(func.sum(LedgerMovement.amount_minor), 0)).where(movement)
     query = (
         select(Invoice, Receivable, Account.name, balance.scalar_subquery(), owed)
         .join(Receivable, Receivable.invoice_id == Invoice.id)
         .join(Account, Account.id == Invoice.account_id)
+        .outerjoin(_Replaced, _Replaced.invoice_id == Invoice.corrects_id)
         .where(is_open)
         .order_by(Receivable.due_at, Invoice.number)
     )
@@ -57,23 +62,30 @@ def open_invoices(session: Session, *, today: date, on: date | None = None, sell
     return [_open(row[0], row[1], row[2], int(row[3]), int(row[4]), day) for row in session.execute(query)]
 
 
-def _covers(end: datetime) -> ColumnElement[bool]:
-    """Whether a payment that was withdrawn later still counted at the end of that day."""
-    return and_(WithdrawnPayment.paid_at < end, WithdrawnPayment.unpaid_at >= end)
+def _owed(end: datetime) -> ColumnElement[int]:
+    """What was owed on it then: the sum that `ledger_check.receivables` expects, of the payments that counted then.
 
-
-def _paid_on_the_replaced(end: datetime) -> ColumnElement[int]:
-    """What then counted as paid on the invoice that this one replaced, and is owed on this one since it was withdrawn.
-
-    While that one is paid it is not: it is listed itself for the days on which it was open.
+    Not `amount_minor`, which says what is asked for now: payments recorded since, on either invoice, have changed it.
     """
-    replaced = aliased(Receivable)
-    withdrawn = (
-        select(func.max(WithdrawnPayment.amount_minor))  # each is of the whole sum
-        .join(replaced, replaced.invoice_id == WithdrawnPayment.invoice_id)
-        .where(replaced.invoice_id == Invoice.corrects_id, replaced.status == ReceivableStatus.CANCELLED, _covers(end))
+    asked = Invoice.due_minor + case((_Replaced.invoice_id.is_(None), 0), else_=Invoice.paid_before_minor)
+    return asked - _counted(_Replaced, end) - _counted(Receivable, end)
+
+
+def _counted(owed: type[Receivable], end: datetime) -> ColumnElement[int]:
+    """What then counted as paid, though it may have been withdrawn since."""
+    withdrawn = select(func.max(WithdrawnPayment.amount_minor)).where(
+        WithdrawnPayment.invoice_id == owed.invoice_id,
+        WithdrawnPayment.paid_at < end,
+        WithdrawnPayment.unpaid_at >= end,
     )
-    return func.coalesce(withdrawn.scalar_subquery(), 0)
+    is_paid = and_(owed.status == ReceivableStatus.PAID, owed.settled_at < end)
+    return func.greatest(case((is_paid, owed.amount_minor), else_=0), withdrawn.scalar_subquery())
+
+
+def _is_replaced(on: date) -> ColumnElement[bool]:
+    """Whether another invoice asked for its sum by then."""
+    instead, asking = aliased(Invoice), aliased(Receivable)
+    return exists().where(instead.corrects_id == Invoice.id, instead.issued_on <= on, asking.invoice_id == instead.id)
 
 
 def _open(document: Invoice, owed: Receivable, account: str, balance: int, amount: int, day: date) -> OpenInvoice:

@@ -1,14 +1,16 @@
 """What was invoiced is what was paid, is owed, or was balance."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import receivables, unpaid
 from tasks.closing.open_invoices import open_invoices
 from tasks.operating import support_refund
@@ -82,9 +84,10 @@ def pay(world: World, number: str) -> None:
         receivables.mark_paid(session, number, on=world.time, by="ops")
 
 
-def withdraw(world: World, number: str) -> None:
-    with suppress(unpaid.NotPaid), world.begin() as session:
-        unpaid.mark_unpaid(session, number, on=world.time, by="ops", why="called back")
+def withdraw(world: World, number: str, *, days_ago: int = 0) -> None:
+    on = world.time - timedelta(days=days_ago)
+    with suppress(unpaid.NotPaid, receivables.WrongDay), world.begin() as session:
+        unpaid.mark_unpaid(session, number, on=on, by="ops", why="called back")
 
 
 def owed(world: World, customer: Customer, on: date | None = None) -> int:
@@ -92,6 +95,11 @@ def owed(world: World, customer: Customer, on: date | None = None) -> int:
     with world.begin() as session:
         found = open_invoices(session, today=seller.day(world.time), on=on, seller=seller)
     return sum(each.amount_minor for each in found if each.account_id == customer.account_id)
+
+
+def withdrawn(world: World) -> Counter[tuple[int, datetime]]:
+    """How much is owed again, since when."""
+    return Counter((each.amount_minor, each.unpaid_at) for each in world.rows(WithdrawnPayment))
 
 
 def number_is_invalid(world: World) -> None:
@@ -105,6 +113,8 @@ HAPPENS: dict[str, Callable[[World, UUID], None]] = {
     "the last is paid": lambda world, order_id: pay(world, documents(world, order_id)[-1].number),
     NOT_PAID: lambda world, order_id: withdraw(world, documents(world, order_id)[0].number),
     "the last is not paid": lambda world, order_id: withdraw(world, documents(world, order_id)[-1].number),
+    "the first was called back": lambda world, order_id: withdraw(world, documents(world, order_id)[0].number, days_ago=2),
+    "the last was called back": lambda world, order_id: withdraw(world, documents(world, order_id)[-1].number, days_ago=2),
     REPLACED: lambda world, _: number_is_invalid(world),
     "refunded": lambda world, order_id: refund(world, order_id),
 }  # fmt: skip
@@ -118,18 +128,27 @@ HAPPENS: dict[str, Callable[[World, UUID], None]] = {
     by_card=False,
     history=[REPLACED, PAID, NOT_PAID, PAID, "the last is paid", NOT_PAID, "the last is not paid", NOT_PAID],
 )
+@example(by_card=False, history=[REPLACED, "the last is paid", "the last is not paid", PAID])
+@example(
+    by_card=False,
+    history=[PAID, REPLACED, "the last is paid", PAID, "the last is not paid", "the first was called back"],
+)
 @given(by_card=st.booleans(), history=st.lists(st.sampled_from(sorted(HAPPENS)), min_size=3, max_size=9))
 def test_it_holds_whatever_is_paid_and_withdrawn_and_a_past_day_shows_what_was_owed_on_it(
     world: World, by_card: bool, history: list[str]
 ) -> None:
     world.policy(invoice_on_vat=True)
     eva, order = during_outage(world, card="pm_card_visa" if by_card else None)
+    day_of = world.wiring.policy.seller.day
     was_owed: dict[date, int] = {}
     for event in history:
+        before = withdrawn(world)
         with suppress(NotPossible):
             HAPPENS[event](world, order.id)
         assert holds(world)
         assert nothing_differs(world)
-        was_owed[world.wiring.policy.seller.day(world.time)] = owed(world, eva)
+        for again, since in (withdrawn(world) - before).elements():
+            was_owed |= {day: amount + again for day, amount in was_owed.items() if day >= day_of(since)}
+        was_owed[day_of(world.time)] = owed(world, eva)
         world.pass_time(days=1)
     assert {day: owed(world, eva, day) for day in was_owed} == was_owed
