@@ -38,11 +38,11 @@ class Rows:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.title:
             yield Text(self.title, style="table.title")
-        written = [[Text.from_markup(cell).plain for cell in row] for row in self.rows]
+        written = [[_text(cell).plain for cell in row] for row in self.rows]
         if not console.is_terminal:
             yield from _plain_table(console, self.columns, written, _widths(self.columns, written) or ())
             return
-        rows = [[Text.from_markup(cell) for cell in row] for row in self.rows]
+        rows = [[_text(cell) for cell in row] for row in self.rows]
         everything = range(len(self.columns))
         for chosen in (everything, [number for number in everything if not self.columns[number].spare]):
             columns = [self.columns[number] for number in chosen]
@@ -50,6 +50,11 @@ class Rows:
                 yield _table(columns, [[row[number] for number in chosen] for row in rows], widths)
                 return
         yield from _lines(self.columns, rows)
+
+
+def _text(cell: str) -> Text:
+    """A name like `erp:x:1` has no emoji in it."""
+    return Text.from_markup(cell, emoji=False)
 
 
 def _plain_table(

@@ -58,6 +58,11 @@ def test_in_a_file_a_row_with_a_long_word_is_still_a_line() -> None:
     assert line == f"{ID}  {word}  1.00  2.00  EUR"
 
 
+@pytest.mark.parametrize("columns", [80, 45, None], ids=["a row a line", "a cell a line", "in a file"])
+def test_a_name_with_a_word_between_colons_is_no_picture(columns: int | None) -> None:
+    assert "erp:germany:prod" in " ".join(seen(columns, (ID, "erp:germany:prod", "1.00", "2.00", "EUR"))).split()
+
+
 def test_in_a_file_it_is_what_rich_makes_of_it() -> None:
     rows = [
         (ID, "A name of words " * 12, "1.00", "−2.00", "EUR"),
@@ -74,6 +79,25 @@ def test_in_a_file_it_is_what_rich_makes_of_it() -> None:
         printed.append(written.getvalue())
     assert printed[0] == printed[1]
     assert len(printed[0].splitlines()) > len(rows) + 1, "some cells are folded"
+
+
+@pytest.mark.parametrize("columns", [170, 60, None])
+def test_keys_and_customers_are_shown_by_the_names_they_have(
+    world: World, world_database_url: str, prorata: Command, columns: int | None
+) -> None:
+    name = "erp:germany:prod"
+    customer = world.customer(name=name)
+    chosen = SETTINGS | {"PRORATA_DATABASE_URL": world_database_url}
+    assert prorata("keys", "issue", name, "--scope=orders:read", "--by=:bug:", **chosen).status == 0
+    wanted = {
+        ("keys", "list"): {name},
+        ("keys", "show", name): {name, ":bug:"},
+        ("accounts", "list"): {name},
+        ("ledger", "show", str(customer.account_id)): {name},
+    }
+    for words, names in wanted.items():
+        said = prorata(*words, **chosen).out if columns is None else prorata_at_a_terminal(columns, *words, **chosen)
+        assert names <= set(said.split()), words
 
 
 @pytest.mark.parametrize("columns", [60, None])

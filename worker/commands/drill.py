@@ -34,7 +34,7 @@ Folder = Annotated[
 ]
 WIDTH = 140
 """columns where the output is no terminal"""
-_progress = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
+_progress = Console(stderr=True, emoji=False, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
 
 
 @drill.callback(invoke_without_command=True)
@@ -80,7 +80,7 @@ def _end(said: dict[str, Any], passed: bool, as_json: bool, show: "showing.Show"
     if as_json:
         print_json(said)
     else:
-        show(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+        show(Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     if not passed:
         sys.exit(FAILED)
 

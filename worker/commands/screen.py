@@ -20,9 +20,9 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def console() -> Console:
-    """Standard output; where that is no terminal, no line is folded or cut."""
-    made = Console()
-    return made if made.is_terminal else Console(width=ENDLESS)
+    """Standard output; where that is no terminal, no line is folded or cut. `:x:` in a name is no emoji."""
+    made = Console(emoji=False)
+    return made if made.is_terminal else Console(emoji=False, width=ENDLESS)
 
 
 def tell_if_cut(shown: int, limit: int) -> None:
