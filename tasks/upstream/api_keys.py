@@ -188,7 +188,7 @@ def _valid_key(session: Session, which: ColumnElement[bool]) -> ApiKey | None:
 
 def _bound_to(session: Session, key: ApiKey, *, among: Collection[UUID] | None = None) -> set[UUID]:
     query = select(ApiKeyAccount.account_id).where(ApiKeyAccount.api_key_id == key.id)
-    return set(session.scalars(query if among is None else query.where(ApiKeyAccount.account_id.in_(among))))
+    return set(session.scalars(query if among is None else query.where(_is_one_of(among))))
 
 
 def _all_bound_to(key: ApiKey) -> ScalarSelect[Any]:
@@ -200,20 +200,23 @@ def _all_bound_to(key: ApiKey) -> ScalarSelect[Any]:
 
 def _bind(session: Session, key: ApiKey, accounts: Collection[UUID] | None) -> None:
     """accounts: None for all that there are."""
-    ids = (
-        select(Account.id)
-        if accounts is None
-        else select(func.unnest(cast(sorted(set(accounts)), ARRAY(Uuid))).label("id"))
-    )
+    ids = select(Account.id) if accounts is None else select(func.unnest(_array(accounts)).label("id"))
     chosen = ids.subquery()
     rows = select(literal(key.id), chosen.c.id).order_by(chosen.c.id)
     session.execute(insert(ApiKeyAccount).from_select(["api_key_id", "account_id"], rows))
 
 
 def _unbind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:
-    session.execute(
-        delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key.id, ApiKeyAccount.account_id.in_(accounts))
-    )
+    session.execute(delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key.id, _is_one_of(accounts)))
+
+
+def _is_one_of(accounts: Collection[UUID]) -> ColumnElement[bool]:
+    return ApiKeyAccount.account_id == func.any(_array(accounts))
+
+
+def _array(accounts: Collection[UUID]) -> ColumnElement[Any]:
+    """One parameter, however many they are: a statement may have 65,535."""
+    return cast(sorted(set(accounts)), ARRAY(Uuid))
 
 
 def accounts_of(session: Session, key_id: UUID) -> list[tuple[UUID, str]]:

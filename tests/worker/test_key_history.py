@@ -9,10 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, func, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner, Result
 
+from models.accounts import Account
 from models.api_keys import ApiKeyAccount, ApiKeyChange, KeyChange
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import KeyRefused
@@ -124,6 +125,23 @@ def test_a_key_for_all_accounts_is_bound_and_recorded_without_reading_them(
     both = ["Ada Ltd", "Bob & Sons"]
     assert read == []
     assert history() == [("issued", both, "root", None), ("revoked", both, "root", None)]
+
+
+def test_a_key_for_many_accounts_is_issued_again_for_one(world: World, ada: Customer, bob: Customer) -> None:
+    """PostgreSQL takes 65,535 parameters in a statement."""
+    row = select(func.gen_random_uuid(), literal("Many"), literal("DE"), literal("EUR"))
+    rows = row.select_from(func.generate_series(1, 69_999))
+    with world.begin() as session:
+        session.execute(insert(Account).from_select(["id", "name", "country", "currency"], rows))
+    again = ("issue", "shop", f"--key={MADE_ELSEWHERE}")
+    assert [run(*again).exit_code, run(*again, *of(ada)).exit_code] == [0, 0]
+    with world.begin() as session:
+        recorded = session.execute(
+            text("select what, cardinality(accounts), :ada = any(accounts) from api_key_changes order by changed_at"),
+            {"ada": ada.account_id},
+        )
+        assert [tuple(each) for each in recorded] == [("issued", 70_001, True), ("disallowed", 70_000, False)]
+        assert session.scalars(select(ApiKeyAccount.account_id)).all() == [ada.account_id]
 
 
 def test_only_the_accounts_that_a_command_changes_are_recorded(ada: Customer, bob: Customer) -> None:
