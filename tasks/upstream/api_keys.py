@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, Uuid, cast, delete, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.accounts import Account
@@ -140,7 +141,7 @@ def disallow(
 def _issue_again(
     session: Session, key: ApiKey, *, name: str, scopes: list[str], accounts: set[UUID], by: str, why: str | None
 ) -> list[ApiKeyChange]:
-    """Returns what was recorded."""
+    """Returns what was recorded. Raises KeyRefused if another key was given the name meanwhile."""
     before = _bound_to(session, key)
     new, gone = accounts - before, before - accounts
     changes = (
@@ -149,7 +150,8 @@ def _issue_again(
         (KeyChange.DISALLOWED, gone, bool(gone)),
         (KeyChange.ALLOWED, new, bool(new)),
     )
-    key.name, key.scopes = name, scopes
+    _rename(session, key, name)
+    key.scopes = scopes
     _unbind(session, key, gone)
     _bind(session, key, new)
     return [
@@ -163,7 +165,20 @@ def _refuse_name_of_another(session: Session, name: str, digest: str) -> None:
     """Raises KeyRefused."""
     holder = session.scalar(select(ApiKey.digest).where(ApiKey.name == name))
     if holder not in (None, digest):
-        raise KeyRefused(f"there is another key called {name!r}; give this one another name")
+        raise _name_taken(name)
+
+
+def _rename(session: Session, key: ApiKey, name: str) -> None:
+    """Raises KeyRefused."""
+    try:
+        with session.begin_nested():
+            key.name = name
+    except IntegrityError as error:
+        raise _name_taken(name) from error
+
+
+def _name_taken(name: str) -> KeyRefused:
+    return KeyRefused(f"there is another key called {name!r}; give this one another name")
 
 
 def _refuse_keys_in(*texts: str | None) -> None:

@@ -100,6 +100,24 @@ def test_of_two_keys_issued_at_once_under_a_name_one_is_refused(world: World) ->
     assert str(refused) == "there is another key called 'shop'; give this one another name"
 
 
+def test_of_two_keys_renamed_at_once_to_a_name_one_is_refused_and_stays_as_it_was(world: World) -> None:
+    account = f"--account={world.customer().account_id}"
+    made_elsewhere = "prk_" + "0123456789abcdef" * 2
+    run("issue", "till", account, f"--key={made_elsewhere}", "--scope=orders:read")
+    first = issue(world, "desk")
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            scopes = [Scope.ORDERS_READ]
+            api_keys.issue(session, name="shop", scopes=scopes, account_ids=[], by="ops", key=first)
+            second = another.submit(run, "issue", "shop", account, f"--key={made_elsewhere}")
+            until_it_waits_for(session, second)
+        refused = second.result().exception
+    assert isinstance(refused, KeyRefused)
+    assert str(refused) == "there is another key called 'shop'; give this one another name"
+    left = json.loads(run("show", "till", "--json").stdout)
+    assert (left["scopes"], [each["what"] for each in left["history"]]) == (["orders:read"], ["issued"])
+
+
 def test_where_there_is_no_key_that_is_said(world: World) -> None:
     assert run("list").stdout == "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"
     assert json.loads(run("list", "--json").stdout) == []
