@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tasks.plain_text import typed
+
 _DAY = "%Y-%m-%d"
 
 
@@ -19,8 +21,8 @@ def _user_name() -> str:
 
 
 def not_blank(text: str | None) -> str | None:
-    """Raises BadParameter."""
-    if text is not None and not text.strip():
+    """As it is recorded: of letters that nobody sees, nothing is. Raises BadParameter."""
+    if text is not None and not typed(text):
         raise typer.BadParameter("must not be blank")
     return text
 
