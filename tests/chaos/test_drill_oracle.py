@@ -220,7 +220,7 @@ def test_a_drill_that_finds_something_fails(
     prorata: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], findings: list[Finding], status: int
 ) -> None:
     reconciled = Reconciled(findings=findings)
-    stormy = StormReport(1, 0, quiet_after=1.0, reconciled=reconciled)
+    stormy = StormReport(1, 0, 1.0, quiet_after=1.0, reconciled=reconciled)
     stormy.strikes.update(fault.name for fault in FAULTS)
     monkeypatch.setattr("worker.commands.drill.ground", nowhere)
     monkeypatch.setattr("worker.commands.drill.proxies", no_proxies)

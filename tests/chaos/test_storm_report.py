@@ -23,7 +23,7 @@ TOO_SHORT = "SMTP: down: 2 strikes hit nothing; the storm was too short for the 
 def over(status: OrderStatus, doing: Doing) -> StormReport:
     """A storm in which all faults have struck one customer."""
     bought = Bought(Customer(uuid4(), uuid4(), KINDS[0]), doing, key="ada", order_id=uuid4(), status=status)
-    report = StormReport(seed=1, wanted=1, bought=[bought], quiet_after=1.0)
+    report = StormReport(seed=1, wanted=1, minutes=0.5, bought=[bought], quiet_after=1.0)
     for counted in (report.strikes, report.hits):
         counted.update(fault.name for fault in FAULTS)
     return report
@@ -79,3 +79,9 @@ def test_what_a_customer_was_told_is_held_against_the_order(world: World, told: 
         )
     said = [finding.what for finding in found.findings if finding.order_id == order.id and "was told" in finding.what]
     assert said == (["its customer was told (11899, 'EUR'), and the order says (11900, 'EUR')"] if differs else [])
+
+
+def test_it_says_what_makes_the_same_storm_again() -> None:
+    shown = StringIO()
+    show_storm(over(OrderStatus.COMPLETED, Doing.NOTHING), Console(file=shown, width=200))
+    assert "Again: prorata drill storm --orders 1 --minutes 0.5 --seed 1\n" in shown.getvalue()

@@ -124,7 +124,7 @@ def show_storm(report: StormReport, console: Console) -> None:
     console.print(
         f"{len(report.placed)} orders placed ({again} requests repeated by their customers), {report.strikes.total()} strikes of "
         f"{len(FAULTS)} kinds; quiet {quiet}. {'Passed' if report.passed else 'FAILED'} in {report.seconds:.0f} s. "
-        f"Again: prorata drill storm --seed {report.seed}"
+        f"Again: {report.command}"
     )
 
 

@@ -29,7 +29,7 @@ Progress = Callable[[float, str], None]
 
 def run(ground: Ground, proxies: Proxies, *, orders: int, seed: int, seconds: float, progress: Progress) -> StormReport:
     began = time.monotonic()
-    report = StormReport(seed, orders)
+    report = StormReport(seed, orders, seconds / 60)
     journeys = for_orders(orders)
     progress(0.0, f"{len(journeys)} accounts, their cards and their balances")
     customers = ground.customers([journey.who for journey in journeys], named=f"storm-{seed}")

@@ -29,6 +29,8 @@ ENDS: Final[Mapping[Doing, frozenset[OrderStatus]]] = {
 class StormReport:
     seed: int
     wanted: int
+    minutes: float
+    """how long the storm lasts"""
     strikes: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     missed: dict[str, str] = field(default_factory=dict)
@@ -38,6 +40,11 @@ class StormReport:
     """seconds from the end of the storm; None: never"""
     reconciled: Reconciled = field(default_factory=Reconciled)
     seconds: float = 0.0
+
+    @property
+    def command(self) -> str:
+        """What makes the same orders and the same choices again."""
+        return f"prorata drill storm --orders {self.wanted} --minutes {self.minutes:g} --seed {self.seed}"
 
     @property
     def patience(self) -> float:
