@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from typer.testing import CliRunner, Result
 
 from models.invoices import Receivable
+from models.orders import OrderEvent
 from tasks.billing import receivables, unpaid
 from tests.invoices.documents import one, pdf, text_of
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
@@ -203,3 +204,13 @@ def test_a_day_ends_by_the_sellers_clock_also_when_that_is_put_back(world: World
     seller = world.wiring.policy.seller
     assert seller.end_of(date(2026, 10, 25)) == datetime(2026, 10, 25, 23, tzinfo=UTC)
     assert seller.end_of(date(2026, 10, 24)) == datetime(2026, 10, 24, 22, tzinfo=UTC)
+
+
+def test_who_recorded_a_payment_is_kept_as_well_as_a_database_can(world: World) -> None:
+    invoiced(world)
+    broken = "Ada\x01\udc80\x00"  # as a shell passes bytes that are not UTF-8
+    said = CliRunner().invoke(command.invoices, ["paid", "INV-2026-000001", "--by", broken])
+    assert (said.exit_code, said.exception) == (0, None)
+    with world.begin() as session:
+        noted = session.scalars(select(OrderEvent.facts).where(OrderEvent.kind == "invoice.paid")).one()
+    assert noted["by"] == "Ada ?"

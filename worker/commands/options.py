@@ -21,10 +21,11 @@ def _user_name() -> str:
 
 
 def not_blank(text: str | None) -> str | None:
-    """As it is recorded: of letters that nobody sees, nothing is. Raises BadParameter."""
-    if text is not None and not typed(text):
+    """As it can be recorded: on one line, without letters that nobody sees. Raises BadParameter."""
+    recorded = text if text is None else typed(text)
+    if recorded == "":
         raise typer.BadParameter("must not be blank")
-    return text
+    return recorded
 
 
 def day(text: str) -> datetime:
