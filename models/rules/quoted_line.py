@@ -115,8 +115,9 @@ def _charged(
     unit = offer.prices[tier, interval]
     new_charge = charge(unit_price_minor=unit, seats=seats)
     charge_tax = tax(net_minor=new_charge, rate=vat.rate)
-    credit = _credit(held, new_charge, interval, clock) if held is not None else _no_credit(interval, clock)
-    net, line_tax = new_charge - credit.unused_minor, charge_tax - credit.unused_tax_minor
+    unused, unused_tax = _credit(held, new_charge, interval, clock) if held is not None else (0, 0)
+    net, line_tax = new_charge - unused, charge_tax - unused_tax
+    period = Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone))
     return QuotedLine(
         position=position,
         action=wish.action,
@@ -126,39 +127,23 @@ def _charged(
         interval=interval,
         unit_minor=unit,
         charge_minor=new_charge,
-        unused_minor=credit.unused_minor,
+        unused_minor=unused,
         net_minor=net,
         tax_rate=vat.rate,
         tax_treatment=vat.treatment,
         charge_tax_minor=charge_tax,
-        unused_tax_minor=credit.unused_tax_minor,
+        unused_tax_minor=unused_tax,
         tax_minor=line_tax,
         total_minor=net + line_tax,
-        period_start=credit.new_period.start,
-        period_end=credit.new_period.end,
+        period_start=period.start,
+        period_end=period.end,
         anchor_day=anchor_day_of(clock.as_of, clock.timezone),
         **(_origin(held, clock) if held else {}),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Credit:
-    """What is left of the running period, its tax, and the period that begins in its place."""
-
-    unused_minor: int
-    unused_tax_minor: int
-    new_period: Period
-
-
-def _no_credit(interval: Interval, clock: Clock) -> _Credit:
-    return _Credit(0, 0, _new_period(interval, clock))
-
-
-def _new_period(interval: Interval, clock: Clock) -> Period:
-    return Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone))
-
-
-def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clock) -> _Credit:
+def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clock) -> tuple[int, int]:
+    """What is left of the running period, and its tax. The new period is not taken from here: it is counted in the account's present zone."""
     proration = reset_period(
         charged_minor=held.charged_minor,
         period=held.period,
@@ -171,7 +156,7 @@ def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clo
     unused_tax = reset_tax(
         original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=proration.unused_minor
     )
-    return _Credit(proration.unused_minor, unused_tax.credit_tax_minor, _new_period(interval, clock))
+    return proration.unused_minor, unused_tax.credit_tax_minor
 
 
 def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock: Clock) -> QuotedLine:
