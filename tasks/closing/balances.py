@@ -1,7 +1,6 @@
 """What accounts have as balance, now or at the end of an earlier day: the seller owes it to them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -49,27 +48,14 @@ class Total:
     """Of a currency."""
 
     currency: str
-    balance_minor: int = 0
-    granted_minor: int = 0
+    balance_minor: int
+    granted_minor: int
 
 
-def all_in_all(session: Session, *, until: datetime | None = None) -> list[Total]:
-    """The `totals` of all `balances`, added up by the database."""
+def totals(session: Session, *, until: datetime | None = None) -> list[Total]:
+    """What all `balances` add up to, by currency."""
     moved = LedgerMovement.currency
     query = select(moved, _BALANCE, _GRANTED).group_by(moved).order_by(moved)
     if until is not None:
         query = query.where(LedgerMovement.created_at < until)
     return [Total(row[0], int(row[1]), int(row[2])) for row in session.execute(query)]
-
-
-def totals(found: Iterable[Balance]) -> list[Total]:
-    """By currency."""
-    sums: dict[str, Total] = {}
-    for each in found:
-        so_far = sums.get(each.currency, Total(each.currency))
-        sums[each.currency] = replace(
-            so_far,
-            balance_minor=so_far.balance_minor + each.balance_minor,
-            granted_minor=so_far.granted_minor + each.granted_minor,
-        )
-    return [sums[currency] for currency in sorted(sums)]

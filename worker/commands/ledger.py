@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
-from tasks.closing.balances import Balance, Total, all_in_all, balances, totals
+from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import verify
 from tasks.reconciliation.run import reconcile as reconcile_books
@@ -68,16 +68,15 @@ def list_balances(
     until = seller.end_of(on) if on else None
     with begin() as session:
         of_one_moment(session)
-        found: Sequence[Balance | Total] = (all_in_all if totals_only else balances)(session, until=until)
+        added = totals(session, until=until)
+        held = [] if totals_only else balances(session, until=until)
     if as_json:
-        print_json([asdict(each) for each in found])
-    elif not found:
+        print_json([asdict(each) for each in (added if totals_only else held)])
+    elif not added:
         console().print(
             "No account ever had a balance." if on is None else f"No account had ever had a balance on {on}."
         )
     else:
-        held = [each for each in found if isinstance(each, Balance)]
-        added = [each for each in found if isinstance(each, Total)] or totals(held)
         console().print(*([_balances(held), ""] if held else []), _totals(added), sep="\n")
 
 
