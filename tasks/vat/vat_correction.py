@@ -7,6 +7,7 @@ No card is charged: VAT owed is an open receivable, VAT credited becomes balance
 from collections.abc import Mapping
 from decimal import Decimal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import invoices, ledger
@@ -17,8 +18,8 @@ from models.orders import Order
 from models.rules import pricing, vat
 from models.rules.vat import Treatment, VatDecision
 from models.sold_to import sold_to
-from models.subscriptions import SubscriptionPeriod
-from tasks.billing import documents, invoicing, order_periods, receivables
+from models.subscriptions import Subscription, SubscriptionPeriod
+from tasks.billing import documents, invoicing, receivables
 from tasks.billing.documents import Draft, Settlement
 from tasks.billing.invoice_lines import copy_of
 from tasks.wiring import now, policy
@@ -39,7 +40,7 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     without_number = sold_to(order, account).vat(
         seller_country=policy().seller.country, at=order.as_of, with_number=False
     )
-    periods = order_periods.of(session, order)
+    periods = _periods(session, order)
     before = invoices.lines_of(session, original)
     lines = [_taxed(line, periods[line.product_code], without_number) for line in before]
     owed = sum(line.tax_minor for line in lines) - original.tax_minor
@@ -77,7 +78,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
     original = invoicing.document_in_force(session, order)
     if original is None:
         return None
-    periods = order_periods.of(session, order)
+    periods = _periods(session, order)
     lines = [
         _vat_only(original, line, periods[line.product_code], position)
         for position, line in enumerate(invoices.lines_of(session, original))
@@ -98,6 +99,16 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         buyer={**original.buyer, "vat_number": number},
     )
     return documents.write(session, credit)
+
+
+def _periods(session: Session, order: Order) -> Periods:
+    query = (
+        select(Subscription.product_code, SubscriptionPeriod)
+        .join(Subscription, Subscription.id == SubscriptionPeriod.subscription_id)
+        .where(SubscriptionPeriod.order_id == order.id)
+        .execution_options(populate_existing=True)
+    )
+    return dict(session.execute(query).all())
 
 
 def _taxed(line: InvoiceLine, period: SubscriptionPeriod, decision: VatDecision) -> InvoiceLine:
