@@ -3,6 +3,7 @@ the order, then hands it on or ends its chain, as the business rules say. `tasks
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,12 @@ def done(session: Session, order: Order, *, facts: Mapping[str, Any] | None = No
     else:
         progress.advance(session, order, Outcome.DONE, facts=facts)
     return Outcome.DONE
+
+
+def wait(session: Session, order: Order, this: Step, delay: timedelta, *, why: str) -> Outcome:
+    """Nothing is wrong, there is just nothing to do yet: release the order, and have the sweep repeat this step after `delay`."""
+    progress.postpone(session, order.id, this, order.lease_token, delay=delay, error=why, waits=True)
+    return Outcome.POSTPONED
 
 
 def stop(session: Session, order: Order, ending: Ending) -> Outcome:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import progress, waiting_orders
+from models import waiting_orders
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.ending import Ending
 from models.orders import Order
@@ -24,7 +24,7 @@ from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
 from tasks.quotes.fresh_quote import TOLERATED_DELAY
 from tasks.running.outcome import Outcome
-from tasks.step import done, stop, turn_back
+from tasks.step import done, stop, turn_back, wait
 from tasks.wiring import now, policy
 
 FIRST_LOOK = timedelta(seconds=20)
@@ -112,16 +112,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
         case ChargeStatus.REQUIRES_ACTION:
             return _await_authentication(session, order, attempt, charge, cancelled=cancelled)
         case ChargeStatus.PROCESSING:
-            progress.postpone(
-                session,
-                order.id,
-                Step.COLLECT_PAYMENT,
-                order.lease_token,
-                delay=FIRST_LOOK,
-                error="processing",
-                waits=True,
-            )
-            return Outcome.POSTPONED
+            return wait(session, order, Step.COLLECT_PAYMENT, FIRST_LOOK, why="processing")
         case ChargeStatus.DECLINED | ChargeStatus.CANCELED:
             return _not_taken(session, order, attempt, charge, cancelled=cancelled, expired=expired)
         case ChargeStatus.UNTRIED:

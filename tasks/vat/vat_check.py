@@ -14,6 +14,7 @@ from tasks.policy import Policy, VatOutage
 from tasks.ports import VatAnswer, VatStatus
 from tasks.quotes import fresh_quote, quoting
 from tasks.running.outcome import Outcome
+from tasks.step import wait
 from tasks.upstream import payment_details
 
 ASK_AGAIN = timedelta(minutes=5)
@@ -89,16 +90,7 @@ def _during_outage(session: Session, order: Order, check: VatCheck, policy: Poli
         case VatOutage.CHARGE_VAT:
             return None
         case VatOutage.HOLD:
-            progress.postpone(
-                session,
-                order.id,
-                Step.COLLECT_PAYMENT,
-                order.lease_token,
-                delay=ASK_AGAIN,
-                error="the VAT registry is unavailable",
-                waits=True,
-            )
-            return Outcome.POSTPONED
+            return wait(session, order, Step.COLLECT_PAYMENT, ASK_AGAIN, why="the VAT registry is unavailable")
 
 
 def _decides_tax(session: Session, order: Order) -> bool:
