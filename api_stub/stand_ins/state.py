@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 
-def open_state(path: Path, schema: str) -> sqlite3.Connection:
+def open_state(path: Path) -> sqlite3.Connection:
     """Open (and make) the file. Every statement commits by itself; once it returns, its effect outlives the process.
 
     It need not outlive the machine: the disk is not synced, so that a stand-in does not slow the database beside it.
@@ -19,5 +19,4 @@ def open_state(path: Path, schema: str) -> sqlite3.Connection:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = PERSIST")
     connection.execute("PRAGMA synchronous = OFF")
-    connection.executescript(schema)
     return connection

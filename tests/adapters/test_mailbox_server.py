@@ -183,7 +183,7 @@ def test_an_email_that_breaks_its_reader_does_not_hide_the_others(
 
     reading = letters.read
     monkeypatch.setattr(letters, "read", read)
-    store = Store(open_state(tmp_path / "mailbox.sqlite3", ""))
+    store = Store(open_state(tmp_path / "mailbox.sqlite3"))
     for raw in (b"Subject: whole\r\n\r\n", b"broken"):
         store.add(raw, sender="a@b.example", recipients=["anna@customer.example"], username="")
     assert [(each.summary["Subject"], each.summary["Size"]) for each in asyncio.run(store.newest_first())] == [

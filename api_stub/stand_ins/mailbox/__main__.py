@@ -35,7 +35,7 @@ def main() -> None:
     settings = flags.read()
     dialogue = _dialogue(settings, flags)
     smtp, http = (listen(settings.host, number, flags) for number in (settings.smtp_port, settings.http_port))
-    state = open_state(settings.data, "")
+    state = open_state(settings.data)
     store, faults = Store(state), FaultBook(state)
     listener = Listener(smtp, Inbox(store, faults), dialogue)
     logging.getLogger("mail.log").setLevel(logging.ERROR)

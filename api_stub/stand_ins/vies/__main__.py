@@ -15,7 +15,7 @@ def main() -> None:
     flags.add("data", data_file, "vies.sqlite3", "file that keeps register, faults and requests")
     settings = flags.read()
     listening = listen(settings.host, settings.port, flags)
-    service = Service(open_state(settings.data, ""))
+    service = Service(open_state(settings.data))
     app = FastAPI(title="VIES stand-in")
     app.include_router(service.router)
     app.include_router(control(service))
