@@ -105,7 +105,7 @@ def test_stopping_a_child_takes_its_descendants_along(processes: Supervisor) -> 
         child = processes.start("child", [sys.executable, "-c", WITH_GRANDCHILDREN], ready=log_says("grandchildren"))
         grandchildren = [int(pid) for pid in child.output().split()[1:]]
         assert not gone(grandchildren)
-        processes.stop("child")
+        processes.children["child"].stop()
         assert gone(grandchildren)
 
 
@@ -199,27 +199,24 @@ def test_a_child_answers_over_http_when_it_is_ready(processes: Supervisor) -> No
         processes.start("api", serve, cwd=processes.folder, ready=http_ok(f"http://127.0.0.1:{port}/"))
 
 
-def test_a_one_off_returns_what_it_wrote(processes: Supervisor) -> None:
-    with processes:
-        assert (
-            processes.run("migrate", [sys.executable, "-c", "import os; print(os.environ['TO'])"], env={"TO": "head"})
-            == "head\n"
-        )
+def test_a_one_off_returns_what_it_wrote(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import os; print(os.environ['TO'])"]
+    assert Child(name="migrate", command=command, folder=tmp_path, env={"TO": "head"}).run() == "head\n"
 
 
-def test_a_one_off_that_fails_shows_its_last_words(processes: Supervisor) -> None:
-    with processes, pytest.raises(ChildFailed, match="no such revision"):
-        processes.run("migrate", [sys.executable, "-c", "raise SystemExit('no such revision')"])
+def test_a_one_off_that_fails_shows_its_last_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no such revision')"]
+    with pytest.raises(ChildFailed, match="no such revision"):
+        Child(name="migrate", command=command, folder=tmp_path).run()
 
 
 def test_who_ended_unasked_is_known(processes: Supervisor) -> None:
     with processes:
         fleeting = processes.start("fleeting", [sys.executable, "-c", ""], ready=lambda child: not child.running())
         processes.start("steady", FOREVER)
-        processes.start("stopped", FOREVER)
-        processes.stop("stopped")
+        processes.start("stopped", FOREVER).stop()
         assert not fleeting.running()
-        assert processes.failures() == ["fleeting"]
+        assert [name for name, child in processes.children.items() if child.ended_by_itself()] == ["fleeting"]
 
 
 def test_a_childs_log_survives_its_restart_but_only_the_last_run_is_quoted(processes: Supervisor) -> None:

@@ -52,50 +52,26 @@ class Supervisor:
         ready: Ready | None = None,
         deadline: float = 90.0,
         restart: bool = False,
-        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Child:
         """Start a child and wait until it is ready (seconds: `deadline`). Raises ChildFailed with the end of its log.
 
         restart: start it again whenever it ends by itself, with growing pauses.
         """
-        child = self._new(name, command, env=env or {}, cwd=cwd, restart=restart, stop_signal=stop_signal)
-        child.start(ready=ready, deadline=deadline)
-        return child
-
-    def _new(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        env: Mapping[str, str],
-        cwd: Path | None = None,
-        restart: bool = False,
-        stop_signal: signal.Signals = signal.SIGTERM,
-    ) -> Child:
         if name in self.children and self.children[name].running():
             raise ValueError(f"{name} is running already")
         child = Child(
             name=name,
             command=command,
             folder=self.folder,
-            env=env,
+            env=env or {},
             cwd=cwd,
-            stop_signal=stop_signal,
             grace=self.grace,
             restart=restart,
         )
         self._exits.callback(self._stop, child)
         self.children[name] = child
+        child.start(ready=ready, deadline=deadline)
         return child
-
-    def run(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 120.0
-    ) -> str:
-        """A child that does its work and ends (migrations, say). Returns what it wrote. Raises ChildFailed unless it ends with 0."""
-        return self._new(name, command, env=env or {}).run(timeout=timeout)
-
-    def stop(self, name: str, *, now: bool = False) -> None:
-        self.children[name].stop(now=now)
 
     def _stop(self, child: Child) -> None:
         try:
@@ -107,7 +83,3 @@ class Supervisor:
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """For drills: send the child itself a signal; after SIGKILL, its descendants are gone as well when this returns."""
         self.children[name].kill(number)
-
-    def failures(self) -> list[str]:
-        """Names of children that have ended without being asked to (never one that is restarted)."""
-        return [name for name, child in self.children.items() if child.ended_by_itself()]
