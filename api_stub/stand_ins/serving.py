@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Request
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
@@ -126,6 +127,11 @@ def reset_connection(request: Request) -> None:
     reset_transport(request.scope["state"]["transport"])
 
 
+def close_connection(request: Request) -> None:
+    """Close the client's connection without an answer: the other side sees an end of file."""
+    request.scope["state"]["transport"].abort()
+
+
 def reset_transport(transport: asyncio.BaseTransport) -> None:
     connection = transport.get_extra_info("socket")
     if connection is not None:
@@ -133,7 +139,7 @@ def reset_transport(transport: asyncio.BaseTransport) -> None:
     cast(asyncio.Transport, transport).abort()
 
 
-def serve(app: FastAPI, listening: socket.socket) -> None:
+def serve(app: ASGIApp, listening: socket.socket) -> None:
     """Answer HTTP until SIGTERM or SIGINT; a request that hangs on purpose delays the end by a second at most."""
     config = uvicorn.Config(
         app,

@@ -1,16 +1,14 @@
 """`python -m api_stub.stand_ins.stripe --port 12111 --data stripe.db`; every option also as STANDIN_STRIPE_<OPTION>."""
 
-import socket
 import sqlite3
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-import uvicorn
 
+from api_stub.stand_ins import serving
 from api_stub.stand_ins.stripe.app import Settings, create_app
-from api_stub.stand_ins.stripe.sockets import CuttableProtocol
 
 
 def _http_url(value: str | None) -> str | None:
@@ -26,14 +24,6 @@ def _test_keys(keys: list[str]) -> list[str]:
             "this stand-in takes no live key: leave the stand-ins out, or give a key that begins with sk_test_"
         )
     return keys
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.create_server((host, port), backlog=512)
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # asyncio sets it only where it made the socket itself
-    return listener
 
 
 def serve(
@@ -71,21 +61,13 @@ def serve(
                 data, frozenset(api_key), webhook_url, webhook_secret, webhook_events, latency, public_url, rate_limit
             )
         )
-        listener = _listen(host, port)
+        listening = serving.open_port(host, port)
     except sqlite3.Error as error:
         raise typer.BadParameter(f"cannot use {data} as data file: {error}", param_hint="--data") from error
     except OSError as error:
         raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror}", param_hint="--port") from error
-    typer.echo(f"Stripe stand-in on http://{host}:{listener.getsockname()[1]} (data in {data})")
-    config = uvicorn.Config(
-        app,
-        http=CuttableProtocol,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    typer.echo(f"Stripe stand-in on http://{serving.address(listening)} (data in {data})")
+    serving.serve(app, listening)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api_stub.stand_ins.serving import close_connection, reset_connection
 from api_stub.stand_ins.stripe import forms, idempotency
 from api_stub.stand_ins.stripe.access import account_of, key_of, require_permission
 from api_stub.stand_ins.stripe.errors import Answer, ApiError
@@ -14,7 +15,6 @@ from api_stub.stand_ins.stripe.faults import Fault, Faults, Kind
 from api_stub.stand_ins.stripe.ledger import API_VERSION, new_id
 from api_stub.stand_ins.stripe.operations import find
 from api_stub.stand_ins.stripe.rate_limit import RateLimit, exceeded
-from api_stub.stand_ins.stripe.sockets import cut
 from api_stub.stand_ins.stripe.store import Store
 
 LONGEST_BODY = 1_000_000
@@ -69,7 +69,7 @@ class Gate:
         sent = await _sent(request)
         fault = self.faults.take(operation.name, request.url.path)  # no await from here until the key is in flight
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
-            await cut(request, reset=True)
+            reset_connection(request)
             return None
         _refuse_early(fault)
         params = operation.read(_parameters(sent))
@@ -79,7 +79,7 @@ class Gate:
         work = Work(operation, request.url.path, scope, key, params, identifier, base_url, request_id, fault)
         answer = await self._execute(work)
         if fault is not None and fault.kind is Kind.ANSWER_LOST:
-            await cut(request, reset=False)
+            close_connection(request)
             return None
         if fault is not None and fault.kind is Kind.SERVER_ERROR_BEFORE_EFFECT and not idempotency.is_replay(answer):
             happening = asyncio.create_task(self._happen_late(work, fault))
