@@ -12,7 +12,6 @@ from typing import Any
 
 from models.rules.period import Interval
 from models.rules.refusals import MOST_NAMED, Refusal, RefusalCode
-from models.rules.who_may_order import against_buyer
 
 MAX_SEATS = 1_000_000
 MAX_LINES = 50
@@ -86,12 +85,7 @@ def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]
 
     For a buyer who may not order at all, that is the only reason: the cart itself is not checked.
     """
-    refused = against_buyer(
-        is_billing_contact=buyer.is_billing_contact,
-        corporate=buyer.corporate,
-        billing_contacts=buyer.billing_contacts,
-    )
-    if refused is not None:
+    if (refused := _against_buyer(buyer)) is not None:
         return [refused]
     if not cart:
         return [Refusal(RefusalCode.EMPTY_CART)]
@@ -101,6 +95,14 @@ def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]
         Refusal(code, index, facts) for index, line in enumerate(cart) for code, facts in _against(line, buyer, offers)
     ]
     return found + _repeated(cart)
+
+
+def _against_buyer(buyer: Buyer) -> Refusal | None:
+    """Only an account's billing contacts may order. A corporate account orders in the Corporate Billing Portal."""
+    if not buyer.is_billing_contact:
+        named = list(buyer.billing_contacts[:MOST_NAMED])
+        return Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": named})
+    return Refusal(RefusalCode.CORPORATE_ACCOUNT) if buyer.corporate else None
 
 
 def _repeated(cart: Sequence[CartLine]) -> list[Refusal]:
