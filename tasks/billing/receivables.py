@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import ledger, progress
+from models.errors import Explained
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
 from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
@@ -19,11 +20,11 @@ from tasks.billing import lost_documents
 from tasks.wiring import now, policy
 
 
-class NothingOwed(Exception):
+class NothingOwed(Explained):
     """There is no open sum on the document; the message says why."""
 
 
-class WrongDay(Exception):
+class WrongDay(Explained):
     """Money cannot have arrived on that day."""
 
 

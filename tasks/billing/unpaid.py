@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
+from models.errors import Explained
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
 from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import lost_documents, receivables
@@ -18,7 +19,7 @@ from tasks.plain_text import name_typed, typed
 from tasks.wiring import now, policy
 
 
-class NotPaid(Exception):
+class NotPaid(Explained):
     """There is no payment of the document that could be withdrawn; the message says why, and what to do."""
 
 

@@ -12,7 +12,6 @@ from models.lost_numbers import LostNumbers
 from tasks.billing import lost_documents, receivables, unpaid
 from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
-from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, By, PastDay, Why, day, refuse_future
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
@@ -101,12 +100,8 @@ def paid(
     """Record that an invoice was paid in full. `prorata invoices unpaid` withdraws that."""
     plug_in_from_settings()
     paid_at = on or now()
-    try:
-        with begin() as session:
-            owed = receivables.mark_paid(session, number, on=paid_at, by=by)
-    except (receivables.NothingOwed, receivables.WrongDay) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAILED) from None
+    with begin() as session:
+        owed = receivables.mark_paid(session, number, on=paid_at, by=by)
     if as_json:
         paid_sum = {"amount_minor": owed.amount_minor, "currency": owed.currency}
         print_json({"number": number, **paid_sum, "paid_at": owed.settled_at})
@@ -135,12 +130,8 @@ def not_paid(
     Nothing else changes, and the invoice may be recorded as paid again.
     """
     plug_in_from_settings()
-    try:
-        with begin() as session:
-            withdrawn = unpaid.mark_unpaid(session, number, on=on or now(), by=by, why=why)
-    except (unpaid.NotPaid, receivables.WrongDay) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAILED) from None
+    with begin() as session:
+        withdrawn = unpaid.mark_unpaid(session, number, on=on or now(), by=by, why=why)
     if as_json:
         print_json({"number": number, **asdict(withdrawn)})
         return
