@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from tasks.invoices.levies import Levies, Levy
+from tasks.letters.payment_words import how_it_is_paid, where_it_went
 from tasks.letters.wording import Wording
 
 
@@ -43,20 +44,12 @@ def _given_back(w: Wording, document: Invoice) -> list[Row]:
         return []
     charge, balance, rounding = document.paid_before_minor, document.to_balance_minor, document.balance_used_minor
     sums = [
-        (_refunded_to(w, document), charge),
+        (where_it_went(w, to_the_card=document.payment_kind is not None, card=document.card), charge),
         (w.say("Added to your balance"), balance),
         (w.say("Taken from your balance: what your payment was rounded up by"), -rounding),
         (w.say("Not paid yet, and no longer due"), -document.total_minor - charge - balance + rounding),
     ]
     return [Row(label, w.money(minor)) for label, minor in sums if minor]
-
-
-def _refunded_to(w: Wording, document: Invoice) -> str:
-    if document.payment_kind is None:
-        return w.say("Refunded in another way, not to your card")
-    if document.card is None:
-        return w.say("Refunded to your card")
-    return w.say("Refunded to %(card)s", card=document.card)
 
 
 def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = None) -> list[str]:
@@ -106,13 +99,7 @@ def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tu
 
 
 def _due(w: Wording, document: Invoice) -> str:
-    if not document.due_minor:
-        return w.say("Nothing due")
-    if document.payment_due_at is not None:
-        return w.say("Payable by bank transfer, due date %(date)s", date=w.date(document.payment_due_at))
-    if document.card is None:
-        return w.say("Charged to your card")
-    return w.say("Charged to %(card)s", card=document.card)
+    return how_it_is_paid(w, due_minor=document.due_minor, payment_due_at=document.payment_due_at, card=document.card)
 
 
 def _add(sums: dict[Levy, tuple[int, int]], levy: Levy, net: int, tax: int) -> None:

@@ -6,6 +6,7 @@ from tasks.letters import enclosed
 from tasks.letters.content import Content, Link, Paragraph, Row, Table, Weight
 from tasks.letters.line_table import line_table
 from tasks.letters.occasion import Occasion
+from tasks.letters.payment_words import how_it_is_paid
 from tasks.letters.tax_notes import tax_notes
 
 
@@ -64,14 +65,5 @@ def _settlement(o: Occasion) -> tuple[Row, ...]:
         rows.append(Row(w.say("Paid from your balance"), w.money(-order.balance_used_minor)))
     if order.to_balance_minor:
         rows.append(Row(w.say("Rounding up, added to your balance"), w.money(order.to_balance_minor)))
-    return *rows, Row(_due(o), w.money(order.due_minor), Weight.TOTAL)
-
-
-def _due(o: Occasion) -> str:
-    if not o.order.due_minor:
-        return o.w.say("Nothing due")
-    if o.order.payment_due_at is not None:
-        return o.w.say("Payable by bank transfer, due date %(date)s", date=o.w.date(o.order.payment_due_at))
-    if o.card is None:
-        return o.w.say("Charged to your card")
-    return o.w.say("Charged to %(card)s", card=o.card)
+    due = how_it_is_paid(w, due_minor=order.due_minor, payment_due_at=order.payment_due_at, card=o.card)
+    return *rows, Row(due, w.money(order.due_minor), Weight.TOTAL)

@@ -6,6 +6,7 @@ from models.states import REFUNDED_BY_SUPPORT
 from tasks.letters import enclosed, plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
+from tasks.letters.payment_words import where_it_went
 
 
 def refund_notice(o: Occasion) -> Content:
@@ -48,7 +49,7 @@ def _ordered(o: Occasion) -> list[Row]:
 def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
     w = o.w
     amounts = [
-        (_where_to(o), o.refunded_minor),
+        (where_it_went(w, to_the_card=not o.refunded_outside, card=o.card), o.refunded_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),
         (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
         (
@@ -62,12 +63,6 @@ def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ..
     rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
     notes = (_how_it_comes(o),) if o.refunded_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
-
-
-def _where_to(o: Occasion) -> str:
-    if o.refunded_outside:
-        return o.w.say("Refunded in another way, not to your card")
-    return o.w.say("Refunded to %(card)s", card=o.card) if o.card else o.w.say("Refunded to your card")
 
 
 def _how_it_comes(o: Occasion) -> str:
