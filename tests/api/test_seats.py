@@ -116,6 +116,25 @@ def test_while_an_order_cuts_the_seats_the_lower_number_counts(api: Api, ada: Cu
     assert f"which order {number} lowers to 1" in detail
 
 
+def test_neither_another_account_s_order_nor_one_for_another_product_cuts_the_seats(
+    world: World, ada: Customer, desk: Desk
+) -> None:
+    eve = world.customer()
+    world.buy(eve, worlds.purchase(seats=3))
+    world.place(eve, worlds.change(seats=1))
+    world.place(ada, worlds.change(seats=4), worlds.purchase("chat", seats=1))
+    assert [desk.assign(f"{name}@x.example") for name in "abc"] == [(200, "assigned")] * 3
+
+
+def test_a_purchase_of_fewer_seats_after_the_period_has_ended_cuts_them_too(
+    world: World, ada: Customer, desk: Desk
+) -> None:
+    world.pass_time(days=40)
+    world.place(ada, worlds.purchase(seats=1))
+    assert desk.assign("a@x.example") == (200, "assigned")
+    assert desk.assign("b@x.example") == (409, "no-seat-left")
+
+
 def test_once_the_order_that_cut_the_seats_is_gone_they_are_back(
     world: World, api: Api, ada: Customer, desk: Desk
 ) -> None:

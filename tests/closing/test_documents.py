@@ -95,6 +95,21 @@ def test_a_refund_takes_domestic_vat_back_where_it_was_charged_though_the_seller
     assert [each.seller_country for each in listed(world)] == ["DE", "DE"]
 
 
+def test_a_change_credits_domestic_vat_where_it_was_charged_though_the_seller_has_moved(world: World) -> None:
+    ada = world.customer(country="DE")
+    world.buy(ada, purchase("desk", seats=10))
+    world.policy(seller=replace(world.wiring.policy.seller, country="AT", vat_number=NUMBER))
+    world.pass_time(days=15)
+    world.buy(ada, change("desk", seats=20))
+    found = listed(world)
+    assert taxed(found) == [
+        ("INV-2026-000001", "DE", "domestic", "19", 100_00, 19_00),
+        ("INV-2026-000002", "DE", "destination_rate", "19", 200_00, 38_00),
+        ("INV-2026-000002", "DE", "domestic", "19", -50_00, -9_50),
+    ]
+    assert [each.seller_country for each in found] == ["DE", "AT", "DE"]
+
+
 def test_a_state_levies_its_vat_in_monaco_too(world: World) -> None:
     world.buy(world.customer(country="MC"), purchase())
     [row] = listed(world)

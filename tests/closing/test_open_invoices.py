@@ -166,6 +166,17 @@ def test_what_is_paid_as_a_day_begins_was_open_when_the_one_before_ended(world: 
     assert [len(told("--on", day)) for day in ("2026-12-04", "2026-12-05")] == [1, 0]
 
 
+def test_a_payment_withdrawn_as_a_day_begins_counted_until_the_one_before_had_ended(world: World) -> None:
+    """As days that are given do for a seller whose clock shows UTC."""
+    invoiced(world)
+    world.pass_time(days=20)
+    paid_at, unpaid_at = (datetime(2026, 11, day, 23, tzinfo=UTC) for day in (3, 7))  # midnight in Berlin
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=paid_at, by="ops")
+        unpaid.mark_unpaid(session, "INV-2026-000001", on=unpaid_at, by="ops", why="called back")
+    assert [day for day in range(1, 10) if told("--on", f"2026-11-{day:02}")] == [1, 2, 3, 8, 9]
+
+
 def test_the_balance_is_the_accounts_own(world: World) -> None:
     world.grant(invoiced(world), 7_00)
     world.grant(world.customer(), 3_00)

@@ -55,6 +55,23 @@ def test_a_payment_that_fails_authentication_is_declined_and_another_card_pays(w
     assert world.charged(ada) == [119_00]
 
 
+def test_a_payment_that_somebody_cancelled_at_the_provider_says_nothing_against_its_card(world: World) -> None:
+    order = world.buy(world.customer(card=ASKS_BANK), purchase())
+    ref = str(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.stripe.client().v1.payment_intents.cancel(ref)
+    world.notify(ref, "payment_intent.canceled")
+    order = world.run(order.id)
+    assert (order.status, order.reason_facts) == (
+        OrderStatus.PAYMENT_DECLINED,
+        {"decline_code": "canceled", "attempt": 1},
+    )
+    world.pay_again(order.id)
+    assert world.run(order.id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert world.attempts(order.id) == [(1, "canceled", 119_00), (2, "requires_action", 119_00)]
+    world.authenticate(order.id)
+    assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
+
+
 def test_a_time_zone_chosen_while_the_bank_is_asked_changes_no_date_of_the_order(world: World) -> None:
     ada = world.customer(card=ASKS_BANK, timezone="Europe/Berlin")
     world.time = datetime(

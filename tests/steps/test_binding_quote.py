@@ -275,6 +275,22 @@ def test_paying_again_finds_a_changed_price_before_any_charge(world: World) -> N
     assert world.charged(ada) == []
 
 
+def test_balance_set_aside_for_each_quote_of_an_order_is_released_with_each(world: World) -> None:
+    ada = world.customer(card=None)
+    world.grant(ada, 19_00)
+    order_id = world.buy(ada, purchase()).id
+    assert world.balance(ada) == 0
+    world.reprice("desk", "team", MONTH, 12_00)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is ASKS
+    assert world.balance(ada) == 19_00
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    assert world.balance(ada) == 0
+    world.cancel(order_id)
+    assert world.balance(ada) == 19_00
+
+
 def test_a_vat_number_that_turned_invalid_is_asked_for_and_its_correction_is_priced_anew(world: World) -> None:
     ada = world.customer(country="FR")
     world.grant(ada, 20_00)

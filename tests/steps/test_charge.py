@@ -106,6 +106,18 @@ def test_an_answer_lost_together_with_all_later_ones_is_found_under_its_key(worl
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
 
+def test_an_attempt_goes_to_its_own_card_although_another_was_given_before_it_is_tried_again(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("unavailable", CREATE)
+    order_id = world.run(world.place(ada, purchase())).id
+    world.give_card(ada, "pm_card_mastercard")
+    world.stripe.calm()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    [card] = world.rows(PaymentMethod, account_id=ada.account_id, brand="visa")
+    assert [row.payment_method_id for row in world.rows(ChargeAttempt, order_id=order_id)] == [card.id]
+    assert [intent["payment_method"] for intent in world.intents(ada)] == [card.ref]
+
+
 def test_asking_again_for_a_charge_changes_nothing_about_when_others_were_asked_for(world: World) -> None:
     ada, bob = world.customer(card=DECLINES), world.customer(card=DECLINES)
     adas, bobs = (world.buy(each, purchase()).id for each in (ada, bob))

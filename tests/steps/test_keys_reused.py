@@ -11,7 +11,7 @@ from tasks import wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
 from tasks.ports import UNDER_WAY
 from tasks.upstream import payment_details
-from tests.support.payment import ASKS_BANK, CREATE, REFUND, refundable, unanswered
+from tests.support.payment import ASKS_BANK, CREATE, DECLINES, REFUND, refundable, unanswered
 from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
 from tests.support.world import World, purchase
 from worker.adapters.stripe import StripePayments
@@ -55,6 +55,28 @@ def test_a_charge_that_failed_before_such_a_change_is_begun_again_once_nothing_o
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("days", [0, 60], ids=["a new order", "one older than any key"])
+def test_a_charge_asked_for_again_a_moment_ago_may_be_under_way_however_old_its_attempt_is(
+    world: World, days: int
+) -> None:
+    ada = world.customer()
+    world.stripe.fail("unavailable", CREATE)
+    order_id = world.run(world.place(ada, purchase())).id
+    with world.begin() as session:
+        older = "update orders set created_at = created_at - make_interval(days => %(days)s)"
+        session.connection().exec_driver_sql(older, {"days": days})
+    world.pass_time(seconds=61)
+    world.stripe.calm()
+    world.stripe.fail("server_error", CREATE, times=1)
+    assert world.go_on(order_id, times=1).status is OrderStatus.OPEN
+    with_another_return_url(world)
+    assert world.go_on(order_id).status is OrderStatus.OPEN
+    assert world.attempts(order_id) == [(1, "pending", 119_00)]
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
 
 
 def test_a_charge_that_no_bank_was_asked_about_is_begun_again_though_the_process_died_after_it_was_cancelled(
@@ -102,17 +124,30 @@ def test_a_customer_who_authenticates_after_such_a_change_has_paid(world: World)
     assert world.charged(ada) == [119_00]
 
 
-def test_a_charge_of_another_sum_under_the_key_is_for_a_person_to_look_at(world: World) -> None:
+@pytest.mark.parametrize("other", ["amount_minor = 11800", "currency = 'USD'"])
+def test_a_charge_of_another_sum_under_the_key_is_for_a_person_to_look_at(world: World, other: str) -> None:
     ada = world.customer()
     order_id = unanswered(world, ada)
     with world.begin() as session:
-        session.connection().exec_driver_sql("update charge_attempts set amount_minor = 11800")
+        session.connection().exec_driver_sql(f"update charge_attempts set {other}")
     with pytest.raises(Misconfigured, match="is of 11900 EUR"):
         world.go_on(order_id)
     order = world.order(order_id)
     assert order.status is OrderStatus.NEEDS_ATTENTION
     assert "is of 11900 EUR" in (order.last_error or "")
     assert world.charged(ada) == [119_00]
+
+
+def test_a_charge_of_another_sum_under_the_key_that_its_bank_refused_is_declined(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.run(world.place(ada, purchase())).id
+    world.stripe.calm()
+    with world.begin() as session:
+        session.connection().exec_driver_sql("update charge_attempts set amount_minor = 11800")
+    assert world.go_on(order_id).status is OrderStatus.PAYMENT_DECLINED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "declined", 118_00)], [])
 
 
 def test_a_refund_whose_key_said_something_else_before_is_found(world: World) -> None:

@@ -34,7 +34,19 @@ def test_money_on_an_attempt_that_was_given_up_goes_back_and_the_order_stays_as_
     assert world.given_back(ada) == [119_00]
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    [given_up] = world.rows(ChargeAttempt, order_id=order_id, attempt=1)
+    assert (given_up.ref, given_up.settled_at) == (late, world.time)
     assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+def test_unexpected_money_goes_back_as_it_came_whatever_sum_its_attempt_was_of(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    with world.begin() as session:
+        session.get_one(ChargeAttempt, (order_id, 1)).amount_minor = 118_00
+    world.notify(late)
+    assert (world.given_back(ada), world.refunds(order_id)) == ([119_00], [("succeeded", 119_00)])
 
 
 def test_unexpected_money_that_is_told_twice_at_the_same_moment_goes_back_once(
@@ -219,13 +231,10 @@ def test_a_refund_by_hand_that_failed_earlier_does_not_send_unexpected_money_bac
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
 
 
-def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(world: World) -> None:
-    """As a request makes it that reaches the provider after it has forgotten the key."""
-    ada = world.customer()
-    order = world.buy(ada, purchase())
-    own = world.rows(ChargeAttempt, order_id=order.id)[0].ref
+def made_again(world: World, charge_ref: str, *, confirm: bool) -> str:
+    """Another charge for the same attempt."""
     intents = world.stripe.client().v1.payment_intents
-    first = intents.retrieve(own)
+    first = intents.retrieve(charge_ref)
     second = intents.create(
         {
             "amount": first.amount,
@@ -233,12 +242,21 @@ def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(wor
             "customer": str(first.customer),
             "payment_method": str(first.payment_method),
             "allowed_payment_method_types": ["card"],
-            "confirm": True,
+            "confirm": confirm,
             "metadata": first.metadata.to_dict(),
         }
     )
+    return str(second.id)
+
+
+def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(world: World) -> None:
+    """As a request makes it that reaches the provider after it has forgotten the key."""
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    own = world.rows(ChargeAttempt, order_id=order.id)[0].ref
+    second = made_again(world, str(own), confirm=True)
     for _ in range(2):
-        world.notify(second.id)
+        world.notify(second)
     world.notify(str(own), "charge.refunded")
     assert (world.charged(ada), world.given_back(ada)) == ([119_00, 119_00], [119_00])
     assert world.attempts(order.id) == [(1, "succeeded", 119_00), (2, "void", 119_00)]
@@ -248,3 +266,12 @@ def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(wor
     assert "charge.unexpected" in world.timeline(order.id)
     with world.begin() as session:
         assert verify(session) == []
+
+
+def test_a_second_charge_of_an_attempt_that_takes_no_money_is_nothing_to_its_order(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    [own] = world.rows(ChargeAttempt, order_id=order.id)
+    world.notify(made_again(world, str(own.ref), confirm=False))
+    assert waiting_events(world) == {}
+    assert world.attempts(order.id) == [(1, "succeeded", 119_00)]
+    assert "charge.unexpected" not in world.timeline(order.id)

@@ -18,7 +18,7 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
-from tests.support.payment import DECLINES, refund_by_hand, unanswered
+from tests.support.payment import DECLINES, refund_by_hand, unanswered, waiting_events
 from tests.support.world import World, purchase
 
 ASKS_BANK = "pm_card_authenticationRequired"
@@ -275,3 +275,13 @@ def test_two_processes_take_different_events_and_a_dead_ones_comes_back(world: W
     assert [event.charge_ref if event else None for event in taken] == [*charges, None]
     world.pass_time(seconds=webhooks.TAKEN_FOR.total_seconds())
     assert webhooks.handle_webhooks() == 2
+
+
+def test_news_of_a_declined_charge_is_done_with_although_its_order_is_about_to_try_another(world: World) -> None:
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.give_card(ada)
+    world.pay_again(order_id)
+    world.notify(str(world.rows(ChargeAttempt, order_id=order_id)[0].ref), "payment_intent.payment_failed")
+    assert world.order(order_id).status is OrderStatus.OPEN
+    assert waiting_events(world) == {}
