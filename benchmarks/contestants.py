@@ -80,12 +80,13 @@ def _dramatiq(setting: Setting) -> Processes:
     return Processes([Process("worker", command, ready, setting.variables)], variables=setting.variables)
 
 
-def _floor(name: str, title: str, *, statements: bool = False, outside: bool = False) -> Peer:
+def _floor(name: str, title: str, *, statements: bool = False, outside: bool = False, together: int = 1) -> Peer:
     """The stand-ins are always there, for the orders that are recorded; so is the API, which takes webhooks."""
 
     def arrange(setting: Setting) -> Processes:
         here = Surroundings.of(setting)
         parts = {"BENCH_FLOOR_STATEMENTS": f"{statements:d}", "BENCH_FLOOR_OUTSIDE": f"{outside:d}"}
+        parts |= {"BENCH_FLOOR_TOGETHER": f"{together}"}
         variables = {**here.variables, **setting.variables, **parts, "BENCH_THREADS": "4" if outside else "1"}
         command = [sys.executable, "-m", "benchmarks.peers.floor"]
         workers = [Process(f"worker-{number}", command, READY, variables) for number in "12"]
@@ -130,5 +131,6 @@ _ALL = (
     _floor("floor", "floor: Prorata's statements in plain psycopg", statements=True),
     _floor("outside", "floor: its charge, documents and letters", outside=True),
     _floor("floor_outside", "floor: both, and nothing else", statements=True, outside=True),
+    _floor("floor_grouped", "floor: both, for 8 orders at a time", statements=True, outside=True, together=8),
 )
 PEERS = {peer.name: peer for peer in _ALL}

@@ -21,6 +21,7 @@ WORDS = {
     "floor": "the statements' floor",
     "outside": "the floor of what is asked outside",
     "floor_outside": "the floor of both",
+    "floor_grouped": "the floor of both, for 8 orders at a time",
 }
 
 

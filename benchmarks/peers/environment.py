@@ -33,6 +33,8 @@ PATIENCE = 60
 """seconds to wait at the last two lists"""
 SAYS_STATEMENTS, ASKS_OUTSIDE = (os.environ.get(f"BENCH_FLOOR_{part}") == "1" for part in ("STATEMENTS", "OUTSIDE"))
 """what a floor replays for each waiting order"""
+TOGETHER = int(os.environ.get("BENCH_FLOOR_TOGETHER", "1"))
+"""for how many orders it replays a transaction at once, where as many wait"""
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 
 _LIST = "bench:done"

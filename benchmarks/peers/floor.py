@@ -19,6 +19,7 @@ from benchmarks.peers.environment import (
     SAYS_STATEMENTS,
     THREADS,
     TO_RECORD,
+    TOGETHER,
     say_ready,
     tell_done,
 )
@@ -76,27 +77,35 @@ def _work(jobs: redis.Redis, recording: Recording) -> None:
     while True:
         popped = jobs.blpop([JOBS], timeout=1)
         if popped is not None:
-            ids = json.loads(popped[1])
-            _again(connection, recording, ids)
-            tell_done(ids[0])
+            more = (jobs.lpop(JOBS, TOGETHER - 1) or []) if TOGETHER > 1 else []
+            orders = [json.loads(each) for each in (popped[1], *more)]
+            _again(connection, recording, orders)
+            for ids in orders:
+                tell_done(ids[0])
 
 
-def _again(connection: psycopg.Connection, recording: Recording, ids: list[str]) -> None:
-    told = Retold(recording, ids)
+def _again(connection: psycopg.Connection, recording: Recording, orders: list[list[str]]) -> None:
+    retold = [Retold(recording, ids) for ids in orders]
     for each in recording.happened:
         if isinstance(each, Call):
-            if ASKS_OUTSIDE:
-                told.again(each)
+            for order in retold if ASKS_OUTSIDE else ():
+                order.again(each)
         elif SAYS_STATEMENTS:
-            _say(connection, told, each)
+            _say(connection, retold, each)
 
 
-def _say(connection: psycopg.Connection, told: Retold, transaction: Transaction) -> None:
-    with connection.transaction() if len(transaction) > 1 else nullcontext():
+def _say(connection: psycopg.Connection, orders: list[Retold], transaction: Transaction) -> None:
+    """For several orders: one transaction, and each statement is sent for all of them before the first answer (psycopg's pipeline)."""
+    several = len(orders) > 1
+    with connection.transaction() if several or len(transaction) > 1 else nullcontext(), connection.cursor() as cursor:
         for said in transaction:
-            cursor = connection.execute(said.statement, told.parameters(said))
-            if cursor.rownumber is not None:
-                cursor.fetchall()
+            if several:
+                cursor.executemany(said.statement, [order.parameters(said) for order in orders], returning=True)
+            else:
+                cursor.execute(said.statement, orders[0].parameters(said))
+            for result in cursor.results():
+                if result.rownumber is not None:
+                    result.fetchall()
 
 
 if __name__ == "__main__":
