@@ -62,7 +62,11 @@ DIFFERS: Final[Mapping[str, str]] = {
     "from_period_id": mark("the running period"),
     "balance_used_minor": mark("the balance"),
     "period": mark("the billing period"),
-    "vat_number": mark("VAT is charged, because VIES does not recognise your VAT number"),
-    "vat_registry": mark("VAT is charged, because VIES could not confirm your VAT number"),
 }
-"""What makes an amount other than quoted."""
+"""What makes an amount other than quoted: to be listed."""
+
+VAT_CHARGED: Final[Mapping[str, str]] = {
+    "vat_number": mark("VAT is charged, because VIES does not recognise your VAT number."),
+    "vat_registry": mark("VAT is charged, because VIES could not confirm your VAT number."),
+}
+"""What does so, too, but takes a sentence."""

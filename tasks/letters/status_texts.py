@@ -85,6 +85,7 @@ def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
     said = [_now_and_then(w, facts[today], facts[quoted])]
     if changed:
         said.append(w.say("What has changed: %(what)s.", what=w.listed(changed)))
+    said += [w.say(reasons.VAT_CHARGED[name]) for name in facts["differs"] if name in reasons.VAT_CHARGED]
     if "vat_number" in facts["differs"]:
         said.append(w.say("If the number is wrong, please correct it in your account and ask for a new quote."))
     return " ".join(said)

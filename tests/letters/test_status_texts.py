@@ -9,6 +9,7 @@ from models.accounts import Language
 from models.states import OrderStatus
 from tasks.letters import reasons
 from tasks.letters.status_texts import status_text
+from tasks.letters.wording import Wording
 from tests.letters.orders import NAMES, SELLER
 
 
@@ -94,18 +95,49 @@ def test_where_the_amounts_agree_it_is_not_said_that_they_differ() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (Language.EN, "VAT is charged, because VIES does not recognise your VAT number."),
+        (Language.DE, "Es fällt USt. an, weil MIAS (VIES) Ihre USt-IdNr. nicht kennt."),
+        (Language.ES, "Se cobra el IVA, porque VIES no reconoce su NIF-IVA."),
+        (Language.FR, "La TVA est facturée, car VIES ne connaît pas votre numéro de TVA."),
+        (Language.IT, "Viene addebitata l'IVA, perché il VIES non riconosce la Sua partita IVA."),
+    ],
+)
+def test_vat_on_a_number_that_the_registry_does_not_know_has_a_sentence_of_its_own(
+    language: Language, sentence: str
+) -> None:
+    facts = {"differs": ["vat_number"], **AS_QUOTED, "total_minor": 1416}
+    alone = text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts, language)
+    dearer = text(
+        OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts | {"differs": ["unit_minor", "vat_number"]}, language
+    )
+    changed = Wording(language, "EUR", "UTC").say("What has changed: %(what)s.", what=_the_price(language))
+    assert f" {sentence} " in alone
+    assert changed not in alone
+    assert f" {changed} {sentence} " in dearer
+    assert dearer.replace(f" {changed}", "") == alone
+
+
+def _the_price(language: Language) -> str:
+    return Wording(language, "EUR", "UTC").say(reasons.DIFFERS["unit_minor"])
+
+
 def test_a_number_that_the_registry_does_not_know_is_told_with_what_to_do() -> None:
-    facts = {
-        "differs": ["vat_number"],
-        "quoted_total_minor": 1470,
-        "total_minor": 1793,
-        "quoted_due_minor": 1470,
-        "due_minor": 1793,
-    }
+    facts = {"differs": ["vat_number"], **AS_QUOTED, "total_minor": 1416}
+    assert text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts) == (
+        "The amount is now €14.16 instead of the €11.90 quoted. Nothing has been charged; please confirm the new amount."
+        " VAT is charged, because VIES does not recognise your VAT number."
+        " If the number is wrong, please correct it in your account and ask for a new quote."
+    )
+
+
+def test_a_number_that_the_registry_could_not_confirm_is_told_without_asking_for_another() -> None:
+    facts = {"differs": ["balance_used_minor", "vat_registry"], **AS_QUOTED, "total_minor": 1416}
     said = text(OrderStatus.AWAITING_CONFIRMATION, "amount-differs", facts)
     assert said.endswith(
-        "What has changed: VAT is charged, because VIES does not recognise your VAT number."
-        " If the number is wrong, please correct it in your account and ask for a new quote."
+        " What has changed: the balance. VAT is charged, because VIES could not confirm your VAT number."
     )
 
 

@@ -2,7 +2,7 @@
 
 from models.orders import Order, Quote
 from models.states import OrderStatus
-from tasks.letters.reasons import DIFFERS
+from tasks.letters.reasons import DIFFERS, VAT_CHARGED
 from tests.support.world import Customer, World
 
 
@@ -15,5 +15,5 @@ def differs(order: Order) -> list[str]:
     """What the customer is told has changed; the order asks."""
     named = list((order.reason_facts or {})["differs"])
     assert order.status is OrderStatus.AWAITING_CONFIRMATION
-    assert set(named) <= DIFFERS.keys()
+    assert set(named) <= DIFFERS.keys() | VAT_CHARGED.keys()
     return named
