@@ -1,5 +1,7 @@
 """The prompt to assign the seats that an order added: users sign in only once they sit on one."""
 
+from collections.abc import Sequence
+
 from models.orders import OrderLine
 from tasks.letters.content import Block, Content, Link, Paragraph
 from tasks.letters.occasion import Occasion
@@ -25,12 +27,7 @@ def seat_prompt(o: Occasion) -> Content:
                 )
             ),
             *(block for line in lines for block in _line(o, line)),
-            Paragraph(
-                w.say(
-                    "Seats that nobody is assigned to remain yours: they are billed like the others and can be assigned"
-                    " at any time."
-                )
-            ),
+            Paragraph(_what_becomes_of_them(o, lines)),
         ),
         closing=o.closing,
     )
@@ -49,6 +46,23 @@ def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
     )
     page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
     return Paragraph(left), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
+
+
+def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
+    """Seats of a trial are not billed, and end with it."""
+    trials = [line.interval is None for line in lines]
+    if all(trials):
+        return o.w.say(
+            "Seats that nobody is assigned to remain yours and can be assigned at any time during the trial."
+        )
+    if any(trials):
+        return o.w.say(
+            "Seats that nobody is assigned to remain yours and can be assigned at any time, those of a trial until it"
+            " ends. They are billed like the others; those of a trial cost nothing."
+        )
+    return o.w.say(
+        "Seats that nobody is assigned to remain yours: they are billed like the others and can be assigned at any time."
+    )
 
 
 def _to_assign(o: Occasion, line: OrderLine) -> int:

@@ -66,6 +66,73 @@ def test_the_prompt_says_what_becomes_of_seats_that_nobody_assigned() -> None:
     assert "they are billed like the others and can be assigned at any time" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (
+            Language.EN,
+            "Seats that nobody is assigned to remain yours and can be assigned at any time during the trial.",
+        ),
+        (
+            Language.DE,
+            "Lizenzen, die niemandem zugewiesen sind, behalten Sie; sie können während des Tests jederzeit zugewiesen"
+            " werden.",
+        ),
+        (
+            Language.ES,
+            "Las licencias sin asignar siguen siendo suyas y pueden asignarse en cualquier momento durante la prueba.",
+        ),
+        (
+            Language.FR,
+            "Les licences non attribuées restent à vous et peuvent être attribuées à tout moment pendant l’essai.",
+        ),
+        (
+            Language.IT,
+            "Le licenze non assegnate restano Sue e possono essere assegnate in qualsiasi momento durante la prova.",
+        ),
+    ],
+)
+def test_the_prompt_does_not_call_seats_of_a_trial_billed(language: Language, sentence: str) -> None:
+    assert sentence in said(LetterKind.SEAT_PROMPT, TRIAL, language=language)
+    assert sentence in said(
+        LetterKind.SEAT_PROMPT, UPGRADE, TRIAL, unassigned={"desk": 0, "wiki": 3}, language=language
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            Language.EN,
+            "Seats that nobody is assigned to remain yours and can be assigned at any time, those of a trial until it"
+            " ends. They are billed like the others; those of a trial cost nothing.",
+        ),
+        (
+            Language.DE,
+            "Lizenzen, die niemandem zugewiesen sind, behalten Sie; sie können jederzeit zugewiesen werden, die eines"
+            " Tests bis zu dessen Ende. Sie werden wie die übrigen abgerechnet; die eines Tests kosten nichts.",
+        ),
+        (
+            Language.ES,
+            "Las licencias sin asignar siguen siendo suyas y pueden asignarse en cualquier momento, las de una prueba"
+            " hasta que esta termine. Se facturan como las demás; las de una prueba no cuestan nada.",
+        ),
+        (
+            Language.FR,
+            "Les licences non attribuées restent à vous et peuvent être attribuées à tout moment, celles d’un essai"
+            " jusqu’à la fin de celui-ci. Elles sont facturées comme les autres ; celles d’un essai ne coûtent rien.",
+        ),
+        (
+            Language.IT,
+            "Le licenze non assegnate restano Sue e possono essere assegnate in qualsiasi momento, quelle di una prova"
+            " fino al suo termine. Vengono fatturate come le altre; quelle di una prova non costano nulla.",
+        ),
+    ],
+)
+def test_the_prompt_tells_seats_of_a_trial_apart_from_those_that_are_billed(language: Language, sentences: str) -> None:
+    assert sentences in said(LetterKind.SEAT_PROMPT, UPGRADE, TRIAL, language=language)
+
+
 def test_the_prompt_leaves_out_lines_that_added_no_seats() -> None:
     text = said(LetterKind.SEAT_PROMPT, CUT, TRIAL, unassigned={"desk": 2, "wiki": 3})
     assert "Wiki Team: 3 of 3" in text
