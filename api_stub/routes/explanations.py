@@ -12,9 +12,10 @@ from api_stub.auth import OrdersReader
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.details import not_found
 from api_stub.schemas.explanations import ExplanationView, LineExplanation
-from models.accounts import Account
+from models.accounts import Account, Language
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
+from models.states import REFUNDED_BY_SUPPORT, OrderStatus
 from tasks import display_names
 from tasks.billing import credited
 from tasks.letters.explain import explain, explain_settlement
@@ -31,20 +32,28 @@ def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
         quote = session.scalar(query.options(selectinload(Quote.lines)))
         if quote is None:
             raise not_found("quote")
-        return _explained(session, quote, quote.lines)
+        account = session.get_one(Account, quote.account_id)
+        return _explained(session, quote, quote.lines, account, language=account.language, in_effect=False)
 
 
 @router.get("/orders/{order_id}/explanation", summary="Why an order's amount is what it is")
 def explain_order(order_id: UUID, caller: OrdersReader) -> ExplanationView:
     with begin() as session:
         order = order_of(session, caller, order_id, selectinload(Order.lines))
-        return _explained(session, order, order.lines)
+        account = session.get_one(Account, order.account_id)
+        in_effect = order.status is OrderStatus.COMPLETED or order.reason == REFUNDED_BY_SUPPORT
+        return _explained(session, order, order.lines, account, language=account.language, in_effect=in_effect)
 
 
 def _explained(
-    session: Session, totals: Quote | Order, lines: Sequence[QuoteLine] | Sequence[OrderLine]
+    session: Session,
+    totals: Quote | Order,
+    lines: Sequence[QuoteLine] | Sequence[OrderLine],
+    account: Account,
+    *,
+    language: Language,
+    in_effect: bool,
 ) -> ExplanationView:
-    account = session.get_one(Account, totals.account_id)
     sold = sold_to(totals, account)
     zone = sold.timezone
     names = display_names.of_lines(session, lines)
@@ -56,16 +65,17 @@ def _explained(
     )
     explained = explain(
         lines,
-        language=account.language,
+        language=language,
         currency=totals.currency,
         timezone=zone,
         names=names,
+        in_effect=in_effect,
         whose=whose,
         credit_timezones=sold.credit_timezones,
     )
-    settlement = explain_settlement(totals, language=account.language, timezone=zone)
+    settlement = explain_settlement(totals, language=language, timezone=zone)
     return ExplanationView(
-        language=account.language,
+        language=language,
         lines=[LineExplanation(position=e.position, title=e.title, sentences=list(e.sentences)) for e in explained],
         settlement=list(settlement),
     )

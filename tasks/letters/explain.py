@@ -32,12 +32,13 @@ def explain(
     currency: str,
     timezone: str,
     names: ProductNames,
+    in_effect: bool = False,
     whose: Mapping[int, WhoseVat] | None = None,
     credit_timezones: Mapping[str, str] | None = None,
 ) -> list[Explanation]:
     """Each line with its arithmetic, in the order of the lines.
 
-    timezone: the account's; credit_timezones: see `models.sold_to`. whose: see `tasks.letters.whose_vat`.
+    timezone: the account's; credit_timezones: see `models.sold_to`. whose: see `tasks.letters.whose_vat`. in_effect: see `sentences`.
     """
     w = Wording(language, currency, timezone)
     return [
@@ -48,6 +49,7 @@ def explain(
                 w,
                 line,
                 names,
+                in_effect=in_effect,
                 whose=(whose or {}).get(line.position),
                 credit_timezone=(credit_timezones or {}).get(line.product_code),
             ),
@@ -102,7 +104,7 @@ def sentences(
     whose: if charge and credit bear the VAT of two countries. credit_timezone: in which what is credited was charged, if it is another.
     """
     if line.interval is None:
-        return _trial(w, line, names)
+        return _trial(w, line, names, in_effect=in_effect)
     now_paid = {
         "plan": plans.after(w, line, names),
         "start": w.date(line.period_start),
@@ -113,11 +115,9 @@ def sentences(
     }
     if line.from_period_id is None:
         return _bought(w, now_paid, in_effect=in_effect), *tax_sentences(w, line), _total(w, line)
-    changed = w.say(
-        "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
-        **now_paid,
-    )
-    credit = credit_sentences(w.in_zone(credit_timezone) if credit_timezone else w, line, names)
+    charged_in = w.in_zone(credit_timezone) if credit_timezone else w
+    credit = credit_sentences(charged_in, line, names, in_effect=in_effect)
+    changed = _changed(w, now_paid, in_effect=in_effect)
     return *credit, changed, _net(w, line), *tax_sentences(w, line, whose), _total(w, line)
 
 
@@ -132,15 +132,32 @@ def _bought(w: Wording, now_paid: dict[str, str], *, in_effect: bool) -> str:
     )
 
 
-def _trial(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:
-    started = w.say("You have %(plan)s.", plan=plans.after(w, line, names))
-    held = plans.before(w, line, names)
-    if held is not None:
-        started = w.say("You had %(before)s; you now have %(after)s.", before=held, after=plans.after(w, line, names))
+def _changed(w: Wording, now_paid: dict[str, str], *, in_effect: bool) -> str:
+    if in_effect:
+        return w.say(
+            "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
+            **now_paid,
+        )
+    return w.say(
+        "You change to %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
+        **now_paid,
+    )
+
+
+def _trial(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool) -> tuple[str, ...]:
+    started = _trial_started(w, plans.before(w, line, names), plans.after(w, line, names), in_effect=in_effect)
     ends = w.say(
         "The trial costs nothing and ends by itself on %(end)s, without a charge.", end=w.moment(line.period_end)
     )
     return started, ends
+
+
+def _trial_started(w: Wording, before: str | None, after: str, *, in_effect: bool) -> str:
+    if before is None:
+        return w.say("You have %(plan)s.", plan=after) if in_effect else w.say("You get %(plan)s.", plan=after)
+    if in_effect:
+        return w.say("You had %(before)s; you now have %(after)s.", before=before, after=after)
+    return w.say("You have %(before)s; you change to %(after)s.", before=before, after=after)
 
 
 def _net(w: Wording, line: PricedLine) -> str:

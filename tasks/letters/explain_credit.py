@@ -14,16 +14,20 @@ _SECONDS_A_DAY: Final = 86_400
 _MICROSECONDS: Final = 1_000_000
 
 
-def credit_sentences(w: Wording, line: PricedLine, names: ProductNames) -> tuple[str, ...]:
+def credit_sentences(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool) -> tuple[str, ...]:
+    """in_effect: see `tasks.letters.explain.sentences`."""
     if line.from_period_start is None or line.from_period_end is None:
         raise ValueError(f"line {line.position} credits a period without saying when it ran")
-    had = w.say(
-        "You had %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.",
-        plan=plans.before(w, line, names) or "",
-        charged=w.money(line.from_charged_minor or 0),
-        start=w.date(line.from_period_start),
-        end=w.date(line.from_period_end),
-    )
+    held = {
+        "plan": plans.before(w, line, names) or "",
+        "charged": w.money(line.from_charged_minor or 0),
+        "start": w.date(line.from_period_start),
+        "end": w.date(line.from_period_end),
+    }
+    if in_effect:
+        had = w.say("You had %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.", **held)
+    else:
+        had = w.say("You have %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.", **held)
     if not line.from_charged_minor:
         return had, w.say("As it cost nothing, nothing is credited for the time left.")
     return had, _time_left(w, line), _share(w, line)

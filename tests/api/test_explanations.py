@@ -1,5 +1,7 @@
 """Why this amount, over HTTP."""
 
+from models.states import OrderStatus
+from tasks.operating import support_refund
 from tests.api.conftest import Api
 from tests.support.world import Customer, World, change, purchase, trial
 
@@ -23,6 +25,44 @@ def test_an_order_is_explained_in_the_customers_language(world: World, api: Api,
     told = api.get(f"/v1/orders/{order.id}/explanation").json()
     assert told["language"] == "de"
     assert "119,00\xa0€" in told["settlement"][-1]
+
+
+def first_words(api: Api, path: str, ends: str) -> list[list[str]]:
+    """How each sentence of each line begins, up to `ends`; without those that do not have it."""
+    lines = api.get(f"/v1/{path}/explanation").json()["lines"]
+    return [[said.split(ends)[0] for said in line["sentences"] if ends in said] for line in lines]
+
+
+def test_a_quote_is_explained_as_what_is_to_come_and_a_completed_order_as_done(
+    world: World, api: Api, ada: Customer
+) -> None:
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.pass_time(days=10)
+    quote = world.quote(ada, change("desk", seats=12), purchase("wiki", seats=2), trial("chat", seats=3))
+    order_id = world.place_quote(ada, quote.id)
+    to_come = [["You have 10", "You change to 12"], ["You buy 2"], ["You get 3"]]
+    assert first_words(api, f"orders/{order_id}", " seats of ") == to_come
+    world.run(order_id)
+    done = [["You had 10", "You now have 12"], ["You bought 2"], ["You have 3"]]
+    assert first_words(api, f"orders/{order_id}", " seats of ") == done
+    assert first_words(api, f"quotes/{quote.id}", " seats of ") == to_come
+
+
+def test_a_purchase_that_support_has_refunded_was_bought(world: World, api: Api, ada: Customer) -> None:
+    order = world.buy(ada, purchase("desk", "team", seats=10))
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert first_words(api, f"orders/{order.id}", " seats of ") == [["You bought 10"]]
+
+
+def test_a_purchase_that_never_came_about_was_not_bought(world: World, api: Api) -> None:
+    bob = world.customer(card="pm_card_chargeCustomerFail")
+    api.use(bob)
+    order_id = world.place(bob, purchase("desk", "team", seats=10))
+    world.run(order_id)
+    world.cancel(order_id)
+    assert first_words(api, f"orders/{order_id}", " seats of ") == [["You buy 10"]]
 
 
 def test_a_quote_is_explained_in_the_time_zone_that_it_was_priced_in(world: World, api: Api, ada: Customer) -> None:

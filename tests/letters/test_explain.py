@@ -31,8 +31,12 @@ from tests.letters.orders import (
 )
 
 
-def explained(lines: Any, language: Language = Language.EN, *, currency: str = "EUR") -> tuple[str, ...]:
-    (only,) = explain(lines, language=language, currency=currency, timezone="Europe/Berlin", names=NAMES)
+def explained(
+    lines: Any, language: Language = Language.EN, *, currency: str = "EUR", in_effect: bool = False
+) -> tuple[str, ...]:
+    (only,) = explain(
+        lines, language=language, currency=currency, timezone="Europe/Berlin", names=NAMES, in_effect=in_effect
+    )
     return only.sentences
 
 
@@ -42,11 +46,11 @@ def upgraded(**facts: Any) -> list[QuoteLine]:
 
 def test_a_change_is_explained_from_credit_to_total() -> None:
     assert explained(upgraded()) == (
-        "You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1\xa0November\xa02026 to 1\xa0December\xa02026.",
+        "You have 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1\xa0November\xa02026 to 1\xa0December\xa02026.",
         "Time left when the change takes effect (21\xa0November\xa02026, 00:00:00\xa0UTC+1): 864,000 of 2,592,000 seconds of that"
         " period (10 of 30 days).",
         "So €33.33 is credited: €100.00 ×\xa0864,000 ÷\xa02,592,000, rounded half up.",
-        "You now have 15 seats of Desk Business, billed monthly, for a new period from 21\xa0November\xa02026 to"
+        "You change to 15 seats of Desk Business, billed monthly, for a new period from 21\xa0November\xa02026 to"
         " 21\xa0December\xa02026: 15 ×\xa0€20.00 =\xa0€300.00.",
         "Charge less credit, net: €300.00 −\xa0€33.33 =\xa0€266.67.",
         "VAT: €57.00 on the new period (19%), less €6.33 on the credit (19%, as it was charged), each rounded half up,"
@@ -66,17 +70,75 @@ def test_a_purchase_is_explained() -> None:
 
 def test_a_trial_is_explained() -> None:
     assert explained(quote_lines(priced(TRIAL))) == (
-        "You have 3 seats of Wiki Team, on a free trial.",
+        "You get 3 seats of Wiki Team, on a free trial.",
         "The trial costs nothing and ends by itself on 5\xa0December\xa02026, 00:00\xa0UTC+1, without a charge.",
     )
 
 
-def test_a_changed_trial_is_explained_by_what_it_was() -> None:
-    trial = running(id=None, interval=None, charged_minor=0, tax_minor=0)
-    sentences = explained(quote_lines(priced(UPGRADE, held={"desk": trial})))
-    assert sentences[0] == (
+CHANGED_TRIAL = priced(UPGRADE, held={"desk": running(id=None, interval=None, charged_minor=0, tax_minor=0)})
+
+
+def test_a_changed_trial_is_explained_by_what_it_is() -> None:
+    assert explained(quote_lines(CHANGED_TRIAL))[0] == (
+        "You have 10 seats of Desk Team, on a free trial; you change to 15 seats of Desk Business, on a free trial."
+    )
+
+
+def test_what_is_in_effect_is_explained_as_done() -> None:
+    purchase, trial, upgrade, changed = (
+        explained(order_lines(quoted), in_effect=True)
+        for quoted in (priced(PURCHASE), priced(TRIAL), priced(UPGRADE), CHANGED_TRIAL)
+    )
+    assert purchase[0].startswith("You bought 1 seat of Desk Team, billed monthly, for the period from 21")
+    assert trial[0] == "You have 3 seats of Wiki Team, on a free trial."
+    assert upgrade[0].startswith("You had 10 seats of Desk Team, billed monthly, for €100.00 (net) from 1")
+    assert upgrade[3].startswith("You now have 15 seats of Desk Business, billed monthly, for a new period from 21")
+    assert changed[0] == (
         "You had 10 seats of Desk Team, on a free trial; you now have 15 seats of Desk Business, on a free trial."
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "has", "changes", "gets", "changes_the_trial"),
+    [
+        (
+            Language.DE,
+            "Sie haben 10 Lizenzen Desk Team (monatliche Abrechnung) für 100,00\xa0€ (netto) vom 1.\xa0November\xa02026",
+            "Sie wechseln zu 15 Lizenzen Desk Business (monatliche Abrechnung) für einen neuen Zeitraum vom 21.",
+            "Sie erhalten 3 Lizenzen Wiki Team (kostenloser Test).",
+            "Sie haben 10 Lizenzen Desk Team (kostenloser Test); Sie wechseln zu 15 Lizenzen Desk Business (kostenloser",
+        ),
+        (
+            Language.ES,
+            "Tiene 10 licencias de Desk Team (facturación mensual) por 100,00\xa0€ (neto) del 1\xa0de\xa0noviembre",
+            "Pasa a tener 15 licencias de Desk Business (facturación mensual) para un nuevo período del 21",
+            "Recibe 3 licencias de Wiki Team (prueba gratuita).",
+            "Tiene 10 licencias de Desk Team (prueba gratuita); pasa a tener 15 licencias de Desk Business (prueba gratuita).",
+        ),
+        (
+            Language.FR,
+            "Vous avez 10 licences Desk Team (facturation mensuelle), pour 100,00\xa0€ (HT) du 1er\xa0novembre",
+            "Vous passez à 15 licences Desk Business (facturation mensuelle), pour une nouvelle période du 21",
+            "Vous obtenez 3 licences Wiki Team (essai gratuit).",
+            "Vous avez 10 licences Desk Team (essai gratuit)\u202f; vous passez à 15 licences Desk Business (essai gratuit).",
+        ),
+        (
+            Language.IT,
+            "Ha 10 licenze Desk Team (fatturazione mensile) per 100,00\xa0€ (IVA esclusa) nel periodo 1º\xa0novembre",
+            "Passa a 15 licenze Desk Business (fatturazione mensile) per un nuovo periodo (21",
+            "Riceve 3 licenze Wiki Team (prova gratuita).",
+            "Ha 10 licenze Desk Team (prova gratuita); passa a 15 licenze Desk Business (prova gratuita).",
+        ),
+    ],
+)
+def test_what_is_not_in_effect_is_explained_as_yet_to_come_in_every_language(
+    language: Language, has: str, changes: str, gets: str, changes_the_trial: str
+) -> None:
+    upgrade = explained(upgraded(), language)
+    assert upgrade[0].startswith(has)
+    assert upgrade[3].startswith(changes)
+    assert explained(quote_lines(priced(TRIAL)), language)[0] == gets
+    assert explained(quote_lines(CHANGED_TRIAL), language)[0].startswith(changes_the_trial)
 
 
 def test_quote_and_order_are_explained_alike() -> None:
