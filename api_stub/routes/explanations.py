@@ -42,7 +42,7 @@ def explain_order(order_id: UUID, caller: OrdersReader) -> ExplanationView:
         order = order_of(session, caller, order_id, selectinload(Order.lines))
         account = session.get_one(Account, order.account_id)
         in_effect = order.status is OrderStatus.COMPLETED or order.reason == REFUNDED_BY_SUPPORT
-        return _explained(session, order, order.lines, account, language=account.language, in_effect=in_effect)
+        return _explained(session, order, order.lines, account, language=order.language, in_effect=in_effect)
 
 
 def _explained(

@@ -14,7 +14,7 @@ class LineExplanation(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Every figure, in the account's language; whoever works it out again from these sentences gets the same amount to the cent.
+    """Every figure, in the account's language (an order's: the one that it was placed in); whoever works it out again from these sentences gets the same amount to the cent.
 
     A quote, and an order that is not completed, is told as what is to come ("you buy"), a completed order as what is done ("you bought").
     """

@@ -27,6 +27,14 @@ def test_an_order_is_explained_in_the_customers_language(world: World, api: Api,
     assert "119,00\xa0€" in told["settlement"][-1]
 
 
+def test_an_order_is_explained_in_the_language_that_it_was_placed_in(world: World, api: Api, ada: Customer) -> None:
+    order = world.buy(ada, purchase("desk", "team", seats=10))
+    before = api.get(f"/v1/orders/{order.id}/explanation").json()
+    world.change_account(ada, language="de")
+    assert api.get(f"/v1/orders/{order.id}/explanation").json() == before
+    assert (before["language"], before["settlement"][-1]) == ("en", "€119.00 is due.")
+
+
 def first_words(api: Api, path: str, ends: str) -> list[list[str]]:
     """How each sentence of each line begins, up to `ends`; without those that do not have it."""
     lines = api.get(f"/v1/{path}/explanation").json()["lines"]
