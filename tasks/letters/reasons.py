@@ -34,11 +34,16 @@ UNDONE: Final[Mapping[str, str]] = {
 
 UNDONE_OTHERWISE: Final = mark("The order could not be completed, so we have undone it.")
 
+_WRONG_CVC: Final = mark("The card's security code is incorrect.")
+_WRONG_NUMBER: Final = mark("The card's number is incorrect.")
+
 DECLINED: Final[Mapping[str, str]] = {
     "insufficient_funds": mark("The card does not have sufficient funds."),
     "expired_card": mark("The card has expired."),
-    "incorrect_cvc": mark("The card's security code is incorrect."),
-    "incorrect_number": mark("The card's number is incorrect."),
+    "incorrect_cvc": _WRONG_CVC,
+    "invalid_cvc": _WRONG_CVC,
+    "incorrect_number": _WRONG_NUMBER,
+    "invalid_number": _WRONG_NUMBER,
     "card_velocity_exceeded": mark("The card's limit is exceeded."),
     "processing_error": mark("The bank could not process the payment."),
     "authentication_required": mark("The bank asks for the payment to be authenticated."),
@@ -46,7 +51,8 @@ DECLINED: Final[Mapping[str, str]] = {
 }
 """By the provider's decline code. Lost, stolen and suspected cards are not told apart, as the provider asks: the holder may be a thief."""
 
-DECLINED_OTHERWISE: Final = mark("The bank declined the payment without giving a reason.")
+DECLINED_OTHERWISE: Final = mark("The payment was declined.")
+"""True of every code, also of those that may not be told and of those that the provider adds."""
 
 METHOD_REFUSED: Final = mark("The payment method was refused; please provide another.")
 """before anything is charged to it"""

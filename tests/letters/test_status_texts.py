@@ -61,11 +61,34 @@ def test_a_declined_card_is_told_with_what_to_do() -> None:
     )
 
 
-@pytest.mark.parametrize("code", ["lost_card", "stolen_card", "fraudulent"])
-def test_a_stolen_card_is_not_called_so(code: str) -> None:
-    assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", {"decline_code": code}).startswith(
-        "The bank declined the payment without giving a reason."
-    )
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (Language.EN, "The payment was declined."),
+        (Language.DE, "Die Zahlung wurde abgelehnt."),
+        (Language.ES, "El pago ha sido rechazado."),
+        (Language.FR, "Le paiement a été refusé."),
+        (Language.IT, "Il pagamento è stato rifiutato."),
+    ],
+)
+@pytest.mark.parametrize("code", ["lost_card", "stolen_card", "fraudulent", "try_again_later", "new_at_the_provider"])
+def test_a_stolen_card_is_not_called_so_and_an_unknown_reason_is_not_called_none(
+    code: str, language: Language, sentence: str
+) -> None:
+    facts = {"decline_code": code}
+    assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", facts, language).startswith(f"{sentence} ")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("invalid_cvc", "The card's security code is incorrect."),
+        ("invalid_number", "The card's number is incorrect."),
+    ],
+)
+def test_a_code_that_says_the_same_as_another_is_told_alike(code: str, sentence: str) -> None:
+    facts = {"decline_code": code}
+    assert text(OrderStatus.PAYMENT_DECLINED, "payment-declined", facts).startswith(f"{sentence} ")
 
 
 def test_a_changed_amount_is_told_with_both_amounts_and_the_reason() -> None:
