@@ -37,7 +37,7 @@ UNDONE_OTHERWISE: Final = mark("The order could not be completed, so we have und
 _WRONG_CVC: Final = mark("The card's security code is incorrect.")
 _WRONG_NUMBER: Final = mark("The card's number is incorrect.")
 
-DECLINED: Final[Mapping[str, str]] = {
+OF_THE_CARD: Final[Mapping[str, str]] = {
     "insufficient_funds": mark("The card does not have sufficient funds."),
     "expired_card": mark("The card has expired."),
     "incorrect_cvc": _WRONG_CVC,
@@ -45,6 +45,11 @@ DECLINED: Final[Mapping[str, str]] = {
     "incorrect_number": _WRONG_NUMBER,
     "invalid_number": _WRONG_NUMBER,
     "card_velocity_exceeded": mark("The card's limit is exceeded."),
+}
+"""What may be wrong with a card, whether it is charged or given for charges to come."""
+
+DECLINED: Final[Mapping[str, str]] = {
+    **OF_THE_CARD,
     "processing_error": mark("The bank could not process the payment."),
     "authentication_required": mark("The bank asks for the payment to be authenticated."),
     "payment_intent_authentication_failure": mark("The payment was not authenticated."),

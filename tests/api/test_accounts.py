@@ -157,6 +157,35 @@ def test_an_address_that_the_provider_refuses_keeps_nobody_from_giving_a_card(wo
     assert world.charged(customer) == [119_00]
 
 
+OTHERWISE = "Das Zahlungsmittel wurde abgelehnt; bitte geben Sie ein anderes an."
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "why"),
+    [
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card", "Die Karte ist abgelaufen. "),
+        ("pm_card_chargeDeclinedIncorrectCvc", "incorrect_cvc", "Die Prüfnummer der Karte ist falsch. "),
+        (
+            "pm_card_visa_chargeDeclinedInsufficientFunds",
+            "insufficient_funds",
+            "Die Karte ist nicht ausreichend gedeckt. ",
+        ),
+        ("pm_card_chargeDeclinedProcessingError", "processing_error", ""),
+        ("pm_card_visa_chargeDeclinedStolenCard", "stolen_card", ""),
+        ("pm_card_chargeDeclined", "generic_decline", ""),
+    ],
+)
+def test_a_refused_payment_method_is_told_with_what_is_wrong_with_the_card(
+    world: World, api: Api, ada: Customer, token: str, code: str, why: str
+) -> None:
+    world.change_account(ada, language="de")
+    answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": token})
+    assert problem(answer) == (422, "payment-method-refused")
+    told = answer.json()
+    assert (told["decline_code"], told["detail"]) == (code, why + OTHERWISE)
+    assert told["errors"] == [{"pointer": "/token", "detail": why + OTHERWISE}]
+
+
 def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
     customer = world.customer(card=None)
     api.use(customer)
