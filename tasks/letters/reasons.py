@@ -32,6 +32,13 @@ UNDONE: Final[Mapping[str, str]] = {
 }
 """Why an order ended after it had passed the checks: money went back, or was never taken."""
 
+TO_DO: Final[Mapping[str, str]] = {
+    "amount-too-small": mark("Please order more seats or choose annual billing."),
+    "amount-too-large": mark("Please choose fewer seats, or split the order into several."),
+    "payment-refused": mark("Please write to %(support)s."),
+}
+"""What a customer can do about a payment that the provider does not take."""
+
 UNDONE_OTHERWISE: Final = mark("The order could not be completed, so we have undone it.")
 
 _WRONG_CVC: Final = mark("The card's security code is incorrect.")

@@ -71,6 +71,9 @@ def status_text(
             return " ".join([w.say(_TEXTS[status]), *against])
         case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
             return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
+        case OrderStatus.REJECTED if reason in reasons.TO_DO:
+            to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
+            return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason]), to_do])
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
             return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason])])
         case _:

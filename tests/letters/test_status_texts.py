@@ -183,6 +183,58 @@ def test_a_rejection_gives_every_reason() -> None:
     assert said.endswith("the most recently assigned is c@x.example.")
 
 
+@pytest.mark.parametrize(
+    ("reason", "language", "said"),
+    [
+        (
+            "amount-too-small",
+            Language.EN,
+            "The amount is too small to be charged to a card. Please order more seats or choose annual billing.",
+        ),
+        (
+            "amount-too-small",
+            Language.DE,
+            "Bitte bestellen Sie mehr Lizenzen oder wählen Sie jährliche Abrechnung.",
+        ),
+        ("amount-too-small", Language.ES, "Pida más licencias o elija facturación anual."),
+        (
+            "amount-too-small",
+            Language.FR,
+            "Veuillez commander davantage de licences ou choisir une facturation annuelle.",
+        ),
+        ("amount-too-small", Language.IT, "Ordini più licenze o scelga la fatturazione annuale."),
+        (
+            "amount-too-large",
+            Language.EN,
+            "The amount is too large to be charged to a card. Please choose fewer seats, or split the order into several.",
+        ),
+        (
+            "amount-too-large",
+            Language.DE,
+            "Bitte wählen Sie weniger Lizenzen, oder teilen Sie sie auf mehrere Bestellungen auf.",
+        ),
+        ("amount-too-large", Language.ES, "Elija menos licencias o repártalas en varios pedidos."),
+        (
+            "amount-too-large",
+            Language.FR,
+            "Veuillez choisir moins de licences ou les répartir en plusieurs commandes.",
+        ),
+        ("amount-too-large", Language.IT, "Scelga meno licenze o le suddivida in più ordini."),
+        (
+            "payment-refused",
+            Language.EN,
+            "The payment provider does not accept this payment. Please write to support@prorata.example.",
+        ),
+        ("payment-refused", Language.DE, "Bitte schreiben Sie an support@prorata.example."),
+        ("payment-refused", Language.ES, "Escriba a support@prorata.example."),
+        ("payment-refused", Language.FR, "Veuillez écrire à support@prorata.example."),
+        ("payment-refused", Language.IT, "Scriva a support@prorata.example."),
+    ],
+)
+def test_a_payment_that_is_not_to_be_had_is_told_with_what_to_do(reason: str, language: Language, said: str) -> None:
+    assert text(OrderStatus.REJECTED, reason, language=language).endswith(f" {said}")
+
+
 @pytest.mark.parametrize("reason", reasons.CANCELLED)
 def test_a_cancelled_order_says_why(reason: str) -> None:
     said = text(OrderStatus.CANCELLED, reason)
