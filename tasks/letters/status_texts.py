@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
-from models.states import OrderStatus
+from models.states import REFUNDED_BY_SUPPORT, OrderStatus
 from tasks.letters import reasons
 from tasks.letters.names import ProductNames
 from tasks.letters.refusal_texts import refusal_text
@@ -71,6 +71,8 @@ def status_text(
             return " ".join([w.say(_TEXTS[status]), *against])
         case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
             return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
+        case OrderStatus.REFUNDED if reason == REFUNDED_BY_SUPPORT:
+            return w.say(reasons.UNDONE[reason])
         case OrderStatus.REJECTED if reason in reasons.TO_DO:
             to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
             return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason]), to_do])

@@ -248,6 +248,20 @@ def test_a_refund_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.EN, "Our support team has refunded the order."),
+        (Language.DE, "Unser Support hat den Betrag der Bestellung erstattet."),
+        (Language.ES, "Nuestro equipo de soporte ha reembolsado el pedido."),
+        (Language.FR, "Notre équipe d’assistance a remboursé la commande."),
+        (Language.IT, "Il nostro team di assistenza ha rimborsato l'ordine."),
+    ],
+)
+def test_a_refund_by_support_is_told_once(language: Language, said: str) -> None:
+    assert text(OrderStatus.REFUNDED, "refunded-by-support", language=language) == said
+
+
 def test_a_wrong_vat_number_is_asked_for_again() -> None:
     assert "VAT number" in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "vat-number-invalid")
 
