@@ -1,5 +1,8 @@
 """The letter after VIES answered late: VAT that is due after all, or VAT that is given back, and why."""
 
+from collections.abc import Iterator
+
+from models.states import PaymentKind
 from tasks.letters import enclosed
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
@@ -51,14 +54,17 @@ def _due(o: Occasion, table: Table) -> Content:
             ),
             table,
             *enclosed.told(w, o.enclosed),
-            Paragraph(
-                w.say(
-                    "The VAT is not charged to your payment method. Please also correct or remove the VAT number of your"
-                    " account. You can check it in VIES, the EU's VAT number register."
-                )
-            ),
+            Paragraph(" ".join(_what_to_do(o))),
         ),
         closing=o.closing,
+    )
+
+
+def _what_to_do(o: Occasion) -> Iterator[str]:
+    if o.order.payment_kind is not PaymentKind.INVOICE:
+        yield o.w.say("The VAT is not charged to your payment method.")
+    yield o.w.say(
+        "Please correct or remove the VAT number of your account. You can check it in VIES, the EU's VAT number register."
     )
 
 

@@ -1,6 +1,7 @@
 """Welcome, seat prompt and refund notice."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,47 @@ def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     assert "Please pay €1.90." in text
     assert "The VAT is not charged to your payment method." in text
     assert "You can check it in VIES, the EU's VAT number register." in text
+
+
+@pytest.mark.parametrize(
+    ("language", "spared", "asked"),
+    [
+        (
+            Language.EN,
+            "The VAT is not charged to your payment method.",
+            "Please correct or remove the VAT number of your account.",
+        ),
+        (
+            Language.DE,
+            "Die USt. wird nicht von Ihrem Zahlungsmittel abgebucht.",
+            "Bitte berichtigen oder entfernen Sie die USt-IdNr. Ihres Kontos.",
+        ),
+        (
+            Language.ES,
+            "El IVA no se cobrará en su método de pago.",
+            "Corrija o elimine el NIF-IVA de su cuenta.",
+        ),
+        (
+            Language.FR,
+            "La TVA n’est pas débitée de votre moyen de paiement.",
+            "Veuillez corriger ou supprimer le numéro de TVA de votre compte.",
+        ),
+        (
+            Language.IT,
+            "L'IVA non viene addebitata sul Suo metodo di pagamento.",
+            "Corregga o rimuova la partita IVA del Suo account.",
+        ),
+    ],
+)
+def test_vat_due_on_an_invoiced_order_is_not_told_with_a_payment_method(
+    language: Language, spared: str, asked: str
+) -> None:
+    due: dict[str, Any] = {"corrected_vat_minor": 190, "enclosed": [CREDIT_NOTE], "language": language}
+    charged = said(LetterKind.VAT_CORRECTION, PURCHASE, **due)
+    invoiced = said(LetterKind.VAT_CORRECTION, PURCHASE, order={"payment_kind": PaymentKind.INVOICE}, **due)
+    assert f"{spared} {asked}" in charged
+    assert spared not in invoiced
+    assert asked in invoiced
 
 
 def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
