@@ -16,7 +16,7 @@ def vat_correction(o: Occasion) -> Content:
 def _given_back(o: Occasion, table: Table) -> Content:
     w, number = o.w, str(o.order.number)
     return Content(
-        subject=w.say("The VAT of order %(number)s is refunded", number=number),
+        subject=w.say("The VAT of order %(number)s is added to your balance", number=number),
         title=w.say("Your VAT number is confirmed"),
         greeting=o.greeting,
         blocks=(

@@ -27,7 +27,7 @@ def test_vat_charged_in_an_outage_becomes_balance_once_the_number_is_confirmed(w
     assert summed_up(credit) == ("CN-2026-000001", 0, -20_00, -20_00)
     assert (credit.corrects_id, credit.buyer["vat_number"], credit.to_balance_minor) == (first.id, NUMBER, 20_00)
     assert world.balance(eva) == 20_00
-    assert world.mails(eva)[2:] == [f"The VAT of order {order.number} is refunded"]
+    assert world.mails(eva)[2:] == [f"The VAT of order {order.number} is added to your balance"]
     assert "Reverse charge" in text_of(pdf(world, credit))
     (period,) = world.rows(SubscriptionPeriod)
     assert (period.tax_minor, period.tax_rate, period.tax_treatment) == (0, Decimal(0), "reverse_charge")

@@ -260,9 +260,23 @@ def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
     assert "Payable by" not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        (Language.EN, "The VAT of order 1001 is added to your balance"),
+        (Language.DE, "Die USt. der Bestellung 1001 wird Ihrem Guthaben gutgeschrieben"),
+        (Language.ES, "El IVA del pedido 1001 se añade a su saldo"),
+        (Language.FR, "La TVA de la commande 1001 est ajoutée à votre solde"),
+        (Language.IT, "IVA dell'ordine 1001 aggiunta al Suo saldo"),
+    ],
+)
+def test_vat_that_becomes_balance_is_not_called_refunded(language: Language, subject: str) -> None:
+    back: dict[str, Any] = {"corrected_vat_minor": -190, "enclosed": [CREDIT_NOTE], "language": language}
+    assert letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), **back).subject == subject
+
+
 def test_vat_given_back_is_told_with_its_amount() -> None:
     made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), corrected_vat_minor=-190, enclosed=[CREDIT_NOTE])
-    assert made.subject == "The VAT of order 1001 is refunded"
     assert re.search(r"^Added to your balance +€1.90$", made.text, re.MULTILINE)
 
 
