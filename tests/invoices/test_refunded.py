@@ -83,6 +83,26 @@ def test_vat_that_was_owed_later_was_paid_or_is_no_longer_due(world: World, paid
     assert refunded(world, order).startswith(f"−€120.00 Refunded to Visa •••• 4242 €100.00 {row}")
 
 
+@pytest.mark.parametrize(
+    ("language", "row"),
+    [
+        (Language.EN, "Not paid yet, and no longer due €20.00"),
+        (Language.DE, "Noch nicht bezahlt und nicht mehr fällig 20,00 €"),
+        (Language.FR, "Non réglé et n’étant plus dû 20,00 €"),
+        (Language.ES, "Aún no pagado y ya no exigible 20,00 €"),
+        (Language.IT, "Non ancora pagato e non più dovuto 20,00 €"),
+    ],
+)
+def test_what_is_no_longer_due_is_called_so_in_every_language(world: World, language: Language, row: str) -> None:
+    _, order = during_outage(world, language=language)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
+    world.run(order.id)
+    assert row in text_of(pdf(world, documents(world, order.id)[-1])).replace("\xa0", " ")
+
+
 def test_a_credit_note_from_before_this_was_kept_says_what_it_said(world: World) -> None:
     order = world.buy(world.customer(), purchase("desk", "team", seats=10))
     refunded(world, order)
