@@ -262,6 +262,20 @@ def test_a_refund_by_support_is_told_once(language: Language, said: str) -> None
     assert text(OrderStatus.REFUNDED, "refunded-by-support", language=language) == said
 
 
+@pytest.mark.parametrize(
+    ("language", "why"),
+    [
+        (Language.EN, "More users were assigned in the meantime than the order has seats, so"),
+        (Language.DE, "Inzwischen wurden mehr Benutzer zugewiesen, als die Bestellung Lizenzen umfasst;"),
+        (Language.ES, "Entretanto se asignaron más licencias de las que incluye el pedido, por"),
+        (Language.FR, "Entre-temps, plus de licences ont été attribuées que la commande n’en compte\u202f;"),
+        (Language.IT, "Nel frattempo sono state assegnate più licenze di quante ne comprenda l'ordine,"),
+    ],
+)
+def test_more_users_than_the_order_has_seats_for_are_told(language: Language, why: str) -> None:
+    assert f" {why} " in text(OrderStatus.REFUNDED, "seats-below-assigned", language=language)
+
+
 def test_a_wrong_vat_number_is_asked_for_again() -> None:
     assert "VAT number" in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "vat-number-invalid")
 
