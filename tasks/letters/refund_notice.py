@@ -36,7 +36,8 @@ def refund_notice(o: Occasion) -> Content:
 
 
 def _what_is_left(o: Occasion) -> Iterator[str]:
-    yield o.w.say("The subscriptions it bought have ended.")
+    bought = sum(line.interval is not None for line in o.lines)
+    yield o.w.say_n("The subscription it bought has ended.", "The subscriptions it bought have ended.", bought)
     if o.trials_running:
         products = o.w.listed([o.names.product(code) for code in o.trials_running])
         yield o.w.say("Your free trial of %(products)s goes on as before.", products=products)

@@ -11,17 +11,21 @@ def seat_prompt(o: Occasion) -> Content:
     w = o.w
     lines = [line for line in o.lines if _to_assign(o, line)]
     seats = sum(_to_assign(o, line) for line in lines)
+    added = sum(_added(line) for line in o.lines)
     return Content(
         subject=w.say_n(
             "%(seats)s seat is ready to be assigned", "%(seats)s seats are ready to be assigned", seats, seats=seats
         ),
-        title=w.say("Assign your seats"),
+        title=w.say("Seats to assign"),
         greeting=o.greeting,
         blocks=(
             Paragraph(
-                w.say(
+                w.say_n(
+                    "Order %(number)s has added a seat for %(account)s. Users can sign in only once a seat is assigned to"
+                    " them.",
                     "Order %(number)s has added seats for %(account)s. Users can sign in only once a seat is assigned to"
                     " them.",
+                    added,
                     number=str(o.order.number),
                     account=o.account.name,
                 )
@@ -35,17 +39,22 @@ def seat_prompt(o: Occasion) -> Content:
 
 def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
     plan = o.names.plan(line.product_code, line.tier_code)
-    seats = _to_assign(o, line)
-    left = o.w.say_n(
+    page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
+    return Paragraph(_left(o, plan, line)), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
+
+
+def _left(o: Occasion, plan: str, line: OrderLine) -> str:
+    left = _to_assign(o, line)
+    if line.seats == 1:
+        return o.w.say("%(plan)s: %(left)s seat has yet to be assigned.", plan=plan, left=left)
+    return o.w.say_n(
         "%(plan)s: %(left)s of %(seats)s seats has yet to be assigned.",
         "%(plan)s: %(left)s of %(seats)s seats have yet to be assigned.",
-        seats,
+        left,
         plan=plan,
-        left=seats,
+        left=left,
         seats=line.seats,
     )
-    page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
-    return Paragraph(left), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
 
 
 def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
@@ -67,5 +76,8 @@ def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
 
 def _to_assign(o: Occasion, line: OrderLine) -> int:
     """Seats without a user, on a line that added some."""
-    has_added = line.seats > (line.from_seats or 0)
-    return max(o.unassigned[line.product_code], 0) if has_added else 0
+    return max(o.unassigned[line.product_code], 0) if _added(line) else 0
+
+
+def _added(line: OrderLine) -> int:
+    return max(line.seats - (line.from_seats or 0), 0)

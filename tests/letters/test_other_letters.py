@@ -7,6 +7,8 @@ import pytest
 
 from models.accounts import Language
 from models.invoices import InvoiceKind
+from models.rules.cart import Action, CartLine
+from models.rules.period import Interval
 from models.states import LetterKind, PaymentKind
 from tasks.letters.enclosed import Enclosed, Owed
 from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
@@ -59,6 +61,52 @@ def test_the_prompt_links_to_where_seats_are_assigned() -> None:
 def test_the_prompt_counts_one_seat_of_many(language: Language, sentence: str) -> None:
     made = letter(LetterKind.SEAT_PROMPT, priced(UPGRADE), language=language, unassigned={"desk": 1})
     assert sentence in made.text
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "added", "left"),
+    [
+        (
+            Language.EN,
+            "Seats to assign",
+            "Order 1001 has added a seat for Beispiel GmbH.",
+            "Desk Team: 1 seat has yet to be assigned.",
+        ),
+        (
+            Language.DE,
+            "Lizenzen zuweisen",
+            "mit der Bestellung 1001 hat Beispiel GmbH eine neue Lizenz erhalten.",
+            "Desk Team: 1 Lizenz ist noch zuzuweisen.",
+        ),
+        (
+            Language.ES,
+            "Asignación de licencias",
+            "El pedido 1001 ha añadido una licencia para Beispiel GmbH.",
+            "Desk Team: queda por asignar 1 licencia.",
+        ),
+        (
+            Language.FR,
+            "Attribution des licences",
+            "La commande 1001 a ajouté une licence pour Beispiel GmbH.",
+            "Desk Team\xa0: 1 licence reste à attribuer.",
+        ),
+        (
+            Language.IT,
+            "Assegnazione delle licenze",
+            "L'ordine 1001 ha aggiunto una licenza per Beispiel GmbH.",
+            "Desk Team: resta da assegnare 1 licenza.",
+        ),
+    ],
+)
+def test_the_prompt_of_one_seat_speaks_of_one(language: Language, title: str, added: str, left: str) -> None:
+    made = letter(LetterKind.SEAT_PROMPT, priced(PURCHASE, held={}), language=language)
+    assert made.text.startswith(f"{title}\n")
+    assert f"{added} " in " ".join(made.text.split())
+    assert f"\n{left}\n" in made.text
+
+
+def test_the_prompt_says_how_many_seats_the_order_has_added_and_not_how_many_are_left() -> None:
+    assert "Order 1001 has added seats for" in said(LetterKind.SEAT_PROMPT, UPGRADE, unassigned={"desk": 1})
 
 
 def test_the_prompt_says_what_becomes_of_seats_that_nobody_assigned() -> None:
@@ -181,18 +229,52 @@ def test_an_invoiced_order_is_undone_without_a_refund() -> None:
 def test_a_refund_after_completion_ends_what_was_bought() -> None:
     made = letter(LetterKind.REFUND_NOTICE, priced(PURCHASE), reason="refunded-by-support")
     assert made.subject == "Order 1001 was refunded"
-    assert "The subscriptions it bought have ended." in made.text
+    assert "The subscription it bought has ended." in made.text
     assert "changed nothing" not in made.text
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [
+        (Language.EN, "The subscription it bought has ended.", "The subscriptions it bought have ended."),
+        (
+            Language.DE,
+            "Das damit gekaufte Abonnement ist beendet.",
+            "Die damit gekauften Abonnements sind beendet.",
+        ),
+        (
+            Language.ES,
+            "La suscripción comprada con él ha finalizado.",
+            "Las suscripciones compradas con él han finalizado.",
+        ),
+        (
+            Language.FR,
+            "L’abonnement souscrit par cette commande a pris fin.",
+            "Les abonnements souscrits par cette commande ont pris fin.",
+        ),
+        (
+            Language.IT,
+            "L'abbonamento acquistato con questo ordine è terminato.",
+            "Gli abbonamenti acquistati con questo ordine sono terminati.",
+        ),
+    ],
+)
+def test_a_refund_after_completion_counts_what_it_ends(language: Language, one: str, two: str) -> None:
+    """A trial is not bought, and goes on."""
+    refunded: dict[str, Any] = {"reason": "refunded-by-support", "language": language}
+    second = CartLine(Action.PURCHASE, "wiki", "basic", 2, Interval.MONTH)
+    assert one in said(LetterKind.REFUND_NOTICE, PURCHASE, TRIAL, **refunded)
+    assert two in said(LetterKind.REFUND_NOTICE, PURCHASE, second, **refunded)
 
 
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
-        (Language.EN, "have ended. Your free trial of Desk and Wiki goes on as before."),
-        (Language.ES, "han finalizado. Su prueba gratuita de Desk y Wiki sigue como hasta ahora."),
-        (Language.DE, "sind beendet. Ihr kostenloser Test von Desk und Wiki läuft weiter wie bisher."),
-        (Language.FR, "ont pris fin. Votre essai gratuit se poursuit comme avant : Desk et Wiki."),
-        (Language.IT, "sono terminati. La Sua prova gratuita di Desk e Wiki continua come prima."),
+        (Language.EN, "has ended. Your free trial of Desk and Wiki goes on as before."),
+        (Language.ES, "ha finalizado. Su prueba gratuita de Desk y Wiki sigue como hasta ahora."),
+        (Language.DE, "ist beendet. Ihr kostenloser Test von Desk und Wiki läuft weiter wie bisher."),
+        (Language.FR, "a pris fin. Votre essai gratuit se poursuit comme avant : Desk et Wiki."),
+        (Language.IT, "è terminato. La Sua prova gratuita di Desk e Wiki continua come prima."),
     ],
 )
 def test_a_refund_after_completion_names_the_trials_that_go_on(language: Language, sentence: str) -> None:

@@ -288,7 +288,7 @@ def test_a_trial_that_is_over_is_not_said_to_go_on(world: World) -> None:
     world.pass_time(days=30)
     refund(world, order_id)
     assert world.run(order_id).status is OrderStatus.REFUNDED
-    assert "The subscriptions it bought have ended." in notice(world, ada)
+    assert "The subscription it bought has ended." in notice(world, ada)
     assert "goes on" not in notice(world, ada)
 
 
