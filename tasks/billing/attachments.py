@@ -14,7 +14,7 @@ from models.states import LetterKind
 from tasks.invoices import levies
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
-from tasks.invoices.settlement import is_owed, payment_terms
+from tasks.invoices.settlement import bank_account, is_owed, payment_terms
 from tasks.letters.enclosed import Enclosed, Owed
 from tasks.letters.wording import Wording
 from tasks.ports import Attachment
@@ -87,6 +87,7 @@ def _told(session: Session, document: Invoice) -> Enclosed:
             amount_minor=owed.amount_minor,
             due_at=owed.due_at,
             terms=tuple(payment_terms(w, document, still_owed=owed.amount_minor)),
+            bank_account=bank_account(w, document),
         ),
         cancels=document.corrects_number if taken_back else None,
     )

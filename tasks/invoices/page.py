@@ -11,7 +11,7 @@ from tasks.invoices.corrected import corrected
 from tasks.invoices.items import Item, credit_timezone, items
 from tasks.invoices.levies import whose_vat
 from tasks.invoices.parties import buyer_lines, seller_lines
-from tasks.invoices.settlement import Row, payment_terms, settlement
+from tasks.invoices.settlement import Row, bank_account, payment_terms, settlement
 from tasks.invoices.tax_notes import tax_notes
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
@@ -51,6 +51,7 @@ class Page:
 
 def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
     w = Wording(document.language, document.currency, document.timezone)
+    account = bank_account(w, document)
     return Page(
         language=document.language.value,
         title=w.say("Invoice") if document.kind is InvoiceKind.INVOICE else w.say("Credit note"),
@@ -69,7 +70,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
         ),
         items=items(w, document, lines),
         totals=settlement(w, document, lines),
-        notes=tuple(tax_notes(w, document, lines) + payment_terms(w, document)),
+        notes=(*tax_notes(w, document, lines), *payment_terms(w, document), *([account] if account else [])),
         arithmetic=tuple(_arithmetic(w, document, lines)),
         arithmetic_title=w.say("How the amounts are calculated"),
         legal_notice=one_line(document.seller.get("legal_notice") or ""),

@@ -57,7 +57,7 @@ def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = Non
     due_at = document.payment_due_at
     if due_at is None or not is_owed(document):
         return []
-    terms = [
+    return [
         w.say(
             "Please pay %(amount)s by %(date)s by bank transfer, quoting %(number)s.",
             amount=w.money(document.due_minor if still_owed is None else still_owed),
@@ -65,9 +65,12 @@ def payment_terms(w: Wording, document: Invoice, *, still_owed: int | None = Non
             number=document.number,
         )
     ]
-    if document.seller.get("bank_account"):
-        terms.append(w.say("Our bank account: %(account)s.", account=document.seller["bank_account"]))
-    return terms
+
+
+def bank_account(w: Wording, document: Invoice) -> str | None:
+    """The one to pay what is owed on the document to, as a sentence."""
+    account = document.seller.get("bank_account")
+    return w.say("Our bank account: %(account)s.", account=account) if account and is_owed(document) else None
 
 
 def is_owed(document: Invoice) -> bool:

@@ -13,16 +13,16 @@ _SPACED: Final = re.compile(r"[\t-\r]|^ *$| $")
 
 
 def as_text(content: Content, w: Wording) -> str:
-    parts = [content.title + "\n" + "=" * min(len(content.title), WIDTH), content.greeting]
+    parts = [content.title + "\n" + "=" * min(len(content.title), WIDTH), _wrapped(content.greeting)]
     parts += [_block(block, w) for block in content.blocks]
     parts += ["-- \n" + "\n".join(_wrapped(line) for line in content.closing)]
-    return "\n\n".join(_wrapped(part) if "\n" not in part else part for part in parts) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _block(block: Block, w: Wording) -> str:
     match block:
         case Paragraph():
-            return _wrapped(block.text)
+            return block.text if block.whole else _wrapped(block.text)
         case Link():
             # A web address stays whole, however long: broken, it leads nowhere.
             return _wrapped(w.say("%(label)s:", label=block.label)) + f"\n{block.url}"

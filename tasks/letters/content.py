@@ -13,6 +13,8 @@ class Weight(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     text: str
+    whole: bool = False
+    """on one line, however long: it is to be copied"""
 
 
 @dataclass(frozen=True, slots=True)

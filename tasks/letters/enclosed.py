@@ -18,6 +18,8 @@ class Owed:
     due_at: datetime
     terms: tuple[str, ...]
     """how to pay that, in the document's own words"""
+    bank_account: str | None = None
+    """to which account, likewise"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,10 @@ class Enclosed:
 
 def told(w: Wording, enclosed: Sequence[Enclosed]) -> tuple[Paragraph, ...]:
     """What is attached, what is not to be paid any more, and how to pay what is: many never open an attachment."""
-    return (Paragraph(" ".join(_sentences(w, enclosed))),) if enclosed else ()
+    if not enclosed:
+        return ()
+    accounts = dict.fromkeys(each.owed.bank_account for each in enclosed if each.owed and each.owed.bank_account)
+    return Paragraph(" ".join(_sentences(w, enclosed))), *(Paragraph(account, whole=True) for account in accounts)
 
 
 def _sentences(w: Wording, enclosed: Sequence[Enclosed]) -> Iterator[str]:

@@ -59,6 +59,36 @@ def test_the_confirmation_of_an_order_to_be_paid_by_transfer_says_how(world: Wor
     ) in said(world, ada, "confirmed")
 
 
+@pytest.mark.parametrize(
+    ("language", "subject", "where"),
+    [
+        (Language.EN, "confirmed", "Our bank account"),
+        (Language.DE, "bestätigt", "Unsere Bankverbindung"),
+        (Language.ES, "confirmado", "Nuestra cuenta bancaria"),
+        (Language.FR, "confirmée", "Nos coordonnées bancaires"),
+        (Language.IT, "confermato", "Le nostre coordinate bancarie"),
+    ],
+)
+def test_a_bank_account_stands_on_a_line_of_its_own_however_long(
+    world: World, language: Language, subject: str, where: str
+) -> None:
+    bank = f"{BANK}, BIC BYLADEM1001, Kontoinhaberin: Prorata Gesellschaft mit beschränkter Haftung"
+    world.policy(invoice_on_vat=True, seller=replace(SELLER, bank_account=bank))
+    ada = world.customer(card=None, vat_number="DE136695976", language=language)
+    world.buy(ada, purchase())
+    colon = "\xa0:" if language is Language.FR else ":"
+    text, html = laid_out(world, ada, subject)
+    assert f"\n\n{where}{colon} {bank}.\n\n" in text
+    assert f">{where}{colon} {bank}.</p>" in html
+
+
+def laid_out(world: World, customer: Customer, subject: str) -> tuple[str, str]:
+    """The letter about `subject`, with its lines as they are."""
+    listed = world.mailbox.listed(f"to:{customer.email}")
+    mail = world.mailbox.read(next(each["ID"] for each in listed if subject in each["Subject"]))
+    return str(mail["Text"]).replace("\r\n", "\n"), str(mail["HTML"])
+
+
 def test_vat_on_what_a_card_paid_is_all_that_is_to_be_paid_on_the_new_invoice(world: World) -> None:
     eva, _ = during_outage(world)
     number_is_invalid(world)

@@ -35,6 +35,11 @@ def test_a_paragraph_is_wrapped_as_ever(text: str) -> None:
     assert written(Paragraph(text)) == f"Title\n=====\n\nHello,\n\n{wrapped}\n\n-- \nProrata\n"
 
 
+def test_what_is_to_be_copied_is_not_wrapped() -> None:
+    text = "IBAN DE02 1203 0000 0000 2020 51, " * 4
+    assert f"\n\n{text}\n\n" in written(Paragraph(text, whole=True))
+
+
 @pytest.mark.parametrize(("language", "label"), [(Language.EN, "Seats:"), (Language.FR, "Seats\N{NO-BREAK SPACE}:")])
 def test_a_link_stands_below_its_label_with_the_colon_of_the_language(language: Language, label: str) -> None:
     assert f"\n\n{label}\nhttps://prorata.example/seats\n\n" in written(
