@@ -47,6 +47,11 @@ def is_blank(text: str) -> bool:
     return not any(character.isalnum() for character in text)
 
 
+def looks_encoded(address: str) -> bool:
+    """Whether part of an email address reads like an encoded word (RFC 2047), which some mail programs decode: it shows another address."""
+    return "=?" in address
+
+
 def names_a_web_address(text: str) -> bool:
     """Whether `text` contains `://` or `www.`. A bare domain does not count, because many companies are named like one."""
     return _WEB_ADDRESS.search(text) is not None

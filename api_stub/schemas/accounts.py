@@ -14,10 +14,10 @@ from api_stub.schemas.values import (
     TWO_CAPITALS,
     VAT_NUMBER,
     ZONE,
-    Email,
     Instant,
     Name,
     Patch,
+    ReachableEmail,
     Token,
     Wanted,
 )
@@ -125,7 +125,7 @@ class AccountList(BaseModel):
 
 class ContactWanted(Wanted):
     name: Name = Field(examples=["Mia Muster"])
-    email: Email = Field(examples=["mia@customer.example"])
+    email: ReachableEmail = Field(examples=["mia@customer.example"])
     is_billing_contact: StrictBool = False
 
 

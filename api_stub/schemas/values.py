@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from tasks.plain_text import is_blank, is_printable, names_a_web_address
+from tasks.plain_text import is_blank, is_printable, looks_encoded, names_a_web_address
 
 _PRINTED = r"[^\x00-\x1F\x7F-\x9F\u115F\u1160\u2028\u2029\u202A-\u202E\u2066-\u2069\u3164\uFFA0]"
 PRINTABLE = f"^{_PRINTED}*$"
@@ -55,6 +55,16 @@ def _address_alone(value: object) -> object:
 
 
 Email = Annotated[EmailStr, BeforeValidator(_address_alone), Field(max_length=254)]
+
+
+def _not_encoded(address: str) -> str:
+    if looks_encoded(address):
+        raise ValueError("must not contain =?, where mail programs see encoded text")
+    return address
+
+
+ReachableEmail = Annotated[Email, AfterValidator(_not_encoded)]
+"""of somebody to whom letters go"""
 Instant = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """RFC 3339, UTC"""
 Code = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=60, pattern=PRINTABLE)]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.errors import AddressRefused
 from tasks.ports import Attachment, Letter
 from worker.adapters.mime import MailAddress, Sender, as_bytes, recipient
 
@@ -174,3 +175,66 @@ def test_an_international_address_for_answers_gets_utf_8_headers_too() -> None:
     sender = replace(SENDER, reply_to=MailAddress.read("bücher@prorata.example"))
     assert sender.international
     assert "Reply-To: bücher@prorata.example\r\n".encode() in made(LETTER, sender)
+
+
+ENCODED = [
+    "=?utf-8?q?victim=40other.example=2c?=@x.example",
+    "=?utf-8?q?=3Ca=40b.c=3E?=@x.example",
+    "=?utf-8?q?a=00b?=@x.example",
+    "=?utf-8?q?a=0d=0aBcc=3a_b?=@x.example",
+    "=?utf-8?b?!?=@x.example",
+    "=?utf-8?q??=@x.example",
+    "=?utf-8?q?ü?=@x.example",
+    "a=?b@x.example",
+]
+"""what a program that decodes too much shows as another address, or cannot decode"""
+
+
+@pytest.mark.parametrize("address", ENCODED)
+def test_an_address_with_an_encoded_word_is_none(address: str) -> None:
+    with pytest.raises(AddressRefused) as refused:
+        recipient(replace(LETTER, to=address))
+    assert refused.value.code == "5.1.3"
+    with pytest.raises(ValueError, match="not an email address"):
+        MailAddress.read(address)
+
+
+@pytest.mark.parametrize("address", ENCODED)
+def test_no_address_is_decoded_wherever_it_came_from(address: str) -> None:
+    forced = MailAddress(address, not address.isascii())
+    raw = as_bytes(LETTER, sender=Sender(forced, "", forced), to=forced, date=datetime(2026, 6, 1, tzinfo=UTC))
+    assert raw.startswith(f"From: {address}\r\nTo: {address}\r\nReply-To: {address}\r\nDate: ".encode())
+
+
+ATOMS = st.text("abzAZ09!#$%&'*+-/=?^_`{|}~.üñ寿=?qb", min_size=1, max_size=64)
+DOMAINS = st.sampled_from(["customer.example", "müller.example", f"{'b' * 60}.{'c' * 60}.example"])
+ANYTHING = st.text(st.characters(codec="utf-8"), max_size=80)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(ATOMS | ANYTHING, DOMAINS)
+def test_an_address_is_refused_or_written_as_it_is(local: str, domain: str) -> None:
+    letter = replace(LETTER, to=f"{local}@{domain}")
+    try:
+        to = recipient(letter)
+    except AddressRefused:
+        return
+    assert f"\r\nTo: {to.address}\r\nDate: ".encode() in made(letter)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(ANYTHING, ANYTHING, st.text("\r\n\0\t \";\\'%*=?é", max_size=200))
+def test_no_text_stops_a_letter(subject: str, name: str, file: str) -> None:
+    pdf = Attachment(file, "application/pdf", b"%PDF")
+    letter = replace(LETTER, subject=subject + file, text=name, html=name, attachments=(pdf,))
+    message = read(made(letter, replace(SENDER, name=name)))
+    assert [part.get_payload(decode=True) for part in message.iter_attachments()] == [b"%PDF"]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(SENTENCES | ANYTHING)
+@example("=?utf-8?b?!?=")
+@example("=?utf-8?q??=.pdf")
+@example("=?utf-8?q?a=0d=0ab?=")
+def test_no_name_of_a_file_stops_a_letter(name: str) -> None:
+    made(replace(LETTER, attachments=(Attachment(name, "application/pdf", b"%PDF"),)))

@@ -352,6 +352,15 @@ def test_an_email_address_comes_without_a_name(api: Api, ada: Customer) -> None:
     assert answer.json()["errors"][0]["detail"] == ("give the address alone, such as ada@example.com, without a name")
 
 
+def test_letters_are_sent_to_no_address_that_looks_encoded(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    answer = api.post(own, {"name": "Bob", "email": "=?utf-8?q?bob=40b.example=2c?=@example.com"})
+    assert problem(answer) == (422, "invalid-request")
+    assert answer.json()["errors"] == [
+        {"pointer": "/email", "detail": "must not contain =?, where mail programs see encoded text"}
+    ]
+
+
 def test_what_no_quote_could_have_is_not_kept_in_a_cart(api: Api, ada: Customer) -> None:
     own = f"/v1/accounts/{ada.account_id}/cart"
     assert api("PUT", own, json={"lines": [purchase(f"p{n}") for n in range(51)]}).status_code == 422

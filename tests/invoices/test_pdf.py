@@ -7,6 +7,8 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from models.accounts import Language
@@ -63,6 +65,16 @@ def test_its_typeface_is_embedded_in_two_weights() -> None:
 @pytest.mark.parametrize("name", ["Ελλάς & Żółć", "Юг Ёж", "ŐŰ ğış ĀĒ", "寿司 株式会社", "a\N{NO-BREAK SPACE}b"])
 def test_any_name_can_be_copied_out_of_it(name: str) -> None:
     assert name in read(replace(PAGE, buyer=Part("Customer", (name,)))).pages[0].extract_text()
+
+
+ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=200)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(ANY_TEXT, ANY_TEXT, st.lists(ANY_TEXT, max_size=4))
+def test_no_text_stops_a_document(name: str, product: str, lines: list[str]) -> None:
+    buyer, items = Part(name, tuple(lines)), (replace(ITEM, title=product),)
+    assert read(replace(PAGE, buyer=buyer, items=items, notes=tuple(lines), legal_notice=name)).pages
 
 
 def test_a_word_longer_than_its_column_is_broken_and_nothing_of_it_is_lost() -> None:

@@ -3,7 +3,10 @@
 from html import escape
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from models.accounts import Language
 from models.states import LetterKind
 from tasks.letters.names import ProductNames
 from tests.letters.orders import TRIAL, UPGRADE, account, contact, letter, priced
@@ -59,3 +62,25 @@ def test_a_name_cannot_turn_the_writing_direction() -> None:
 def test_a_name_as_long_as_the_column_allows_is_broken_into_lines() -> None:
     _, text, _ = hostile(LetterKind.CONFIRMATION, "W" * 200)
     assert max(map(len, text.splitlines())) <= 78
+
+
+ANY_NAME = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=200) | st.text(
+    "%{}()s=?\r\n\t \"'<>&;\\\u2028\u202e\u200d\u0300éЯ寿😀", min_size=1, max_size=200
+)
+"""whatever a database can hold"""
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(LetterKind), st.sampled_from(Language), ANY_NAME, ANY_NAME)
+def test_no_name_stops_a_letter(kind: LetterKind, language: Language, name: str, other: str) -> None:
+    made = letter(
+        kind,
+        priced(UPGRADE, TRIAL),
+        language=language,
+        account=account(name=name),
+        contact=contact(name=other),
+        names=ProductNames(products={"desk": other, "wiki": name}, tiers={("desk", "business"): name}),
+        card=other,
+    )
+    assert "\n" not in made.subject
+    assert read(made.html).texts

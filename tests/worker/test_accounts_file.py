@@ -69,6 +69,7 @@ MISTAKES = [
     pytest.param("language: de", "language: pt", 6, f"{NORDWIND}.language: must be one of en, es, de, fr, it, is 'pt'", id="unknown language"),
     pytest.param("Europe/Berlin", "Europe/Bonn", 7, f"{NORDWIND}.timezone: 'Europe/Bonn' is not a time zone of the IANA database; give a name such as 'Europe/Berlin'", id="unknown time zone"),
     pytest.param("bernd@nordwind.example", "bernd", 11, f"{NORDWIND}.contacts[2].email: An email address must have an @-sign.", id="no address"),
+    pytest.param("bernd@nordwind.example", "'=?utf-8?q?anna=40b?=@nordwind.example'", 11, f"{NORDWIND}.contacts[2].email: must not contain =?, where mail programs see encoded text", id="an address that looks encoded"),
     pytest.param("bernd@", "ANNA@", 11, f"{NORDWIND}.contacts[2]: anna@nordwind.example is listed twice", id="an address twice"),
     pytest.param("product: docs", "product: board", 14, f"{NORDWIND}.subscriptions[2]: board is listed twice", id="a product twice"),
     pytest.param("interval: month, ", "", 13, f"{NORDWIND}.subscriptions[1]: needs an interval (month or year), or trial: true, and not both", id="no interval"),

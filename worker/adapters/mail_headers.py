@@ -1,7 +1,8 @@
 """A letter's headers as lines: folded, in ASCII where they must be, and unable to start a header of their own.
 
-The parts that people read (the subject, the sender's name) are encoded as a whole. The standard library's email policy folds only
-the other headers: where one encoded word follows another, it loses a space or adds one.
+The parts that people read (the subject, the sender's name) are encoded as a whole. An address is written as it is: an encoded word means
+nothing in one (RFC 2047, 5), but the standard library would decode it. Its email policy folds only the other headers: where one encoded
+word follows another, it loses a space or adds one.
 """
 
 import re
@@ -24,20 +25,23 @@ def header_text(text: str) -> str:
     return CONTROL.sub(" ", text).strip()
 
 
-@lru_cache(maxsize=1000)
-def address(username: str, domain: str, name: str = "") -> str:
-    return str(Address(display_name=header_text(name), username=username, domain=domain))
+def addressed(name: str, address: str) -> str:
+    """A header that is one address, already checked, on one line however long it is."""
+    return f"{name}: {address}\r\n"
 
 
 @lru_cache(maxsize=64)
-def sender(username: str, domain: str, name: str, *, utf8: bool) -> str:
+def sender(address: str, name: str) -> str:
     """The From header."""
-    shown = address(username, domain, name)
     name = header_text(name)
-    if not name or (PLAIN.fullmatch(shown) and len(f"From: {shown}") <= LONGEST):
-        return header("From", shown, utf8=utf8)
+    if not name:
+        return addressed("From", address)
+    username, _, domain = address.rpartition("@")
+    shown = str(Address(display_name=name, username=username, domain=domain))
+    if PLAIN.fullmatch(shown) and len(f"From: {shown}") <= LONGEST:
+        return addressed("From", shown)
     words = _encoded("From", name)
-    plain = f"<{address(username, domain)}>"
+    plain = f"<{address}>"
     last = f"From: {words} {plain}".rpartition("\r\n")[2]
     between = " " if len(last) <= LONGEST else "\r\n "
     return f"From: {words}{between}{plain}\r\n"
@@ -54,17 +58,17 @@ def subject(text: str) -> str:
     return f"Subject: {_encoded('Subject', text)}\r\n"
 
 
-def header(name: str, value: str, *, utf8: bool) -> str:
-    """Any other header; utf8: the mail server takes it unencoded."""
+def header(name: str, value: str) -> str:
+    """Any other header."""
     line = f"{name}: {value}\r\n"
     if name == "Message-ID" or (len(line) <= LONGEST + 2 and PLAIN.fullmatch(value)):
         return line
-    return _by_policy(name, value, utf8=utf8)
+    return _by_policy(name, value)
 
 
 @lru_cache(maxsize=64)
-def _by_policy(name: str, value: str, *, utf8: bool) -> str:
-    policy = SMTP.clone(cte_type="7bit", utf8=utf8)
+def _by_policy(name: str, value: str) -> str:
+    policy = SMTP.clone(cte_type="7bit")
     folded: str = policy.fold(*policy.header_store_parse(name, value))
     return folded
 

@@ -18,9 +18,10 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, validate_email
 
 from tasks.errors import AddressRefused, Misconfigured
+from tasks.plain_text import looks_encoded
 from tasks.ports import Attachment, Letter
 from worker.adapters import mail_headers
-from worker.adapters.mail_headers import header, header_text
+from worker.adapters.mail_headers import addressed, header, header_text
 
 MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 MEDIA_TYPE = re.compile(r"(?!multipart/|message/)([a-z]+)/([a-z0-9!#$&^_.+-]+)")
@@ -39,14 +40,6 @@ class MailAddress:
         """Raises ValueError where `text` is no address, without repeating it. A domain in another script becomes IDNA."""
         return _read(text)
 
-    def shown(self) -> str:
-        return mail_headers.address(*self.parts())
-
-    def parts(self) -> tuple[str, str]:
-        """What stands before and after the @."""
-        username, _, domain = self.address.rpartition("@")
-        return username, domain
-
 
 @lru_cache(maxsize=1000)
 def _read(text: str) -> MailAddress:
@@ -55,6 +48,8 @@ def _read(text: str) -> MailAddress:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError("not an email address") from None
+    if looks_encoded(text):
+        raise ValueError("not an email address")
     return MailAddress(found.ascii_email or f"{found.local_part}@{found.ascii_domain}", found.ascii_email is None)
 
 
@@ -78,15 +73,14 @@ def recipient(letter: Letter) -> MailAddress:
 
 def as_bytes(letter: Letter, *, sender: Sender, to: MailAddress, date: datetime) -> bytes:
     """The whole message with CRLF line ends, ASCII throughout unless `to` or `sender` is international."""
-    utf8 = to.international or sender.international
     headers = (
-        mail_headers.sender(*sender.address.parts(), sender.name, utf8=utf8),
-        header("To", to.shown(), utf8=utf8),
-        header("Reply-To", sender.reply_to.shown(), utf8=utf8) if sender.reply_to else "",
-        header("Date", format_datetime(date), utf8=utf8),
-        header("Message-ID", _required(MESSAGE_ID, letter.message_id, "Message-ID"), utf8=utf8),
+        mail_headers.sender(sender.address.address, sender.name),
+        addressed("To", to.address),
+        addressed("Reply-To", sender.reply_to.address) if sender.reply_to else "",
+        header("Date", format_datetime(date)),
+        header("Message-ID", _required(MESSAGE_ID, letter.message_id, "Message-ID")),
         mail_headers.subject(letter.subject),
-        header("Content-Language", _required(LANGUAGE, letter.language, "language"), utf8=utf8),
+        header("Content-Language", _required(LANGUAGE, letter.language, "language")),
         "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n",
     )
     head = "".join(headers).encode()
@@ -113,7 +107,7 @@ def _attached(attachment: Attachment) -> bytes:
     if not MEDIA_TYPE.fullmatch(attachment.media_type):
         raise Misconfigured("an attachment's media type must read type/subtype, and be neither multipart nor message")
     name = header_text(attachment.filename).replace("\\", "\\\\").replace('"', '\\"')
-    disposition = header("Content-Disposition", f'attachment; filename="{name}"', utf8=False)
+    disposition = header("Content-Disposition", f'attachment; filename="{name}"')
     head = f"Content-Type: {attachment.media_type}\r\nContent-Transfer-Encoding: base64\r\n{disposition}\r\n"
     content = b64encode(attachment.content)
     lines = [content[start : start + 76] for start in range(0, len(content), 76)]

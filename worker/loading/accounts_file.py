@@ -37,6 +37,7 @@ from models.rules.country import country_for_vat
 from models.rules.period import Interval
 from models.rules.timezone import zone
 from models.rules.vat import BuyerType
+from tasks.plain_text import looks_encoded
 from worker.loading import readable_file
 from worker.loading.readable_file import FileRefused, Place
 from worker.loading.readable_values import code, currency, flag, member, minor, proper_name, text, whole
@@ -215,8 +216,11 @@ def _timezone(node: Node) -> str:
 
 def _email(node: Node) -> str:
     try:
-        return validate_email(
+        address = validate_email(
             text(node, longest=254), check_deliverability=False, test_environment=True
         ).normalized.lower()
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
+    if looks_encoded(address):
+        raise ValueError("must not contain =?, where mail programs see encoded text")
+    return address
