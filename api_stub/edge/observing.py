@@ -68,7 +68,7 @@ class Observing:
 
 def route_of(scope: Scope) -> str:
     """The route's pattern, never the path: that may hold what people typed."""
-    return getattr(scope.get("route"), "path", None) or "none"
+    return getattr(scope.get("route"), "path", None) or request_counts.NO_ROUTE
 
 
 def _key_of(scope: Scope) -> dict[str, str]:

@@ -15,6 +15,15 @@ for _route, _status in _FROM_THE_START:
     _requests.labels("POST", _route, _status)
 
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+NO_ROUTE = "none"
+
+
 def count(method: str, route: str, status: int, seconds: float) -> None:
+    """A client without a key may send any method to any address: it must not be able to begin a series for each of them."""
+    if method not in _METHODS:
+        method = "other"
+    if status == 405:
+        route = NO_ROUTE
     _requests.labels(method, route, str(status)).inc()
     _seconds.labels(method, route).observe(seconds)

@@ -1,6 +1,7 @@
 """What /metrics tells: orders, backlog, requests, letters, notifications, checks of the books, what is overdue, what waits for support."""
 
 import re
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -32,6 +33,25 @@ def test_metrics_count_requests(world: World, api: Api, ada: Customer) -> None:
     assert any(
         line.startswith('prorata_requests_total{method="POST",route="/v1/orders",status="201"}') for line in lines
     )
+
+
+def counted(api: Api) -> set[str]:
+    """The labels of all requests that were counted so far."""
+    return set(re.findall(r"^prorata_requests_total\{(.+)\} ", api.get("/metrics").text, re.MULTILINE))
+
+
+def test_methods_that_no_address_knows_are_counted_as_one_and_under_no_address(api: Api) -> None:
+    before = counted(api)
+    for method in ("GET", "PUT", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH"):
+        for path in ("/v1/quotes", "/v1/webhooks/stripe", f"/v1/orders/{UUID(int=0)}/cancel"):
+            assert api.client.request(method, path).status_code == 405
+    assert counted(api) - before <= {
+        'method="GET",route="none",status="405"',
+        'method="PUT",route="none",status="405"',
+        'method="other",route="none",status="405"',
+        'method="GET",route="/metrics",status="200"',
+    }
+    assert 'method="other",route="none",status="405"' in counted(api)
 
 
 def test_metrics_tell_of_the_latest_check_of_the_books(world: World, api: Api) -> None:
