@@ -16,7 +16,8 @@ from tasks.plain_text import UNPRINTABLE, one_line
 ENDLESS = 1_000_000
 """columns where nothing is a terminal's: a file, another program"""
 _NO_STYLE = "[none][/none]"
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = re.compile(r"""(^|[;|])([\s"']*)(?=[=+\-@＝＋－＠])""")
+"""where one begins: with the text, or with what a spreadsheet that splits at semicolons, as in much of Europe, takes for the next cell"""
 
 
 def console() -> Console:
@@ -60,7 +61,7 @@ def _json_lines(value: object) -> list[str]:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """For spreadsheets, which take text that begins with one of `=+-@` for a formula: such a text has an apostrophe before it."""
+    """For spreadsheets, which take text that begins with one of `=+-@` for a formula: there is an apostrophe before each such sign."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
@@ -69,8 +70,7 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def _csv_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
-    line = one_line(value)
-    return f"'{line}" if line.startswith(_FORMULA) else line
+    return _FORMULA.sub(r"\1\2'", one_line(value))
 
 
 def _as_json(value: object) -> str:
