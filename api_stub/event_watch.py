@@ -8,16 +8,17 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Uuid, and_, cast, func, select
+from sqlalchemy import BigInteger, Uuid, and_, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api_stub.schemas.orders import EventView
 from api_stub.views.timeline import event_view
-from models.api_keys import ApiKey
+from models.api_keys import ApiKey, ApiKeyAccount
 from models.orders import Order, OrderEvent
 from models.states import FINAL
+from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,13 @@ class News(NamedTuple):
     """whether the order was final when this round read it"""
 
 
+class Right(NamedTuple):
+    """To read an order with a key."""
+
+    key_id: UUID
+    order_id: UUID
+
+
 @dataclass(eq=False, slots=True)
 class Follower:
     order_id: UUID
@@ -43,7 +51,11 @@ class Follower:
     after: int
     """id of the last event it has"""
     news: "asyncio.Queue[News | None]" = field(default_factory=asyncio.Queue)
-    """None: the key was revoked, or the server stops, and nothing is to come"""
+    """None: the key may not read the order any more, or the server stops, and nothing is to come"""
+
+    @property
+    def right(self) -> "Right":
+        return Right(self.key_id, self.order_id)
 
 
 class EventWatch:
@@ -74,9 +86,9 @@ class EventWatch:
             pause = EVERY
             try:
                 wanted = self._wanted()
-                keys = {follower.key_id for follower in self._followers}
-                round_, revoked = await run_in_threadpool(_asked, wanted, keys)
-                self._end(revoked)
+                rights = {follower.right for follower in self._followers}
+                round_, lost = await run_in_threadpool(_asked, wanted, rights)
+                self._end(lost)
                 self._hand_out(round_, wanted)
             except SQLAlchemyError as error:
                 log.warning("event streams wait for the database", error=type(error).__name__)
@@ -92,8 +104,8 @@ class EventWatch:
             wanted[follower.order_id] = min(follower.after, wanted.get(follower.order_id, follower.after))
         return wanted
 
-    def _end(self, revoked: Collection[UUID]) -> None:
-        for follower in [each for each in self._followers if each.key_id in revoked]:
+    def _end(self, lost: Collection[Right]) -> None:
+        for follower in [each for each in self._followers if each.right in lost]:
             self._followers.discard(follower)
             follower.news.put_nowait(None)
 
@@ -106,14 +118,27 @@ class EventWatch:
                     follower.news.put_nowait(news)
 
 
-def _asked(wanted: Mapping[UUID, int], keys: Collection[UUID]) -> tuple[list[News], set[UUID]]:
-    """What is new, and which of the keys were revoked: asked last, so that nothing written after a revocation is told."""
-    return _news(wanted), _revoked(keys)
+def _asked(wanted: Mapping[UUID, int], rights: Collection[Right]) -> tuple[list[News], set[Right]]:
+    """What is new, and which of the rights are lost: asked last, so that nothing written after such a loss is told."""
+    return _news(wanted), _lost(rights)
 
 
-def _revoked(keys: Collection[UUID]) -> set[UUID]:
+def _lost(rights: Collection[Right]) -> set[Right]:
+    """Those whose key was revoked, lacks the scope by now, or may no longer act for the order's account."""
+    keys, orders = [each.key_id for each in rights], [each.order_id for each in rights]
+    held = (
+        func.unnest(cast(keys, ARRAY(Uuid)), cast(orders, ARRAY(Uuid)))
+        .table_valued("key_id", "order_id", name="held")
+        .render_derived()
+    )
+    still = (
+        exists()
+        .where(ApiKey.id == held.c.key_id, ApiKey.revoked_at.is_(None), ApiKey.scopes.contains([Scope.ORDERS_READ]))
+        .where(ApiKeyAccount.api_key_id == ApiKey.id, ApiKeyAccount.account_id == Order.account_id)
+        .where(Order.id == held.c.order_id)
+    )
     with begin() as session:
-        return set(session.scalars(select(ApiKey.id).where(ApiKey.id.in_(keys), ApiKey.revoked_at.is_not(None))))
+        return {Right(*row) for row in session.execute(select(held.c.key_id, held.c.order_id).where(~still))}
 
 
 def _news(wanted: Mapping[UUID, int]) -> list[News]:

@@ -119,7 +119,7 @@ async def follow_order(follower: Annotated[Follower | None, Depends(following)])
     """Every timeline entry from the first (or after Last-Event-ID) on, as it is written. A key may have 50 streams open at a time.
 
     The end of a stream is not the end of the order: a stream ends once the order is final and all that was noted after that was told, too; but
-    also after 15 minutes, when the server stops, and when the key is revoked. So come back with the id of the last event as `Last-Event-ID`,
+    also after 15 minutes, when the server stops, and when the key is revoked or may no longer read the order. So come back with the id of the last event as `Last-Event-ID`,
     as browsers do by themselves, until the answer is 204: nothing is to come.
     """
     if follower is None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
 from api_stub.routes import order_events
 from models import attention, progress, waiting_orders
+from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tasks.operating import operations, support_refund
@@ -26,8 +27,10 @@ from tests.api.conftest import Api, problem, purchase
 from tests.support.contract import DOCUMENT
 from tests.support.world import Customer, World
 
-KEY_ID = uuid4()
-"""of a key that nobody has revoked"""
+
+def key_id_of(world: World) -> UUID:
+    (key,) = world.rows(ApiKey)
+    return UUID(str(key.id))
 
 
 async def next_of(follower: Follower) -> News:
@@ -112,7 +115,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
     world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.order(ada, purchase())
-    order = world.run(world.rows(Order)[0].id)
+    order, key_id = world.run(world.rows(Order)[0].id), key_id_of(world)
     last_but_one, last = [event.id for event in world.rows(OrderEvent)][-2:]
 
     async def told() -> list[int]:
@@ -121,7 +124,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
         comers: list[Follower] = []
 
         async def come() -> None:
-            comers.append(late.enter_context(watch.follow(order.id, key_id=KEY_ID, after=0)))
+            comers.append(late.enter_context(watch.follow(order.id, key_id=key_id, after=0)))
 
         def read_while_one_comes(wanted: Mapping[UUID, int]) -> list[News]:
             if not comers:
@@ -129,7 +132,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
             return read(wanted)
 
         monkeypatch.setattr(event_watch, "_news", read_while_one_comes)
-        with watch.follow(order.id, key_id=KEY_ID, after=last_but_one) as early, late:
+        with watch.follow(order.id, key_id=key_id, after=last_but_one) as early, late:
             assert (await next_of(early)).event.id == last
             return [(await next_of(comers[0])).event.id for _ in world.timeline(order.id)]
 
@@ -141,6 +144,7 @@ def test_a_round_that_fails_is_said_and_followed_by_others(
     world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     order_id, read, failed = UUID(api.order(ada, purchase())), event_watch._news, list[Mapping[UUID, int]]()
+    key_id = key_id_of(world)
 
     def fails_first(wanted: Mapping[UUID, int]) -> list[News]:
         if not failed:
@@ -149,7 +153,7 @@ def test_a_round_that_fails_is_said_and_followed_by_others(
         return read(wanted)
 
     async def told() -> str:
-        with EventWatch().follow(order_id, key_id=KEY_ID, after=0) as follower:
+        with EventWatch().follow(order_id, key_id=key_id, after=0) as follower:
             return (await next_of(follower)).event.kind
 
     monkeypatch.setattr(event_watch, "_news", fails_first)
@@ -164,16 +168,16 @@ def test_a_round_that_fails_is_said_and_followed_by_others(
 
 
 def test_who_comes_after_the_rounds_have_ended_starts_others(world: World, api: Api, ada: Customer) -> None:
-    order_id = UUID(api.order(ada, purchase()))
+    order_id, key_id = UUID(api.order(ada, purchase())), key_id_of(world)
 
     async def told() -> str:
         watch = EventWatch()
-        with watch.follow(order_id, key_id=KEY_ID, after=0) as follower:
+        with watch.follow(order_id, key_id=key_id, after=0) as follower:
             await follower.news.get()
             assert watch._rounds is not None
             watch._rounds.cancel()
             await asyncio.wait([watch._rounds])
-        with watch.follow(order_id, key_id=KEY_ID, after=0) as follower:
+        with watch.follow(order_id, key_id=key_id, after=0) as follower:
             return (await next_of(follower)).event.kind
 
     assert asyncio.run(asyncio.wait_for(told(), timeout=240)) == "order.placed"

@@ -8,12 +8,14 @@ from contextlib import ExitStack
 from uuid import UUID
 
 import httpx
-from sqlalchemy import func, select, update
+import pytest
+from sqlalchemy import Executable, delete, func, select, update
 
 from api_stub.event_watch import EventWatch, News
-from models.api_keys import ApiKey
+from models.api_keys import ApiKey, ApiKeyAccount
 from models.orders import Order
 from tasks.upstream import api_keys
+from tasks.upstream.api_keys import Scope
 from tests.api.conftest import Api, problem, purchase
 from tests.api.test_order_events import follow
 from tests.support.world import Customer, World
@@ -69,13 +71,37 @@ def test_a_stream_ends_when_its_key_is_revoked_and_others_go_on(
     assert [kind for _, kind, _ in other][-1] == "order.completed"
 
 
-def test_of_what_is_noted_after_its_key_was_revoked_a_stream_tells_nothing(
-    world: World, api: Api, ada: Customer
+def test_a_stream_ends_when_its_key_may_no_longer_act_for_the_account_and_those_of_others_go_on(
+    live: str, world: World, api: Api, ada: Customer
+) -> None:
+    tom = world.customer()
+    api.key = api.key_for(ada, tom, name="shop")
+    adas, toms = api.order(ada, purchase()), api.order(tom, purchase())
+    taken, kept = follow(live, api, adas), follow(live, api, toms)
+    assert [next(stream)[1] for stream in (taken, kept)] == ["order.placed"] * 2
+    with world.begin() as session:
+        api_keys.disallow(session, name="shop", account_ids=[ada.account_id], by="root")
+    assert list(taken) == []
+    world.run(UUID(toms))
+    assert [kind for _, kind, _ in kept][-1] == "order.completed"
+
+
+@pytest.mark.parametrize(
+    "takes",
+    [
+        update(ApiKey).values(revoked_at=func.now()),
+        update(ApiKey).values(scopes=[each.value for each in Scope if each is not Scope.ORDERS_READ]),
+        delete(ApiKeyAccount),
+    ],
+    ids=["the key", "the scope", "the account"],
+)
+def test_of_what_is_noted_after_its_key_lost_the_right_a_stream_tells_nothing(
+    world: World, api: Api, ada: Customer, takes: Executable
 ) -> None:
     order_id = UUID(api.order(ada, purchase()))
     with world.begin() as session:
         (key_id,) = session.scalars(select(ApiKey.id))
-        session.execute(update(ApiKey).values(revoked_at=func.now()))
+        session.execute(takes)
 
     async def told() -> News | None:
         with EventWatch().follow(order_id, key_id=key_id, after=0) as follower:
