@@ -35,7 +35,9 @@ Number = Annotated[
         examples=["INV-2026-000001"],
     ),
 ]
-_NOTHING_FETCHED = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_NOTHING_FETCHED = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}
 _PDF = {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
 

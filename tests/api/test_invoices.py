@@ -21,6 +21,13 @@ def test_an_order_lists_its_invoice_with_links_that_lead_to_it(world: World, api
     assert as_pdf.headers["content-disposition"] == 'attachment; filename="INV-2026-000001.pdf"'
     assert as_pdf.content == pdf(world, one(world, order.id))
     assert as_html.text == html(world, one(world, order.id))
+    assert set(as_html.headers["content-security-policy"].split("; ")) == {
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    }
 
 
 def test_a_credit_note_names_each_document_that_charged_what_it_credits(world: World, api: Api, ada: Customer) -> None:
