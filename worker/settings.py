@@ -183,6 +183,13 @@ class Settings(BaseSettings):
             raise ValueError("must not contain a user or a password: this address is shown and logged")
         return value
 
+    @field_validator("stripe_api_base", "vies_base_url", "public_url")
+    @classmethod
+    def _begins_others(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if value is not None and (value.query is not None or value.fragment is not None):
+            raise ValueError("must end with the host or a path, without ? or #: paths are put behind it")
+        return value
+
     @field_validator("flower_login")
     @classmethod
     def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:

@@ -208,6 +208,7 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
 
 
 NOBODY = "must not contain a user or a password: this address is shown and logged"
+BEGINS_OTHERS = "must end with the host or a path, without ? or #: paths are put behind it"
 ONE_LOGIN = "must be user:password, without a comma: Flower takes what follows one as a second login"
 
 
@@ -221,6 +222,10 @@ ONE_LOGIN = "must be user:password, without a comma: Flower takes what follows o
         ("PRORATA_VIES_BASE_URL", "https://:HUSH@gateway.example/vies", NOBODY),
         ("PRORATA_PUBLIC_URL", "https://user:HUSH@billing.example", NOBODY),
         ("PRORATA_CORPORATE_PORTAL_URL", "https://user:HUSH@corporate.example", NOBODY),
+        ("PRORATA_PUBLIC_URL", "https://billing.example/?HUSH", BEGINS_OTHERS),
+        ("PRORATA_PUBLIC_URL", "https://billing.example/#", BEGINS_OTHERS),
+        ("PRORATA_STRIPE_API_BASE", "https://gateway.example?", BEGINS_OTHERS),
+        ("PRORATA_VIES_BASE_URL", "https://gateway.example/vies#HUSH", BEGINS_OTHERS),
         ("PRORATA_MAIL_REPLY_TO", "HUSH", "value is not a valid email address: An email address must have an @-sign."),
         ("PRORATA_FLOWER_LOGIN", "HUSH", ONE_LOGIN),
         ("PRORATA_FLOWER_LOGIN", "HUSH:", ONE_LOGIN),
