@@ -124,6 +124,16 @@ def test_the_longest_file_is_read_and_a_longer_one_refused_unread(tmp_path: Path
     assert problem.reason == "is longer than 4 MiB; split it, accounts may be loaded from several files"
 
 
+def test_of_very_many_problems_the_first_are_told_and_how_many_more_there_are(tmp_path: Path) -> None:
+    unknown = "\n".join(f"    k{number}: 1" for number in range(1000))
+    with pytest.raises(FileRefused) as refused:
+        read(tmp_path, GOOD.replace("    name: Nordwind GmbH", f"{unknown}\n    name: Nordwind GmbH", 1))
+    told = str(refused.value).splitlines()
+    assert (len(refused.value.problems), len(told)) == (1000, 101)
+    assert told[0].startswith(f"{tmp_path / 'accounts.yaml'}:3: accounts.nordwind.k0: unknown key; known are name, ")
+    assert told[-1] == "and 900 more"
+
+
 def test_the_readme_orders_for_an_account_that_the_samples_have() -> None:
     told = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert f"BUYER={account_id('prairie')} " in told

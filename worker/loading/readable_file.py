@@ -1,4 +1,4 @@
-"""A YAML file written by a person: read so that every complaint names its line, and all of them are listed at once."""
+"""A YAML file written by a person: read so that every complaint names its line, and as many as a person reads are listed at once."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ class Problem:
         return f":{self.line}" if self.line else ""
 
 
+MOST_TOLD = 100
+"""problems; a file that is quite another one may have one in each of its lines"""
+
+
 class FileRefused(Explained):
-    """The file cannot be loaded as it is; nothing of it was. The message lists every problem with its line."""
+    """The file cannot be loaded as it is; nothing of it was. The message lists the first problems, each with its line, and counts the others."""
 
     def __init__(self, file: Path, problems: Collection[Problem]) -> None:
         self.problems = sorted(set(problems))
-        super().__init__("\n".join(f"{file}{problem.where()}: {one_line(problem.reason)}" for problem in self.problems))
+        told = [f"{file}{problem.where()}: {one_line(problem.reason)}" for problem in self.problems[:MOST_TOLD]]
+        more = len(self.problems) - len(told)
+        super().__init__("\n".join([*told, *([f"and {more} more"] if more else [])]))
 
 
 class Fields(dict[str, "Place"]):
