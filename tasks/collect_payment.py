@@ -16,7 +16,7 @@ from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, display_names
-from tasks.charges import charge_attempts, charge_calls, charging
+from tasks.charges import charge_attempts, charge_calls, charging, outdated_charges
 from tasks.charges.charging import Plan
 from tasks.errors import Refused
 from tasks.failure_points import reach
@@ -52,6 +52,8 @@ def collect_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             return charging.record_refusal(session, order, planned.attempt, refusal.code)
     reach("collect_payment.called")
+    if outdated_charges.is_outdated(order, charge):
+        return outdated_charges.give_back(order, planned.attempt, charge)
     with carry() as session:
         return charging.record(session, order, planned.attempt, charge)
 

@@ -5,7 +5,14 @@ from dataclasses import replace
 from models.orders import Order
 from tasks.charges import charge_attempts
 from tasks.charges.charging import Move, Plan
-from tasks.errors import KeyReused, KeySpent, OutcomeUnknown, PaymentMethodRefused, TemporarilyUnavailable
+from tasks.errors import (
+    KeyReused,
+    KeySpent,
+    Misconfigured,
+    OutcomeUnknown,
+    PaymentMethodRefused,
+    TemporarilyUnavailable,
+)
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.wiring import begin, now, payments
 
@@ -51,7 +58,7 @@ def _charge(order: Order, planned: Plan) -> Charge:
     """Create and confirm; the same key again gives the same charge. After an unclear answer the charge is looked up."""
     request = planned.request
     try:
-        return payments().charge(request)
+        return _as_requested(payments().charge(request), planned)
     except PaymentMethodRefused as refused:
         return Charge(
             ref="",
@@ -69,6 +76,21 @@ def _charge(order: Order, planned: Plan) -> Charge:
         if found is None:
             raise
         return found
+
+
+def _as_requested(charge: Charge, planned: Plan) -> Charge:
+    """The provider's answer to the request itself. Raises Misconfigured if it is of another amount: then it is no use to ask for another charge."""
+    if charge.status is not ChargeStatus.DECLINED and not _is_of_the_amount(charge, planned):
+        raise Misconfigured(
+            f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
+            f"attempt {planned.request.key} of {planned.request.amount_minor} {planned.request.currency}"
+        )
+    return charge
+
+
+def _is_of_the_amount(charge: Charge, planned: Plan) -> bool:
+    request = planned.request
+    return (charge.amount_minor, charge.currency) == (request.amount_minor, request.currency)
 
 
 def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
@@ -97,10 +119,21 @@ def _find_tried(order: Order, planned: Plan) -> Charge | None:
 
 
 def _find(order: Order, planned: Plan) -> Charge | None:
-    """The attempt's charge among the customer's, by metadata; one that was tried before one that was not."""
+    """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
+
+    One of another amount does not count if it is cancelled. If it still waits for the customer, it is cancelled here.
+    """
     found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
-    ours = [charge for charge in found if charge.attempt == planned.attempt.attempt]
-    return min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
+    ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
+    charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
+    if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):
+        return charge
+    ended = payments().cancel_charge(charge.ref)
+    return ended if _counts(ended, planned) else None
+
+
+def _counts(charge: Charge, planned: Plan) -> bool:
+    return charge.status is not ChargeStatus.CANCELED or _is_of_the_amount(charge, planned)
 
 
 def _may_be_under_way(planned: Plan) -> bool:

@@ -88,11 +88,12 @@ def record_refusal(session: Session, order: Order, attempt: ChargeAttempt, code:
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
-    """Record the provider's answer about an attempt, and move the order on accordingly. Raises LeaseLost, Misconfigured."""
-    if charge.status is not ChargeStatus.DECLINED and (charge.amount_minor, charge.currency) != (
-        attempt.amount_minor,
-        attempt.currency,
-    ):
+    """Record the provider's answer about an attempt, and move the order on accordingly. Raises LeaseLost, Misconfigured.
+
+    A charge that took another amount than is due is none for this function (see `outdated_charges`).
+    """
+    may_be_taken = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.REQUIRES_ACTION)
+    if may_be_taken and (charge.amount_minor, charge.currency) != (attempt.amount_minor, attempt.currency):
         raise Misconfigured(
             f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"

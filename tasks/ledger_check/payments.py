@@ -1,7 +1,16 @@
 """Checks that the charge is what was due, and that charges that had to be undone were refunded."""
 
 from models.payments import RefundAttempt
-from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, PaymentKind, RefundState
+from models.states import (
+    ATTEMPT_OVER,
+    ATTEMPT_UNDER_WAY,
+    BACK,
+    FINAL,
+    AttemptStatus,
+    OrderStatus,
+    PaymentKind,
+    RefundState,
+)
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -13,8 +22,9 @@ def check_payments(book: OrderBook) -> Found:
     taken = {c.attempt: c.amount_minor for c in book.charges if c.status is AttemptStatus.SUCCEEDED}
     back = sum(_went_back(book, attempt) for attempt in taken)
     charged = sum(taken.values())
-    for key, currency in [(row.key, row.currency) for row in book.charges] + [
-        (r.key, r.currency) for r in book.refunds
+    unexpected = _unexpected(book)
+    for key, currency in [(row.key, row.currency) for row in book.charges if row.attempt not in unexpected] + [
+        (row.key, row.currency) for row in book.refunds if row.charge_attempt not in unexpected
     ]:
         yield from differs(Check.CHARGE, book.where, f"the currency of {key}", order.currency, currency)
     if order.status in FINAL:
@@ -31,7 +41,7 @@ def check_payments(book: OrderBook) -> Found:
             yield from _check_kind(book)
         case OrderStatus.REFUNDED | OrderStatus.CANCELLED | OrderStatus.REJECTED:
             yield from differs(Check.REFUND, book.where, "what went back to its card", charged, back)
-        case _:
+        case _ if order.next_step not in BACK:
             yield from differs(
                 Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
             )
@@ -44,13 +54,18 @@ def check_payments(book: OrderBook) -> Found:
 
 def _check_unexpected(book: OrderBook) -> Found:
     """Money that arrived on an attempt we had given up belongs to the customer."""
-    amounts = {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == notes.UNEXPECTED}
+    amounts = _unexpected(book)
     for charge in book.charges:
         if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
             continue
         what = f"what went back of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
         yield from differs(Check.REFUND, book.where, what, expected, back)
+
+
+def _unexpected(book: OrderBook) -> dict[int, int]:
+    """The amounts of unexpected charges, by their attempts."""
+    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == notes.UNEXPECTED}
 
 
 def _went_back(book: OrderBook, attempt: int) -> int:

@@ -9,14 +9,23 @@ import pytest
 from sqlalchemy import text
 
 from models.invoices import Invoice
+from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.operating import support_refund
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand
-from tests.support.world import World, purchase
+from tests.support.world import Customer, World, change, purchase
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+
+
+def has_used_a_plan(world: World) -> Customer:
+    """For five days, so that a change costs more each day."""
+    ada = world.customer()
+    world.buy(ada, purchase("desk"))
+    world.pass_time(days=5)
+    return ada
 
 
 def refund_by_support(world: World, order_id: UUID) -> None:
@@ -83,21 +92,58 @@ def test_a_charge_of_which_a_part_went_back_since_the_backup_is_found(world: Wor
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [118_99])
 
 
+@pytest.mark.parametrize("hours", [1, 28.8], ids=["within a day", "after a day"])
+@pytest.mark.parametrize(
+    ("line", "paid_since"), [(purchase("chat"), 119_00), (change(seats=40), 376_84)], ids=["purchase", "change"]
+)
 def test_an_order_declined_in_the_backup_and_paid_since_finds_the_charge_whatever_card_comes_next(
-    world: World, backed_up: BackUp
+    world: World, backed_up: BackUp, line: CartLine, paid_since: int, hours: float
 ) -> None:
-    ada = world.customer(card=DECLINES)
-    order_id = world.buy(ada, purchase()).id
+    ada = has_used_a_plan(world)
+    world.give_card(ada, DECLINES)
+    order_id = world.place(ada, line)
+    world.placed_now(order_id)
+    world.run(order_id)
     restore = backed_up()
     world.give_card(ada)
     world.pay_again(order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     restore()
     assert world.order(order_id).status is OrderStatus.PAYMENT_DECLINED
+    world.pass_time(hours=hours)
+    if hours > 24:
+        world.stripe.expire_keys()
     world.give_card(ada, "pm_card_mastercard")
     world.pay_again(order_id)
-    assert world.go_on(order_id).status is OrderStatus.COMPLETED
-    assert world.charged(ada) == [119_00]
+    if world.go_on(order_id).status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order_id)
+    order = world.go_on(order_id)
+    assert order.status is OrderStatus.COMPLETED
+    again = [order.due_minor] if order.due_minor != paid_since else []
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, paid_since, *again], [paid_since] if again else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "paid_since"), [(purchase("chat"), 119_00), (change(seats=40), 382_79)], ids=["purchase", "change"]
+)
+def test_an_order_that_asked_in_the_backup_and_was_confirmed_since_is_charged_what_is_confirmed_last(
+    world: World, backed_up: BackUp, line: CartLine, paid_since: int
+) -> None:
+    ada = has_used_a_plan(world)
+    order_id = world.place(ada, line)
+    world.placed_now(order_id)
+    world.pass_time(days=1.5)
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    restore = backed_up()
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    restore()
+    world.pass_time(hours=1)
+    world.confirm(order_id, world.quote(ada, line).id)
+    order = world.go_on(order_id)
+    assert order.status is OrderStatus.COMPLETED
+    again = [order.due_minor] if order.due_minor != paid_since else []
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, paid_since, *again], [paid_since] if again else [])
 
 
 @pytest.mark.parametrize("charged_since", [False, True], ids=["cancelled before its charge", "charged and given back"])
@@ -118,9 +164,16 @@ def test_an_order_cancelled_since_the_backup_and_again_before_anything_runs_is_n
     assert (world.charged(ada), world.given_back(ada)) == money == (([119_00], [119_00]) if charged_since else ([], []))
 
 
-def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, backed_up: BackUp) -> None:
-    ada = world.customer()
-    order_id = world.place(ada, purchase())
+@pytest.mark.parametrize(
+    ("line", "charged", "given_back"),
+    [(purchase("chat"), [119_00], []), (change(seats=40), [376_84, 388_74], [376_84])],
+    ids=["for the same amount", "for another amount"],
+)
+def test_after_days_the_customer_is_asked_and_not_charged_again(
+    world: World, backed_up: BackUp, line: CartLine, charged: list[int], given_back: list[int]
+) -> None:
+    ada = has_used_a_plan(world)
+    order_id = world.place(ada, line)
     world.placed_now(order_id)
     restore = backed_up()
     world.run(order_id)
@@ -129,8 +182,9 @@ def test_after_days_the_customer_is_asked_and_not_charged_again(world: World, ba
     world.pass_time(days=3)
     assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
     world.confirm(order_id)
-    assert world.run(order_id).status is OrderStatus.COMPLETED
-    assert world.charged(ada) == [119_00]
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, *charged], given_back)
+    assert world.order(order_id).due_minor == charged[-1]
 
 
 def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: World) -> None:

@@ -1,0 +1,428 @@
+"""A change that is open in the backup and was charged since: the amount is another now, so that charge goes back, once, and what is due is charged."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from models.invoices import Invoice
+from models.orders import OrderEvent
+from models.payments import RefundAttempt
+from models.rules.period import Interval
+from models.states import OrderStatus, Step
+from tasks import failure_points, wiring
+from tasks.charges import webhooks
+from tasks.errors import Misconfigured
+from tasks.ledger_check.verify import verify
+from tasks.operating import operations, support_refund
+from tasks.ports import Charge, ChargeRequest, PaymentProvider
+from tasks.reconciliation.run import reconcile
+from tests.support.backup import BackUp
+from tests.support.payment import ASKS_BANK
+from tests.support.world import Customer, World, change, purchase
+
+LOST, DUE = 376_84, 381_60
+"""what was charged since the backup, and what the customer has confirmed after the restore"""
+
+
+class Died(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+@pytest.fixture(autouse=True)
+def disarmed(world: World) -> Iterator[None]:
+    yield
+    failure_points.arm(None)
+    world.stripe.calm()
+
+
+@pytest.fixture
+def charged_since(world: World, backed_up: BackUp) -> Callable[..., tuple[Customer, UUID]]:
+    """A change that the restored database is about to charge, and does not know to have been charged."""
+
+    def make(card: str = "pm_card_visa") -> tuple[Customer, UUID]:
+        ada = world.customer()
+        world.buy(ada, purchase())
+        world.give_card(ada, card)
+        world.pass_time(days=5)
+        order_id = world.place(ada, change(seats=40))
+        world.placed_now(order_id)
+        restore = backed_up()
+        assert world.run(order_id).status is OrderStatus.COMPLETED
+        restore()
+        world.pass_time(days=1.2)
+        world.stripe.expire_keys()
+        assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+        world.confirm(order_id)
+        return ada, order_id
+
+    return make
+
+
+def lost_charge(world: World, ada: Customer) -> str:
+    return str(world._books(ada)["charges"][1]["payment_intent"])
+
+
+def refund_by_hand(world: World, ada: Customer, *parts: int) -> None:
+    """In the provider's Dashboard."""
+    for amount in parts:
+        world.stripe.client().v1.refunds.create({"payment_intent": lost_charge(world, ada), "amount": amount})
+
+
+def money(world: World, ada: Customer) -> tuple[list[int], list[int]]:
+    """What the provider took for the change, and gave back."""
+    first, *then = world.charged(ada)
+    assert first == 119_00
+    return then, world.given_back(ada)
+
+
+def verified(world: World) -> list[str]:
+    with world.begin() as session:
+        return [str(difference) for difference in verify(session)]
+
+
+def reconciled(world: World, ada: Customer) -> list[tuple[str, str, str]]:
+    """What `prorata ledger reconcile` says about the change; the provider has the machine's clock."""
+    books = world._books(ada)
+    refs = {made["id"] for kind in ("payment_intents", "refunds") for made in books[kind][kind != "refunds" :]}
+    since, until = world.time - timedelta(days=30), world.time + timedelta(days=3650)
+    found = [each for each in reconcile(since, until).differences if each.what.split()[1] in refs]
+    return sorted((each.what.split()[0], each.expected, each.found) for each in found)
+
+
+def test_the_charge_goes_back_before_what_is_due_is_charged(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+    order = world.go_on(order_id)
+    assert (order.status, order.due_minor) == (OrderStatus.COMPLETED, DUE)
+    assert money(world, ada) == ([LOST, DUE], [LOST])
+    assert world.attempts(order_id) == [(1, "void", LOST), (2, "succeeded", DUE)]
+    [refund] = world.rows(RefundAttempt, order_id=order_id)
+    assert (refund.key, refund.charge_attempt, refund.status) == (f"order:{order_id}:refund:1", 1, "succeeded")
+    told = world.timeline(order_id)
+    assert [kind for kind in told if kind.startswith(("charge.", "refund"))] == [
+        "charge.attempted",
+        "charge.unexpected",
+        "refund.attempted",
+        "charge.attempted",
+    ]
+    [unexpected] = world.rows(OrderEvent, order_id=order_id, kind="charge.unexpected")
+    assert unexpected.facts == {"attempt": 1, "amount_minor": LOST}
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+    assert len(world.rows(Invoice, order_id=order_id)) == 1
+
+
+def test_so_it_is_with_a_purchase_whose_price_has_changed(world: World, backed_up: BackUp) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    world.reprice("desk", "team", Interval.MONTH, 11_00)
+    assert confirmed_days_later(world, order_id) == 130_90
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, 130_90], [119_00])
+    assert verified(world) == []
+
+
+def test_its_events_that_come_late_change_nothing(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+    world.notify(lost_charge(world, ada))
+    world.go_on(order_id)
+    for kind in ("payment_intent.succeeded", "charge.refunded", "refund.created"):
+        world.notify(lost_charge(world, ada), kind)
+    assert money(world, ada) == ([LOST, DUE], [LOST])
+    assert world.timeline(order_id).count("charge.unexpected") == 1
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "place",
+    [f"{point} {nth}" for point in ("claimed", "calling", "called") for nth in (1, 2)]
+    + ["recorded 1", "calling 3", "called 3"],
+)
+@pytest.mark.parametrize("key", ["known", "forgotten"])
+def test_a_worker_that_dies_on_the_way_leaves_one_charge_that_stands(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]], place: str, key: str
+) -> None:
+    """First calling: the charge is looked up; second: it is to be refunded; third: what is due is to be charged."""
+    ada, order_id = charged_since()
+    point, nth = place.split()
+    passed: list[str] = []
+
+    def reached(name: str, _: str) -> None:
+        passed.append(name)
+        if name == f"collect_payment.{point}" and passed.count(name) == int(nth):
+            failure_points.arm(None)
+            raise Died(place)
+
+    failure_points.arm(reached)
+    with pytest.raises(Died):
+        world.go_on(order_id)
+    standing = sum(money(world, ada)[0]) - sum(money(world, ada)[1])
+    assert standing in (LOST, 0, DUE)
+    if key == "forgotten":
+        world.pass_time(hours=23.5)
+        world.stripe.expire_keys()
+    order = world.go_on(order_id)
+    if order.status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order_id)
+        order = world.go_on(order_id)
+    assert order.status is OrderStatus.COMPLETED
+    assert money(world, ada) == ([LOST, order.due_minor], [LOST])
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+@pytest.mark.parametrize("parts", [[LOST], [76_84, 300_00]], ids=["at once", "in two parts"])
+def test_what_went_back_in_the_dashboard_is_recorded_and_not_refunded_again(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]], parts: list[int]
+) -> None:
+    ada, order_id = charged_since()
+    refund_by_hand(world, ada, *parts)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (money(world, ada)[0], sorted(money(world, ada)[1])) == ([LOST, DUE], parts)
+    assert world.attempts(order_id) == [(1, "void", LOST), (2, "succeeded", DUE)]
+    assert world.refunds(order_id) == [("succeeded", LOST)]
+    assert world.timeline(order_id).count("refund.elsewhere") == len(parts)
+    assert verified(world) == []
+
+
+def test_while_a_part_of_it_is_back_the_order_is_charged_nothing_and_a_person_looks(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+    refund_by_hand(world, ada, 76_84)
+    with pytest.raises(Misconfigured, match="refuses to refund"):
+        world.go_on(order_id)
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+    assert money(world, ada) == ([LOST], [76_84])
+    refund_by_hand(world, ada, 300_00)
+    resume(world, order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert money(world, ada)[0] == [LOST, DUE]
+    assert verified(world) == []
+
+
+def resume(world: World, order_id: UUID, step: Step = Step.COLLECT_PAYMENT) -> None:
+    with world.begin() as session:
+        operations.resume(session, order_id, stands_at=step, first=step, by="Olga")
+
+
+def refund_fails(world: World, order_id: UUID, ada: Customer) -> None:
+    """It is made, its answer is lost, and the card's bank sends it back."""
+
+    def dies(name: str, _: str) -> None:
+        if name == "collect_payment.called" and world.refunds(order_id):
+            failure_points.arm(None)
+            raise Died
+
+    failure_points.arm(dies)
+    with pytest.raises(Died):
+        world.go_on(order_id)
+    charge = lost_charge(world, ada)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+
+
+def test_a_refund_that_fails_calls_a_person_who_resumes_it(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since("pm_card_refundFail")
+    refund_fails(world, order_id, ada)
+    order = world.go_on(order_id)
+    assert order.status is OrderStatus.NEEDS_ATTENTION
+    assert re.fullmatch(
+        r"refund re_\w+ failed: expired_or_canceled_card\. Charge pi_\w+ is of 37684 EUR, not of what is due, 38160 EUR "
+        r"\(minor units\): resume the order to give it back once more, or cancel the order",
+        order.last_error or "",
+    )
+    assert (world.attempts(order_id), money(world, ada)[0]) == ([(1, "pending", LOST)], [LOST])
+    resume(world, order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.refunds(order_id) == [("failed", LOST), ("succeeded", LOST)]
+    assert world.attempts(order_id) == [(1, "void", LOST), (2, "succeeded", DUE)]
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def test_one_whose_refund_fails_can_be_cancelled_and_settled_outside(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since("pm_card_refundFail")
+    refund_fails(world, order_id, ada)
+    world.go_on(order_id)
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    assert world.run(order_id, until=Step.REFUND_PAYMENT).status is OrderStatus.OPEN
+    assert (verified(world), world.attempts(order_id)) == ([], [(1, "succeeded", LOST)])
+    world.park(order_id)
+    assert verified(world) == []
+    with world.begin() as session:
+        support_refund.settle_refund(session, order_id, by="Olga", why="transfer of 3 May")
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", LOST), ("succeeded", LOST)]
+    assert (verified(world), money(world, ada)[0]) == ([], [LOST])
+
+
+def test_an_accepted_refund_that_fails_later_is_made_again(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since("pm_card_refundFail")
+    world.go_on(order_id)
+    charge = lost_charge(world, ada)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+    world.pass_time(minutes=1)
+    webhooks.handle_webhooks()
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert sorted(world.refunds(order_id)) == [("failed", LOST), ("succeeded", LOST)]
+    assert verified(world) == []
+
+
+@pytest.mark.parametrize("parked", [False, True], ids=["open", "parked"])
+@pytest.mark.parametrize("since", ["nothing", "refunded in the dashboard"])
+def test_one_that_is_cancelled_gives_the_charge_back_and_its_notice_names_what_was_charged(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]], parked: bool, since: str
+) -> None:
+    """Cancelled when the provider was asked to look the charge up, and gave no answer."""
+    ada, order_id = charged_since()
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    world.run(order_id)
+    world.stripe.calm()
+    assert world.attempts(order_id) == [(1, "pending", DUE)]
+    if parked:
+        world.park(order_id)
+    if since != "nothing":
+        refund_by_hand(world, ada, LOST)
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    order = world.go_on(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
+    assert (world.attempts(order_id), world.refunds(order_id)) == ([(1, "succeeded", LOST)], [("succeeded", LOST)])
+    assert money(world, ada) == ([LOST], [LOST])
+    assert told_in_the_notice(world, order_id, ada) == {"refunded": True, "due": False}
+    assert verified(world) == []
+
+
+def told_in_the_notice(world: World, order_id: UUID, ada: Customer) -> dict[str, bool]:
+    assert "refund_notice" in world.letters(order_id)
+    [mail] = [each for each in world.mailbox.listed(f"to:{ada.email}") if "was not carried out" in each["Subject"]]
+    said = str(world.mailbox.read(mail["ID"])["Text"]).partition("You get back")[2]
+    return {"refunded": "€376.84" in said, "due": "€381.60" in said}
+
+
+def test_one_that_is_cancelled_while_the_charge_goes_back_ends_without_another(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+
+    def cancels(name: str, _: str) -> None:
+        if name == "collect_payment.calling" and world.refunds(order_id):
+            failure_points.arm(None)
+            world.cancel(order_id)
+
+    failure_points.arm(cancels)
+    order = world.go_on(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
+    assert (world.attempts(order_id), money(world, ada)) == ([(1, "succeeded", LOST)], ([LOST], [LOST]))
+    assert told_in_the_notice(world, order_id, ada) == {"refunded": True, "due": False}
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def test_a_charge_in_another_currency_goes_back_too(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+    world.stripe.control("change", id=lost_charge(world, ada), values={"currency": "usd"})
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert money(world, ada) == ([LOST, DUE], [LOST])
+    assert [(row.currency, row.amount_minor) for row in world.rows(RefundAttempt)] == [("USD", LOST)]
+    assert verified(world) == []
+
+
+@pytest.mark.parametrize("key", ["known", "forgotten"])
+def test_a_payment_of_another_amount_that_waits_for_the_customer_can_no_longer_be_made(
+    world: World, backed_up: BackUp, key: str
+) -> None:
+    """It asks for 3-D Secure, both times."""
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.give_card(ada, ASKS_BANK)
+    world.pass_time(days=5)
+    order_id = world.place(ada, change(seats=40))
+    world.placed_now(order_id)
+    restore = backed_up()
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    restore()
+    world.pass_time(days=1.2)
+    if key == "forgotten":
+        world.stripe.expire_keys()
+    world.run(order_id)
+    world.confirm(order_id)
+    world.go_on(order_id)
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    assert [(made["amount"], made["status"]) for made in world.intents(ada)[1:]] == [
+        (LOST, "canceled"),
+        (DUE, "requires_action"),
+    ]
+    world.authenticate(order_id)
+    world.notify(world.intents(ada)[2]["id"])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (money(world, ada), verified(world)) == (([DUE], []), [])
+
+
+def test_an_answer_of_another_amount_to_the_request_itself_is_our_mistake(world: World) -> None:
+    """Nothing is charged a second time: another request would be answered alike."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    provider = world.wiring.payments
+
+    class Misreads:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(provider, name)
+
+        def charge(self, request: ChargeRequest) -> Charge:
+            return replace(provider.charge(request), amount_minor=1_19)
+
+    wiring.plug_in(replace(world.wiring, payments=cast(PaymentProvider, Misreads())))
+    with pytest.raises(Misconfigured, match=r"is of 119 EUR, attempt order:.*:charge:1 of 11900 EUR"):
+        world.run(order_id)
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [])
+
+
+def test_after_a_second_restore_the_charge_that_stands_is_found_behind_the_one_that_went_back(
+    world: World, backed_up: BackUp
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.pass_time(days=5)
+    order_id = world.place(ada, change(seats=40))
+    world.placed_now(order_id)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    restore_again = backed_up()
+    assert confirmed_days_later(world, order_id) == DUE
+    restore_again()
+    again = confirmed_days_later(world, order_id)
+    assert money(world, ada) == ([LOST, DUE, again], [LOST, DUE])
+    assert world.attempts(order_id) == [(1, "void", LOST), (2, "void", DUE), (3, "succeeded", again)]
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def confirmed_days_later(world: World, order_id: UUID) -> int:
+    """What is due, and charged."""
+    world.pass_time(days=1.2)
+    world.stripe.expire_keys()
+    world.run(order_id)
+    world.confirm(order_id)
+    order = world.go_on(order_id)
+    assert order.status is OrderStatus.COMPLETED
+    return order.due_minor
