@@ -13,8 +13,10 @@ from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.operating import support_refund
+from tests.invoices.documents import documents, summed_up
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -215,3 +217,33 @@ def test_what_the_document_says_to_run_sets_the_number_of_the_next_invoice(world
         session.execute(text(told))
     [invoice] = world.rows(Invoice, order_id=world.buy(world.customer(), purchase()).id)
     assert invoice.number == "INV-2026-001235"
+
+
+def test_vat_that_was_corrected_since_is_listed_by_what_the_document_says_and_corrected_again(
+    world: World, backed_up: BackUp
+) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    restore = backed_up()
+    ask_again(world)
+    before = len(world.mails(eva))
+    restore()
+    [listed] = re.findall(r"```sql\n(\s*select orders\.number, .*?)```", OPERATIONS, re.DOTALL)
+    with world.begin() as session:
+        assert session.execute(text(listed)).all() == [(order.number, NUMBER, "provisional")]
+        for series in ("INV", "CN"):
+            session.execute(
+                text(
+                    "insert into invoice_series (series, year, last_sequence) values (:series, 2026, 100)"
+                    " on conflict (series, year) do update set last_sequence = excluded.last_sequence"
+                ),
+                {"series": series},
+            )
+    ask_again(world)
+    assert [summed_up(each) for each in documents(world, order.id)[1:]] == [
+        ("CN-2026-000101", -100_00, 0, -100_00),
+        ("INV-2026-000101", 100_00, 20_00, 120_00),
+    ]
+    assert len(world.mails(eva)) == before + 1
+    with world.begin() as session:
+        assert session.execute(text(listed)).all() == []
