@@ -20,13 +20,14 @@ class SchemaOutdated(Explained):
 
 
 def check(database_url: str, *, in_production: bool) -> None:
-    """Raises SchemaOutdated, and migrations.ServerTooOld. A newer release's database is only logged: while that is rolled out, this one works on with it.
+    """Raises SchemaOutdated, and migrations.ServerTooOld and AnothersMigrations. A newer release's database is only logged: while that is rolled out, this one works on with it.
 
     In production it is also logged if the role may do more than it should: see "Two roles in PostgreSQL" in docs/operations.md.
     """
     try:
         with migrations.engine(database_url).connect() as connection:
             migrations.check_server(connection)
+            migrations.check_owner(connection)
             revision = migrations.revision_of(connection)
             is_master = in_production and connection.scalar(_MASTERS_ITS_TABLES)
     except DBAPIError:

@@ -38,6 +38,10 @@ class AlreadyBeyond(RevisionRefused):
         self.standing = standing
 
 
+class AnothersMigrations(RevisionRefused):
+    """The database, or the schema that the search path finds first, holds the migrations of another application."""
+
+
 def config(database_url: str) -> Config:
     """Alembic's configuration. Built here rather than read from a file, because the database's address comes from the settings."""
     made = Config()
@@ -56,7 +60,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     Each migration has a transaction of its own: what one has done is not undone, nor done again, because a later one waits for a table.
 
     Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, RevisionRefused if there is no such revision,
-    and AlreadyBeyond.
+    AlreadyBeyond, and AnothersMigrations.
     """
     goal = _history()[-1] if revision == "head" else revision
     standing = stands_at(database_url)
@@ -87,10 +91,11 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, and ServerTooOld."""
+    """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, AnothersMigrations, and ServerTooOld."""
     with engine(database_url).begin() as connection:
         check_server(connection)
         connection.execute(LOCK_TIMEOUT)
+        check_owner(connection)
         standing = revision_of(connection)
     known = _history()
     if standing is not None and is_beyond(standing):
@@ -107,6 +112,26 @@ def check_server(connection: Connection) -> None:
     major = int((connection.dialect.server_version_info or (0,))[0])
     if major < OLDEST_SERVER:
         raise ServerTooOld(f"This is PostgreSQL {major}; Prorata needs {OLDEST_SERVER} or later.")
+
+
+_ANOTHERS = text("""
+    select nspname from pg_class version join pg_namespace on pg_namespace.oid = relnamespace
+    where version.oid = to_regclass('alembic_version') and not exists (
+        select from pg_class ours where ours.relnamespace = version.relnamespace and ours.relname = 'charge_attempts'
+    )
+""")
+"""the schema of an `alembic_version` beside which a table of ours, one since 0001, is missing"""
+
+
+def check_owner(connection: Connection) -> None:
+    """Raises AnothersMigrations: their revisions say nothing about our tables, not even where they have the same numbers."""
+    schema = connection.scalar(_ANOTHERS)
+    if schema is not None and (revision := revision_of(connection)) is not None:
+        raise AnothersMigrations(
+            f"This database holds the migrations of another application: alembic_version in the schema {schema} is at {revision}, "
+            "and none of Prorata's tables is there. Give Prorata a database of its own, or a schema of its own that is alone in "
+            "its role's search_path."
+        )
 
 
 def revision_of(connection: Connection) -> str | None:

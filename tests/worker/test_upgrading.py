@@ -309,3 +309,62 @@ def test_an_older_release_can_read_what_was_sold_in_another_zone_than_it_credits
         with world.begin() as session:
             kept = session.execute(text(f"SELECT sold_to->>'timezone', sold_to ? 'credit_timezones' FROM {table}"))
             assert sorted(kept.all()) == [("Europe/Berlin", False), ("UTC", False)]
+
+
+ANOTHERS = """
+    create table things (id int);
+    create table alembic_version (version_num varchar(32) not null primary key);
+    insert into alembic_version values ('{revision}')
+"""
+
+
+def with_anothers_migrations(server: PostgresServer, name: str, revision: str) -> str:
+    url = server.create_database(name)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(ANOTHERS.format(revision=revision)))
+    engine.dispose()
+    return url
+
+
+@pytest.mark.parametrize(
+    ("revision", "words"),
+    [
+        ("0005", ["db", "upgrade"]),
+        ("abcdef123456", ["db", "upgrade"]),
+        ("abcdef123456", ["db", "upgrade", "--or-newer"]),
+        ("0005", ["db", "downgrade", "0004", "--yes"]),
+        ("abcdef123456", ["worker"]),
+    ],
+)
+def test_another_applications_migrations_are_not_taken_for_ours(
+    revision: str, words: list[str], postgres_server: PostgresServer
+) -> None:
+    url = with_anothers_migrations(
+        postgres_server, f"anothers-{revision}-{'-'.join(words).replace('--', '')}", revision
+    )
+    ended = prorata_of_its_own(*words, **of(url))
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        f"This database holds the migrations of another application: alembic_version in the schema public is at {revision}, "
+        "and none of Prorata's tables is there. Give Prorata a database of its own, or a schema of its own that is alone in "
+        "its role's search_path.\n"
+    )
+    assert at(url) == revision
+
+
+def test_a_schema_behind_which_another_application_is_found_is_not_enough(postgres_server: PostgresServer) -> None:
+    url = with_anothers_migrations(postgres_server, "anothers-behind-our-schema", "0005")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("create schema prorata"))
+        connection.execute(text(f'alter database "{engine.url.database}" set search_path = prorata, public'))
+    engine.dispose()
+    with pytest.raises(migrations.AnothersMigrations, match="in the schema public is at 0005"):
+        migrations.upgrade(url)
+    with engine.begin() as connection:
+        connection.execute(text(f'alter database "{engine.url.database}" set search_path = prorata'))
+    engine.dispose()
+    migrations.upgrade(url)
+    assert migrations.stands_at(url) == head()
+    engine.dispose()
