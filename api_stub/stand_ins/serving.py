@@ -1,93 +1,57 @@
-"""What every stand-in needs to be a server: flags that fall back to the environment, a socket, a graceful end.
+"""What every stand-in needs to be a server: options that fall back to the environment, a socket, a graceful end.
 
-A flag `--http-port` of a program with the prefix `STANDIN_MAILBOX` may be given as `STANDIN_MAILBOX_HTTP_PORT` instead.
+An option `--http-port` of a program with the prefix `STANDIN_MAILBOX` may be given as `STANDIN_MAILBOX_HTTP_PORT` instead.
 Port 0 takes a free port; the program says on its first line of output which one it got.
 Not covered: TLS for HTTP, more than one process on one port.
 """
 
-import argparse
 import asyncio
-import os
 import socket
+import sqlite3
 import struct
-import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Annotated, cast
 
+import typer
 import uvicorn
 from fastapi import Request
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class Flags:
-    """Command-line flags, each with an environment variable of the same name behind it."""
-
-    def __init__(self, program: str, description: str, env_prefix: str) -> None:
-        self._parser = argparse.ArgumentParser(
-            prog=f"python -m {program}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        self._prefix = env_prefix
-
-    def add(self, flag: str, read: Callable[[str], Any], default: str, meaning: str) -> None:
-        """`read` turns the text into the value, or raises ValueError with a sentence saying what is wrong."""
-        variable = f"{self._prefix}_{flag.upper().replace('-', '_')}"
-
-        def checked(text: str) -> Any:
-            try:
-                return read(text)
-            except ValueError as error:
-                raise argparse.ArgumentTypeError(f"{error} (flag --{flag}, environment {variable})") from error
-
-        self._parser.add_argument(
-            f"--{flag}",
-            type=checked,
-            default=os.environ.get(variable, default),
-            help=f"{meaning} [{variable}, default {default or 'none'}]",
-        )
-
-    def read(self, argv: list[str] | None = None) -> argparse.Namespace:
-        return self._parser.parse_args(argv)
-
-    def refuse(self, reason: str) -> NoReturn:
-        self._parser.error(reason)
-
-
-def port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise ValueError(f"{text!r} is not a port: a whole number from 0 (any free one) to 65535")
-    return int(text)
-
-
-def data_file(text: str) -> Path:
-    """A file to keep state in, made if it is not there; its folder is made too."""
-    path = Path(text)
-    if not text or path.is_dir():
-        raise ValueError(f"{text!r} is not a file to keep state in")
+def _usable(data: Path) -> Path:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as error:
-        raise ValueError(f"cannot write {text!r}: {error.strerror}") from error
-    return path
+        data.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(data, timeout=10)) as file:
+            file.execute("BEGIN IMMEDIATE")
+    except (OSError, sqlite3.Error) as error:
+        raise typer.BadParameter(f"cannot use {data} as data file: {error}") from error
+    return data
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
-        return text
+Host = Annotated[str, typer.Option(help="address to listen on")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")]
+DataFile = Annotated[
+    Path,
+    typer.Option(help="SQLite file that keeps its state; made where there is none", dir_okay=False, callback=_usable),
+]
 
-    return read
+
+def run(command: Callable[..., None], *, env_prefix: str) -> None:
+    """Take the options of `command` from the command line or the environment, and start it."""
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    program.command(context_settings={"auto_envvar_prefix": env_prefix})(command)
+    program()
 
 
-def listen(host: str, port: int, flags: Flags) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket; ends the program with one clear line where the address cannot be had."""
     try:
         return open_port(host, port)
     except OSError as error:
-        flags.refuse(f"cannot listen on {host}:{port}: {error.strerror or error}")
+        raise typer.BadParameter(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -107,11 +71,6 @@ def open_port(host: str, port: int) -> socket.socket:
 def address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def announce(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 class _ConnectionInScope(HttpToolsProtocol):

@@ -1,6 +1,7 @@
 """The mailbox itself: what it keeps, how it answers where Mailpit would, and that its pages are safe to look at."""
 
 import asyncio
+import os
 import smtplib
 import subprocess
 import sys
@@ -210,14 +211,15 @@ def test_a_wrong_fault_is_refused_in_words(mailbox: Mailbox, fault: dict[str, ob
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--smtp-port", "-1"], "(flag --smtp-port, environment STANDIN_MAILBOX_SMTP_PORT)"),
-        (["--tls", "maybe"], "'maybe' is not one of none, starttls, implicit"),
+        (["--smtp-port", "-1"], "Invalid value for '--smtp-port'"),
+        (["--tls", "maybe"], "'maybe' is not one of 'none', 'starttls', 'implicit'"),
         (["--tls", "starttls"], "--tls starttls needs --certificate and --key"),
         (["--user", "prorata"], "--user and --password go together"),
     ],
 )
 def test_a_wrong_flag_is_named_and_nothing_starts(tmp_path: Path, flags: list[str], complaint: str) -> None:
     command = [sys.executable, "-m", "api_stub.stand_ins.mailbox", "--data", str(tmp_path / "m.sqlite3"), *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    wide = {**os.environ, "COLUMNS": "200"}
+    ended = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, timeout=240)
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -217,19 +218,17 @@ def test_lists_are_paged_both_ways_newest_first(sdk: stripe.StripeClient, buyer:
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--port", "70000", "--data", "x"], "65535"),
+        (["--port", "70000", "--data", "{folder}/x.db"], "65535"),
         (["--port", "0"], "--data"),
-        (["--data", "/nowhere/x.db"], "cannot use /nowhere/x.db"),
-        (["--data", "x.db", "--webhook-url", "ftp://x"], "not an http(s) URL"),
-        (["--data", "x.db", "--webhook-url", "http://x"], "--webhook-secret"),
-        (["--data", "x.db", "--api-key", "sk_live_secret"], "takes no live key"),
+        (["--data", "/dev/null/x.db"], "cannot use /dev/null/x.db"),
+        (["--data", "{folder}/x.db", "--webhook-url", "ftp://x"], "not an http(s) URL"),
+        (["--data", "{folder}/x.db", "--webhook-url", "http://x"], "--webhook-secret"),
+        (["--data", "{folder}/x.db", "--api-key", "sk_live_secret"], "takes no live key"),
     ],
 )
-def test_a_wrong_flag_is_named(flags: list[str], complaint: str) -> None:
-    module = [sys.executable, "-m", "api_stub.stand_ins.stripe"]
-    ended = subprocess.run(
-        [*module, *flags], capture_output=True, text=True, timeout=240, env={"COLUMNS": "200", "PATH": ""}
-    )
+def test_a_wrong_flag_is_named(tmp_path: Path, flags: list[str], complaint: str) -> None:
+    command = [sys.executable, "-m", "api_stub.stand_ins.stripe", *(flag.format(folder=tmp_path) for flag in flags)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, env={"COLUMNS": "200", "PATH": ""})
     assert ended.returncode == 2
     assert complaint in ended.stderr
     assert "secret" not in ended.stderr.replace("--webhook-secret", "")

@@ -1,5 +1,6 @@
 """The VIES stand-in itself: the real paths and shapes, and a memory that survives `kill -9`."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,15 +99,17 @@ def test_an_unknown_fault_is_refused_with_the_known_ones(vies: ViesStandIn) -> N
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--port", "http"], "'http' is not a port: a whole number from 0 (any free one) to 65535"),
-        (["--port", "70000"], "(flag --port, environment STANDIN_VIES_PORT)"),
-        (["--data", "/"], "'/' is not a file to keep state in"),
+        (["--port", "http"], "should be a valid integer"),
+        (["--port", "70000"], "Invalid value for '--port'"),
+        (["--data", "pyproject.toml"], "cannot use pyproject.toml as data file: file is not a database"),
+        (["--data", "/"], "file '/' is a directory"),
         (["--host", "256.1.1.1", "--port", "0"], "cannot listen on 256.1.1.1:0"),
-        (["--colour", "red"], "unrecognized arguments: --colour red"),
+        (["--colour", "red"], "No such option: --colour"),
     ],
 )
 def test_a_wrong_flag_is_named_and_nothing_starts(tmp_path: Path, flags: list[str], complaint: str) -> None:
     command = [sys.executable, "-m", "api_stub.stand_ins.vies", "--data", str(tmp_path / "vies.sqlite3"), *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    wide = {**os.environ, "COLUMNS": "200"}
+    ended = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, timeout=240)
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -1,11 +1,13 @@
-"""`python -m api_stub.stand_ins.mailbox`: takes emails by SMTP, shows them by JSON and in the browser."""
+"""`python -m api_stub.stand_ins.mailbox`; every option also as STANDIN_MAILBOX_<OPTION>."""
 
-import argparse
 import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Literal
 
+import typer
 from fastapi import FastAPI
 
 from api_stub.stand_ins.fault_book import FaultBook
@@ -14,32 +16,42 @@ from api_stub.stand_ins.mailbox.control import control
 from api_stub.stand_ins.mailbox.pages import pages
 from api_stub.stand_ins.mailbox.receiving import Dialogue, Inbox, Listener
 from api_stub.stand_ins.mailbox.store import Store
-from api_stub.stand_ins.serving import Flags, address, announce, data_file, listen, one_of, port, serve
+from api_stub.stand_ins.serving import DataFile, Host, Port, address, listen, run, serve
 from api_stub.stand_ins.state import open_state
 
 
-def main() -> None:
-    flags = Flags("api_stub.stand_ins.mailbox", __doc__ or "", "STANDIN_MAILBOX")
-    flags.add("host", str, "127.0.0.1", "address to listen on")
-    flags.add("smtp-port", port, "1025", "port for SMTP")
-    flags.add("http-port", port, "8025", "port for JSON and pages")
-    flags.add("data", data_file, "mailbox.sqlite3", "file that keeps emails and faults")
-    flags.add(
-        "tls", one_of("none", "starttls", "implicit"), "none", "none, starttls (and nothing without it) or implicit"
+def main(
+    host: Host = "127.0.0.1",
+    smtp_port: Port = 1025,
+    http_port: Port = 8025,
+    data: DataFile = Path("mailbox.sqlite3"),
+    tls: Annotated[
+        Literal["none", "starttls", "implicit"], typer.Option(help="starttls: and nothing without it")
+    ] = "none",
+    certificate: Annotated[str, typer.Option(help="PEM file with the server's certificate, for TLS")] = "",
+    key: Annotated[str, typer.Option(help="PEM file with its private key")] = "",
+    user: Annotated[str, typer.Option(help="user name to ask for; none asks for no login")] = "",
+    password: Annotated[str, typer.Option(help="password to ask for")] = "",
+    smtputf8: Annotated[
+        Literal["yes", "no"], typer.Option(help="whether addresses may hold letters outside ASCII")
+    ] = "yes",
+) -> None:
+    """Take emails by SMTP, show them by JSON and in the browser. Emails and faults are in the data file."""
+    if bool(user) != bool(password):
+        raise typer.BadParameter("--user and --password go together")
+    trust = None if tls == "none" else _server_side(tls, certificate, key)
+    dialogue = Dialogue(
+        starttls=trust if tls == "starttls" else None,
+        implicit_tls=trust if tls == "implicit" else None,
+        login=(user, password) if user else None,
+        smtputf8=smtputf8 == "yes",
     )
-    flags.add("certificate", str, "", "PEM file with the server's certificate, for TLS")
-    flags.add("key", str, "", "PEM file with its private key")
-    flags.add("user", str, "", "user name to ask for; none asks for no login")
-    flags.add("password", str, "", "password to ask for")
-    flags.add("smtputf8", one_of("yes", "no"), "yes", "whether addresses may hold letters outside ASCII")
-    settings = flags.read()
-    dialogue = _dialogue(settings, flags)
-    smtp, http = (listen(settings.host, number, flags) for number in (settings.smtp_port, settings.http_port))
-    state = open_state(settings.data)
+    smtp, http = listen(host, smtp_port), listen(host, http_port)
+    state = open_state(data)
     store, faults = Store(state), FaultBook(state)
     listener = Listener(smtp, Inbox(store, faults), dialogue)
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    announce(f"mailbox: smtp://{address(smtp)} and http://{address(http)}")
+    typer.echo(f"mailbox: smtp://{address(smtp)} and http://{address(http)}")
     serve(_application(store, faults, listener), http)
 
 
@@ -60,23 +72,14 @@ def _application(store: Store, faults: FaultBook, listener: Listener) -> FastAPI
     return app
 
 
-def _dialogue(settings: argparse.Namespace, flags: Flags) -> Dialogue:
-    if bool(settings.user) != bool(settings.password):
-        flags.refuse("--user and --password go together")
-    context = None
-    if settings.tls != "none":
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(settings.certificate, settings.key or None)
-        except OSError as error:
-            flags.refuse(f"--tls {settings.tls} needs --certificate and --key: {error}")
-    return Dialogue(
-        starttls=context if settings.tls == "starttls" else None,
-        implicit_tls=context if settings.tls == "implicit" else None,
-        login=(settings.user, settings.password) if settings.user else None,
-        smtputf8=settings.smtputf8 == "yes",
-    )
+def _server_side(tls: str, certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key or None)
+    except OSError as error:
+        raise typer.BadParameter(f"--tls {tls} needs --certificate and --key: {error}") from error
+    return context
 
 
 if __name__ == "__main__":
-    main()
+    run(main, env_prefix="STANDIN_MAILBOX")

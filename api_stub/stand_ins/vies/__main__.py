@@ -1,28 +1,27 @@
-"""`python -m api_stub.stand_ins.vies`: answers VAT number questions as VIES does."""
+"""`python -m api_stub.stand_ins.vies`; every option also as STANDIN_VIES_<OPTION>."""
 
+from pathlib import Path
+
+import typer
 from fastapi import FastAPI
 
-from api_stub.stand_ins.serving import Flags, address, announce, data_file, listen, port, serve
+from api_stub.stand_ins.serving import DataFile, Host, Port, address, listen, run, serve
 from api_stub.stand_ins.state import open_state
 from api_stub.stand_ins.vies.control import control
 from api_stub.stand_ins.vies.service import BASE_PATH, Service
 
 
-def main() -> None:
-    flags = Flags("api_stub.stand_ins.vies", __doc__ or "", "STANDIN_VIES")
-    flags.add("host", str, "127.0.0.1", "address to listen on")
-    flags.add("port", port, "8091", "port for HTTP")
-    flags.add("data", data_file, "vies.sqlite3", "file that keeps register, faults and requests")
-    settings = flags.read()
-    listening = listen(settings.host, settings.port, flags)
-    service = Service(open_state(settings.data))
+def main(host: Host = "127.0.0.1", port: Port = 8091, data: DataFile = Path("vies.sqlite3")) -> None:
+    """Answer VAT number questions as VIES does. Register, faults and requests are in the data file."""
+    listening = listen(host, port)
+    service = Service(open_state(data))
     app = FastAPI(title="VIES stand-in")
     app.include_router(service.router)
     app.include_router(control(service))
     app.add_api_route("/healthz", lambda: {"status": "ok"}, methods=["GET"])
-    announce(f"VIES stand-in: http://{address(listening)}{BASE_PATH}")
+    typer.echo(f"VIES stand-in: http://{address(listening)}{BASE_PATH}")
     serve(app, listening)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, env_prefix="STANDIN_VIES")
