@@ -6,7 +6,9 @@ from sqlalchemy import Engine
 
 from tasks import wiring
 from worker import drill_points
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import BASE_URL, Vies
 from worker.database import Transactions, engine
@@ -41,15 +43,15 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
             timeout=chosen.vies_timeout_seconds,
         ),
         mailer=SmtpMailer(
-            host=chosen.smtp_host,
-            port=chosen.smtp_port,
-            sender=chosen.mail_from,
-            sender_name=chosen.mail_from_name or chosen.seller_name,
-            reply_to=chosen.mail_reply_to,
-            tls=chosen.smtp_tls.value,
-            username=chosen.smtp_username,
-            password=chosen.smtp_password.get_secret_value() if chosen.smtp_password else None,
-            timeout=chosen.smtp_timeout_seconds,
+            Server(
+                host=chosen.smtp_host,
+                port=chosen.smtp_port,
+                tls=chosen.smtp_tls.value,
+                username=chosen.smtp_username,
+                password=chosen.smtp_password.get_secret_value() if chosen.smtp_password else None,
+                timeout=chosen.smtp_timeout_seconds,
+            ),
+            Sender.read(chosen.mail_from, chosen.mail_from_name or chosen.seller_name, reply_to=chosen.mail_reply_to),
         ),
         policy=chosen.policy(),
     )

@@ -19,7 +19,9 @@ from tasks.ports import Letter
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stand_in_process import ROOT
 from worker.adapters import smtp_connections
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 
 LETTER = Letter("<order-7.confirmation@prorata.example>", "anna@customer.example", "Hi", "Hi", "<p>Hi</p>", "en")
 
@@ -100,10 +102,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Scripted]:
 
 
 def mailer(server: Scripted | Mailbox, *, idle_seconds: float = 60.0, attempts: int = 1) -> SmtpMailer:
-    return SmtpMailer(
-        host="127.0.0.1", port=server.port, sender="b@prorata.example", sender_name="B", tls="none", attempts=attempts,
-        timeout=240, answer_timeout=60.0, idle_seconds=idle_seconds,
-    )  # fmt: skip
+    there = Server(host="127.0.0.1", port=server.port, tls="none", timeout=240)
+    return SmtpMailer(there, Sender.read("b@prorata.example", "B"), attempts=attempts, idle_seconds=idle_seconds)
 
 
 def until(holds: Callable[[], bool]) -> None:

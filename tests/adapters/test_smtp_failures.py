@@ -13,7 +13,9 @@ from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused,
 from tasks.ports import Letter
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.messages import eventually
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 
 LETTER = Letter(
     message_id="<order-7.confirmation@prorata.example>",
@@ -23,6 +25,7 @@ LETTER = Letter(
     html="<p>SECRET HTML</p>",
     language="en",
 )
+OURS = Sender.read("billing@prorata.example", "Prorata Billing")
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +41,8 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
 
 
 def mailer(mailbox: Mailbox, *, attempts: int = 3, timeout: float = 60.0, answer_timeout: float = 60.0) -> SmtpMailer:
-    return SmtpMailer(
-        host=mailbox.host,
-        port=mailbox.port,
-        sender="billing@prorata.example",
-        sender_name="Prorata Billing",
-        tls="none",
-        attempts=attempts,
-        timeout=timeout,
-        answer_timeout=answer_timeout,
-    )
+    server = Server(host=mailbox.host, port=mailbox.port, tls="none", timeout=timeout, answer_timeout=answer_timeout)
+    return SmtpMailer(server, OURS, attempts=attempts)
 
 
 @pytest.mark.parametrize("kind", ["busy", "greylisted", "mailbox_full", "drop"])
@@ -175,7 +170,7 @@ def test_a_quota_that_is_spent_comes_back(mailbox: Mailbox, kind: str) -> None:
 @pytest.mark.parametrize("secret", [{"password": "geheim-\u00fc"}, {"username": "\u00fcser", "password": "geheim"}])
 def test_a_login_outside_ascii_is_refused_at_once_and_not_repeated(secret: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="outside ASCII") as refused:
-        SmtpMailer(host="mail.example", port=587, sender="b@prorata.example", sender_name="B", **secret)  # type: ignore[arg-type]
+        Server(host="mail.example", port=587, **secret)  # type: ignore[arg-type]
     assert not any(text in repr(refused.value) for text in secret.values())
 
 
@@ -193,24 +188,14 @@ def test_a_server_that_takes_no_password_needs_a_person() -> None:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         host, port = server.server_address[:2]
-        ours = SmtpMailer(
-            host=str(host),
-            port=port,
-            sender="b@prorata.example",
-            sender_name="B",
-            tls="none",
-            username="b",
-            password="c",
-        )
+        ours = SmtpMailer(Server(host=str(host), port=port, tls="none", username="b", password="c"), OURS)
         with pytest.raises(Misconfigured, match="no login by user name and password"):
             ours.send(LETTER)
         server.shutdown()
 
 
 def test_nobody_listening_is_temporarily_unavailable(unused_tcp_port: int) -> None:
-    alone = SmtpMailer(
-        host="127.0.0.1", port=unused_tcp_port, sender="b@prorata.example", sender_name="B", tls="none", attempts=1
-    )
+    alone = SmtpMailer(Server(host="127.0.0.1", port=unused_tcp_port, tls="none"), OURS, attempts=1)
     with pytest.raises(TemporarilyUnavailable):
         alone.send(LETTER)
 

@@ -11,7 +11,9 @@ import pytest
 from tasks.errors import AddressRefused, Misconfigured
 from tasks.ports import Attachment, Letter, Mailer
 from tests.support.mailbox import Mailbox, running_mailbox
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 from worker.database import engine
 from worker.settings import Settings
 from worker.wiring import wired
@@ -40,9 +42,9 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
     return shared_mailbox
 
 
-def mailer(mailbox: Mailbox, **changes: str) -> Mailer:
-    sender = {"sender": "billing@prorata.example", "sender_name": "Prorata Billing", **changes}
-    return SmtpMailer(host=mailbox.host, port=mailbox.port, tls="none", now=lambda: NOON, **sender)  # type: ignore[arg-type]
+def mailer(mailbox: Mailbox, *, name: str = "Prorata Billing", reply_to: str | None = None) -> Mailer:
+    sender = Sender.read("billing@prorata.example", name, reply_to=reply_to)
+    return SmtpMailer(Server(host=mailbox.host, port=mailbox.port, tls="none"), sender, now=lambda: NOON)
 
 
 def test_text_and_html_arrive_letter_for_letter(mailbox: Mailbox) -> None:
@@ -132,7 +134,7 @@ def test_an_invoice_travels_with_the_letter_that_stays_text_and_html(mailbox: Ma
 
 def test_names_and_subjects_keep_their_letters_over_an_ascii_wire(mailbox: Mailbox) -> None:
     subject = "Votre commande n° 7 : l’offre « Équipe », 12 sièges supplémentaires à partir d’aujourd’hui, même façade — ≥ 10 %"
-    mailer(mailbox, sender_name="Prorata Büro, Jörg & Søn").send(replace(LETTER, subject=subject, language="fr-CA"))
+    mailer(mailbox, name="Prorata Büro, Jörg & Søn").send(replace(LETTER, subject=subject, language="fr-CA"))
     email = mailbox.read()
     assert (email["Subject"], email["From"]["Name"]) == (subject, "Prorata Büro, Jörg & Søn")
     assert mailbox.source().isascii()
@@ -158,7 +160,7 @@ def test_a_server_without_smtputf8_cannot_reach_such_a_name(tmp_path_factory: py
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\u2028", "\x0b"])
 def test_a_line_break_in_a_subject_or_name_begins_no_header(mailbox: Mailbox, break_: str) -> None:
     evil = f"hello{break_}Bcc: victim@customer.example{break_}{break_}<script>"
-    mailer(mailbox, sender_name=evil).send(replace(LETTER, subject=evil))
+    mailer(mailbox, name=evil).send(replace(LETTER, subject=evil))
     assert "Bcc" not in mailbox.headers()
     email = mailbox.read()
     assert (email["Subject"], email["Bcc"]) == ("hello Bcc: victim@customer.example <script>", [])

@@ -1,13 +1,18 @@
 """TLS and login of the SMTP adapter, against a mail server with a certificate of its own."""
 
+import ssl
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.ports import Letter
 from tests.support.mailbox import TLS_FLAGS, TRUSTED, Mailbox, running_mailbox
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 
 LETTER = Letter(
     "<order-7.confirmation@prorata.example>", "anna@customer.example", "Hello", "Hello", "<p>Hello</p>", "en"
@@ -27,19 +32,16 @@ def implicit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
         yield mailbox
 
 
-def mailer(mailbox: Mailbox, **changes: object) -> SmtpMailer:
-    settings: dict[str, object] = {
-        "host": "localhost",
-        "port": mailbox.port,
-        "sender": "billing@prorata.example",
-        "sender_name": "Prorata Billing",
-        "username": "prorata",
-        "password": "correct horse",
-        "ca_file": TRUSTED,
-        "timeout": 60.0,
-        "attempts": 1,
-    }
-    return SmtpMailer(**{**settings, **changes})  # type: ignore[arg-type]
+def mailer(mailbox: Mailbox, **changes: Any) -> SmtpMailer:
+    server = Server(
+        host="localhost",
+        port=mailbox.port,
+        username="prorata",
+        password="correct horse",
+        timeout=60.0,
+        trust=ssl.create_default_context(cafile=TRUSTED),
+    )
+    return SmtpMailer(replace(server, **changes), Sender.read("billing@prorata.example", "Prorata Billing"), attempts=1)
 
 
 def test_an_email_goes_over_starttls_with_a_login(starttls: Mailbox) -> None:
@@ -58,7 +60,7 @@ def test_an_unknown_certificate_is_not_trusted(starttls: Mailbox, implicit: Mail
     starttls.forget()
     for mailbox, tls in ((starttls, "starttls"), (implicit, "tls")):
         with pytest.raises(Misconfigured, match="certificate is not trusted"):
-            mailer(mailbox, tls=tls, ca_file=None).send(LETTER)
+            mailer(mailbox, tls=tls, trust=ssl.create_default_context()).send(LETTER)
     assert starttls.listed() == []
 
 
@@ -100,6 +102,4 @@ def test_starttls_asked_of_a_server_without_it_sends_nothing(tmp_path_factory: p
 
 def test_a_password_never_travels_in_the_clear_beyond_this_machine() -> None:
     with pytest.raises(Misconfigured, match="unencrypted"):
-        SmtpMailer(
-            host="mail.prorata.example", port=25, sender="b@prorata.example", sender_name="B", tls="none", username="b"
-        )
+        Server(host="mail.prorata.example", port=25, tls="none", username="b")

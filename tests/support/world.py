@@ -40,7 +40,9 @@ from tests.support.engines import engine_for
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
+from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 from worker.adapters.vies import Vies
 from worker.database import Transactions, limit_waits
 from worker.embedded import PostgresServer
@@ -497,13 +499,8 @@ def world(
             base_url=shared_vies.base_url, timeout=240, total_timeout=120, attempts=2, now=lambda: made.time
         ),
         mailer=SmtpMailer(
-            host=shared_mailbox.host,
-            port=shared_mailbox.port,
-            sender="billing@prorata.example",
-            sender_name="Prorata Billing",
-            tls="none",
-            timeout=240,
-            answer_timeout=60,
+            Server(host=shared_mailbox.host, port=shared_mailbox.port, tls="none", timeout=240, answer_timeout=60),
+            Sender.read("billing@prorata.example", "Prorata Billing"),
             attempts=2,
         ),
         policy=Policy(seller=SELLER),

@@ -55,13 +55,27 @@ def _read(text: str) -> MailAddress:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
+    """From whom our letters come. `reply_to`: where answers go, if not there."""
+
     address: MailAddress
     name: str
     reply_to: MailAddress | None
 
+    @classmethod
+    def read(cls, address: str, name: str, *, reply_to: str | None = None) -> "Sender":
+        """Raises Misconfigured where an address is malformed."""
+        return cls(_ours(address), name, _ours(reply_to) if reply_to else None)
+
     @property
     def international(self) -> bool:
         return self.address.international or (self.reply_to is not None and self.reply_to.international)
+
+
+def _ours(address: str) -> MailAddress:
+    try:
+        return MailAddress.read(address)
+    except ValueError:
+        raise Misconfigured(f"our own mail address is malformed: {address!r}") from None
 
 
 def recipient(letter: Letter) -> MailAddress:

@@ -8,19 +8,15 @@ Addresses, subjects and bodies never reach a log or an error's text.
 """
 
 import logging
-import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from tasks.errors import Misconfigured
 from tasks.ports import Letter
-from worker.adapters.mime import MailAddress, Sender, as_bytes, recipient
+from worker.adapters.mime import Sender, as_bytes, recipient
 from worker.adapters.smtp_connections import IDLE_SECONDS, Connections
-from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, Tls, deliver
-from worker.server_urls import is_this_machine
+from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, deliver
 
 log = logging.getLogger(__name__)
 
@@ -28,49 +24,21 @@ log = logging.getLogger(__name__)
 class SmtpMailer:
     """A `tasks.ports.Mailer`. One instance serves many threads.
 
-    sender: our address; sender_name: shown beside it; reply_to: where answers go, if not there.
-    ca_file: PEM of certificate authorities to trust instead of the system's.
-    timeout: seconds for each answer; answer_timeout: for the answer to the email itself;
     idle_seconds: how long a connection waits for the next email.
     attempts: tries in all, as long as each fails before the email is handed over.
-    Raises Misconfigured where a password would leave this machine unencrypted, a user name or password is not ASCII, or an address is malformed.
     """
 
     def __init__(
         self,
+        server: Server,
+        sender: Sender,
         *,
-        host: str,
-        port: int,
-        sender: str,
-        sender_name: str,
-        reply_to: str | None = None,
-        tls: Tls = "starttls",
-        username: str | None = None,
-        password: str | None = None,
-        ca_file: str | None = None,
-        timeout: float = 10.0,
-        answer_timeout: float = 60.0,
-        idle_seconds: float = IDLE_SECONDS,
         attempts: int = 3,
+        idle_seconds: float = IDLE_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if tls == "none" and username is not None and not is_this_machine(host):
-            raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
-        # The library would fail with an error that repeats the password.
-        if not f"{username or ''}{password or ''}".isascii():
-            raise Misconfigured("a mail user name or password outside ASCII cannot be sent: ask for another")
-        self._sender = Sender(_ours(sender), sender_name, _ours(reply_to) if reply_to else None)
-        self._server = Server(
-            host=host,
-            port=port,
-            tls=tls,
-            username=username,
-            password=password,
-            timeout=timeout,
-            answer_timeout=answer_timeout,
-            name=self._sender.address.address.rpartition("@")[2],
-            trust=_trusting(ca_file),
-        )
+        self._server = server
+        self._sender = sender
         self._connections = Connections(idle_seconds=idle_seconds)
         self._attempts = attempts
         self._now = now
@@ -99,16 +67,3 @@ class SmtpMailer:
             before_sleep=tell,
             reraise=True,
         )
-
-
-@cache
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    """Read once a process; None: the authorities that the machine trusts."""
-    return ssl.create_default_context(cafile=ca_file)
-
-
-def _ours(address: str) -> MailAddress:
-    try:
-        return MailAddress.read(address)
-    except ValueError:
-        raise Misconfigured(f"our own mail address is malformed: {address!r}") from None

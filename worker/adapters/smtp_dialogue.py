@@ -9,11 +9,12 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, NoReturn
 
 from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from worker.adapters.smtp_connections import Connections, Open
+from worker.server_urls import is_this_machine
 
 Tls = Literal["none", "starttls", "tls"]
 
@@ -33,19 +34,31 @@ class NotHandedOver(TemporarilyUnavailable):
     """It failed before the email was handed over whole: trying again cannot deliver it twice."""
 
 
-@dataclass(frozen=True, slots=True)
+_trusted_by_the_machine = cache(ssl.create_default_context)
+"""its certificate authorities, read once a process"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
+    """Raises Misconfigured where a password would leave this machine unencrypted, or a user name or password is not ASCII."""
+
     host: str
     port: int
-    tls: Tls
-    username: str | None
-    password: str | None = field(repr=False)
-    timeout: float
-    answer_timeout: float
+    tls: Tls = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout: float = 10.0
+    """seconds to wait for each answer"""
+    answer_timeout: float = 60.0
     """seconds to wait for the answer to the email itself, which servers may take longer over"""
-    name: str
-    """what we call ourselves in EHLO"""
-    trust: ssl.SSLContext
+    trust: ssl.SSLContext = field(default_factory=_trusted_by_the_machine)
+
+    def __post_init__(self) -> None:
+        if self.tls == "none" and self.username is not None and not is_this_machine(self.host):
+            raise Misconfigured("a mail password must not travel unencrypted: set starttls or tls")
+        # The library would fail with an error that repeats the password.
+        if not f"{self.username or ''}{self.password or ''}".isascii():
+            raise Misconfigured("a mail user name or password outside ASCII cannot be sent: ask for another")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ def _with_sender(server: Server, connections: Connections, envelope: Envelope) -
         if _takes_another(kept.connection, server, envelope):
             return kept
         kept.connection.close()
-    connection = _connect(server)
+    connection = _connect(server, own_name=envelope.sender.rpartition("@")[2])
     try:
         code, text = _sender(connection, envelope)
         if code == 552:  # the answer to MAIL FROM, which announces the size
@@ -103,14 +116,14 @@ def _takes_another(connection: smtplib.SMTP, server: Server, envelope: Envelope)
         return False
 
 
-def _connect(server: Server) -> smtplib.SMTP:
+def _connect(server: Server, *, own_name: str) -> smtplib.SMTP:
     try:
         if server.tls == "tls":
             connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, server.name, timeout=server.timeout, context=server.trust
+                server.host, server.port, own_name, timeout=server.timeout, context=server.trust
             )
         else:
-            connection = smtplib.SMTP(server.host, server.port, server.name, timeout=server.timeout)
+            connection = smtplib.SMTP(server.host, server.port, own_name, timeout=server.timeout)
         if connection.sock is not None:  # the email's last line is sent by itself and must not wait for an ACK
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
