@@ -18,6 +18,8 @@ from celery.utils.nodenames import worker_direct
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
+from worker.adapters import smtp, stripe, vies
+from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT
 from worker.canary import canary
 from worker.settings import Settings, settings
 
@@ -32,13 +34,15 @@ PATIENCE = 70.0
 def longest_delivery(chosen: Settings) -> float:
     """Seconds that one delivery may take: all of an order's steps in this process, each answer as late as `chosen` lets it be.
 
-    Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute for our own work.
+    Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute and a half for our own work
+    and the pauses between tries.
     """
-    stripe = 12.0 + chosen.stripe_timeout_seconds  # tries begin for 8 s; the last connects in 3 s
-    vies = 10.0 + chosen.vies_timeout_seconds
-    # Three tries of twelve answers; one minute for the answer to the letter.
-    letter = 3 * 12 * chosen.smtp_timeout_seconds + 65.0
-    return 10 * stripe + 2 * vies + 3 * letter + 60.0
+    stripe_call = stripe.PATIENCE + stripe.CONNECT_TIMEOUT + chosen.stripe_timeout_seconds
+    vies_call = vies.TOTAL_TIMEOUT + chosen.vies_timeout_seconds
+    letter = (
+        smtp.ATTEMPTS * 12 * chosen.smtp_timeout_seconds + ANSWER_TIMEOUT
+    )  # twelve answers, then the one to the letter
+    return 10 * stripe_call + 2 * vies_call + 3 * letter + 90.0
 
 
 @dataclass

@@ -1,11 +1,18 @@
 """The watchdog ends a worker that takes no messages, and only that."""
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from kombu.exceptions import OperationalError
 
 from tests.support.command import SETTINGS
+from worker.adapters import smtp, stripe, vies
+from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT, Server
+from worker.adapters.stripe import StripePayments
+from worker.adapters.vies import Vies
 from worker.settings import Settings
 from worker.watchdog import EVERY, PATIENCE, Watchdog, longest_delivery
 
@@ -99,6 +106,11 @@ def test_a_full_worker_that_goes_on_with_what_it_holds_is_not_at_fault() -> None
         scene.begun += 1
 
 
+def settings(**chosen: float) -> Settings:
+    given = {name.removeprefix("PRORATA_").lower(): value for name, value in SETTINGS.items()}
+    return Settings.model_validate(given | chosen)
+
+
 @pytest.mark.parametrize(
     ("chosen", "at_least"),
     [
@@ -109,5 +121,25 @@ def test_a_full_worker_that_goes_on_with_what_it_holds_is_not_at_fault() -> None
     ],
 )
 def test_the_longest_delivery_goes_by_the_settings(chosen: dict[str, float], at_least: float) -> None:
-    given = {name.removeprefix("PRORATA_").lower(): value for name, value in SETTINGS.items()}
-    assert longest_delivery(Settings.model_validate(given | chosen)) > at_least
+    assert longest_delivery(settings(**chosen)) > at_least
+
+
+def test_the_longest_delivery_adds_up_what_the_adapters_wait() -> None:
+    chosen = settings(stripe_timeout_seconds=20, vies_timeout_seconds=5, smtp_timeout_seconds=10)
+    assert longest_delivery(chosen) == 10 * (8 + 3 + 20) + 2 * (10 + 5) + 3 * (3 * 12 * 10 + 60) + 90
+
+
+@pytest.mark.parametrize(
+    ("adapter", "parameter", "counted"),
+    [
+        (StripePayments, "patience", stripe.PATIENCE),
+        (StripePayments, "connect_timeout", stripe.CONNECT_TIMEOUT),
+        (Vies, "total_timeout", vies.TOTAL_TIMEOUT),
+        (SmtpMailer, "attempts", smtp.ATTEMPTS),
+        (Server, "answer_timeout", ANSWER_TIMEOUT),
+    ],
+)
+def test_an_adapter_waits_as_long_as_the_watchdog_counts(
+    adapter: Callable[..., object], parameter: str, counted: float
+) -> None:
+    assert inspect.signature(adapter).parameters[parameter].default == counted

@@ -18,6 +18,9 @@ from worker.adapters.mime import Sender, as_bytes, recipient
 from worker.adapters.smtp_connections import IDLE_SECONDS, Connections
 from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, deliver
 
+ATTEMPTS = 3
+"""tries in all of one email"""
+
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +36,7 @@ class SmtpMailer:
         server: Server,
         sender: Sender,
         *,
-        attempts: int = 3,
+        attempts: int = ATTEMPTS,
         idle_seconds: float = IDLE_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

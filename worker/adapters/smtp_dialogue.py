@@ -18,6 +18,9 @@ from worker.server_urls import is_this_machine
 
 Tls = Literal["none", "starttls", "tls"]
 
+ANSWER_TIMEOUT = 60.0
+"""seconds to wait for the answer to the email itself, which servers may take longer over"""
+
 OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""
 
@@ -49,8 +52,7 @@ class Server:
     password: str | None = field(default=None, repr=False)
     timeout: float = 10.0
     """seconds to wait for each answer"""
-    answer_timeout: float = 60.0
-    """seconds to wait for the answer to the email itself, which servers may take longer over"""
+    answer_timeout: float = ANSWER_TIMEOUT
     trust: ssl.SSLContext = field(default_factory=_trusted_by_the_machine)
 
     def __post_init__(self) -> None:

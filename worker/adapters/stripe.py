@@ -39,6 +39,10 @@ from worker.adapters.stripe_http import http_client
 
 LONGEST = 100
 """characters of an id or an event's type"""
+PATIENCE = 8.0
+"""seconds after which no further try of a call begins"""
+CONNECT_TIMEOUT = 3.0
+"""seconds that a try waits for the connection"""
 _WEBHOOK_TOLERANCE = 300
 """seconds that a webhook's signature may be old, or ahead of our clock"""
 
@@ -59,9 +63,9 @@ class StripePayments:
         webhook_secret: str,
         orders_page: str,
         api_base: str | None = None,
-        connect_timeout: float = 3.0,
+        connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = 20.0,
-        patience: float = 8.0,
+        patience: float = PATIENCE,
     ) -> None:
         stripe.enable_telemetry = False
         # Below it the SDK logs bodies, addresses and client secrets.

@@ -32,6 +32,8 @@ BASE_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 MAX_ANSWER_BYTES = 64 * 1024
 CONNECT_TIMEOUT = 3.0
 """seconds to wait for the connection"""
+TOTAL_TIMEOUT = 10.0
+"""seconds for one `check`, after which no further try begins"""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Vies:
         *,
         base_url: str = BASE_URL,
         timeout: float = 5.0,
-        total_timeout: float = 10.0,
+        total_timeout: float = TOTAL_TIMEOUT,
         attempts: int = 3,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
