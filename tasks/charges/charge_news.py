@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 import structlog
 from sqlalchemy import select
@@ -20,6 +21,9 @@ from tasks.running import retry_policy
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
+
+UNEXPECTED: Final = "charge.unexpected"
+"""kind of the timeline entry that money arrived on an attempt that we had given up"""
 
 
 class NewsOutcome(StrEnum):
@@ -110,7 +114,7 @@ def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, disput
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, "charge.unexpected", facts):
+    if progress.note_once(session, order.id, UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         if attempt.status not in ATTEMPT_OVER:
             attempt.status = AttemptStatus.VOID

@@ -1,6 +1,6 @@
 """Everything recorded about the money of some accounts, read with one query per table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -15,12 +15,19 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
+from tasks.charges import charge_news
 from tasks.refunds import refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
-NOTES: Final = ("charge.unexpected", refunds_elsewhere.MADE, refunds_elsewhere.FAILED)
-"""kinds of timeline entries about money that came or went without our doing"""
+_OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
+_OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
+NOTES: Final[Mapping[str, Mapping[str, type]]] = {
+    charge_news.UNEXPECTED: _OF_CHARGE,
+    refunds_elsewhere.MADE: _OF_REFUND,
+    refunds_elsewhere.FAILED: _OF_REFUND,
+}
+"""kinds of timeline entries about money that came or went without our doing, and the facts that each must have, with their types"""
 
 
 @dataclass(frozen=True, slots=True)

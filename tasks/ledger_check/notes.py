@@ -1,24 +1,11 @@
 """Reads an order's timeline entries about money that moved without our doing, and checks that they are complete."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from models.orders import OrderEvent
-from tasks.ledger_check.books import OrderBook
+from tasks.ledger_check.books import NOTES, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.refunds import refunds_elsewhere
-
-UNEXPECTED: Final = "charge.unexpected"
-"""money arrived on an attempt that we had given up"""
-_OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
-_OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
-_FACTS: Final[Mapping[str, Mapping[str, type]]] = {
-    UNEXPECTED: _OF_CHARGE,
-    refunds_elsewhere.MADE: _OF_REFUND,
-    refunds_elsewhere.FAILED: _OF_REFUND,
-}
-"""the facts that an entry must have, with their types, for each kind in `books.NOTES`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +33,4 @@ def check_notes(book: OrderBook) -> Found:
 
 
 def _lacks(entry: OrderEvent) -> list[str]:
-    return [name for name, kind in _FACTS[entry.kind].items() if type(entry.facts.get(name)) is not kind]
+    return [name for name, kind in NOTES[entry.kind].items() if type(entry.facts.get(name)) is not kind]
