@@ -73,7 +73,8 @@ def create_app(settings: Settings) -> ASGIApp:
         store.close()
 
     app = FastAPI(title="Stripe stand-in", lifespan=lifespan)
-    app.include_router(control.router(gate))
+    app.state.gate = gate
+    app.include_router(control.routes)
     app.add_route("/authenticate/{intent}", page.show, methods=["GET"])
     app.add_route("/authenticate/{intent}", page.answer, methods=["POST"])
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, HTTPException
+from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_stub.stand_ins.stripe import idempotency, refunds
@@ -56,80 +56,99 @@ class RestrictedKey(BaseModel):
     permissions: list[str]
 
 
-def router(gate: Gate) -> APIRouter:
-    routes = APIRouter(prefix="/_control")
+routes = APIRouter(prefix="/_control")
 
-    @routes.post("/faults", status_code=201)
-    async def add_fault(fault: Fault) -> Fault:
-        gate.faults.active.append(fault)
-        return fault
 
-    @routes.get("/faults")
-    async def list_faults() -> list[Fault]:
-        return gate.faults.active
+async def _gate(request: Request) -> Gate:
+    gate: Gate = request.app.state.gate
+    return gate
 
-    @routes.delete("/faults")
-    async def clear_faults() -> dict[str, int]:
-        return {"cleared": gate.faults.clear()}
 
-    @routes.get("/books")
-    async def books() -> JsonObject:
-        return await gate.store.run(_books)
+GateHere = Annotated[Gate, Depends(_gate)]
 
-    @routes.post("/expire-idempotency-keys")
-    async def expire_keys() -> dict[str, int]:
-        return {"expired": await gate.store.run(idempotency.expire_all)}
 
-    @routes.post("/webhook")
-    async def set_webhook(webhook: Webhook) -> JsonObject:
-        await gate.store.run(webhook.apply)
-        return await gate.store.run(_webhook)
+@routes.post("/faults", status_code=201)
+async def add_fault(gate: GateHere, fault: Fault) -> Fault:
+    gate.faults.active.append(fault)
+    return fault
 
-    @routes.get("/webhook")
-    async def show_webhook() -> JsonObject:
-        return await gate.store.run(_webhook)
 
-    @routes.post("/webhook/resend")
-    async def resend(event: Annotated[str, Body(embed=True)]) -> JsonObject:
-        if not await gate.store.run(lambda ledger: _resend(ledger, event)):
-            raise HTTPException(404, f"no event {event}")
-        return {"event": event}
+@routes.get("/faults")
+async def list_faults(gate: GateHere) -> list[Fault]:
+    return gate.faults.active
 
-    @routes.post("/latency")
-    async def set_latency(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
-        gate.latency = seconds
-        return {"seconds": seconds}
 
-    @routes.post("/rate-limit")
-    async def set_rate_limit(
-        per_second: Annotated[int | None, Body(ge=1)], second: Annotated[float, Body(gt=0)] = 1.0
-    ) -> dict[str, int | None]:
-        gate.rate_limit.per_second, gate.rate_limit.second = per_second, second
-        return {"per_second": per_second, "refused": gate.rate_limit.refused}
+@routes.delete("/faults")
+async def clear_faults(gate: GateHere) -> dict[str, int]:
+    return {"cleared": gate.faults.clear()}
 
-    @routes.post("/settle-after")
-    async def set_settling(seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
-        await gate.store.run(lambda ledger: ledger.settle_after(seconds))
-        return {"seconds": seconds}
 
-    @routes.post("/change")
-    async def change(given: Change) -> JsonObject:
-        changed = await gate.store.run(given.apply)
-        if changed is None:
-            raise HTTPException(404, f"no object {given.id}")
-        return changed
+@routes.get("/books")
+async def books(gate: GateHere) -> JsonObject:
+    return await gate.store.run(_books)
 
-    @routes.post("/restricted-key")
-    async def set_restricted_key(given: RestrictedKey) -> RestrictedKey:
-        gate.restricted[given.key] = frozenset(given.permissions)
-        return given
 
-    @routes.post("/funds")
-    async def set_funds(enough: Annotated[bool, Body(embed=True)]) -> dict[str, bool]:
-        await gate.store.run(lambda ledger: refunds.set_funds(ledger, enough=enough))
-        return {"enough": enough}
+@routes.post("/expire-idempotency-keys")
+async def expire_keys(gate: GateHere) -> dict[str, int]:
+    return {"expired": await gate.store.run(idempotency.expire_all)}
 
-    return routes
+
+@routes.post("/webhook")
+async def set_webhook(gate: GateHere, webhook: Webhook) -> JsonObject:
+    await gate.store.run(webhook.apply)
+    return await gate.store.run(_webhook)
+
+
+@routes.get("/webhook")
+async def show_webhook(gate: GateHere) -> JsonObject:
+    return await gate.store.run(_webhook)
+
+
+@routes.post("/webhook/resend")
+async def resend(gate: GateHere, event: Annotated[str, Body(embed=True)]) -> JsonObject:
+    if not await gate.store.run(lambda ledger: _resend(ledger, event)):
+        raise HTTPException(404, f"no event {event}")
+    return {"event": event}
+
+
+@routes.post("/latency")
+async def set_latency(gate: GateHere, seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
+    gate.latency = seconds
+    return {"seconds": seconds}
+
+
+@routes.post("/rate-limit")
+async def set_rate_limit(
+    gate: GateHere, per_second: Annotated[int | None, Body(ge=1)], second: Annotated[float, Body(gt=0)] = 1.0
+) -> dict[str, int | None]:
+    gate.rate_limit.per_second, gate.rate_limit.second = per_second, second
+    return {"per_second": per_second, "refused": gate.rate_limit.refused}
+
+
+@routes.post("/settle-after")
+async def set_settling(gate: GateHere, seconds: Annotated[float, Body(embed=True, ge=0)]) -> dict[str, float]:
+    await gate.store.run(lambda ledger: ledger.settle_after(seconds))
+    return {"seconds": seconds}
+
+
+@routes.post("/change")
+async def change(gate: GateHere, given: Change) -> JsonObject:
+    changed = await gate.store.run(given.apply)
+    if changed is None:
+        raise HTTPException(404, f"no object {given.id}")
+    return changed
+
+
+@routes.post("/restricted-key")
+async def set_restricted_key(gate: GateHere, given: RestrictedKey) -> RestrictedKey:
+    gate.restricted[given.key] = frozenset(given.permissions)
+    return given
+
+
+@routes.post("/funds")
+async def set_funds(gate: GateHere, enough: Annotated[bool, Body(embed=True)]) -> dict[str, bool]:
+    await gate.store.run(lambda ledger: refunds.set_funds(ledger, enough=enough))
+    return {"enough": enough}
 
 
 def _books(ledger: Ledger) -> JsonObject:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from api_stub.stand_ins.serving import DataFile, Host, Port, address, listen, run, serve
 from api_stub.stand_ins.state import open_state
-from api_stub.stand_ins.vies.control import control
+from api_stub.stand_ins.vies import control
 from api_stub.stand_ins.vies.service import BASE_PATH, Service
 
 
@@ -17,7 +17,8 @@ def main(host: Host = "127.0.0.1", port: Port = 8091, data: DataFile = Path("vie
     service = Service(open_state(data))
     app = FastAPI(title="VIES stand-in")
     app.include_router(service.router)
-    app.include_router(control(service))
+    app.state.service = service
+    app.include_router(control.routes)
     app.add_api_route("/healthz", lambda: {"status": "ok"}, methods=["GET"])
     typer.echo(f"VIES stand-in: http://{address(listening)}{BASE_PATH}")
     serve(app, listening)

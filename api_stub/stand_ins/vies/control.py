@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_stub.stand_ins.fault_book import FaultOrder
@@ -27,41 +27,51 @@ class RegisteredNumber(BaseModel):
     address: str | None = None
 
 
-def control(service: Service) -> APIRouter:
-    router = APIRouter(prefix="/_control")
+routes = APIRouter(prefix="/_control")
 
-    @router.post("/faults", status_code=201)
-    async def switch_on(fault: ViesFault) -> dict[str, Any]:
-        if fault.kind not in FAULTS:
-            raise HTTPException(422, f"unknown kind {fault.kind!r}; known: {', '.join(FAULTS)}")
-        service.faults.add(fault, {"country": fault.country, "number": fault.number})
-        return {"faults": [asdict(each) for each in service.faults.all()]}
 
-    @router.get("/faults")
-    async def switched_on() -> dict[str, Any]:
-        return {"faults": [asdict(each) for each in service.faults.all()]}
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
-    @router.delete("/faults", status_code=204)
-    async def switch_off() -> None:
-        service.faults.clear()
 
-    @router.post("/numbers", status_code=201)
-    async def register(entry: RegisteredNumber) -> None:
-        service.register.write(entry.number, valid=entry.status == "valid", name=entry.name, address=entry.address)
+ServiceHere = Annotated[Service, Depends(_service)]
 
-    @router.delete("/numbers", status_code=204)
-    async def forget_numbers() -> None:
-        service.register.forget()
 
-    @router.get("/requests")
-    async def asked() -> dict[str, Any]:
-        rows = service.state.execute("SELECT * FROM requests ORDER BY id").fetchall()
-        return {
-            "requests": [{"at": row["at"], "operation": row["operation"], **json.loads(row["body"])} for row in rows]
-        }
+@routes.post("/faults", status_code=201)
+async def switch_on(service: ServiceHere, fault: ViesFault) -> dict[str, Any]:
+    if fault.kind not in FAULTS:
+        raise HTTPException(422, f"unknown kind {fault.kind!r}; known: {', '.join(FAULTS)}")
+    service.faults.add(fault, {"country": fault.country, "number": fault.number})
+    return await switched_on(service)
 
-    @router.delete("/requests", status_code=204)
-    async def forget_requests() -> None:
-        service.state.execute("DELETE FROM requests")
 
-    return router
+@routes.get("/faults")
+async def switched_on(service: ServiceHere) -> dict[str, Any]:
+    return {"faults": [asdict(each) for each in service.faults.all()]}
+
+
+@routes.delete("/faults", status_code=204)
+async def switch_off(service: ServiceHere) -> None:
+    service.faults.clear()
+
+
+@routes.post("/numbers", status_code=201)
+async def register(service: ServiceHere, entry: RegisteredNumber) -> None:
+    service.register.write(entry.number, valid=entry.status == "valid", name=entry.name, address=entry.address)
+
+
+@routes.delete("/numbers", status_code=204)
+async def forget_numbers(service: ServiceHere) -> None:
+    service.register.forget()
+
+
+@routes.get("/requests")
+async def asked(service: ServiceHere) -> dict[str, Any]:
+    rows = service.state.execute("SELECT * FROM requests ORDER BY id").fetchall()
+    return {"requests": [{"at": row["at"], "operation": row["operation"], **json.loads(row["body"])} for row in rows]}
+
+
+@routes.delete("/requests", status_code=204)
+async def forget_requests(service: ServiceHere) -> None:
+    service.state.execute("DELETE FROM requests")
