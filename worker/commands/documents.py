@@ -31,42 +31,43 @@ _COLUMNS = (
 """what a line has room for"""
 
 
+FirstDay = Annotated[
+    date,
+    typer.Option("--from", parser=calendar_day, metavar="DAY", help="the first, e.g. 2026-11-01", show_default=False),
+]
+LastDay = Annotated[
+    date, typer.Option("--to", parser=calendar_day, metavar="DAY", help="the last, included", show_default=False)
+]
+WhichDate = Annotated[
+    Day, typer.Option(metavar="DATE", help=f"which of a document's dates must be within: {', '.join(Day)}")
+]
+Reasons = Annotated[
+    list[InvoiceReason] | None,
+    typer.Option(metavar="REASON", help=f"only these, may be given several times: {', '.join(InvoiceReason)}"),
+]
+InSum = Annotated[bool, typer.Option("--sum", help="add them up by country, treatment, rate and currency")]
+ByVatNumber = Annotated[
+    bool, typer.Option("--by-vat-number", help="with --sum: for each of the customers' VAT numbers")
+]
+
+
 @documents.command("list")
 def list_documents(
-    first: Annotated[
-        date,
-        typer.Option(
-            "--from", parser=calendar_day, metavar="DAY", help="the first, e.g. 2026-11-01", show_default=False
-        ),
-    ],
-    last: Annotated[
-        date, typer.Option("--to", parser=calendar_day, metavar="DAY", help="the last, included", show_default=False)
-    ],
-    by: Annotated[
-        Day, typer.Option(metavar="DATE", help=f"which of a document's dates must be within: {', '.join(Day)}")
-    ] = Day.ISSUED,
-    reason: Annotated[
-        list[InvoiceReason] | None,
-        typer.Option(metavar="REASON", help=f"only these, may be given several times: {', '.join(InvoiceReason)}"),
-    ] = None,
-    in_sum: Annotated[bool, typer.Option("--sum", help="add them up by country, treatment, rate and currency")] = False,
-    by_vat_number: Annotated[
-        bool, typer.Option("--by-vat-number", help="with --sum: for each of the customers' VAT numbers")
-    ] = False,
+    first: FirstDay,
+    last: LastDay,
+    by: WhichDate = Day.ISSUED,
+    reason: Reasons = None,
+    in_sum: InSum = False,
+    by_vat_number: ByVatNumber = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Documents of some days: one row for each country, treatment and rate whose VAT a document states, so that rows add up to its net and VAT."""
     if last < first:
         raise typer.BadParameter(f"must not be before the first day, {first} (--from)", param_hint="--to")
-    if by_vat_number and not in_sum:
-        raise typer.BadParameter("--by-vat-number goes with --sum")
-    if as_json and as_csv:
-        raise typer.BadParameter("choose one: --json or --csv")
+    _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, as_json=as_json, as_csv=as_csv)
     plug_in_from_settings()
-    names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
-    if in_sum and not by_vat_number:
-        names = [name for name in names if name not in ("vat_number", "buyer")]
+    names = _names(in_sum=in_sum, by_vat_number=by_vat_number)
     with begin() as session:
         found = levies(of_one_moment(session), first, last, by=by, reasons=reason or (), seller=policy().seller)
         rows: Iterable[DocumentLevy | Sum] = summed_up(found, by_vat_number=by_vat_number) if in_sum else found
@@ -83,6 +84,20 @@ def list_documents(
     else:
         columns = _COLUMNS if not in_sum else (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS)
         console().print(Rows(columns, cells))
+
+
+def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, as_json: bool, as_csv: bool) -> None:
+    if by_vat_number and not in_sum:
+        raise typer.BadParameter("--by-vat-number goes with --sum")
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one: --json or --csv")
+
+
+def _names(*, in_sum: bool, by_vat_number: bool) -> list[str]:
+    """What a program is told of each row."""
+    names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
+    left_out = ("vat_number", "buyer") if in_sum and not by_vat_number else ()
+    return [name for name in names if name not in left_out]
 
 
 def _told(row: DocumentLevy | Sum, names: Sequence[str]) -> dict[str, Any]:

@@ -101,29 +101,20 @@ def check(
         raise typer.Exit(FAILED)
 
 
+Since = Annotated[
+    datetime | None,
+    typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: two days before --until"),
+]
+Until = Annotated[
+    datetime | None, typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: 15 minutes ago")
+]
+
+
 @ledger.command("reconcile")
-def reconcile(
-    since: Annotated[
-        datetime | None,
-        typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: two days before --until"),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(parser=time_in_utc, metavar="TIME", help=f"{IN_UTC}; default: 15 minutes ago"),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+def reconcile(since: Since = None, until: Until = None, as_json: AsJson = False) -> None:
     """Compare the payment provider's charges and refunds of a period with what is recorded here; exit status 1 if anything differs."""
     now = datetime.now(UTC).replace(microsecond=0)
-    end = until or now - UNDER_WAY
-    if end.year < FIRST_YEAR:
-        raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
-    start = since or end - USUAL
-    if start >= end:
-        raise typer.BadParameter(f"must be before the end, {moment(end)} UTC (--until)", param_hint="--since")
-    if start > now:
-        hint = "--since" if since else "--until"
-        raise typer.BadParameter(f"nothing has happened yet from {moment(start)} UTC on", param_hint=hint)
+    start, end = _period(since, until, now)
     plug_in_from_settings()
     with Console(stderr=True).status("asking the payment provider") as status:
         found = reconcile_books(start, end, say=status.update)
@@ -144,6 +135,20 @@ def reconcile(
         _record(Compared.RECONCILE, found.differences)
     if found.differences:
         raise typer.Exit(FAILED)
+
+
+def _period(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """Its beginning and its end. Raises BadParameter."""
+    end = until or now - UNDER_WAY
+    if end.year < FIRST_YEAR:
+        raise typer.BadParameter(f"must be {FIRST_YEAR} or later", param_hint="--until")
+    start = since or end - USUAL
+    if start >= end:
+        raise typer.BadParameter(f"must be before the end, {moment(end)} UTC (--until)", param_hint="--since")
+    if start > now:
+        hint = "--since" if since else "--until"
+        raise typer.BadParameter(f"nothing has happened yet from {moment(start)} UTC on", param_hint=hint)
+    return start, end
 
 
 def _record(name: Compared, found: Sequence[Difference]) -> None:

@@ -91,32 +91,30 @@ def _at_provider(story: order_story.Story) -> Sequence[AtProvider] | str:
         return str(error)
 
 
+FromStep = Annotated[
+    Step | None, typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what happened already and what would; do nothing")]
+AllParked = Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")]
+ErrorContains = Annotated[
+    str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
+]
+
+
 @orders.command("resume")
 def resume(
     which: Annotated[str | None, _WHICH] = None,
-    from_step: Annotated[
-        Step | None,
-        typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}"),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what happened already and what would; do nothing")
-    ] = False,
-    all_parked: Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")] = False,
-    error_contains: Annotated[
-        str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
-    ] = None,
+    from_step: FromStep = None,
+    dry_run: DryRun = False,
+    all_parked: AllParked = False,
+    error_contains: ErrorContains = None,
     as_json: AsJson = False,
     *,
     by: By,
     why: WhyIfKnown = None,
 ) -> None:
     """Put an order that needs attention back on its way, or all of them; nothing already done is repeated."""
-    if all_parked is (which is not None):
-        raise typer.BadParameter("name an order, or pass --all-parked")
-    if all_parked and from_step is not None:
-        raise typer.BadParameter("--from is for a single order")
-    if which is not None and error_contains:
-        raise typer.BadParameter("--error-contains goes with --all-parked")
+    _refuse_contradictions(which, from_step, error_contains, all_parked=all_parked)
     plug_in_from_settings()
     if which is None:
         resuming.resume_all(error_contains=error_contains, dry_run=dry_run, by=by, why=why, as_json=as_json)
@@ -132,6 +130,17 @@ def resume(
         return
     _print_list("Happened already:", planned.happened or ("nothing",))
     _print_list("Would do:" if dry_run else "Does now:", planned.would)
+
+
+def _refuse_contradictions(
+    which: str | None, from_step: Step | None, error_contains: str | None, *, all_parked: bool
+) -> None:
+    if all_parked is (which is not None):
+        raise typer.BadParameter("name an order, or pass --all-parked")
+    if all_parked and from_step is not None:
+        raise typer.BadParameter("--from is for a single order")
+    if which is not None and error_contains:
+        raise typer.BadParameter("--error-contains goes with --all-parked")
 
 
 _CANCELLED = {
