@@ -47,14 +47,8 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     if owed <= 0:
         return None
     _tax_periods(lines, periods)
-    paid_before = original.due_minor - receivables.cancel_open(session, order)  # owed on the next document instead
-    total = original.total_minor + owed
-    settlement = Settlement(
-        balance_used_minor=original.balance_used_minor,
-        paid_before_minor=paid_before,
-        to_balance_minor=original.to_balance_minor,
-        due_minor=total + original.to_balance_minor - original.balance_used_minor - paid_before,
-        payment_due_at=now() + policy().payment_terms,
+    settlement = _settlement(
+        original, total=original.total_minor + owed, still_open=receivables.cancel_open(session, order)
     )
     with_vat = Draft(
         order=order,
@@ -68,6 +62,18 @@ def charge_vat(session: Session, order: Order) -> Invoice | None:
     _, corrected = documents.write_both(session, _reversal(order, original, before), with_vat)
     receivables.owe(session, corrected, settlement.due_minor)
     return corrected
+
+
+def _settlement(original: Invoice, *, total: int, still_open: int) -> Settlement:
+    """Of a document that corrects `original`: what is `still_open` of that is owed on this one instead."""
+    paid_before = original.due_minor - still_open
+    return Settlement(
+        balance_used_minor=original.balance_used_minor,
+        paid_before_minor=paid_before,
+        to_balance_minor=original.to_balance_minor,
+        due_minor=total + original.to_balance_minor - original.balance_used_minor - paid_before,
+        payment_due_at=now() + policy().payment_terms,
+    )
 
 
 def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
