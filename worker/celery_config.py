@@ -50,7 +50,7 @@ worker_send_task_events = True  # what Flower shows
 task_send_sent_event = False
 worker_hijack_root_logger = False
 # No `celery inspect` and no control in Flower: it costs a second connection, to PUBLISH/SUBSCRIBE, on which kombu 5.7 with redis 8
-# reads without a time limit. After Redis was killed and restarted, workers were found waiting there for ever, taking no orders.
+# reads without a time limit: after Redis is killed and restarted, a worker may wait there for ever, taking no orders.
 worker_enable_remote_control = False
 timezone = "UTC"
 

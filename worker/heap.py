@@ -1,7 +1,7 @@
 """What a process has allocated by the time it is set up is there to stay: the garbage collector need not go through it again.
 
 A full collection stops every thread of a process while it goes through everything loaded: a tenth of a second with our libraries,
-more while others want the processor. Without it, the slowest answers of the sale scenario came a sixth sooner.
+more while others want the processor. The slowest answers are those that wait for it.
 """
 
 import gc

@@ -1,5 +1,5 @@
-"""The Celery application without its tasks, for whoever only sends a message: a health check with it takes half of the time and memory that
-one with `worker.app` took, which adds the tasks (1.0 instead of 2.2 s of a processor, 82 instead of 141 MiB). The settings are in `worker.celery_config`, read when first needed."""
+"""The Celery application without its tasks, for whoever only sends a message: a health check needs half of the time and memory that it would
+need with `worker.app`, which adds the tasks. The settings are in `worker.celery_config`, read when first needed."""
 
 from celery import Celery
 

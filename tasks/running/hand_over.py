@@ -1,4 +1,4 @@
-"""Runs the next step without a message: six messages and their acknowledgements took a fifth of an order's processor time.
+"""Runs the next step without a message, and so without what it costs to send one and to acknowledge it.
 
 Each step remains a task of its own: named, guarded, retried separately, and visible in Flower through events that are sent here in
 place of Celery's: the delivered step's end, where another follows it here, and all of the others'. A worker declares which steps it runs in

@@ -3,8 +3,7 @@
 What was committed is in the operating system's hands, so it outlives the process; syncing the disk would only help if the
 machine died, and would take disk time from the database under test beside it.
 
-The event loop's own thread does the writing: that takes a third of a millisecond, and handing it to another thread and back
-took as long again.
+The event loop's own thread does the writing: handing it to another thread and back takes as long as the writing itself.
 
 What arrives together is committed together: each operation runs in a savepoint of its own, the answers leave after the
 one COMMIT. An effect and the idempotency record that answers for it are therefore kept together or not at all.
