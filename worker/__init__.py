@@ -8,7 +8,7 @@
 - Celery: `app`, without its tasks `messaging`; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
   `celery_command`, `events` (for Flower)
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`
-- messages: `relay` publishes the outbox, `handing_over` does without; what cannot be worked on: `rejected`
+- messages: `relay` publishes the outbox; which steps need none: `own_steps`; what cannot be worked on: `rejected`
 - a worker that hangs: `canary` tells, `watchdog` ends it; a queue that nobody takes from: `heartbeat`; one that is told to end: `hang_up`
 - outside services: `adapters`
 - all of it on one machine: `embedded` (PostgreSQL, Redis), `processes`, `stack`; to break it: `drill`, `drill_points`

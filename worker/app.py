@@ -28,7 +28,7 @@ def _plug_in(**_: Any) -> None:
     """Before the pool forks: nothing connects yet, and children drop what they inherit."""
     plug_in_from_settings()
     # These connect to Celery's signals and start; only workers have its modules loaded.
-    for module in ("worker.handing_over", "worker.hang_up", "worker.rejected", "worker.watchdog"):
+    for module in ("worker.own_steps", "worker.hang_up", "worker.rejected", "worker.watchdog"):
         import_module(module)
     heap.freeze()
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from celery.app import events
 from celery.events.dispatcher import EventDispatcher
 
-from tasks.running import hand_over
+from tasks.running import in_process
 
 EVERY: Final = 0.3
 """seconds that Flower lags behind"""
@@ -30,7 +30,7 @@ class Dispatcher(EventDispatcher):  # type: ignore[misc]
             threading.Thread(target=self._send_for_ever, name="events", daemon=True).start()
 
     def send(self, event: str, **fields: Any) -> None:
-        if event == "task-succeeded" and hand_over.was_shown_done(fields["uuid"]):
+        if event == "task-succeeded" and in_process.was_shown_done(fields["uuid"]):
             return  # Celery says so at the end of the delivery
         super().send(event, **fields)
 

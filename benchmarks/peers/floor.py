@@ -26,7 +26,7 @@ from benchmarks.peers.environment import (
 from benchmarks.recording import Call, Recording, Retold, Transaction, record
 from models.states import FORWARD
 from tasks import pipeline
-from tasks.running import hand_over
+from tasks.running import in_process
 from worker import app as application
 from worker.wiring import plug_in_from_settings, process_engine
 
@@ -51,7 +51,7 @@ def _end(failed: threading.ExceptHookArgs) -> None:
 
 def _recorded(jobs: redis.Redis) -> Recording:
     """Two orders go through Prorata's own steps in this process, as in a worker. The first reads what a process reads once; the second is recorded."""
-    hand_over.set_up(here=lambda _: True, show=lambda *_, **__: None)
+    in_process.set_up(here=lambda _: True, show=lambda *_, **__: None)
     _through(_to_record(jobs))
     ids = _to_record(jobs)
     with record(process_engine()) as happened:

@@ -21,7 +21,7 @@ from tasks import carrying, slots
 from tasks.carrying import StepsUndone
 from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
-from tasks.running import hand_over, retry_policy
+from tasks.running import in_process, retry_policy
 from tasks.running.delivery import Delivery
 from tasks.running.outcome import GOES_ON, Outcome, why_not
 from tasks.running.step_context import StepContext, current
@@ -38,12 +38,12 @@ def run_delivery(delivery: Delivery, order_id: UUID, delivered: Step) -> Outcome
     if delivery.is_call:
         return _run_step(delivery, order_id, delivered, StepContext())
     try:
-        return _run_steps(delivery, order_id, delivered, delivered, StepContext(), carries=hand_over.carries())
+        return _run_steps(delivery, order_id, delivered, delivered, StepContext(), carries=in_process.carries())
     except StepsUndone as undone:
         fields = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
         log.warning("done again, step by step", **fields)
         if undone.since is delivered:
-            hand_over.show_undone(delivery.task.request.id, undone)
+            in_process.show_undone(delivery.task.request.id, undone)
         again = StepContext(token=current.get().token, restarts=current.get().restarts)
         return _run_steps(delivery, order_id, delivered, undone.since, again, carries=False)
 
@@ -71,14 +71,14 @@ def _run_those_here(
     way = steps_from(start)
     began = time.monotonic()
     for this, following in zip(way, (*way[1:], None), strict=True):
-        context.next_stays_here = following is not None and hand_over.stays_here(following)
+        context.next_stays_here = following is not None and in_process.stays_here(following)
         carrying.now_running(this)
         run = _run_step if this is delivered else _run_without_message
         outcomes[this] = run(delivery, order_id, this, context)
         if not context.next_stays_here or outcomes[this] not in GOES_ON:
             break
         if this is delivered:
-            hand_over.show_done(delivery.task.request.id, outcomes[this].value, seconds=time.monotonic() - began)
+            in_process.show_done(delivery.task.request.id, outcomes[this].value, seconds=time.monotonic() - began)
         context = StepContext(current.get().handed_on)
     return outcomes
 
@@ -88,7 +88,7 @@ def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, context
     request = delivery.task.request
     task = current_app.tasks[this.value]
     outcome = Outcome.POSTPONED
-    with hand_over.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
+    with in_process.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
         outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, context)
         shown.result = outcome.value
     return outcome

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery, current_app
 
 from tasks import failure_points
-from tasks.running import hand_over
+from tasks.running import in_process
 from tests.support.in_one_process import Events, Messages, everything_stays_here
 from worker.embedded import RedisServer
 
@@ -31,7 +31,7 @@ def events(carries: bool) -> Iterator[Events]:
     seen: Events = []
     everything_stays_here(seen, carries=carries)
     yield seen
-    hand_over.set_up(here=lambda _: False, show=lambda *_, **__: None)
+    in_process.set_up(here=lambda _: False, show=lambda *_, **__: None)
     failure_points.arm(None)
 
 

@@ -12,7 +12,7 @@ from celery import Celery, Task, current_app
 from models.states import Step
 from tasks import failure_points
 from tasks.pipeline import TASKS
-from tasks.running import hand_over
+from tasks.running import in_process
 
 Events = list[tuple[str, dict[str, Any]]]
 
@@ -23,7 +23,7 @@ def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset(), c
     def show(event: str, **fields: Any) -> None:
         seen.append((event, fields))
 
-    hand_over.set_up(here=lambda step: step not in but, show=show, carries=carries)
+    in_process.set_up(here=lambda step: step not in but, show=show, carries=carries)
 
 
 class Messages:

@@ -10,7 +10,7 @@ from celery import signals
 
 from models.states import Step
 from tasks.queues import QUEUES
-from tasks.running import hand_over
+from tasks.running import in_process
 
 _IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
 
@@ -29,4 +29,4 @@ def _set_up(sender: Any, **_: Any) -> None:
     def here(step: Step) -> bool:
         return QUEUES[step] in taken
 
-    hand_over.set_up(here=here, show=show)
+    in_process.set_up(here=here, show=show)
