@@ -39,7 +39,7 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> N
     with ground(tmp_path, say=print) as prepared:
         report = crash.run(prepared, planned=[wave], progress=print)
     assert [killed.trouble for killed in report.killed] == [None] * 4  # whether it was `late` says more of the machine
-    assert report.reconciled.findings == []
+    assert report.audit.findings == []
 
 
 @pytest.mark.timeout(1200)
@@ -47,6 +47,6 @@ def test_a_storm_of_every_kind_of_fault_loses_no_order_and_no_cent(tmp_path: Pat
     with proxies(tmp_path) as between, ground(tmp_path, detour=between.detour, say=print) as prepared:
         report = storm.run(prepared, between, orders=200, seed=20, seconds=30, progress=print)
     assert report.troubles == []
-    assert report.reconciled.findings == []
+    assert report.audit.findings == []
     assert all(report.strikes[fault.name] for fault in FAULTS)
     assert len(report.placed) == 200

@@ -18,9 +18,9 @@ from tests.support.command import Command
 from tests.support.payment import refundable
 from tests.support.world import Customer, World, purchase
 from worker.drill import crash
+from worker.drill.audit import Audit, Finding, audit
 from worker.drill.crash import CrashReport
 from worker.drill.faults import FAULTS
-from worker.drill.reconcile import Finding, Reconciled, reconcile
 from worker.drill.storm_report import StormReport
 
 
@@ -49,7 +49,7 @@ def outside(world: World, customer: Customer) -> Outside:
 def found(world: World, told: Outside) -> list[tuple[UUID | None, str]]:
     with world.begin() as session:
         session.execute(text("delete from outbox"))
-        return [(each.order_id, each.what) for each in reconcile(session, told.books, told.mails).findings]
+        return [(each.order_id, each.what) for each in audit(session, told.books, told.mails).findings]
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_what_we_have_written_otherwise_is_found(
 def test_a_message_that_still_waits_is_found(world: World, completed: tuple[Order, Outside]) -> None:
     _, told = completed
     with world.begin() as session:
-        assert [each.what for each in reconcile(session, told.books, told.mails).findings] == [
+        assert [each.what for each in audit(session, told.books, told.mails).findings] == [
             "1 messages still wait in the outbox"
         ]
 
@@ -219,12 +219,12 @@ def no_proxies(*_: object) -> Iterator[Between]:
 def test_a_drill_that_finds_something_fails(
     prorata: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], findings: list[Finding], status: int
 ) -> None:
-    reconciled = Reconciled(findings=findings)
-    stormy = StormReport(1, 0, 1.0, quiet_after=1.0, reconciled=reconciled)
+    audit = Audit(findings=findings)
+    stormy = StormReport(1, 0, 1.0, quiet_after=1.0, audit=audit)
     stormy.strikes.update(fault.name for fault in FAULTS)
     monkeypatch.setattr("worker.commands.drill.ground", nowhere)
     monkeypatch.setattr("worker.commands.drill.proxies", no_proxies)
-    monkeypatch.setattr(crash, "run", lambda *_, **__: CrashReport(reconciled=reconciled))
+    monkeypatch.setattr(crash, "run", lambda *_, **__: CrashReport(audit=audit))
     monkeypatch.setattr("worker.commands.drill.run_storm", lambda *_, **__: stormy)
     ended = prorata("drill", *words, "--json")
     assert ended.status == status

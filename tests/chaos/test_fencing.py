@@ -13,10 +13,10 @@ import pytest
 from models.states import OrderStatus
 from worker import drill_points
 from worker.command_lines import Worker, worker_command
+from worker.drill.audit import audit
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Ground, ground
 from worker.drill.kinds import KINDS
-from worker.drill.reconcile import reconcile
 from worker.drill.signals import frozen
 from worker.drill.watch import Watch
 from worker.processes import log_says
@@ -32,7 +32,7 @@ def test_what_a_worker_writes_after_its_lease_is_refused(tmp_path: Path) -> None
     with ground(tmp_path, chosen=WAITS_FOR_THE_BANK, say=print) as prepared:
         bought = asyncio.run(charged_by_two_workers(prepared))
         with prepared.begin() as session:
-            found = reconcile(session, prepared.books(), prepared.mails())
+            found = audit(session, prepared.books(), prepared.mails())
     assert bought.status is OrderStatus.COMPLETED
     assert found.findings == []
     assert found.charges == 1
@@ -63,7 +63,7 @@ def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Pat
     with ground(tmp_path, chosen=WAITS_FOR_THE_BANK, say=print) as prepared:
         orders = asyncio.run(bought_while_one_is_frozen(prepared))
         with prepared.begin() as session:
-            found = reconcile(session, prepared.books(), prepared.mails())
+            found = audit(session, prepared.books(), prepared.mails())
     assert [order.status for order in orders] == [OrderStatus.COMPLETED] * 2
     assert found.findings == []
     assert found.charges == 2

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from models.states import OrderStatus
 from tests.support.world import World, purchase
+from worker.drill.audit import audit
 from worker.drill.buying import Bought
 from worker.drill.faults import FAULTS
 from worker.drill.ground import Customer
 from worker.drill.kinds import KINDS, Doing
-from worker.drill.reconcile import reconcile
 from worker.drill.showing import show_storm, storm_as_json
 from worker.drill.storm_report import StormReport
 
@@ -74,7 +74,7 @@ def test_a_fault_that_hit_nothing_is_said_and_fails_a_storm_that_struck_often_en
 def test_what_a_customer_was_told_is_held_against_the_order(world: World, told: int, *, differs: bool) -> None:
     order = world.buy(world.customer(), purchase())
     with world.begin() as session:
-        found = reconcile(
+        found = audit(
             session, {"charges": [], "payment_intents": [], "refunds": []}, Counter(), told={order.id: (told, "EUR")}
         )
     said = [finding.what for finding in found.findings if finding.order_id == order.id and "was told" in finding.what]

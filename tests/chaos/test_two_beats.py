@@ -8,8 +8,8 @@ from models.states import OrderStatus
 from tests.support.shopping import bought
 from worker.command_lines import beat_command
 from worker.drill import kinds
+from worker.drill.audit import audit
 from worker.drill.ground import ground
-from worker.drill.reconcile import reconcile
 
 KINDS = [kind for kind in kinds.KINDS if not kind.subscriptions and kind.ends_as is OrderStatus.COMPLETED]
 
@@ -21,7 +21,7 @@ def test_with_two_beats_every_order_goes_its_way_once(tmp_path: Path) -> None:
         stack.processes.start("another-beat", beat_command(), env=stack.variables)
         orders = bought(prepared, KINDS, named="beats")
         with prepared.begin() as session:
-            found = reconcile(session, prepared.books(), prepared.mails())
+            found = audit(session, prepared.books(), prepared.mails())
         stack.check()
     assert [each.status for each in orders] == [OrderStatus.COMPLETED] * len(KINDS)
     assert len(KINDS) > 3

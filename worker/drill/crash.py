@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from models.orders import OrderEvent
 from worker import drill_points
+from worker.drill.audit import Audit, audit
 from worker.drill.buying import Bought, GaveUp, Shop
 from worker.drill.cells import RELAY, Cell
 from worker.drill.ground import Customer, Ground
-from worker.drill.reconcile import Reconciled, reconcile
 from worker.drill.signals import frozen
 from worker.drill.watch import Watch
 from worker.stack.processes import WORKERS
@@ -64,12 +64,12 @@ class Killed:
 @dataclass(slots=True)
 class CrashReport:
     killed: list[Killed] = field(default_factory=list)
-    reconciled: Reconciled = field(default_factory=Reconciled)
+    audit: Audit = field(default_factory=Audit)
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
-        return not self.reconciled.findings and not any(killed.trouble or killed.late for killed in self.killed)
+        return not self.audit.findings and not any(killed.trouble or killed.late for killed in self.killed)
 
 
 def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress) -> CrashReport:
@@ -81,7 +81,7 @@ def run(ground: Ground, *, planned: Sequence[Sequence[Cell]], progress: Progress
     ground.calm_stand_ins()
     progress(len(planned), len(planned), "reconciling")
     with ground.begin() as session:
-        report.reconciled = reconcile(session, ground.books(), ground.mails())
+        report.audit = audit(session, ground.books(), ground.mails())
         deaths = [killed.died_at for killed in report.killed if killed.died_at is not None and killed.cell.is_step]
         for killed in report.killed:
             killed.went_on_after = _went_on_after(session, killed, deaths)

@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.console import Console
 
+from worker.drill.audit import Audit
 from worker.drill.cells import rows
 from worker.drill.crash import PROMISED, CrashReport, Killed
 from worker.drill.faults import FAULTS
 from worker.drill.kinds import POINTS
-from worker.drill.reconcile import Reconciled
 from worker.drill.storm_report import StormReport
 from worker.tables import Column, Rows
 
@@ -31,7 +31,7 @@ def show_crash(report: CrashReport, console: Console) -> None:
     for killed in report.killed:
         if wrong := killed.trouble or killed.late:
             console.print(f"{FAILED} {killed.cell.place}, {killed.cell.kind.name}: {wrong}")
-    show_reconciled(report.reconciled, console)
+    show_audit(report.audit, console)
     slowest = max((killed.went_on_after or 0.0 for killed in report.killed), default=0.0)
     console.print(
         f"{len(report.killed)} kills; after the slowest an order went on within {slowest:.1f} s (promised: {PROMISED:g} s). "
@@ -39,21 +39,21 @@ def show_crash(report: CrashReport, console: Console) -> None:
     )
 
 
-def show_reconciled(reconciled: Reconciled, console: Console) -> None:
-    statuses = ", ".join(f"{count} {status}" for status, count in sorted(reconciled.by_status.items()))
+def show_audit(audit: Audit, console: Console) -> None:
+    statuses = ", ".join(f"{count} {status}" for status, count in sorted(audit.by_status.items()))
     console.print(
-        f"Reconciled {reconciled.orders} orders ({statuses}) with {reconciled.charges} charges, {reconciled.refunds} refunds "
-        f"and {reconciled.letters} emails."
+        f"Reconciled {audit.orders} orders ({statuses}) with {audit.charges} charges, {audit.refunds} refunds "
+        f"and {audit.letters} emails."
     )
-    if reconciled.letters_again:
+    if audit.letters_again:
         console.print(
-            f"{reconciled.letters_again} emails came twice under the same Message-ID: the window that SMTP leaves between the mail "
+            f"{audit.letters_again} emails came twice under the same Message-ID: the window that SMTP leaves between the mail "
             "server's yes and our writing it down. Mail programs show such a pair as one."
         )
-    for finding in reconciled.findings[:50]:
+    for finding in audit.findings[:50]:
         console.print(f"{FAILED} {f'order {finding.order_id}: ' if finding.order_id else ''}{finding.what}")
-    if len(reconciled.findings) > 50:
-        console.print(f"... and {len(reconciled.findings) - 50} more")
+    if len(audit.findings) > 50:
+        console.print(f"... and {len(audit.findings) - 50} more")
 
 
 def crash_as_json(report: CrashReport) -> dict[str, Any]:
@@ -73,21 +73,21 @@ def crash_as_json(report: CrashReport) -> dict[str, Any]:
             }
             for killed in report.killed
         ],
-        "reconciled": reconciled_as_json(report.reconciled),
+        "reconciled": audit_as_json(report.audit),
     }
 
 
-def reconciled_as_json(reconciled: Reconciled) -> dict[str, Any]:
+def audit_as_json(audit: Audit) -> dict[str, Any]:
     return {
-        "orders": reconciled.orders,
-        "by_status": dict(reconciled.by_status),
-        "charges": reconciled.charges,
-        "refunds": reconciled.refunds,
-        "emails": reconciled.letters,
-        "emails_twice_in_the_smtp_window": reconciled.letters_again,
+        "orders": audit.orders,
+        "by_status": dict(audit.by_status),
+        "charges": audit.charges,
+        "refunds": audit.refunds,
+        "emails": audit.letters,
+        "emails_twice_in_the_smtp_window": audit.letters_again,
         "findings": [
             {"order_id": str(finding.order_id) if finding.order_id else None, "what": finding.what}
-            for finding in reconciled.findings
+            for finding in audit.findings
         ],
     }
 
@@ -118,7 +118,7 @@ def show_storm(report: StormReport, console: Console) -> None:
         console.print(f"{FAILED} {trouble}")
     for remark in report.remarks:
         console.print(remark)
-    show_reconciled(report.reconciled, console)
+    show_audit(report.audit, console)
     again = sum(bought.repeated for bought in report.bought)
     quiet = "never" if report.quiet_after is None else f"{report.quiet_after:.0f} s after it"
     console.print(
@@ -140,5 +140,5 @@ def storm_as_json(report: StormReport) -> dict[str, Any]:
         "hits": {fault.name: report.hits[fault.name] for fault in FAULTS},
         "troubles": report.troubles,
         "remarks": report.remarks,
-        "reconciled": reconciled_as_json(report.reconciled),
+        "reconciled": audit_as_json(report.audit),
     }

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import httpx
 
 from models.states import OrderStatus
+from worker.drill.audit import audit
 from worker.drill.buying import Bought, GaveUp, Shop
 from worker.drill.detour import Proxies
 from worker.drill.faults import FAULTS, Fault, Strike
 from worker.drill.ground import Customer, Ground
 from worker.drill.journeys import Journey, for_orders
-from worker.drill.reconcile import reconcile
 from worker.drill.storm_report import StormReport
 from worker.drill.watch import Watch
 
@@ -38,7 +38,7 @@ def run(ground: Ground, proxies: Proxies, *, orders: int, seed: int, seconds: fl
     progress(time.monotonic() - storm.began, "reconciling")
     with ground.begin() as session:
         told = {each.order_id: (each.due_minor, each.currency) for each in report.bought if each.order_id is not None}
-        report.reconciled = reconcile(session, ground.books(), ground.mails(), told=told)
+        report.audit = audit(session, ground.books(), ground.mails(), told=told)
     report.seconds = time.monotonic() - began
     return report
 

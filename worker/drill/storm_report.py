@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from models.states import FINAL, OrderStatus
+from worker.drill.audit import Audit
 from worker.drill.buying import Bought
 from worker.drill.faults import FAULTS
 from worker.drill.kinds import Doing
-from worker.drill.reconcile import Reconciled
 
 QUIET_WITHIN = 300.0
 """seconds after the storm within which every order has to end"""
@@ -38,7 +38,7 @@ class StormReport:
     bought: list[Bought] = field(default_factory=list)
     quiet_after: float | None = None
     """seconds from the end of the storm; None: never"""
-    reconciled: Reconciled = field(default_factory=Reconciled)
+    audit: Audit = field(default_factory=Audit)
     seconds: float = 0.0
 
     @property
@@ -95,4 +95,4 @@ class StormReport:
 
     @property
     def passed(self) -> bool:
-        return not self.troubles and not self.reconciled.findings
+        return not self.troubles and not self.audit.findings

@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Reconciled:
+class Audit:
     orders: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     charges: int = 0
@@ -40,19 +40,19 @@ class Reconciled:
     findings: list[Finding] = field(default_factory=list)
 
 
-def reconcile(
+def audit(
     session: Session,
     books: Mapping[str, list[dict[str, Any]]],
     mails: Counter[str],
     *,
     told: Mapping[UUID, tuple[int, str]] | None = None,
-) -> Reconciled:
+) -> Audit:
     """Hold all orders against the books; call it once everything is quiet.
 
     told: the amount due, in minor units of its currency, that the API told an order's customer last.
     """
     stripe = Books.read(books)
-    result = Reconciled()
+    result = Audit()
     orders = {order.id: order for order in session.scalars(select(Order).options(selectinload(Order.lines)))}
     quoted = {row[0]: row[1] for row in session.execute(select(Quote.id, Quote.due_minor))}
     known = _Known.read(session)
@@ -164,7 +164,7 @@ def _about_activation(order: Order, known: _Known) -> Iterator[str]:
             yield f"{once} {times} times"
 
 
-def _about_letters(order: Order, mails: Counter[str], known: _Known, result: Reconciled) -> Iterator[str]:
+def _about_letters(order: Order, mails: Counter[str], known: _Known, result: Audit) -> Iterator[str]:
     letters = {letter.kind: letter for letter in known.letters.get(order.id, ())}
     for kind in expected_letters(order):
         if kind not in letters or not mails[letters[kind].message_id.strip("<>")]:
