@@ -28,7 +28,7 @@ class Post:
     differences: tuple[str, ...]
 
 
-def reconcile(orders: Sequence[Json], stripe: str) -> Reconciliation:
+def compare_charges(orders: Sequence[Json], stripe: str) -> Reconciliation:
     """Compare all orders there are with all the stand-in has."""
     books: Json = httpx.get(f"{stripe}/_control/books", timeout=30, trust_env=False).raise_for_status().json()
     taken = [intent for intent in books["payment_intents"] if intent["status"] == "succeeded"]
@@ -55,7 +55,7 @@ def _compare(what: str, orders: Sequence[Json], booked: Sequence[Json], amount: 
         yield f"Stripe's books have {what} {theirs} for {order_id or 'no order'}, which is none of ours"
 
 
-def reconcile_letters(orders: Sequence[Json], mailbox: str, domain: str) -> Post:
+def compare_letters(orders: Sequence[Json], mailbox: str, domain: str) -> Post:
     """Compare the letters that the orders' timelines tell of with those in the mailbox, by Message-ID."""
     listed: Json = (
         httpx.get(f"{mailbox}/api/v1/messages", params={"limit": 10_000}, timeout=30, trust_env=False)

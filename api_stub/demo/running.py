@@ -11,7 +11,7 @@ from uuid import UUID
 from api_stub import sample as sample_files
 from api_stub.demo import judging
 from api_stub.demo.backstage import Backstage
-from api_stub.demo.books import Post, Reconciliation, reconcile, reconcile_letters
+from api_stub.demo.books import Post, Reconciliation, compare_charges, compare_letters
 from api_stub.demo.playing import Played, play
 from api_stub.demo.sample_file import SampleOrder
 from api_stub.demo.upstream import Upstream
@@ -89,8 +89,8 @@ def run(prepared: Prepared, addresses: Addresses, samples: Sequence[SampleOrder]
             raise
     played = [course.played[sample.name] for sample in samples]
     orders = [prepared.upstream.order(order["id"]) for order in prepared.upstream.orders()]
-    letters = reconcile_letters(orders, addresses.mailbox, prepared.backstage.mail_domain)
-    books = reconcile(orders, addresses.stripe)
+    letters = compare_letters(orders, addresses.mailbox, prepared.backstage.mail_domain)
+    books = compare_charges(orders, addresses.stripe)
     ledger = prepared.backstage.ledger_differences()
     return Results(played, course.complaints, books, letters, ledger)
 
