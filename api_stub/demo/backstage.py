@@ -12,7 +12,7 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from tasks import placement, wiring
 from tasks.ledger_check.verify import verify
-from tasks.reconciliation.run import reconcile
+from tasks.reconciliation.reconcile import reconcile
 from tasks.snapshot import of_one_moment
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope

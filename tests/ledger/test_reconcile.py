@@ -14,7 +14,7 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
-from tasks.reconciliation.run import Reconciled, reconcile
+from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand, refundable, unanswered
 from tests.support.world import Customer, World, purchase

@@ -15,7 +15,7 @@ from models.ledger import LedgerMovement
 from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import verify
-from tasks.reconciliation.run import reconcile as reconcile_books
+from tasks.reconciliation.reconcile import reconcile as reconcile_books
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
