@@ -47,7 +47,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     try:
         with outside():
             reach("collect_payment.calling")
-            charge = charge_calls.ask(order, planned)
+            charge = charge_calls.request_charge(order, planned)
     except Refused as refusal:
         with begin() as session:
             return charging.record_refusal(session, order, planned.attempt, refusal.code)

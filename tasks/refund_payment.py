@@ -36,7 +36,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     charge, attempt = begun
     with outside():
         reach("refund_payment.calling")
-        answer = refunding.ask(attempt, charge_ref=_ref(charge))
+        answer = refunding.request_refund(attempt, charge_ref=_ref(charge))
     reach("refund_payment.called")
     with begin() as session:
         lease.require_ours(session, order)

@@ -39,7 +39,7 @@ def sweep() -> int:
     trials.end_due()
     with begin() as session:
         record_heartbeat(session, "sweep")
-    payment_authentication.ask(
+    payment_authentication.enqueue_questions(
         order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION
     )
     return len(touched)

@@ -17,7 +17,7 @@ from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.wiring import begin, now, payments
 
 
-def ask(order: Order, planned: Plan) -> Charge:
+def request_charge(order: Order, planned: Plan) -> Charge:
     """Make the planned request; returns the provider's charge, which a bank was asked about.
 
     Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer.

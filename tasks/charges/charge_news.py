@@ -130,7 +130,7 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
         _space_out(session, attempt)
         reason = "unexpected-charge"
         refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
-    answer = refunding.ask(refund_attempt, charge_ref=charge.ref)
+    answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
     with begin() as session:
         lock_order(session, order.id)
         state = refunding.record(session, refund_attempt, answer)

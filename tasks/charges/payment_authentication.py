@@ -32,7 +32,7 @@ _EXPIRES = 60
 def look_after(session: Session, order: Order) -> bool:
     """Schedule the next check. Once the time to authenticate is over, continue with the payment step, which ends the order or finds it paid.
 
-    Lock the order first, and `ask` about it afterwards.
+    Lock the order first, and `enqueue_questions` about it afterwards.
     """
     attempt = charge_attempts.live(session, order.id)
     if attempt is None or not charging.may_be_authenticated(attempt):
@@ -42,7 +42,7 @@ def look_after(session: Session, order: Order) -> bool:
     return True
 
 
-def ask(orders: Iterable[UUID]) -> None:
+def enqueue_questions(orders: Iterable[UUID]) -> None:
     """Send questions about these orders; orders no longer waiting are skipped. Without a broker, the next check sends them."""
     for order_id in orders:
         try:

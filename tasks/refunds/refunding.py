@@ -81,7 +81,7 @@ def has_failed(session: Session, order: Order) -> bool:
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
-    """Insert a refund's row, or return the one under way. Commit it before you `ask` the provider."""
+    """Insert a refund's row, or return the one under way. Commit it before `request_refund`."""
     under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)
     if under_way is not None:
         return under_way
@@ -103,7 +103,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
     return attempt
 
 
-def ask(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
+def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
     Raises TemporarilyUnavailable; Misconfigured if the provider refuses and the charge is not refunded.

@@ -184,7 +184,7 @@ def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
         failed = Refund("re_1", RefundStatus.FAILED, amount, refund.currency, why, attempt=refund.attempt)
         return refunding.Answer([failed])
 
-    monkeypatch.setattr(refunding, "ask", refuse)
+    monkeypatch.setattr(refunding, "request_refund", refuse)
     with ThreadPoolExecutor(1) as another:
         telling = another.submit(world.notify, late)
         assert asked.wait(60)
