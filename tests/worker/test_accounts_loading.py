@@ -12,7 +12,7 @@ from tasks.personal_data import erasure
 from tests.support.world import World
 from worker.loading import accounts_file, accounts_loading
 from worker.loading.accounts_file import account_id
-from worker.loading.accounts_loading import Loaded
+from worker.loading.accounts_loading import LoadedAccounts
 from worker.loading.readable_file import FileRefused, Problem
 
 FILE = """\
@@ -41,7 +41,7 @@ accounts:
 """
 
 
-def load(tmp_path: Path, *changes: tuple[str, str]) -> Loaded:
+def load(tmp_path: Path, *changes: tuple[str, str]) -> LoadedAccounts:
     text = FILE
     for old, new in changes:
         assert old in text

@@ -19,7 +19,7 @@ from tests.support.world import World
 from worker.commands import failures
 from worker.loading import accounts_file, accounts_loading, accounts_writing
 from worker.loading.accounts_file import AccountsFile, account_id
-from worker.loading.accounts_loading import Loaded
+from worker.loading.accounts_loading import LoadedAccounts
 from worker.loading.accounts_writing import LoadedInPart
 from worker.loading.readable_file import FileRefused
 
@@ -66,7 +66,7 @@ def read(tmp_path: Path) -> Callable[[str], AccountsFile]:
 
 
 @pytest.fixture
-def load(world: World, read: Callable[[str], AccountsFile]) -> Callable[[str], Loaded]:
+def load(world: World, read: Callable[[str], AccountsFile]) -> Callable[[str], LoadedAccounts]:
     return lambda content: accounts_loading.load(read(content))
 
 
@@ -83,7 +83,7 @@ def row_versions(world: World) -> list[str]:
 
 
 def test_a_file_that_says_nothing_new_waits_for_nobody_and_writes_nothing(
-    world: World, load: Callable[[str], Loaded]
+    world: World, load: Callable[[str], LoadedAccounts]
 ) -> None:
     load(FILE)
     before = row_versions(world)
@@ -93,7 +93,7 @@ def test_a_file_that_says_nothing_new_waits_for_nobody_and_writes_nothing(
     assert row_versions(world) == before
 
 
-def test_only_the_account_that_changes_is_waited_for(world: World, load: Callable[[str], Loaded]) -> None:
+def test_only_the_account_that_changes_is_waited_for(world: World, load: Callable[[str], LoadedAccounts]) -> None:
     load(FILE)
     with world.begin() as session, world.impatient():
         lock_account(session, SECOND)
@@ -102,7 +102,7 @@ def test_only_the_account_that_changes_is_waited_for(world: World, load: Callabl
 
 
 def test_accounts_are_locked_in_the_order_of_their_ids_whatever_that_of_the_file(
-    world: World, load: Callable[[str], Loaded]
+    world: World, load: Callable[[str], LoadedAccounts]
 ) -> None:
     load(FILE)
     with ThreadPoolExecutor(1) as another:
@@ -117,7 +117,7 @@ def test_accounts_are_locked_in_the_order_of_their_ids_whatever_that_of_the_file
 
 
 def test_two_files_with_the_same_new_accounts_in_another_order_are_both_loaded(
-    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], Loaded]
+    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], LoadedAccounts]
 ) -> None:
     head, (suedwind, nordwind) = "accounts:\n", FILE.removeprefix("accounts:\n").split("  nordwind:")
     says = Says("0 of 2 accounts written", lambda: load(f"{head}  nordwind:{nordwind}{suedwind}"))
@@ -127,7 +127,7 @@ def test_two_files_with_the_same_new_accounts_in_another_order_are_both_loaded(
 
 def test_what_was_written_before_others_held_an_account_is_kept_and_counted_and_the_rest_follows(
     world: World,
-    load: Callable[[str], Loaded],
+    load: Callable[[str], LoadedAccounts],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -150,7 +150,7 @@ def test_what_was_written_before_others_held_an_account_is_kept_and_counted_and_
 
 
 def test_whoever_is_erased_after_the_file_was_checked_stays_so(
-    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], Loaded]
+    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], LoadedAccounts]
 ) -> None:
     load(FILE)
     says = Says("0 of 2 accounts written", lambda: erasure.erase("bernd@nordwind.example", by="bob", why="asked"))
@@ -164,7 +164,7 @@ def test_whoever_is_erased_after_the_file_was_checked_stays_so(
 def test_what_was_written_before_a_person_was_erased_is_said(
     world: World,
     read: Callable[[str], AccountsFile],
-    load: Callable[[str], Loaded],
+    load: Callable[[str], LoadedAccounts],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(accounts_writing, "PORTION", 1)
@@ -176,7 +176,7 @@ def test_what_was_written_before_a_person_was_erased_is_said(
 
 
 def test_what_a_customer_has_changed_since_the_check_is_compared_again(
-    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], Loaded]
+    world: World, read: Callable[[str], AccountsFile], load: Callable[[str], LoadedAccounts]
 ) -> None:
     load(FILE)
 
@@ -203,7 +203,9 @@ def test_a_long_file_says_how_far_it_is(
     ]
 
 
-def test_one_who_erases_a_person_locks_accounts_in_the_same_order(world: World, load: Callable[[str], Loaded]) -> None:
+def test_one_who_erases_a_person_locks_accounts_in_the_same_order(
+    world: World, load: Callable[[str], LoadedAccounts]
+) -> None:
     load(FILE.replace("carla@suedwind", "anna@nordwind"))
     with ThreadPoolExecutor(1) as another:
         with world.begin() as session:
@@ -216,7 +218,7 @@ def test_one_who_erases_a_person_locks_accounts_in_the_same_order(world: World, 
 
 
 def test_a_card_that_the_customer_gives_while_theirs_is_stored_is_kept(
-    world: World, load: Callable[[str], Loaded], monkeypatch: pytest.MonkeyPatch
+    world: World, load: Callable[[str], LoadedAccounts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = payment_details.store
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.catalogue import CatalogueVersion, Price, Product, Tier
 from tests.worker.test_catalogue_file import GOOD
 from worker.loading import catalogue_file, catalogue_loading
-from worker.loading.catalogue_loading import Loaded
+from worker.loading.catalogue_loading import LoadedCatalogue
 from worker.loading.readable_file import FileRefused
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 700_000, tzinfo=UTC)
@@ -25,7 +25,7 @@ def session(fresh_database_url: str) -> Iterator[Session]:
     engine.dispose()
 
 
-def load(session: Session, folder: Path, text: str) -> Loaded:
+def load(session: Session, folder: Path, text: str) -> LoadedCatalogue:
     file = folder / "catalogue.yaml"
     file.write_text(text, encoding="utf-8")
     loaded = catalogue_loading.load(session, catalogue_file.read(file), now=NOW)
@@ -40,7 +40,7 @@ def ranks(session: Session) -> dict[str, int]:
 
 def test_a_file_becomes_a_version_with_all_its_prices(session: Session, tmp_path: Path) -> None:
     loaded = load(session, tmp_path, GOOD)
-    assert loaded == Loaded(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
+    assert loaded == LoadedCatalogue(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
     prices = session.execute(select(Price.interval, Price.currency, Price.unit_minor)).all()
     assert sorted(prices) == [
         ("month", "EUR", 1000),
@@ -53,7 +53,7 @@ def test_a_file_becomes_a_version_with_all_its_prices(session: Session, tmp_path
 
 def test_the_same_file_twice_does_nothing_and_says_so(session: Session, tmp_path: Path) -> None:
     load(session, tmp_path, GOOD)
-    assert load(session, tmp_path, GOOD) == Loaded(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=False)
+    assert load(session, tmp_path, GOOD) == LoadedCatalogue(1, datetime(2026, 1, 1, tzinfo=UTC), is_new=False)
     assert session.scalar(select(func.count()).select_from(CatalogueVersion)) == 1
 
 
@@ -84,7 +84,7 @@ def test_prices_that_would_not_count_are_refused_and_nothing_else_of_the_file_co
 
 def test_the_prices_that_count_already_may_be_given_an_earlier_day(session: Session, tmp_path: Path) -> None:
     load(session, tmp_path, GOOD.partition("\n")[2])
-    assert load(session, tmp_path, GOOD) == Loaded(2, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
+    assert load(session, tmp_path, GOOD) == LoadedCatalogue(2, datetime(2026, 1, 1, tzinfo=UTC), is_new=True)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from worker.loading.readable_file import FileRefused, Problem
 
 
 @dataclass(slots=True)
-class Loaded:
+class LoadedAccounts:
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -69,12 +69,12 @@ class _Missing:
     """accounts with a subscription that was not ordered yet"""
 
 
-def load(listed: AccountsFile, tell: Tell = lambda _: None) -> Loaded:
+def load(listed: AccountsFile, tell: Tell = lambda _: None) -> LoadedAccounts:
     """tell: is told how far it has come. Raises FileRefused, LoadedInPart.
 
     Raises TemporarilyUnavailable where the payment provider is down; loading again continues from there, as after any failure.
     """
-    loaded = Loaded()
+    loaded = LoadedAccounts()
     missing = _check(listed, loaded, tell)
     write(listed.file, missing.facts, tell)
     with keeping(lambda: "The accounts, their contacts and balances are loaded; load the file again for the rest."):
@@ -88,7 +88,7 @@ def load(listed: AccountsFile, tell: Tell = lambda _: None) -> Loaded:
     return loaded
 
 
-def _check(listed: AccountsFile, loaded: Loaded, tell: Tell) -> _Missing:
+def _check(listed: AccountsFile, loaded: LoadedAccounts, tell: Tell) -> _Missing:
     """Compare the file with the database, without a lock. Raises FileRefused."""
     _require_catalogue(listed)
     missing, problems = _Missing(), list[Problem]()
@@ -123,7 +123,7 @@ def _require_catalogue(listed: AccountsFile) -> None:
             raise FileRefused(listed.file, [Problem(first.line, message)])
 
 
-def _note(loaded: Loaded, listed: AccountListed, known: Known) -> None:
+def _note(loaded: LoadedAccounts, listed: AccountListed, known: Known) -> None:
     there = known.accounts.get(listed.id)
     (loaded.known if there else loaded.new).append(listed.code)
     if not listed.columns.get("address", there.address if there else "").strip():
@@ -193,7 +193,7 @@ def _has_payment_method(session: Session, account_id: UUID) -> bool:
     return session.scalar(found) is not None
 
 
-def _order(session: Session, listed: AccountListed, loaded: Loaded) -> Iterator[Problem]:
+def _order(session: Session, listed: AccountListed, loaded: LoadedAccounts) -> Iterator[Problem]:
     buyer = next((contact for contact in listed.contacts if contact.is_billing_contact), None)
     for subscription in listed.subscriptions:
         key = known_accounts.order_key(listed, subscription)

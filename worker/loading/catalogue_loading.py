@@ -20,20 +20,20 @@ _OUT_OF_THE_WAY = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedCatalogue:
     version: int
     effective_from: datetime
     is_new: bool
     """False where this very catalogue is the newest already: nothing was done"""
 
 
-def load(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
+def load(session: Session, catalogue: Catalogue, *, now: datetime) -> LoadedCatalogue:
     """Raises FileRefused where it contradicts what was loaded before."""
     session.execute(text("LOCK TABLE catalogue_versions IN SHARE ROW EXCLUSIVE MODE"))
     newest = session.scalar(select(CatalogueVersion).order_by(CatalogueVersion.id.desc()).limit(1))
     same = session.scalar(select(CatalogueVersion).where(CatalogueVersion.checksum == catalogue.checksum))
     if same is not None and same is newest:
-        return Loaded(same.id, same.effective_from, is_new=False)
+        return LoadedCatalogue(same.id, same.effective_from, is_new=False)
     if same is not None:
         raise _refused(
             catalogue,
@@ -48,7 +48,7 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
     _write_products(session, catalogue)
     _write_tiers(session, catalogue)
     _write_prices(session, catalogue, version.id)
-    return Loaded(version.id, version.effective_from, is_new=True)
+    return LoadedCatalogue(version.id, version.effective_from, is_new=True)
 
 
 def _refuse_prices_that_would_not_count(
