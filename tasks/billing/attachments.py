@@ -35,7 +35,7 @@ _DOCUMENTS = (
 )
 
 
-def of(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
+def for_letter(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents to attach to a letter of `kind`, in the order of their issue."""
     return tuple(_attached(*each) for each in _read(session, order, kind))
 

@@ -88,7 +88,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
 def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
     """Compose the letter, in a transaction without locks, so that no invoice number waits for it."""
     letter = compose(kind, occasions.of(session, order, kind))
-    return replace(letter, attachments=attachments.of(session, order, kind))
+    return replace(letter, attachments=attachments.for_letter(session, order, kind))
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:

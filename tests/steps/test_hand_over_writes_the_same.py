@@ -68,7 +68,7 @@ def test_the_invoice_that_goes_with_the_letter_is_the_one_in_the_tables(world: W
     delivered(order_id, Step.VALIDATE_CART)
     wiring.plug_in(world.wiring)
     with world.begin() as session:
-        from_the_tables = attachments.of(session, world.order(order_id), LetterKind.CONFIRMATION)
+        from_the_tables = attachments.for_letter(session, world.order(order_id), LetterKind.CONFIRMATION)
     assert [letter.attachments for letter in sent] == [from_the_tables, ()]
     assert from_the_tables[0].content.startswith(b"%PDF")
 
