@@ -1,5 +1,5 @@
 """What operators do, behind `prorata orders`, `prorata cases` and `prorata webhooks`.
 
-- about an order: `order_story` and `at_provider` tell, `operations` resumes it, `support_refund` gives money back
+- about an order: `order_story` and `at_provider` tell, `resumption` puts it back on its way, `support_refund` gives money back
 - requests for a lower tier: `support_desk`; notifications of the provider that wait: `waiting_webhooks`
 """

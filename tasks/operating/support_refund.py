@@ -18,8 +18,8 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating.operations import NotPossible, resume
 from tasks.operating.order_story import UnknownOrder
+from tasks.operating.resumption import NotPossible, resume
 from tasks.refunds import refunding, refunds_elsewhere
 from tasks.wiring import begin
 

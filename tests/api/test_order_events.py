@@ -22,7 +22,7 @@ from models import attention, progress, waiting_orders
 from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
-from tasks.operating import operations, support_refund
+from tasks.operating import resumption, support_refund
 from tests.api.conftest import Api, problem, purchase
 from tests.support.contract import DOCUMENT
 from tests.support.world import Customer, World
@@ -245,7 +245,7 @@ def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
     kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
     assert kinds[-1] == "order.refunded"
     with world.begin() as session:
-        operations.resume(session, order.id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order.id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     kinds = [kind for _, kind, _ in stream]
     assert (kinds[0], kinds[-1]) == ("order.reopened", "order.refunded")

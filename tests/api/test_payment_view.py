@@ -6,7 +6,7 @@ import pytest
 
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
-from tasks.operating import operations
+from tasks.operating import resumption
 from tests.api.conftest import Api, purchase
 from tests.support.payment import REFUND, given_up_and_paid_late, refundable
 from tests.support.world import Customer, World
@@ -76,7 +76,7 @@ def status_text_when_parked(world: World, api: Api, order_id: UUID) -> str:
 def resume(world: World, order_id: UUID) -> None:
     at = Step.REFUND_PAYMENT
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=at, first=at, by="ops")
+        resumption.resume(session, order_id, stands_at=at, first=at, by="ops")
 
 
 @pytest.mark.parametrize("step", [Step.VALIDATE_CART, Step.ACTIVATE_SUBSCRIPTION])

@@ -14,7 +14,7 @@ from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import receivables, unpaid
 from tasks.closing.open_invoices import open_invoices
 from tasks.operating import support_refund
-from tasks.operating.operations import NotPossible
+from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
 from tests.closing.equation import equation
 from tests.invoices.documents import documents

@@ -4,8 +4,8 @@ import pytest
 
 from models.states import OrderStatus, Step
 from tasks.ledger_check.verify import verify
-from tasks.operating import operations, order_story
-from tasks.operating.operations import NotPossible
+from tasks.operating import order_story, resumption
+from tasks.operating.resumption import NotPossible
 from tests.support.payment import unanswered
 from tests.support.world import World
 
@@ -15,7 +15,7 @@ def test_what_may_have_been_charged_is_not_sent_back_unasked_and_a_cancellation_
     order_id = unanswered(world, ada)
     world.park(order_id)
     with world.begin() as session, pytest.raises(NotPossible, match="nobody has asked yet; cancel it instead"):
-        operations.plan_resumption(order_story.tell(session, order_id), from_step=Step.REFUND_PAYMENT)
+        resumption.plan_resumption(order_story.tell(session, order_id), from_step=Step.REFUND_PAYMENT)
     world.cancel(order_id)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert world.given_back(ada) == [119_00]
@@ -28,7 +28,7 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     world.park(order_id)
     with world.begin() as session:
         stood_at = Step.COLLECT_PAYMENT
-        operations.resume(session, order_id, stands_at=stood_at, first=Step.REFUND_PAYMENT, by="the test")
+        resumption.resume(session, order_id, stands_at=stood_at, first=Step.REFUND_PAYMENT, by="the test")
     order = world.run(order_id)
     assert order.status is OrderStatus.REJECTED
     assert "Nothing was charged" in world.mailbox.read(world.mailbox.listed(f"to:{ada.email}")[0]["ID"])["Text"]

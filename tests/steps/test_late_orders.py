@@ -9,7 +9,7 @@ from sqlalchemy import update
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.rules.cart import CartLine
 from models.states import OrderStatus, Step
-from tasks.operating import operations
+from tasks.operating import resumption
 from tasks.policy import VatOutage
 from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial
@@ -38,7 +38,7 @@ def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, un
     world.park(order_id)
     world.pass_time(days=2)
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=until, first=until, by="the test")
+        resumption.resume(session, order_id, stands_at=until, first=until, by="the test")
     order = world.run(order_id)
     assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
     world.confirm(order_id)

@@ -1,7 +1,7 @@
 """Whatever sets an order going again puts the message for its next step into the outbox, in the same transaction."""
 
 from models.states import OrderStatus, Step
-from tasks.operating import operations
+from tasks.operating import resumption
 from tests.steps.test_sweep import lose_message
 from tests.support.payment import ASKS_BANK, DECLINES, refundable
 from tests.support.world import MONTH, World, purchase
@@ -38,7 +38,7 @@ def test_a_resumed_order_is_published_from_the_step_it_stood_at(world: World) ->
     lose_message(world)
     first = Step.VALIDATE_CART
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=first, first=first, by="the test")
+        resumption.resume(session, order_id, stands_at=first, first=first, by="the test")
     assert world.outbox() == [(order_id, first)]
 
 

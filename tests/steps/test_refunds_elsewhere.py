@@ -13,7 +13,7 @@ from models.states import OrderStatus, RefundState, Step
 from tasks import failure_points
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
-from tasks.operating import operations, support_refund
+from tasks.operating import resumption, support_refund
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.world import Customer, World, purchase
 
@@ -74,7 +74,7 @@ def test_a_refund_by_support_after_a_part_went_back_elsewhere_ends_nothing_befor
     order_id = world.buy(ada, purchase()).id
     refund_by_hand(world, order_id, 19_00)
     tell(world, order_id)
-    with pytest.raises(operations.NotPossible, match="the remaining 10000 EUR") as refused, world.begin() as session:
+    with pytest.raises(resumption.NotPossible, match="the remaining 10000 EUR") as refused, world.begin() as session:
         support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
     assert "dashboard" in str(refused.value)
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
@@ -170,7 +170,7 @@ def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of
     assert is_called_back(world, order_id)
     assert (world.refunds(order_id), world.timeline(order_id).count("refund.failed")) == ([("failed", 119_00)], 1)
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
 
@@ -195,7 +195,7 @@ def test_a_part_that_failed_and_was_made_again_calls_back_nothing_until_another_
     assert is_called_back(world, order_id)
     refund_by_hand(world, order_id, 19_00)
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     tell(world, order_id)
     assert world.order(order_id).status is OrderStatus.REFUNDED
@@ -243,7 +243,7 @@ def test_one_that_was_the_orders_refund_and_failed_makes_up_for_no_part_of_the_n
     for part in (19_00, 100_00):
         refund_by_hand(world, order_id, part)
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert differences(world) == []
     comes_back(world, ada, 100_00)

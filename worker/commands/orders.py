@@ -10,7 +10,7 @@ from models.states import OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating import at_provider, operations, order_story, support_refund
+from tasks.operating import at_provider, order_story, resumption, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
 from tasks.wiring import begin, exact_now, now
@@ -121,9 +121,9 @@ def resume(
         return
     with begin() as session:
         order_id = order_story.find(session, which)
-        planned = operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
+        planned = resumption.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
         if not dry_run:
-            operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
+            resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
     if as_json:
         done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
         print_json({**done, "would": planned.would})

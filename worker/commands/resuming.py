@@ -9,8 +9,8 @@ import typer
 
 from models.states import OrderStatus
 from tasks.errors import keeping
-from tasks.operating import operations, order_story
-from tasks.operating.operations import NotPossible
+from tasks.operating import order_story, resumption
+from tasks.operating.resumption import NotPossible
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
@@ -80,9 +80,9 @@ def _resumed(error_contains: str, *, dry_run: bool, by: str, why: str | None) ->
 def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple[str | None, str | None]:
     try:
         with begin() as session:
-            planned = operations.plan_resumption(order_story.tell(session, order_id))
+            planned = resumption.plan_resumption(order_story.tell(session, order_id))
             if not dry_run:
-                operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
+                resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None

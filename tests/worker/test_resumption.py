@@ -18,8 +18,8 @@ from models.subscriptions import SeatAssignment, SubscriptionPeriod, assigned
 from tasks import wiring
 from tasks.errors import Misconfigured, Refused
 from tasks.ledger_check.verify import verify
-from tasks.operating import operations, order_story, support_refund
-from tasks.operating.operations import NotPossible
+from tasks.operating import order_story, resumption, support_refund
+from tasks.operating.resumption import NotPossible
 from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
@@ -31,15 +31,15 @@ def parked_before(world: World, step: Step, **account: str | None) -> UUID:
     return order_id
 
 
-def plan(world: World, order_id: UUID, from_step: Step | None = None) -> operations.Resumption:
+def plan(world: World, order_id: UUID, from_step: Step | None = None) -> resumption.Resumption:
     with world.begin() as session:
-        return operations.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
+        return resumption.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
 
 
 def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
     planned = plan(world, order_id, from_step)
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by="ops")
+        resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by="ops")
 
 
 def refund(world: World, order_id: UUID) -> None:
@@ -518,7 +518,7 @@ def test_who_resumes_by_a_plan_that_is_outdated_is_refused(world: World) -> None
     world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
     world.park(order_id)
     with pytest.raises(NotPossible, match="moved on"), world.begin() as session:
-        operations.resume(session, order_id, stands_at=outdated.stands_at, first=outdated.first, by="ops")
+        resumption.resume(session, order_id, stands_at=outdated.stands_at, first=outdated.first, by="ops")
     resume(world, order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
