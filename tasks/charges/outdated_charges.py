@@ -43,7 +43,7 @@ def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
         return begun
     with outside():
         reach("collect_payment.calling")
-        answer = refunding.ask(begun, charge_ref=charge.ref)
+        answer = refunding.request_refund(begun, charge_ref=charge.ref)
     reach("collect_payment.called")
     with begin() as session:
         ended = _record(session, order, attempt, charge, begun, answer)

@@ -18,9 +18,9 @@ from tasks import failure_points, wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
-from tasks.operating import operations, support_refund
+from tasks.operating import resumption, support_refund
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
-from tasks.reconciliation.run import reconcile
+from tasks.reconciliation.reconcile import reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK
 from tests.support.world import Customer, World, change, purchase
@@ -212,7 +212,7 @@ def test_while_a_part_of_it_is_back_the_order_is_charged_nothing_and_a_person_lo
 
 def resume(world: World, order_id: UUID, step: Step = Step.COLLECT_PAYMENT) -> None:
     with world.begin() as session:
-        operations.resume(session, order_id, stands_at=step, first=step, by="Olga")
+        resumption.resume(session, order_id, stands_at=step, first=step, by="Olga")
 
 
 def refund_fails(world: World, order_id: UUID, ada: Customer) -> None:
