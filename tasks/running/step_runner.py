@@ -5,7 +5,8 @@ unexpected error is stored with the order and shown red in Flower.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -116,25 +117,35 @@ def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], o
     except TemporarilyUnavailable as error:
         return _try_later(delivery, order_id, this, error, asked=error.retry_after)
     except NO_DATABASE as error:
-        try:
-            return _try_later(delivery, order_id, this, error)
-        except NO_DATABASE:  # the database is away altogether: the lease runs out by itself
-            raise delivery.again(order_id, error, retry_policy.delay(delivery.retries, asked=None)) from error
+        return _try_later(delivery, order_id, this, error)
     except Misconfigured as error:
-        with begin() as session:
+        delay = retry_policy.delay(delivery.retries, asked=None)
+        with _again_if_away(delivery, order_id, error, delay), begin() as session:
             attention.park(session, order_id, error=f"{this}: {error}", token=current.get().token)
         raise
     except Exception as error:
-        _release(order_id, this, retry_policy.delay(2, asked=None), error)
+        delay = retry_policy.delay(2, asked=None)
+        with _again_if_away(delivery, order_id, error, delay):
+            _release(order_id, this, delay, error)
         raise
+
+
+@contextmanager
+def _again_if_away(delivery: Delivery, order_id: UUID, error: Exception, delay: timedelta) -> Iterator[None]:
+    """Wraps the recording of `error`. While the database is away altogether the step is delivered again all the same; the lease runs out by itself."""
+    try:
+        yield
+    except NO_DATABASE:
+        raise delivery.again(order_id, error, delay) from error
 
 
 def _try_later(
     delivery: Delivery, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None
 ) -> Outcome:
     delay = retry_policy.delay(delivery.retries, asked=asked)
-    if not _release(order_id, this, delay, error):
-        return why_not(order_id, this)
+    with _again_if_away(delivery, order_id, error, delay):
+        if not _release(order_id, this, delay, error):
+            return why_not(order_id, this)
     if delivery.is_last:
         return Outcome.POSTPONED
     raise delivery.again(order_id, error, delay)

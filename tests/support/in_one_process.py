@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,11 +32,22 @@ class Messages:
 
     def take(self) -> list[tuple[str, int]]:
         """Task and retries of each message, taken out."""
+        return [(headers["task"], headers["retries"]) for headers in self._take()]
+
+    def take_delayed(self) -> list[tuple[str, int, float]]:
+        """The same, and the seconds from now until it is due."""
+        now = datetime.now(UTC)
+        return [
+            (headers["task"], headers["retries"], (datetime.fromisoformat(headers["eta"]) - now).total_seconds())
+            for headers in self._take()
+        ]
+
+    def _take(self) -> list[dict[str, Any]]:
         with current_app.connection_for_read() as connection:
             queue, client = current_app.conf.task_default_queue, connection.default_channel.client
             waiting = [json.loads(each)["headers"] for each in client.lrange(queue, 0, -1)]
             client.delete(queue)
-        return [(headers["task"], headers["retries"]) for headers in waiting]
+        return waiting
 
     def deliver(self, task: Task) -> list[str]:
         """Take everything out and run the messages of this task, as a worker would; returns what came of each."""
