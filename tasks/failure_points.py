@@ -4,6 +4,7 @@ The places of each step, in the order in which a delivery passes them:
 <step>.delivered (before the claim), <step>.claimed, <step>.calling (an external effect is about to be requested; missing in steps
 without one), <step>.called (effect done, not recorded), <step>.recorded (not acknowledged).
 `collect_payment` passes .calling and .called once more if it gives back a charge of another amount.
+One more: collect_payment.key_spent (the provider has failed, and keeps that under the charge's key).
 Beside the steps: placement.inserted and placement.committed (of the Idempotency-Key), relay.published (of `outbox`: not
 deleted yet).
 """

@@ -13,6 +13,7 @@ from tasks.errors import (
     PaymentMethodRefused,
     TemporarilyUnavailable,
 )
+from tasks.failure_points import reach
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus
 from tasks.wiring import begin, now, payments
 
@@ -68,7 +69,9 @@ def _charge(order: Order, planned: Plan) -> Charge:
             decline_code=refused.code,
         )
     except KeySpent as spent:
-        return _look_up(order, planned, may_be_under_way=spent.just_now)
+        reach("collect_payment.key_spent")
+        # Whoever was told `just_now` may have died of something else since: what remains of that is when the request was made.
+        return _look_up(order, planned, may_be_under_way=spent.just_now or _may_be_under_way(planned))
     except KeyReused:  # a setting or a release has changed what the request says; the key will never be accepted again
         return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
     except OutcomeUnknown:

@@ -119,6 +119,7 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
             raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
         return found
     except KeySpent as spent:
+        # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
         return _look_up(attempt, charge_ref, may_be_under_way=spent.just_now)
     except OutcomeUnknown:
         found = _find(attempt, charge_ref)

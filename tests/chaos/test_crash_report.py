@@ -20,6 +20,7 @@ def test_every_step_is_named_whole_at_eighty_columns() -> None:
     for step in STEPS:
         assert [step, *["✓", "12.3"] * len(points_of(step))] in lines
     assert "Elsewhere: placement inserted ✓ 12.3, placement committed ✓ 12.3" in seen
+    assert "collect_payment key_spent ✓ 12.3" in " ".join(seen.split())
 
 
 def test_a_drill_whose_orders_went_on_too_late_has_not_passed() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from models.states import Step
 from worker.drill import crash, storm
-from worker.drill.cells import PLACEMENT, RELAY, Cell, waves
+from worker.drill.cells import KEY_SPENT, PLACEMENT, RELAY, Cell, waves
 from worker.drill.detour import proxies
 from worker.drill.faults import FAULTS
 from worker.drill.ground import ground
@@ -19,7 +19,7 @@ def test_the_drill_kills_at_every_place_of_every_step() -> None:
     places = [cell.place for wave in waves(1) for cell in wave]
     assert len(places) == len(set(places))
     steps = {f"{step}.{point}" for step in STEPS for point in points_of(step)}
-    assert set(places) == steps | {".".join(place) for place in (*PLACEMENT, RELAY)}
+    assert set(places) == steps | {".".join(place) for place in (*PLACEMENT, RELAY, KEY_SPENT)}
 
 
 def test_every_kind_of_order_is_killed_somewhere_in_every_round() -> None:
@@ -36,9 +36,10 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> N
         Cell(Step.COLLECT_PAYMENT, "calling", BY_NAME["reverse charge"]),
         Cell(Step.SEND_CONFIRMATION_EMAIL, "claimed", BY_NAME["mixed cart"]),
     ]
+    failed_at_stripe = [Cell(*KEY_SPENT, BY_NAME["purchase"])]
     with ground(tmp_path, say=print) as prepared:
-        report = crash.run(prepared, planned=[wave], progress=print)
-    assert [killed.trouble for killed in report.killed] == [None] * 4  # whether it was `late` says more of the machine
+        report = crash.run(prepared, planned=[wave, failed_at_stripe], progress=print)
+    assert [killed.trouble for killed in report.killed] == [None] * 5  # whether it was `late` says more of the machine
     assert report.audit.findings == []
 
 

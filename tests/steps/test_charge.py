@@ -91,6 +91,7 @@ def test_whatever_the_line_does_the_quoted_amount_is_charged_once(
     order_id = world.place(ada, purchase())
     world.run(order_id)
     world.stripe.calm()
+    world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 
@@ -183,6 +184,7 @@ def test_a_charge_that_was_made_and_never_tried_is_cancelled_before_another_is_m
     assert (order.status, world.attempts(order.id)) == (OrderStatus.OPEN, [(1, "pending", 119_00)])
     [made] = world.intents(ada)
     assert (made["status"], made["latest_charge"]) == ("requires_payment_method", None)
+    world.pass_time(seconds=61)
     assert world.go_on(order.id).status is OrderStatus.COMPLETED
     assert world.attempts(order.id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]
@@ -195,6 +197,7 @@ def test_a_crash_after_that_cancellation_changes_nothing(world: World) -> None:
     order_id = world.run(world.place(ada, purchase())).id
     [made] = world.intents(ada)
     world.wiring.payments.cancel_charge(made["id"])
+    world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]
@@ -226,6 +229,7 @@ def test_a_500_kept_under_the_key_is_looked_up_and_another_attempt_made_only_whe
     world.stripe.fail("server_error", CREATE, times=1)
     order_id = world.place(ada, purchase())
     world.run(order_id)
+    world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.charged(ada) == [119_00]

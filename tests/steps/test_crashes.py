@@ -19,7 +19,8 @@ from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import failure_points, wiring
 from tasks.charges import charge_attempts, charging
-from tasks.ports import Charge, ChargeStatus, Letter, Mailer
+from tasks.ports import UNDER_WAY, Charge, ChargeStatus, Letter, Mailer
+from tests.support.payment import CREATE
 from tests.support.world import Customer, World, end_waits, purchase, trial
 from worker.drill.kinds import CALLS_OUTSIDE
 
@@ -90,6 +91,44 @@ def test_until_its_lease_is_over_a_dead_workers_order_is_nobody_elses(world: Wor
     assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
     world.let_waits_run_out(order_id)
     assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "done"
+
+
+@pytest.fixture
+def failed_at_stripe(world: World) -> tuple[Customer, UUID]:
+    """An order whose worker died as soon as Stripe had answered its charge with a 500 that it keeps; what it had begun is still to take effect."""
+    ada = world.customer()
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
+    order_id = world.place(ada, purchase())
+    die_once_at("collect_payment.key_spent")
+    with pytest.raises(Died):
+        world.run(order_id)
+    return ada, order_id
+
+
+def test_whoever_follows_a_worker_that_died_after_a_500_waits_for_what_may_still_take_effect(
+    world: World, failed_at_stripe: tuple[Customer, UUID]
+) -> None:
+    ada, order_id = failed_at_stripe
+    assert world.go_on(order_id).status is OrderStatus.OPEN
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
+    assert world.wakes_in(order_id) > UNDER_WAY.total_seconds() - 20
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+def test_but_for_no_longer_than_a_minute_after_the_last_request(
+    world: World, failed_at_stripe: tuple[Customer, UUID]
+) -> None:
+    ada, order_id = failed_at_stripe
+    world.pass_time(seconds=59)
+    assert world.go_on(order_id, times=1).status is OrderStatus.OPEN
+    assert world.attempts(order_id) == [(1, "pending", 119_00)]
+    world.pass_time(seconds=60)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.charged(ada) == [119_00]
 
 
 # Stalled past the lease, then awake again

@@ -10,6 +10,8 @@ from worker.drill.kinds import KINDS, STEPS, Kind, points_of
 
 PLACEMENT = (("placement", "inserted"), ("placement", "committed"))
 RELAY = ("relay", "published")
+KEY_SPENT = (Step.COLLECT_PAYMENT.value, "key_spent")
+"""passed only where Stripe has failed, and keeps that under the charge's key"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Cell:
 
 
 def waves(rounds: int) -> list[list[Cell]]:
-    """Every place once a round, with another kind of order each round."""
+    """Every place once a round, with another kind of order each round. A place at which Stripe is to fail has a wave of its own."""
     made = []
+    charged = [kind for kind in KINDS if kind.passes(Step.COLLECT_PAYMENT, "calling")]
     for number in range(rounds):
         queues = [[_cell(step, point, number) for step, point in places] for places in _by_queue().values()]
         others = [Cell(*place, KINDS[(number + index) % len(KINDS)]) for index, place in enumerate((*PLACEMENT, RELAY))]
         made += [[cell for cell in wave if cell] for wave in zip_longest(*queues, others)]
+        made.append([Cell(*KEY_SPENT, charged[number % len(charged)])])
     return made
 
 
@@ -59,3 +63,4 @@ def rows() -> Iterator[tuple[str, Sequence[str]]]:
         yield row, (point,)
     for step in STEPS:
         yield step.value, points_of(step)
+    yield KEY_SPENT[0], KEY_SPENT[1:]

@@ -15,7 +15,7 @@ from models.orders import OrderEvent
 from worker import drill_points
 from worker.drill.audit import Audit, audit
 from worker.drill.buying import Bought, GaveUp, Shop
-from worker.drill.cells import RELAY, Cell
+from worker.drill.cells import KEY_SPENT, RELAY, Cell
 from worker.drill.ground import Customer, Ground
 from worker.drill.signals import frozen
 from worker.drill.watch import Watch
@@ -26,6 +26,8 @@ PROMISED = 15.0
 BANK_TAKES = 0.8
 MAIL_SERVER_TAKES = 0.3
 """seconds that the stand-ins take for a call, so that a process can die during it"""
+STRIPE_FINISHES = 30.0
+"""seconds until what Stripe began before it failed takes effect: longer than a dead worker's order waits for another"""
 WAVE = 180.0
 
 Progress = Callable[[int, int, str], None]
@@ -128,6 +130,9 @@ async def _wave(ground: Ground, shop: Shop, wave: Sequence[Killed]) -> None:
         for killed in wave:
             if not killed.cell.is_step:
                 drill_points.order_death(ground.deaths, killed.cell.place, _subject(killed))
+            if (killed.cell.row, killed.cell.point) == KEY_SPENT:
+                fault = {"kind": "server_error_before_effect", "operation": "payment_intents.create", "times": 1}
+                ground.stripe("faults", **fault, seconds=STRIPE_FINISHES)
         await asyncio.gather(*(_place(shop, killed, quote) for killed, quote in zip(wave, quotes, strict=True)))
         for killed in wave:
             if killed.cell.is_step:

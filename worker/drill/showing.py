@@ -21,10 +21,9 @@ def show_crash(report: CrashReport, console: Console) -> None:
     steps, others = [], []
     for row, points in _rows():
         marks = {point: _mark(report, row, point) for point in points}
-        if marks.keys() <= set(POINTS):
+        if not marks.keys().isdisjoint(POINTS):
             steps.append((row, *(marks.get(point, "") for point in POINTS)))
-        else:
-            others += [f"{row} {point} {mark}" for point, mark in marks.items()]
+        others += [f"{row} {point} {mark}" for point, mark in marks.items() if point not in POINTS]
     title = "Killed with -9, and seconds until the order went on"
     console.print(Rows([Column(heading) for heading in ("step", *POINTS)], steps, title))
     console.print("Elsewhere: " + ", ".join(others))
