@@ -5,6 +5,8 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from celery import current_app, shared_task
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis import RedisError
 from sqlalchemy import delete, select
 
 from models.messages import OutboxMessage
@@ -23,7 +25,7 @@ def publish_pending() -> int:
     """Publish what waits, oldest first, and delete it; returns how many orders were sent on their way.
 
     Several may run at once (SKIP LOCKED). Killed between publishing and deleting, it publishes again later: harmless.
-    Raises kombu's OperationalError or BatchPublishError where the broker is down, SQLAlchemy's OperationalError where it takes so long
+    Raises kombu's OperationalError or BatchPublishError where the broker is down, Redis's error where it is full, SQLAlchemy's OperationalError where it takes so long
     that PostgreSQL ends the transaction; the rows stay.
     """
     published = 0
@@ -69,6 +71,6 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
     reach("relay.published", "outbox")
 
 
-@shared_task(name="relay", ignore_result=True, throws=NO_DATABASE)
+@shared_task(name="relay", ignore_result=True, throws=(*NO_DATABASE, OperationalError, BatchPublishError, RedisError))
 def relay() -> int:
     return publish_pending()

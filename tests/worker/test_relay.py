@@ -1,6 +1,7 @@
 """The relay: each message of the outbox goes out, once where nothing dies, whoever else is relaying; without a broker it waits."""
 
 import json
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -136,3 +137,30 @@ def test_a_broker_that_is_full_takes_nothing_and_nothing_is_lost(world: World, t
         assert (full.orders(), len(world.outbox())) == ([], 3)
         full.redis.config_set("maxmemory", 0)
         assert (relay.publish_pending(), len(full.orders()), world.outbox()) == (3, 3, [])
+
+
+@pytest.mark.parametrize("trouble", ["killed", "full"])
+def test_a_relay_whose_broker_fails_says_so_in_one_line(
+    world: World,
+    tmp_path: Path,
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: str,
+) -> None:
+    fill_outbox(world, 3)
+    caplog.set_level(logging.INFO, logger="celery.app.trace")
+    with embedded.redis(tmp_path) as server, monkeypatch.context() as failing:
+        failed = Broker(server.url)
+
+        def fails(_: datetime) -> dict[str, float]:
+            server.kill() if trouble == "killed" else failed.redis.config_set("maxmemory", 1)
+            return {}
+
+        failed.app.set_current()
+        failing.setattr(queue_heads, "since", fails)
+        ended = relay.relay.apply()
+    [line] = [record for record in caplog.records if record.name == "celery.app.trace"]
+    assert (ended.state, line.levelno, line.exc_info) == ("FAILURE", logging.INFO, None)
+    broker.app.set_current()
+    assert (relay.publish_pending(), len(broker.orders()), world.outbox()) == (3, 3, [])
