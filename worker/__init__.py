@@ -6,7 +6,7 @@
   refuses: `production`, `example_seller`
 - at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it; `logs`, `heap`
 - Celery: `app`, without its tasks `messaging`; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
-  `celery_command`, `events` (for Flower)
+  `scheduler` is beat's; `celery_command`, `events` (for Flower)
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`
 - messages: `relay` publishes the outbox; which steps need none: `own_steps`; what cannot be worked on: `rejected`
 - a worker that hangs: `canary` tells, `watchdog` ends it; a queue that nobody takes from: `heartbeat`; one that is told to end: `hang_up`

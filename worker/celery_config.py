@@ -54,8 +54,8 @@ worker_hijack_root_logger = False
 worker_enable_remote_control = False
 timezone = "UTC"
 
-beat_scheduler = "celery.beat:Scheduler"
-"""in memory: the default one keeps a file of pickles, by which anybody who can write that file could run code in beat"""
+beat_scheduler = "worker.scheduler:Scheduler"
+"""in memory: Celery's default one keeps a file of pickles, by which anybody who can write that file could run code in beat"""
 _EXPIRES = 60
 """seconds: a message that waits longer has been sent again. Two hosts' clocks are compared, so it must exceed their difference."""
 
