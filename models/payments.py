@@ -22,6 +22,7 @@ class ChargeAttempt(Base):
             unique=True,
             postgresql_where="status not in ('declined', 'canceled', 'void')",
         ),
+        Index("ix_charge_attempts_look_again", "look_again_at", postgresql_where="look_again_at is not null"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
@@ -39,6 +40,8 @@ class ChargeAttempt(Base):
     asked_at: Mapped[datetime | None]
     """when we last requested this charge from the provider; committed before the request is sent"""
     settled_at: Mapped[datetime | None]
+    look_again_at: Mapped[datetime | None]
+    """when the provider is asked once more about an attempt that was given up (`tasks.charges.late_charges`)"""
 
 
 class RefundAttempt(Base):

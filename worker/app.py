@@ -6,7 +6,7 @@ from typing import Any
 from celery import signals
 
 from tasks import housekeeping, pipeline, sweep
-from tasks.charges import webhooks
+from tasks.charges import late_charges, webhooks
 from tasks.running import queue_heads
 from worker import canary, heap, heartbeat, relay
 from worker.logs import set_up_logging
@@ -33,4 +33,4 @@ def _plug_in(**_: Any) -> None:
     heap.freeze()
 
 
-__all__ = ["app", "canary", "heartbeat", "housekeeping", "pipeline", "relay", "sweep", "webhooks"]
+__all__ = ["app", "canary", "heartbeat", "housekeeping", "late_charges", "pipeline", "relay", "sweep", "webhooks"]

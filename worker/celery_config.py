@@ -70,6 +70,7 @@ beat_schedule = {
         for queue in QUEUE_NAMES
     },
     "housekeeping": {"task": "housekeeping", "schedule": 300.0, "options": {"expires": 300}},
+    "late_charges": {"task": "late_charges", "schedule": 60.0, "options": {"expires": _EXPIRES}},
     "old_quotes": {"task": "old_quotes", "schedule": crontab(hour="3", minute="30"), "options": {"expires": 3600}},
     "relay": {"task": "relay", "schedule": 1.0, "options": {"expires": _EXPIRES}},
     "sweep": {"task": "sweep", "schedule": _chosen.sweep_seconds, "options": {"expires": _EXPIRES}},

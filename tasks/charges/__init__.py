@@ -3,5 +3,5 @@
 - `charging` decides what to ask the provider next, `charge_calls` asks, `charge_attempts` has the rows with the idempotency keys
 - money found that is of another amount than is due: `outdated_charges`
 - the provider's news: `webhooks` stores and reads them, `charge_news` acts on them
-- 3-D Secure without a webhook: `payment_authentication`
+- without a webhook: `payment_authentication` asks about 3-D Secure, `late_charges` about money on attempts that were given up
 """

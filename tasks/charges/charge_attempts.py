@@ -149,7 +149,7 @@ def insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> C
 def void(session: Session, order: Order, attempt: ChargeAttempt) -> None:
     """Give up the attempt: the provider has no charge for it, and no request for it is under way any more. Raises LeaseLost.
 
-    Should it be charged all the same, a webhook reports the charge and it is refunded.
+    Should it be charged all the same, a webhook or `late_charges` reports the charge and it is refunded.
     """
     settle(session, order, attempt, AttemptStatus.VOID)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from models.orders import Order
-from tasks.charges import charge_attempts
+from tasks.charges import charge_attempts, late_charges
 from tasks.charges.charging import Move, Plan
 from tasks.errors import (
     KeyReused,
@@ -112,6 +112,7 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
         raise TemporarilyUnavailable("a request to the provider may still be under way", retry_after=wait)
     with begin() as session:
         charge_attempts.void(session, order, planned.attempt)
+        late_charges.watch(session, planned.attempt)
     raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")
 
 

@@ -8,6 +8,7 @@ from celery import Task
 from sqlalchemy import create_engine
 
 from tasks import wiring
+from tasks.charges.late_charges import late_charges
 from tasks.charges.webhooks import handle_webhooks
 from tasks.housekeeping import housekeeping, old_quotes
 from tasks.sweep import sweep
@@ -24,6 +25,7 @@ from worker.relay import relay
         (sweep, []),
         (handle_webhooks, []),
         (relay, []),
+        (late_charges, []),
         (vat_follow_up, []),
         (housekeeping, []),
         (old_quotes, []),

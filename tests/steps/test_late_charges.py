@@ -1,0 +1,118 @@
+"""Money that arrives on an attempt that was given up is noticed without a webhook, and goes back."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.orm import Session
+
+from models.orders import Order
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import OrderStatus
+from tasks.charges.late_charges import late_charges
+from tasks.ledger_check.verify import verify
+from tasks.refunds import refunding
+from tests.support.payment import CREATE
+from tests.support.world import Customer, World, purchase
+
+
+def given_up(world: World, ada: Customer, *, cancelled: bool = False) -> UUID:
+    """An order that was charged by another attempt, or cancelled, because the provider had no charge of the first a minute after it had failed."""
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
+    order_id = world.run(world.place(ada, purchase())).id
+    if cancelled:
+        world.cancel(order_id)
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is (OrderStatus.CANCELLED if cancelled else OrderStatus.COMPLETED)
+    assert world.attempts(order_id)[0] == (1, "void", 119_00)
+    return order_id
+
+
+def money_arrives(world: World, ada: Customer) -> None:
+    before = len(world.charged(ada))
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: len(world.charged(ada)) == before + 1)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_money_that_arrives_minutes_after_its_attempt_was_given_up_goes_back(world: World, cancelled: bool) -> None:
+    ada = world.customer()
+    order_id = given_up(world, ada, cancelled=cancelled)
+    ended = world.order(order_id).status
+    money_arrives(world, ada)
+    assert (late_charges(), world.given_back(ada)) == (0, [])
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+    assert (world.refunds(order_id), world.timeline(order_id).count("charge.unexpected")) == (
+        [("succeeded", 119_00)],
+        1,
+    )
+    assert world.order(order_id).status is ended
+    world.pass_time(days=1)
+    assert (late_charges(), world.given_back(ada)) == (0, [119_00])
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_an_attempt_whose_charge_never_came_is_looked_up_once(world: World) -> None:
+    ada = world.customer()
+    given_up(world, ada)
+    world.pass_time(minutes=15)
+    assert (late_charges(), late_charges()) == (1, 0)
+    world.pass_time(days=1)
+    assert (late_charges(), world.charged(ada), world.given_back(ada)) == (0, [119_00], [])
+
+
+def test_a_late_charge_that_a_webhook_has_told_of_goes_back_once(world: World) -> None:
+    ada = world.customer()
+    order_id = given_up(world, ada)
+    money_arrives(world, ada)
+    taken = {attempt.ref for attempt in world.rows(ChargeAttempt, order_id=order_id)}
+    [late] = [intent["id"] for intent in world.intents(ada) if intent["id"] not in taken]
+    world.notify(late)
+    assert world.given_back(ada) == [119_00]
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+
+
+@pytest.mark.parametrize("operation", ["payment_intents.list", "refunds.create"])
+def test_a_late_charge_goes_back_later_while_the_provider_is_away(world: World, operation: str) -> None:
+    ada = world.customer()
+    given_up(world, ada)
+    money_arrives(world, ada)
+    world.pass_time(minutes=15)
+    world.stripe.fail("unavailable", operation)
+    assert (late_charges(), world.given_back(ada)) == (1, [])
+    world.stripe.calm()
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+
+
+def fails_for(order_id: UUID) -> Callable[..., Any]:
+    start = refunding.start
+
+    def fails(session: Session, order: Order, *given: Any, **named: Any) -> RefundAttempt:
+        if order.id == order_id:
+            raise ZeroDivisionError("a mistake of ours")
+        return start(session, order, *given, **named)
+
+    return fails
+
+
+def test_one_that_cannot_be_handled_does_not_stop_those_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = world.customer(), world.customer()
+    first = given_up(world, ada)
+    money_arrives(world, ada)
+    given_up(world, bob)
+    money_arrives(world, bob)
+    monkeypatch.setattr("tasks.refunds.refunding.start", fails_for(first))
+    world.pass_time(minutes=15)
+    assert late_charges() == 2
+    assert (world.given_back(ada), world.given_back(bob)) == ([], [119_00])
+    monkeypatch.undo()
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
