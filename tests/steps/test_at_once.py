@@ -354,6 +354,22 @@ def test_seats_assigned_at_the_last_moment_turn_the_order_back_and_nobody_loses_
     assert world.subscription(ada, "desk").seats == 3
 
 
+def test_a_seat_that_is_being_assigned_when_the_order_for_fewer_begins_is_waited_for_and_counted(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase(seats=3))
+    world.assign(ada, "desk", "a@x.example")
+    held = world.subscription(ada, "desk").id
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            seats.assign(session, subscription_id=held, email="b@x.example", now=world.time)
+            order_id = world.place(ada, change(seats=1, interval=YEAR))
+            activating = another.submit(world.run, order_id)
+            until_it_waits_for(session, activating)
+        order = activating.result()
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "seats-below-assigned")
+    assert world.subscription(ada, "desk").seats == 3
+
+
 def test_a_change_of_what_a_refund_ended_at_the_last_moment_is_turned_back(world: World) -> None:
     ada = world.customer()
     bought = world.buy(ada, purchase()).id

@@ -15,7 +15,7 @@ from models.messages import SentLetter
 from models.states import FORWARD, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
 from tests.support.in_one_process import Events, Messages, delivered, told, told_of
-from tests.support.world import MONTH, World, purchase, trial
+from tests.support.world import MONTH, World, change, purchase, trial
 
 
 def transactions(world: World, during: Callable[[], object]) -> int:
@@ -51,6 +51,18 @@ def test_users_who_kept_their_seats_are_counted_where_all_is_done_in_one_process
     delivered(order_id, Step.VALIDATE_CART)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.letters(order_id) == ["confirmation"]
+
+
+def test_users_of_one_product_are_counted_although_another_of_the_same_order_is_new(
+    world: World, events: Events
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=2))
+    world.assign(ada, "desk", "mia@x.example", "leo@x.example")
+    order_id = world.place(ada, change("desk", seats=3), purchase("wiki", seats=1))
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert world.mails(ada)[-1] == "2 seats are ready to be assigned"
 
 
 def flushes(world: World, during: Callable[[], object]) -> list[str]:
@@ -191,6 +203,7 @@ def test_a_delivered_step_that_stays_done_is_shown_once(world: World, events: Ev
     failure_points.arm(once)
     order_id = world.place(world.customer(), purchase())
     delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    assert world.order(order_id).status is OrderStatus.COMPLETED
     assert told(events, "task-retried") == ["activate_subscription"]
     assert told_of("delivery", events) == ["task-succeeded"]
 

@@ -10,6 +10,7 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus, Step
+from models.subscriptions import SubscriptionPeriod
 from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
@@ -53,6 +54,25 @@ def test_a_change_starts_a_new_period_today_and_the_renewal_date_moves(world: Wo
     held = world.subscription(ada, "desk")
     assert (held.period_start, held.period_end) == (world.time, datetime(2026, 12, 11, 9, tzinfo=UTC))
     assert held.anchor_day == 11
+
+
+def test_the_period_before_is_closed_as_of_the_quote_however_slow_the_order_is(world: World, ada: Customer) -> None:
+    quoted_at = world.time
+    order_id = world.place(ada, change(seats=20))
+    world.pass_time(hours=5)
+    world.run(order_id)
+    periods = world.rows(SubscriptionPeriod, subscription_id=world.subscription(ada, "desk").id)
+    assert {(each.starts_at, each.closed_at) for each in periods} == {
+        (quoted_at - timedelta(days=10), quoted_at),
+        (quoted_at, None),
+    }
+
+
+def test_each_line_of_an_order_knows_its_own_subscription(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase("wiki"), purchase("desk"), purchase("chat"))
+    held = {each: world.subscription(ada, each).id for each in ("wiki", "desk", "chat")}
+    assert {line.product_code: line.subscription_id for line in order.lines} == held
 
 
 def test_the_31st_is_remembered_through_short_months(world: World) -> None:

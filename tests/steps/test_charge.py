@@ -8,9 +8,11 @@ import pytest
 
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.payments import ChargeAttempt
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from tasks import failure_points, wiring
-from tasks.charges import charge_news
+from tasks.charges import charge_calls, charge_news
+from tasks.errors import Refused
+from tasks.ports import ChargeStatus
 from tests.support.payment import CREATE, DECLINES
 from tests.support.world import Customer, World, purchase
 
@@ -117,6 +119,36 @@ def test_an_attempt_goes_to_its_own_card_although_another_was_given_before_it_is
     [card] = world.rows(PaymentMethod, account_id=ada.account_id, brand="visa")
     assert [row.payment_method_id for row in world.rows(ChargeAttempt, order_id=order_id)] == [card.id]
     assert [intent["payment_method"] for intent in world.intents(ada)] == [card.ref]
+
+
+def test_a_charge_that_is_refused_without_a_code_ends_its_order_with_a_reason_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused("no")
+
+    monkeypatch.setattr(type(world.wiring.payments), "charge", refuse)
+    order = world.buy(world.customer(), purchase())
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, "payment-refused")
+    assert world.attempts(order.id) == [(1, "void", 119_00)]
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_charge_whose_bank_takes_its_time_is_asked_about_after_a_while_and_goes_on_however_long_that_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """Nobody is asked to authenticate it, so it has no time limit."""
+    ada = world.customer()
+    ask = charge_calls.ask
+    monkeypatch.setattr(charge_calls, "ask", lambda *asked: replace(ask(*asked), status=ChargeStatus.PROCESSING))
+    order_id = world.run(world.place(ada, purchase())).id
+    assert world.attempts(order_id) == [(1, "processing", 119_00)]
+    assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
+    assert world.wakes_in(order_id) > 20
+    monkeypatch.undo()
+    world.pass_time(days=days, hours=2)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
 
 def test_asking_again_for_a_charge_changes_nothing_about_when_others_were_asked_for(world: World) -> None:

@@ -1,8 +1,15 @@
 """From step to step in one process: six tasks that Flower shows, one delivery."""
 
-import pytest
+from typing import Any
+from uuid import uuid4
 
+import pytest
+from celery import Task
+
+from models.orders import OrderEvent
 from models.states import BACK, FORWARD, OrderStatus, Step
+from tasks.pipeline import TASKS
+from tasks.running import retry_policy
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, told, told_of
 from tests.support.world import World, purchase
 
@@ -87,6 +94,8 @@ def test_the_way_back_is_walked_in_one_delivery_too(world: World, events: Events
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     world.cancel(order_id)
     assert delivered(order_id, Step.ACTIVATE_SUBSCRIPTION) == "turned_back"
+    assert world.deliver(order_id, Step.ACTIVATE_SUBSCRIPTION) == "already_done"
+    assert world.deliver(order_id, Step.SEND_REFUND_NOTICE) == "held_by_another"
     assert delivered(order_id, Step.REFUND_PAYMENT) == "done"
     assert world.order(order_id).status is OrderStatus.REFUNDED
     assert (world.given_back(ada), told(events, "task-succeeded")) == ([119_00], [BACK[1].value])
@@ -108,6 +117,44 @@ def test_temporary_trouble_in_a_later_step_is_retried_by_a_message_of_that_step(
     assert (order.next_step, order.lease_token) == (Step.COLLECT_PAYMENT, None)
 
 
+def test_a_later_step_has_all_its_retries_although_the_delivered_one_had_used_up_its_own(
+    world: World, events: Events, messages: Messages
+) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.stripe.fail("unavailable", "payment_intents.create")
+    TASKS[Step.VALIDATE_CART].apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
+    world.stripe.calm()
+    assert messages.take() == [("collect_payment", 1)]
+
+
+def test_a_delivery_that_has_used_up_its_retries_is_left_to_the_sweep(world: World, messages: Messages) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.stripe.fail("unavailable", "payment_intents.create")
+    last = TASKS[Step.COLLECT_PAYMENT].apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
+    world.stripe.calm()
+    assert (last.get(), messages.take()) == ("postponed", [])
+
+
+def test_a_retry_comes_when_its_order_may_be_tried_again_and_not_before(
+    world: World, events: Events, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    countdowns: list[Any] = []
+    publish = Task.apply_async
+
+    def watched(task: Task, *positional: object, **named: object) -> object:
+        countdowns.append(named["countdown"])
+        return publish(task, *positional, **named)
+
+    monkeypatch.setattr(Task, "apply_async", watched)
+    order_id = world.place(world.customer(), purchase())
+    world.stripe.fail("unavailable", "payment_intents.create")
+    delivered(order_id, Step.VALIDATE_CART)
+    world.stripe.calm()
+    [postponed] = world.rows(OrderEvent, order_id=order_id, kind="collect_payment.postponed")
+    assert [0 < countdown - postponed.facts["seconds"] < 1 for countdown in countdowns] == [True]
+
+
 def test_a_step_that_fails_is_red_by_itself_and_gives_the_order_back(
     world: World, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +168,11 @@ def test_a_step_that_fails_is_red_by_itself_and_gives_the_order_back(
     order = world.order(order_id)
     assert (order.next_step, order.lease_token) == (Step.ACTIVATE_SUBSCRIPTION, None)
     assert "a mistake of ours" in (order.last_error or "")
+
+
+def test_a_message_about_an_order_that_is_not_there_is_done_with(world: World, events: Events) -> None:
+    """As after a restore from a backup that is older than the order."""
+    assert delivered(uuid4(), Step.VALIDATE_CART) == "not_open"
 
 
 def test_a_delivery_twice_finds_each_step_done(world: World, events: Events) -> None:

@@ -4,12 +4,15 @@ Steps that share a transaction leave no room between them; where something is to
 """
 
 import threading
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from celery import Task
 from sqlalchemy import create_engine, event, select, text, update
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.messages import SentLetter
@@ -189,6 +192,28 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     assert told(events, "task-retried") == ["compute_proration"]
     assert messages.take() == [("compute_proration", 1)]
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize("carries", [False])
+def test_a_step_that_fails_before_it_takes_the_order_from_the_one_before_gives_it_back(
+    world: World, events: Events, messages: Messages
+) -> None:
+    refused: list[UUID] = []
+    order_id = world.place(world.customer(), purchase())
+
+    def begin() -> AbstractContextManager[Session]:
+        if refused:
+            refused.clear()
+            raise NoConnectionFree
+        return world.transactions()
+
+    wiring.plug_in(replace(world.wiring, begin=begin))
+    just_before(Step.COMPUTE_PRORATION, lambda: refused.append(order_id))
+    delivered(order_id, Step.VALIDATE_CART)
+    wiring.plug_in(world.wiring)
+    order = world.order(order_id)
+    assert (order.next_step, order.lease_token) == (Step.COMPUTE_PRORATION, None)
+    assert messages.take() == [("compute_proration", 1)]
 
 
 def test_a_step_behind_anothers_lock_gives_its_place_to_others_and_is_tried_again_by_message(

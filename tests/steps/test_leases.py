@@ -5,10 +5,10 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
-from models import lease, progress, step_ends
-from models.orders import Order
+from models import lease, order_cache, progress, step_ends
+from models.orders import Order, OrderLine
 from models.states import Step
 from tasks.running import leases
 from tests.support.world import World, purchase
@@ -38,6 +38,17 @@ def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: Wo
     for each in (order, stored):
         assert (each.next_step, each.attempts, each.restarts) == (Step.COMPUTE_PRORATION, 1, 0)
         assert (each.last_error, each.lease_token, each.cancel_requested_at) == (None, order.lease_token, None)
+
+
+def test_an_order_is_in_hand_with_its_lines_by_position_however_they_lie_in_the_table(world: World) -> None:
+    order_id = world.place(world.customer(), purchase("desk"), purchase("chat"), purchase("wiki"))
+    with world.begin() as session:
+        for off in ("indexscan", "bitmapscan"):
+            session.execute(text(f"set local enable_{off} = off"))
+        session.execute(update(OrderLine).where(OrderLine.position == 0).values(seats=OrderLine.seats))  # now the last
+        order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
+        assert order is not None
+        assert [line.position for line in order_cache.lines(session, order)] == [0, 1, 2]
 
 
 def test_renewing_prolongs_the_lease_that_is_still_ours(world: World) -> None:

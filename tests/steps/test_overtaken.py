@@ -7,12 +7,15 @@ from uuid import UUID
 import pytest
 
 from models import lease, progress, step_ends
+from models.ending import Ending
 from models.lease import LeaseLost
+from models.messages import SentLetter
 from models.orders import Order
 from models.recording import CARRIED
-from models.states import AttemptStatus, OrderStatus, Step
+from models.states import AttemptStatus, LetterKind, LetterStatus, OrderStatus, Step
 from tasks import failure_points
 from tasks.charges import charge_attempts
+from tasks.mail import mailing
 from tests.support.world import World, end_waits, purchase
 
 LEASE = timedelta(minutes=5)
@@ -111,6 +114,36 @@ def test_who_is_overtaken_writes_no_step_that_it_ended(world: World) -> None:
         with pytest.raises(LeaseLost):
             step_ends.write(session)
     assert world.order(order_id).next_step is Step.VALIDATE_CART
+
+
+def at_its_last_letter(world: World) -> Order:
+    """An order in our hands whose last letter is being sent."""
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    ours = claim(world, order_id, Step.PROMPT_SEAT_ASSIGNMENT)
+    with world.begin() as session:
+        assert mailing._begin(session, ours, LetterKind.SEAT_PROMPT)
+    return ours
+
+
+def test_who_is_overtaken_does_not_mark_a_letter_with_the_end_of_the_order(world: World) -> None:
+    ours = at_its_last_letter(world)
+    claim(world, ours.id, Step.PROMPT_SEAT_ASSIGNMENT)
+    with world.begin() as session, pytest.raises(LeaseLost):
+        progress.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
+    [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)
+    assert (letter.status, letter.sent_at) == (LetterStatus.SENDING, None)
+    assert world.order(ours.id).status is OrderStatus.OPEN
+
+
+def test_a_letter_that_was_found_undeliverable_meanwhile_stays_so_at_the_end_of_the_order(world: World) -> None:
+    ours = at_its_last_letter(world)
+    mailing._end(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
+    with world.begin() as session:
+        progress.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
+    [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)
+    assert letter.status is LetterStatus.UNDELIVERABLE
+    assert world.timeline(ours.id)[-2:] == ["letter.undeliverable", "order.completed"]
 
 
 def test_who_is_overtaken_does_not_give_the_order_of_another_back(world: World) -> None:

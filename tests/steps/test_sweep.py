@@ -115,12 +115,27 @@ def test_after_too_many_restarts_a_person_must_look_and_the_order_says_why(world
     assert world.timeline(order_id).count("order.restarted") == 3
 
 
+def test_so_must_one_at_one_that_workers_died_with(world: World) -> None:
+    world.policy(max_restarts=3)
+    order_id = world.place(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(update(Order).values(restarts=3))
+    with world.begin() as session:
+        assert lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(minutes=5))
+    stand_still(world, order_id)
+    sweep.sweep()
+    order = world.order(order_id)
+    assert (order.status, order.lease_token) == (OrderStatus.NEEDS_ATTENTION, None)
+    assert order.last_error == "validate_cart made no progress in 3 restarts"
+
+
 def test_a_parked_order_is_resumed_where_it_stood(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     world.park(order_id)
-    assert world.run(order_id).status is OrderStatus.NEEDS_ATTENTION
+    assert world.deliver(order_id, Step.ACTIVATE_SUBSCRIPTION) == "not_open"
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
     with world.begin() as session:
         waiting = (OrderStatus.NEEDS_ATTENTION,)
         waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")

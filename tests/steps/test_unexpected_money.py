@@ -19,7 +19,7 @@ from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tasks.ports import EventKind, Refund, RefundStatus
 from tasks.refunds import refunding
-from tests.support.payment import REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
+from tests.support.payment import DECLINES, REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase, trial
 
@@ -106,6 +106,18 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
         assert refunding.refunded_minor(session, order_id) == 119_00, (
             "the letter names what the order itself was charged"
         )
+
+
+def test_money_that_comes_on_a_declined_charge_goes_back_and_the_attempt_stays_declined(world: World) -> None:
+    """Somebody tried it once more at the provider, with another card; the order's own card is declined as before."""
+    ada = world.customer(card=DECLINES)
+    order = world.buy(ada, purchase())
+    ref = str(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.stripe.client().v1.payment_intents.confirm(ref, {"payment_method": "pm_card_visa"})
+    world.notify(ref)
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
+    assert world.attempts(order.id) == [(1, "declined", 119_00)]
+    assert world.order(order.id).status is OrderStatus.PAYMENT_DECLINED
 
 
 def money_twice(world: World, card: str) -> tuple[UUID, str]:
