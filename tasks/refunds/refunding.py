@@ -208,11 +208,7 @@ def is_made_of_others(attempt: RefundAttempt) -> bool:
 
 
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
-    made = select(RefundAttempt.key).where(
-        RefundAttempt.order_id == order_id,
-        RefundAttempt.status == RefundState.SUCCEEDED,
-        SETTLED_OUTSIDE,
-    )
+    made = select(RefundAttempt.key).where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE)
     return session.scalar(made) is not None
 
 

@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from models import order_cache, progress
 from models.account_lock import lock_account
 from models.accounts import Account
-from models.messages import SentLetter
 from models.orders import Order, OrderedProduct
 from models.sold_to import sold_to
-from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
+from models.states import FINAL, LetterKind, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.failure_points import reach
@@ -167,12 +166,5 @@ def _tell(order_id: UUID) -> None:
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
         return
-    sent = select(SentLetter.order_id).where(
-        SentLetter.order_id == order_id,
-        SentLetter.kind == LetterKind.VAT_CORRECTION,
-        SentLetter.status != LetterStatus.SENDING,
-    )
     with begin() as session:
-        session.execute(
-            update(VatFollowUp).where(VatFollowUp.order_id == order_id, sent.exists()).values(letter_owed=False)
-        )
+        session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(letter_owed=False))
