@@ -1,5 +1,6 @@
 """What surrounds every request: errors as problems, limits, headers, webhooks, logs that tell nothing."""
 
+import asyncio
 import gzip
 import hashlib
 import hmac
@@ -11,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api_stub.edge import body_limit
@@ -239,6 +242,24 @@ def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Cus
     answer = api.post("/v1/quotes", content=endless(), headers={"Content-Type": "application/json"})
     assert problem(answer) == (413, "body-too-large")
     assert answer.json()["detail"] == "The request is too large: at most 256 KiB."
+
+
+def test_the_pieces_of_a_body_are_counted_together() -> None:
+    pieces = [b" " * 1024] * 5
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    limited = body_limit.BodyLimit(app, default=4 * 1024, by_ending={})
+    with pytest.raises(HTTPException, match="413"):
+        asyncio.run(limited({"type": "http", "path": "/", "headers": []}, receive, send))
 
 
 def test_answers_carry_safe_headers(api: Api, ada: Customer) -> None:

@@ -133,6 +133,16 @@ def test_one_that_a_dead_worker_had_begun_goes_on_however_long_the_queue_is(worl
     assert world.outbox() == [(begun, Step.VALIDATE_CART)]
 
 
+def test_one_that_waits_for_its_customer_ends_in_time_however_long_the_queue_is(world: World, redis: Redis) -> None:
+    waiting = world.buy(world.customer(card=None), purchase()).id
+    relay.publish_pending()
+    next_one_is_taken(redis)
+    published(world, ago=timedelta(minutes=2))
+    world.let_waits_run_out(waiting)
+    assert sweep.sweep() == 1
+    assert world.order(waiting).status is OrderStatus.CANCELLED
+
+
 def test_an_order_behind_a_message_that_is_none_of_an_order_waits_too(world: World, redis: Redis) -> None:
     published(world)
     redis.rpush("orders", HEARTBEAT % (time.time() - 120))

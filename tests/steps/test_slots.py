@@ -88,6 +88,23 @@ def test_who_has_no_turn_gives_none_up() -> None:
         assert free() == slots.AT_ONCE
 
 
+def test_a_step_gives_its_turn_up_each_time_it_waits_outside_and_comes_back_as_one_who_had_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take, came_back = slots.Slots.take, []
+
+    def watched(mine: slots.Slots, *, back: bool = False) -> None:
+        came_back.append(back)
+        take(mine, back=back)
+
+    monkeypatch.setattr(slots.Slots, "take", watched)
+    with slots.slot():
+        for _ in range(2):
+            with slots.given_up():
+                assert free() == slots.AT_ONCE
+    assert came_back == [False, True, True]
+
+
 def test_who_comes_back_and_who_begins_take_turns_in_the_order_they_came() -> None:
     """While the only slot is held, two who begin queue up, then two who come back."""
     alone = slots.Slots(1)
