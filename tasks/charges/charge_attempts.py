@@ -81,6 +81,7 @@ def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttemp
         raise lease.LeaseLost(order.id)
     attempt, key = begun
     set_committed_value(order, "payment_kind", PaymentKind.CARD)
+    set_committed_value(order, "payment_due_at", None)
     return ChargeAttempt(
         order_id=order.id,
         attempt=attempt,

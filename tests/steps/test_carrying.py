@@ -11,9 +11,11 @@ from celery.events.state import State
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
+from models.invoices import Invoice
 from models.messages import SentLetter
 from models.states import FORWARD, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
+from tasks.operating import resumption
 from tests.support.in_one_process import Events, Messages, delivered, told, told_of
 from tests.support.world import MONTH, World, change, purchase, trial
 
@@ -63,6 +65,23 @@ def test_users_of_one_product_are_counted_although_another_of_the_same_order_is_
     delivered(order_id, Step.VALIDATE_CART)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.mails(ada)[-1] == "2 seats are ready to be assigned"
+
+
+def test_an_order_that_is_charged_after_all_does_not_ask_for_a_transfer_too(world: World, events: Events) -> None:
+    """It was to be invoiced, a card was given while it was parked, and an operator resumed it at its payment."""
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, vat_number="DE136695976")
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.park(order_id)
+    world.give_card(ada)
+    with world.begin() as session:
+        stands_at, first = Step.ACTIVATE_SUBSCRIPTION, Step.COLLECT_PAYMENT
+        resumption.resume(session, order_id, stands_at=stands_at, first=first, by="ops")
+    delivered(order_id, Step.COLLECT_PAYMENT)
+    order, [document] = world.order(order_id), world.rows(Invoice, order_id=order_id)
+    assert (order.status, order.payment_kind, world.charged(ada)) == (OrderStatus.COMPLETED, "card", [119_00])
+    assert (order.payment_due_at, document.payment_due_at) == (None, None)
 
 
 def flushes(world: World, during: Callable[[], object]) -> list[str]:
