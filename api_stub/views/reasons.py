@@ -18,11 +18,7 @@ from tasks.wiring import policy
 def where_it_stands(session: Session, order: Order) -> str:
     """Where the order stands, in a sentence or two. The order's lines must be loaded."""
     return status_text(
-        order.status,
-        order.reason,
-        facts=order.reason_facts,
-        language=order.language,
-        currency=order.currency,
+        order,
         seller=policy().seller,
         names=display_names.of_lines(session, order.lines),
         refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunding.has_failed(session, order),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from models.accounts import Language
+from models.orders import Order
 from models.rules.refusals import Refusal, RefusalCode
 from models.states import REFUNDED_BY_SUPPORT, OrderStatus
 from tasks.letters import reasons
@@ -30,56 +30,45 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
 }
 
 
-def status_text(
-    status: OrderStatus,
-    reason: str | None,
-    *,
-    facts: Mapping[str, Any] | None = None,
-    language: Language,
-    currency: str,
-    seller: Seller,
-    names: ProductNames,
-    refund_failed: bool = False,
-) -> str:
-    """facts: the order's `reason_facts`. currency: the order's, ISO 4217. refund_failed: its money was to go back, and has not."""
-    w = Wording(language, currency, "UTC")
-    known = facts or {}
-    reason = reason or ""
-    match status:
+def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False) -> str:
+    """refund_failed: the order's money was to go back, and has not."""
+    w = Wording(order.language, order.currency, "UTC")
+    reason, facts = order.reason or "", order.reason_facts or {}
+    match order.status:
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(
                 "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
             )
-        case OrderStatus.AWAITING_PAYMENT_DETAILS if known.get("vat_number_would_do"):
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if facts.get("vat_number_would_do"):
             return w.say(
                 "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
             )
         case OrderStatus.AWAITING_CONFIRMATION:
-            return _amount_differs(w, known)
+            return _amount_differs(w, facts)
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
                 "The refund of your order failed and our team is looking after it. You do not need to do anything."
             )
         case OrderStatus.PAYMENT_DECLINED:
-            why = reasons.DECLINED.get(str(known.get("decline_code")), reasons.DECLINED_OTHERWISE)
-            return " ".join([w.say(why), w.say(_TEXTS[status])])
-        case OrderStatus.REJECTED if known.get("refusals"):
+            why = reasons.DECLINED.get(str(facts.get("decline_code")), reasons.DECLINED_OTHERWISE)
+            return " ".join([w.say(why), w.say(_TEXTS[order.status])])
+        case OrderStatus.REJECTED if facts.get("refusals"):
             against = [
-                refusal_text(_refusal(each), language=language, seller=seller, names=names)
-                for each in known["refusals"]
+                refusal_text(_refusal(each), language=order.language, seller=seller, names=names)
+                for each in facts["refusals"]
             ]
-            return " ".join([w.say(_TEXTS[status]), *against])
+            return " ".join([w.say(_TEXTS[order.status]), *against])
         case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
             return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
         case OrderStatus.REFUNDED if reason == REFUNDED_BY_SUPPORT:
             return w.say(reasons.UNDONE[reason])
         case OrderStatus.REJECTED if reason in reasons.TO_DO:
             to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
-            return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason]), to_do])
+            return " ".join([w.say(_TEXTS[order.status]), w.say(reasons.UNDONE[reason]), to_do])
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
-            return " ".join([w.say(_TEXTS[status]), w.say(reasons.UNDONE[reason])])
+            return " ".join([w.say(_TEXTS[order.status]), w.say(reasons.UNDONE[reason])])
         case _:
-            return w.say(_TEXTS[status])
+            return w.say(_TEXTS[order.status])
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:

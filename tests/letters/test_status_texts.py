@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.accounts import Language
+from models.orders import Order
 from models.states import OrderStatus
 from tasks.letters import reasons
 from tasks.letters.status_texts import status_text
@@ -18,8 +19,11 @@ def text(
     reason: str | None = None,
     facts: dict[str, Any] | None = None,
     language: Language = Language.EN,
+    *,
+    refund_failed: bool = False,
 ) -> str:
-    return status_text(status, reason, facts=facts, language=language, currency="EUR", seller=SELLER, names=NAMES)
+    order = Order(status=status, reason=reason, reason_facts=facts, language=language, currency="EUR")
+    return status_text(order, seller=SELLER, names=NAMES, refund_failed=refund_failed)
 
 
 AS_QUOTED = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 1190, "due_minor": 1190}
@@ -34,18 +38,7 @@ def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
 
 
 def test_a_failed_refund_has_words_of_its_own_in_every_language() -> None:
-    failed = {
-        status_text(
-            OrderStatus.NEEDS_ATTENTION,
-            None,
-            language=each,
-            currency="EUR",
-            seller=SELLER,
-            names=NAMES,
-            refund_failed=True,
-        )
-        for each in Language
-    }
+    failed = {text(OrderStatus.NEEDS_ATTENTION, language=each, refund_failed=True) for each in Language}
     assert len(failed - {text(OrderStatus.NEEDS_ATTENTION, language=each) for each in Language}) == len(Language)
 
 
