@@ -18,8 +18,10 @@ from models.sold_to import sold_to
 from models.states import REFUNDED_BY_SUPPORT, OrderStatus
 from tasks import display_names
 from tasks.billing import credited
-from tasks.letters.explain import explain, explain_settlement
+from tasks.letters.explain import explain_settlement, sentences
+from tasks.letters.telling import Telling
 from tasks.letters.whose_vat import of_two_countries
+from tasks.letters.wording import Wording
 from tasks.wiring import begin, policy
 
 router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
@@ -55,27 +57,26 @@ def _explained(
     in_effect: bool,
 ) -> ExplanationView:
     sold = sold_to(totals, account)
-    zone = sold.timezone
+    w = Wording(language, totals.currency, sold.timezone)
     names = display_names.of_lines(session, lines)
-    whose = of_two_countries(
+    whose_vat = of_two_countries(
         lines,
         credited.countries(session, lines),
         seller_country=policy().seller.country,
         buyer_country=sold.country,
     )
-    explained = explain(
-        lines,
-        language=language,
-        currency=totals.currency,
-        timezone=zone,
-        names=names,
-        in_effect=in_effect,
-        whose=whose,
-        credit_timezones=sold.credit_timezones,
+    telling = Telling(
+        w=w, names=names, in_effect=in_effect, whose_vat=whose_vat, credit_timezones=sold.credit_timezones
     )
-    settlement = explain_settlement(totals, language=language, timezone=zone)
     return ExplanationView(
         language=language,
-        lines=[LineExplanation(position=e.position, title=e.title, sentences=list(e.sentences)) for e in explained],
-        settlement=list(settlement),
+        lines=[
+            LineExplanation(
+                position=line.position,
+                title=names.plan(line.product_code, line.tier_code),
+                sentences=list(sentences(line, telling)),
+            )
+            for line in lines
+        ],
+        settlement=list(explain_settlement(w, totals)),
     )

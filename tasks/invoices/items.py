@@ -1,6 +1,6 @@
 """The rows of a document's table: a line is a charge and, on a change, a credit, each with its own rate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
@@ -23,10 +23,10 @@ class Item:
     tax: str
 
 
-def credit_timezone(document: Invoice, line: InvoiceLine) -> str:
-    """In which the days of what the line credits are counted and shown."""
-    zone: str = document.buyer.get("credit_timezones", {}).get(line.product_code, document.timezone)
-    return zone
+def credit_timezones(document: Invoice) -> Mapping[str, str]:
+    """See `models.sold_to`."""
+    zones: Mapping[str, str] = document.buyer.get("credit_timezones", {})
+    return zones
 
 
 def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
@@ -60,7 +60,8 @@ def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
 
 
 def _credit(w: Wording, document: Invoice, line: InvoiceLine, levy: Levy) -> Item:
-    sign, charged = document.sign, w.in_zone(credit_timezone(document, line))
+    sign = document.sign
+    charged = w.in_zone(credit_timezones(document).get(line.product_code, w.timezone))
     details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}"]
     if line.from_period_end:
         details.append(f"{charged.date(line.period_start)} – {charged.date(line.from_period_end)}")

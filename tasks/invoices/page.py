@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from tasks.invoices.corrected import corrected
-from tasks.invoices.items import Item, credit_timezone, items
+from tasks.invoices.items import Item, credit_timezones, items
 from tasks.invoices.levies import whose_vat
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.settlement import Row, bank_account, payment_terms, settlement
 from tasks.invoices.tax_notes import tax_notes
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
+from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 from tasks.plain_text import one_line
 
@@ -136,19 +137,15 @@ def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> 
     """
     if document.reason is not InvoiceReason.ORDER:
         return []
-    names, whose = names_of(lines), whose_vat(document, lines)
-    prorated = [line for line in lines if line.from_charged_minor]
+    telling = Telling(
+        w=w,
+        names=names_of(lines),
+        in_effect=True,
+        whose_vat=whose_vat(document, lines),
+        credit_timezones=credit_timezones(document),
+    )
     return [
-        Part(
-            names.plan(line.product_code, line.tier_code),
-            sentences(
-                w,
-                line,
-                names,
-                in_effect=True,
-                whose=whose.get(line.position),
-                credit_timezone=credit_timezone(document, line),
-            ),
-        )
-        for line in prorated
+        Part(telling.names.plan(line.product_code, line.tier_code), sentences(line, telling))
+        for line in lines
+        if line.from_charged_minor
     ]

@@ -8,20 +8,21 @@ from tasks.letters.line_table import line_table
 from tasks.letters.occasion import Occasion
 from tasks.letters.payment_words import how_it_is_paid
 from tasks.letters.tax_notes import tax_notes
+from tasks.letters.telling import Telling
 
 
 def confirmation(o: Occasion) -> Content:
-    w, number, zones = o.w, str(o.order.number), credit_timezones(o.order)
+    w, number = o.w, str(o.order.number)
+    telling = Telling(
+        w=w, names=o.names, in_effect=True, whose_vat=o.whose_vat, credit_timezones=credit_timezones(o.order)
+    )
     return Content(
         subject=w.say("Order %(number)s is confirmed", number=number),
         title=w.say("Your order is complete"),
         greeting=o.greeting,
         blocks=(
             Paragraph(_opening(o)),
-            *(
-                line_table(w, line, o.names, o.whose_vat.get(line.position), zones.get(line.product_code))
-                for line in o.lines
-            ),
+            *(line_table(line, telling) for line in o.lines),
             Table(
                 title=w.say("Total of order %(number)s", number=number),
                 rows=_settlement(o),

@@ -7,24 +7,24 @@ from typing import Final
 from models.orders import PricedLine
 from models.rules.proration import Unit
 from tasks.letters import plans
-from tasks.letters.names import ProductNames
+from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 
 _SECONDS_A_DAY: Final = 86_400
 _MICROSECONDS: Final = 1_000_000
 
 
-def credit_sentences(w: Wording, line: PricedLine, names: ProductNames, *, in_effect: bool) -> tuple[str, ...]:
-    """in_effect: see `tasks.letters.explain.sentences`."""
+def credit_sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
+    w = telling.of_credit(line)
     if line.from_period_start is None or line.from_period_end is None:
         raise ValueError(f"line {line.position} credits a period without saying when it ran")
     held = {
-        "plan": plans.before(w, line, names) or "",
+        "plan": plans.before(w, line, telling.names) or "",
         "charged": w.money(line.from_charged_minor or 0),
         "start": w.date(line.from_period_start),
         "end": w.date(line.from_period_end),
     }
-    if in_effect:
+    if telling.in_effect:
         had = w.say("You had %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.", **held)
     else:
         had = w.say("You have %(plan)s, for %(charged)s (net) from %(start)s to %(end)s.", **held)

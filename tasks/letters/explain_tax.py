@@ -4,12 +4,12 @@ from decimal import Decimal
 
 from models.orders import PricedLine
 from models.rules.vat import Treatment
-from tasks.letters.whose_vat import WhoseVat
+from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 
 
-def tax_sentences(w: Wording, line: PricedLine, whose: WhoseVat | None = None) -> tuple[str, ...]:
-    """whose: if charge and credit bear the VAT of two countries."""
+def tax_sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
+    w, whose = telling.w, telling.whose_vat.get(line.position)
     found: list[str] = []
     if line.tax_treatment is Treatment.REVERSE_CHARGE:
         found.append(w.say("No VAT is charged on this period: you account for it yourself (reverse charge)."))

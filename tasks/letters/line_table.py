@@ -5,28 +5,20 @@ from models.rules.period import Interval
 from tasks.letters import plans
 from tasks.letters.content import Row, Table, Weight
 from tasks.letters.explain import sentences
-from tasks.letters.names import ProductNames
 from tasks.letters.tax_notes import why_no_vat
-from tasks.letters.whose_vat import WhoseVat
+from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 
 
-def line_table(
-    w: Wording,
-    line: OrderLine,
-    names: ProductNames,
-    whose: WhoseVat | None = None,
-    credit_timezone: str | None = None,
-) -> Table:
-    """whose: if charge and credit bear the VAT of two countries. credit_timezone: see `sentences`."""
-    rows = _trial(w, line) if line.interval is None else _bought(w, line, whose)
+def line_table(line: OrderLine, telling: Telling) -> Table:
+    w, names = telling.w, telling.names
     held = plans.before(w, line, names)
     before = (Row(w.say("Before"), held),) if held else ()
     return Table(
         title=names.plan(line.product_code, line.tier_code),
         subtitle=_subtitle(w, line),
-        rows=before + rows,
-        notes=sentences(w, line, names, in_effect=True, whose=whose, credit_timezone=credit_timezone),
+        rows=before + (_trial(w, line) if line.interval is None else _bought(line, telling)),
+        notes=sentences(line, telling),
     )
 
 
@@ -51,7 +43,8 @@ def _trial(w: Wording, line: OrderLine) -> tuple[Row, ...]:
     )
 
 
-def _bought(w: Wording, line: OrderLine, whose: WhoseVat | None) -> tuple[Row, ...]:
+def _bought(line: OrderLine, telling: Telling) -> tuple[Row, ...]:
+    w = telling.w
     unit = (
         w.say("Net price per seat and year")
         if line.interval is Interval.YEAR
@@ -68,12 +61,13 @@ def _bought(w: Wording, line: OrderLine, whose: WhoseVat | None) -> tuple[Row, .
         Row(unit, w.money(line.unit_minor)),
         Row(times, w.money(line.charge_minor)),
         *(credit if line.from_period_id is not None else ()),
-        Row(_vat(w, line, whose), w.money(line.tax_minor)),
+        Row(_vat(line, telling), w.money(line.tax_minor)),
         Row(w.say("Total"), w.money(line.total_minor), Weight.TOTAL),
     )
 
 
-def _vat(w: Wording, line: OrderLine, whose: WhoseVat | None) -> str:
-    if whose or not plans.same_rate(line):
+def _vat(line: OrderLine, telling: Telling) -> str:
+    w = telling.w
+    if line.position in telling.whose_vat or not plans.same_rate(line):
         return w.say("VAT")
     return why_no_vat(w, line.tax_treatment) or w.say("VAT %(rate)s", rate=w.percent(line.tax_rate))

@@ -19,6 +19,12 @@ def test_a_change_is_explained_to_the_cent(world: World, api: Api, ada: Customer
     assert told["settlement"][-1] == "€63.46 is due."
 
 
+def test_each_line_is_explained_under_its_plan(world: World, api: Api, ada: Customer) -> None:
+    quote = world.quote(ada, purchase("desk", "team", seats=2), trial("chat", seats=3))
+    lines = api.get(f"/v1/quotes/{quote.id}/explanation").json()["lines"]
+    assert [(line["position"], line["title"]) for line in lines] == [(0, "Desk Team"), (1, "Chat Team")]
+
+
 def test_an_order_is_explained_in_the_customers_language(world: World, api: Api, ada: Customer) -> None:
     world.change_account(ada, language="de")
     order = world.buy(ada, purchase("desk", "team", seats=10))

@@ -12,7 +12,9 @@ from models.orders import QuoteLine
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.proration import Granularity
-from tasks.letters.explain import explain, explain_settlement
+from tasks.letters.explain import explain_settlement, sentences
+from tasks.letters.telling import Telling
+from tasks.letters.wording import Wording
 from tests.letters.orders import (
     CUT,
     NAMES,
@@ -34,10 +36,8 @@ from tests.letters.orders import (
 def explained(
     lines: Any, language: Language = Language.EN, *, currency: str = "EUR", in_effect: bool = False
 ) -> tuple[str, ...]:
-    (only,) = explain(
-        lines, language=language, currency=currency, timezone="Europe/Berlin", names=NAMES, in_effect=in_effect
-    )
-    return only.sentences
+    (only,) = lines
+    return sentences(only, Telling(w=Wording(language, currency, "Europe/Berlin"), names=NAMES, in_effect=in_effect))
 
 
 def upgraded(**facts: Any) -> list[QuoteLine]:
@@ -146,11 +146,6 @@ def test_quote_and_order_are_explained_alike() -> None:
     assert explained(quote_lines(quoted)) == explained(order_lines(quoted))
 
 
-def test_each_line_is_explained_under_its_plan() -> None:
-    found = explain(quote_lines(priced(CUT, TRIAL)), language=Language.FR, currency="EUR", timezone="UTC", names=NAMES)
-    assert [(each.position, each.title) for each in found] == [(0, "Desk Team"), (1, "Wiki Team")]
-
-
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
@@ -244,7 +239,7 @@ def test_an_annual_plan_says_so() -> None:
 
 def test_the_settlement_is_explained() -> None:
     def settled(quoted: Any) -> str:
-        return explain_settlement(order_of(quoted), language=Language.EN, timezone="UTC")[1]
+        return explain_settlement(Wording(Language.EN, "EUR", "UTC"), order_of(quoted))[1]
 
     assert settled(priced(PURCHASE)) == "€11.90 is due."
     assert settled(priced(PURCHASE, balance_minor=190)) == "Your balance pays €1.90 of it first, so €10.00 is due."
@@ -255,7 +250,7 @@ def test_the_settlement_is_explained() -> None:
 
 def test_rounding_up_is_explained() -> None:
     order = order_of(priced(PURCHASE, balance_minor=5, charge_unit_minor=10), currency="KWD")
-    assert explain_settlement(order, language=Language.EN, timezone="UTC")[1:] == (
+    assert explain_settlement(Wording(Language.EN, "KWD", "UTC"), order)[1:] == (
         "Your balance pays KWD\xa00.005 of it first, so KWD\xa01.190 is due.",
         "This includes KWD\xa00.005 of rounding up, which is added to your balance.",
     )
