@@ -1,5 +1,7 @@
 """The confirmation of an order: its details, the arithmetic of every line, and how the sum was settled."""
 
+from collections.abc import Mapping
+
 from models.rules.cart import Action
 from models.sold_to import credit_timezones
 from tasks.letters import enclosed
@@ -9,12 +11,15 @@ from tasks.letters.occasion import Occasion
 from tasks.letters.payment_words import how_it_is_paid
 from tasks.letters.tax_notes import tax_notes
 from tasks.letters.telling import Telling
+from tasks.letters.whose_vat import of_two_countries
 
 
-def confirmation(o: Occasion) -> Content:
+def confirmation(o: Occasion, *, credited_in: Mapping[int, str]) -> Content:
+    """credited_in: whose VAT a line credits, ISO 3166, by position; without lines that credit none."""
     w, number = o.w, str(o.order.number)
+    whose_vat = of_two_countries(o.lines, credited_in, seller_country=o.seller.country, buyer_country=o.account.country)
     telling = Telling(
-        w=w, names=o.names, in_effect=True, whose_vat=o.whose_vat, credit_timezones=credit_timezones(o.order)
+        w=w, names=o.names, in_effect=True, whose_vat=whose_vat, credit_timezones=credit_timezones(o.order)
     )
     return Content(
         subject=w.say("Order %(number)s is confirmed", number=number),
@@ -31,7 +36,7 @@ def confirmation(o: Occasion) -> Content:
                     o.order,
                     o.lines,
                     country=o.account.country,
-                    credited_in=o.credited_in.values() if o.whose_vat else (),
+                    credited_in=credited_in.values() if whose_vat else (),
                 ),
             ),
             *enclosed.told(w, o.enclosed),

@@ -1,15 +1,29 @@
 """The notice that an order did not come about although it was charged: what was given back, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from models.states import REFUNDED_BY_SUPPORT
 from tasks.letters import enclosed, plans, reasons
 from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 from tasks.letters.payment_words import where_it_went
+from tasks.letters.wording import Wording
 
 
-def refund_notice(o: Occasion) -> Content:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded:
+    charge_minor: int
+    """what went back of what was charged"""
+    outside: bool
+    """whether that went back in another way than to the card"""
+    transferred_minor: int
+    """what had been paid by transfer and is balance now"""
+    trials_running: Sequence[str]
+    """products whose trials the order began and that go on although its money went back, by code"""
+
+
+def refund_notice(o: Occasion, refunded: Refunded) -> Content:
     w, number = o.w, str(o.order.number)
     was_active = o.order.reason == REFUNDED_BY_SUPPORT
     why = w.say(reasons.UNDONE.get(o.order.reason or "", reasons.UNDONE_OTHERWISE))
@@ -23,10 +37,10 @@ def refund_notice(o: Occasion) -> Content:
         blocks=(
             Paragraph(f"{about} {why}"),
             Table(title=w.say("You ordered"), rows=tuple(_ordered(o))),
-            *_given_back(o, was_active=was_active),
+            *_given_back(o, refunded, was_active=was_active),
             *enclosed.told(w, o.enclosed),
             Paragraph(
-                " ".join(_what_is_left(o))
+                " ".join(_what_is_left(o, refunded.trials_running))
                 if was_active
                 else w.say("This order has changed nothing about your subscriptions.")
             ),
@@ -35,11 +49,11 @@ def refund_notice(o: Occasion) -> Content:
     )
 
 
-def _what_is_left(o: Occasion) -> Iterator[str]:
+def _what_is_left(o: Occasion, trials_running: Sequence[str]) -> Iterator[str]:
     bought = sum(line.interval is not None for line in o.lines)
     yield o.w.say_n("The subscription it bought has ended.", "The subscriptions it bought have ended.", bought)
-    if o.trials_running:
-        products = o.w.listed([o.names.product(code) for code in o.trials_running])
+    if trials_running:
+        products = o.w.listed([o.names.product(code) for code in trials_running])
         yield o.w.say("Your free trial of %(products)s goes on as before.", products=products)
 
 
@@ -47,12 +61,12 @@ def _ordered(o: Occasion) -> list[Row]:
     return [Row(plans.after(o.w, line, o.names), o.w.money(line.total_minor)) for line in o.lines]
 
 
-def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
+def _given_back(o: Occasion, refunded: Refunded, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
     w = o.w
     amounts = [
-        (where_it_went(w, to_the_card=not o.refunded_outside, card=o.card), o.refunded_minor),
+        (where_it_went(w, to_the_card=not refunded.outside, card=o.card), refunded.charge_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),
-        (w.say("Paid by transfer, added to your balance"), o.transferred_minor),
+        (w.say("Paid by transfer, added to your balance"), refunded.transferred_minor),
         (
             w.say("Taken from your balance: what your payment was rounded up by"),
             -o.order.to_balance_minor if was_active else 0,
@@ -62,14 +76,14 @@ def _given_back(o: Occasion, *, was_active: bool) -> tuple[Table | Paragraph, ..
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
     rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
-    notes = (_how_it_comes(o),) if o.refunded_minor else ()
+    notes = (_how_it_comes(w, outside=refunded.outside),) if refunded.charge_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
 
 
-def _how_it_comes(o: Occasion) -> str:
-    if o.refunded_outside:
-        return o.w.say(
+def _how_it_comes(w: Wording, *, outside: bool) -> str:
+    if outside:
+        return w.say(
             "This amount could not be refunded to your card, so we refunded it in another way. "
             "Please write to us if it has not reached you."
         )
-    return o.w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")
+    return w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")

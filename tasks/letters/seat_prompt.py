@@ -1,17 +1,19 @@
 """The prompt to assign the seats that an order added: users sign in only once they sit on one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from models.orders import OrderLine
 from tasks.letters.content import Block, Content, Link, Paragraph
 from tasks.letters.occasion import Occasion
 
 
-def seat_prompt(o: Occasion) -> Content:
+def seat_prompt(o: Occasion, *, unassigned: Mapping[str, int]) -> Content:
+    """unassigned: seats without a user, by product code."""
     w = o.w
-    lines = [line for line in o.lines if _to_assign(o, line)]
-    seats = sum(_to_assign(o, line) for line in lines)
-    added = sum(_added(line) for line in o.lines)
+    grown = [line for line in o.lines if _added(line)]
+    to_assign = [(line, unassigned[line.product_code]) for line in grown if unassigned[line.product_code] > 0]
+    seats = sum(left for _, left in to_assign)
+    added = sum(_added(line) for line in grown)
     return Content(
         subject=w.say_n(
             "%(seats)s seat is ready to be assigned", "%(seats)s seats are ready to be assigned", seats, seats=seats
@@ -30,22 +32,21 @@ def seat_prompt(o: Occasion) -> Content:
                     account=o.account.name,
                 )
             ),
-            *(block for line in lines for block in _line(o, line)),
-            Paragraph(_what_becomes_of_them(o, lines)),
+            *(block for line, left in to_assign for block in _line(o, line, left)),
+            Paragraph(_what_becomes_of_them(o, [line for line, _ in to_assign])),
         ),
         closing=o.closing,
     )
 
 
-def _line(o: Occasion, line: OrderLine) -> tuple[Block, ...]:
+def _line(o: Occasion, line: OrderLine, left: int) -> tuple[Block, ...]:
     plan = o.names.plan(line.product_code, line.tier_code)
     page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
-    return Paragraph(_left(o, plan, line)), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
+    return Paragraph(_left(o, plan, left, line.seats)), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
 
 
-def _left(o: Occasion, plan: str, line: OrderLine) -> str:
-    left = _to_assign(o, line)
-    if line.seats == 1:
+def _left(o: Occasion, plan: str, left: int, seats: int) -> str:
+    if seats == 1:
         return o.w.say("%(plan)s: %(left)s seat has yet to be assigned.", plan=plan, left=left)
     return o.w.say_n(
         "%(plan)s: %(left)s of %(seats)s seats has yet to be assigned.",
@@ -53,7 +54,7 @@ def _left(o: Occasion, plan: str, line: OrderLine) -> str:
         left,
         plan=plan,
         left=left,
-        seats=line.seats,
+        seats=seats,
     )
 
 
@@ -72,11 +73,6 @@ def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
     return o.w.say(
         "Seats that nobody is assigned to remain yours: they are billed like the others and can be assigned at any time."
     )
-
-
-def _to_assign(o: Occasion, line: OrderLine) -> int:
-    """Seats without a user, on a line that added some."""
-    return max(o.unassigned[line.product_code], 0) if _added(line) else 0
 
 
 def _added(line: OrderLine) -> int:

@@ -8,9 +8,10 @@ from tasks.letters.content import Content, Paragraph, Row, Table, Weight
 from tasks.letters.occasion import Occasion
 
 
-def vat_correction(o: Occasion) -> Content:
-    table = Table(title=o.w.say("VAT of order %(number)s", number=str(o.order.number)), rows=_rows(o))
-    return _given_back(o, table) if o.corrected_vat_minor < 0 else _due(o, table)
+def vat_correction(o: Occasion, *, corrected_minor: int) -> Content:
+    """corrected_minor: above zero, VAT due after all; below, VAT given back to the balance."""
+    table = Table(title=o.w.say("VAT of order %(number)s", number=str(o.order.number)), rows=_rows(o, corrected_minor))
+    return _given_back(o, table) if corrected_minor < 0 else _due(o, table)
 
 
 def _given_back(o: Occasion, table: Table) -> Content:
@@ -68,12 +69,12 @@ def _what_to_do(o: Occasion) -> Iterator[str]:
     )
 
 
-def _rows(o: Occasion) -> tuple[Row, ...]:
+def _rows(o: Occasion, corrected_minor: int) -> tuple[Row, ...]:
     w = o.w
     rows = [Row(w.say("Corrected by"), w.listed([each.number for each in o.enclosed]))]
-    if o.corrected_vat_minor < 0:
-        return *rows, Row(w.say("Added to your balance"), w.money(-o.corrected_vat_minor), Weight.TOTAL)
-    rows.append(Row(w.say("VAT due"), w.money(o.corrected_vat_minor)))
+    if corrected_minor < 0:
+        return *rows, Row(w.say("Added to your balance"), w.money(-corrected_minor), Weight.TOTAL)
+    rows.append(Row(w.say("VAT due"), w.money(corrected_minor)))
     for each in o.enclosed:
         if each.owed is not None:
             rows += [

@@ -1,4 +1,4 @@
 """Letters on their way to the mail server. `tasks.letters` composes them.
 
-- `mailing` sends each kind once per order; `occasions` reads what a letter is about
+- `mailing` sends each kind once per order; `writing` reads what a letter is about, and has it composed
 """

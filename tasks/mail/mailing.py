@@ -6,7 +6,6 @@ a slot (`tasks.slots`), which behind many other threads takes a hundred times as
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +19,10 @@ from models.lease import LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus, OrderStatus
-from tasks.billing import attachments
 from tasks.errors import NO_DATABASE, Refused
 from tasks.failure_points import reach
-from tasks.letters.compose import compose, message_id
-from tasks.mail import occasions
-from tasks.ports import Letter
+from tasks.letters.compose import message_id
+from tasks.mail.writing import written
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
 log = structlog.get_logger(__name__)
@@ -54,8 +51,8 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
         is_ours = _begin(session, order, kind)
     if not is_ours:
         return False
-    with begin() as session:
-        letter = _written(session, order, kind)
+    with begin() as session:  # without locks, so that no invoice number waits for the letter
+        letter = written(session, order, kind)
     reach(f"{order.next_step}.calling")
     try:
         with outside():
@@ -83,12 +80,6 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
     if found is None:
         raise LeaseLost(order.id)
     return found[1] is not None
-
-
-def _written(session: Session, order: Order, kind: LetterKind) -> Letter:
-    """Compose the letter, in a transaction without locks, so that no invoice number waits for it."""
-    letter = compose(kind, occasions.of(session, order, kind))
-    return replace(letter, attachments=attachments.for_letter(session, order, kind))
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:

@@ -17,8 +17,14 @@ from models.rules.quoted_line import Clock, RunningPeriod
 from models.rules.vat import Treatment, VatDecision
 from models.states import LetterKind, OrderStatus, PaymentKind
 from tasks.letters.compose import compose
+from tasks.letters.confirmation import confirmation
+from tasks.letters.content import Content
 from tasks.letters.names import ProductNames
 from tasks.letters.occasion import Occasion
+from tasks.letters.refund_notice import Refunded, refund_notice
+from tasks.letters.seat_prompt import seat_prompt
+from tasks.letters.trial_welcome import trial_welcome
+from tasks.letters.vat_correction import vat_correction
 from tasks.policy import Seller
 from tasks.ports import Letter
 
@@ -150,6 +156,10 @@ def letter(
     order: Mapping[str, Any] | None = None,
     lines: Sequence[OrderLine] | None = None,
     reason: str | None = None,
+    credited_in: Mapping[int, str] | None = None,
+    unassigned: Mapping[str, int] | None = None,
+    refunded: Mapping[str, Any] | None = None,
+    corrected_minor: int = 0,
     **other: Any,
 ) -> Letter:
     made = order_of(quoted, language=language, reason=reason, **(order or {}))
@@ -160,13 +170,30 @@ def letter(
         "seller": SELLER,
         "names": NAMES,
         "card": "Visa •••• 4242",
-        "refunded_minor": made.due_minor if made.payment_kind is PaymentKind.CARD else 0,
-        "refunded_outside": False,
-        "transferred_minor": 0,
-        "trials_running": (),
-        "unassigned": {line.product_code: line.seats - (line.from_seats or 0) for line in lines},
-        "credited_in": {},
-        "corrected_vat_minor": 0,
         "enclosed": (),
     }
-    return compose(kind, Occasion(order=made, lines=lines, **{**facts, **other}))
+    o = Occasion(order=made, lines=lines, **{**facts, **other})
+    content: Content
+    match kind:
+        case LetterKind.CONFIRMATION:
+            content = confirmation(o, credited_in=credited_in or {})
+        case LetterKind.TRIAL_WELCOME:
+            content = trial_welcome(o)
+        case LetterKind.SEAT_PROMPT:
+            added = {line.product_code: line.seats - (line.from_seats or 0) for line in lines}
+            content = seat_prompt(o, unassigned=added if unassigned is None else unassigned)
+        case LetterKind.REFUND_NOTICE:
+            content = refund_notice(o, _refunded(made, **(refunded or {})))
+        case LetterKind.VAT_CORRECTION:
+            content = vat_correction(o, corrected_minor=corrected_minor)
+    return compose(kind, o, content)
+
+
+def _refunded(order: Order, **other: Any) -> Refunded:
+    facts: dict[str, Any] = {
+        "charge_minor": order.due_minor if order.payment_kind is PaymentKind.CARD else 0,
+        "outside": False,
+        "transferred_minor": 0,
+        "trials_running": (),
+    }
+    return Refunded(**{**facts, **other})

@@ -54,12 +54,12 @@ ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "vat-due": (
         LetterKind.VAT_CORRECTION,
         priced(PURCHASE),
-        {"corrected_vat_minor": 190, "enclosed": [CREDIT_NOTE, TO_BE_PAID]},
+        {"corrected_minor": 190, "enclosed": [CREDIT_NOTE, TO_BE_PAID]},
     ),
     "vat-back": (
         LetterKind.VAT_CORRECTION,
         priced(PURCHASE),
-        {"corrected_vat_minor": -190, "enclosed": [VAT_BACK]},
+        {"corrected_minor": -190, "enclosed": [VAT_BACK]},
     ),
     "nothing-charged": (LetterKind.REFUND_NOTICE, priced(CUT), {}),
 }

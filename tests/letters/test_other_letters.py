@@ -199,7 +199,9 @@ def test_a_refund_notice_says_what_went_back_where_and_why() -> None:
 
 
 def test_a_refund_notice_says_what_was_paid_by_transfer_and_is_balance_now() -> None:
-    text = letter(LetterKind.REFUND_NOTICE, priced(UPGRADE), reason="refunded-by-support", transferred_minor=20_00).text
+    text = letter(
+        LetterKind.REFUND_NOTICE, priced(UPGRADE), reason="refunded-by-support", refunded={"transferred_minor": 20_00}
+    ).text
     assert re.search(r"^Paid by transfer, added to your balance +€20.00$", text, re.MULTILINE)
     assert re.search(r"^Total refunded +€337.34$", text, re.MULTILINE)
 
@@ -214,7 +216,7 @@ def test_a_refund_notice_says_what_leaves_the_balance_with_it() -> None:
 
 
 def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
-    text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded_outside=True)
+    text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded={"outside": True})
     assert "Refunded in another way, not to your card €317.34" in text
     assert "Please write to us if it has not reached you." in text
     assert "4242" not in text
@@ -278,14 +280,14 @@ def test_a_refund_after_completion_counts_what_it_ends(language: Language, one: 
     ],
 )
 def test_a_refund_after_completion_names_the_trials_that_go_on(language: Language, sentence: str) -> None:
-    trials = {"reason": "refunded-by-support", "trials_running": ["desk", "wiki"], "language": language}
+    trials = {"reason": "refunded-by-support", "refunded": {"trials_running": ["desk", "wiki"]}, "language": language}
     assert sentence in said(LetterKind.REFUND_NOTICE, PURCHASE, **trials)
 
 
 def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
     owed = Owed(amount_minor=190, due_at=TEN_DAYS_LEFT, terms=("Please pay €1.90.",))
     invoice = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", owed=owed)
-    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_vat_minor=190, enclosed=[CREDIT_NOTE, invoice])
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_minor=190, enclosed=[CREDIT_NOTE, invoice])
     assert "Corrected by CN-2026-000001 and INV-2026-000002" in text
     assert "Payable by 21 November 2026" in text
     assert "VAT due €1.90" in text
@@ -327,7 +329,7 @@ def test_vat_due_after_all_is_told_with_its_amount_and_documents() -> None:
 def test_vat_due_on_an_invoiced_order_is_not_told_with_a_payment_method(
     language: Language, spared: str, asked: str
 ) -> None:
-    due: dict[str, Any] = {"corrected_vat_minor": 190, "enclosed": [CREDIT_NOTE], "language": language}
+    due: dict[str, Any] = {"corrected_minor": 190, "enclosed": [CREDIT_NOTE], "language": language}
     charged = said(LetterKind.VAT_CORRECTION, PURCHASE, **due)
     invoiced = said(LetterKind.VAT_CORRECTION, PURCHASE, order={"payment_kind": PaymentKind.INVOICE}, **due)
     assert f"{spared} {asked}" in charged
@@ -337,7 +339,7 @@ def test_vat_due_on_an_invoiced_order_is_not_told_with_a_payment_method(
 
 def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
     paid = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002")
-    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_vat_minor=190, enclosed=[CREDIT_NOTE, paid])
+    text = said(LetterKind.VAT_CORRECTION, PURCHASE, corrected_minor=190, enclosed=[CREDIT_NOTE, paid])
     assert "VAT due €1.90" in text
     assert "Payable by" not in text
 
@@ -353,12 +355,12 @@ def test_vat_that_was_paid_by_then_is_payable_by_no_day() -> None:
     ],
 )
 def test_vat_that_becomes_balance_is_not_called_refunded(language: Language, subject: str) -> None:
-    back: dict[str, Any] = {"corrected_vat_minor": -190, "enclosed": [CREDIT_NOTE], "language": language}
+    back: dict[str, Any] = {"corrected_minor": -190, "enclosed": [CREDIT_NOTE], "language": language}
     assert letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), **back).subject == subject
 
 
 def test_vat_given_back_is_told_with_its_amount() -> None:
-    made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), corrected_vat_minor=-190, enclosed=[CREDIT_NOTE])
+    made = letter(LetterKind.VAT_CORRECTION, priced(PURCHASE), corrected_minor=-190, enclosed=[CREDIT_NOTE])
     assert re.search(r"^Added to your balance +€1.90$", made.text, re.MULTILINE)
 
 
