@@ -106,7 +106,7 @@ def _open(document: Invoice, owed: Receivable, account: str, balance: int, amoun
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OpenTotal:
     """What is open in a currency."""
 
     currency: str
@@ -115,11 +115,11 @@ class Owed:
     overdue_minor: int = 0
 
 
-def totals(found: Iterable[OpenInvoice]) -> list[Owed]:
+def totals(found: Iterable[OpenInvoice]) -> list[OpenTotal]:
     """By currency."""
-    sums: dict[str, Owed] = {}
+    sums: dict[str, OpenTotal] = {}
     for each in found:
-        so_far = sums.get(each.currency, Owed(each.currency))
+        so_far = sums.get(each.currency, OpenTotal(each.currency))
         sums[each.currency] = replace(
             so_far,
             invoices=so_far.invoices + 1,
