@@ -11,7 +11,7 @@ from models import invoices, order_cache
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order
 from models.states import LetterKind
-from tasks.invoices import levies
+from tasks.invoices import row_vat
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
 from tasks.invoices.settlement import bank_account, is_owed, payment_terms
@@ -48,7 +48,7 @@ def enclosed(session: Session, order: Order, kind: LetterKind) -> tuple[Enclosed
 def credited_in(session: Session, order: Order) -> dict[int, str]:
     """Whose VAT each line of the order credits, by position, as its own document has it."""
     read = _read(session, order, LetterKind.CONFIRMATION)
-    return {position: country for _, lines in read for position, country in levies.credited_in(lines).items()}
+    return {position: country for _, lines in read for position, country in row_vat.credited_in(lines).items()}
 
 
 def _read(session: Session, order: Order, kind: LetterKind) -> Sequence[WithLines]:

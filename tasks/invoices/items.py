@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.period import Interval
 from models.rules.proration import Unit
-from tasks.invoices.levies import NO_RATE, Levies, Levy
+from tasks.invoices.row_vat import NO_RATE, RowVat, RowVats
 from tasks.letters import plans
 from tasks.letters.explain_credit import counted
 from tasks.letters.wording import Wording
@@ -30,20 +30,20 @@ def credit_timezones(document: Invoice) -> Mapping[str, str]:
 
 
 def items(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Item, ...]:
-    levies = Levies(document, lines)
-    return tuple(item for line in lines for item in _items(w, document, line, levies))
+    vats = RowVats(document, lines)
+    return tuple(item for line in lines for item in _items(w, document, line, vats))
 
 
-def _items(w: Wording, document: Invoice, line: InvoiceLine, levies: Levies) -> list[Item]:
-    charge, credit = levies.of_charge(line), levies.of_credit(line)
+def _items(w: Wording, document: Invoice, line: InvoiceLine, vats: RowVats) -> list[Item]:
+    charge, credit = vats.of_charge(line), vats.of_credit(line)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
         return _vat_given_back(w, line, charge, credit) if line.unused_minor or line.tax_minor else []
     found = [_charge(w, line, document.sign, charge)]
     return [*found, _credit(w, document, line, credit)] if line.unused_minor else found
 
 
-def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
-    details = [_billed(w, line.interval), plans.span(w, line), *(levy.details(w) if line.interval else ())]
+def _charge(w: Wording, line: InvoiceLine, sign: int, vat: RowVat) -> Item:
+    details = [_billed(w, line.interval), plans.span(w, line), *(vat.details(w) if line.interval else ())]
     if line.tax_base_minor != line.charge_minor:
         details.append(
             w.say("VAT on %(base)s: the rest was credited later", base=w.money(sign * line.tax_base_minor))
@@ -54,12 +54,12 @@ def _charge(w: Wording, line: InvoiceLine, sign: int, levy: Levy) -> Item:
         seats=w.number(line.seats),
         unit=w.money(line.unit_minor),
         net=w.money(sign * line.charge_minor),
-        rate=levy.column(w) if line.interval or levy.rate else NO_RATE,
+        rate=vat.column(w) if line.interval or vat.rate else NO_RATE,
         tax=w.money(sign * line.charge_tax_minor),
     )
 
 
-def _credit(w: Wording, document: Invoice, line: InvoiceLine, levy: Levy) -> Item:
+def _credit(w: Wording, document: Invoice, line: InvoiceLine, vat: RowVat) -> Item:
     sign = document.sign
     charged = w.in_zone(credit_timezones(document).get(line.product_code, w.timezone))
     details = [f"{line.product_name} {line.from_tier_name}, {_billed(w, line.from_interval)}"]
@@ -70,16 +70,16 @@ def _credit(w: Wording, document: Invoice, line: InvoiceLine, levy: Levy) -> Ite
         details.append(w.say("charged on %(number)s", number=line.from_invoice))
     return Item(
         title=w.say("Credit for unused time"),
-        details=(*details, *levy.details(w)),
+        details=(*details, *vat.details(w)),
         seats=w.number(line.from_seats or 0),
         unit="",
         net=w.money(-sign * line.unused_minor),
-        rate=levy.column(w),
+        rate=vat.column(w),
         tax=w.money(-sign * line.unused_tax_minor),
     )
 
 
-def _vat_given_back(w: Wording, line: InvoiceLine, charge: Levy, credit: Levy) -> list[Item]:
+def _vat_given_back(w: Wording, line: InvoiceLine, charge: RowVat, credit: RowVat) -> list[Item]:
     """Two items: the net is credited at the rate it was charged at, and charged under the reverse charge. Old documents lack that net amount."""
     taken = Item(
         title=f"{line.product_name} {line.tier_name}",

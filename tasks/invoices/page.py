@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from tasks.invoices.corrected import corrected
 from tasks.invoices.items import Item, credit_timezones, items
-from tasks.invoices.levies import whose_vat
 from tasks.invoices.parties import buyer_lines, seller_lines
+from tasks.invoices.row_vat import whose_vat
 from tasks.invoices.settlement import Row, bank_account, payment_terms, settlement
 from tasks.invoices.tax_notes import tax_notes
 from tasks.letters.explain import sentences

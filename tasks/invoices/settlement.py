@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
-from tasks.invoices.levies import Levies, Levy
+from tasks.invoices.row_vat import RowVat, RowVats
 from tasks.letters.payment_words import how_it_is_paid, where_it_went
 from tasks.letters.wording import Wording
 
@@ -83,18 +83,16 @@ def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tu
 
     The part of a charge that a later change had credited before VAT became due on it has no VAT. It gets its own row, so that the nets add up.
     """
-    levies = Levies(document, lines)
-    sums: dict[Levy, tuple[int, int]] = {}
+    vats = RowVats(document, lines)
+    sums: dict[RowVat, tuple[int, int]] = {}
     for line in lines:
-        _add(sums, levies.of_charge(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
+        _add(sums, vats.of_charge(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
         if line.unused_minor or line.unused_tax_minor:
-            _add(
-                sums, levies.of_credit(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor
-            )
+            _add(sums, vats.of_credit(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
     if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        sums = {levy: both for levy, both in sums.items() if any(both)}
+        sums = {vat: both for vat, both in sums.items() if any(both)}
     highest_first = sorted(sums.items(), key=lambda each: (-each[0].rate, each[0].no_vat or ""))
-    rows = [Row(levy.sum_of(w, w.money(net)), w.money(tax)) for levy, (net, tax) in highest_first]
+    rows = [Row(vat.sum_of(w, w.money(net)), w.money(tax)) for vat, (net, tax) in highest_first]
     credited = document.sign * sum(line.charge_minor - line.tax_base_minor for line in lines)
     if credited:
         rows.append(Row(w.say("No VAT on %(net)s: credited later", net=w.money(credited)), w.money(0)))
@@ -105,6 +103,6 @@ def _due(w: Wording, document: Invoice) -> str:
     return how_it_is_paid(w, due_minor=document.due_minor, payment_due_at=document.payment_due_at, card=document.card)
 
 
-def _add(sums: dict[Levy, tuple[int, int]], levy: Levy, net: int, tax: int) -> None:
-    before = sums.get(levy, (0, 0))
-    sums[levy] = (before[0] + net, before[1] + tax)
+def _add(sums: dict[RowVat, tuple[int, int]], vat: RowVat, net: int, tax: int) -> None:
+    before = sums.get(vat, (0, 0))
+    sums[vat] = (before[0] + net, before[1] + tax)

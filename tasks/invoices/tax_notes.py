@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules.vat import Treatment
-from tasks.invoices.levies import credited_in, whose_vat
+from tasks.invoices.row_vat import credited_in, whose_vat
 from tasks.letters.tax_notes import treatment_notes
 from tasks.letters.wording import Wording
 

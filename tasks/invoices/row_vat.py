@@ -17,7 +17,7 @@ NO_RATE: Final = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Levy:
+class RowVat:
     """A rate in percent; why it is 0, if known: reverse charge, or out of scope; whose VAT it is, ISO 3166, if that has to be said."""
 
     rate: Decimal
@@ -48,23 +48,23 @@ class Levy:
         return w.say("VAT %(rate)s on %(net)s", rate=rate, net=net)
 
 
-class Levies:
-    """The levies of a document's rows. They name their countries if a credit bears the VAT of another country than the document's own."""
+class RowVats:
+    """The VAT of each of a document's rows. It names its country if a credit bears the VAT of another country than the document's own."""
 
     def __init__(self, document: Invoice, lines: Sequence[InvoiceLine]) -> None:
         self._seller, self._buyer = document.seller["country"], document.buyer["country"]
         self._named = bool(whose_vat(document, lines))
 
-    def of_charge(self, line: InvoiceLine) -> Levy:
+    def of_charge(self, line: InvoiceLine) -> RowVat:
         country = vat.levied_in(line.tax_treatment, seller_country=self._seller, buyer_country=self._buyer)
-        return self._levy(line.tax_rate, line.tax_treatment, country)
+        return self._vat(line.tax_rate, line.tax_treatment, country)
 
-    def of_credit(self, line: InvoiceLine) -> Levy:
+    def of_credit(self, line: InvoiceLine) -> RowVat:
         """A credit has the VAT of the charge for the period that it credits."""
-        return self._levy(line.from_tax_rate or Decimal(0), line.from_tax_treatment, line.from_tax_country)
+        return self._vat(line.from_tax_rate or Decimal(0), line.from_tax_treatment, line.from_tax_country)
 
-    def _levy(self, rate: Decimal, treatment: Treatment | None, country: str | None) -> Levy:
-        return Levy(Decimal(rate), treatment if not rate else None, country if self._named else None)
+    def _vat(self, rate: Decimal, treatment: Treatment | None, country: str | None) -> RowVat:
+        return RowVat(Decimal(rate), treatment if not rate else None, country if self._named else None)
 
 
 def whose_vat(document: Invoice, lines: Sequence[InvoiceLine]) -> dict[int, WhoseVat]:
