@@ -5,10 +5,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api_stub.schemas.amounts import Money, money
-from api_stub.schemas.lines import LinesWanted, LineView, line_view
+from api_stub.schemas.lines import LinesWanted, LineView
 from api_stub.schemas.values import Instant, Wanted
 from models.accounts import Language
-from models.orders import Quote, Totals
+from models.orders import Totals
 
 _ACCOUNT = "018f6f6a-0000-7000-8000-000000000001"
 _CONTACT = "018f6f6a-0000-7000-8000-000000000002"
@@ -81,19 +81,4 @@ def totals_view(totals: Totals, language: Language) -> TotalsView:
         balance_used=amount(totals.balance_used_minor),
         due=amount(totals.due_minor),
         to_balance=amount(totals.to_balance_minor),
-    )
-
-
-def quote_view(quote: Quote, language: Language) -> QuoteView:
-    return QuoteView(
-        id=quote.id,
-        account_id=quote.account_id,
-        contact_id=quote.contact_id,
-        currency=quote.currency,
-        lines=[line_view(line, quote.currency, language) for line in quote.lines],
-        totals=totals_view(quote, language),
-        vat_number=quote.vat_number,
-        needs_payment_details=quote.needs_payment_details,
-        as_of=quote.as_of,
-        expires_at=quote.expires_at,
     )
