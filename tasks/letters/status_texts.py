@@ -33,8 +33,11 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
 def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False) -> str:
     """refund_failed: the order's money was to go back, and has not."""
     w = Wording(order.language, order.currency, "UTC")
-    reason, facts = order.reason or "", order.reason_facts or {}
-    match order.status:
+    status, reason, facts = order.status, order.reason or "", order.reason_facts or {}
+    if status is OrderStatus.AWAITING_CONFIRMATION:
+        return _amount_differs(w, facts)
+    stands = w.say(_TEXTS[status])
+    match status:
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(
                 "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
@@ -43,32 +46,28 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
             return w.say(
                 "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
             )
-        case OrderStatus.AWAITING_CONFIRMATION:
-            return _amount_differs(w, facts)
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
                 "The refund of your order failed and our team is looking after it. You do not need to do anything."
             )
         case OrderStatus.PAYMENT_DECLINED:
             why = reasons.DECLINED.get(str(facts.get("decline_code")), reasons.DECLINED_OTHERWISE)
-            return " ".join([w.say(why), w.say(_TEXTS[order.status])])
-        case OrderStatus.REJECTED if facts.get("refusals"):
+            return f"{w.say(why)} {stands}"
+        case OrderStatus.REJECTED if refusals := facts.get("refusals"):
             against = [
-                refusal_text(_refusal(each), language=order.language, seller=seller, names=names)
-                for each in facts["refusals"]
+                refusal_text(_refusal(each), language=order.language, seller=seller, names=names) for each in refusals
             ]
-            return " ".join([w.say(_TEXTS[order.status]), *against])
+            return " ".join([stands, *against])
+        case OrderStatus.REJECTED if reason in reasons.TO_DO:
+            to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
+            return f"{stands} {w.say(reasons.UNDONE[reason])} {to_do}"
         case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
             return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
         case OrderStatus.REFUNDED if reason == REFUNDED_BY_SUPPORT:
             return w.say(reasons.UNDONE[reason])
-        case OrderStatus.REJECTED if reason in reasons.TO_DO:
-            to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
-            return " ".join([w.say(_TEXTS[order.status]), w.say(reasons.UNDONE[reason]), to_do])
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
-            return " ".join([w.say(_TEXTS[order.status]), w.say(reasons.UNDONE[reason])])
-        case _:
-            return w.say(_TEXTS[order.status])
+            return f"{stands} {w.say(reasons.UNDONE[reason])}"
+    return stands
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
