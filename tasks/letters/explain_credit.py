@@ -35,18 +35,18 @@ def credit_sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
 
 def _time_left(w: Wording, line: PricedLine) -> str:
     left, whole = counted(line)
-    by_day = line.share_unit == Unit.DAY
-    moment = w.moment(line.period_start, to_the_second=not by_day)
-    values = {"moment": moment, "left": w.number(left), "whole": w.number(whole)}
-    if by_day:
+    counts = {"left": w.number(left), "whole": w.number(whole)}
+    if line.share_unit == Unit.DAY:
         return w.say(
             "Days left when the change takes effect (%(moment)s): %(left)s of %(whole)s calendar days of that period,"
             " the day of the change included.",
-            **values,
+            moment=w.moment(line.period_start),
+            **counts,
         )
-    days = [_days(each) for each in (left, whole)]
-    values |= {"days": w.number(days[0]), "whole_days": w.number(days[1])}
-    if [each * _SECONDS_A_DAY for each in days] == [left, whole]:
+    days, whole_days = _days(left), _days(whole)
+    moment = w.moment(line.period_start, to_the_second=True)
+    values = counts | {"moment": moment, "days": w.number(days), "whole_days": w.number(whole_days)}
+    if (days * _SECONDS_A_DAY, whole_days * _SECONDS_A_DAY) == (left, whole):
         return w.say(
             "Time left when the change takes effect (%(moment)s): %(left)s of %(whole)s seconds of that period"
             " (%(days)s of %(whole_days)s days).",
