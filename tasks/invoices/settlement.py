@@ -1,6 +1,7 @@
 """The figures below a document's table: VAT by country and rate [8, 9, 10], the total, and how it is settled."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
@@ -84,25 +85,27 @@ def _tax_rows(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tu
     The part of a charge that a later change had credited before VAT became due on it has no VAT. It gets its own row, so that the nets add up.
     """
     vats = RowVats(document, lines)
-    sums: dict[RowVat, tuple[int, int]] = {}
+    nets, taxes = Counter[RowVat](), Counter[RowVat]()
     for line in lines:
-        _add(sums, vats.of_charge(line), document.sign * line.tax_base_minor, document.sign * line.charge_tax_minor)
-        if line.unused_minor or line.unused_tax_minor:
-            _add(sums, vats.of_credit(line), -document.sign * line.unused_minor, -document.sign * line.unused_tax_minor)
-    if document.reason is InvoiceReason.VAT_NUMBER_CONFIRMED:
-        sums = {vat: both for vat, both in sums.items() if any(both)}
-    highest_first = sorted(sums.items(), key=lambda each: (-each[0].rate, each[0].no_vat or ""))
-    rows = [Row(vat.sum_of(w, w.money(net)), w.money(tax)) for vat, (net, tax) in highest_first]
+        for vat, net, tax in _parts(vats, line):
+            nets[vat] += document.sign * net
+            taxes[vat] += document.sign * tax
+    every_sum = document.reason is not InvoiceReason.VAT_NUMBER_CONFIRMED
+    told = [vat for vat in nets if every_sum or nets[vat] or taxes[vat]]
+    highest_first = sorted(told, key=lambda vat: (-vat.rate, vat.no_vat or ""))
+    rows = [Row(vat.sum_of(w, w.money(nets[vat])), w.money(taxes[vat])) for vat in highest_first]
     credited = document.sign * sum(line.charge_minor - line.tax_base_minor for line in lines)
     if credited:
         rows.append(Row(w.say("No VAT on %(net)s: credited later", net=w.money(credited)), w.money(0)))
     return tuple(rows)
 
 
+def _parts(vats: RowVats, line: InvoiceLine) -> Iterator[tuple[RowVat, int, int]]:
+    """Net and VAT of its charge, and of its credit."""
+    yield vats.of_charge(line), line.tax_base_minor, line.charge_tax_minor
+    if line.unused_minor or line.unused_tax_minor:
+        yield vats.of_credit(line), -line.unused_minor, -line.unused_tax_minor
+
+
 def _due(w: Wording, document: Invoice) -> str:
     return how_it_is_paid(w, due_minor=document.due_minor, payment_due_at=document.payment_due_at, card=document.card)
-
-
-def _add(sums: dict[RowVat, tuple[int, int]], vat: RowVat, net: int, tax: int) -> None:
-    before = sums.get(vat, (0, 0))
-    sums[vat] = (before[0] + net, before[1] + tax)
