@@ -33,19 +33,17 @@ def as_pdf(page: Page) -> bytes:
 def _blocks(page: Page) -> Iterable[Block]:
     yield Block(_head(page))
     yield Block(_parties(page), 10 * MM)
-    gap = 8 * MM
     if page.about:
-        yield Block(_boxed([page.about]), gap)
-        gap = 6 * MM
-    yield from _items(page, gap)
+        yield Block(_boxed([page.about]), 8 * MM)
+    yield from _items(page, 6 * MM if page.about else 8 * MM)
     yield Block(sums(page.totals, _WIDTH), 4 * MM)
     if page.notes:
         yield Block(_boxed(page.notes), 6 * MM)
-    gap = 8 * MM
-    for part in page.arithmetic:
-        first = part is page.arithmetic[0]
-        title = [padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)] if first else []
-        yield Block(below([*title, _explained(part)]), 8 * MM if first else 2.5 * MM)
+    if page.arithmetic:
+        first, *others = map(_explained, page.arithmetic)
+        title = padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)
+        yield Block(below([title, first]), 8 * MM)
+        yield from (Block(part, 2.5 * MM) for part in others)
 
 
 def _head(page: Page) -> Box:

@@ -94,11 +94,9 @@ def on_sheets(blocks: Iterable[Block], height: float) -> list[Box]:
         box, gap = block.box, block.gap if y else 0.0
         if y and y + gap + box.height > height:
             sheets.append(Box(y, placed))
-            placed = []
-            y = 0.0
-            gap = 0.0
+            placed, y, gap = [], 0.0, 0.0
             box = below([block.head, box]) if block.head else box
-        while y + gap + box.height > height:
+        while box.height > height:
             fitting, box = _cut(box, height)
             sheets.append(fitting)
         placed += _moved(box.marks, 0.0, y + gap)
