@@ -140,7 +140,9 @@ def test_a_charge_whose_bank_takes_its_time_is_asked_about_after_a_while_and_goe
     """Nobody is asked to authenticate it, so it has no time limit."""
     ada = world.customer()
     ask = charge_calls.request_charge
-    monkeypatch.setattr(charge_calls, "request_charge", lambda *asked: replace(ask(*asked), status=ChargeStatus.PROCESSING))
+    monkeypatch.setattr(
+        charge_calls, "request_charge", lambda *asked: replace(ask(*asked), status=ChargeStatus.PROCESSING)
+    )
     order_id = world.run(world.place(ada, purchase())).id
     assert world.attempts(order_id) == [(1, "processing", 119_00)]
     assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
