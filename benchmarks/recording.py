@@ -16,7 +16,7 @@ from tasks import wiring
 from tasks.billing import attachments
 from tasks.invoices.as_pdf import as_pdf
 from tasks.letters.compose import compose
-from tasks.mail import mailing
+from tasks.mail import writing
 from tasks.ports import ChargeRequest, Letter
 
 
@@ -76,7 +76,7 @@ def _calls(happened: list[Transaction | Call]) -> Iterator[None]:
     wiring.plug_in(replace(plugged, **here))
     try:
         with (
-            patch.object(mailing, "compose", overheard(compose)),
+            patch.object(writing, "compose", overheard(compose)),
             patch.object(attachments, "as_pdf", overheard(as_pdf)),
         ):
             yield
