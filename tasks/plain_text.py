@@ -9,7 +9,7 @@ UNPRINTABLE: Final = re.compile(
 """line breaks, control characters, marks that change the direction of all that follows (a mark within a name, 200E or 200F, does not), and
 letters and tags that nobody sees
 """
-_WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.|\w\.[^\W\d_][\w-]+(:\d+)?/\S", re.IGNORECASE)
+_WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
@@ -53,5 +53,5 @@ def looks_encoded(address: str) -> bool:
 
 
 def names_a_web_address(text: str) -> bool:
-    """Whether `text` contains `://`, `www.` or a domain with a path. A bare domain does not count, because many companies are named like one."""
+    """Whether `text` contains `://` or `www.`. A bare domain does not count, because many companies are named like one."""
     return _WEB_ADDRESS.search(text) is not None
