@@ -115,23 +115,32 @@ def check_server(connection: Connection) -> None:
 
 
 _ANOTHERS = text("""
-    select nspname from pg_class version join pg_namespace on pg_namespace.oid = relnamespace
+    select nspname, has_table_privilege(version.oid, 'select')
+    from pg_class version join pg_namespace on pg_namespace.oid = relnamespace
     where version.oid = to_regclass('alembic_version') and not exists (
         select from pg_class ours where ours.relnamespace = version.relnamespace and ours.relname = 'charge_attempts'
     )
 """)
-"""the schema of an `alembic_version` beside which a table of ours, one since 0001, is missing"""
+"""the schema of an `alembic_version` beside which a table of ours, one since 0001, is missing; and whether this role may read it"""
 
 
 def check_owner(connection: Connection) -> None:
     """Raises AnothersMigrations: their revisions say nothing about our tables, not even where they have the same numbers."""
-    schema = connection.scalar(_ANOTHERS)
-    if schema is not None and (revision := revision_of(connection)) is not None:
-        raise AnothersMigrations(
-            f"This database holds the migrations of another application: alembic_version in the schema {schema} is at {revision}, "
-            "and none of Prorata's tables is there. Give Prorata a database of its own, or a schema of its own that is alone in "
-            "its role's search_path."
-        )
+    found = connection.execute(_ANOTHERS).one_or_none()
+    if found is None:
+        return
+    schema, readable = found
+    if not readable:
+        raise AnothersMigrations(_another(f"this role may not read alembic_version in the schema {schema}"))
+    if (revision := revision_of(connection)) is not None:
+        raise AnothersMigrations(_another(f"alembic_version in the schema {schema} is at {revision}"))
+
+
+def _another(seen: str) -> str:
+    return (
+        f"This database holds the migrations of another application: {seen}, and none of Prorata's tables is there. "
+        "Give Prorata a database of its own, or a schema of its own that is alone in its role's search_path."
+    )
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -3,7 +3,7 @@
 import io
 import queue
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -368,3 +368,39 @@ def test_a_schema_behind_which_another_application_is_found_is_not_enough(postgr
     migrations.upgrade(url)
     assert migrations.stands_at(url) == head()
     engine.dispose()
+
+
+@pytest.fixture
+def outsider(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of a database as a role reaches it that may make tables there, but not read those of the application whose migrations it holds."""
+    url = with_anothers_migrations(postgres_server, "anothers-unreadable", "0005")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("create role outsider login password 'outside'"))
+        connection.execute(text("grant create, usage on schema public to outsider"))
+    yield make_url(url).set(username="outsider", password="outside").render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(text("drop owned by outsider"))
+        connection.execute(text("drop role outsider"))
+    engine.dispose()
+
+
+def test_another_applications_migrations_are_refused_where_they_may_not_be_read(outsider: str) -> None:
+    for words in (["db", "upgrade"], ["db", "upgrade", "--or-newer"], ["db", "downgrade", "0004", "--yes"], ["worker"]):
+        ended = prorata_of_its_own(*words, **of(outsider))
+        assert (ended.status, ended.out) == (1, "")
+        assert ended.err == (
+            "This database holds the migrations of another application: this role may not read alembic_version in the schema "
+            "public, and none of Prorata's tables is there. Give Prorata a database of its own, or a schema of its own that is "
+            "alone in its role's search_path.\n"
+        )
+
+
+def test_a_table_of_migrations_that_is_readable_and_empty_is_taken(postgres_server: PostgresServer) -> None:
+    url = with_anothers_migrations(postgres_server, "anothers-empty", "0005")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("delete from alembic_version"))
+    engine.dispose()
+    migrations.upgrade(url)
+    assert migrations.stands_at(url) == head()
