@@ -15,10 +15,10 @@ from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account, Language
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
-from models.states import REFUNDED_BY_SUPPORT, OrderStatus
+from models.states import FINAL, REFUNDED_BY_SUPPORT, OrderStatus
 from tasks import display_names
 from tasks.billing import credited
-from tasks.letters.explain import explain_settlement, sentences
+from tasks.letters.explain import explain_outcome, explain_settlement, sentences
 from tasks.letters.telling import Telling
 from tasks.letters.whose_vat import of_two_countries
 from tasks.letters.wording import Wording
@@ -78,5 +78,11 @@ def _explained(
             )
             for line in lines
         ],
-        settlement=list(explain_settlement(w, totals)),
+        settlement=list(_settlement(session, w, totals)),
     )
+
+
+def _settlement(session: Session, w: Wording, totals: Quote | Order) -> tuple[str, ...]:
+    if isinstance(totals, Order) and totals.status in FINAL:
+        return explain_outcome(w, totals, card=display_names.card(session, totals))
+    return explain_settlement(w, totals)

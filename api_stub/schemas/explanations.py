@@ -17,10 +17,15 @@ class ExplanationView(BaseModel):
     """Every figure, in the account's language (an order's: the one that it was placed in); whoever works it out again from these sentences gets the same amount to the cent.
 
     A quote, and an order that is not completed, is told as what is to come ("you buy"), a completed order as what is done ("you bought").
+    The settlement says what is due; of a completed order, how it was or is to be paid, as its letters do; of one that was rejected, cancelled or refunded,
+    only that, and the sum of the lines.
     """
 
     language: Language
     lines: list[LineExplanation]
     settlement: list[str] = Field(
-        description="how the sum of the lines is settled", examples=[["Net €100.00 and VAT €19.00 make €119.00."]]
+        description="how the sum of the lines is settled",
+        examples=[
+            ["All lines together: net €100.00 and VAT €19.00 make €119.00.", "Charged to Visa •••• 4242: €119.00."]
+        ],
     )

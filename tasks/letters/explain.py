@@ -3,10 +3,15 @@
 Whoever recomputes a line from its sentences gets the same amount to the cent.
 """
 
-from models.orders import PricedLine, Totals
+from collections.abc import Iterator
+
+from models.orders import Order, PricedLine, Totals
+from models.states import OrderStatus
 from tasks.letters import plans
 from tasks.letters.explain_credit import credit_sentences
 from tasks.letters.explain_tax import tax_sentences
+from tasks.letters.payment_words import how_it_is_paid
+from tasks.letters.status_texts import briefly
 from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 
@@ -90,25 +95,40 @@ def _total(w: Wording, line: PricedLine) -> str:
 
 def explain_settlement(w: Wording, totals: Totals) -> tuple[str, ...]:
     """How the sum of the lines is settled: the balance pays first, the rest is due; an excess becomes balance."""
-    summed = w.say(
+    return _summed(w, totals), *_settled(w, totals, _due(w, totals))
+
+
+def explain_outcome(w: Wording, order: Order, *, card: str | None) -> tuple[str, ...]:
+    """How an order that has ended was settled, told as its letters tell it; if nothing is left of it, only that, and the sum of its lines.
+
+    card: as for `how_it_is_paid`.
+    """
+    if order.status is not OrderStatus.COMPLETED:
+        return briefly(w, order.status), _summed(w, order)
+    return _summed(w, order), *_settled(w, order, *_paid(w, order, card))
+
+
+def _summed(w: Wording, totals: Totals) -> str:
+    return w.say(
         "All lines together: net %(net)s and VAT %(tax)s make %(total)s.",
         net=w.money(totals.net_minor),
         tax=w.money(totals.tax_minor),
         total=w.money(totals.total_minor),
     )
+
+
+def _settled(w: Wording, totals: Totals, *paid: str) -> tuple[str, ...]:
+    """paid: how the total is paid, unless the customer gets money back."""
     over = w.money(totals.to_balance_minor)
     if totals.total_minor < 0:
-        return summed, w.say(
+        back = w.say(
             "As you get money back, %(amount)s is added to your balance, which pays for future orders first.",
             amount=over,
         )
+        return (back,)
     if not totals.to_balance_minor:
-        return summed, _due(w, totals)
-    return (
-        summed,
-        _due(w, totals),
-        w.say("This includes %(amount)s of rounding up, which is added to your balance.", amount=over),
-    )
+        return paid
+    return *paid, w.say("This includes %(amount)s of rounding up, which is added to your balance.", amount=over)
 
 
 def _due(w: Wording, totals: Totals) -> str:
@@ -117,3 +137,14 @@ def _due(w: Wording, totals: Totals) -> str:
         return w.say("%(due)s is due.", due=due)
     used = w.money(totals.balance_used_minor)
     return w.say("Your balance pays %(used)s of it first, so %(due)s is due.", used=used, due=due)
+
+
+def _paid(w: Wording, order: Order, card: str | None) -> Iterator[str]:
+    if order.balance_used_minor:
+        yield _amount(w, w.say("Paid from your balance"), order.balance_used_minor)
+    how = how_it_is_paid(w, due_minor=order.due_minor, payment_due_at=order.payment_due_at, card=card)
+    yield _amount(w, how, order.due_minor)
+
+
+def _amount(w: Wording, how: str, minor: int) -> str:
+    return w.say("%(how)s: %(amount)s.", how=how, amount=w.money(minor))

@@ -30,13 +30,18 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
 }
 
 
+def briefly(w: Wording, status: OrderStatus) -> str:
+    """The status without its reason; not of an order in `awaiting_confirmation`, whose amounts it tells."""
+    return w.say(_TEXTS[status])
+
+
 def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False) -> str:
     """refund_failed: the order's money was to go back, and has not."""
     w = Wording(order.language, order.currency, "UTC")
     status, reason, facts = order.status, order.reason or "", order.reason_facts or {}
     if status is OrderStatus.AWAITING_CONFIRMATION:
         return _amount_differs(w, facts)
-    stands = w.say(_TEXTS[status])
+    stands = briefly(w, status)
     match status:
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(

@@ -1,6 +1,10 @@
 """Why this amount, over HTTP."""
 
+from datetime import timedelta
+
+from models.accounts import Language
 from models.states import OrderStatus
+from tasks.letters.wording import Wording
 from tasks.operating import support_refund
 from tests.api.conftest import Api
 from tests.support.world import Customer, World, change, purchase, trial
@@ -38,7 +42,7 @@ def test_an_order_is_explained_in_the_language_that_it_was_placed_in(world: Worl
     before = api.get(f"/v1/orders/{order.id}/explanation").json()
     world.change_account(ada, language="de")
     assert api.get(f"/v1/orders/{order.id}/explanation").json() == before
-    assert (before["language"], before["settlement"][-1]) == ("en", "€119.00 is due.")
+    assert (before["language"], before["settlement"][-1]) == ("en", "Charged to Visa •••• 4242: €119.00.")
 
 
 def first_words(api: Api, path: str, ends: str) -> list[list[str]]:
@@ -77,6 +81,57 @@ def test_a_purchase_that_never_came_about_was_not_bought(world: World, api: Api)
     world.run(order_id)
     world.cancel(order_id)
     assert first_words(api, f"orders/{order_id}", " seats of ") == [["You buy 10"]]
+
+
+def settled(api: Api, path: str) -> list[str]:
+    settlement: list[str] = api.get(f"/v1/{path}/explanation").json()["settlement"]
+    return settlement
+
+
+SUMMED = "All lines together: net €100.00 and VAT €19.00 make €119.00."
+
+
+def test_what_an_order_costs_is_due_until_it_is_completed_and_charged_then(
+    world: World, api: Api, ada: Customer
+) -> None:
+    quote = world.quote(ada, purchase("desk", "team", seats=10))
+    order_id = world.place_quote(ada, quote.id)
+    assert settled(api, f"orders/{order_id}") == [SUMMED, "€119.00 is due."]
+    world.run(order_id)
+    assert settled(api, f"orders/{order_id}") == [SUMMED, "Charged to Visa •••• 4242: €119.00."]
+    assert settled(api, f"quotes/{quote.id}") == [SUMMED, "€119.00 is due."]
+
+
+def test_what_a_completed_order_took_from_the_balance_was_paid_from_it(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, purchase("desk", "team", seats=10))
+    world.buy(ada, change("desk", seats=5))
+    order = world.buy(ada, purchase("wiki", seats=10))
+    paid = settled(api, f"orders/{order.id}")[1:]
+    assert paid == ["Paid from your balance: €59.50.", "Charged to Visa •••• 4242: €59.50."]
+
+
+def test_a_completed_order_without_a_card_is_payable_by_bank_transfer(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    bob = world.customer(card=None, vat_number="DE136695976")
+    api.use(bob)
+    order = world.buy(bob, purchase("desk", "team", seats=10))
+    day = Wording(Language.EN, "EUR", "UTC").date(world.time + timedelta(days=30))
+    assert settled(api, f"orders/{order.id}") == [SUMMED, f"Payable by bank transfer, due date {day}: €119.00."]
+
+
+def test_an_order_that_came_to_nothing_says_so_and_that_nothing_is_due(world: World, api: Api, ada: Customer) -> None:
+    bob = world.customer(card="pm_card_chargeCustomerFail")
+    cancelled = world.place(bob, purchase("desk", "team", seats=10))
+    world.run(cancelled)
+    world.cancel(cancelled)
+    api.use(bob)
+    assert settled(api, f"orders/{cancelled}") == ["Your order was cancelled. Nothing was charged.", SUMMED]
+    refunded = world.buy(ada, purchase("desk", "team", seats=10)).id
+    with world.begin() as session:
+        support_refund.refund(session, refunded, by="ops", why="asked", now=world.time)
+    world.run(refunded)
+    api.use(ada)
+    assert settled(api, f"orders/{refunded}") == ["Your order has been refunded.", SUMMED]
 
 
 def test_a_quote_is_explained_in_the_time_zone_that_it_was_priced_in(world: World, api: Api, ada: Customer) -> None:

@@ -12,7 +12,8 @@ from models.orders import QuoteLine
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.proration import Granularity
-from tasks.letters.explain import explain_settlement, sentences
+from models.states import OrderStatus
+from tasks.letters.explain import explain_outcome, explain_settlement, sentences
 from tasks.letters.telling import Telling
 from tasks.letters.wording import Wording
 from tests.letters.orders import (
@@ -253,4 +254,46 @@ def test_rounding_up_is_explained() -> None:
     assert explain_settlement(Wording(Language.EN, "KWD", "UTC"), order)[1:] == (
         "Your balance pays KWD\xa00.005 of it first, so KWD\xa01.190 is due.",
         "This includes KWD\xa00.005 of rounding up, which is added to your balance.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.EN, ("Paid from your balance: €1.90.", "Charged to Visa •••• 4242: €10.00.")),
+        (Language.DE, ("Aus Ihrem Guthaben bezahlt: 1,90\xa0€.", "Abgebucht von Visa •••• 4242: 10,00\xa0€.")),
+        (Language.FR, ("Payé avec votre solde\xa0: 1,90\xa0€.", "Prélevé sur Visa •••• 4242\xa0: 10,00\xa0€.")),
+        (Language.ES, ("Pagado con su saldo (1,90\xa0€).", "Cargado en Visa •••• 4242 (10,00\xa0€).")),
+        (Language.IT, ("Pagato con il Suo saldo (1,90\xa0€).", "Addebitato su Visa •••• 4242 (10,00\xa0€).")),
+    ],
+)
+def test_a_completed_orders_settlement_is_told_as_in_its_confirmation(
+    language: Language, told: tuple[str, ...]
+) -> None:
+    order = order_of(priced(PURCHASE, balance_minor=190), status=OrderStatus.COMPLETED)
+    assert explain_outcome(Wording(language, "EUR", "UTC"), order, card="Visa •••• 4242")[1:] == told
+
+
+def test_what_a_completed_order_gave_back_or_did_not_cost_is_not_called_due() -> None:
+    w = Wording(Language.EN, "EUR", "UTC")
+    gave_back, free = (order_of(priced(line), status=OrderStatus.COMPLETED) for line in (replace(CUT, seats=1), TRIAL))
+    assert explain_outcome(w, gave_back, card=None)[1:] == (
+        "As you get money back, €27.76 is added to your balance, which pays for future orders first.",
+    )
+    assert explain_outcome(w, free, card=None)[1:] == ("Nothing due: €0.00.",)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (OrderStatus.REJECTED, "Your order could not be carried out. Nothing was charged."),
+        (OrderStatus.CANCELLED, "Your order was cancelled. Nothing was charged."),
+        (OrderStatus.REFUNDED, "Your order has been refunded."),
+    ],
+)
+def test_of_an_order_of_which_nothing_is_left_nothing_is_due(status: OrderStatus, told: str) -> None:
+    order = order_of(priced(PURCHASE, balance_minor=190), status=status)
+    assert explain_outcome(Wording(Language.EN, "EUR", "UTC"), order, card="Visa •••• 4242") == (
+        told,
+        "All lines together: net €10.00 and VAT €1.90 make €11.90.",
     )
