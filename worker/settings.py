@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.rules.proration import Granularity
 from models.rules.vat_rates import HOME, STATES
+from tasks.plain_text import looks_encoded
 from tasks.policy import Policy, Seller, VatOutage
 from worker import certificates, production, server_urls
 
@@ -153,6 +154,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must be just an address such as billing@company.example; a name beside it would be dropped"
             )
+        return value
+
+    @field_validator("mail_from", "mail_reply_to")
+    @classmethod
+    def _is_shown_as_it_is(cls, value: str | None) -> str | None:
+        if value is not None and looks_encoded(value):
+            raise ValueError("must not contain =?, where mail programs see encoded text")
         return value
 
     @field_validator("smtp_username", "smtp_password", "flower_login")

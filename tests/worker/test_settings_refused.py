@@ -52,6 +52,13 @@ def test_an_address_with_a_name_is_refused_because_the_name_would_be_lost(prorat
     assert (ended.status, f"  {name}: must be just an address" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["PRORATA_MAIL_FROM", "PRORATA_MAIL_REPLY_TO"])
+def test_an_address_that_mail_programs_would_decode_is_refused_as_a_sender(prorata: Command, name: str) -> None:
+    ended = prorata("settings", **SETTINGS | {name: "=?utf-8?q?billing?=@customer.example"})
+    assert (ended.status, ended.out) == (2, "")
+    assert f"  {name}: must not contain =?, where mail programs see encoded text\n" in ended.err
+
+
 @pytest.mark.parametrize("name", ["PRORATA_STRIPE_API_KEY", "PRORATA_STRIPE_WEBHOOK_SECRET"])
 def test_stripe_s_secrets_are_ascii(prorata: Command, name: str) -> None:
     ended = prorata("settings", **SETTINGS | {name: "sk_test_sécret"})
