@@ -97,7 +97,7 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
 
 def _begin_payment(session: Session, order: Order, method: PaymentMethod | None) -> ChargeAttempt | Outcome:
     if method is not None and order.due_minor > 0:
-        return charge_attempts.begin(session, order, method)
+        return charge_attempts.begin(session, order, method.id)
     details_given = method is not None or vat_check.accepted(order)
     actions = [line.action for line in order_cache.lines(session, order)]
     if order.due_minor == 0 and (details_given or not needs_payment_details(order.total_minor, actions)):

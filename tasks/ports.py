@@ -30,6 +30,9 @@ class ChargeStatus(StrEnum):
     CANCELED = "canceled"
 
 
+TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES_ACTION)
+"""statuses of a charge that has taken money, or may yet"""
+
 UNDER_WAY = timedelta(seconds=60)
 """how long a request that timed out, or that failed at the provider itself, may still take effect; longer than any time limit of a call"""
 

@@ -68,10 +68,10 @@ def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
         set_committed_value(attempt, "asked_at", at)
 
 
-def begin(session: Session, order: Order, method: PaymentMethod) -> ChargeAttempt:
+def begin(session: Session, order: Order, method_id: UUID) -> ChargeAttempt:
     """Insert the order's next card attempt; its number determines its key. Commit, then ask the provider."""
     at, created_at = now(), exact_now()
-    values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method.id}
+    values = {"amount_minor": order.due_minor, "currency": order.currency, "payment_method_id": method_id}
     params = {"order_id": order.id, **values, "at": at, "created_at": created_at}
     if (ends := step_ends.take_stored(session, order.id)) is None:
         begun = _BEGIN.one_or_none(session, params)

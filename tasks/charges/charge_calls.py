@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from models.orders import Order
-from tasks.charges import charge_attempts, late_charges
+from tasks.charges import charge_attempts, late_charges, later_charges
 from tasks.charges.charging import Move, Plan
 from tasks.errors import (
     KeyReused,
@@ -59,7 +59,7 @@ def _charge(order: Order, planned: Plan) -> Charge:
     """Create and confirm; the same key again gives the same charge. After an unclear answer the charge is looked up."""
     request = planned.request
     try:
-        return _as_requested(payments().charge(request), planned)
+        charge = _as_requested(payments().charge(request), planned)
     except PaymentMethodRefused as refused:
         return Charge(
             ref="",
@@ -79,6 +79,9 @@ def _charge(order: Order, planned: Plan) -> Charge:
         if found is None:
             raise
         return found
+    if charge.refunded or charge.status is ChargeStatus.CANCELED:  # made long ago, so a lost one may have come after it
+        return _find_tried(order, planned) or charge
+    return charge
 
 
 def _as_requested(charge: Charge, planned: Plan) -> Charge:
@@ -126,10 +129,14 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
 
     One of another amount does not count if it is cancelled. If it still waits for the customer, it is cancelled here.
+    Raises TemporarilyUnavailable where a later attempt's charge may stand: the next attempt has begun.
     """
     found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
     charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
+    if later_charges.may_stand(found, planned.attempt):
+        later_charges.begin_next(order, planned.attempt, charge)
+        raise TemporarilyUnavailable(f"the provider has a later charge than {planned.attempt.key}; looking it up")
     if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):
         return charge
     ended = payments().cancel_charge(charge.ref)

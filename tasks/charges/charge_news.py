@@ -116,6 +116,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
     if progress.note_once(session, order.id, UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
+        attempt.amount_minor, attempt.currency = charge.amount_minor, charge.currency
         if attempt.status not in ATTEMPT_OVER:
             attempt.status = AttemptStatus.VOID
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)

@@ -22,9 +22,9 @@ LATER = timedelta(minutes=15)
 BATCH = 50
 
 
-def watch(session: Session, attempt: ChargeAttempt) -> None:
+def watch(session: Session, attempt: ChargeAttempt, *, in_: timedelta = LATER) -> None:
     """Have it looked up once more. Call it in the transaction that gives the attempt up."""
-    _look_again(session, attempt, in_=LATER)
+    _look_again(session, attempt, in_=in_)
 
 
 @shared_task(name="late_charges", ignore_result=True, throws=NO_DATABASE)
@@ -82,6 +82,6 @@ def _look_again(session: Session, attempt: ChargeAttempt, *, in_: timedelta | No
     session.execute(
         update(ChargeAttempt)
         .where(ChargeAttempt.order_id == attempt.order_id, ChargeAttempt.attempt == attempt.attempt)
-        .values(look_again_at=now() + in_ if in_ else None)
+        .values(look_again_at=None if in_ is None else now() + in_)
         .execution_options(synchronize_session=False)
     )

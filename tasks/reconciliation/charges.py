@@ -10,12 +10,9 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Charge, ChargeStatus, Unreadable
+from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.wiring import begin, payments
-
-_TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES_ACTION)
-"""has taken money, or may yet"""
 
 
 def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> Found:
@@ -55,7 +52,7 @@ def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | N
     if isinstance(charge, Unreadable):
         return False
     if row is None:
-        return charge.status not in _TAKES
+        return charge.status not in TAKES
     took, written = charge.status is ChargeStatus.SUCCEEDED, row.status is AttemptStatus.SUCCEEDED
     if not took and not written:
         return True

@@ -99,7 +99,7 @@ def test_who_is_overtaken_does_not_settle_the_attempt(world: World) -> None:
     with world.begin() as session:
         method = charge_attempts.standing_of(session, ours).method
         assert method is not None
-        attempt = charge_attempts.begin(session, ours, method)
+        attempt = charge_attempts.begin(session, ours, method.id)
     claim(world, order_id, Step.COLLECT_PAYMENT)
     with pytest.raises(LeaseLost), world.begin() as session:
         charge_attempts.settle(session, ours, attempt, AttemptStatus.VOID)

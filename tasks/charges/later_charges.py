@@ -1,0 +1,55 @@
+"""Charges of an order under a later number than the attempt that is looked up. Only a database restored from a backup has forgotten them.
+
+The order's charge is the last of them. So the attempt that is looked up is given up, and the next begins with it, in one transaction: an
+order that waited or ended between the two would never find that charge. What the attempt took goes back, as all that arrives on one given up.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+
+from models.orders import Order
+from models.payments import ChargeAttempt
+from tasks.charges import charge_attempts, charge_news, late_charges
+from tasks.charges.charge_news import RefundFailed
+from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.ports import TAKES, Charge, ChargeStatus
+from tasks.wiring import begin, payments
+
+log = structlog.get_logger(__name__)
+
+_MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
+
+
+def may_stand(found: Iterable[Charge], attempt: ChargeAttempt) -> bool:
+    """Whether a charge after that attempt's has taken money, and not all of it is back, or may yet take some."""
+    return any(
+        charge.status in TAKES and not charge.refunded and (charge.attempt or 0) > attempt.attempt for charge in found
+    )
+
+
+def begin_next(order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
+    """Give the attempt up for the next one, which finds the later charge if it has the number; otherwise it is given up in turn.
+
+    charge: the attempt's own. Raises LeaseLost; TemporarilyUnavailable if it is not known yet what that took.
+    """
+    if charge is not None and charge.status in _MAY_BE_CANCELED:
+        charge = payments().cancel_charge(charge.ref)
+    if charge is not None and charge.status is ChargeStatus.PROCESSING:
+        raise TemporarilyUnavailable(f"a later charge than {attempt.key} is known, and {charge.ref} is being processed")
+    log.warning("a later charge is looked up", order_id=str(order.id), instead_of=attempt.key)
+    took = charge is not None and charge.status is ChargeStatus.SUCCEEDED
+    with begin() as session:
+        charge_attempts.void(session, order, attempt)
+        late_charges.watch(session, attempt, in_=timedelta(0) if took else late_charges.LATER)
+        charge_attempts.begin(session, order, attempt.payment_method_id)
+    if charge is not None and took:
+        _give_back(charge)
+
+
+def _give_back(charge: Charge) -> None:
+    try:
+        charge_news.handle(charge.ref)
+    except (RefundFailed, Misconfigured) as error:  # `late_charges` tries again; the order need not wait for that
+        log.warning("a charge given up goes back later", charge=charge.ref, error=str(error))

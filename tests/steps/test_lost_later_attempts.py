@@ -1,0 +1,305 @@
+"""A restored database has forgotten attempts after the one that it looks up: the charge of the last one is found, and no other stands beside it."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from models.orders import OrderEvent
+from models.rules.period import Interval
+from models.states import OrderStatus, Step
+from tasks import failure_points
+from tasks.charges.late_charges import late_charges
+from tests.steps.test_charged_for_another_amount import DUE, LOST, Died, money, reconciled, verified
+from tests.support.backup import BackUp
+from tests.support.payment import ASKS_BANK, CREATE, REFUND
+from tests.support.world import Customer, World, change, purchase
+
+
+@pytest.fixture(autouse=True)
+def disarmed(world: World) -> Iterator[None]:
+    yield
+    failure_points.arm(None)
+    world.stripe.calm()
+
+
+def about_to_buy(world: World) -> tuple[Customer, UUID]:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    return ada, order_id
+
+
+def about_to_change(world: World, card: str = "pm_card_visa") -> tuple[Customer, UUID]:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.give_card(ada, card)
+    world.pass_time(days=5)
+    order_id = world.place(ada, change(seats=40))
+    world.placed_now(order_id)
+    return ada, order_id
+
+
+def charged_by_the_second(world: World, order_id: UUID) -> None:
+    """The provider fails at the first attempt, and makes no charge."""
+    world.stripe.fail("server_error", CREATE, times=1)
+    world.run(order_id)
+    world.pass_time(seconds=61)
+    world.stripe.calm()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+
+
+def charged_twice(world: World, ada: Customer, order_id: UUID) -> None:
+    """The first attempt's charge comes only once the order was charged by the second."""
+    world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
+    world.run(order_id)
+    world.pass_time(seconds=61)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    world.stripe.calm()
+    assert world.stripe.eventually(lambda: len(world.charged(ada)) == 2)
+
+
+def ref_of(world: World, ada: Customer, attempt: int) -> str:
+    [ref] = [made["id"] for made in world.intents(ada) if made["metadata"]["attempt"] == str(attempt)]
+    return str(ref)
+
+
+def goes_on(world: World, order_id: UUID, *, hours: float = 29) -> OrderStatus:
+    """When the provider has forgotten the keys. Confirms what it is asked."""
+    world.pass_time(hours=hours)
+    world.stripe.expire_keys()
+    if world.go_on(order_id).status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order_id)
+    world.go_on(order_id)
+    world.pass_time(seconds=61)
+    return world.go_on(order_id).status
+
+
+def given_back_by_now(world: World) -> None:
+    """What arrived on attempts that were given up."""
+    world.pass_time(minutes=15)
+    late_charges()
+
+
+def test_an_attempt_that_was_void_without_a_charge_is_not_charged_again(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [])
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert verified(world) == []
+
+
+def test_nor_where_another_amount_is_due_now(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_change(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    assert goes_on(world, order_id) is OrderStatus.COMPLETED
+    due = world.order(order_id).due_minor
+    assert money(world, ada) == ([LOST, due], [LOST])
+    assert world.attempts(order_id) == [(1, "void", due), (2, "void", LOST), (3, "succeeded", due)]
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def paid_with_another_card(world: World, ada: Customer, order_id: UUID) -> None:
+    """Once the first card's payment, at the bank, was cancelled in the Dashboard."""
+    world.run(order_id)
+    waits = world.intents(ada)[-1]["id"]
+    world.stripe.client().v1.payment_intents.cancel(waits)
+    world.notify(waits, "payment_intent.canceled")
+    assert world.go_on(order_id).status is OrderStatus.PAYMENT_DECLINED
+    world.give_card(ada, "pm_card_visa")
+    world.pay_again(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+
+
+def test_nor_where_its_own_payment_was_cancelled_and_another_card_paid(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_change(world, ASKS_BANK)
+    restore = backed_up()
+    paid_with_another_card(world, ada, order_id)
+    restore()
+    world.give_card(ada, "pm_card_visa")
+    assert goes_on(world, order_id) is OrderStatus.COMPLETED
+    assert money(world, ada) == ([LOST, world.order(order_id).due_minor], [LOST])
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def test_nor_is_its_customer_asked_for_another_card_while_the_key_still_gives_the_cancelled_payment(
+    world: World, backed_up: BackUp
+) -> None:
+    ada, order_id = about_to_buy(world)
+    world.give_card(ada, ASKS_BANK)
+    restore = backed_up()
+    paid_with_another_card(world, ada, order_id)
+    restore()
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.attempts(order_id)) == (
+        [119_00],
+        [(1, "void", 119_00), (2, "succeeded", 119_00)],
+    )
+
+
+def test_nor_where_we_cancelled_its_payment_ourselves_after_an_earlier_restore(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_change(world, ASKS_BANK)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    restore_again = backed_up()
+    world.pass_time(days=1.2)
+    world.run(order_id)
+    world.confirm(order_id)
+    world.go_on(order_id)
+    world.pass_time(seconds=61)
+    world.go_on(order_id)
+    world.authenticate(order_id)
+    world.notify(world.intents(ada)[2]["id"])
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    restore_again()
+    world.give_card(ada, "pm_card_visa")
+    assert goes_on(world, order_id) is OrderStatus.COMPLETED
+    due = world.order(order_id).due_minor
+    assert money(world, ada) == ([DUE, due], [DUE])
+    assert (verified(world), reconciled(world, ada)) == ([], [])
+
+
+def test_nor_is_an_order_that_waits_for_its_customer_at_the_bank(world: World, backed_up: BackUp) -> None:
+    """The second attempt's payment, not over when the database was lost, goes on."""
+    ada, order_id = about_to_buy(world)
+    world.give_card(ada, ASKS_BANK)
+    restore = backed_up()
+    world.stripe.fail("server_error", CREATE, times=1)
+    world.run(order_id)
+    world.pass_time(seconds=61)
+    world.stripe.calm()
+    assert world.go_on(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    restore()
+    world.give_card(ada, ASKS_BANK)
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.AWAITING_AUTHENTICATION
+    assert [made["status"] for made in world.intents(ada)] == ["requires_action"]
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "requires_action", 119_00)]
+
+
+@pytest.mark.parametrize("hours", [1, 23.5, 30])
+@pytest.mark.parametrize("refunded", [True, False], ids=["back before", "still here"])
+def test_late_money_goes_back_and_the_charge_that_paid_the_order_is_its_charge(
+    world: World, backed_up: BackUp, refunded: bool, hours: float
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_twice(world, ada, order_id)
+    if refunded:
+        world.notify(ref_of(world, ada, 1))
+        assert world.given_back(ada) == [119_00]
+    restore()
+    world.pass_time(hours=hours)
+    if hours > 23:
+        world.stripe.expire_keys()
+    if world.go_on(order_id).status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order_id)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    for _ in range(2):
+        assert (world.charged(ada), world.given_back(ada)) == ([119_00, 119_00], [119_00])
+        given_back_by_now(world)
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert world.refunds(order_id) == [("succeeded", 119_00)]
+    [unexpected] = world.rows(OrderEvent, order_id=order_id, kind="charge.unexpected")
+    assert unexpected.facts == {"attempt": 1, "amount_minor": 119_00}
+    assert verified(world) == []
+
+
+def test_a_charge_that_went_back_for_another_one_is_not_the_orders_though_its_amount_is_due_again(
+    world: World, backed_up: BackUp
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    restore_again = backed_up()
+    world.reprice("desk", "team", Interval.MONTH, 11_00)
+    assert goes_on(world, order_id) is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, 130_90], [119_00])
+    restore_again()
+    assert goes_on(world, order_id) is OrderStatus.COMPLETED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, 130_90, 119_00], [119_00, 130_90])
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "void", 130_90), (3, "succeeded", 119_00)]
+    assert (verified(world), sorted(world.refunds(order_id))) == ([], [("succeeded", 119_00), ("succeeded", 130_90)])
+
+
+def test_an_order_goes_on_though_late_money_cannot_go_back_yet(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_twice(world, ada, order_id)
+    restore()
+    world.stripe.fail("unavailable", REFUND)
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+    assert (world.given_back(ada), world.attempts(order_id)) == ([], [(1, "void", 119_00), (2, "succeeded", 119_00)])
+    [named] = verified(world)
+    assert f"what went back of the unexpected charge {ref_of(world, ada, 1)}" in named
+    world.stripe.calm()
+    given_back_by_now(world)
+    assert (world.given_back(ada), verified(world)) == ([119_00], [])
+
+
+@pytest.mark.parametrize("since", ["nothing", "late money"])
+@pytest.mark.parametrize(
+    "place", [f"{point} {nth}" for point in ("claimed", "calling", "called") for nth in (1, 2)] + ["recorded 1"]
+)
+def test_a_worker_that_dies_on_the_way_leaves_the_order_paid_once(
+    world: World, backed_up: BackUp, place: str, since: str
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    if since == "nothing":
+        charged_by_the_second(world, order_id)
+    else:
+        charged_twice(world, ada, order_id)
+    restore()
+    world.pass_time(hours=23.5)
+    world.stripe.expire_keys()
+    point, nth = place.split()
+    passed: list[str] = []
+
+    def reached(name: str, _: str) -> None:
+        passed.append(name)
+        if name == f"collect_payment.{point}" and passed.count(name) == int(nth):
+            failure_points.arm(None)
+            raise Died(place)
+
+    failure_points.arm(reached)
+    try:
+        world.go_on(order_id)
+    except Died:
+        world.go_on(order_id)
+    failure_points.arm(None)
+    given_back_by_now(world)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert sum(world.charged(ada)) - sum(world.given_back(ada)) == 119_00
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert verified(world) == []
+
+
+@pytest.mark.parametrize("since", ["nothing", "late money"])
+def test_an_order_that_is_cancelled_meanwhile_gives_back_all_that_was_charged(
+    world: World, backed_up: BackUp, since: str
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    if since == "nothing":
+        charged_by_the_second(world, order_id)
+    else:
+        charged_twice(world, ada, order_id)
+    restore()
+    world.pass_time(hours=23.5)
+    world.stripe.expire_keys()
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    world.run(order_id)
+    world.stripe.calm()
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert world.charged(ada) == world.given_back(ada)
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
+    assert verified(world) == []
