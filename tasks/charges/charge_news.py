@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 UNEXPECTED: Final = "charge.unexpected"
 """kind of the timeline entry that money arrived on an attempt that we had given up"""
+UNKNOWN: Final = "charge.unknown"
+"""kind of the timeline entry that the order has ended without a charge that was made for it, by an attempt that we do not know"""
 
 
 class NewsOutcome(StrEnum):
@@ -32,6 +34,7 @@ class NewsOutcome(StrEnum):
     NOT_ABOUT_A_CHARGE = "not about a charge"
     NOT_OURS = "not ours"
     UNKNOWN_ORDER = "unknown order"
+    UNKNOWN_ATTEMPT = "unknown attempt"
     NOTHING_TO_DO = "nothing to do"
     REOPENED = "reopened"
     """an order that waited for this charge goes on"""
@@ -44,7 +47,7 @@ class RefundFailed(Exception):
 
 
 class NotRecordedYet(TemporarilyUnavailable):
-    """A step is asking the provider about this charge and may hold an older answer: try again once it has recorded that."""
+    """A step asks the provider about this charge, or will: try again once it has recorded the answer."""
 
 
 def handle(
@@ -62,8 +65,10 @@ def handle(
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
-        if order is None or attempt is None:
+        if order is None:
             return NewsOutcome.UNKNOWN_ORDER
+        if attempt is None:
+            return _note_unknown(session, order, charge)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
         _note_failed_refunds(session, order, attempt, refunds)
         unfunded_refunds.note(session, order.id, refunds)
@@ -90,6 +95,18 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
     if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
         return attempt
     return charge_attempts.insert_second(session, attempt, charge)
+
+
+def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome:
+    """Report, once, a charge of an attempt that a restored database has forgotten, if the order has ended without it. Raises NotRecordedYet before."""
+    if charge.status is not ChargeStatus.SUCCEEDED or charge.refunded:
+        return NewsOutcome.UNKNOWN_ATTEMPT
+    if order.status not in FINAL:
+        raise NotRecordedYet(f"the order has no attempt {charge.attempt}, and may find its charge once it goes on")
+    facts = {"attempt": charge.attempt, "amount_minor": charge.amount_minor}
+    if progress.note_once(session, order.id, UNKNOWN, facts):
+        log.error("charge of an attempt that is not known", order_id=str(order.id), charge=charge.ref)
+    return NewsOutcome.UNKNOWN_ATTEMPT
 
 
 def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, why: str) -> NewsOutcome:

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
+from models.messages import WebhookReceived
 from models.orders import OrderEvent
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from tasks import failure_points
+from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
 from tests.steps.test_charged_for_another_amount import DUE, LOST, Died, money, reconciled, verified
 from tests.support.backup import BackUp
@@ -303,3 +306,60 @@ def test_an_order_that_is_cancelled_meanwhile_gives_back_all_that_was_charged(
     assert world.charged(ada) == world.given_back(ada)
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert verified(world) == []
+
+
+def test_news_of_a_forgotten_attempt_waits_until_its_order_has_found_the_charge(
+    world: World, backed_up: BackUp
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    event = world.receive(ref_of(world, ada, 2), "payment_intent.succeeded")
+    assert webhooks.handle_webhooks() == 0
+    assert outcome_of(world, event) == (
+        "failed: NotRecordedYet: the order has no attempt 2, and may find its charge once it goes on"
+    )
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+    webhooks.handle_webhooks()
+    assert (outcome_of(world, event), world.given_back(ada)) == ("nothing to do", [])
+
+
+def test_a_person_is_told_once_of_a_forgotten_attempts_charge_where_its_order_has_ended_without_it(
+    world: World, backed_up: BackUp
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    assert world.go_on(order_id).status is OrderStatus.CANCELLED
+    charge = ref_of(world, ada, 2)
+    with capture_logs() as logged:
+        events = [world.receive(charge, kind) for kind in ("payment_intent.succeeded", "charge.succeeded")]
+        assert webhooks.handle_webhooks() == 2
+    assert [outcome_of(world, event) for event in events] == ["unknown attempt"] * 2
+    assert [(entry["event"], entry["charge"]) for entry in logged if entry["log_level"] == "error"] == [
+        ("charge of an attempt that is not known", charge)
+    ]
+    [told] = world.rows(OrderEvent, order_id=order_id, kind="charge.unknown")
+    assert told.facts == {"attempt": 2, "amount_minor": 119_00}
+    assert (world.given_back(ada), world.attempts(order_id)) == ([], [])
+
+
+def test_nobody_is_told_of_one_that_is_back(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    world.run(order_id)
+    restore()
+    world.cancel(order_id)
+    world.go_on(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": ref_of(world, ada, 1)})
+    event = world.receive(ref_of(world, ada, 1), "charge.refunded")
+    assert webhooks.handle_webhooks() == 1
+    assert (outcome_of(world, event), "charge.unknown" in world.timeline(order_id)) == ("unknown attempt", False)
+
+
+def outcome_of(world: World, event: str) -> str:
+    [stored] = world.rows(WebhookReceived, id=event)
+    return str(stored.outcome)
