@@ -128,7 +128,7 @@ def _find_tried(order: Order, planned: Plan) -> Charge | None:
 def _find(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
 
-    One of another amount does not count if it is cancelled. If it still waits for the customer, it is cancelled here.
+    One of another amount, on another card perhaps, does not count if it was declined or cancelled. If it still waits for the customer, it is cancelled here.
     Raises TemporarilyUnavailable where a later attempt's charge may stand: the next attempt has begun.
     """
     found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
@@ -144,7 +144,7 @@ def _find(order: Order, planned: Plan) -> Charge | None:
 
 
 def _counts(charge: Charge, planned: Plan) -> bool:
-    return charge.status is not ChargeStatus.CANCELED or _is_of_the_amount(charge, planned)
+    return charge.status not in (ChargeStatus.DECLINED, ChargeStatus.CANCELED) or _is_of_the_amount(charge, planned)
 
 
 def _may_be_under_way(planned: Plan) -> bool:

@@ -22,7 +22,7 @@ from tasks.operating import resumption, support_refund
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tasks.reconciliation.reconcile import reconcile
 from tests.support.backup import BackUp
-from tests.support.payment import ASKS_BANK
+from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.world import Customer, World, change, purchase
 
 LOST, DUE = 376_84, 381_60
@@ -374,6 +374,32 @@ def test_a_payment_of_another_amount_that_waits_for_the_customer_can_no_longer_b
     world.notify(world.intents(ada)[2]["id"])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (money(world, ada), verified(world)) == (([DUE], []), [])
+
+
+@pytest.mark.parametrize("key", ["known", "forgotten"])
+def test_a_charge_of_another_amount_that_was_declined_is_nothing_against_the_card_on_file(
+    world: World, backed_up: BackUp, key: str
+) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.give_card(ada, DECLINES)
+    world.pass_time(days=5)
+    order_id = world.place(ada, change(seats=40))
+    world.placed_now(order_id)
+    restore = backed_up()
+    assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    restore()
+    world.give_card(ada, "pm_card_mastercard")
+    world.pass_time(days=1.2)
+    if key == "forgotten":
+        world.stripe.expire_keys()
+    world.run(order_id)
+    world.confirm(order_id)
+    world.go_on(order_id)
+    world.pass_time(seconds=61)
+    order = world.go_on(order_id)
+    assert (order.status, money(world, ada)) == (OrderStatus.COMPLETED, ([order.due_minor], []))
+    assert verified(world) == []
 
 
 def test_an_answer_of_another_amount_to_the_request_itself_is_our_mistake(world: World) -> None:
