@@ -21,7 +21,7 @@ THIS = Step.REFUND_PAYMENT
 
 @step
 def refund_payment(order_id: UUID) -> Outcome:
-    """Refund the whole charge under a key of its own; if nothing was charged, there is nothing to do."""
+    """Refund the whole charge under a key of its own; if nothing was charged, or it is back already, there is nothing to do."""
     with begin() as session:
         order = take(session, order_id, THIS)
         begun = _begin(session, order) if order is not None else None
@@ -32,7 +32,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             lease.require_ours(session, order)
             _take_back(session, order)
-            return done(session, order, facts={"refunded_minor": 0})
+            return done(session, order, facts={"refunded_minor": refunding.refunded_minor(session, order.id)})
     charge, attempt = begun
     with outside():
         reach("refund_payment.calling")

@@ -329,6 +329,8 @@ def test_one_that_is_cancelled_while_the_charge_goes_back_ends_without_another(
     order = world.go_on(order_id)
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
     assert (world.attempts(order_id), money(world, ada)) == ([(1, "succeeded", LOST)], ([LOST], [LOST]))
+    [undone] = world.rows(OrderEvent, order_id=order_id, kind="refund_payment.done")
+    assert undone.facts == {"refunded_minor": LOST}
     assert told_in_the_notice(world, order_id, ada) == {"refunded": True, "due": False}
     assert (verified(world), reconciled(world, ada)) == ([], [])
 
