@@ -2,7 +2,6 @@
 
 from models.payments import RefundAttempt
 from models.states import (
-    ATTEMPT_OVER,
     ATTEMPT_UNDER_WAY,
     BACK,
     FINAL,
@@ -54,10 +53,10 @@ def check_payments(book: OrderBook) -> Found:
 
 
 def _check_unexpected(book: OrderBook) -> Found:
-    """Money that arrived on an attempt we had given up belongs to the customer."""
+    """Money that the order has no use for belongs to the customer. The charge of an order that turned back counts as its own again."""
     amounts = _unexpected(book)
     for charge in book.charges:
-        if charge.status not in ATTEMPT_OVER or charge.ref is None or charge.attempt not in amounts:
+        if charge.status is AttemptStatus.SUCCEEDED or charge.ref is None or charge.attempt not in amounts:
             continue
         what = f"what went back of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)

@@ -243,6 +243,9 @@ def test_a_refund_that_fails_calls_a_person_who_resumes_it(
         order.last_error or "",
     )
     assert (world.attempts(order_id), money(world, ada)[0]) == ([(1, "pending", LOST)], [LOST])
+    assert verified(world) == [
+        f"order {order.number}: what went back of the unexpected charge {lost_charge(world, ada)} should be 37684, is 0"
+    ]
     resume(world, order_id)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.refunds(order_id) == [("failed", LOST), ("succeeded", LOST)]
