@@ -69,6 +69,10 @@ class Misconfigured(Explained):
     """Our mistake, not the customer's: bad credentials, unknown parameter. A person must look."""
 
 
+class RefundRefused(Misconfigured):
+    """The provider refuses to refund a charge, and not all of it is back: a part went back elsewhere, say. A person must look."""
+
+
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.limit_waits`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")

@@ -17,7 +17,7 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
-from tasks.errors import KeySpent, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.errors import KeySpent, OutcomeUnknown, RefundRefused, Refused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
 from tasks.refunds import refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
@@ -106,7 +106,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
 def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
-    Raises TemporarilyUnavailable; Misconfigured if the provider refuses and the charge is not refunded.
+    Raises TemporarilyUnavailable; RefundRefused if the provider refuses and the charge is not refunded.
     """
     key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
     if key_may_be_forgotten and (found := _find(attempt, charge_ref)) is not None:
@@ -116,7 +116,7 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except Refused as refused:
         found = _find(attempt, charge_ref)
         if found is None:
-            raise Misconfigured(f"the provider refuses to refund {charge_ref}: {refused}") from refused
+            raise RefundRefused(f"the provider refuses to refund {charge_ref}: {refused}") from refused
         return found
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.

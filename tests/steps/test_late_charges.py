@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges.late_charges import late_charges
@@ -116,3 +117,26 @@ def test_one_that_cannot_be_handled_does_not_stop_those_behind_it(
     monkeypatch.undo()
     world.pass_time(minutes=15)
     assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+
+
+def test_one_that_went_back_in_part_elsewhere_is_noted_for_a_person_and_not_looked_up_again(world: World) -> None:
+    ada = world.customer()
+    order_id = given_up(world, ada)
+    money_arrives(world, ada)
+    taken = {attempt.ref for attempt in world.rows(ChargeAttempt, order_id=order_id)}
+    [late] = [intent["id"] for intent in world.intents(ada) if intent["id"] not in taken]
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 19_00})
+    world.pass_time(minutes=15)
+    with capture_logs() as logged:
+        assert late_charges() == 1
+    assert [(entry["event"], "exc_info" in entry) for entry in logged if entry["log_level"] == "error"] == [
+        ("unexpected charge goes back", False),
+        ("late charge does not go back", False),
+    ]
+    [noted] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    assert noted.facts["error"].startswith(f"the provider refuses to refund {late}: ")
+    world.pass_time(days=1)
+    assert (late_charges(), world.given_back(ada)) == (0, [19_00])
+    with world.begin() as session:
+        [named] = [str(difference) for difference in verify(session)]
+    assert f"what went back of the unexpected charge {late}" in named
