@@ -138,7 +138,7 @@ def test_a_charge_of_another_sum_under_the_key_is_for_a_person_to_look_at(world:
     assert world.charged(ada) == [119_00]
 
 
-def test_a_charge_of_another_sum_under_the_key_that_its_bank_refused_is_declined(world: World) -> None:
+def test_a_charge_of_another_sum_under_the_key_that_its_bank_refused_is_made_anew_of_what_is_due(world: World) -> None:
     ada = world.customer(card=DECLINES)
     world.stripe.fail("answer_lost", CREATE)
     world.stripe.fail("unavailable", "payment_intents.list")
@@ -146,8 +146,10 @@ def test_a_charge_of_another_sum_under_the_key_that_its_bank_refused_is_declined
     world.stripe.calm()
     with world.begin() as session:
         session.connection().exec_driver_sql("update charge_attempts set amount_minor = 11800")
+    assert world.go_on(order_id).status is OrderStatus.OPEN
+    world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.PAYMENT_DECLINED
-    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "declined", 118_00)], [])
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "void", 118_00), (2, "declined", 119_00)], [])
 
 
 def test_a_refund_whose_key_said_something_else_before_is_found(world: World) -> None:
