@@ -129,12 +129,12 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
 
     One of another amount, on another card perhaps, does not count if it was declined or cancelled. If it still waits for the customer, it is cancelled here.
-    Raises TemporarilyUnavailable where a later attempt's charge may stand: the next attempt has begun.
+    Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
     """
     found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
     charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
-    if later_charges.may_stand(found, planned.attempt):
+    if later_charges.is_the_orders(found, planned.attempt, charge):
         later_charges.begin_next(order, planned.attempt, charge)
         raise TemporarilyUnavailable(f"the provider has a later charge than {planned.attempt.key}; looking it up")
     if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):

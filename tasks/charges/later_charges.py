@@ -22,10 +22,16 @@ log = structlog.get_logger(__name__)
 _MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
 
 
-def may_stand(found: Iterable[Charge], attempt: ChargeAttempt) -> bool:
-    """Whether a charge after that attempt's has taken money, and not all of it is back, or may yet take some."""
+def is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charge | None) -> bool:
+    """Whether the order's charge is one of those after the attempt's: it has taken money that is not all back, or may yet take some.
+
+    charge: the attempt's own. If that took nothing, a later one that is all back is the order's: it was refunded before.
+    """
+    took = charge is not None and charge.status is ChargeStatus.SUCCEEDED
     return any(
-        charge.status in TAKES and not charge.refunded and (charge.attempt or 0) > attempt.attempt for charge in found
+        later.status in TAKES and not (later.refunded and took)
+        for later in found
+        if later.attempt is not None and later.attempt > attempt.attempt
     )
 
 

@@ -13,6 +13,7 @@ from models.states import OrderStatus, Step
 from tasks import failure_points
 from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
+from tasks.operating import support_refund
 from tests.steps.test_charged_for_another_amount import DUE, LOST, Died, money, reconciled, verified
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, CREATE, REFUND
@@ -229,6 +230,26 @@ def test_a_charge_that_went_back_for_another_one_is_not_the_orders_though_its_am
     assert (world.charged(ada), world.given_back(ada)) == ([119_00, 130_90, 119_00], [119_00, 130_90])
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "void", 130_90), (3, "succeeded", 119_00)]
     assert (verified(world), sorted(world.refunds(order_id))) == ([], [("succeeded", 119_00), ("succeeded", 130_90)])
+
+
+@pytest.mark.parametrize("hours", [1, 23.5])
+def test_an_order_whose_later_charge_was_refunded_is_not_charged_again(
+    world: World, backed_up: BackUp, hours: float
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="Olga", why="returned", now=world.time)
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    restore()
+    world.pass_time(hours=hours)
+    if hours > 23:
+        world.stripe.expire_keys()
+    order = world.go_on(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "refunded-before")
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
+    assert (world.attempts(order_id), verified(world)) == ([(1, "void", 119_00), (2, "succeeded", 119_00)], [])
 
 
 def test_an_order_goes_on_though_late_money_cannot_go_back_yet(world: World, backed_up: BackUp) -> None:
