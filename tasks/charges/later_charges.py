@@ -19,6 +19,9 @@ from tasks.wiring import begin, payments
 
 log = structlog.get_logger(__name__)
 
+MOST = 50
+"""attempts after the one that is looked up. What claims a number beyond was made by somebody else, with metadata that were copied"""
+
 _MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
 
 
@@ -31,7 +34,7 @@ def is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charg
     return any(
         later.status in TAKES and not (later.refunded and took)
         for later in found
-        if later.attempt is not None and later.attempt > attempt.attempt
+        if later.attempt is not None and 0 < later.attempt - attempt.attempt <= MOST
     )
 
 
@@ -44,12 +47,12 @@ def begin_next(order: Order, attempt: ChargeAttempt, charge: Charge | None) -> N
         charge = payments().cancel_charge(charge.ref)
     if charge is not None and charge.status is ChargeStatus.PROCESSING:
         raise TemporarilyUnavailable(f"a later charge than {attempt.key} is known, and {charge.ref} is being processed")
-    log.warning("a later charge is looked up", order_id=str(order.id), instead_of=attempt.key)
     took = charge is not None and charge.status is ChargeStatus.SUCCEEDED
     with begin() as session:
         charge_attempts.void(session, order, attempt)
         late_charges.watch(session, attempt, in_=timedelta(0) if took else late_charges.LATER)
         charge_attempts.begin(session, order, attempt.payment_method_id)
+    log.warning("a later charge is looked up", order_id=str(order.id), instead_of=attempt.key)
     if charge is not None and took:
         _give_back(charge)
 

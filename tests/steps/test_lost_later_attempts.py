@@ -329,6 +329,32 @@ def test_an_order_that_is_cancelled_meanwhile_gives_back_all_that_was_charged(
     assert verified(world) == []
 
 
+def test_a_payment_whose_metadata_claim_a_number_far_beyond_is_not_the_orders(world: World) -> None:
+    """Somebody else made it, and copied the metadata of a payment of ours."""
+    ada = world.customer()
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    world.run(order_id)
+    world.stripe.calm()
+    [made] = world.intents(ada)
+    world.stripe.client().v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "eur",
+            "customer": made["customer"],
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "return_url": "https://shop.example",
+            "metadata": {"order_id": str(order_id), "attempt": "52"},
+        }
+    )
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00, 50_00], [])
+
+
 def test_news_of_a_forgotten_attempt_waits_until_its_order_has_found_the_charge(
     world: World, backed_up: BackUp
 ) -> None:
