@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 
 from tasks import wiring
 from tests.support.world import World
@@ -24,6 +24,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
         def back_up() -> Restore:
             here: Engine = world.transactions._engine
             here.dispose()
+            _disconnect(postgres_server, here.url.database)
             name = f"{here.url.database}_backup"
             kept = create_engine(postgres_server.create_database(name, template=here.url.database))
             exits.callback(postgres_server.drop_database, name)
@@ -37,3 +38,12 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
             return restore
 
         yield back_up
+
+
+def _disconnect(server: PostgresServer, database: str | None) -> None:
+    """Whoever is still in it: a database can be copied only while nobody is."""
+    server_engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
+    with server_engine.connect() as connection:
+        ended = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :database")
+        connection.execute(ended, {"database": database}).all()
+    server_engine.dispose()
