@@ -1,7 +1,7 @@
 """A change that is open in the backup and was charged since: the amount is another now, so that charge goes back, once, and what is due is charged."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -14,7 +14,7 @@ from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
-from tasks import failure_points, wiring
+from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
@@ -23,21 +23,11 @@ from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tasks.reconciliation.reconcile import reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, DECLINES
+from tests.support.places import at, dying_at
 from tests.support.world import Customer, World, change, purchase
 
 LOST, DUE = 376_84, 381_60
 """what was charged since the backup, and what the customer has confirmed after the restore"""
-
-
-class Died(BaseException):
-    """The process is gone: nothing catches this."""
-
-
-@pytest.fixture(autouse=True)
-def disarmed(world: World) -> Iterator[None]:
-    yield
-    failure_points.arm(None)
-    world.stripe.calm()
 
 
 @pytest.fixture
@@ -155,16 +145,7 @@ def test_a_worker_that_dies_on_the_way_leaves_one_charge_that_stands(
     """First calling: the charge is looked up; second: it is to be refunded; third: what is due is to be charged."""
     ada, order_id = charged_since()
     point, nth = place.split()
-    passed: list[str] = []
-
-    def reached(name: str, _: str) -> None:
-        passed.append(name)
-        if name == f"collect_payment.{point}" and passed.count(name) == int(nth):
-            failure_points.arm(None)
-            raise Died(place)
-
-    failure_points.arm(reached)
-    with pytest.raises(Died):
+    with dying_at(f"collect_payment.{point}", nth=int(nth)):
         world.go_on(order_id)
     standing = sum(money(world, ada)[0]) - sum(money(world, ada)[1])
     assert standing in (LOST, 0, DUE)
@@ -217,14 +198,7 @@ def resume(world: World, order_id: UUID, step: Step = Step.COLLECT_PAYMENT) -> N
 
 def refund_fails(world: World, order_id: UUID, ada: Customer) -> None:
     """It is made, its answer is lost, and the card's bank sends it back."""
-
-    def dies(name: str, _: str) -> None:
-        if name == "collect_payment.called" and world.refunds(order_id):
-            failure_points.arm(None)
-            raise Died
-
-    failure_points.arm(dies)
-    with pytest.raises(Died):
+    with dying_at("collect_payment.called", nth=2):
         world.go_on(order_id)
     charge = lost_charge(world, ada)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
@@ -322,14 +296,8 @@ def test_one_that_is_cancelled_while_the_charge_goes_back_ends_without_another(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]]
 ) -> None:
     ada, order_id = charged_since()
-
-    def cancels(name: str, _: str) -> None:
-        if name == "collect_payment.calling" and world.refunds(order_id):
-            failure_points.arm(None)
-            world.cancel(order_id)
-
-    failure_points.arm(cancels)
-    order = world.go_on(order_id)
+    with at("collect_payment.calling", lambda: world.cancel(order_id), nth=2):
+        order = world.go_on(order_id)
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "cancelled-by-customer")
     assert (world.attempts(order_id), money(world, ada)) == ([(1, "succeeded", LOST)], ([LOST], [LOST]))
     [undone] = world.rows(OrderEvent, order_id=order_id, kind="refund_payment.done")

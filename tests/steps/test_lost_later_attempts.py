@@ -1,6 +1,5 @@
 """A restored database has forgotten attempts after the one that it looks up: the charge of the last one is found, and no other stands beside it."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -10,21 +9,14 @@ from models.messages import WebhookReceived
 from models.orders import OrderEvent
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
-from tasks import failure_points
 from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
-from tests.steps.test_charged_for_another_amount import DUE, LOST, Died, money, reconciled, verified
+from tests.steps.test_charged_for_another_amount import DUE, LOST, money, reconciled, verified
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, CREATE, REFUND
+from tests.support.places import dying_at
 from tests.support.world import Customer, World, change, purchase
-
-
-@pytest.fixture(autouse=True)
-def disarmed(world: World) -> Iterator[None]:
-    yield
-    failure_points.arm(None)
-    world.stripe.calm()
 
 
 def about_to_buy(world: World) -> tuple[Customer, UUID]:
@@ -283,21 +275,9 @@ def test_a_worker_that_dies_on_the_way_leaves_the_order_paid_once(
     world.pass_time(hours=23.5)
     world.stripe.expire_keys()
     point, nth = place.split()
-    passed: list[str] = []
-
-    def reached(name: str, _: str) -> None:
-        passed.append(name)
-        if name == f"collect_payment.{point}" and passed.count(name) == int(nth):
-            failure_points.arm(None)
-            raise Died(place)
-
-    failure_points.arm(reached)
-    try:
+    with dying_at(f"collect_payment.{point}", nth=int(nth)):
         world.go_on(order_id)
-    except Died:
-        world.go_on(order_id)
-    failure_points.arm(None)
-    assert passed.count(f"collect_payment.{point}") == int(nth)  # there it died; nothing is counted after that
+    world.go_on(order_id)
     given_back_by_now(world)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert sum(world.charged(ada)) - sum(world.given_back(ada)) == 119_00
