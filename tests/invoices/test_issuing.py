@@ -2,14 +2,13 @@
 
 from decimal import Decimal
 
-import pytest
-
 from models.invoices import InvoiceKind, InvoiceReason, Receivable
 from models.orders import Order
 from models.states import OrderStatus, PaymentKind, Step
-from tasks import failure_points, pipeline
+from tasks import pipeline
 from tasks.billing import invoicing
 from tests.invoices.documents import documents, lines, one, summed_up
+from tests.support.places import dying_at
 from tests.support.world import TODAY, YEAR, World, change, purchase, trial
 
 
@@ -114,18 +113,8 @@ def test_an_activation_that_dies_before_it_commits_loses_no_number(world: World)
     ada, bob = world.customer(), world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-
-    class Killed(BaseException):
-        pass
-
-    def die(place: str, *_: object) -> None:
-        if place == "activate_subscription.called":
-            raise Killed
-
-    failure_points.arm(die)
-    with pytest.raises(Killed):
+    with dying_at("activate_subscription.called"):
         pipeline.TASKS[Step.ACTIVATE_SUBSCRIPTION](order_id)
-    failure_points.arm(None)
     assert documents(world, order_id) == []
     assert one(world, world.buy(bob, purchase()).id).number == "INV-2026-000001"
 

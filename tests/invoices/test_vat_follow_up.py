@@ -18,7 +18,6 @@ from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
-from tasks import failure_points
 from tasks.billing import invoicing, receivables
 from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
@@ -26,6 +25,7 @@ from tasks.placement import RequestRefused
 from tasks.policy import VatOutage
 from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
+from tests.support.places import dying_at
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, follow_up, nothing_differs
 from tests.support.world import Customer, World, change, purchase, trial
 
@@ -304,18 +304,8 @@ def test_while_the_registry_is_away_it_is_asked_less_and_less_often(world: World
 def test_a_crash_after_the_answer_corrects_once(world: World) -> None:
     eva, order = during_outage(world)
     world.vies.register(NUMBER, status="invalid")
-
-    class Killed(BaseException):
-        pass
-
-    def die(place: str, *_: object) -> None:
-        if place == "vat_follow_up.answered":
-            raise Killed
-
-    failure_points.arm(die)
-    with pytest.raises(Killed):
+    with dying_at("vat_follow_up.answered"):
         ask_again(world)
-    failure_points.arm(None)
     assert len(documents(world, order.id)) == 1
     ask_again(world, minutes=20)
     assert len(documents(world, order.id)) == 3

@@ -22,11 +22,12 @@ from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import Subscription
-from tasks import failure_points, placement, wiring
+from tasks import placement, wiring
 from tasks.mail import mailing
 from tasks.operating import support_refund
 from tasks.placement import RequestRefused
 from tasks.upstream import seats
+from tests.support.places import at
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
@@ -187,13 +188,11 @@ def test_an_order_is_placed_while_another_of_the_account_is_activated(world: Wor
     quote = world.quote(ada, purchase("chat"))
     placed: list[UUID] = []
 
-    def place_meanwhile(place: str, _: str) -> None:
-        if place == "activate_subscription.called":
-            failure_points.arm(None)
-            placed.append(place_without_waiting(world, ada, quote.id))
+    def place_meanwhile() -> None:
+        placed.append(place_without_waiting(world, ada, quote.id))
 
-    failure_points.arm(place_meanwhile)
-    assert world.run(first).status is OrderStatus.COMPLETED
+    with at("activate_subscription.called", place_meanwhile):
+        assert world.run(first).status is OrderStatus.COMPLETED
     assert world.run(placed[0]).status is OrderStatus.COMPLETED
 
 
@@ -214,17 +213,14 @@ def test_an_activation_keeps_others_from_the_accounts_balance_and_periods(world:
     order_id = world.place(ada, purchase())
     waited: list[str] = []
 
-    def try_meanwhile(place: str, _: str) -> None:
-        if place != "activate_subscription.called":
-            return
+    def try_meanwhile() -> None:
         for change_account in (grant, lock_periods):
             with pytest.raises(OperationalError, match="lock timeout"), waiting_for_nobody(world) as session:
                 change_account(session, ada)
             waited.append(change_account.__name__)
 
-    failure_points.arm(try_meanwhile)
-    world.run(order_id)
-    failure_points.arm(None)
+    with at("activate_subscription.called", try_meanwhile):
+        world.run(order_id)
     assert waited == ["grant", "lock_periods"]
 
 

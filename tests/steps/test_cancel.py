@@ -1,26 +1,17 @@
 """A cancellation in every state an order can be in: no charge, or the charge goes back; never neither."""
 
-from collections.abc import Iterator
-from uuid import UUID
-
 import httpx
 import pytest
 
 from models import waiting_orders
 from models.orders import OrderedProduct
 from models.states import OrderStatus, Step
-from tasks import failure_points
 from tasks.placement import RequestRefused
 from tests.support.payment import ASKS_BANK
+from tests.support.places import at
 from tests.support.world import MONTH, World, purchase
 
 CANCELLED, REFUNDED = OrderStatus.CANCELLED, OrderStatus.REFUNDED
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    failure_points.arm(None)
 
 
 @pytest.mark.parametrize("step", [Step.VALIDATE_CART, Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT])
@@ -41,16 +32,10 @@ def test_while_the_charge_is_made_it_goes_back_or_is_not_made(world: World, poin
     ada = world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
-    failure_points.arm(lambda place, _: cancel_at(world, order_id, place, f"collect_payment.{point}"))
-    order = world.run(order_id)
+    with at(f"collect_payment.{point}", lambda: world.cancel(order_id)):
+        order = world.run(order_id)
     assert order.status is (CANCELLED if point == "claimed" else REFUNDED)
     assert world.charged(ada) == world.given_back(ada) == ([] if point == "claimed" else [119_00])
-
-
-def cancel_at(world: World, order_id: UUID, place: str, wanted: str) -> None:
-    if place == wanted:
-        failure_points.arm(None)
-        world.cancel(order_id)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.AWAITING_AUTHENTICATION])
@@ -146,8 +131,8 @@ def test_a_payment_authenticated_just_before_goes_back(world: World) -> None:
 def test_a_cancellation_while_the_bank_is_asked_leaves_nothing_to_authenticate(world: World) -> None:
     ada = world.customer(card="pm_card_authenticationRequired")
     order_id = world.place(ada, purchase())
-    failure_points.arm(lambda place, _: cancel_at(world, order_id, place, "collect_payment.called"))
-    world.run(order_id)
+    with at("collect_payment.called", lambda: world.cancel(order_id)):
+        world.run(order_id)
     assert world.go_on(order_id).status is CANCELLED
     assert world.attempts(order_id) == [(1, "canceled", 119_00)]
 

@@ -17,6 +17,7 @@ from models.states import FORWARD, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
 from tasks.operating import resumption
 from tests.support.in_one_process import Events, Messages, delivered, told, told_of
+from tests.support.places import at
 from tests.support.world import MONTH, World, change, purchase, trial
 
 
@@ -175,14 +176,9 @@ def test_an_error_takes_the_steps_before_it_along_and_they_are_done_again_by_the
 
 
 def test_a_delivered_step_that_was_shown_as_done_and_is_done_again_is_shown_so(world: World, events: Events) -> None:
-    def once(place: str, _: object) -> None:
-        if place == "compute_proration.claimed":
-            failure_points.arm(None)
-            broken()
-
-    failure_points.arm(once)
     order_id = world.place(world.customer(), purchase())
-    assert delivered(order_id, Step.VALIDATE_CART, task_id="delivery") == "done"
+    with at("compute_proration.claimed", broken):
+        assert delivered(order_id, Step.VALIDATE_CART, task_id="delivery") == "done"
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert told_of("delivery", events) == ["task-succeeded", "task-retried", "task-succeeded"]
     assert told(events, "task-succeeded") == [step.value for step in FORWARD[1:]]
@@ -213,15 +209,9 @@ def test_a_delivered_step_that_was_shown_as_done_and_then_fails_is_red(world: Wo
 
 def test_a_delivered_step_that_stays_done_is_shown_once(world: World, events: Events) -> None:
     """The error undoes a later one."""
-
-    def once(place: str, _: object) -> None:
-        if place == "activate_subscription.claimed":
-            failure_points.arm(None)
-            broken()
-
-    failure_points.arm(once)
     order_id = world.place(world.customer(), purchase())
-    delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
+    with at("activate_subscription.claimed", broken):
+        delivered(order_id, Step.VALIDATE_CART, task_id="delivery")
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert told(events, "task-retried") == ["activate_subscription"]
     assert told_of("delivery", events) == ["task-succeeded"]

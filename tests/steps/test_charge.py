@@ -9,11 +9,12 @@ import pytest
 from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
-from tasks import failure_points, wiring
+from tasks import wiring
 from tasks.charges import charge_calls, charge_news
 from tasks.errors import Refused
 from tasks.ports import ChargeStatus
 from tests.support.payment import CREATE, DECLINES
+from tests.support.places import at
 from tests.support.world import Customer, World, purchase
 
 
@@ -54,14 +55,8 @@ def test_paying_again_without_another_card_asks_for_one(world: World) -> None:
 
 def test_a_card_that_was_replaced_before_its_bank_refused_it_stays_replaced(world: World) -> None:
     ada = world.customer(card=DECLINES)
-
-    def replace_card(place: str, _: str) -> None:
-        if place == "collect_payment.called":
-            failure_points.arm(None)
-            world.give_card(ada)
-
-    failure_points.arm(replace_card)
-    order_id = world.buy(ada, purchase()).id
+    with at("collect_payment.called", lambda: world.give_card(ada)):
+        order_id = world.buy(ada, purchase()).id
     assert world.order(order_id).status is OrderStatus.PAYMENT_DECLINED
     cards = world.rows(PaymentMethod, account_id=ada.account_id)
     assert sorted(card.status for card in cards) == [PaymentMethodStatus.REPLACED, PaymentMethodStatus.USABLE]

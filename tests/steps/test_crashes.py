@@ -3,7 +3,7 @@
 SMTP leaves one window open, and the last test says so: between the mail server's yes and our mark.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,10 +17,11 @@ from models import attention, lease, progress
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
-from tasks import failure_points, wiring
+from tasks import wiring
 from tasks.charges import charge_attempts, charging
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus, Letter, Mailer
 from tests.support.payment import CREATE
+from tests.support.places import Died, at, dying_at
 from tests.support.world import Customer, World, end_waits, purchase, trial
 from worker.drill.kinds import CALLS_OUTSIDE
 
@@ -32,28 +33,8 @@ def places(steps: Iterable[Step]) -> list[str]:
     return [f"{step}.{point}" for step in steps for point in EVERYWHERE] + calling
 
 
-class Died(BaseException):
-    """The process is gone: nothing catches this."""
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    failure_points.arm(None)
-
-
-def die_once_at(place: str) -> None:
-    def reached(name: str, _: str) -> None:
-        if name == place:
-            failure_points.arm(None)
-            raise Died(name)
-
-    failure_points.arm(reached)
-
-
 def die_and_go_on(world: World, order_id: UUID, place: str) -> OrderStatus:
-    die_once_at(place)
-    with pytest.raises(Died):
+    with dying_at(place):
         world.run(order_id)
     return world.go_on(order_id).status
 
@@ -85,8 +66,7 @@ def test_a_worker_that_dies_on_the_way_back_gives_the_money_back_once(world: Wor
 def test_until_its_lease_is_over_a_dead_workers_order_is_nobody_elses(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
-    die_once_at("collect_payment.claimed")
-    with pytest.raises(Died):
+    with dying_at("collect_payment.claimed"):
         world.run(order_id)
     assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
     world.let_waits_run_out(order_id)
@@ -99,8 +79,7 @@ def failed_at_stripe(world: World) -> tuple[Customer, UUID]:
     ada = world.customer()
     world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)
     order_id = world.place(ada, purchase())
-    die_once_at("collect_payment.key_spent")
-    with pytest.raises(Died):
+    with dying_at("collect_payment.key_spent"):
         world.run(order_id)
     return ada, order_id
 
@@ -134,17 +113,6 @@ def test_but_for_no_longer_than_a_minute_after_the_last_request(
 # Stalled past the lease, then awake again
 
 
-def overtaken_at(world: World, order_id: UUID, place: str) -> None:
-    """At `place` the worker is stopped for longer than its lease, and another one carries the order on meanwhile."""
-
-    def reached(name: str, _: str) -> None:
-        if name == place:
-            failure_points.arm(None)
-            world.go_on(order_id)
-
-    failure_points.arm(reached)
-
-
 @pytest.mark.parametrize(
     "place",
     [
@@ -155,12 +123,13 @@ def overtaken_at(world: World, order_id: UUID, place: str) -> None:
     + [f"{Step.PROMPT_SEAT_ASSIGNMENT}.claimed"],
 )
 def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(world: World, place: str) -> None:
+    """At `place` it is stopped for longer than its lease, and another one carries the order on meanwhile."""
     ada = world.customer()
     order_id = world.place(ada, purchase())
     step = Step(place.split(".")[0])
     world.run(order_id, until=step)
-    overtaken_at(world, order_id, place)
-    assert world.deliver(order_id, step) == "held_by_another"
+    with at(place, lambda: world.go_on(order_id)):
+        assert world.deliver(order_id, step) == "held_by_another"
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
     assert world.timeline(order_id).count(f"{step}.done") <= 1

@@ -19,10 +19,11 @@ from models.messages import SentLetter
 from models.orders import Order
 from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
-from tasks import failure_points, slots, wiring
+from tasks import slots, wiring
 from tasks.mail import mailing
-from tests.steps.test_crashes import Died, die_once_at, places
+from tests.steps.test_crashes import places
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, just_before, told
+from tests.support.places import at, dying_at
 from tests.support.world import World, purchase, trial
 from worker.database import Transactions
 
@@ -32,8 +33,7 @@ from worker.database import Transactions
 def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World, events: Events, place: str) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk"), trial("chat"))
-    die_once_at(place)
-    with pytest.raises(Died):
+    with dying_at(place):
         delivered(order_id, Step.VALIDATE_CART)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
@@ -49,9 +49,8 @@ def test_a_worker_that_wakes_up_between_two_steps_finds_that_the_order_is_anothe
     """Stopped past its lease just before `step`, which it was about to do; another carries the order to its end."""
     ada = world.customer()
     order_id = world.place(ada, purchase())
-
-    just_before(step, lambda: world.go_on(order_id))
-    delivered(order_id, Step.VALIDATE_CART)
+    with just_before(step, lambda: world.go_on(order_id)):
+        delivered(order_id, Step.VALIDATE_CART)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert (world.charged(ada), len(world.mails(ada))) == ([119_00], 2)
     assert world.timeline(order_id).count("order.completed") == 1
@@ -71,8 +70,8 @@ def test_what_postgresql_forgot_in_a_crash_is_done_again_and_nothing_built_upon_
         with world.begin() as session:
             session.execute(update(Order).where(Order.id == order_id).values(next_step=before))
 
-    just_before(step, forget)
-    delivered(order_id, Step.VALIDATE_CART)
+    with just_before(step, forget):
+        delivered(order_id, Step.VALIDATE_CART)
     assert (world.order(order_id).status, world.order(order_id).next_step) == (OrderStatus.OPEN, before)
     assert f"{step}.done" not in world.timeline(order_id)
     if before is not Step.ACTIVATE_SUBSCRIPTION:  # there all of it would be gone, not only its end
@@ -87,10 +86,9 @@ def test_a_cancellation_that_was_accepted_between_two_steps_is_heeded(
 ) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
-
     found: list[OrderStatus] = []
-    just_before(step, lambda: found.append(world.cancel(order_id)))
-    delivered(order_id, Step.VALIDATE_CART)
+    with just_before(step, lambda: found.append(world.cancel(order_id))):
+        delivered(order_id, Step.VALIDATE_CART)
     assert found == [OrderStatus.OPEN]
     ended = world.run(order_id).status
     assert ended is (OrderStatus.REFUNDED if step is Step.ACTIVATE_SUBSCRIPTION else OrderStatus.CANCELLED)
@@ -105,14 +103,8 @@ def test_a_card_given_while_the_order_is_under_way_is_charged_as_the_customer_it
     world.policy(invoice_on_vat=True)
     ada = world.customer(card=None, country="FR", vat_number="FR40303265045")
     order_id = world.place(ada, purchase())
-
-    def gives_a_card(place: str, _: str) -> None:
-        if place == "collect_payment.claimed":
-            failure_points.arm(None)
-            world.give_card(ada)
-
-    failure_points.arm(gives_a_card)
-    delivered(order_id, Step.VALIDATE_CART)
+    with at("collect_payment.claimed", lambda: world.give_card(ada)):
+        delivered(order_id, Step.VALIDATE_CART)
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [world.order(order_id).due_minor]
 
@@ -177,16 +169,8 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     one = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0, pool_timeout=1.0)
     wiring.plug_in(replace(world.wiring, begin=Transactions(one)))
     order_id = world.place(world.customer(), purchase())
-    held = ExitStack()
-
-    def takes_the_only_one(place: str, _: str) -> None:
-        if place == "compute_proration.delivered":
-            held.enter_context(one.connect())
-
-    failure_points.arm(takes_the_only_one)
-    with held:
+    with ExitStack() as held, just_before(Step.COMPUTE_PRORATION, lambda: held.enter_context(one.connect())):
         assert delivered(order_id, Step.VALIDATE_CART) == "done"
-    failure_points.arm(None)
     wiring.plug_in(world.wiring)
     one.dispose()
     assert told(events, "task-retried") == ["compute_proration"]
@@ -208,8 +192,8 @@ def test_a_step_that_fails_before_it_takes_the_order_from_the_one_before_gives_i
         return world.transactions()
 
     wiring.plug_in(replace(world.wiring, begin=begin))
-    just_before(Step.COMPUTE_PRORATION, lambda: refused.append(order_id))
-    delivered(order_id, Step.VALIDATE_CART)
+    with just_before(Step.COMPUTE_PRORATION, lambda: refused.append(order_id)):
+        delivered(order_id, Step.VALIDATE_CART)
     wiring.plug_in(world.wiring)
     order = world.order(order_id)
     assert (order.next_step, order.lease_token) == (Step.COMPUTE_PRORATION, None)

@@ -1,6 +1,5 @@
 """A worker that was stopped past its lease wakes up while another is at the very same step: only the token of the lease tells them apart."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,18 +12,12 @@ from models.messages import SentLetter
 from models.orders import Order
 from models.recording import CARRIED
 from models.states import AttemptStatus, LetterKind, LetterStatus, OrderStatus, Step
-from tasks import failure_points
 from tasks.charges import charge_attempts
 from tasks.mail import mailing
+from tests.support.places import at
 from tests.support.world import World, end_waits, purchase
 
 LEASE = timedelta(minutes=5)
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    failure_points.arm(None)
 
 
 def claim(world: World, order_id: UUID, step: Step) -> Order:
@@ -43,17 +36,6 @@ def overtaken(world: World, order_id: UUID, step: Step) -> Order:
     return ours
 
 
-def overtake_at(world: World, order_id: UUID, step: Step, point: str) -> None:
-    """Once, at that point of `step`, whoever is at it loses the order to another."""
-
-    def reached(place: str, _: str) -> None:
-        if place == f"{step}.{point}":
-            failure_points.arm(None)
-            claim(world, order_id, step)
-
-    failure_points.arm(reached)
-
-
 @pytest.mark.parametrize(
     ("step", "point"),
     [
@@ -69,8 +51,8 @@ def test_who_is_overtaken_does_not_end_the_step_of_another(world: World, step: S
     ada = world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=step)
-    overtake_at(world, order_id, step, point)
-    assert world.deliver(order_id, step) == "held_by_another"
+    with at(f"{step}.{point}", lambda: claim(world, order_id, step)):
+        assert world.deliver(order_id, step) == "held_by_another"
     order = world.order(order_id)
     assert (order.status, order.next_step, order.lease_token is None) == (OrderStatus.OPEN, step, False)
     assert f"{step}.done" not in world.timeline(order_id)
@@ -81,8 +63,8 @@ def test_who_is_overtaken_does_not_end_the_step_of_another(world: World, step: S
 def test_who_is_overtaken_before_it_asks_for_the_money_begins_no_attempt(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
-    overtake_at(world, order_id, Step.COLLECT_PAYMENT, "claimed")
-    world.deliver(order_id, Step.COLLECT_PAYMENT)
+    with at("collect_payment.claimed", lambda: claim(world, order_id, Step.COLLECT_PAYMENT)):
+        world.deliver(order_id, Step.COLLECT_PAYMENT)
     assert world.attempts(order_id) == []
 
 

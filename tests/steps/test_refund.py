@@ -8,10 +8,10 @@ import pytest
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
-from tasks import failure_points
 from tasks.errors import Misconfigured
 from tasks.operating import resumption
 from tests.support.payment import REFUND, refund_by_hand, refundable, spoil_activation, waiting_events
+from tests.support.places import at
 from tests.support.world import World, purchase, trial
 
 
@@ -164,15 +164,14 @@ def test_a_refund_that_fails_while_its_order_is_about_to_end_calls_a_person(
     world: World, place: str, told: list[str]
 ) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
-    failure_points.arm(lambda here, _: refund_fails(world, order_id) if here == place else None)
-    order = world.run(order_id)
+    with at(place, lambda: refund_fails(world, order_id)):
+        order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert (world.refunds(order_id), world.letters(order_id)) == ([("failed", 119_00)], told)
     assert waiting_events(world) == {}
 
 
 def refund_fails(world: World, order_id: UUID) -> None:
-    failure_points.arm(None)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")

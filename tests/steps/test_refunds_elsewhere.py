@@ -1,6 +1,5 @@
 """Refunds that somebody made in the provider's Dashboard: each is noted once, and the books tell of it."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -10,22 +9,14 @@ from models import progress
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, RefundState, Step
-from tasks import failure_points
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operating import resumption, support_refund
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
+from tests.support.places import at
 from tests.support.world import Customer, World, purchase
 
 KINDS = ("refund.created", "charge.refunded", "refund.updated", "charge.refunded")
-
-
-@pytest.fixture(autouse=True)
-def _as_before(world: World) -> Iterator[None]:
-    """The stand-in is everybody's."""
-    yield
-    failure_points.arm(None)
-    world.stripe.control("settle-after", seconds=0.2)
 
 
 def charge_of(world: World, order_id: UUID, attempt: int = 1) -> str:
@@ -89,7 +80,6 @@ def test_a_refund_by_support_after_a_part_went_back_elsewhere_ends_nothing_befor
 
 def test_a_part_that_failed_to_go_back_elsewhere_does_not_keep_support_from_refunding(world: World) -> None:
     order_id = world.buy(world.customer(card="pm_card_refundFail"), purchase()).id
-    world.stripe.control("settle-after", seconds=3600)
     refund_by_hand(world, order_id, 19_00)
     tell(world, order_id)
     fail_all(world, order_id)
@@ -144,7 +134,6 @@ def test_refunds_that_give_unexpected_money_back_are_each_noted_once(world: Worl
 
 def test_a_refund_that_fails_later_is_noted_too_and_nothing_differs_any_more(world: World) -> None:
     order_id = world.buy(world.customer(card="pm_card_refundFail"), purchase()).id
-    world.stripe.control("settle-after", seconds=3600)
     refund_by_hand(world, order_id, 19_00)
     tell(world, order_id)
     assert differences(world) == [("what went back to its card", "0", "1900")]
@@ -154,15 +143,13 @@ def test_a_refund_that_fails_later_is_noted_too_and_nothing_differs_any_more(wor
 
 
 def fail_all(world: World, order_id: UUID) -> None:
-    world.stripe.control("settle-after", seconds=0.2)
     charge = charge_of(world, order_id)
-    assert world.stripe.eventually(lambda: set(world.refunds_at_provider(charge)) == {"failed"})
+    assert world.stripe.banks_settle(lambda: set(world.refunds_at_provider(charge)) == {"failed"})
     tell(world, order_id, "refund.failed", "refund.failed")
 
 
 def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of_has(world: World) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
-    world.stripe.control("settle-after", seconds=3600)
     for part in (19_00, 100_00):
         refund_by_hand(world, order_id, part)
     assert world.run(order_id).status is OrderStatus.REFUNDED
@@ -296,19 +283,11 @@ def test_a_refund_found_in_place_of_ours_that_fails_before_it_is_recorded_is_not
     world: World, parts: list[int]
 ) -> None:
     ada, order_id = refundable(world, "pm_card_refundFail")
-    world.stripe.control("settle-after", seconds=3600)
     for part in parts:
         refund_by_hand(world, order_id, part)
-
-    def fail_at(place: str, _: object) -> None:
-        if place == "refund_payment.called":
-            failure_points.arm(None)
-            fail_all(world, order_id)
-
-    failure_points.arm(fail_at)
-    world.run(order_id)
+    with at("refund_payment.called", lambda: fail_all(world, order_id)):
+        world.run(order_id)
     assert world.refunds(order_id) == [("pending", 119_00)]
-    world.stripe.control("settle-after", seconds=3600)
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.given_back(ada)) == [*parts, 119_00]
     assert sorted(world.refunds(order_id)) == [

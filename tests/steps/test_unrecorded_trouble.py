@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from models.states import OrderStatus, Step
-from tasks import failure_points, wiring
+from tasks import wiring
 from tasks.ports import UNDER_WAY
 from tests.support.in_one_process import Events, Messages, delivered, told
 from tests.support.payment import CREATE
+from tests.support.places import at
 from tests.support.world import World, purchase
 from worker.database import Transactions
 
@@ -37,15 +38,9 @@ def test_a_step_whose_trouble_cannot_be_recorded_is_delivered_again_when_it_woul
     if fault not in payments:
         world.stripe.fail(fault, CREATE)
     troubled = replace(world.wiring, begin=AWAY, payments=payments.get(fault, world.wiring.payments))
-
-    def go_away(place: str, _: str) -> None:
-        if place == "collect_payment.calling":
-            failure_points.arm(None)
-            wiring.plug_in(troubled)
-
     order_id = world.place(world.customer(), purchase())
-    failure_points.arm(go_away)
-    assert delivered(order_id, Step.VALIDATE_CART) == "done"
+    with at("collect_payment.calling", lambda: wiring.plug_in(troubled)):
+        assert delivered(order_id, Step.VALIDATE_CART) == "done"
     wiring.plug_in(world.wiring)
     assert (told(events, "task-failed"), told(events, "task-retried")) == ([], ["collect_payment"])
     [(task, retries, seconds)] = messages.take_delayed()

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,9 @@ from uuid import UUID
 from celery import Celery, Task, current_app
 
 from models.states import Step
-from tasks import failure_points
 from tasks.pipeline import TASKS
 from tasks.running import in_process
+from tests.support.places import at
 
 Events = list[tuple[str, dict[str, Any]]]
 
@@ -89,12 +89,6 @@ def told_of(task_id: str, events: Events) -> list[str]:
     return [event for event, fields in events if fields["uuid"] == task_id]
 
 
-def just_before(step: Step, happens: Callable[[], object]) -> None:
-    """Call `happens` once, when the process is about to do `step`."""
-
-    def watch(place: str, _: str) -> None:
-        if place == f"{step}.delivered":
-            failure_points.arm(None)
-            happens()
-
-    failure_points.arm(watch)
+def just_before(step: Step, happens: Callable[[], object]) -> AbstractContextManager[None]:
+    """In the block, call `happens` once, when the process is about to do `step`."""
+    return at(f"{step}.delivered", happens)
