@@ -19,6 +19,7 @@ from api_stub.edge.request_head import LimitedHead
 from api_stub.parts import Parts
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
+from tests.support import world as worlds
 from tests.support.contract import require_documented
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer
@@ -109,6 +110,32 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["type"].removeprefix("https://prorata.example/problems/")
 
 
+class Desk:
+    """A subscription with three seats."""
+
+    def __init__(self, world: World, api: Api, customer: Customer) -> None:
+        self.api, self.customer = api, customer
+        world.buy(customer, worlds.purchase(seats=3))
+        self.path = f"/v1/subscriptions/{world.subscription(customer, 'desk').id}/seats"
+
+    def assign(self, user: str) -> tuple[int, str]:
+        return self._change("assign", user)
+
+    def unassign(self, user: str) -> tuple[int, str]:
+        return self._change("unassign", user)
+
+    def _change(self, action: str, user: str) -> tuple[int, str]:
+        answer = self.api.post(f"{self.path}/{action}", {"email": user})
+        return (200, answer.json()["result"]) if answer.status_code == 200 else problem(answer)
+
+    def upload(self, *lines: str, header: str = "email,action", media_type: str = "text/csv") -> httpx.Response:
+        content = "\r\n".join((header, *lines)) + "\r\n"
+        return self.api.post(f"{self.path}/bulk", content=content.encode(), headers={"Content-Type": media_type})
+
+    def users(self) -> set[str]:
+        return {user["email"] for user in self.api.get(self.path).json()["users"]}
+
+
 @pytest.fixture
 def published() -> Published:
     return Published()
@@ -155,6 +182,11 @@ def ada(world: World, api: Api) -> Customer:
     customer = world.customer()
     api.use(customer)
     return customer
+
+
+@pytest.fixture
+def desk(world: World, api: Api, ada: Customer) -> Desk:
+    return Desk(world, api, ada)
 
 
 def state(api: Api) -> Any:

@@ -8,14 +8,34 @@ import fastapi.dependencies.utils
 import pytest
 from fastapi.dependencies.utils import request_body_to_args
 from redis import Redis
+from structlog.testing import capture_logs
 
 from api_stub.edge import rate_limit
 from api_stub.edge.rate_limit import PAUSE, RateLimit
 from api_stub.problems.details import Problem
 from tasks.upstream import api_keys
-from tests.api.conftest import Api, problem, purchase
+from tests.api.conftest import Api, problem, purchase, state
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(
+    api: Api, world: World, ada: Customer, redis_server: RedisServer
+) -> None:
+    state(api).rate_limit = RateLimit("3/minute", redis_server.url)
+    assert [api.get("/v1/orders").status_code for _ in range(3)] == [200, 200, 200]
+    answer = api.get("/v1/orders")
+    assert problem(answer) == (429, "too-many-requests")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    api.use(ada)
+    assert api.get("/v1/orders").status_code == 200  # another key counts by itself
+
+
+def test_without_redis_nobody_is_turned_away(api: Api, ada: Customer, unused_tcp_port: int) -> None:
+    state(api).rate_limit = RateLimit("1/minute", f"redis://127.0.0.1:{unused_tcp_port}/0")
+    with capture_logs() as logs:
+        assert [api.get("/v1/orders").status_code for _ in range(3)] == [200, 200, 200]
+    assert [entry["event"] for entry in logs].count("rate limit cannot count") == 1
 
 
 def test_a_request_that_makes_no_sense_counts_too(

@@ -1,0 +1,99 @@
+"""Orders are listed for the key and the statuses asked for, page by page, by an index."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event
+
+from models.orders import Order
+from tests.api.conftest import Api, problem, purchase
+from tests.support.many_orders import Plans, copy_completed_orders
+from tests.support.world import Customer, World
+
+
+def test_orders_are_listed_newest_first_page_by_page(world: World, api: Api, ada: Customer) -> None:
+    bob = world.customer()
+    api.use(ada, bob)
+    placed = [api.order(ada, purchase(product)) for product in ("desk", "chat", "wiki")]
+    of_bob = api.order(bob, purchase())
+    mine = {"account_id": str(ada.account_id), "limit": 2}
+    first = api.get("/v1/orders", params=mine).json()
+    assert [order["id"] for order in first["orders"]] == [placed[2], placed[1]]
+    second = api.get("/v1/orders", params=mine | {"before": first["next_before"]}).json()
+    assert ([order["id"] for order in second["orders"]], second["next_before"]) == ([placed[0]], None)
+    assert [order["id"] for order in api.get("/v1/orders").json()["orders"]] == [of_bob, *reversed(placed)]
+
+
+def test_orders_are_listed_by_status(world: World, api: Api, ada: Customer) -> None:
+    done, still_open = api.order(ada, purchase()), api.order(ada, purchase("chat"))
+    world.run(next(order.id for order in world.rows(Order) if str(order.id) == done))
+    listed = {
+        status: [order["id"] for order in api.get("/v1/orders", params={"status": status}).json()["orders"]]
+        for status in ("completed", "open", "rejected")
+    }
+    assert listed == {"completed": [done], "open": [still_open], "rejected": []}
+
+
+def test_orders_of_several_statuses_are_listed_by_one_request(world: World, api: Api, ada: Customer) -> None:
+    done, still_open, given_up = (api.order(ada, purchase(product)) for product in ("desk", "chat", "wiki"))
+    world.run(UUID(done))
+    api.post(f"/v1/orders/{given_up}/cancel")
+    world.run(UUID(given_up))
+
+    def listed(query: str) -> list[str]:
+        return [order["id"] for order in api.get(f"/v1/orders?{query}").json()["orders"]]
+
+    assert listed("status=open&status=payment_declined&status=needs_attention") == [still_open]
+    assert listed("status=completed&status=open") == [still_open, done]
+    assert listed("status=open&status=open") == [still_open]
+    wrong = api.get("/v1/orders?status=open&status=opn")
+    assert (problem(wrong), [each["parameter"] for each in wrong.json()["errors"]]) == (
+        (422, "invalid-request"), ["status"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/orders", "/v1/orders?status=open", "/v1/orders?status=completed&before=5000", "/v1/accounts"]
+)
+def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_is(
+    world: World, api: Api, ada: Customer, path: str
+) -> None:
+    """One plan for all keys and statuses cannot use an index of orders that have not ended, for example."""
+    plans: list[tuple[int, int]] = []
+
+    def look(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "LIMIT" in statement:
+            asked = "select sum(generic_plans), sum(custom_plans) from pg_prepared_statements where statement ~ 'LIMIT'"
+            generic, custom = connection.connection.execute(asked, prepare=False).fetchone()
+            plans.append((int(generic), int(custom)))
+
+    api.order(ada, purchase())
+    engine = world.transactions._engine
+    event.listen(engine, "connect", lambda connection, _: setattr(connection, "prepare_threshold", 0))
+    engine.dispose()
+    event.listen(engine, "after_cursor_execute", look)
+    for _ in range(8):
+        assert api.get(path).status_code == 200
+    assert plans[-1] == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("status", "index"),
+    [
+        ("open", "ix_orders_not_ended"),
+        ("needs_attention", "ix_orders_not_ended"),
+        ("rejected", "ix_orders_ended_without"),
+        ("refunded", "ix_orders_ended_without"),
+    ],
+)
+def test_orders_of_a_status_that_few_have_are_found_by_an_index_of_those(
+    world: World, api: Api, ada: Customer, status: str, index: str
+) -> None:
+    """Their key has so many accounts that it does not narrow the list."""
+    api.order(ada, purchase())
+    copy_completed_orders(world, ada)
+    with Plans(world, "orders") as plans:
+        assert api.get(f"/v1/orders?status={status}").status_code == 200
+    [plan] = plans.noted
+    assert index in plan, plan

@@ -1,0 +1,111 @@
+"""The payment method of an account: given, replaced, refused, declined."""
+
+from datetime import datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from models.accounts import Contact
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
+from tests.api.conftest import Api, problem
+from tests.support import world as worlds
+from tests.support.payment import DECLINES
+from tests.support.world import Customer, World
+
+
+def test_another_payment_method_replaces_the_one_before(api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/payment-method"
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+    assert api("PUT", own, json={"token": "pm_card_mastercard"}).json()["last4"] == "4444"
+    assert api.get(own).json()["payment_method"]["brand"] == "mastercard"
+
+
+def test_an_address_that_the_provider_refuses_keeps_nobody_from_giving_a_card(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    with world.begin() as session:
+        session.get_one(Contact, customer.contact_id).email = "jürgen@customer.example"
+    api.use(customer)
+    own = f"/v1/accounts/{customer.account_id}/payment-method"
+    with capture_logs() as logged:
+        assert api("PUT", own, json={"token": "pm_card_visa"}).json()["last4"] == "4242"
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+    assert "customer without an email address" in [entry["event"] for entry in logged]
+    assert "jürgen" not in str(logged)
+    world.run(world.place(customer, worlds.purchase()))
+    assert world.charged(customer) == [119_00]
+
+
+OTHERWISE = "Das Zahlungsmittel wurde abgelehnt; bitte geben Sie ein anderes an."
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "why"),
+    [
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card", "Die Karte ist abgelaufen. "),
+        ("pm_card_chargeDeclinedIncorrectCvc", "incorrect_cvc", "Die Prüfnummer der Karte ist falsch. "),
+        (
+            "pm_card_visa_chargeDeclinedInsufficientFunds",
+            "insufficient_funds",
+            "Die Karte ist nicht ausreichend gedeckt. ",
+        ),
+        ("pm_card_chargeDeclinedProcessingError", "processing_error", ""),
+        ("pm_card_visa_chargeDeclinedStolenCard", "stolen_card", ""),
+        ("pm_card_chargeDeclined", "generic_decline", ""),
+    ],
+)
+def test_a_refused_payment_method_is_told_with_what_is_wrong_with_the_card(
+    world: World, api: Api, ada: Customer, token: str, code: str, why: str
+) -> None:
+    world.change_account(ada, language="de")
+    answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": token})
+    assert problem(answer) == (422, "payment-method-refused")
+    told = answer.json()
+    assert (told["decline_code"], told["detail"]) == (code, why + OTHERWISE)
+    assert told["errors"] == [{"pointer": "/token", "detail": why + OTHERWISE}]
+
+
+def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    nothing = {"payment_method": None, "last_declined": None}
+    assert api.get(f"/v1/accounts/{customer.account_id}/payment-method").json() == nothing
+
+
+def test_after_a_decline_no_method_is_charged_and_the_declined_one_is_told_with_its_code(
+    world: World, api: Api
+) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    own = f"/v1/accounts/{customer.account_id}/payment-method"
+    shown = api.get(own).json()
+    (attempt,) = world.rows(ChargeAttempt, order_id=order_id)
+    assert shown["payment_method"] is None
+    assert datetime.fromisoformat(shown["last_declined"].pop("declined_at")) == attempt.settled_at
+    assert shown["last_declined"] == {"brand": "visa", "last4": "0341", "decline_code": "generic_decline"}
+    assert api("PUT", own, json={"token": "pm_card_mastercard"}).json()["status"] == "usable"
+    shown = api.get(own).json()
+    assert (shown["payment_method"]["last4"], shown["last_declined"]) == ("4444", None)
+
+
+def test_of_several_declined_methods_the_one_that_was_declined_last_is_told(world: World, api: Api) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    world.run(order_id)
+    said = []
+    for token in ("pm_card_threeDSecureRequiredProcessingError", DECLINES):
+        assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": token}).status_code == 200
+        world.run(order_id)
+        told = api.get(f"/v1/accounts/{customer.account_id}/payment-method").json()["last_declined"]
+        said.append((told["last4"], told["decline_code"]))
+    assert said == [("1280", "processing_error"), ("0341", "generic_decline")]
+
+
+def test_the_payment_provider_being_away_is_no_failure_of_ours(world: World, api: Api, ada: Customer) -> None:
+    world.stripe.fail("server_error", "payment_methods.attach")
+    answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": "pm_card_mastercard"})
+    assert problem(answer) == (503, "temporarily-unavailable")
+    assert answer.headers["retry-after"] == "5"

@@ -1,0 +1,167 @@
+"""An order that waits says for what and until when, and is brought on, or ended, by its customer."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
+from tasks.sweep import sweep
+from tests.api.conftest import Api, problem, purchase
+from tests.support import world as worlds
+from tests.support.world import MONTH, Customer, World
+
+
+def test_a_declined_card_is_told_and_another_one_completes_the_order(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_chargeCustomerFail")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    declined = api.get(f"/v1/orders/{order_id}").json()
+    assert (declined["status"], declined["reason"]["code"]) == ("payment_declined", "payment-declined")
+    assert declined["next"]["action"] == "give_payment_method"
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_mastercard"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "open")
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(customer) == [119_00]
+
+
+def test_a_refused_token_is_told_and_changes_nothing(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_chargeDeclined"})
+    assert problem(answer) == (422, "payment-method-refused")
+    assert answer.json()["errors"][0]["pointer"] == "/token"
+    assert api.get(f"/v1/orders/{order_id}").json()["status"] == "awaiting_payment_details"
+
+
+def test_once_the_vat_number_is_mended_the_order_goes_on_without_another_card(world: World, api: Api) -> None:
+    customer = world.customer(country="FR")
+    api.use(customer)
+    order_id = api.order(customer, purchase(seats=10))
+    world.change_account(customer, vat_number="FR00123456789")
+    world.run(world.rows(Order)[0].id)
+    assert api.get(f"/v1/orders/{order_id}").json()["next"]["action"] == "correct_vat_number"
+    api("PATCH", f"/v1/accounts/{customer.account_id}", json={"vat_number": None})
+    assert api.post(f"/v1/orders/{order_id}/payment-method", {}).json()["status"] == "open"
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(customer) == [120_00]
+
+
+def test_a_payment_method_that_nobody_waits_for_is_not_taken(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    before = api.get(f"/v1/accounts/{ada.account_id}/payment-method").json()
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_mastercard"})
+    assert problem(answer) == (409, "not-waiting")
+    assert api.get(f"/v1/accounts/{ada.account_id}/payment-method").json() == before
+
+
+def test_authentication_is_asked_for_with_the_address_to_do_it(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_authenticationRequired")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["next"]["action"]) == ("awaiting_authentication", "authenticate")
+    assert order["next"]["url"].startswith(world.stripe.url)
+    assert "action_url" not in str(order["timeline"])
+
+
+def waits_until(api: Api, order_id: str) -> datetime | None:
+    told = api.get(f"/v1/orders/{order_id}").json()["waits_until"]
+    return None if told is None else datetime.fromisoformat(told)
+
+
+@pytest.mark.parametrize("card", [None, "pm_card_chargeCustomerFail"])
+def test_an_order_that_waits_for_means_to_pay_says_until_when(world: World, api: Api, card: str | None) -> None:
+    customer = world.customer(card=card)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    assert waits_until(api, order_id) is None
+    order = world.run(UUID(order_id))
+    assert order.status in (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECLINED)
+    assert waits_until(api, order_id) == order.wake_at
+    assert timedelta(days=7) - timedelta(minutes=1) < timedelta(seconds=world.wakes_in(order.id)) < timedelta(days=7)
+    world.let_waits_run_out(order.id)
+    sweep()
+    assert api.get(f"/v1/orders/{order_id}").json()["reason"]["code"] == "customer-did-not-answer"
+    assert waits_until(api, order_id) is None
+
+
+def test_an_order_that_waits_for_a_confirmation_says_until_when(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    world.reprice("desk", "team", MONTH, 11_00)
+    order = world.run(UUID(order_id))
+    assert order.status is OrderStatus.AWAITING_CONFIRMATION
+    assert waits_until(api, order_id) == order.wake_at
+
+
+def test_a_payment_waits_to_be_authenticated_for_an_hour_from_when_the_bank_was_asked(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_authenticationRequired")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    order = world.run(UUID(order_id))
+    [attempt] = world.rows(ChargeAttempt, order_id=order.id)
+    assert waits_until(api, order_id) == attempt.asked_at + timedelta(hours=1)
+    assert world.wakes_in(order.id) < 60, "the bank is asked long before"
+
+
+def test_neither_a_completed_order_nor_one_that_a_person_looks_into_says_until_when(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase())
+    world.park(UUID(order_id))
+    assert waits_until(api, order_id) is None
+    assert waits_until(api, str(world.buy(ada, worlds.purchase("wiki")).id)) is None
+
+
+def test_a_changed_price_is_shown_as_a_fresh_quote_and_confirming_it_goes_on(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase(seats=10))
+    world.reprice("desk", "team", MONTH, 11_00)
+    world.run(world.rows(Order)[0].id)
+    order = api.get(f"/v1/orders/{order_id}").json()
+    assert (order["status"], order["reason"]["code"]) == ("awaiting_confirmation", "amount-differs")
+    fresh = order["next"]["quote"]
+    assert (order["next"]["action"], fresh["totals"]["due"]["minor"]) == ("confirm_quote", 130_90)
+    confirmed = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": fresh["id"]})
+    assert (confirmed.status_code, confirmed.json()["status"]) == (200, "open")
+    assert confirmed.json()["totals"]["due"]["minor"] == 130_90
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [130_90]
+
+
+def test_an_order_that_waits_for_nothing_cannot_be_confirmed(api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    answer = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": str(uuid4())})
+    assert problem(answer) == (409, "not-waiting")
+
+
+def test_a_waiting_order_is_cancelled_at_once(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    cancelled = api.post(f"/v1/orders/{order_id}/cancel").json()
+    assert (cancelled["status"], cancelled["final"]) == ("cancelled", True)
+    assert cancelled["reason"]["code"] == "cancelled-by-customer"
+    assert api.post(f"/v1/orders/{order_id}/cancel").json()["status"] == "cancelled"
+
+
+def test_a_completed_order_can_no_longer_be_cancelled(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    world.run(world.rows(Order)[0].id)
+    assert problem(api.post(f"/v1/orders/{order_id}/cancel")) == (409, "too-late")
+
+
+def test_a_running_order_is_cancelled_by_its_next_step(world: World, api: Api, ada: Customer) -> None:
+    order_id = api.order(ada, purchase())
+    asked = api.post(f"/v1/orders/{order_id}/cancel").json()
+    assert (asked["status"], asked["cancel_requested_at"]) == ("open", "2026-11-01T09:00:00Z")
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.CANCELLED
+    assert world.charged(ada) == []
