@@ -71,6 +71,8 @@ class Charge:
     attempt: int | None = None
     refunded: bool = False
     """All of it went back, whoever did that. Only `find_charges` and `retrieve_charge` tell it, and `charge` under a key that was used before."""
+    made_before: bool = field(default=False, compare=False)
+    """only of what `charge` returns: an earlier request under the same key has made it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Makes one planned request to the provider, and looks up the result of one that got no clear answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from models.orders import Order
@@ -14,7 +15,7 @@ from tasks.errors import (
     TemporarilyUnavailable,
 )
 from tasks.failure_points import reach
-from tasks.ports import UNDER_WAY, Charge, ChargeStatus
+from tasks.ports import TAKES, UNDER_WAY, Charge, ChargeStatus
 from tasks.wiring import begin, now, payments
 
 
@@ -35,11 +36,11 @@ def _asked(order: Order, planned: Plan) -> Charge:
     ref = planned.attempt.ref
     match planned.move:
         case Move.RETRIEVE if ref is not None:
-            return payments().retrieve_charge(ref)
+            return _unless_a_later_one_stands(order, planned, payments().retrieve_charge(ref))
         case Move.LAST_LOOK if ref is not None:
-            return _last_look(ref)
+            return _unless_a_later_one_stands(order, planned, _last_look(ref))
         case Move.CANCEL if ref is not None:
-            return payments().cancel_charge(ref)
+            return _unless_a_later_one_stands(order, planned, payments().cancel_charge(ref))
         case Move.FIND:
             return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
         case Move.FIND_OR_CHARGE:
@@ -60,14 +61,15 @@ def _charge(order: Order, planned: Plan) -> Charge:
     request = planned.request
     try:
         charge = _as_requested(payments().charge(request), planned)
-    except PaymentMethodRefused as refused:
-        return Charge(
+    except PaymentMethodRefused as refused:  # it may be new, though an earlier request under this key was declined
+        declined = Charge(
             ref="",
             status=ChargeStatus.DECLINED,
             amount_minor=request.amount_minor,
             currency=request.currency,
             decline_code=refused.code,
         )
+        return _unless_a_later_one_stands(order, planned, declined)
     except KeySpent as spent:
         reach("collect_payment.key_spent")
         # Whoever was told `just_now` may have died of something else since: what remains of that is when the request was made.
@@ -79,8 +81,16 @@ def _charge(order: Order, planned: Plan) -> Charge:
         if found is None:
             raise
         return found
-    if charge.refunded or charge.status is ChargeStatus.CANCELED:  # made long ago, so a lost one may have come after it
-        return _find_tried(order, planned) or charge
+    return _unless_a_later_one_stands(order, planned, charge) if charge.made_before else charge
+
+
+def _unless_a_later_one_stands(order: Order, planned: Plan, charge: Charge) -> Charge:
+    """The attempt's charge, made a while ago: if it has come to nothing, a later one may have paid the order, which only a restored database forgets.
+
+    Raises TemporarilyUnavailable then: the next attempt has begun.
+    """
+    if charge.refunded or charge.status not in TAKES:
+        later_charges.require_none(_made(order, planned), order, planned.attempt, charge)
     return charge
 
 
@@ -131,16 +141,18 @@ def _find(order: Order, planned: Plan) -> Charge | None:
     One of another amount, on another card perhaps, does not count if it was declined or cancelled. If it still waits for the customer, it is cancelled here.
     Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
     """
-    found = payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
+    found = _made(order, planned)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
     charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
-    if later_charges.is_the_orders(found, planned.attempt, charge):
-        later_charges.begin_next(order, planned.attempt, charge)
-        raise TemporarilyUnavailable(f"the provider has a later charge than {planned.attempt.key}; looking it up")
+    later_charges.require_none(found, order, planned.attempt, charge)
     if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):
         return charge
     ended = payments().cancel_charge(charge.ref)
     return ended if _counts(ended, planned) else None
+
+
+def _made(order: Order, planned: Plan) -> Sequence[Charge]:
+    return payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
 
 
 def _counts(charge: Charge, planned: Plan) -> bool:

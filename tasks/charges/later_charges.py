@@ -25,7 +25,17 @@ MOST = 50
 _MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
 
 
-def is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charge | None) -> bool:
+def require_none(found: Iterable[Charge], order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
+    """Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
+
+    found: the order's charges at the provider. charge: the attempt's own.
+    """
+    if _is_the_orders(found, attempt, charge):
+        _begin_next(order, attempt, charge)
+        raise TemporarilyUnavailable(f"the provider has a later charge than {attempt.key}; looking it up")
+
+
+def _is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charge | None) -> bool:
     """Whether the order's charge is one of those after the attempt's: it has taken money that is not all back, or may yet take some.
 
     charge: the attempt's own. If that took nothing, a later one that is all back is the order's: it was refunded before.
@@ -38,7 +48,7 @@ def is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charg
     )
 
 
-def begin_next(order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
+def _begin_next(order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
     """Give the attempt up for the next one, which finds the later charge if it has the number; otherwise it is given up in turn.
 
     charge: the attempt's own. Raises LeaseLost; TemporarilyUnavailable if it is not known yet what that took.

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -129,7 +130,8 @@ class StripePayments:
             return StripeAnswer(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
 
         answer = self._calls.change(create, refused=refusals.charge)
-        return self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
+        now = self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
+        return replace(now, made_before=answer.replayed)
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
