@@ -16,8 +16,9 @@ Standing = Annotated[
     OrderStatus,
     Field(
         description="`open`: in progress, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
-        "waits for the customer; the order's `next` says for what. `needs_attention`: our team is looking into it. `completed`, `rejected` (nothing was "
-        "charged), `cancelled` (nothing was charged) and `refunded` (what was charged went back) are final; `OrderView.final` names two exceptions."
+        "waits for the customer; the order's `next` says for what. `needs_attention`: our team is looking into it. `completed`, `rejected` and "
+        "`cancelled` (nothing was charged; or it came late and goes back, and `status_text` says so) and `refunded` (what was charged went back) are final; "
+        "`OrderView.final` names two exceptions."
     ),
 ]
 WHY = (

@@ -53,7 +53,7 @@ _TEXT = {
     "order.awaiting_confirmation": "The amount has changed; the order waits for confirmation.",
     "order.needs_attention": "A person is looking into the order.",
     "order.completed": "The order is completed.",
-    "order.rejected": "The order was rejected; nothing was charged.",
+    "order.rejected": "The order was rejected.",
     "order.cancelled": "The order was cancelled.",
     "order.refunded": "The order was refunded.",
 }

@@ -98,13 +98,13 @@ def explain_settlement(w: Wording, totals: Totals) -> tuple[str, ...]:
     return _summed(w, totals), *_settled(w, totals, _due(w, totals))
 
 
-def explain_outcome(w: Wording, order: Order, *, card: str | None) -> tuple[str, ...]:
+def explain_outcome(w: Wording, order: Order, *, card: str | None, given_back: bool = False) -> tuple[str, ...]:
     """How an order that has ended was settled, told as its letters tell it; if nothing is left of it, only that, and the sum of its lines.
 
-    card: as for `how_it_is_paid`.
+    card: as for `how_it_is_paid`. given_back: as for `briefly`.
     """
     if order.status is not OrderStatus.COMPLETED:
-        return briefly(w, order.status), _summed(w, order)
+        return briefly(w, order.status, given_back=given_back), _summed(w, order)
     return _summed(w, order), *_settled(w, order, *_paid(w, order, card))
 
 

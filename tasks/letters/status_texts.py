@@ -29,19 +29,31 @@ _TEXTS: Final[Mapping[OrderStatus, str]] = {
     OrderStatus.REFUNDED: mark("Your order has been refunded."),
 }
 
+GIVEN_BACK: Final[Mapping[OrderStatus, str]] = {
+    OrderStatus.PAYMENT_DECLINED: mark("What was charged is refunded to you. Please provide another payment method."),
+    OrderStatus.REJECTED: mark("Your order could not be carried out. What was charged is refunded to you."),
+    OrderStatus.CANCELLED: mark("Your order was cancelled. What was charged is refunded to you."),
+}
+"""where money was taken that the order had no use for, late or before a restore: it goes back, or has gone back"""
 
-def briefly(w: Wording, status: OrderStatus) -> str:
-    """The status without its reason; not of an order in `awaiting_confirmation`, whose amounts it tells."""
-    return w.say(_TEXTS[status])
+
+def briefly(w: Wording, status: OrderStatus, *, given_back: bool = False) -> str:
+    """The status without its reason; not of an order in `awaiting_confirmation`, whose amounts it tells.
+
+    given_back: money was taken for the order, and goes back or has gone back.
+    """
+    return w.say(GIVEN_BACK.get(status, _TEXTS[status]) if given_back else _TEXTS[status])
 
 
-def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False) -> str:
-    """refund_failed: the order's money was to go back, and has not."""
+def status_text(
+    order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False, given_back: bool = False
+) -> str:
+    """refund_failed: the order's money was to go back, and has not. given_back: see `briefly`."""
     w = Wording(order.language, order.currency, "UTC")
     status, reason, facts = order.status, order.reason or "", order.reason_facts or {}
     if status is OrderStatus.AWAITING_CONFIRMATION:
         return _amount_differs(w, facts)
-    stands = briefly(w, status)
+    stands = briefly(w, status, given_back=given_back)
     match status:
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(
@@ -67,7 +79,8 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
             to_do = w.say(reasons.TO_DO[reason], support=seller.support_email)
             return f"{stands} {w.say(reasons.UNDONE[reason])} {to_do}"
         case OrderStatus.CANCELLED if reason in reasons.CANCELLED:
-            return " ".join([w.say(reasons.CANCELLED[reason]), w.say("Nothing was charged.")])
+            taken = w.say("What was charged is refunded to you.") if given_back else w.say("Nothing was charged.")
+            return f"{w.say(reasons.CANCELLED[reason])} {taken}"
         case OrderStatus.REFUNDED if reason == REFUNDED_BY_SUPPORT:
             return w.say(reasons.UNDONE[reason])
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:

@@ -80,6 +80,11 @@ def has_failed(session: Session, order: Order) -> bool:
     return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
 
 
+def anything_given_back(session: Session, order: Order) -> bool:
+    """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for."""
+    return session.scalar(select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)) is not None
+
+
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
     """Insert a refund's row, or return the one under way. Commit it before `request_refund`."""
     under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)

@@ -283,6 +283,12 @@ def test_what_a_completed_order_gave_back_or_did_not_cost_is_not_called_due() ->
     assert explain_outcome(w, free, card=None)[1:] == ("Nothing due: €0.00.",)
 
 
+def test_where_money_was_taken_it_says_that_it_is_refunded() -> None:
+    order = order_of(priced(PURCHASE), status=OrderStatus.CANCELLED)
+    told = explain_outcome(Wording(Language.EN, "EUR", "UTC"), order, card=None, given_back=True)
+    assert told[0] == "Your order was cancelled. What was charged is refunded to you."
+
+
 @pytest.mark.parametrize(
     ("status", "told"),
     [

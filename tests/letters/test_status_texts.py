@@ -21,9 +21,10 @@ def text(
     language: Language = Language.EN,
     *,
     refund_failed: bool = False,
+    given_back: bool = False,
 ) -> str:
     order = Order(status=status, reason=reason, reason_facts=facts, language=language, currency="EUR")
-    return status_text(order, seller=SELLER, names=NAMES, refund_failed=refund_failed)
+    return status_text(order, seller=SELLER, names=NAMES, refund_failed=refund_failed, given_back=given_back)
 
 
 AS_QUOTED = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 1190, "due_minor": 1190}
@@ -233,6 +234,39 @@ def test_a_cancelled_order_says_why(reason: str) -> None:
     said = text(OrderStatus.CANCELLED, reason)
     assert said.startswith("The order was cancelled")
     assert said.endswith("Nothing was charged.")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "said"),
+    [
+        (OrderStatus.CANCELLED, "cancelled-by-customer", "The order was cancelled at your request. %s"),
+        (OrderStatus.CANCELLED, None, "Your order was cancelled. %s"),
+        (OrderStatus.REJECTED, None, "Your order could not be carried out. %s"),
+        (
+            OrderStatus.PAYMENT_DECLINED,
+            "payment-declined",
+            "The payment was declined. %s Please provide another payment method.",
+        ),
+    ],
+)
+def test_where_money_was_taken_and_goes_back_nobody_reads_that_nothing_was_charged(
+    status: OrderStatus, reason: str | None, said: str
+) -> None:
+    assert text(status, reason, given_back=True) == said % "What was charged is refunded to you."
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.DE, "Der abgebuchte Betrag wird Ihnen erstattet."),
+        (Language.ES, "El importe cobrado se le reembolsa."),
+        (Language.FR, "Le montant débité vous est remboursé."),
+        (Language.IT, "L'importo addebitato Le viene rimborsato."),
+    ],
+)
+@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.PAYMENT_DECLINED])
+def test_so_it_is_in_every_language(status: OrderStatus, language: Language, said: str) -> None:
+    assert said in text(status, language=language, given_back=True)
 
 
 def test_a_refund_says_why() -> None:
