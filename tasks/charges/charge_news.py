@@ -50,6 +50,10 @@ class NotRecordedYet(TemporarilyUnavailable):
     """A step asks the provider about this charge, or will: try again once it has recorded the answer."""
 
 
+class NotFoundYet(NotRecordedYet):
+    """The charge is of an attempt that a restored database has forgotten. Its order may wait for days before a step looks."""
+
+
 def handle(
     charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
 ) -> NewsOutcome:
@@ -98,11 +102,11 @@ def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
 
 
 def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome:
-    """Report, once, a charge of an attempt that a restored database has forgotten, if the order has ended without it. Raises NotRecordedYet before."""
+    """Report, once, a charge of an attempt that a restored database has forgotten, if the order has ended without it. Raises NotFoundYet before."""
     if charge.status is not ChargeStatus.SUCCEEDED or charge.refunded:
         return NewsOutcome.UNKNOWN_ATTEMPT
     if order.status not in FINAL:
-        raise NotRecordedYet(f"the order has no attempt {charge.attempt}, and may find its charge once it goes on")
+        raise NotFoundYet(f"the order has no attempt {charge.attempt}, and may find its charge once it goes on")
     facts = {"attempt": charge.attempt, "amount_minor": charge.amount_minor}
     if progress.note_once(session, order.id, UNKNOWN, facts):
         log.error("charge of an attempt that is not known", order_id=str(order.id), charge=charge.ref)

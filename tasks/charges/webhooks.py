@@ -13,7 +13,7 @@ from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from tasks.charges import charge_news
-from tasks.charges.charge_news import NewsOutcome
+from tasks.charges.charge_news import NewsOutcome, NotFoundYet
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import EventKind
 from tasks.running import retry_policy
@@ -106,7 +106,8 @@ def _handle(event: WebhookReceived) -> dict[str, Any]:
         return _again(event.attempts, error)
     except TemporarilyUnavailable as error:
         log.warning("webhook waits", event_id=event.id, error=str(error))
-        return _again(event.attempts, error, at_most=PROVIDER_AWAY)
+        at_most = timedelta.max if isinstance(error, NotFoundYet) else PROVIDER_AWAY
+        return _again(event.attempts, error, at_most=at_most)
     except Exception as error:  # one event that cannot be handled must not stop those behind it
         log.exception("webhook cannot be handled", event_id=event.id)
         return _again(event.attempts, error)

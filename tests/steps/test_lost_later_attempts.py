@@ -14,7 +14,7 @@ from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
 from tests.steps.test_charged_for_another_amount import DUE, LOST, money, reconciled, verified
 from tests.support.backup import BackUp
-from tests.support.payment import ASKS_BANK, CREATE, REFUND
+from tests.support.payment import ASKS_BANK, CREATE, REFUND, waiting_events
 from tests.support.places import dying_at
 from tests.support.world import Customer, World, change, purchase
 
@@ -342,11 +342,28 @@ def test_news_of_a_forgotten_attempt_waits_until_its_order_has_found_the_charge(
     event = world.receive(ref_of(world, ada, 2), "payment_intent.succeeded")
     assert webhooks.handle_webhooks() == 0
     assert outcome_of(world, event) == (
-        "failed: NotRecordedYet: the order has no attempt 2, and may find its charge once it goes on"
+        "failed: NotFoundYet: the order has no attempt 2, and may find its charge once it goes on"
     )
     assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
     webhooks.handle_webhooks()
     assert (outcome_of(world, event), world.given_back(ada)) == ("nothing to do", [])
+
+
+def test_while_its_order_waits_such_news_is_tried_ever_more_slowly(world: World, backed_up: BackUp) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    event = world.receive(ref_of(world, ada, 2), "payment_intent.succeeded")
+    delays = []
+    for _ in range(11):
+        assert webhooks.handle_webhooks() == 0
+        [(_, delay)] = waiting_events(world).values()
+        world.pass_time(seconds=delay or 0)
+        delays.append(delay)
+    assert delays == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+    assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+    assert (webhooks.handle_webhooks(), outcome_of(world, event)) == (1, "nothing to do")
 
 
 def test_a_person_is_told_once_of_a_forgotten_attempts_charge_where_its_order_has_ended_without_it(
