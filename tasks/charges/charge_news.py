@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import select
@@ -66,6 +67,8 @@ def handle(
     if charge.order_id is None or charge.attempt is None:
         return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
+    if kind is EventKind.DISPUTE:
+        _note_dispute(charge, charge.order_id, subject_ref)
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
@@ -76,8 +79,6 @@ def handle(
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
         _note_failed_refunds(session, order, attempt, refunds)
         unfunded_refunds.note(session, order.id, refunds)
-        if kind is EventKind.DISPUTE:
-            _note_dispute(session, order, attempt, subject_ref)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
@@ -126,10 +127,16 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     return NewsOutcome.NOTHING_TO_DO
 
 
-def _note_dispute(session: Session, order: Order, attempt: ChargeAttempt, dispute_ref: str | None) -> None:
-    """Report each dispute of the charge once, for a person; the order does not change."""
-    if progress.note_once(session, order.id, "charge.disputed", {"attempt": attempt.attempt, "dispute": dispute_ref}):
-        log.error("charge disputed", order_id=str(order.id), charge=attempt.ref, dispute=dispute_ref)
+def _note_dispute(charge: Charge, order_id: UUID, dispute_ref: str | None) -> None:
+    """Report each dispute of the charge once, for a person; the order does not change. A dispute has a time limit, so it is reported
+    also where a restored database has forgotten the charge, or its order: an order that is not here has no timeline.
+    """
+    with begin() as session:
+        is_here = lock_order(session, order_id) is not None
+        attempt = _attempt_of(session, charge) if is_here else None
+        facts = {"attempt": attempt.attempt if attempt is not None else charge.attempt, "dispute": dispute_ref}
+        if not is_here or progress.note_once(session, order_id, "charge.disputed", facts):
+            log.error("charge disputed", order_id=str(order_id), charge=charge.ref, dispute=dispute_ref)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

@@ -401,6 +401,44 @@ def test_nobody_is_told_of_one_that_is_back(world: World, backed_up: BackUp) -> 
     assert (outcome_of(world, event), "charge.unknown" in world.timeline(order_id)) == ("unknown attempt", False)
 
 
+def disputed(world: World, charge: str) -> list[tuple[str, str]]:
+    """A dispute's event comes, twice; which charges and disputes are logged as errors."""
+    with capture_logs() as logged:
+        for _ in range(2):
+            world.receive(charge, "charge.dispute.created", dispute="dp_1")
+        webhooks.handle_webhooks()
+    return [(entry["charge"], entry["dispute"]) for entry in logged if entry["event"] == "charge disputed"]
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["whose order has ended without it", "that its order may yet find"])
+def test_a_dispute_of_a_forgotten_attempts_charge_is_noted_once(world: World, backed_up: BackUp, over: bool) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    charged_by_the_second(world, order_id)
+    restore()
+    if over:
+        world.cancel(order_id)
+        world.go_on(order_id)
+    charge = ref_of(world, ada, 2)
+    assert disputed(world, charge) == [(charge, "dp_1")]
+    if not over:
+        assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
+        webhooks.handle_webhooks()
+    [noted] = world.rows(OrderEvent, order_id=order_id, kind="charge.disputed")
+    assert noted.facts == {"attempt": 2, "dispute": "dp_1"}
+    assert waiting_events(world) == {}
+
+
+def test_a_dispute_of_a_lost_orders_charge_is_logged_with_its_id(world: World, backed_up: BackUp) -> None:
+    ada = world.customer()
+    restore = backed_up()
+    lost = world.buy(ada, purchase()).id
+    restore()
+    charge = ref_of(world, ada, 1)
+    assert disputed(world, charge) == [(charge, "dp_1")] * 2
+    assert (world.rows(OrderEvent, order_id=lost), waiting_events(world)) == ([], {})
+
+
 def outcome_of(world: World, event: str) -> str:
     [stored] = world.rows(WebhookReceived, id=event)
     return str(stored.outcome)
