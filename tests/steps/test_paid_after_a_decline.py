@@ -1,6 +1,6 @@
 """A restored database knows neither that a charge took nothing, nor that a later attempt's charge paid the order: no other card is asked for, and nothing is charged again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -8,21 +8,14 @@ from sqlalchemy import update
 
 from models.accounts import PaymentMethod
 from models.states import OrderStatus
-from tasks import failure_points
 from tests.steps.test_authentication import sweep_finds
-from tests.steps.test_charged_for_another_amount import Died, reconciled, verified
+from tests.steps.test_charged_for_another_amount import reconciled, verified
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, DECLINES
+from tests.support.places import dying_at
 from tests.support.world import Customer, World, purchase
 
 LIST = "payment_intents.list"
-
-
-@pytest.fixture(autouse=True)
-def disarmed(world: World) -> Iterator[None]:
-    yield
-    failure_points.arm(None)
-    world.stripe.calm()
 
 
 def about_to_buy(world: World, card: str) -> tuple[Customer, UUID]:
@@ -181,16 +174,7 @@ def test_a_worker_that_dies_on_the_way_leaves_the_order_paid_once(world: World, 
     paid_with_another_card(world, ada, order_id)
     restore()
     point, nth = place.split()
-    passed: list[str] = []
-
-    def reached(name: str, _: str) -> None:
-        passed.append(name)
-        if name == f"collect_payment.{point}" and passed.count(name) == int(nth):
-            failure_points.arm(None)
-            raise Died(place)
-
-    failure_points.arm(reached)
-    with pytest.raises(Died):
+    with dying_at(f"collect_payment.{point}", nth=int(nth)):
         world.go_on(order_id)
     world.go_on(order_id)
     assert paid_once(world, ada, order_id)
