@@ -1,7 +1,7 @@
 """A backup of a world's database, and its restore: what happened since is forgotten here, but by nobody else."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -24,9 +24,9 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
         def back_up() -> Restore:
             here: Engine = world.transactions._engine
             here.dispose()
-            _disconnect(postgres_server, here.url.database)
             name = f"{here.url.database}_backup"
-            kept = create_engine(postgres_server.create_database(name, template=here.url.database))
+            with _left_alone(postgres_server, str(here.url.database)):
+                kept = create_engine(postgres_server.create_database(name, template=here.url.database))
             exits.callback(postgres_server.drop_database, name)
             exits.callback(kept.dispose)
 
@@ -40,10 +40,14 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
         yield back_up
 
 
-def _disconnect(server: PostgresServer, database: str | None) -> None:
-    """Whoever is still in it: a database can be copied only while nobody is."""
+@contextmanager
+def _left_alone(server: PostgresServer, database: str) -> Iterator[None]:
+    """Nobody is connected to it, nor can be: only so it can be copied, and the thread that renews leases may be about to ask it."""
     server_engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
     with server_engine.connect() as connection:
+        connection.execute(text(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false'))
         ended = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :database")
         connection.execute(ended, {"database": database}).all()
+        yield
+        connection.execute(text(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true'))
     server_engine.dispose()
