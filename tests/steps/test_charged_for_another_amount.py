@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,17 +16,13 @@ from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
-from tasks.ledger_check.verify import verify
 from tasks.operating import resumption, support_refund
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
-from tasks.reconciliation.reconcile import reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.places import at, dying_at
-from tests.support.world import Customer, World, change, purchase
-
-LOST, DUE = 376_84, 381_60
-"""what was charged since the backup, and what the customer has confirmed after the restore"""
+from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled, verified
+from tests.support.world import Customer, World, purchase
 
 
 @pytest.fixture
@@ -35,12 +30,7 @@ def charged_since(world: World, backed_up: BackUp) -> Callable[..., tuple[Custom
     """A change that the restored database is about to charge, and does not know to have been charged."""
 
     def make(card: str = "pm_card_visa") -> tuple[Customer, UUID]:
-        ada = world.customer()
-        world.buy(ada, purchase())
-        world.give_card(ada, card)
-        world.pass_time(days=5)
-        order_id = world.place(ada, change(seats=40))
-        world.placed_now(order_id)
+        ada, order_id = about_to_change(world, card)
         restore = backed_up()
         assert world.run(order_id).status is OrderStatus.COMPLETED
         restore()
@@ -61,27 +51,6 @@ def refund_by_hand(world: World, ada: Customer, *parts: int) -> None:
     """In the provider's Dashboard."""
     for amount in parts:
         world.stripe.client().v1.refunds.create({"payment_intent": lost_charge(world, ada), "amount": amount})
-
-
-def money(world: World, ada: Customer) -> tuple[list[int], list[int]]:
-    """What the provider took for the change, and gave back."""
-    first, *then = world.charged(ada)
-    assert first == 119_00
-    return then, world.given_back(ada)
-
-
-def verified(world: World) -> list[str]:
-    with world.begin() as session:
-        return [str(difference) for difference in verify(session)]
-
-
-def reconciled(world: World, ada: Customer) -> list[tuple[str, str, str]]:
-    """What `prorata ledger reconcile` says about the change; the provider has the machine's clock."""
-    books = world._books(ada)
-    refs = {made["id"] for kind in ("payment_intents", "refunds") for made in books[kind][kind != "refunds" :]}
-    since, until = world.time - timedelta(days=30), world.time + timedelta(days=3650)
-    found = [each for each in reconcile(since, until).differences if each.what.split()[1] in refs]
-    return sorted((each.what.split()[0], each.expected, each.found) for each in found)
 
 
 def test_the_charge_goes_back_before_what_is_due_is_charged(
@@ -108,9 +77,7 @@ def test_the_charge_goes_back_before_what_is_due_is_charged(
 
 
 def test_so_it_is_with_a_purchase_whose_price_has_changed(world: World, backed_up: BackUp) -> None:
-    ada = world.customer()
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
+    ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)
     restore()
@@ -322,12 +289,7 @@ def test_a_payment_of_another_amount_that_waits_for_the_customer_can_no_longer_b
     world: World, backed_up: BackUp, key: str
 ) -> None:
     """It asks for 3-D Secure, both times."""
-    ada = world.customer()
-    world.buy(ada, purchase())
-    world.give_card(ada, ASKS_BANK)
-    world.pass_time(days=5)
-    order_id = world.place(ada, change(seats=40))
-    world.placed_now(order_id)
+    ada, order_id = about_to_change(world, ASKS_BANK)
     restore = backed_up()
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     restore()
@@ -353,12 +315,7 @@ def test_a_payment_of_another_amount_that_waits_for_the_customer_can_no_longer_b
 def test_a_charge_of_another_amount_that_was_declined_is_nothing_against_the_card_on_file(
     world: World, backed_up: BackUp, key: str
 ) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase())
-    world.give_card(ada, DECLINES)
-    world.pass_time(days=5)
-    order_id = world.place(ada, change(seats=40))
-    world.placed_now(order_id)
+    ada, order_id = about_to_change(world, DECLINES)
     restore = backed_up()
     assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
     restore()
@@ -399,11 +356,7 @@ def test_an_answer_of_another_amount_to_the_request_itself_is_our_mistake(world:
 def test_after_a_second_restore_the_charge_that_stands_is_found_behind_the_one_that_went_back(
     world: World, backed_up: BackUp
 ) -> None:
-    ada = world.customer()
-    world.buy(ada, purchase())
-    world.pass_time(days=5)
-    order_id = world.place(ada, change(seats=40))
-    world.placed_now(order_id)
+    ada, order_id = about_to_change(world)
     restore = backed_up()
     world.run(order_id)
     restore()

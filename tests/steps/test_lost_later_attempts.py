@@ -12,28 +12,11 @@ from models.states import OrderStatus, Step
 from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
-from tests.steps.test_charged_for_another_amount import DUE, LOST, money, reconciled, verified
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, CREATE, REFUND, waiting_events
 from tests.support.places import dying_at
-from tests.support.world import Customer, World, change, purchase
-
-
-def about_to_buy(world: World) -> tuple[Customer, UUID]:
-    ada = world.customer()
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
-    return ada, order_id
-
-
-def about_to_change(world: World, card: str = "pm_card_visa") -> tuple[Customer, UUID]:
-    ada = world.customer()
-    world.buy(ada, purchase())
-    world.give_card(ada, card)
-    world.pass_time(days=5)
-    order_id = world.place(ada, change(seats=40))
-    world.placed_now(order_id)
-    return ada, order_id
+from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled, verified
+from tests.support.world import Customer, World, purchase
 
 
 def charged_by_the_second(world: World, order_id: UUID) -> None:

@@ -16,6 +16,7 @@ from tasks.operating import support_refund
 from tests.invoices.documents import documents, summed_up
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand
+from tests.support.restored import about_to_buy
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
 
@@ -43,9 +44,7 @@ def refund_in_the_dashboard(world: World, order_id: UUID) -> None:
 
 @pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
 def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up: BackUp, hours: float) -> None:
-    ada = world.customer()
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
+    ada, order_id = about_to_buy(world)
     restore = backed_up()
     assert world.run(order_id).status is OrderStatus.COMPLETED
     restore()
@@ -63,9 +62,7 @@ def test_a_charge_that_the_backup_does_not_know_is_found(world: World, backed_up
 def test_a_charge_whose_money_went_back_since_the_backup_activates_nothing(
     world: World, backed_up: BackUp, hours: float, refunded: Callable[[World, UUID], None]
 ) -> None:
-    ada = world.customer()
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
+    ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)
     refunded(world, order_id)
