@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from models import waiting_orders
 from models.states import OrderStatus, Step
@@ -76,5 +77,6 @@ def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monke
         raise TimeoutError
 
     monkeypatch.setattr(leases, "begin", out_of_connections)
-    keeper = leases.Keeper()
-    keeper._renew({}, timedelta(seconds=8))  # says so in the log, and comes back
+    with capture_logs() as logged:
+        leases.Keeper()._renew({}, timedelta(seconds=8))
+    assert [(entry["event"], entry["error"]) for entry in logged] == [("leases not renewed", "TimeoutError")]
