@@ -11,3 +11,5 @@ QUEUES: dict[str, str] = {
 }
 """task name -> queue"""
 QUEUE_NAMES = tuple(dict.fromkeys(QUEUES.values()))
+STEP_QUEUES = tuple(dict.fromkeys(QUEUES[step] for step in Step))
+"""those through which orders go"""

@@ -20,7 +20,7 @@ from models.states import OrderStatus, Step
 from tasks import cancellation, trials
 from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
-from tasks.queues import QUEUES
+from tasks.queues import QUEUES, STEP_QUEUES
 from tasks.running import queue_heads, retry_policy
 from tasks.wiring import begin, policy
 
@@ -45,7 +45,7 @@ def sweep() -> int:
     return len(touched)
 
 
-_STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in ("orders", "payments", "mail")}
+_STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in STEP_QUEUES}
 """queue -> the steps whose messages go there"""
 
 

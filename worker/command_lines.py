@@ -4,6 +4,8 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 
+from tasks.queues import QUEUE_NAMES
+
 
 class Worker(StrEnum):
     ALL = "all"
@@ -18,16 +20,17 @@ class Pool(StrEnum):
     SOLO = "solo"
 
 
+_APART = ("payments", "mail")
+"""what waits for a bank or a mail server"""
+
 WORKERS = {
-    Worker.ALL: ("orders,payments,mail,upkeep", Pool.THREADS, 24),
-    Worker.ORDERS: ("orders,upkeep", Pool.PREFORK, 2),
+    Worker.ALL: (",".join(QUEUE_NAMES), Pool.THREADS, 24),
+    Worker.ORDERS: (",".join(name for name in QUEUE_NAMES if name not in _APART), Pool.PREFORK, 2),
     Worker.PAYMENTS: ("payments", Pool.THREADS, 16),
     Worker.MAIL: ("mail", Pool.THREADS, 8),
 }
-"""Queues, pool and concurrency. A worker that takes all queues does an order's six steps without a message in between: one such
+"""Queues, pool and concurrency. A worker that takes all queues does an order's steps without a message in between: one such
 worker per processor is the fastest. The other three keep the waiting for a bank or a mail server away from everything else."""
-
-KNOWN_QUEUES = tuple(WORKERS[Worker.ALL][0].split(","))
 
 
 def worker_name(name: Worker, number: int | None) -> str:

@@ -22,6 +22,7 @@ from models import migrations
 from models.messages import Heartbeat
 from tasks import wiring
 from tasks.ports import PaymentProvider
+from tasks.queues import QUEUE_NAMES
 from tests.api.conftest import Api, problem, purchase, state
 from tests.support.messages import eventually
 from tests.support.world import Customer, World
@@ -102,7 +103,7 @@ def test_a_heartbeat_that_never_came_is_infinitely_old(world: World, api: Api) -
     lines = [each for each in api.get("/metrics").text.splitlines() if each.startswith("prorata_heartbeat_age")]
     ages = {each.partition('task="')[2].partition('"')[0]: each.split()[-1] for each in lines}
     assert 0 <= float(ages.pop("sweep")) < 20
-    assert ages == {f"queue {name}": "+Inf" for name in ("orders", "payments", "mail", "upkeep")}
+    assert ages == {f"queue {name}": "+Inf" for name in QUEUE_NAMES}
 
 
 def sweep_ran(world: World, ago: str) -> None:

@@ -15,13 +15,13 @@ import pytest
 import redis
 
 from models import migrations
+from tasks.queues import QUEUE_NAMES
 from tests.support.messages import a_task, eventually
 from worker.command_lines import Pool, Worker, worker_command
 from worker.embedded import PostgresServer, RedisServer
 from worker.processes import Child, log_says
 
 pytestmark = pytest.mark.timeout(600)
-QUEUES = ("orders", "payments", "mail", "upkeep")
 
 
 def order(**changed: Any) -> dict[str, Any]:
@@ -157,10 +157,10 @@ class Running:
 
     def beats(self) -> bool:
         """Whether each queue's heartbeat was recorded since `forget`: tasks get through, to the database and back."""
-        return int(self._asked("SELECT count(*) FROM heartbeats WHERE name LIKE 'queue %'")[0][0]) == len(QUEUES)
+        return int(self._asked("SELECT count(*) FROM heartbeats WHERE name LIKE 'queue %'")[0][0]) == len(QUEUE_NAMES)
 
     def holds_nothing(self) -> bool:
-        return not any(map(self.broker.llen, QUEUES))
+        return not any(map(self.broker.llen, QUEUE_NAMES))
 
     def _asked(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database.replace("+psycopg", "")) as connection:
@@ -188,7 +188,7 @@ def worker(
             "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_nobody",
             "PRORATA_SMTP_HOST": "127.0.0.1",
         }
-        command = worker_command(Worker.ORDERS, queues=",".join(QUEUES), pool=request.param, concurrency=2)
+        command = worker_command(Worker.ORDERS, queues=",".join(QUEUE_NAMES), pool=request.param, concurrency=2)
         child = Child(name="worker", command=command, folder=folder, env=env)
         child.start(ready=log_says(" ready."), deadline=240)
         try:
@@ -211,11 +211,11 @@ def test_it_is_kept_once_and_the_worker_goes_on(worker: Running, garbage: bytes)
 def test_all_of_it_in_every_queue_neither_ends_the_worker_nor_goes_round(worker: Running) -> None:
     worker.forget()
     pid = worker.child.pid
-    for queue in QUEUES:
+    for queue in QUEUE_NAMES:
         for garbage in GARBAGE.values():
             worker.broker.lpush(queue, garbage)
         worker.broker.lpush(queue, json.dumps(a_task("heartbeat", queue)))
-    expected = len(GARBAGE) * len(QUEUES)
+    expected = len(GARBAGE) * len(QUEUE_NAMES)
     assert eventually(lambda: worker.kept() >= expected and worker.holds_nothing() and worker.beats(), within=180)
     assert (worker.kept(), worker.child.pid, worker.child.running()) == (expected, pid, True)
     assert "Unrecoverable error" not in worker.child.output()

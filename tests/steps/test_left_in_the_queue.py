@@ -17,11 +17,11 @@ from models.messages import OutboxMessage
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks import sweep
+from tasks.queues import STEP_QUEUES
 from tasks.running import queue_heads
 from tests.support.world import World, purchase
 from worker import relay
 
-QUEUES = ("orders", "payments", "mail")
 HEARTBEAT = b'{"headers": {"id": "1", "waiting_since": %d}}'
 
 
@@ -31,7 +31,7 @@ def redis(broker: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     monkeypatch.setattr(queue_heads, "IN_HANDS", 50.0)
     with current_app.connection_for_read() as connection:
         client = connection.channel().client
-        ours = [*QUEUES, *(queue_heads.KEPT_AS + queue for queue in QUEUES)]
+        ours = [*STEP_QUEUES, *(queue_heads.KEPT_AS + queue for queue in STEP_QUEUES)]
         client.delete(*ours)
         yield client
         client.delete(*ours)
@@ -53,7 +53,7 @@ def next_one_is_taken(redis: Redis) -> None:
 
 def time_passes(redis: Redis) -> None:
     """So much that what was seen of the queue before says nothing any more."""
-    for queue in QUEUES:
+    for queue in STEP_QUEUES:
         for seen in cast("list[bytes]", redis.zrange(queue_heads.KEPT_AS + queue, 0, -1)):
             redis.zincrby(queue_heads.KEPT_AS + queue, -2 * queue_heads.IN_HANDS, seen)
 

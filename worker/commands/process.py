@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from tasks.queues import QUEUE_NAMES
 from worker import schema
 from worker.command_lines import (
     API_PROTOCOL,
     KEEPS_IDLE,
-    KNOWN_QUEUES,
     STOPS_WITHIN,
     Pool,
     Worker,
@@ -83,6 +83,6 @@ def _become(command: list[str]) -> None:
 
 def _known(queues: str) -> list[str]:
     chosen = [queue.strip() for queue in queues.split(",")]
-    if unknown := [queue for queue in chosen if queue not in KNOWN_QUEUES]:
-        raise typer.BadParameter(f"--queues: there is no queue {unknown[0]!r}; there are {', '.join(KNOWN_QUEUES)}")
+    if unknown := [queue for queue in chosen if queue not in QUEUE_NAMES]:
+        raise typer.BadParameter(f"--queues: there is no queue {unknown[0]!r}; there are {', '.join(QUEUE_NAMES)}")
     return chosen

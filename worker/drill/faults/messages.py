@@ -11,12 +11,12 @@ from sqlalchemy import func, insert, select
 
 from models.messages import OutboxMessage
 from models.orders import Order
+from tasks.queues import STEP_QUEUES
 from worker.drill.faults.kind import Fault, Strike
 from worker.drill.kinds import STEPS
 from worker.drill.signals import frozen
 from worker.stack.processes import WORKERS
 
-QUEUES = ("orders", "payments", "mail")
 GATHERING = 0.7
 """seconds in which nobody reads, so that there is something to disarrange"""
 
@@ -35,7 +35,7 @@ async def _disarrange(on: Strike, *, late: bool) -> int:
             await turns.enter_async_context(on.turn(name))
         with redis.Redis.from_url(on.ground.stack.redis.url) as client, frozen(on.ground.stack, *WORKERS):
             await asyncio.sleep(GATHERING)
-            taken = {queue: await on.aside(_take, client, queue) for queue in QUEUES}
+            taken = {queue: await on.aside(_take, client, queue) for queue in STEP_QUEUES}
             if not late:
                 for queue, messages in taken.items():
                     await on.aside(_put, client, queue, shuffled_and_doubled(messages, on.luck))
