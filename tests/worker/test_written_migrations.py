@@ -11,9 +11,14 @@ import pytest
 from alembic import command
 
 from models import migrations
+from models.accounts import Language
 from tests.steps.test_database import CATALOGUE, catalogue
 
 ROOT = Path(__file__).parents[2]
+NEXT = f"{int(migrations.head()) + 1:04}"
+*_, _LAST = Language
+LAST = f'{_LAST.name} = "{_LAST.value}"'
+"""of the languages, as the source lists it"""
 MODELS = ROOT / "models"
 BIN = Path(sys.executable).parent
 DOCUMENT = (ROOT / "docs" / "changing.md").read_text()
@@ -57,7 +62,7 @@ def run(tmp_path: Path, fresh_database_url: str) -> Callable[[str], None]:
     copy(ROOT / "pyproject.toml", tmp_path)
     orders, accounts = tmp_path / "models" / "orders.py", tmp_path / "models" / "accounts.py"
     orders.write_text(orders.read_text().replace('"""\n', f'"""\n{IMPORTS}', 1) + CHANGE)
-    accounts.write_text(accounts.read_text().replace('IT = "it"', 'IT = "it"\n    NL = "nl"'))
+    accounts.write_text(accounts.read_text().replace(LAST, f'{LAST}\n    XX = "xx"'))
     env = {"PYTHONPATH": str(tmp_path), "PRORATA_DATABASE_URL": fresh_database_url}
 
     def run(command: str) -> None:
@@ -77,11 +82,10 @@ def test_what_alembic_writes_runs_makes_what_the_models_say_and_can_be_taken_bac
     before = {what: catalogue(fresh_database_url, what) for what in CATALOGUE}
     (documented,) = re.findall(r"^(\.venv/bin/python -c .*?)\n```", DOCUMENT, re.MULTILINE | re.DOTALL)
     run("set -e\n" + documented.replace(".venv/bin", str(BIN)))
-    [written] = (tmp_path / "models/migrations/versions").glob("*_what_is_now_so.py")
-    assert int(written.name[:4]) == int(migrations.head()) + 1
+    [written] = (tmp_path / "models/migrations/versions").glob(f"{NEXT}_*.py")
     assert "models" not in written.read_text(), "it stays as it is when they change"
     upgrade, downgrade = written.read_text().split("def downgrade")
-    assert "'it', 'nl')) NOT VALID" in upgrade, "what is listed already need not be looked at again"
+    assert f"'{_LAST}', 'xx')) NOT VALID" in upgrade, "what is listed already need not be looked at again"
     assert "NOT VALID" not in downgrade, "rows may have what is listed no longer"
     assert "please adjust" not in written.read_text()
     run(f"{BIN}/ruff check models/migrations && {BIN}/ruff format --check models/migrations")
