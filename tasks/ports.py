@@ -180,7 +180,10 @@ class PaymentProvider(Protocol):
         ...
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
-        """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata."""
+        """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata.
+
+        Raises Misconfigured for a customer whom it does not know: an empty list would say that the order was never charged.
+        """
         ...
 
     def retrieve_charge(self, ref: str) -> Charge: ...

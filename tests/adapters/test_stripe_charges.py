@@ -170,6 +170,13 @@ def test_the_charges_of_an_order_are_found_newest_first_over_several_pages(
     assert [charge.ref for charge in buyer.payments.find_charges(customer_ref=buyer.ref, order_id=order)] == mine[::-1]
 
 
+def test_charges_are_not_looked_for_with_a_customer_whom_stripe_does_not_know(buyer: Buyer) -> None:
+    """An empty list would say that the order was never charged."""
+    buyer.payments.charge(buyer.charge())
+    with pytest.raises(Misconfigured, match="resource_missing customer"):
+        buyer.payments.find_charges(customer_ref="cus_of_another_provider", order_id=buyer.order)
+
+
 def test_a_waiting_charge_can_be_cancelled_twice_and_never_authenticated_after(payments: StripePayments) -> None:
     buyer = new_buyer(payments, "pm_card_authenticationRequired")
     waiting = payments.charge(buyer.charge())
