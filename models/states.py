@@ -41,7 +41,7 @@ AWAITS_PAYMENT = (OrderStatus.AWAITING_PAYMENT_DETAILS, OrderStatus.PAYMENT_DECL
 
 
 class Step(StrEnum):
-    """The six steps forward, in order, and the two that undo a charge."""
+    """The steps forward, in order, and those that undo a charge."""
 
     VALIDATE_CART = "validate_cart"
     COMPUTE_PRORATION = "compute_proration"

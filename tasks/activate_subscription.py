@@ -1,4 +1,4 @@
-"""Step 4: activate what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
+"""Activate what was bought, all of it or nothing: subscription, new period, balance, in one transaction."""
 
 from contextlib import nullcontext
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Step 3: charge once, or invoice on an accepted VAT number, or find that nothing is due.
+"""Charge once, or invoice on an accepted VAT number, or find that nothing is due.
 
 The attempt and its key are committed before the provider is asked: `outside` commits what `carry` left open.
 """

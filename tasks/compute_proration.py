@@ -1,4 +1,4 @@
-"""Step 2: recompute the amount and compare it with the quote; reserve the balance's share.
+"""Recompute the amount and compare it with the quote; reserve the balance's share.
 
 The charge equals the quote to the cent, or the order stops here and asks the customer: no order passes this step otherwise.
 """

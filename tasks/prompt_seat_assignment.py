@@ -1,4 +1,4 @@
-"""Step 6: if seats were added and are not assigned yet, ask the customer to assign them; users need one to sign in.
+"""If seats were added and are not assigned yet, ask the customer to assign them; users need one to sign in.
 
 Unassigned seats stay on the subscription, are billed with it (on a trial nothing is) and can be assigned at any time.
 """

@@ -1,4 +1,4 @@
-"""The way back, step 1: refund, once, what was charged for an order that cannot be fulfilled or is to be undone."""
+"""The way back begins: refund, once, what was charged for an order that cannot be fulfilled or is to be undone."""
 
 from uuid import UUID
 

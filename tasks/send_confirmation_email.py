@@ -1,4 +1,4 @@
-"""Step 5: confirm to the customer what was bought, with the arithmetic; welcome those who try."""
+"""Confirm to the customer what was bought, with the arithmetic; welcome those who try."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The way back, step 2: tell the customer, and end the order."""
+"""The way back ends: tell the customer, and end the order."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Step 1: may this account still order this cart? Things may have changed since the quote."""
+"""May this account still order this cart? Things may have changed since the quote."""
 
 from uuid import UUID
 

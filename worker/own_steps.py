@@ -1,6 +1,6 @@
 """In a worker with a thread or solo pool, an order goes from step to step without a message, as long as the worker takes their queues.
 
-We send the events that Celery would have sent for those steps, so that Flower shows six tasks an order. In a prefork pool nothing
+We send the events that Celery would have sent for those steps, so that Flower shows a task for each. In a prefork pool nothing
 is handed over: its processes have no connection of their own to Flower.
 """
 

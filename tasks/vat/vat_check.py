@@ -1,4 +1,4 @@
-"""The VAT number in step 3: decides whether to ask the registry about it, and acts on the answer."""
+"""The VAT number before a charge: decides whether to ask the registry about it, and acts on the answer."""
 
 from datetime import timedelta
 

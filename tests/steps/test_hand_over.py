@@ -1,4 +1,4 @@
-"""From step to step in one process: six tasks that Flower shows, one delivery."""
+"""From step to step in one process: a task for each that Flower shows, one delivery."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""An order done in one process leaves the same rows, and the same document, as one done by six messages."""
+"""An order done in one process leaves the same rows, and the same document, as one done by a message for each step."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ CARTS = [
 
 
 @pytest.mark.parametrize(("cart", "account"), CARTS)
-def test_what_stands_in_the_tables_is_what_six_messages_would_have_written(
+def test_what_stands_in_the_tables_is_what_messages_would_have_written(
     world: World, events: Events, cart: tuple[CartLine, ...], account: dict[str, Any]
 ) -> None:
     world.policy(invoice_on_vat=True)

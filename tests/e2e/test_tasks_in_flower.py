@@ -1,4 +1,4 @@
-"""What Flower is told: an order goes its way in one process, and is six tasks all the same.
+"""What Flower is told: an order goes its way in one process, and each step is a task all the same.
 
 Read off Celery's own picture of a cluster, `celery.events.state.State`, which is what Flower draws.
 """
@@ -27,7 +27,7 @@ SLOW = 2.0
 
 
 @pytest.mark.timeout(900)
-def test_each_order_is_six_tasks_in_flower(tmp_path: Path) -> None:
+def test_each_step_of_an_order_is_a_task_in_flower(tmp_path: Path) -> None:
     with ground(tmp_path, say=print) as prepared, watched(prepared.stack.redis.url) as cluster:
         [order] = bought(prepared, [KINDS[0]], named="watched")
         told = eventually_told(cluster, str(order.order_id))
