@@ -29,7 +29,13 @@ def engine(settings: Settings) -> Engine:
         pool_use_lifo=True,
         pool_recycle=1800,
         hide_parameters=True,  # an SQL error in a log must not carry addresses; see also `keep_values_out_of_errors`
-        connect_args={"prepare_threshold": 1, "connect_timeout": 5, "application_name": "prorata", **_KEEPALIVE},
+        connect_args={
+            "client_encoding": "utf8",
+            "prepare_threshold": 1,
+            "connect_timeout": 5,
+            "application_name": "prorata",
+            **_KEEPALIVE,
+        },
     )
     prepare_nothing_behind(made)
     keep_values_out_of_errors(made)

@@ -14,8 +14,8 @@ FOLDER = Path(__file__).parent
 LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
 """worker/upgrading.py tries again"""
 
-_CONNECTING = {"prepare_threshold": None, "connect_timeout": 5}
-"""no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). The connection times out after these seconds, because processes that start also connect."""
+_CONNECTING = {"client_encoding": "utf8", "prepare_threshold": None, "connect_timeout": 5}
+"""UTF-8 also where the server has another encoding, which SQLAlchemy could not even ask for its version; no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). The connection times out after these seconds, because processes that start also connect."""
 
 
 OLDEST_SERVER = 15
@@ -24,6 +24,10 @@ OLDEST_SERVER = 15
 
 class ServerTooOld(Explained):
     """This PostgreSQL cannot hold our tables."""
+
+
+class NotUtf8(Explained):
+    """This database cannot hold every letter of a name, nor the dots before a card's last digits."""
 
 
 class RevisionRefused(Explained):
@@ -91,7 +95,7 @@ def check_behind(revision: str, standing: str | None) -> None:
 
 
 def stands_at(database_url: str) -> str | None:
-    """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, AnothersMigrations, and ServerTooOld."""
+    """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, AnothersMigrations, and what `check_server` does."""
     with engine(database_url).begin() as connection:
         check_server(connection)
         connection.execute(LOCK_TIMEOUT)
@@ -108,10 +112,16 @@ def stands_at(database_url: str) -> str | None:
 
 
 def check_server(connection: Connection) -> None:
-    """Raises ServerTooOld."""
+    """Raises ServerTooOld and NotUtf8."""
     major = int((connection.dialect.server_version_info or (0,))[0])
     if major < OLDEST_SERVER:
         raise ServerTooOld(f"This is PostgreSQL {major}; Prorata needs {OLDEST_SERVER} or later.")
+    encoding = connection.scalar(text("show server_encoding"))
+    if encoding != "UTF8":
+        raise NotUtf8(
+            f"This database's encoding is {encoding}; Prorata needs UTF8. Create another database "
+            "(createdb --template=template0 --encoding=UTF8 --locale=C NAME), and name it in PRORATA_DATABASE_URL."
+        )
 
 
 _ANOTHERS = text("""

@@ -92,7 +92,7 @@ def test_what_raises_leaves_nothing_behind(begin: Transactions) -> None:
         assert session.scalars(text("select id from kept")).all() == []
 
 
-def of_a_process(url: str, *, connections: int) -> Engine:
+def of_a_process(url: str, *, connections: int = 2) -> Engine:
     settings = SimpleNamespace(database_url=SecretStr(url), database_pool_size=connections)
     return database.engine(cast(Any, settings))
 

@@ -1,13 +1,16 @@
 """No process of a release starts on the database of an older one; on that of a newer one it does, while that is rolled out."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from models import migrations
-from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.command import SETTINGS, Command, Ended, prorata_of_its_own
+from tests.worker.test_database import of_a_process
 from tests.worker.test_upgrading import of, set_to
 from worker import schema, server_urls
 from worker.embedded import PostgresServer
@@ -45,6 +48,43 @@ def test_an_older_postgresql_is_refused_with_what_is_needed(
     for refused in (migrations.upgrade, lambda url: schema.check(url, in_production=True)):
         with pytest.raises(migrations.ServerTooOld, match=r"^This is PostgreSQL \d\d; Prorata needs 99 or later\.$"):
             refused(fresh_database_url)
+
+
+@pytest.fixture(params=["LATIN1", "SQL_ASCII"])
+def in_another_encoding(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """An encoding, and the address of a database that has it."""
+    name = f"in-{request.param}"
+    server = create_engine(postgres_server.url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{request.param}'"))
+    server.dispose()
+    yield request.param, make_url(postgres_server.url).set(database=name).render_as_string(hide_password=False)
+    postgres_server.drop_database(name)
+
+
+def test_a_database_that_cannot_hold_every_letter_is_refused_with_how_to_create_one_that_can(
+    in_another_encoding: tuple[str, str], prorata: Command
+) -> None:
+    encoding, url = in_another_encoding
+    why = (
+        f"This database's encoding is {encoding}; Prorata needs UTF8. Create another database "
+        "(createdb --template=template0 --encoding=UTF8 --locale=C NAME), and name it in PRORATA_DATABASE_URL."
+    )
+    assert prorata("db", "upgrade", **of(url)) == Ended(1, "", f"{why}\n")
+    with pytest.raises(migrations.NotUtf8, match=f"^{re.escape(why)}$"):
+        schema.check(url, in_production=True)
+    assert "run `prorata db upgrade`" in prorata("orders", "list", **of(url)).err
+
+
+@pytest.mark.parametrize("made", [migrations.engine, of_a_process])
+def test_what_we_read_and_write_is_utf8_whatever_the_client_is_told(
+    made: Callable[[str], Engine], fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    engine = made(fresh_database_url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 'Visa •••• 4242'")) == "Visa •••• 4242"
+    engine.dispose()
 
 
 @pytest.fixture

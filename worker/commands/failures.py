@@ -59,7 +59,7 @@ def _why_no_answer(error: Exception) -> str:
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):
-        return f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb), then run `prorata db upgrade`"
+        return f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb --template=template0 --encoding=UTF8 --locale=C), then run `prorata db upgrade`"
     return f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}"
 
 
