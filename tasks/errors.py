@@ -74,12 +74,12 @@ class RefundRefused(Misconfigured):
 
 
 def behind_a_lock(error: BaseException) -> bool:
-    """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.limit_waits`), or there was a deadlock."""
+    """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.set_up_sessions`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")
 
 
 def stood_still(error: BaseException) -> bool:
-    """Whether PostgreSQL ended a transaction in which we said nothing for too long (`worker.database.limit_waits`)."""
+    """Whether PostgreSQL ended a transaction in which we said nothing for too long (`worker.database.set_up_sessions`)."""
     return _sqlstate(error) == "25P03"
 
 

@@ -2,7 +2,8 @@
 
 With transaction pooling, each transaction may run on another server process. The name of a statement that we prepared may be another
 client's statement there, and that would be executed with our parameters. So behind a pooler nothing is prepared. And limits that are
-set once for a connection apply to whichever client uses that server process next: set them on the role instead.
+set once for a connection apply to whichever client uses that server process next: set them on the role instead. How a transaction is
+isolated each BEGIN says there, for the same reason.
 
 A pooler shows in the process id: it must give its clients ids of its own to cancel by, which differ from what PostgreSQL answers.
 One that gives each client a server process of its own cannot be told from the others, and nothing is prepared behind it either.
@@ -12,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import structlog
+from psycopg import IsolationLevel
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,5 +36,6 @@ def prepare_nothing_behind(engine: Engine) -> None:
         if process == connection.info.backend_pid:
             return
         connection.prepare_threshold = None
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
         if first.acquire(blocking=False):
             log.warning("a pooler is before PostgreSQL: no statement is prepared", role_should_set=unlimited)

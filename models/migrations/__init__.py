@@ -55,7 +55,9 @@ def config(database_url: str) -> Config:
 
 
 def engine(database_url: str) -> Engine:
-    return create_engine(database_url, poolclass=pool.NullPool, connect_args=_CONNECTING)
+    return create_engine(
+        database_url, poolclass=pool.NullPool, connect_args=_CONNECTING, isolation_level="READ COMMITTED"
+    )
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:

@@ -26,7 +26,7 @@ from tasks.queues import QUEUE_NAMES
 from tests.api.conftest import Api, problem, purchase, state
 from tests.support.messages import eventually
 from tests.support.world import Customer, World
-from worker.database import Transactions, limit_waits
+from worker.database import Transactions, set_up_sessions
 from worker.embedded.redis_server import redis as embedded_redis
 
 THREADS = 40
@@ -159,7 +159,7 @@ def test_a_database_that_takes_no_writes_counts_as_away_in_the_metrics(world: Wo
 def at_first_a_standby(world: World) -> Iterator[None]:
     """The first connection refuses writes; the next is to a server that takes them."""
     engine = create_engine(world.transactions._engine.url)
-    limit_waits(engine)
+    set_up_sessions(engine)
     standby = iter([True])
 
     @event.listens_for(engine, "connect")

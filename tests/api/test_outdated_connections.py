@@ -13,14 +13,14 @@ from models.orders import Order, Quote
 from tasks import wiring
 from tests.api.conftest import Api, problem, purchase
 from tests.support.world import Customer, World
-from worker.database import Transactions, limit_waits
+from worker.database import Transactions, set_up_sessions
 
 
 @pytest.fixture
 def given_up(world: World) -> Iterator[list[str]]:
     """Why connections were given up, while statements are prepared at their second use."""
     engine = create_engine(world.transactions._engine.url, pool_size=1, connect_args={"prepare_threshold": 1})
-    limit_waits(engine)
+    set_up_sessions(engine)
     seen: list[str] = []
     event.listen(engine, "invalidate", lambda _, __, error: seen.append(str(error)))
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))

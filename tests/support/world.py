@@ -44,7 +44,7 @@ from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import Server
 from worker.adapters.vies import Vies
-from worker.database import Transactions, limit_waits
+from worker.database import Transactions, set_up_sessions
 from worker.embedded import PostgresServer
 
 TODAY = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -90,7 +90,7 @@ class World:
     def impatient(self, *, behind_a_lock: float = 0.1) -> Iterator[None]:
         """Steps in the block wait only so many seconds for a lock; this world's own `begin` waits for ever."""
         engine = create_engine(self.transactions._engine.url)
-        limit_waits(engine, behind_a_lock=behind_a_lock)
+        set_up_sessions(engine, behind_a_lock=behind_a_lock)
         wiring.plug_in(replace(self.wiring, begin=Transactions(engine)))
         try:
             yield

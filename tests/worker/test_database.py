@@ -2,22 +2,25 @@
 
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from models import migrations
 from models.prepared import Prepared
+from tasks import snapshot
 from tasks.errors import keeping
 from worker import database
 from worker.commands import failures
-from worker.database import Transactions, check_before_use, limit_waits
+from worker.database import Transactions, check_before_use, set_up_sessions
 
 
 @pytest.fixture
@@ -97,6 +100,16 @@ def of_a_process(url: str, *, connections: int = 2) -> Engine:
     return database.engine(cast(Any, settings))
 
 
+ISOLATION = text("show transaction_isolation")
+
+
+def set_default(url: str, name: str, value: str) -> None:
+    other = create_engine(url)
+    with other.begin() as connection:
+        connection.execute(text(f"alter database {make_url(url).database} set {name} = '{value}'"))
+    other.dispose()
+
+
 def test_a_process_keeps_as_many_connections_as_its_setting_says(fresh_database_url: str) -> None:
     made = of_a_process(fresh_database_url, connections=3)
     held = [made.connect() for _ in range(3)]
@@ -105,6 +118,31 @@ def test_a_process_keeps_as_many_connections_as_its_setting_says(fresh_database_
     for connection in held:
         connection.close()
     made.dispose()
+
+
+@pytest.mark.parametrize("made", [of_a_process, migrations.engine])
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_what_locks_guard_is_read_anew_whatever_the_database_has_as_its_default(
+    made: Callable[[str], Engine], level: str, fresh_database_url: str
+) -> None:
+    set_default(fresh_database_url, "default_transaction_isolation", level)
+    engine = made(fresh_database_url)
+    for _ in range(2):
+        with Transactions(engine)() as session:
+            assert session.scalar(ISOLATION) == "read committed"
+    with Transactions(engine)() as session:
+        assert snapshot.of_one_moment(session).scalar(ISOLATION) == "repeatable read"
+    with Transactions(engine)() as session:
+        assert session.scalar(ISOLATION) == "read committed"
+    engine.dispose()
+
+
+def test_times_are_read_whatever_the_database_has_as_its_style(fresh_database_url: str) -> None:
+    set_default(fresh_database_url, "datestyle", "SQL, DMY")
+    engine = of_a_process(fresh_database_url)
+    with Transactions(engine)() as session:
+        assert session.scalar(text("select timestamptz '2026-11-30 12:00Z'")) == datetime(2026, 11, 30, 12, tzinfo=UTC)
+    engine.dispose()
 
 
 _ADD_PERSON = text("insert into people values (:email, :age)")
@@ -189,7 +227,7 @@ def lock(session: Session) -> None:
 
 
 def test_nobody_waits_for_anothers_lock_longer_than_the_limit(begin: Transactions, engine: Engine) -> None:
-    limit_waits(engine, behind_a_lock=0.1)
+    set_up_sessions(engine, behind_a_lock=0.1)
     with begin() as one, begin() as other:
         lock(one)
         with pytest.raises(OperationalError, match="lock timeout"):
@@ -203,7 +241,7 @@ def test_a_command_behind_anothers_lock_says_that_it_is_to_be_tried_again(
     begin: Transactions, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
-    limit_waits(engine, behind_a_lock=0.1)
+    set_up_sessions(engine, behind_a_lock=0.1)
     with begin() as one, begin() as other:
         lock(one)
         assert failures.run(lambda: lock(other)) == 3
@@ -218,7 +256,7 @@ def test_a_command_of_several_transactions_says_what_it_has_done_before_it_came_
             lock(other)
 
     monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
-    limit_waits(engine, behind_a_lock=0.1)
+    set_up_sessions(engine, behind_a_lock=0.1)
     with begin() as one:
         lock(one)
         assert failures.run(command) == 3
@@ -242,7 +280,7 @@ def test_a_command_that_stood_still_for_too_long_says_so_and_that_nothing_was_ch
             session.execute(text("select 1"))
 
     monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
-    limit_waits(engine, idle_with_locks=0.1)
+    set_up_sessions(engine, idle_with_locks=0.1)
     assert failures.run(stand_still) == 3
     assert capsys.readouterr().err == (
         "Not finished: this command stood still for too long (suspended, or short of processor time?), so db:5432/prorata "
@@ -254,9 +292,9 @@ def test_a_command_that_stood_still_for_too_long_says_so_and_that_nothing_was_ch
 def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(
     begin: Transactions, engine: Engine, fresh_database_url: str
 ) -> None:
-    limit_waits(engine, idle_with_locks=1.0)
+    set_up_sessions(engine, idle_with_locks=1.0)
     patient = create_engine(fresh_database_url)
-    limit_waits(patient, behind_a_lock=60)
+    set_up_sessions(patient, behind_a_lock=60)
     with begin() as frozen:
         lock(frozen)
         with Transactions(patient)() as other:

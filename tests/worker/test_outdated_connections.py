@@ -13,7 +13,7 @@ from models.accounts import Account
 from models.prepared import Prepared
 from models.tables import metadata
 from tests.support.messages import eventually
-from worker.database import Transactions, limit_waits
+from worker.database import Transactions, set_up_sessions
 
 NAMES = Prepared[str](select(Account.name).where(Account.country == bindparam("in")))
 STORE = Prepared[()](text("INSERT INTO outdated (number) VALUES (:number)"))
@@ -22,7 +22,7 @@ STORE = Prepared[()](text("INSERT INTO outdated (number) VALUES (:number)"))
 @pytest.fixture
 def engine(fresh_database_url: str) -> Iterator[Engine]:
     made = create_engine(fresh_database_url, pool_size=4, max_overflow=0, connect_args={"prepare_threshold": 1})
-    limit_waits(made)
+    set_up_sessions(made)
     metadata.create_all(made)
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE outdated (number int)"))

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from models.accounts import Account
 from models.prepared import Prepared
 from models.tables import metadata
-from worker.database import Transactions, limit_waits
+from tests.worker.test_database import ISOLATION, set_default
+from worker.database import Transactions, set_up_sessions
 from worker.pooler import prepare_nothing_behind
 
 NAMES = Prepared[str](select(Account.name).where(Account.country == bindparam("in")))
@@ -64,7 +65,7 @@ def _answer(server: socket.socket, client: socket.socket) -> None:
 def engine_at(url: str) -> Engine:
     made = create_engine(url, connect_args={"prepare_threshold": 1, "sslmode": "disable", "gssencmode": "disable"})
     prepare_nothing_behind(made)
-    limit_waits(made)
+    set_up_sessions(made)
     return made
 
 
@@ -121,3 +122,12 @@ def test_a_role_that_brings_the_limits_is_asked_for_none(direct: Engine, pooled:
     with capture_logs() as logged:
         assert prepared(pooled) == 0
     assert logged[0]["role_should_set"] == []
+
+
+def test_a_transaction_on_anothers_server_process_reads_anew_what_locks_guard(direct: Engine, pooled: Engine) -> None:
+    """One that never got our settings, as under transaction pooling."""
+    set_default(direct.url.render_as_string(hide_password=False), "default_transaction_isolation", "repeatable read")
+    for _ in range(2):
+        with pooled.begin() as connection:
+            assert connection.scalar(ISOLATION) == "read committed"
+            connection.execute(text("RESET ALL"))
