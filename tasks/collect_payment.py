@@ -70,7 +70,7 @@ def _number_to_check(session: Session, order: Order) -> str | None:
 def _ask_registry(order: Order, number: str) -> Outcome | None:
     """Ask whether the number is valid, and act on the answer; None: go on and charge."""
     with outside():
-        answer = vat_registry().check(number, requester=policy().seller.vat_number)
+        answer = vat_registry().check(number, requester=policy().seller.requester)
     with begin() as session:
         return vat_check.record(session, order, answer, policy())
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from models.rules import vat
+from models.rules import vat, vat_number
 from models.rules.proration import Granularity
 from models.rules.timezone import local, zone
 
@@ -26,6 +26,7 @@ class Seller:
     country: str
     address: str
     vat_number: str | None
+    """as it is given, and printed"""
     support_email: str
     public_url: str
     """no slash at its end"""
@@ -36,6 +37,11 @@ class Seller:
     """where customers pay invoices, as printed on them: bank, IBAN, BIC"""
     legal_notice: str | None = None
     """what its law requires at the foot of an invoice, as printed there: register, capital, managers"""
+
+    @property
+    def requester(self) -> str | None:
+        """What the VAT registry is told of who asks: its number as the registry wants it; None if the registry does not know such numbers."""
+        return vat_number.as_requester(self.vat_number, country=self.country)
 
     def day(self, moment: datetime) -> date:
         """The day on the clock of its country, which dates documents and so assigns them to its VAT returns."""

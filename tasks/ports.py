@@ -249,7 +249,7 @@ class VatRegistry(Protocol):
     def check(self, number: str, *, requester: str | None) -> VatAnswer:
         """Ask about a number already normalized by `models.rules.vat`. An outage is an answer, UNAVAILABLE, not an exception.
 
-        requester: our own VAT number in the same form; with it the registry gives a consultation number.
+        requester: our own VAT number in the same form; with it the registry gives a consultation number. None if it knows no such number.
         Raises Misconfigured where the registry rejects the request itself.
         """
         ...

@@ -14,6 +14,8 @@ _PREFIX_IN_VIES: Final = {"GR": "EL"}
 # Prefixes of other places and schemes: never a member state's business number. EU and IM are the One Stop Shop's.
 _FOREIGN: Final = frozenset(STATES) | {"EL", "XI", "GB", "EU", "IM", "CH"}
 _RULES: Final[dict[str, Any]] = {country: get_cc_module(country.lower(), "vat") for country in STATES}
+_NORTHERN_IRELAND: Final = "XI"
+_BRITISH: Final[Any] = get_cc_module("gb", "vat")
 _FORM: Final = re.compile(r"[0-9A-Z+*]{2,12}")  # the pattern of vatNumber in the WSDL of VIES
 
 
@@ -43,6 +45,24 @@ def normalized(number: str, *, country: str) -> str | None:
     if checked.lstrip("0") != compact.lstrip("0") or not _FORM.fullmatch(checked):
         return None
     return _PREFIX_IN_VIES.get(country, country) + checked
+
+
+def as_requester(number: str | None, *, country: str) -> str | None:
+    """A seller's `number` as VIES wants that of who asks. None if VIES does not know such numbers, or if it is none of `country`.
+
+    country: the seller's, ISO code. VIES knows those of member states, and of the United Kingdom's those of Northern Ireland, which begin with XI.
+    """
+    if number is None:
+        return None
+    if country in STATES:
+        return normalized(number, country=country)
+    compact = _compact(number)
+    if not compact.startswith(_NORTHERN_IRELAND):
+        return None
+    try:
+        return _NORTHERN_IRELAND + str(_BRITISH.validate(compact))
+    except ValidationError:
+        return None
 
 
 def is_blank(number: str | None) -> bool:

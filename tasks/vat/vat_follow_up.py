@@ -52,7 +52,7 @@ def vat_follow_up() -> int:
 
 
 def _ask(due: VatFollowUp) -> VatStatus:
-    answer = vat_registry().check(due.number, requester=policy().seller.vat_number)
+    answer = vat_registry().check(due.number, requester=policy().seller.requester)
     reach("vat_follow_up.answered")
     with begin() as session:
         _act_on(session, due.order_id, answer)

@@ -175,7 +175,7 @@ def test_a_request_that_vies_rejects_needs_a_person(vies: ViesStandIn, code: str
 
 
 def test_our_own_number_being_unknown_to_vies_needs_a_person(vies: ViesStandIn) -> None:
-    with pytest.raises(Misconfigured, match="INVALID_REQUESTER_INFO"):
+    with pytest.raises(Misconfigured, match="see PRORATA_SELLER_VAT_NUMBER: INVALID_REQUESTER_INFO"):
         asked(vies).check("FR40303265045", requester="DE111111109")
 
 
@@ -195,6 +195,12 @@ def test_at_the_registrys_own_address_a_page_that_is_not_there_is_an_outage(
 
 @pytest.mark.parametrize("number", ["", "FR", "fr40303265045", "FR 40303265045", "FR40303265045\r\n"])
 def test_a_number_that_was_not_normalized_is_never_sent(vies: ViesStandIn, number: str) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(Misconfigured, match="the customer's VAT number must"):
         asked(vies).check(number, requester=None)
+    assert vies.questions() == []
+
+
+def test_nor_is_one_of_our_own(vies: ViesStandIn) -> None:
+    with pytest.raises(Misconfigured, match="the seller's own VAT number must"):
+        asked(vies).check("FR40303265045", requester="DE 136695976")
     assert vies.questions() == []

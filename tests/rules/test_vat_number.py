@@ -8,7 +8,7 @@ from stdnum.exceptions import ValidationError
 from stdnum.fr import tva
 
 from models.rules.errors import WrongType
-from models.rules.vat_number import is_blank, normalized
+from models.rules.vat_number import as_requester, is_blank, normalized
 from models.rules.vat_rates import STATES
 
 # The examples of python-stdnum's own documentation, written as VIES wants them.
@@ -117,3 +117,24 @@ def test_what_python_stdnum_accepts_for_vies_is_accepted_and_comes_out_the_same(
     if expected and len(expected) <= 14:
         assert found == expected
     assert found is None or normalized(found, country=country) == found
+
+
+@pytest.mark.parametrize(
+    ("country", "number", "known"),
+    [
+        ("DE", "de 136.695-976", "DE136695976"),
+        ("GR", "GR 094259216", "EL094259216"),
+        ("DE", "FR40303265045", None),
+        ("GB", "xi 980 7806 84", "XI980780684"),
+        ("GB", "XI980780685", None),
+        ("GB", "GB980780684", None),
+        ("GB", "980780684", None),
+        ("CH", "CHE-107.787.577 IVA", None),
+        ("CH", "", None),
+        ("DE", None, None),
+    ],
+)
+def test_who_asks_is_told_to_vies_only_by_a_number_that_it_can_know(
+    country: str, number: str | None, known: str | None
+) -> None:
+    assert as_requester(number, country=country) == known

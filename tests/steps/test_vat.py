@@ -1,5 +1,6 @@
 """Rule 9 and the VAT number: what the registry's answer decides, in each of its three answers and under each outage policy."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.payments import ChargeAttempt
 from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind, Step
 from models.vat_follow_ups import VatFollowUp
+from tasks.errors import Misconfigured
 from tasks.policy import VatOutage
 from tests.support.payment import DECLINES
 from tests.support.vat_outage import nothing_differs
@@ -40,6 +42,49 @@ def test_a_number_that_the_registry_confirms_makes_it_reverse_charge_and_is_kept
     [check] = world.rows(VatCheck, account_id=ada.account_id)
     assert (check.id, check.status, check.number) == (order.vat_check_id, "valid", FRENCH)
     assert check.consultation_number
+
+
+@pytest.mark.parametrize(
+    ("seller", "number", "asks_as"),
+    [
+        ("DE", "DE 136 695 976", ("DE", "136695976")),
+        ("DE", "de136695976", ("DE", "136695976")),
+        ("DE", "136695976", ("DE", "136695976")),
+        ("IT", "IT 00743110157", ("IT", "00743110157")),
+        ("GR", "GR094259216", ("EL", "094259216")),
+        ("GB", "XI 980 7806 84", ("XI", "980780684")),
+        ("GB", "GB980780684", None),
+        ("CH", "CHE-123.456.788 MWST", None),
+        ("NO", "NO923609016MVA", None),
+        ("GB", None, None),
+        ("DE", "is being applied for", None),
+    ],
+)
+def test_the_seller_s_number_may_be_written_in_any_way_and_one_that_vies_does_not_know_is_not_sent(
+    world: World, ada: Customer, seller: str, number: str | None, asks_as: tuple[str, str] | None
+) -> None:
+    world.policy(seller=replace(world.wiring.policy.seller, country=seller, vat_number=number))
+    assert world.buy(ada, purchase()).status is OrderStatus.COMPLETED
+    [question] = world.vies.questions()
+    sent = (question.get("requesterMemberStateCode"), question.get("requesterNumber"))
+    assert sent == (asks_as or (None, None))
+    [check] = world.rows(VatCheck, account_id=ada.account_id)
+    assert (check.status, check.consultation_number is not None) == ("valid", asks_as is not None)
+    [invoice] = world.rows(Invoice)
+    assert invoice.seller["vat_number"] == number
+
+
+def test_a_number_of_the_seller_that_vies_does_not_accept_is_named_by_its_setting(world: World, ada: Customer) -> None:
+    world.vies.register("DE136695976", status="invalid")
+    order_id = world.place(ada, purchase())
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    order = world.order(order_id)
+    assert (order.status, order.last_error) == (
+        OrderStatus.NEEDS_ATTENTION,
+        "collect_payment: VIES does not accept the seller's own VAT number, see PRORATA_SELLER_VAT_NUMBER: INVALID_REQUESTER_INFO",
+    )
+    assert world.charged(ada) == []
 
 
 @pytest.mark.parametrize("piece", ["x", "\0", "\x9b", "\N{GRINNING FACE}"], ids=ascii)

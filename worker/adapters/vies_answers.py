@@ -14,7 +14,6 @@ NOT_SAID = "---"
 LONGEST = {"requestIdentifier": 60, "name": 500, "address": 1000}
 """of what is kept as evidence: so many characters fit into its columns"""
 
-REJECTIONS = frozenset({"INVALID_INPUT", "INVALID_REQUESTER_INFO"})
 PASSING = frozenset(
     {
         "SERVICE_UNAVAILABLE",
@@ -41,9 +40,11 @@ def question_about(number: str, requester: str | None) -> dict[str, str]:
     question = {"countryCode": number[:2], "vatNumber": number[2:]}
     if requester:
         question |= {"requesterMemberStateCode": requester[:2], "requesterNumber": requester[2:]}
-    for text in (number, requester or number):
+    for whose, text in (("the customer's", number), ("the seller's own", requester or number)):
         if not re.fullmatch(r"[A-Z]{2}[0-9A-Z+*]{2,12}", text):
-            raise Misconfigured("a VAT number must come as VIES wants it: two letters for the country, then the number")
+            raise Misconfigured(
+                f"{whose} VAT number must come as VIES wants it: two letters for the country, then the number"
+            )
     return question
 
 
@@ -54,7 +55,9 @@ def verdict(status: int, body: bytes, question: dict[str, str], *, at_home: bool
     """
     answer = _json_object(body)
     code = _error_code(answer)
-    if code in REJECTIONS or (400 <= status < 500 and code.startswith("VOW-ERR")):
+    if code == "INVALID_REQUESTER_INFO":
+        raise Misconfigured(f"VIES does not accept the seller's own VAT number, see PRORATA_SELLER_VAT_NUMBER: {code}")
+    if code == "INVALID_INPUT" or (400 <= status < 500 and code.startswith("VOW-ERR")):
         raise Misconfigured(f"VIES rejects the request itself: {code}")
     if code:
         raise Unavailable(code, passing=code in PASSING or status >= 500)
