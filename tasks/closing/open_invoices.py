@@ -13,6 +13,7 @@ from models.invoices import Invoice, Receivable, ReceivableStatus
 from models.ledger import LedgerMovement
 from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing.receivables import due_on
+from tasks.closing.balances import counts
 from tasks.policy import Seller
 
 
@@ -48,7 +49,7 @@ def open_invoices(session: Session, *, today: date, on: date | None = None, sell
         owed = _owed(end)
         is_cancelled = and_(Receivable.status == ReceivableStatus.CANCELLED, Receivable.settled_at < end)
         is_open = and_(Invoice.issued_on <= on, owed > 0, ~is_cancelled, ~_is_replaced(on))
-        movement = and_(movement, LedgerMovement.created_at < end)
+        movement = and_(movement, counts(on, seller))
     balance = select(func.coalesce(func.sum(LedgerMovement.amount_minor), 0)).where(movement)
     query = (
         select(Invoice, Receivable, Account.name, balance.scalar_subquery(), owed)

@@ -11,13 +11,14 @@ from tests.support.world import World
 EVER = date(2020, 1, 1), date(2099, 12, 31)
 
 
-def equation(world: World) -> list[tuple[str, int, int]]:
-    """Each currency with both sides, computed from what the commands tell."""
+def equation(world: World, *, on: date | None = None) -> list[tuple[str, int, int]]:
+    """Each currency with both sides, computed from what the commands tell. on: at the end of that day, where nothing is owed by transfer."""
+    seller = world.wiring.policy.seller
     invoiced: Counter[str] = Counter()
     settled: Counter[str] = Counter()
     with world.begin() as session:
-        found = list(levies(session, *EVER, by=Day.ISSUED, seller=world.wiring.policy.seller))
-        held = balances.balances(session)
+        found = list(levies(session, EVER[0], on or EVER[1], by=Day.ISSUED, seller=seller))
+        held = balances.balances(session, on, seller=seller)
     for number, rows in groupby(found, key=lambda each: each.number):
         parts = list(rows)
         document = parts[0]

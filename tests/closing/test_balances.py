@@ -1,13 +1,22 @@
 """What accounts had at the end of a day."""
 
 import json
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from tests.support.world import Customer, World, change, purchase
+from models.invoices import Invoice
+from models.ledger import LedgerMovement
+from models.payments import ChargeAttempt
+from models.states import OrderStatus
+from tasks.operating import support_refund
+from tests.closing.equation import equation
+from tests.support.payment import DECLINES
+from tests.support.world import MONTH, Customer, World, change, purchase
 from worker.commands import ledger as command
 
 
@@ -97,3 +106,94 @@ def test_a_day_without_balances_and_one_that_has_not_come_say_so(world: World) -
     assert run("--on", "2026-10-31").stdout == "No account had ever had a balance on 2026-10-31.\n"
     refused = run("--on", "2026-11-02")
     assert (refused.exit_code, "must not be after today, 2026-11-01" in refused.output) == (2, True)
+
+
+def on(*days: int, month: int = 11) -> list[int]:
+    """The only balance at the end of these days."""
+    return [told("--on", f"2026-{month}-{day:02}")[0]["balance_minor"] for day in days]
+
+
+def holds(world: World, day: date) -> bool:
+    return all(invoiced == settled for _, invoiced, settled in equation(world, on=day))
+
+
+def with_balance(world: World) -> Customer:
+    """47.60 since 16 November: half a month of ten seats given back for a month of one."""
+    ada = world.customer()
+    world.buy(ada, purchase("desk", seats=10))
+    world.pass_time(days=15)
+    world.buy(ada, change("desk", seats=1))
+    assert world.balance(ada) == 47_60
+    return ada
+
+
+def test_balance_is_owed_until_a_document_says_that_it_is_spent_also_of_an_order_that_ends_without_one(
+    world: World,
+) -> None:
+    ada = with_balance(world)
+    world.give_card(ada, DECLINES)
+    world.time = datetime(2026, 11, 30, 20, tzinfo=UTC)
+    order_id = world.place(ada, purchase("chat"))
+    assert (world.run(order_id).status, world.balance(ada)) == (OrderStatus.PAYMENT_DECLINED, 0)
+    assert (on(29, 30), told()[0]["balance_minor"], holds(world, date(2026, 11, 30))) == ([47_60, 47_60], 0, True)
+    world.time = datetime(2026, 12, 5, 20, tzinfo=UTC)
+    world.cancel(order_id)
+    assert (on(30), on(5, month=12), told()[0]["balance_minor"]) == ([47_60], [47_60], 47_60)
+
+
+def test_balance_is_spent_on_the_day_of_the_document_also_where_the_order_began_the_day_before(world: World) -> None:
+    ada = with_balance(world)
+    world.give_card(ada, "pm_card_threeDSecure2Required")
+    world.time = datetime(2026, 11, 30, 22, 50, tzinfo=UTC)
+    order_id = world.place(ada, purchase("chat"))
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.pass_time(minutes=20)  # past midnight in Berlin
+    world.authenticate(order_id)
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert [each.issued_on for each in world.rows(Invoice, order_id=order_id)] == [date(2026, 12, 1)]
+    assert (on(16, 30), on(1, month=12)) == ([47_60, 47_60], [0])
+    assert holds(world, date(2026, 11, 30))
+    assert holds(world, date(2026, 12, 1))
+
+
+def test_what_an_order_reserved_before_it_was_quoted_anew_is_not_spent_twice(world: World) -> None:
+    ada = with_balance(world)
+    world.give_card(ada, DECLINES)
+    order_id = world.place(ada, purchase("chat"))
+    world.run(order_id)
+    world.pass_time(days=1)
+    world.give_card(ada)
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    world.confirm(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert [row.cause.split(":", 2)[2] for row in movements(world, order_id)] == ["reserve:1", "release:1", "reserve:2"]
+    assert on(16, 17) == [47_60, 0]
+
+
+def movements(world: World, order_id: UUID) -> list[LedgerMovement]:
+    return sorted(world.rows(LedgerMovement, order_id=order_id), key=lambda row: row.sequence)
+
+
+def test_what_a_refund_gives_to_the_balance_and_takes_from_it_counts_from_the_day_of_its_credit_note(
+    world: World,
+) -> None:
+    """The refund is asked for, and moves the balance, on 30 November; its credit note is issued a day later."""
+    ada = world.customer(currency="KWD", country="KW")
+    world.grant(ada, 100)
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))
+        session.execute(text("update ledger_movements set created_at = '2026-10-31'"))
+    world.reprice("desk", "team", MONTH, 10_003)
+    order = world.buy(ada, purchase("desk", seats=1))
+    assert (order.balance_used_minor, order.due_minor, order.to_balance_minor) == (100, 9_910, 7)
+    world.time = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
+    assert (world.balance(ada), on(30)) == (100, [7])
+    world.pass_time(days=1)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert (on(1, 30), on(1, month=12)) == ([7, 7], [100])
+    assert holds(world, date(2026, 11, 30))
+    assert holds(world, date(2026, 12, 1))

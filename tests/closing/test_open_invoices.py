@@ -13,6 +13,7 @@ from models.invoices import Receivable
 from models.orders import OrderEvent
 from tasks.billing import receivables, unpaid
 from tests.invoices.documents import one, pdf, text_of
+from tests.support.payment import DECLINES
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, purchase
 from worker.commands import invoices as command
@@ -196,6 +197,17 @@ def test_the_balance_is_that_of_the_day(world: World) -> None:
             session.execute(moved, {"at": at, "amount": amount})
     days = ("2026-11-02", "2026-11-03", "2026-11-04")
     assert [told("--on", day)[0]["balance_minor"] for day in days] == [0, 7_00, 9_00]
+
+
+def test_the_balance_of_a_day_has_what_an_order_under_way_had_only_reserved(world: World) -> None:
+    ada = invoiced(world)
+    world.grant(ada, 7_00)
+    world.give_card(ada, DECLINES)
+    world.run(world.place(ada, purchase("chat")))
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))
+        session.execute(text("update ledger_movements set created_at = '2026-11-01'"))
+    assert (told("--on", "2026-11-01")[0]["balance_minor"], told()[0]["balance_minor"]) == (7_00, 0)
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,10 @@ def list_balances(
     plug_in_from_settings()
     seller = policy().seller
     refuse_future(on, seller.day(now()))
-    until = seller.end_of(on) if on else None
     with begin() as session:
         of_one_moment(session)
-        added = totals(session, until=until)
-        held = [] if totals_only else balances(session, until=until)
+        added = totals(session, on, seller=seller)
+        held = [] if totals_only else balances(session, on, seller=seller)
     if as_json:
         print_json([asdict(each) for each in (added if totals_only else held)])
     elif not added:
