@@ -30,6 +30,9 @@ EVERY = 20.0
 PATIENCE = 70.0
 """seconds without any message, though a slot is free, after which the worker is at fault"""
 
+LAST_WORDS = 2.0
+"""seconds that the log may take to write why the worker ends"""
+
 
 def longest_delivery(chosen: Settings) -> float:
     """Seconds that one delivery may take: all of an order's steps in this process, each answer as late as `chosen` lets it be.
@@ -43,6 +46,14 @@ def longest_delivery(chosen: Settings) -> float:
         smtp.ATTEMPTS * 12 * chosen.smtp_timeout_seconds + ANSWER_TIMEOUT
     )  # twelve answers, then the one to the letter
     return 10 * stripe_call + 2 * vies_call + 3 * letter + 90.0
+
+
+def say(*, seconds: int) -> None:
+    """Returns even if nobody reads our log: a full pipe stops each thread that writes to it, and may be why the worker takes nothing."""
+    words = {"event": "worker takes no messages; ending it", "seconds": seconds}
+    speaker = threading.Thread(target=log.critical, kwargs=words, daemon=True)
+    speaker.start()
+    speaker.join(LAST_WORDS)
 
 
 @dataclass
@@ -81,8 +92,10 @@ class Watchdog:
         if self.full() and self.now() - self.last_taken <= self.longest:
             self.counted_from = self.now()
         if self.now() - self.counted_from > PATIENCE:
-            log.critical("worker takes no messages; ending it", seconds=round(self.now() - self.last_taken))
-            self.give_up()
+            try:
+                say(seconds=round(self.now() - self.last_taken))
+            finally:
+                self.give_up()
 
     def run(self) -> None:
         while True:

@@ -1,6 +1,10 @@
 """The watchdog ends a worker that takes no messages, and only that."""
 
 import inspect
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -104,6 +108,35 @@ def test_a_full_worker_that_goes_on_with_what_it_holds_is_not_at_fault() -> None
     for _ in range(5):
         assert looks(scene, during=LONGEST) == 0
         scene.begun += 1
+
+
+AT_FAULT = """
+import logging, os, signal, threading
+from worker.logs import set_up_logging
+from worker.watchdog import PATIENCE, Watchdog
+
+set_up_logging()
+threading.Thread(target=logging.getLogger().info, args=("stopped, with the lock of the log",), daemon=True).start()
+clock = iter([0.0, *[PATIENCE + 1] * 9])
+dog = Watchdog(lambda: None, lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: next(clock))
+dog.look()
+"""
+
+
+def test_a_worker_whose_log_nobody_reads_is_ended_all_the_same() -> None:
+    reader, log = os.pipe()
+    os.set_blocking(log, False)
+    try:
+        while os.write(log, b"." * 4096):
+            pass
+    except BlockingIOError:
+        os.set_blocking(log, True)
+    try:
+        ended = subprocess.run([sys.executable, "-c", AT_FAULT], stderr=log, timeout=60, check=False)
+    finally:
+        os.close(reader)
+        os.close(log)
+    assert ended.returncode == -signal.SIGKILL
 
 
 def settings(**chosen: float) -> Settings:
