@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, pool, text
 
-from models.errors import Explained
+from models.errors import Explained, Unknown
 
 FOLDER = Path(__file__).parent
 LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
@@ -32,6 +32,10 @@ class NotUtf8(Explained):
 
 class RevisionRefused(Explained):
     """The database cannot be brought to a revision; the message says why, and what to do instead."""
+
+
+class UnknownRevision(RevisionRefused, Unknown):
+    """This release has no such revision."""
 
 
 class AlreadyBeyond(RevisionRefused):
@@ -182,7 +186,7 @@ def _place(revision: str | None) -> int:
     """How many migrations it takes to reach `revision` from an empty database."""
     known = _history()
     if revision is not None and revision not in known:
-        raise RevisionRefused(f"There is no revision {revision}; there are {known[0]} to {known[-1]}.")
+        raise UnknownRevision(f"There is no revision {revision}; there are {known[0]} to {known[-1]}.")
     return 0 if revision is None else known.index(revision) + 1
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from models.errors import Explained
+from models.errors import Explained, Unknown
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceSeries
 from models.lost_numbers import LostNumbers
@@ -18,6 +18,10 @@ from tasks.wiring import now
 
 class NotLost(Explained):
     """These numbers cannot be recorded as lost; the message says why."""
+
+
+class UnknownDocument(Unknown):
+    """No document here has that number; the message says why."""
 
 
 def record_loss(session: Session, first: InvoiceNumber, last: InvoiceNumber, *, by: str, why: str) -> LostNumbers:
@@ -53,8 +57,16 @@ def losses(session: Session) -> Sequence[LostNumbers]:
     return session.scalars(select(LostNumbers).order_by(LostNumbers.series, LostNumbers.year, LostNumbers.first)).all()
 
 
-def why_missing(session: Session, number: str) -> str:
-    """Why there is no document with this number, for the person who gave it."""
+def numbered(session: Session, number: str) -> Invoice:
+    """The one with this number. Raises UnknownDocument, which says why it is not here."""
+    found = session.scalar(select(Invoice).where(Invoice.number == number))
+    if found is None:
+        raise UnknownDocument(_why_missing(session, number))
+    return found
+
+
+def _why_missing(session: Session, number: str) -> str:
+    """For the person who gave the number."""
     wanted = InvoiceNumber.read(number)
     if wanted is None:
         return f"{number} is no number of an invoice: they look like {InvoiceNumber('INV', 2026, 1)}"

@@ -42,7 +42,7 @@ def due_on(due_at: datetime, document_timezone: str) -> date:
 
 
 def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receivable:
-    """Record that the whole sum owed on invoice `number` has arrived. Raises NothingOwed, WrongDay.
+    """Record that the whole sum owed on invoice `number` has arrived. Raises UnknownDocument, NothingOwed, WrongDay.
 
     If a correction has replaced the invoice meanwhile, the sum owed on the replacement is reduced by it.
     The order is locked before the receivable, as in corrections and refunds: any other sequence could deadlock with them.
@@ -72,10 +72,8 @@ def lock(session: Session, number: str) -> tuple[Receivable, Invoice] | None:
 
 
 def _why_nothing(session: Session, number: str) -> str:
-    """Why nothing was ever owed under that number."""
-    document = session.scalar(select(Invoice).where(Invoice.number == number))
-    if document is None:
-        return lost_documents.why_missing(session, number)
+    """Why nothing was ever owed under that number. Raises UnknownDocument."""
+    document = lost_documents.numbered(session, number)
     if document.kind is InvoiceKind.CREDIT_NOTE:
         return f"nothing is owed on {number}: it is a credit note"
     how = "it was paid by card" if document.due_minor else "nothing was left to pay"

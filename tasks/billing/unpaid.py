@@ -6,7 +6,6 @@ The sum is owed again. Recording a payment moves no balance, sends no letter and
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -36,7 +35,7 @@ class Withdrawal:
 
 
 def mark_unpaid(session: Session, number: str, *, on: datetime, by: str, why: str) -> Withdrawal:
-    """Record that invoice `number`, which counts as paid, is not paid after all, from the day of `on`. Raises NotPaid, WrongDay.
+    """Record that invoice `number`, which counts as paid, is not paid after all, from the day of `on`. Raises UnknownDocument, NotPaid, WrongDay.
 
     If a correction has replaced the invoice, the sum owed on the replacement grows by it. Locks what `receivables.mark_paid` does.
     """
@@ -59,7 +58,7 @@ def mark_unpaid(session: Session, number: str, *, on: datetime, by: str, why: st
 
 
 def _paid(session: Session, number: str) -> tuple[Receivable, Invoice, datetime]:
-    """The sum that counts as paid, locked after its order; its invoice; and since when. Raises NotPaid."""
+    """The sum that counts as paid, locked after its order; its invoice; and since when. Raises UnknownDocument, NotPaid."""
     locked = receivables.lock(session, number)
     if locked is None:
         raise NotPaid(_why_never(session, number))
@@ -70,10 +69,8 @@ def _paid(session: Session, number: str) -> tuple[Receivable, Invoice, datetime]
 
 
 def _why_never(session: Session, number: str) -> str:
-    """Why no transfer was ever recorded under that number, and what to do instead."""
-    document = session.scalar(select(Invoice).where(Invoice.number == number))
-    if document is None:
-        return lost_documents.why_missing(session, number)
+    """Why no transfer was ever recorded under that number, and what to do instead. Raises UnknownDocument."""
+    document = lost_documents.numbered(session, number)
     if document.kind is InvoiceKind.CREDIT_NOTE:
         return f"{number} is a credit note: nothing was owed on it, so no transfer was recorded"
     if document.due_minor:

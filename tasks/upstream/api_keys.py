@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.api_keys import ApiKey, ApiKeyAccount, ApiKeyChange, KeyChange
 from models.base import uuid7
-from models.errors import Explained
+from models.errors import Explained, Unknown
 from tasks.plain_text import one_line
 from tasks.upstream.key_history import record
 
@@ -64,7 +64,11 @@ class Issued(NamedTuple):
 
 
 class KeyRefused(Explained):
-    """No key can be issued, changed, revoked or shown like this; the message says why."""
+    """No key can be issued, changed or revoked like this; the message says why."""
+
+
+class UnknownKey(Unknown):
+    """No key has that name."""
 
 
 def issue(
@@ -109,7 +113,7 @@ def issue(
 
 
 def revoke(session: Session, *, name: str, by: str, why: str | None = None) -> ApiKeyChange:
-    """Revoke the key with immediate effect. Returns what was recorded. Raises KeyRefused if there is no valid key of that name."""
+    """Revoke the key with immediate effect. Returns what was recorded. Raises UnknownKey, and KeyRefused if it is revoked already."""
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
     key.revoked_at = session.scalar(select(func.clock_timestamp()))
@@ -119,7 +123,7 @@ def revoke(session: Session, *, name: str, by: str, why: str | None = None) -> A
 def allow(
     session: Session, *, name: str, account_ids: Sequence[UUID], by: str, why: str | None = None
 ) -> ApiKeyChange | None:
-    """Let the key act for these accounts too; it keeps those it has. Returns what was recorded, None if it had them all. Raises KeyRefused."""
+    """Let the key act for these accounts too; it keeps those it has. Returns what was recorded, None if it had them all. Raises UnknownKey, KeyRefused."""
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
     new = set(account_ids) - _bound_to(session, key, among=account_ids)
@@ -130,7 +134,7 @@ def allow(
 def disallow(
     session: Session, *, name: str, account_ids: Sequence[UUID], by: str, why: str | None = None
 ) -> ApiKeyChange | None:
-    """Let the key no longer act for these accounts, with effect for the next request. Returns what was recorded, None if it had none of them. Raises KeyRefused."""
+    """Let the key no longer act for these accounts, with effect for the next request. Returns what was recorded, None if it had none of them. Raises UnknownKey, KeyRefused."""
     _refuse_keys_in(by, why)
     key = _valid_key_called(session, name)
     gone = _bound_to(session, key, among=account_ids)
@@ -188,10 +192,11 @@ def _refuse_keys_in(*texts: str | None) -> None:
 
 
 def _valid_key_called(session: Session, name: str) -> ApiKey:
-    """Until the end of the transaction nobody else changes it. Raises KeyRefused."""
+    """Until the end of the transaction nobody else changes it. Raises UnknownKey, and KeyRefused for a revoked one."""
     key = _valid_key(session, ApiKey.name == name)
     if key is None:
-        raise KeyRefused(f"there is no valid key called {name!r}")
+        was_issued = session.scalar(select(ApiKey.id).where(ApiKey.name == name)) is not None
+        raise (KeyRefused if was_issued else UnknownKey)(f"there is no valid key called {name!r}")
     return key
 
 

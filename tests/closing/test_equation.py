@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import receivables, unpaid
+from tasks.billing.lost_documents import UnknownDocument
 from tasks.closing.open_invoices import open_invoices
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible
@@ -80,13 +81,13 @@ def test_it_holds_for_an_invoice_that_was_replaced(world: World) -> None:
 
 
 def pay(world: World, number: str) -> None:
-    with suppress(receivables.NothingOwed), world.begin() as session:
+    with suppress(receivables.NothingOwed, UnknownDocument), world.begin() as session:
         receivables.mark_paid(session, number, on=world.time, by="ops")
 
 
 def withdraw(world: World, number: str, *, days_ago: int = 0) -> None:
     on = world.time - timedelta(days=days_ago)
-    with suppress(unpaid.NotPaid, receivables.WrongDay), world.begin() as session:
+    with suppress(unpaid.NotPaid, receivables.WrongDay, UnknownDocument), world.begin() as session:
         unpaid.mark_unpaid(session, number, on=on, by="ops", why="called back")
 
 

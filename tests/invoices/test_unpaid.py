@@ -16,6 +16,7 @@ from models.orders import Order, OrderEvent
 from models.states import LetterKind, OrderStatus, Step
 from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import attachments, receivables, unpaid
+from tasks.billing.lost_documents import UnknownDocument
 from tasks.operating import support_refund
 from tasks.policy import VatOutage
 from tests.closing.equation import equation
@@ -35,7 +36,7 @@ def withdraw(world: World, number: str = FIRST, *, on: datetime | None = None) -
 
 
 def why_not(world: World, number: str) -> str:
-    with pytest.raises(unpaid.NotPaid) as refused:
+    with pytest.raises((unpaid.NotPaid, UnknownDocument)) as refused:
         withdraw(world, number)
     return str(refused.value)
 

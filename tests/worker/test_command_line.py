@@ -207,13 +207,38 @@ def test_an_unknown_order_is_said_to_be_unknown(prorata: Command, fresh_database
 
 
 @pytest.mark.parametrize(
-    "asked", ["orders list --account nobody", "ledger show nobody", "ledger verify --account nobody"]
+    "asked",
+    [
+        "orders list --account nobody",
+        "ledger show nobody",
+        "ledger verify --account nobody",
+        "keys issue shop --account nobody",
+    ],
 )
 def test_nothing_is_said_of_an_unknown_account_but_that_it_is_unknown(
     prorata: Command, fresh_database_url: str, asked: str
 ) -> None:
     ended = prorata(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
     assert (ended.status, ended.out, ended.err) == (2, "", "there is no account nobody\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("keys show nobody", "there is no key called 'nobody'\n"),
+        ("keys revoke nobody", "there is no valid key called 'nobody'\n"),
+        (
+            "invoices paid INV-2026-099999",
+            "there is no invoice INV-2026-099999 yet: its series has no number in that year\n",
+        ),
+        ("invoices unpaid 4711 --why error", "4711 is no number of an invoice: they look like INV-2026-000001\n"),
+    ],
+)
+def test_whatever_is_unknown_is_told_from_what_is_refused(
+    prorata: Command, fresh_database_url: str, asked: str, said: str
+) -> None:
+    ended = prorata(*asked.split(), **SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url})
+    assert (ended.status, ended.out, ended.err) == (2, "", said)
 
 
 @pytest.mark.parametrize("asked", ["orders list --account", "ledger verify --account"])

@@ -30,13 +30,14 @@ def test_a_full_disk_is_said_and_fails_the_command(word: str, unbuffered: str) -
     assert ended == (3, "", "Not everything could be written: No space left on device.\n")
 
 
+@pytest.mark.parametrize("words", [["settings"], ["settings", "--json"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_gone_is_no_news(unbuffered: str) -> None:
+def test_a_reader_that_has_gone_is_told_from_bad_news(words: list[str], unbuffered: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    ended = run(prorata_command("settings"), to=writer, PYTHONUNBUFFERED=unbuffered)
+    ended = run(prorata_command(*words), to=writer, PYTHONUNBUFFERED=unbuffered)
     os.close(writer)
-    assert ended == (1, "", "")
+    assert ended == (3, "", "")
 
 
 @pytest.mark.parametrize(

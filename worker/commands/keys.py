@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.api_keys import ApiKeyChange
+from models.cart_facts import UnknownAccount
 from tasks.snapshot import allow_silence, of_one_moment
 from tasks.upstream import api_keys
-from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope
+from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope, UnknownKey
 from tasks.upstream.key_history import history, told
 from tasks.wiring import begin
 from worker.commands.key_views import bound_table, changes_as_json, history_table, key_as_json, keys_table
@@ -146,19 +147,19 @@ def revoke_key(name: Name, by: By, why: WhyIfKnown = None, as_json: AsJson = Fal
 
 
 def _ids(session: Session, named: Sequence[str]) -> list[UUID]:
-    """Of the accounts that a person names by code or id. Raises KeyRefused, which names those that there are not."""
+    """Of the accounts that a person names by code or id. Raises UnknownAccount, which names those that there are not."""
     wanted = {each: account_called(each) for each in named}
     there = set(session.scalars(select(Account.id).where(Account.id.in_(wanted.values()))))
     if unknown := [each for each, account_id in wanted.items() if account_id not in there]:
-        raise KeyRefused(f"there is no account {', '.join(unknown)}")
+        raise UnknownAccount(f"there is no account {', '.join(unknown)}")
     return sorted(there)
 
 
 def _called(session: Session, name: str) -> IssuedKey:
-    """Raises KeyRefused."""
+    """Raises UnknownKey."""
     found = next((each for each in api_keys.issued(session) if each.name == name), None)
     if found is None:
-        raise KeyRefused(f"there is no key called {name!r}")
+        raise UnknownKey(f"there is no key called {name!r}")
     return found
 
 

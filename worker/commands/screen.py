@@ -20,10 +20,16 @@ _FORMULA = re.compile(r"""(^|[;|])([\s"']*)(?=[=+\-@＝＋－＠])""")
 """where one begins: with the text, or with what a spreadsheet that splits at semicolons, as in much of Europe, takes for the next cell"""
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """rich would end the command, with the status of bad news; `standard_output` knows better."""
+        raise
+
+
 def console() -> Console:
     """Standard output; where that is no terminal, no line is folded or cut. `:x:` in a name is no emoji."""
-    made = Console(emoji=False)
-    return made if made.is_terminal else Console(emoji=False, width=ENDLESS)
+    made = _Screen(emoji=False)
+    return made if made.is_terminal else _Screen(emoji=False, width=ENDLESS)
 
 
 def tell_if_cut(shown: int, limit: int) -> None:

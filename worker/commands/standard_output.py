@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 
 from models.errors import Explained
+from worker.commands.exit_status import NO_ANSWER
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -18,19 +19,26 @@ class NotWritten(Explained):
 
 @contextmanager
 def written() -> Iterator[None]:
-    """At the end everything is written; raises NotWritten where it is not. What the encoding has no letter for becomes `?`."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    """At the end everything is written; raises NotWritten where it is not, and ends with NO_ANSWER, silently, where nobody reads it any more. What the encoding has no letter for becomes `?`."""
+    stdout = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(errors="replace")
     try:
         try:
             yield
+        except SystemExit:
+            if (
+                sys.stdout is not stdout
+            ):  # typer put another there, and ends with 1, because nobody reads this one any more
+                sys.exit(NO_ANSWER)
+            raise
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # Python would do so after the exit status is settled
     except OSError as error:
         if error.errno == errno.EPIPE:
             _drop_the_rest()
-            sys.exit(1)
+            sys.exit(NO_ANSWER)
         if error.errno not in _FULL or error.filename is not None:
             raise
         _drop_the_rest()
