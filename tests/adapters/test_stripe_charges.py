@@ -92,6 +92,47 @@ def test_a_card_of_somebody_else_cannot_be_charged(
     assert stripe_server.books(stranger.ref)["charges"] == stripe_server.books(buyer.ref)["charges"] == []
 
 
+def test_a_card_that_was_detached_cannot_be_charged_also_where_stripe_repeats_that(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    stripe_server.client().v1.payment_methods.detach(buyer.card)
+    for _ in "12":
+        with pytest.raises(PaymentMethodRefused) as refused:
+            buyer.payments.charge(buyer.charge())
+        assert refused.value.code == "payment_method_unusable"
+    assert stripe_server.books(buyer.ref)["payment_intents"] == []
+
+
+def test_a_refusal_of_something_else_than_the_card_is_one_for_a_person(buyer: Buyer) -> None:
+    with pytest.raises(Misconfigured, match="InvalidRequestError amount 400"):
+        buyer.payments.charge(buyer.charge(12_345, "KWD"))
+
+
+def test_where_the_card_of_a_refused_charge_cannot_be_looked_at_it_is_tried_again_later(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    stripe_server.client().v1.payment_methods.detach(buyer.card)
+    stripe_server.fail("rate_limit", "payment_methods.retrieve")
+    with pytest.raises(TemporarilyUnavailable) as unavailable:
+        stripe_server.payments(patience=0.2).charge(buyer.charge())
+    assert type(unavailable.value) is TemporarilyUnavailable
+    stripe_server.calm()
+    with pytest.raises(PaymentMethodRefused):
+        buyer.payments.charge(buyer.charge())
+
+
+def test_a_card_that_is_given_again_after_it_was_detached_is_refused(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    key = f"account:{buyer.order}:pm_card_visa"
+    given = [buyer.payments.attach_payment_method(customer_ref=buyer.ref, token="pm_card_visa", key=key) for _ in "12"]
+    assert given[0] == given[1]
+    stripe_server.client().v1.payment_methods.detach(given[0].ref)
+    with pytest.raises(PaymentMethodRefused) as refused:
+        buyer.payments.attach_payment_method(customer_ref=buyer.ref, token="pm_card_visa", key=key)
+    assert refused.value.code == "payment_method_unusable"
+
+
 @pytest.mark.parametrize("public", ["https://shop.example/billing", "https://shop.example/billing/"])
 def test_the_bank_sends_a_customer_back_to_the_orders_page_of_the_billing_center(
     stripe_server: StripeStandIn, public: str

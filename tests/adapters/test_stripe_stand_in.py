@@ -205,6 +205,30 @@ def test_a_card_belongs_to_one_customer(sdk: stripe.StripeClient, buyer: Buyer) 
     ]
 
 
+def test_a_payment_method_that_was_detached_may_not_be_used_again(
+    stripe_server: StripeStandIn, sdk: stripe.StripeClient, buyer: Buyer
+) -> None:
+    assert sdk.v1.payment_methods.detach(buyer.card).customer is None
+    assert sdk.v1.payment_methods.retrieve(buyer.card).customer is None
+    for used in (
+        lambda: sdk.v1.payment_intents.create(payment(buyer)),
+        lambda: sdk.v1.payment_intents.create(payment(buyer, customer=None)),
+        lambda: sdk.v1.payment_methods.attach(buyer.card, {"customer": buyer.ref}),
+        lambda: sdk.v1.payment_methods.detach(buyer.card),
+    ):
+        assert refused(used) == (400, None, None)
+    assert stripe_server.books(buyer.ref)["payment_intents"] == []
+
+
+def test_a_payment_method_that_was_used_without_a_customer_may_not_be_used_again(
+    sdk: stripe.StripeClient, buyer: Buyer
+) -> None:
+    used = sdk.v1.payment_intents.create(payment(buyer, customer=None, payment_method="pm_card_visa", confirm=None))
+    assert sdk.v1.payment_intents.confirm(used.id).status == "succeeded"
+    again = payment(buyer, customer=None, payment_method=used.payment_method)
+    assert refused(lambda: sdk.v1.payment_intents.create(again)) == (400, None, None)
+
+
 def test_lists_are_paged_both_ways_newest_first(sdk: stripe.StripeClient, buyer: Buyer) -> None:
     ids = [sdk.v1.payment_intents.create(payment(buyer)).id for _ in range(5)][::-1]
     pages = sdk.v1.payment_intents.list({"customer": buyer.ref, "limit": 2})

@@ -18,7 +18,7 @@ from uuid import UUID
 import stripe
 from stripe.params import CustomerCreateParams
 
-from tasks.errors import OutcomeUnknown, Refused
+from tasks.errors import OutcomeUnknown, PaymentMethodRefused, Refused
 from tasks.ports import (
     PLANS_HOLD,
     Charge,
@@ -100,11 +100,24 @@ class StripePayments:
         )
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
-        return self._calls.change(
-            lambda: reading.payment_method(
-                self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
-            ),
-            refused=refusals.method,
+        def attach() -> StripeAnswer[StoredPaymentMethod]:
+            method = self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
+            return StripeAnswer(reading.payment_method(method), replayed=reading.is_replayed(method.last_response))
+
+        answer = self._calls.change(attach, refused=refusals.method)
+        if answer.replayed and not self._is_attached(answer.value.ref, customer_ref):
+            raise PaymentMethodRefused(f"{answer.value.ref} was detached meanwhile", code=refusals.UNUSABLE)
+        return answer.value
+
+    def _is_attached(self, ref: str, customer_ref: str) -> bool:
+        def unknown(error: Refusal) -> bool:
+            if error.code == "resource_missing":
+                return False
+            raise misconfigured(error) from None
+
+        return self._calls.ask(
+            lambda: reading.customer_of(self._client.v1.payment_methods.retrieve(ref)) == customer_ref,
+            refused=unknown,
         )
 
     def charge(self, request: ChargeRequest) -> Charge:
@@ -129,7 +142,12 @@ class StripePayments:
             )
             return StripeAnswer(reading.charge(intent), replayed=reading.is_replayed(intent.last_response))
 
-        answer = self._calls.change(create, refused=refusals.charge)
+        def refused(error: Refusal) -> StripeAnswer[Charge]:
+            return refusals.charge(
+                error, is_theirs=lambda: self._is_attached(request.payment_method_ref, request.customer_ref)
+            )
+
+        answer = self._calls.change(create, refused=refused)
         now = self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
         return replace(now, made_before=answer.replayed)
 

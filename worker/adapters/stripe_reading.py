@@ -106,6 +106,11 @@ def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
     )
 
 
+def customer_of(method: stripe.PaymentMethod) -> str | None:
+    """Whose it is; None if it is attached to nobody."""
+    return method.customer.id if isinstance(method.customer, stripe.Customer) else method.customer
+
+
 def intent_of(event: Mapping[str, Any]) -> str | None:
     """The PaymentIntent that an event is about: the object itself, or that of a charge, refund or dispute. Raises KeyError, TypeError: no event."""
     subject = event["data"]["object"]

@@ -1,35 +1,43 @@
 """What Stripe's refusals (402 and 400) mean to the pipeline, for each kind of call."""
 
+from collections.abc import Callable
+from typing import NoReturn
+
 import stripe
 
 from tasks.errors import KeySpent, PaymentMethodRefused, Refused
-from tasks.ports import Charge, Refund, StoredPaymentMethod
+from tasks.ports import Charge, Refund
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_calls import StripeAnswer
 from worker.adapters.stripe_errors import Refusal, describe, is_replayed, misconfigured
 
 SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
+UNUSABLE = "payment_method_unusable"
+"""our own code, where Stripe gives none"""
 
 
-def charge(error: Refusal) -> StripeAnswer[Charge]:
+def charge(error: Refusal, *, is_theirs: Callable[[], bool]) -> StripeAnswer[Charge]:
+    """is_theirs: asks whether the payment method is still the customer's. Of one that was detached, Stripe says so in its message only."""
     intent = error.error.payment_intent if error.error is not None else None
     if isinstance(error, stripe.CardError) and intent is not None:
         return StripeAnswer(reading.charge(intent), replayed=is_replayed(error))
     if error.param == "payment_method":
-        raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+        raise PaymentMethodRefused(describe(error), code=error.code or UNUSABLE) from None
     if error.code in SMALL_OR_LARGE:
         raise Refused(describe(error), code=error.code) from None
+    if error.param != "customer" and not is_theirs():
+        raise PaymentMethodRefused(describe(error), code=UNUSABLE) from None
     _require_fresh(error)
     raise misconfigured(error) from None
 
 
-def method(error: Refusal) -> StoredPaymentMethod:
+def method(error: Refusal) -> NoReturn:
     if isinstance(error, stripe.CardError):
         decline_code = error.error.decline_code if error.error is not None else None
         raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
     if error.param == "customer" or error.code == "parameter_unknown":
         raise misconfigured(error) from None
-    raise PaymentMethodRefused(describe(error), code=error.code or "payment_method_unusable") from None
+    raise PaymentMethodRefused(describe(error), code=error.code or UNUSABLE) from None
 
 
 def customer(error: Refusal) -> str:

@@ -1,6 +1,6 @@
 """A server that behaves like Stripe's API, as far as an order needs it: real HTTP, state on disk, faults to order.
 
-Covered: customers (create, retrieve) · payment methods from Stripe's test tokens (attach, retrieve, list) · PaymentIntents
+Covered: customers (create, retrieve) · payment methods from Stripe's test tokens (attach, detach, retrieve, list) · PaymentIntents
 (create, confirm, retrieve, cancel, list; cards, automatic capture, 3-D Secure with a page to click) · refunds (create,
 retrieve, list; pending and failing ones, and those that wait for funds) · events (list, retrieve) · signed webhooks with
 retries · idempotency keys · API keys, restricted ones too · a rate limit for each endpoint · error bodies, Request-Id,

@@ -137,6 +137,8 @@ OPERATIONS = (
                _list_methods),
     _operation("payment_methods.attach", "POST /v1/payment_methods/{id}/attach", types.PaymentMethodAttachParams,
                frozenset({"customer"}), lambda call: payment_methods.attach(call.ledger, call.identifier, call.params, call.key)),
+    _operation("payment_methods.detach", "POST /v1/payment_methods/{id}/detach", types.PaymentMethodDetachParams, NONE,
+               lambda call: payment_methods.detach(call.ledger, call.identifier, call.key)),
     _operation("payment_methods.retrieve", "GET /v1/payment_methods/{id}", types.PaymentMethodRetrieveParams, NONE,
                lambda call: payment_methods.retrieve(call.ledger, call.identifier)),
     _operation("payment_intents.create", "POST /v1/payment_intents", types.PaymentIntentCreateParams, payment_intents.COVERED,

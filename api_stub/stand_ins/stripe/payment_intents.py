@@ -109,7 +109,7 @@ def confirm(
     automatic = intent["automatic_payment_methods"]
     if automatic and automatic["allow_redirects"] == "always" and "return_url" not in params:
         raise invalid(RETURN_URL_NEEDED, payment_intent=intent)
-    method = _usable_method(ledger, chosen, intent["customer"])
+    method = _usable_method(ledger, chosen, intent["customer"], own=intent["payment_method"])
     intent["setup_future_usage"] = params.get("setup_future_usage", intent["setup_future_usage"])
     return confirm_with(ledger, intent, method, Confirmation.of(params), key, base_url)
 
@@ -145,9 +145,12 @@ def unexpected(intent: JsonObject, verb: str, participle: str, allowed: tuple[st
     return invalid(message, code="payment_intent_unexpected_state", payment_intent=intent)
 
 
-def _usable_method(ledger: Ledger, identifier: str, customer: str | None) -> JsonObject:
+def _usable_method(ledger: Ledger, identifier: str, customer: str | None, own: str | None = None) -> JsonObject:
+    """own: the method that the intent has already."""
     method = payment_methods.named(ledger, identifier)
     owner = method["customer"]
+    if owner is None and identifier != own and identifier == method["id"]:
+        raise invalid(payment_methods.USED_UP)
     if owner is not None and customer is None:
         raise invalid(
             f"The PaymentMethod {identifier} belongs to the Customer {owner}. Please include the Customer in the `customer`"

@@ -1,4 +1,4 @@
-"""Payment methods: attach, retrieve, list of a customer. Made from Stripe's test tokens, never from card numbers.
+"""Payment methods: attach, detach, retrieve, list of a customer. Made from Stripe's test tokens, never from card numbers.
 
 As at Stripe each use of a token such as `pm_card_visa` makes a new payment method.
 """
@@ -27,12 +27,24 @@ def make(ledger: Ledger, token: str) -> JsonObject:
     return ledger.add(method, token=token)
 
 
+USED_UP = (
+    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account"
+    " without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times,"
+    " you must attach it to a Customer first."
+)
+"""for a payment; Stripe gives it neither `code` nor `param`"""
+NOT_AGAIN = (
+    "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used"
+    " again."
+)
+
+
 def card_of(ledger: Ledger, method: JsonObject) -> Card:
     return CARDS[ledger.token_of(method["id"])]
 
 
 def named(ledger: Ledger, identifier: str, *, in_path: bool = False) -> JsonObject:
-    """An existing payment method, or a new one where `identifier` is a test token."""
+    """An existing payment method, or a new one where `identifier` is a test token. One that exists and has no customer was used without one, or detached."""
     if identifier in CARDS:
         return make(ledger, identifier)
     method = ledger.find("payment_method", identifier)
@@ -48,6 +60,8 @@ def attach(ledger: Ledger, identifier: str, params: dict[str, Any], key: str | N
     method = named(ledger, identifier, in_path=True)
     if method["customer"] == customer["id"]:
         return method
+    if method["customer"] is None and identifier not in CARDS:
+        raise invalid(NOT_AGAIN)
     if method["customer"] is not None:
         raise invalid("The payment method you provided has already been attached to a customer.")
     card = card_of(ledger, method)
@@ -59,6 +73,16 @@ def attach(ledger: Ledger, identifier: str, params: dict[str, Any], key: str | N
     method["customer"] = customer["id"]
     ledger.save(method)
     ledger.emit("payment_method.attached", method, idempotency_key=key)
+    return method
+
+
+def detach(ledger: Ledger, identifier: str, key: str | None) -> JsonObject:
+    method = retrieve(ledger, identifier)
+    if method["customer"] is None:
+        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
+    method["customer"] = None
+    ledger.save(method)
+    ledger.emit("payment_method.detached", method, idempotency_key=key)
     return method
 
 
