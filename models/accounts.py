@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Country, CreatedAt, Currency, Key, Listed
@@ -106,10 +106,16 @@ class PaymentMethod(Base):
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     ref: Mapped[str] = mapped_column(String(255))
+    customer_ref: Mapped[str | None] = mapped_column(String(255))
+    """the provider's id of the customer that it was stored with, where that is no longer the account's (`CUSTOMER`)"""
     brand: Mapped[str] = mapped_column(String(40))
     last4: Mapped[str] = mapped_column(String(4))
     status: Mapped[PaymentMethodStatus] = mapped_column(Listed(PaymentMethodStatus), default=PaymentMethodStatus.USABLE)
     created_at: Mapped[CreatedAt]
+
+
+CUSTOMER = func.coalesce(PaymentMethod.customer_ref, Account.customer_ref)
+"""the provider's id of the customer that a payment method was stored with; where there is no method, of the account's. Charges are found by it"""
 
 
 class VatCheckStatus(StrEnum):

@@ -61,6 +61,10 @@ class PaymentMethodRefused(Refused):
     """A payment method cannot be used (card refused, token unknown or spent); the customer must provide another."""
 
 
+class CustomerDeleted(Refused):
+    """The provider's customer was deleted there, and its payment methods with it; another has to be made."""
+
+
 class AddressRefused(Refused):
     """The mail server will not deliver to this address, now or later."""
 

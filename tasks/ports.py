@@ -172,17 +172,20 @@ class PaymentProvider(Protocol):
         ...
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
-        """Store what the customer's browser gave us (`token`) for charges to come. Raises PaymentMethodRefused."""
+        """Store what the customer's browser gave us (`token`) for charges to come. Raises PaymentMethodRefused, CustomerDeleted."""
         ...
 
     def charge(self, request: ChargeRequest) -> Charge:
-        """Create and confirm in one call. A refused card is a Charge with status DECLINED, not an exception."""
+        """Create and confirm in one call. A refused card is a Charge with status DECLINED, not an exception.
+
+        Raises PaymentMethodRefused for a method that cannot be charged any more, also because its customer was deleted.
+        """
         ...
 
     def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
-        """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata.
+        """Every charge of this order the provider knows, newest first: by listing the customer's, who may be deleted by now, and matching metadata.
 
-        Raises Misconfigured for a customer whom it does not know: an empty list would say that the order was never charged.
+        Raises Misconfigured for a customer whom it never had: an empty list would say that the order was never charged.
         """
         ...
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import lease, step_ends
-from models.accounts import Account, PaymentMethod, PaymentMethodStatus
+from models.accounts import CUSTOMER, Account, PaymentMethod, PaymentMethodStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
@@ -27,6 +27,7 @@ class Standing:
     method: PaymentMethod | None
     """the attempt's; where there is none, the one that a new attempt would go to"""
     customer_ref: str | None
+    """the provider's id of the customer that the method was stored with; where there is no method, of the account's"""
 
 
 _IS_LIVE = (ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER))
@@ -36,7 +37,7 @@ _GOES_TO = case(
     else_=PaymentMethod.status == PaymentMethodStatus.USABLE,
 )
 _STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None](
-    select(ChargeAttempt, PaymentMethod, Account.customer_ref)
+    select(ChargeAttempt, PaymentMethod, CUSTOMER)
     .select_from(Account)
     .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
     .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models import progress
-from models.accounts import Account
+from models.accounts import CUSTOMER, Account, PaymentMethod
 from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
@@ -54,10 +54,11 @@ def _next() -> tuple[ChargeAttempt, str] | None:
     """Take an attempt that is due, with the provider's id of its customer, and set its next time: until it is dealt with, it is looked up again."""
     with begin() as session:
         query = (
-            select(ChargeAttempt, Account.customer_ref)
+            select(ChargeAttempt, CUSTOMER)
             .join(Order, Order.id == ChargeAttempt.order_id)
             .join(Account, Account.id == Order.account_id)
-            .where(ChargeAttempt.look_again_at <= now(), Account.customer_ref.is_not(None))
+            .join(PaymentMethod, PaymentMethod.id == ChargeAttempt.payment_method_id)
+            .where(ChargeAttempt.look_again_at <= now(), CUSTOMER.is_not(None))
         )
         row = session.execute(
             query.order_by(ChargeAttempt.look_again_at).limit(1).with_for_update(of=ChargeAttempt, skip_locked=True)

@@ -30,9 +30,10 @@ def look_up(story: Story) -> list[AtProvider]:
 
 def _charges(story: Story) -> list[Charge]:
     found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
-    if len(found) < len(story.charges) and story.account.customer_ref:
-        listed = payments().find_charges(customer_ref=story.account.customer_ref, order_id=story.order.id)
-        found = {charge.ref: charge for charge in listed} | found
+    if len(found) < len(story.charges):
+        for customer_ref in story.customers:
+            listed = payments().find_charges(customer_ref=customer_ref, order_id=story.order.id)
+            found = {charge.ref: charge for charge in listed} | found
     return sorted(found.values(), key=lambda charge: charge.attempt or 0)
 
 

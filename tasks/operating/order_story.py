@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
-from models.accounts import Account
+from models.accounts import CUSTOMER, Account, PaymentMethod
 from models.errors import Unknown
 from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
@@ -29,6 +29,8 @@ class Story:
     order: Order
     account: Account
     charges: Sequence[ChargeAttempt]
+    customers: Sequence[str]
+    """the provider's ids of the customers that it was, or may have been, charged to"""
     refunds: Sequence[RefundAttempt]
     letters: Sequence[SentLetter]
     movements: Sequence[LedgerMovement]
@@ -87,6 +89,7 @@ def tell(session: Session, order_id: UUID) -> Story:
         charges=session.scalars(
             select(ChargeAttempt).where(ChargeAttempt.order_id == order_id).order_by(ChargeAttempt.attempt)
         ).all(),
+        customers=_customers(session, order),
         refunds=session.scalars(
             select(RefundAttempt).where(RefundAttempt.order_id == order_id).order_by(RefundAttempt.attempt)
         ).all(),
@@ -108,6 +111,14 @@ def tell(session: Session, order_id: UUID) -> Story:
         ],
         events=session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all(),
     )
+
+
+def _customers(session: Session, order: Order) -> list[str]:
+    charged = select(CUSTOMER).select_from(ChargeAttempt)
+    charged = charged.join(PaymentMethod, PaymentMethod.id == ChargeAttempt.payment_method_id)
+    charged = charged.join(Account, Account.id == PaymentMethod.account_id).where(ChargeAttempt.order_id == order.id)
+    own = select(Account.customer_ref).where(Account.id == order.account_id)
+    return [ref for ref in session.scalars(charged.union(own)) if ref is not None]
 
 
 def _id(text: str) -> UUID:

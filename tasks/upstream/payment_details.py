@@ -20,7 +20,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from models.states import AttemptStatus
-from tasks.errors import KeyReused, KeySpent, Refused
+from tasks.errors import CustomerDeleted, KeyReused, KeySpent, Refused
 from tasks.ports import StoredPaymentMethod
 from tasks.wiring import begin, payments
 
@@ -84,6 +84,13 @@ def store(account_id: UUID, token: str) -> StoredPaymentMethod:
     Raises UnknownAccount, PaymentMethodRefused, TemporarilyUnavailable.
     """
     customer_ref = _customer(account_id)
+    try:
+        return _attached(account_id, customer_ref, token)
+    except CustomerDeleted:
+        return _attached(account_id, _another_customer(account_id, instead_of=customer_ref), token)
+
+
+def _attached(account_id: UUID, customer_ref: str, token: str) -> StoredPaymentMethod:
     key = f"account:{account_id}:payment-method:{hashlib.sha256(token.encode()).hexdigest()[:32]}"
     return _done_again(
         key, lambda key: payments().attach_payment_method(customer_ref=customer_ref, token=token, key=key)
@@ -93,17 +100,21 @@ def store(account_id: UUID, token: str) -> StoredPaymentMethod:
 def use(session: Session, account_id: UUID, stored: StoredPaymentMethod) -> PaymentMethod:
     """The account's payment method from now on. Locks the account; whoever needs an order's lock, too, takes that first."""
     lock_account(session, account_id)
-    session.execute(
-        update(PaymentMethod)
-        .where(PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
-        .values(status=PaymentMethodStatus.REPLACED)
-    )
+    _replace_usable(session, account_id)
     return session.scalars(
         upsert(PaymentMethod)
         .values(id=uuid7(), account_id=account_id, ref=stored.ref, brand=stored.brand, last4=stored.last4)
         .on_conflict_do_update(index_elements=["account_id", "ref"], set_={"status": PaymentMethodStatus.USABLE})
         .returning(PaymentMethod)
     ).one()
+
+
+def _replace_usable(session: Session, account_id: UUID) -> None:
+    session.execute(
+        update(PaymentMethod)
+        .where(PaymentMethod.account_id == account_id, PaymentMethod.status == PaymentMethodStatus.USABLE)
+        .values(status=PaymentMethodStatus.REPLACED)
+    )
 
 
 def _customer(account_id: UUID) -> str:
@@ -114,9 +125,8 @@ def _customer(account_id: UUID) -> str:
             raise UnknownAccount(f"there is no account {account_id}")
         if account.customer_ref is not None:
             return account.customer_ref
-        email = next((contact.email for contact in account.contacts if contact.is_billing_contact), None)
-        name = account.name
-    ref = _made(account_id, name, email)
+        name, email = _whom(account)
+    ref = _made(f"account:{account_id}:customer", account_id, name, email)
     with begin() as session:
         session.execute(
             update(Account).where(Account.id == account_id, Account.customer_ref.is_(None)).values(customer_ref=ref)
@@ -124,9 +134,34 @@ def _customer(account_id: UUID) -> str:
         return session.scalar(select(Account.customer_ref).where(Account.id == account_id)) or ref
 
 
-def _made(account_id: UUID, name: str, email: str | None) -> str:
+def _another_customer(account_id: UUID, *, instead_of: str) -> str:
+    """The account's customer from now on, after the provider's was deleted there, which took all of its payment methods with it.
+
+    What was stored with that one, and may still be under way, goes on being looked up there.
+    """
+    with begin() as session:
+        account = session.get_one(Account, account_id, options=[selectinload(Account.contacts)])
+        name, email = _whom(account)
+    ref = _made(f"account:{account_id}:customer:after:{instead_of}", account_id, name, email)
+    with begin() as session:
+        lock_account(session, account_id)
+        account = session.get_one(Account, account_id)
+        if account.customer_ref == instead_of:
+            log.warning("customer deleted at the provider", account_id=str(account_id), was=instead_of, now=ref)
+            account.customer_ref = ref
+            stored = PaymentMethod.account_id == account_id, PaymentMethod.customer_ref.is_(None)
+            session.execute(update(PaymentMethod).where(*stored).values(customer_ref=instead_of))
+            _replace_usable(session, account_id)
+        return account.customer_ref or ref
+
+
+def _whom(account: Account) -> tuple[str, str | None]:
+    """Name, and email address of a billing contact."""
+    return account.name, next((contact.email for contact in account.contacts if contact.is_billing_contact), None)
+
+
+def _made(key: str, account_id: UUID, name: str, email: str | None) -> str:
     """Create a customer with this address, or without it if the provider refuses it: we write to our customers ourselves."""
-    key = f"account:{account_id}:customer"
     try:
         return _done_again(
             key, lambda key: payments().create_customer(account_id=account_id, name=name, email=email, key=key)

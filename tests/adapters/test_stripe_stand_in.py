@@ -220,6 +220,22 @@ def test_a_payment_method_that_was_detached_may_not_be_used_again(
     assert stripe_server.books(buyer.ref)["payment_intents"] == []
 
 
+def test_of_a_deleted_customer_the_payments_are_left_and_nothing_can_be_added(
+    stripe_server: StripeStandIn, sdk: stripe.StripeClient, buyer: Buyer
+) -> None:
+    paid = sdk.v1.payment_intents.create(payment(buyer)).id
+    sdk.v1.customers.delete(buyer.ref)
+    gone = sdk.v1.customers.retrieve(buyer.ref)
+    assert (gone.id, getattr(gone, "deleted", None), hasattr(gone, "email")) == (buyer.ref, True, False)
+    assert sdk.v1.payment_methods.retrieve(buyer.card).customer is None
+    missing = (400, "resource_missing", "customer")
+    assert refused(lambda: sdk.v1.payment_intents.create(payment(buyer))) == missing
+    assert refused(lambda: sdk.v1.payment_methods.attach("pm_card_visa", {"customer": buyer.ref})) == missing
+    assert refused(lambda: sdk.v1.customers.delete(buyer.ref)) == (404, "resource_missing", "id")
+    assert sdk.v1.payment_intents.retrieve(paid).customer == buyer.ref
+    assert [intent.id for intent in sdk.v1.payment_intents.list({"customer": buyer.ref}).data] == [paid]
+
+
 def test_a_payment_method_that_was_used_without_a_customer_may_not_be_used_again(
     sdk: stripe.StripeClient, buyer: Buyer
 ) -> None:

@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 import stripe
 from stripe.params import CustomerCreateParams
 
-from tasks.errors import OutcomeUnknown, PaymentMethodRefused, Refused
+from tasks.errors import Misconfigured, OutcomeUnknown, PaymentMethodRefused, Refused
 from tasks.ports import (
     PLANS_HOLD,
     Charge,
@@ -35,7 +36,7 @@ from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
 from worker.adapters.stripe_amounts import charge_unit, to_stripe
 from worker.adapters.stripe_calls import Calls, StripeAnswer
-from worker.adapters.stripe_errors import Refusal, misconfigured, unexpected
+from worker.adapters.stripe_errors import Refusal, describe, misconfigured, unexpected
 from worker.adapters.stripe_http import http_client
 
 LONGEST = 100
@@ -104,7 +105,10 @@ class StripePayments:
             method = self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
             return StripeAnswer(reading.payment_method(method), replayed=reading.is_replayed(method.last_response))
 
-        answer = self._calls.change(attach, refused=refusals.method)
+        def refused(error: Refusal) -> NoReturn:
+            refusals.method(error, is_deleted=lambda: self._is_deleted(customer_ref))
+
+        answer = self._calls.change(attach, refused=refused)
         if answer.replayed and not self._is_attached(answer.value.ref, customer_ref):
             raise PaymentMethodRefused(f"{answer.value.ref} was detached meanwhile", code=refusals.UNUSABLE)
         return answer.value
@@ -118,6 +122,19 @@ class StripePayments:
         return self._calls.ask(
             lambda: reading.customer_of(self._client.v1.payment_methods.retrieve(ref)) == customer_ref,
             refused=unknown,
+        )
+
+    def _is_deleted(self, customer_ref: str) -> bool:
+        """Raises Misconfigured where Stripe never had such a customer: one that was deleted it still knows."""
+
+        def unknown(error: Refusal) -> bool:
+            raise Misconfigured(
+                f"Stripe's API key finds no customer {customer_ref}: is it of the Stripe account, and in the mode (test or live), in which"
+                f" the customer was made? See PRORATA_STRIPE_API_KEY: {describe(error)}"
+            ) from None
+
+        return self._calls.ask(
+            lambda: bool(getattr(self._client.v1.customers.retrieve(customer_ref), "deleted", False)), refused=unknown
         )
 
     def charge(self, request: ChargeRequest) -> Charge:
@@ -144,7 +161,9 @@ class StripePayments:
 
         def refused(error: Refusal) -> StripeAnswer[Charge]:
             return refusals.charge(
-                error, is_theirs=lambda: self._is_attached(request.payment_method_ref, request.customer_ref)
+                error,
+                is_deleted=lambda: self._is_deleted(request.customer_ref),
+                is_theirs=lambda: self._is_attached(request.payment_method_ref, request.customer_ref),
             )
 
         answer = self._calls.change(create, refused=refused)

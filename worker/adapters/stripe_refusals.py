@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import stripe
 
-from tasks.errors import KeySpent, PaymentMethodRefused, Refused
+from tasks.errors import CustomerDeleted, KeySpent, PaymentMethodRefused, Refused
 from tasks.ports import Charge, Refund
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_calls import StripeAnswer
@@ -16,8 +16,10 @@ UNUSABLE = "payment_method_unusable"
 """our own code, where Stripe gives none"""
 
 
-def charge(error: Refusal, *, is_theirs: Callable[[], bool]) -> StripeAnswer[Charge]:
-    """is_theirs: asks whether the payment method is still the customer's. Of one that was detached, Stripe says so in its message only."""
+def charge(error: Refusal, *, is_deleted: Callable[[], bool], is_theirs: Callable[[], bool]) -> StripeAnswer[Charge]:
+    """is_deleted: asks whether the customer was deleted.
+    is_theirs: asks whether the payment method is still the customer's. Of one that was detached, Stripe says so in its message only.
+    """
     intent = error.error.payment_intent if error.error is not None else None
     if isinstance(error, stripe.CardError) and intent is not None:
         return StripeAnswer(reading.charge(intent), replayed=is_replayed(error))
@@ -25,16 +27,27 @@ def charge(error: Refusal, *, is_theirs: Callable[[], bool]) -> StripeAnswer[Cha
         raise PaymentMethodRefused(describe(error), code=error.code or UNUSABLE) from None
     if error.code in SMALL_OR_LARGE:
         raise Refused(describe(error), code=error.code) from None
-    if error.param != "customer" and not is_theirs():
+    if is_of_customer(error):
+        if is_deleted():
+            raise PaymentMethodRefused(describe(error), code="customer_deleted") from None
+    elif not is_theirs():
         raise PaymentMethodRefused(describe(error), code=UNUSABLE) from None
     _require_fresh(error)
     raise misconfigured(error) from None
 
 
-def method(error: Refusal) -> NoReturn:
+def is_of_customer(error: Refusal) -> bool:
+    """Stripe knows none of this id, or none any more."""
+    return (error.code, error.param) == ("resource_missing", "customer")
+
+
+def method(error: Refusal, *, is_deleted: Callable[[], bool]) -> NoReturn:
+    """is_deleted: asks whether the customer was deleted."""
     if isinstance(error, stripe.CardError):
         decline_code = error.error.decline_code if error.error is not None else None
         raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
+    if is_of_customer(error) and is_deleted():
+        raise CustomerDeleted(describe(error), code=error.code or "") from None
     if error.param == "customer" or error.code == "parameter_unknown":
         raise misconfigured(error) from None
     raise PaymentMethodRefused(describe(error), code=error.code or UNUSABLE) from None

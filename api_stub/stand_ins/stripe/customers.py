@@ -1,4 +1,4 @@
-"""Customers: create, retrieve."""
+"""Customers: create, retrieve, delete."""
 
 from typing import Any
 
@@ -34,9 +34,18 @@ def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
     return customer
 
 
-def referenced(ledger: Ledger, identifier: str) -> JsonObject:
-    """The customer that another request names in `customer`."""
+def delete(ledger: Ledger, identifier: str) -> JsonObject:
+    """Nothing is left of it but its id, and it keeps its PaymentIntents; its payment methods are detached."""
+    customer = referenced(ledger, identifier, param="id", in_path=True)
+    for method in ledger.select("payment_method", {"customer": identifier}):
+        ledger.save(method | {"customer": None})
+    ledger.emit("customer.deleted", customer)
+    return ledger.save({"id": identifier, "object": "customer", "deleted": True})
+
+
+def referenced(ledger: Ledger, identifier: str, *, param: str = "customer", in_path: bool = False) -> JsonObject:
+    """The customer that another request names; one that was deleted is none."""
     customer = ledger.find("customer", identifier)
-    if customer is None:
-        raise missing("customer", identifier, param="customer")
+    if customer is None or customer.get("deleted"):
+        raise missing("customer", identifier, param=param, in_path=in_path)
     return customer

@@ -82,9 +82,15 @@ def _list_methods(call: Call) -> JsonObject:
     )
 
 
+def _known(ledger: Ledger, customer: str) -> None:
+    """A deleted one, too, has a history."""
+    if ledger.find("customer", customer) is None:
+        raise missing("customer", customer, param="customer")
+
+
 def _list_intents(call: Call) -> JsonObject:
     if "customer" in call.params:
-        customers.referenced(call.ledger, call.params["customer"])
+        _known(call.ledger, call.params["customer"])
     found = page(
         call.ledger, "payment_intent", "/v1/payment_intents", call.params, customer=call.params.get("customer")
     )
@@ -131,6 +137,8 @@ OPERATIONS = (
                lambda call: customers.create(call.ledger, call.params, call.key)),
     _operation("customers.retrieve", "GET /v1/customers/{id}", types.CustomerRetrieveParams, NONE,
                lambda call: customers.retrieve(call.ledger, call.identifier)),
+    _operation("customers.delete", "DELETE /v1/customers/{id}", types.CustomerDeleteParams, NONE,
+               lambda call: customers.delete(call.ledger, call.identifier)),
     _operation("customers.payment_methods.list", "GET /v1/customers/{id}/payment_methods", types.CustomerPaymentMethodListParams,
                PAGING | {"type"}, _list_methods_of),
     _operation("payment_methods.list", "GET /v1/payment_methods", types.PaymentMethodListParams, PAGING | {"customer", "type"},
