@@ -172,7 +172,7 @@ class PaymentProvider(Protocol):
         ...
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
-        """Store what the customer's browser gave us (`token`) for charges to come. Raises PaymentMethodRefused, CustomerDeleted."""
+        """Store the card that the customer's browser gave us (`token`) for charges to come. Of what is no card, nothing stays there. Raises PaymentMethodRefused, CustomerDeleted."""
         ...
 
     def charge(self, request: ChargeRequest) -> Charge:

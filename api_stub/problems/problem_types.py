@@ -43,7 +43,10 @@ TYPES: dict[str, tuple[int, str]] = {
     "not-json": (415, "The body is labelled as something else; send it as application/json."),
     "not-csv": (415, "Send the file as text/csv."),
     "invalid-request": (_INVALID, "A field, parameter or header is not as described; `errors` names each."),
-    "payment-method-refused": (_INVALID, "The provider does not accept the payment method: `decline_code`."),
+    "payment-method-refused": (
+        _INVALID,
+        "The payment method is no card, or the provider does not accept it: `decline_code`.",
+    ),
     "seat-file-refused": (_INVALID, "The file has mistakes; `lines` names them, and nothing was changed."),
     "email-twice": (_INVALID, "The file names a user more than once: `lines`; nothing was changed."),
     "too-many-requests": (429, "Wait for as long as `Retry-After` says."),

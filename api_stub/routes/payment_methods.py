@@ -7,7 +7,7 @@ from uuid import UUID
 from api_stub.problems.details import Problem
 from models.accounts import Language, PaymentMethod
 from tasks.errors import PaymentMethodRefused
-from tasks.letters.reasons import METHOD_REFUSED, OF_THE_CARD
+from tasks.letters.reasons import METHOD_REFUSED, OF_THE_METHOD
 from tasks.letters.wording import Wording
 from tasks.ports import StoredPaymentMethod
 from tasks.upstream import payment_details
@@ -31,7 +31,7 @@ def _refusal_in(language: Language) -> Iterator[None]:
         yield
     except PaymentMethodRefused as refused:
         w = Wording(language, "EUR", "UTC")  # speaks of no money and no time
-        why = OF_THE_CARD.get(refused.code)
+        why = OF_THE_METHOD.get(refused.code)
         detail = " ".join([*([w.say(why)] if why else []), w.say(METHOD_REFUSED)])
         errors = [{"pointer": "/token", "detail": detail}]
         raise Problem(422, "payment-method-refused", detail, decline_code=refused.code, errors=errors) from None

@@ -149,7 +149,7 @@ class ContactList(BaseModel):
 
 
 class TokenWanted(Wanted):
-    token: Token = Field(description="what the payment provider's form gave", examples=["pm_card_visa"])
+    token: Token = Field(description="of a card: what the payment provider's form gave", examples=["pm_card_visa"])
 
 
 class PaymentMethodView(BaseModel):

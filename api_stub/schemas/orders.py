@@ -41,7 +41,7 @@ class PaymentMethodWanted(Wanted):
     token: Token | None = Field(
         default=None,
         examples=["pm_card_visa"],
-        description="what the payment provider's form gave; left out, the account's payment details as they are now are tried",
+        description="of a card: what the payment provider's form gave; left out, the account's payment details as they are now are tried",
     )
 
 

@@ -55,6 +55,12 @@ OF_THE_CARD: Final[Mapping[str, str]] = {
 }
 """What may be wrong with a card, whether it is charged or given for charges to come."""
 
+OF_THE_METHOD: Final[Mapping[str, str]] = {
+    **OF_THE_CARD,
+    "not_a_card": mark("Only cards are accepted."),
+}
+"""What may be wrong with a payment method when it is given."""
+
 DECLINED: Final[Mapping[str, str]] = {
     **OF_THE_CARD,
     "processing_error": mark("The bank could not process the payment."),

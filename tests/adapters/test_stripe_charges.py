@@ -133,6 +133,28 @@ def test_a_card_that_is_given_again_after_it_was_detached_is_refused(
     assert refused.value.code == "payment_method_unusable"
 
 
+def test_what_is_no_card_is_refused_each_time_and_does_not_stay_attached(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    token, key = "pm_usBankAccount_success", f"account:{buyer.order}:bank"
+    for _ in "12":
+        with pytest.raises(PaymentMethodRefused) as refused:
+            buyer.payments.attach_payment_method(customer_ref=buyer.ref, token=token, key=key)
+        assert refused.value.code == "not_a_card"
+    attached = stripe_server.client().v1.customers.payment_methods.list(buyer.ref).data
+    assert [method.id for method in attached] == [buyer.card]
+
+
+def test_what_is_no_card_and_was_stored_all_the_same_cannot_be_charged(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
+    attach = stripe_server.client().v1.payment_methods.attach
+    buyer.card = attach("pm_usBankAccount_success", {"customer": buyer.ref}).id
+    with pytest.raises(PaymentMethodRefused) as refused:
+        buyer.payments.charge(buyer.charge())
+    assert refused.value.code == "payment_intent_invalid_parameter"
+
+
 @pytest.mark.parametrize("public", ["https://shop.example/billing", "https://shop.example/billing/"])
 def test_the_bank_sends_a_customer_back_to_the_orders_page_of_the_billing_center(
     stripe_server: StripeStandIn, public: str

@@ -65,6 +65,24 @@ def test_a_refused_payment_method_is_told_with_what_is_wrong_with_the_card(
     assert told["errors"] == [{"pointer": "/token", "detail": why + OTHERWISE}]
 
 
+@pytest.mark.parametrize(
+    ("language", "why"),
+    [
+        ("en", "Only cards are accepted. The payment method was refused; please provide another."),
+        ("de", "Es werden nur Karten angenommen. " + OTHERWISE),
+    ],
+)
+def test_what_is_no_card_is_refused_and_the_account_keeps_its_card(
+    world: World, api: Api, ada: Customer, language: str, why: str
+) -> None:
+    world.change_account(ada, language=language)
+    own = f"/v1/accounts/{ada.account_id}/payment-method"
+    answer = api("PUT", own, json={"token": "pm_usBankAccount_success"})
+    assert problem(answer) == (422, "payment-method-refused")
+    assert (answer.json()["decline_code"], answer.json()["detail"]) == ("not_a_card", why)
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+
+
 def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
     customer = world.customer(card=None)
     api.use(customer)

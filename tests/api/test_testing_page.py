@@ -45,7 +45,7 @@ TOKENS = [(token, given, paid) for tokens, given, paid in rows("Cards") for toke
 def _behaviour(token: str) -> tuple[object, ...]:
     """What is not only how the card looks."""
     card = CARDS[token]
-    return card.decline, card.attaches, card.authentication, card.refund
+    return card.decline, card.attaches, card.authentication, card.refund, card.type
 
 
 TRIED = {(_behaviour(token), given, paid): token for token, given, paid in TOKENS}

@@ -101,17 +101,24 @@ class StripePayments:
         )
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
-        def attach() -> StripeAnswer[StoredPaymentMethod]:
+        def attach() -> tuple[stripe.PaymentMethod, StoredPaymentMethod | None]:
             method = self._client.v1.payment_methods.attach(token, {"customer": customer_ref}, {"idempotency_key": key})
-            return StripeAnswer(reading.payment_method(method), replayed=reading.is_replayed(method.last_response))
+            return method, reading.payment_method(method)
 
         def refused(error: Refusal) -> NoReturn:
             refusals.method(error, is_deleted=lambda: self._is_deleted(customer_ref))
 
-        answer = self._calls.change(attach, refused=refused)
-        if answer.replayed and not self._is_attached(answer.value.ref, customer_ref):
-            raise PaymentMethodRefused(f"{answer.value.ref} was detached meanwhile", code=refusals.UNUSABLE)
-        return answer.value
+        method, card = self._calls.change(attach, refused=refused)
+        if card is None:
+            self._detach(method.id)
+            raise PaymentMethodRefused(f"{method.id} is no card but {method.type}", code="not_a_card")
+        if reading.is_replayed(method.last_response) and not self._is_attached(method.id, customer_ref):
+            raise PaymentMethodRefused(f"{method.id} was detached meanwhile", code=refusals.UNUSABLE)
+        return card
+
+    def _detach(self, ref: str) -> None:
+        """One that is detached already is left alone."""
+        self._calls.change(lambda: self._client.v1.payment_methods.detach(ref).id, refused=lambda _: ref)
 
     def _is_attached(self, ref: str, customer_ref: str) -> bool:
         def unknown(error: Refusal) -> bool:

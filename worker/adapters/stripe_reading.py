@@ -99,11 +99,11 @@ def listed_refund(given: stripe.Refund) -> Refund | Unreadable:
         return Unreadable(given.id, status, charge_ref=_ref(getattr(given, "payment_intent", None)))
 
 
-def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod:
-    card = method.card
-    return StoredPaymentMethod(
-        ref=method.id, brand=card.brand if card else method.type, last4=(card.last4 or "") if card else ""
-    )
+def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod | None:
+    """None: it is no card."""
+    if method.type != "card" or (card := method.card) is None:
+        return None
+    return StoredPaymentMethod(ref=method.id, brand=card.brand, last4=card.last4 or "")
 
 
 def customer_of(method: stripe.PaymentMethod) -> str | None:

@@ -31,6 +31,8 @@ class Card:
     """`succeeded`, `pending_then_succeeded`, `succeeded_then_failed`"""
     country: str = "US"
     funding: str = "credit"
+    type: str = "card"
+    """of the payment method; with another it is no card, and has no brand"""
 
 
 DECLINED = "Your card was declined."
@@ -97,6 +99,8 @@ CARDS = {
     "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(
         "visa", "3178", authentication=ALWAYS, decline=INSUFFICIENT
     ),
+    # no card
+    "pm_usBankAccount_success": Card("", "6789", type="us_bank_account"),
     # refunds
     "pm_card_pendingRefund": Card("visa", "7726", refund="pending_then_succeeded"),
     "pm_card_refundFail": Card("visa", "5126", refund="succeeded_then_failed"),

@@ -151,6 +151,13 @@ def _usable_method(ledger: Ledger, identifier: str, customer: str | None, own: s
     owner = method["customer"]
     if owner is None and identifier != own and identifier == method["id"]:
         raise invalid(payment_methods.USED_UP)
+    if method["type"] != "card":
+        raise invalid(
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Please attach a PaymentMethod of one"
+            " of the following types: card.",
+            code="payment_intent_invalid_parameter",
+            param="payment_method",
+        )
     if owner is not None and customer is None:
         raise invalid(
             f"The PaymentMethod {identifier} belongs to the Customer {owner}. Please include the Customer in the `customer`"

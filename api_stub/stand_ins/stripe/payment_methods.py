@@ -19,10 +19,12 @@ def make(ledger: Ledger, token: str) -> JsonObject:
         "networks": {"available": [card.brand], "preferred": None}, "three_d_secure_usage": {"supported": True},
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": None}, "wallet": None,
     }  # fmt: skip
+    if card.type != "card":
+        details = {"last4": card.last4}
     billing = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
     method = {
-        "id": new_id("pm"), "object": "payment_method", "type": "card", "livemode": False, "customer": None, "metadata": {},
-        "allow_redisplay": "unspecified", "billing_details": billing, "card": details,
+        "id": new_id("pm"), "object": "payment_method", "type": card.type, "livemode": False, "customer": None, "metadata": {},
+        "allow_redisplay": "unspecified", "billing_details": billing, card.type: details,
     }  # fmt: skip
     return ledger.add(method, token=token)
 
