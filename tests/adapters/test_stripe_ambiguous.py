@@ -11,8 +11,11 @@ from tasks.ports import ChargeStatus, RefundStatus
 from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe import StripePayments
+from worker.adapters.stripe_calls import Calls
+from worker.adapters.stripe_errors import unexpected
 
 CREATE = "payment_intents.create"
+REPLAYED = {"idempotent-replayed": "true", "stripe-should-retry": "true"}
 
 
 @pytest.mark.parametrize("kind", ["answer_lost", "connection_reset", "rate_limit", "unavailable"])
@@ -71,6 +74,41 @@ def test_a_kept_500_is_asked_once_and_looked_up(
     assert stripe_server.seen(fault) == 1
     found = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
     assert [(charge.status, charge.attempt) for charge in found] == [(ChargeStatus.SUCCEEDED, 1)] * taken
+
+
+def test_a_424_is_looked_up_and_known_as_kept_once_it_is_repeated(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    fault = stripe_server.fail("dependency_failed", CREATE, times=1)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        buyer.payments.charge(buyer.charge())
+    assert not isinstance(unknown.value, KeySpent)
+    with pytest.raises(KeySpent) as spent:
+        buyer.payments.charge(buyer.charge())
+    assert (spent.value.just_now, stripe_server.seen(fault)) == (False, 1)
+    assert buyer.payments.charge(buyer.charge(attempt=2)).status is ChargeStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        stripe.RateLimitError("locked", http_status=429, headers=REPLAYED, code="lock_timeout"),
+        stripe.APIError("conflict", http_status=409, headers=REPLAYED),
+        stripe.PermissionError("may not", http_status=403, headers=REPLAYED),
+        stripe.APIError("external", http_status=424, headers=REPLAYED),
+        stripe.APIError("oops", http_status=500, headers=REPLAYED),
+    ],
+    ids=lambda error: str(error.http_status),
+)
+def test_whatever_error_is_repeated_under_a_key_has_spent_it(error: stripe.StripeError) -> None:
+    asked = 0
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+        raise error
+
+    with pytest.raises(KeySpent) as spent:
+        Calls(patience=9).change(ask, refused=unexpected)
+    assert (asked, spent.value.just_now) == (1, False)
 
 
 def test_a_charge_that_hangs_past_our_patience_is_found_under_its_key(

@@ -74,6 +74,7 @@ def test_a_card_that_was_replaced_before_its_bank_refused_it_stays_replaced(worl
         ("answer_lost", {"times": 2}),
         ("server_error", {"times": 1}),
         ("server_error_after_effect", {"times": 1}),
+        ("dependency_failed", {"times": 1}),
         ("rate_limit", {"times": 30}),
         ("answer_lost", {"times": 30}),
         ("connection_reset", {"times": 30}),

@@ -2,7 +2,9 @@
 
 import pytest
 
+from models.accounts import PaymentMethod
 from models.states import OrderStatus
+from tasks.errors import OutcomeUnknown
 from tests.support.world import World, purchase
 
 
@@ -20,3 +22,15 @@ def test_a_card_can_be_given_although_the_provider_keeps_a_failure_under_the_fir
     world.pay_again(order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
+
+
+@pytest.mark.parametrize("operation", ["customers.create", "payment_methods.attach"])
+def test_a_card_can_be_given_again_although_the_provider_repeats_an_error_of_another_kind(
+    world: World, operation: str
+) -> None:
+    ada = world.customer(card=None)
+    world.stripe.fail("dependency_failed", operation, times=1)
+    with pytest.raises(OutcomeUnknown):
+        world.give_card(ada)
+    world.give_card(ada)
+    assert [method.last4 for method in world.rows(PaymentMethod, account_id=ada.account_id)] == ["4242"]

@@ -43,6 +43,7 @@ def test_a_refunded_order_gives_its_balance_back_too(world: World) -> None:
         ("connection_reset", 30, [("succeeded", 119_00)]),
         ("server_error", 1, [("failed", 119_00), ("succeeded", 119_00)]),
         ("server_error_after_effect", 1, [("succeeded", 119_00)]),
+        ("dependency_failed", 1, [("failed", 119_00), ("succeeded", 119_00)]),
     ],
 )
 def test_whatever_the_line_does_the_money_goes_back_once(

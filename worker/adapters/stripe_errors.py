@@ -54,7 +54,9 @@ def may_be_retried(error: BaseException) -> bool:
 
 
 def may_have_happened(error: stripe.StripeError) -> bool:
-    """Whether a request that ended with this error may have taken effect all the same."""
+    """Whether a request that ended with this error may have taken effect all the same. One that is replayed had begun, whatever its error."""
+    if is_replayed(error):
+        return True
     if isinstance(error, stripe.APIConnectionError):
         return not _never_sent(error.__cause__)
     if isinstance(
@@ -69,10 +71,9 @@ def is_replayed(error: stripe.StripeError) -> bool:
 
 
 def is_kept(error: stripe.StripeError) -> bool:
-    """A 5xx that Stripe keeps under the idempotency key: a retry can only return it again."""
-    headers = error.headers or {}
-    replayed = is_replayed(error) or headers.get("stripe-should-retry") == "false"
-    return replayed and (error.http_status or 0) >= 500
+    """An error that Stripe keeps under the idempotency key: a retry can only return it again. Of a 5xx it says so at once."""
+    asked = (error.headers or {}).get("stripe-should-retry")
+    return is_replayed(error) or (asked == "false" and (error.http_status or 0) >= 500)
 
 
 def is_untrusted(error: object) -> bool:
@@ -97,12 +98,12 @@ def _never_sent(cause: BaseException | None) -> bool:
 def unanswered(error: stripe.StripeError, *, in_doubt: bool, failed_just_now: bool = False) -> Exception:
     if is_untrusted(error.__cause__):
         return Misconfigured("Stripe's certificate is not trusted: is the address right, and no stranger in between?")
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        return misconfigured(error)
     if isinstance(error, stripe.IdempotencyError):
         return KeyReused(describe(error))
     if in_doubt and is_kept(error):
         return KeySpent(describe(error), retry_after=retry_after_of(error), just_now=failed_just_now)
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return misconfigured(error)
     if in_doubt:
         return OutcomeUnknown(describe(error), retry_after=retry_after_of(error))
     return TemporarilyUnavailable(describe(error), retry_after=retry_after_of(error))

@@ -58,7 +58,7 @@ class Work:
         if self.fault is not None and self.fault.kind in _WITHOUT_EFFECT:
             if self.fault.kind is Kind.SERVER_ERROR_HALF_WAY:
                 self.begin(ledger)
-            return SERVER_ERROR, True
+            return _WITHOUT_EFFECT[self.fault.kind], True
         try:
             with ledger.savepoint("effect"):
                 result = self.operation.run(self._call(ledger))
@@ -72,8 +72,16 @@ class Work:
         return Call(ledger, self.params, self.identifier, self.key, self.base_url, self.begun)
 
 
-_WITHOUT_EFFECT = (Kind.SERVER_ERROR, Kind.SERVER_ERROR_BEFORE_EFFECT, Kind.SERVER_ERROR_HALF_WAY)
-
 # As Stripe mostly sends it: asking again with the same key would only replay this answer.
 _OOPS = ApiError(500, "api_error", "Something went wrong on Stripe's end.", headers={"Stripe-Should-Retry": "false"})
 SERVER_ERROR = _OOPS.answer
+_DEPENDENCY = ApiError(
+    424, "api_error", "The request couldn't be completed due to a failure in a dependency external to Stripe."
+)
+
+_WITHOUT_EFFECT = {
+    Kind.SERVER_ERROR: SERVER_ERROR,
+    Kind.SERVER_ERROR_BEFORE_EFFECT: SERVER_ERROR,
+    Kind.SERVER_ERROR_HALF_WAY: SERVER_ERROR,
+    Kind.DEPENDENCY_FAILED: _DEPENDENCY.answer,
+}

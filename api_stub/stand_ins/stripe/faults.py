@@ -8,6 +8,7 @@ server_error_after_effect  500 although it happened, and this 500 is kept under 
 server_error_before_effect 500, kept under the key, and it happens `seconds` later or once the faults are cleared: Stripe reconciles
                            what an incident left unfinished
 server_error_half_way      500, kept under the key; a charge was made, but no bank was asked, and none ever is. Other operations: server_error
+dependency_failed          424, nothing happened, and this 424 is kept under the key; unlike a 500, it does not say so
 hang                       nothing for `seconds` or until the faults are cleared, then it happens and is answered
 hang_half_way              the same, but a charge is there at once, for all to see; it is its bank that is slow. Other operations: hang
 answer_lost                it happens, then the connection is closed without an answer
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     SERVER_ERROR_AFTER_EFFECT = "server_error_after_effect"
     SERVER_ERROR_BEFORE_EFFECT = "server_error_before_effect"
     SERVER_ERROR_HALF_WAY = "server_error_half_way"
+    DEPENDENCY_FAILED = "dependency_failed"
     HANG = "hang"
     HANG_HALF_WAY = "hang_half_way"
     ANSWER_LOST = "answer_lost"
