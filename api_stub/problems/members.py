@@ -4,6 +4,7 @@ every answer."""
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from api_stub.problems.refusal_codes import REASONS
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from tasks.upstream.api_keys import Scope
@@ -31,31 +32,7 @@ OF_PROBLEM: Final[Mapping[str, Members]] = {
 }
 """by type; one that is not here has none"""
 
-_PRODUCT = Members(("product",))
-OF_REASON: Final[Mapping[str, Members]] = {
-    RefusalCode.NOT_A_BILLING_CONTACT: Members(("billing_contacts",)),
-    RefusalCode.CORPORATE_ACCOUNT: Members(("portal_url",)),
-    RefusalCode.EMPTY_CART: Members(),
-    RefusalCode.TOO_MANY_LINES: Members(("most",)),
-    RefusalCode.PRODUCT_TWICE: _PRODUCT,
-    RefusalCode.UNKNOWN_PRODUCT: _PRODUCT,
-    RefusalCode.UNKNOWN_TIER: Members(("product", "tier", "tiers")),
-    RefusalCode.NOT_FOR_SALE: Members(("product", "tier"), ("interval",)),
-    RefusalCode.SEATS_OUT_OF_RANGE: Members(("seats", "most")),
-    RefusalCode.INTERVAL_MISSING: Members(),
-    RefusalCode.INTERVAL_ON_TRIAL: Members(),
-    RefusalCode.ALREADY_SUBSCRIBED: _PRODUCT,
-    RefusalCode.NO_TRIAL_OFFERED: _PRODUCT,
-    RefusalCode.TRIAL_USED: _PRODUCT,
-    RefusalCode.NOT_SUBSCRIBED: _PRODUCT,
-    RefusalCode.TRIAL_ENDED: _PRODUCT,
-    RefusalCode.PERIOD_OVER: _PRODUCT,
-    RefusalCode.NOTHING_CHANGES: Members(),
-    RefusalCode.LOWER_TIER: Members(("product", "from_tier", "to_tier", "support_case")),
-    RefusalCode.SEATS_BELOW_ASSIGNED: Members(("seats", "must_unassign", "most_recent")),
-    RefusalCode.VAT_NUMBER_INVALID: Members(("country",)),
-    RefusalCode.ORDER_TOO_LARGE: Members(),
-}
+OF_REASON: Final[Mapping[str, Members]] = {code: Members(each.has, each.may_have) for code, each in REASONS.items()}
 """of the reason in `refusals`, beside its type, pointer and detail"""
 
 _TEXT: Final[Schema] = {"type": "string"}

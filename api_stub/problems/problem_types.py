@@ -5,7 +5,7 @@ from typing import Any
 
 from api_stub.problems.details import BASE, MEDIA_TYPE
 from api_stub.problems.members import in_words
-from models.rules.refusals import RefusalCode
+from api_stub.problems.refusal_codes import REASONS
 
 _BAD, _FORBIDDEN, _ABSENT, _CONFLICT, _INVALID = 400, 403, 404, 409, 422
 
@@ -54,37 +54,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "head-too-large": (431, "Request line and headers together have at most 32 KiB."),
     "internal-error": (500, "Something is wrong on our side. The request may be sent again: see its operation."),
     "temporarily-unavailable": (503, "Something we depend on does not answer; try again after `Retry-After`."),
-    RefusalCode.NOT_A_BILLING_CONTACT: (_INVALID, "Only the account's billing contacts may order; they are named."),
-    RefusalCode.CORPORATE_ACCOUNT: (_INVALID, "The account orders in the Corporate Billing Portal."),
-    RefusalCode.EMPTY_CART: (_INVALID, "The cart has no lines."),
-    RefusalCode.TOO_MANY_LINES: (_INVALID, "More than 50 lines; place several orders."),
-    RefusalCode.PRODUCT_TWICE: (_INVALID, "Two lines for one product; make it one."),
-    RefusalCode.UNKNOWN_PRODUCT: (_INVALID, "The catalogue has no such product."),
-    RefusalCode.UNKNOWN_TIER: (_INVALID, "The product has no such tier, or the tier was left out."),
-    RefusalCode.NOT_FOR_SALE: (
-        _INVALID,
-        "The tier has no price in this currency, or for this interval, or is retired.",
-    ),
-    RefusalCode.SEATS_OUT_OF_RANGE: (_INVALID, "From 1 to 1,000,000 seats; only a change may leave them out."),
-    RefusalCode.INTERVAL_MISSING: (_INVALID, "A purchase needs an interval."),
-    RefusalCode.INTERVAL_ON_TRIAL: (_INVALID, "A trial has no interval; leave it out."),
-    RefusalCode.ALREADY_SUBSCRIBED: (_INVALID, "The account has the product; change the subscription instead."),
-    RefusalCode.NO_TRIAL_OFFERED: (_INVALID, "The product has no trial; purchase it."),
-    RefusalCode.TRIAL_USED: (_INVALID, "The account has had its one trial of the product; purchase it."),
-    RefusalCode.NOT_SUBSCRIBED: (_INVALID, "The account does not have the product; purchase it."),
-    RefusalCode.TRIAL_ENDED: (_INVALID, "The trial is over; purchase the product."),
-    RefusalCode.PERIOD_OVER: (_INVALID, "The subscription's period is over; purchase the product again."),
-    RefusalCode.NOTHING_CHANGES: (_INVALID, "The change changes nothing."),
-    RefusalCode.LOWER_TIER: (_INVALID, "Support handles a lower tier, and will get in touch."),
-    RefusalCode.SEATS_BELOW_ASSIGNED: (_INVALID, "Fewer seats than assigned users; unassign some first."),
-    RefusalCode.VAT_NUMBER_INVALID: (
-        _INVALID,
-        "The VAT number is malformed or of another country; correct or remove it.",
-    ),
-    RefusalCode.ORDER_TOO_LARGE: (
-        _INVALID,
-        "Charges and their tax are more than 10^15 minor units; place several orders.",
-    ),
+    **{code: (_INVALID, reason.meaning) for code, reason in REASONS.items()},
 }
 
 CODES = "x-codes"

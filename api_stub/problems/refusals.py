@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api_stub.problems.details import BASE, Problem
+from api_stub.problems.refusal_codes import REASONS
 from models.accounts import Language
 from models.rules.refusals import Refusal, RefusalCode
 from models.support_cases import OPEN, SupportCase
@@ -14,26 +15,6 @@ from tasks import display_names
 from tasks.letters.refusal_texts import refusal_text
 from tasks.quotes.quoting import CartRefused
 from tasks.wiring import policy
-
-_FIELD = {
-    RefusalCode.NOT_A_BILLING_CONTACT: "/contact_id",
-    RefusalCode.CORPORATE_ACCOUNT: "/account_id",
-    RefusalCode.VAT_NUMBER_INVALID: "/account_id",
-    RefusalCode.EMPTY_CART: "/lines",
-    RefusalCode.TOO_MANY_LINES: "/lines",
-    RefusalCode.ORDER_TOO_LARGE: "/lines",
-    RefusalCode.NOTHING_CHANGES: "",
-    RefusalCode.PRODUCT_TWICE: "/product",
-    RefusalCode.UNKNOWN_PRODUCT: "/product",
-    RefusalCode.UNKNOWN_TIER: "/tier",
-    RefusalCode.LOWER_TIER: "/tier",
-    RefusalCode.SEATS_OUT_OF_RANGE: "/seats",
-    RefusalCode.SEATS_BELOW_ASSIGNED: "/seats",
-    RefusalCode.NOT_FOR_SALE: "/interval",
-    RefusalCode.INTERVAL_MISSING: "/interval",
-    RefusalCode.INTERVAL_ON_TRIAL: "/interval",
-}
-"""The field that a refusal points at, within its line if it has one; `action` unless listed here."""
 
 
 def problem(session: Session, refused: CartRefused) -> Problem:
@@ -53,7 +34,7 @@ def about_field(session: Session, refusal: Refusal, language: Language, *, at: s
 
 
 def pointer(refusal: Refusal) -> str:
-    field = _FIELD.get(refusal.code, "/action")
+    field = REASONS[refusal.code].field
     if refusal.code is RefusalCode.NOT_FOR_SALE and "interval" not in refusal.facts:
         field = "/tier"
     return field if refusal.line is None else f"/lines/{refusal.line}{field}"

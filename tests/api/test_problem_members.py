@@ -9,6 +9,7 @@ import pytest
 
 from api_stub.problems.details import BASE
 from api_stub.problems.members import FORMS, FORMS_OF_REASON, OF_PROBLEM, OF_REASON
+from api_stub.problems.refusal_codes import REASONS
 from models.accounts import AccountKind
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
@@ -140,9 +141,20 @@ def test_what_is_refused_before_it_is_an_order_has_the_same_reason_and_names_its
     assert pointers == ["/lines/0/seats", "/vat_number"]
 
 
+def test_every_reason_has_its_field_and_its_meaning() -> None:
+    assert [code.name for code in RefusalCode if code not in REASONS] == [], (
+        "missing in api_stub/problems/refusal_codes.py: REASONS"
+    )
+
+
+def test_a_reason_points_at_a_field_that_there_is() -> None:
+    fields = {f"/{name}" for schema in ("QuoteWanted", "LineWanted") for name in SCHEMAS[schema]["properties"]}
+    assert {each.field for each in REASONS.values()} <= {"", *fields}
+
+
 def test_every_reason_is_provoked_here() -> None:
     provoked = {code for code, *_ in (*CARTS, *LATER, *BUYERS)} | ONE_BY_ONE
-    assert provoked == set(RefusalCode) == OF_REASON.keys()
+    assert provoked == set(RefusalCode)
 
 
 def _seats(world: World, ada: Customer) -> str:
