@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from redis import Redis
-from redis.backoff import NoBackoff
+import structlog
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from api_stub.edge.rate_limit import RateLimit
-from worker import heap
+from worker import heap, single_redis
 from worker.logs import set_up_logging
 from worker.relay import publish_pending
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,13 @@ def from_settings() -> Parts:
 
 
 def answers(redis_url: str) -> bool:
-    """Whether Redis accepts a write within a second; a replica or a full Redis would still answer a PING."""
-    retry = Retry(NoBackoff(), 0)
+    """Whether Redis is one server and accepts a write within a second; a replica or a full Redis would still answer a PING."""
     try:
-        with Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry) as client:
+        with single_redis.connected(redis_url) as client:
+            single_redis.check_mode(client, redis_url)
             return bool(client.set("prorata:readyz", "asked", ex=60))
+    except single_redis.NotOneServer as error:
+        log.warning("not ready: broker", advice=str(error))
     except RedisError:
-        return False
+        pass
+    return False

@@ -4,7 +4,7 @@
   files that a person writes: `loading`
 - settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production
   refuses: `production`, `example_seller`
-- at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it; `logs`, `heap`
+- at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it, `single_redis` the broker; `logs`, `heap`
 - Celery: `app`, without its tasks `messaging`; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
   `scheduler` is beat's; `celery_command`, `events` (for Flower)
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`

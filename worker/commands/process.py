@@ -1,4 +1,4 @@
-"""`prorata api | worker | beat | demo`. The first three check settings and database before they start."""
+"""`prorata api | worker | beat | demo`. The first three check settings, database and broker before they start."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import typer
 import uvicorn
 
 from tasks.queues import QUEUE_NAMES
-from worker import schema
+from worker import schema, single_redis
 from worker.command_lines import (
     API_PROTOCOL,
     KEEPS_IDLE,
@@ -66,9 +66,10 @@ def api(
 
 
 def _check() -> None:
-    """Raises SettingsError, SchemaOutdated."""
+    """Raises SettingsError, NotOneServer, and what schema.check does."""
     chosen = settings()
     schema.check(chosen.database_url.get_secret_value(), in_production=chosen.environment == "production")
+    single_redis.check(chosen.broker_url.get_secret_value())
 
 
 def demo(context: typer.Context) -> None:

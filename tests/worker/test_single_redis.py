@@ -1,0 +1,76 @@
+"""A cluster or a Sentinel in the place of the broker is told as a process starts, and by `readyz`; orders would stand still there."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from api_stub import parts
+from tests.support.command import SETTINGS, Ended, prorata_of_its_own
+from worker import single_redis
+from worker.embedded import RedisServer
+from worker.embedded.wheels import redis_program
+from worker.processes import Child
+from worker.processes.ports import reserve_port
+
+CLUSTER = ["--cluster-enabled", "yes"]
+SENTINEL = ["--sentinel"]
+
+Started = Callable[[list[str]], str]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    """Starts Redis with these options; answers its address."""
+    reservation = reserve_port()
+    config = tmp_path / "redis.conf"
+    config.write_text(f'bind 127.0.0.1\nport {reservation.port}\ndir "{tmp_path}"\n')
+    children: list[Child] = []
+
+    def start(options: list[str]) -> str:
+        child = Child(name="redis", command=[str(redis_program()), str(config), *options], folder=tmp_path)
+        children.append(child)
+        child.start(ready=lambda _: pings(reservation.port))
+        return f"redis://127.0.0.1:{reservation.port}/0"
+
+    yield start
+    for child in children:
+        child.stop()
+    reservation.release()
+
+
+def pings(port: int) -> bool:
+    try:
+        with redis.Redis(port=port, socket_timeout=2) as connection:
+            return bool(connection.ping())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+
+
+@pytest.mark.parametrize(("options", "mode"), [(CLUSTER, "cluster"), (SENTINEL, "sentinel")])
+def test_it_is_refused_as_a_process_starts_and_readyz_says_so(
+    options: list[str], mode: str, started: Started, fresh_database_url: str
+) -> None:
+    url = started(options)
+    address = url.removeprefix("redis://")
+    why = (
+        f"The Redis at {address} is in {mode} mode (PRORATA_BROKER_URL): Prorata needs one Redis server, "
+        "not a cluster and not a Sentinel."
+    )
+    there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url, "PRORATA_BROKER_URL": url}
+    assert prorata_of_its_own("beat", **there) == Ended(1, "", f"{why}\n")
+    with capture_logs() as logged:
+        assert not parts.answers(url)
+    assert logged == [{"event": "not ready: broker", "log_level": "warning", "advice": why}]
+
+
+def test_one_server_is_accepted_and_so_is_one_that_is_away_or_may_not_be_asked(redis_server: RedisServer) -> None:
+    with redis.Redis.from_url(redis_server.url) as broker:
+        broker.execute_command("ACL", "SETUSER", "quiet", "on", ">secret", "~*", "&*", "+@all", "-info")
+        quiet = redis_server.url.replace("redis://", "redis://quiet:secret@")
+        for url in (redis_server.url, "redis://127.0.0.1:1/0", quiet):
+            single_redis.check(url)
+        assert parts.answers(quiet)
+        broker.acl_deluser("quiet")
