@@ -8,5 +8,5 @@
 - what protects money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`
 - input for the rules: `cart_facts`, `offers`, `sold_to`
 - speed, for what every order does: `prepared`, `recording`, `step_ends`, `row_inserts`, `order_cache`; for queries with many answers: `planning`
-- what all tables share: `base`; what the errors of all layers share: `errors`
+- what all tables share: `base`; what the errors of all layers share: `errors`; texts in any locale: `any_locale`
 """

@@ -1,13 +1,13 @@
 """Finds a person's rows: of each kind of data the row of one table, with what identifies it to a reader beside it."""
 
-import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, Text, and_, cast, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.accounts import Account, Contact, PaymentMethod, VatCheck
+from models.any_locale import may_contain
 from models.invoices import Invoice
 from models.messages import SentLetter, WebhookReceived
 from models.orders import NAMES_SOMEBODY, Order, Quote
@@ -31,9 +31,9 @@ def seats(of: Person) -> Found:
 
 
 def support_cases(of: Person) -> Found:
-    """Those that `asked_for` tells from others that name only a longer address are among them."""
+    """Those that `asked_for` tells from others that name only an address which is like it are among them."""
     words = SupportCase.text + " " + func.coalesce(SupportCase.closed_why, "")
-    mentioned = func.strpos(func.lower(words), of.email) > 0
+    mentioned = may_contain(words, of.email)
     theirs = select(SupportCase).where(or_(SupportCase.contact_id.in_(of.contacts), mentioned))
     return theirs.order_by(SupportCase.number)
 
@@ -43,8 +43,8 @@ def asked_for(case: SupportCase, of: Person) -> bool:
 
 
 def named_in_reasons(of: Person) -> Found:
-    """Orders that have ended, whoever placed them, and perhaps some that name only a longer address."""
-    mentioned = func.strpos(func.lower(cast(Order.reason_facts, Text)), of.email) > 0
+    """Orders that have ended, whoever placed them, and perhaps some that name only an address which is like it."""
+    mentioned = may_contain(cast(Order.reason_facts, Text), of.email)
     return select(Order).where(Order.status.in_(FINAL), text(NAMES_SOMEBODY), mentioned).order_by(Order.number)
 
 
@@ -82,11 +82,8 @@ def theirs(table: type[Order | Quote], of: Person) -> ColumnElement[bool]:
 
 
 def webhooks(of: Person) -> Found:
-    """Those in whose bytes the address stands, as it is or as JSON may escape it, and perhaps some with only a longer address."""
-    payload = func.lower(func.encode(WebhookReceived.payload, "escape"))
-    written = sorted({of.email, json.dumps(of.email)[1:-1]})
-    as_bytes = [func.lower(func.encode(literal(each.encode(), LargeBinary), "escape")) for each in written]
-    naming = select(WebhookReceived).where(or_(*(func.strpos(payload, each) > 0 for each in as_bytes)))
+    """Those in whose bytes the address may stand, as it is or as JSON may escape it, and perhaps some with only one that is like it."""
+    naming = select(WebhookReceived).where(may_contain(func.encode(WebhookReceived.payload, "escape"), of.email))
     return naming.order_by(WebhookReceived.received_at)
 
 

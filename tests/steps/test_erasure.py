@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Text, delete, event, insert, select, text, update
+from sqlalchemy import Text, delete, event, insert, literal, select, text, update
 from structlog.testing import capture_logs
 
-from models import migrations
+from models import any_locale, migrations
 from models.accounts import Account, Contact
 from models.erasures import Erasure
 from models.messages import SentLetter, WebhookReceived
@@ -194,6 +194,43 @@ def test_anothers_case_keeps_its_words_where_only_its_end_names_the_person(world
     erase(left)
     [after] = [each for each in world.rows(SupportCase) if each.id == case.id]
     assert (after.text, after.closed_why) == (case.text, "(erased)")
+
+
+@pytest.mark.parametrize("written", ["JÖRG@KÖLN.EXAMPLE", "Jörg@Köln.Example"])
+def test_an_address_is_found_however_it_is_written_whatever_letters_the_databases_locale_knows(
+    world: World, left: Customer, written: str
+) -> None:
+    add_contact(world, left, "jörg@köln.example")
+    bea = world.customer()
+    world.buy(bea, purchase())
+    world.refused(bea, change(tier="basic"))
+    [case] = [each for each in world.rows(SupportCase) if each.account_id == bea.account_id]
+    order = rejected_naming(world, bea)
+    with world.begin() as session:
+        support_desk.close(session, case.number, by="bob", why=f"told {written}")
+        session.get_one(Order, order).reason_facts = {"name": written}
+    done = erase("jörg@köln.example")
+    assert (done.rows["support_cases"], done.rows["reasons"]) == ([case.id], [order])
+    assert tables_that_name(world, written) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "may"),
+    [
+        ("Ada@X.Example", "ada@x.example", True),
+        ("LI_SA@X.EXAMPLE", "li_sa@x.example", True),
+        ("JÖRG@X.EXAMPLE", "jörg@x.example", True),
+        ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}DA", "i\N{COMBINING DOT ABOVE}da", True),
+        ("\N{KELVIN SIGN}IM", "kim", True),
+        ("50 %", "50 %", True),
+        ("ada@y.example", "ada@x.example", False),
+        ("bob\\", "ada", False),
+    ],
+)
+def test_what_python_would_find_is_never_left_out_before(world: World, text: str, part: str, may: bool) -> None:
+    with world.begin() as session:
+        assert session.scalar(select(any_locale.may_contain(literal(text), part))) is may
+    assert may or part not in text.lower()
 
 
 def test_a_wish_for_a_lower_tier_waits_for_nobody_who_is_erased_meanwhile(
@@ -581,6 +618,7 @@ STORED = {
     "capitals": b'{"a": [{"b": "to ADA@X.Example."}]}',
     "letters": '{"email": "jürgen@x.example"}'.encode(),
     "escaped": b'{"email": "j\\u00FCrgen@x.example"}',
+    "other letters": "ask JÜRGEN@x.example".encode(),
     "no JSON": b"ada@x.example \xff\x00",
     "longer": b'{"email": "bada@x.example", "other": "ada@x.example.org"}',
     "pattern": b'{"email": "ada@xyexample", "other": "ad_@x.example"}',
@@ -593,7 +631,7 @@ def test_a_stored_notification_is_told_if_the_address_stands_in_it_and_stays(wor
         session.execute(insert(WebhookReceived), rows)
     for email, expected in (
         ("ada@x.example", {"plain", "capitals", "no JSON"}),
-        ("jürgen@x.example", {"letters", "escaped"}),
+        ("jürgen@x.example", {"letters", "escaped", "other letters"}),
         ("a%@x.example", set()),
     ):
         assert {each["id"] for each in held(world, email)["webhooks"]} == expected

@@ -41,6 +41,16 @@ def test_an_account_is_found_by_part_of_its_name_with_the_ids_to_order_by(world:
     assert "Somebody" not in seen
 
 
+@pytest.mark.parametrize("typed", ["KRÜGER", "krüger", "Krüger", "üge", "Ü"])
+def test_a_name_is_found_however_it_is_written_whatever_letters_the_databases_locale_knows(
+    world: World, typed: str
+) -> None:
+    for name in ("KRÜGER & CO", "Kruger", "Krüger GmbH"):
+        world.customer(card=None, name=name)
+    assert [found["name"] for found in json.loads(run(typed, "--json").stdout)] == ["KRÜGER & CO", "Krüger GmbH"]
+    assert [found["name"] for found in json.loads(run(typed, "--json", "--limit=1").stdout)] == ["KRÜGER & CO"]
+
+
 def test_ids_are_whole_however_narrow_the_terminal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     ada = world.customer(card=None, name="A very long name " * 10)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import Account
+from models.any_locale import may_contain
 from tasks.wiring import begin
 from worker.commands import loading
 from worker.commands.options import AsJson
@@ -26,16 +28,22 @@ def list_accounts(
 ) -> None:
     """Accounts by name, with the ids of theirs and of their contacts: a quote asks for both."""
     plug_in_from_settings()
-    query = (
-        select(Account).where(Account.name.icontains(containing, autoescape=True)).order_by(Account.name, Account.id)
-    )
+    query = select(Account).order_by(Account.name, Account.id).options(selectinload(Account.contacts)).limit(limit)
     with begin() as session:
-        found = session.scalars(query.options(selectinload(Account.contacts)).limit(limit)).all()
+        if containing:
+            query = query.where(Account.id.in_(_named(session, containing)[:limit]))
+        found = session.scalars(query).all()
     if as_json:
         print_json([_as_json(account) for account in found])
     else:
         console().print(_table(found) if found else _nobody(containing))
     tell_if_cut(len(found), limit)
+
+
+def _named(session: Session, part: str) -> list[UUID]:
+    """By name, capitals or not."""
+    names = select(Account.id, Account.name).where(may_contain(Account.name, part)).order_by(Account.name, Account.id)
+    return [found for found, name in session.execute(names) if part.lower() in name.lower()]
 
 
 def _nobody(containing: str) -> str:

@@ -34,7 +34,7 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", callback=_address, show_d
 NOTHING = "Nothing is held under this address. If it should be, check how it is spelt; one that was erased is not known any more."
 ELSEWHERE = (
     "Not looked at: your accounts files (`prorata accounts load` may bring a contact back whom a file still names), "
-    "the mail server, backups, what people typed as --why"
+    "the mail server, backups, what people typed as --why (other than of `prorata cases close`) or --by, names of API keys"
 )
 
 
