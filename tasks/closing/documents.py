@@ -32,6 +32,8 @@ class Day(StrEnum):
     """on the clock of the seller's country"""
     SUPPLIED = "supplied"
     """on the clock of the buyer's country; a correction has that of what it corrects"""
+    DECLARED = "declared"
+    """by which it belongs to a return: the day of issue; a correction of VAT has that of what it corrects"""
 
 
 class Levy(NamedTuple):
@@ -57,6 +59,7 @@ class DocumentLevy:
     """what it corrects or replaces; for an order's credit note, the documents that charged what it credits"""
     issued_on: date
     supplied_on: date
+    declared_on: date
     order_number: str
     account_id: UUID
     buyer: str
@@ -79,6 +82,16 @@ class DocumentLevy:
     """the provider's id of that charge; None if the refund was made by other means than to the card"""
 
 
+_Corrected = aliased(Invoice)
+_DECLARED_ON: ColumnElement[date] = case(
+    (
+        Invoice.reason.in_((InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)),
+        select(_Corrected.issued_on).where(_Corrected.id == Invoice.corrects_id).scalar_subquery(),
+    ),
+    else_=Invoice.issued_on,
+)
+
+
 def levies(
     session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason] = (), seller: Seller
 ) -> Iterator[DocumentLevy]:
@@ -91,14 +104,17 @@ def levies(
         these = and_(Invoice.issued_on == day, chosen, *([Invoice.reason.in_(reasons)] if reasons else []))
         lines = _lines_by_document(session, these)
         for row in session.execute(_DOCUMENTS.where(these)).all():
-            if by is Day.ISSUED or first <= _supplied_on(row.Invoice) <= last:
+            if by is not Day.SUPPLIED or first <= _supplied_on(row.Invoice) <= last:
                 yield from _told(*row, lines[row.Invoice.id], seller)
 
 
 def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
     """Perhaps some more of those that do not name their day of supply, because they are older than that column."""
-    if by is Day.ISSUED:
-        return Invoice.issued_on.between(first, last)
+    match by:
+        case Day.ISSUED:
+            return Invoice.issued_on.between(first, last)
+        case Day.DECLARED:
+            return _DECLARED_ON.between(first, last)
     in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
     around = in_utc.between(literal(first) - 1, literal(last) + 1)
     return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))
@@ -115,7 +131,7 @@ _BY_CARD = and_(
     Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.REFUND)),
 )
 _DOCUMENTS = (
-    select(Invoice, Receivable, ChargeAttempt.ref)
+    select(Invoice, _DECLARED_ON, Receivable, ChargeAttempt.ref)
     .outerjoin(Receivable, Receivable.invoice_id == Invoice.id)
     .outerjoin(ChargeAttempt, _BY_CARD)
     .order_by(Invoice.issued_on, Invoice.series, Invoice.year, Invoice.sequence)
@@ -123,7 +139,12 @@ _DOCUMENTS = (
 
 
 def _told(
-    document: Invoice, owed: Receivable | None, charge_ref: str | None, lines: Sequence[Row[Any]], seller: Seller
+    document: Invoice,
+    declared_on: date,
+    owed: Receivable | None,
+    charge_ref: str | None,
+    lines: Sequence[Row[Any]],
+    seller: Seller,
 ) -> Iterator[DocumentLevy]:
     corrects = ", ".join(corrected(document, [row.InvoiceLine for row in lines]))
     for levy, (net, tax) in _summed_up(lines).items():
@@ -134,6 +155,7 @@ def _told(
             corrects=corrects or None,
             issued_on=document.issued_on,
             supplied_on=_supplied_on(document),
+            declared_on=declared_on,
             order_number=document.order_number,
             account_id=document.account_id,
             buyer=document.buyer["name"],

@@ -324,6 +324,73 @@ def test_only_those_with_a_reason_are_listed_where_one_is_given(world: World) ->
     assert json.loads(run(*words, "--reason", "refund").stdout) == []
 
 
+NOVEMBER, DECEMBER = (date(2026, 11, 1), date(2026, 11, 30)), (date(2026, 12, 1), date(2026, 12, 31))
+
+
+def assert_a_correction_is_declared_with(
+    world: World, month: tuple[date, date], number: str, *, vat_minor: int, not_in: tuple[date, date]
+) -> None:
+    """The next morning the registry says that the number of the only order is invalid."""
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(number, status="invalid")
+    world.time = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    ask_again(world)
+    found = listed(world, *month, by=Day.DECLARED)
+    assert {each.number for each in found} == {"INV-2026-000001", "CN-2026-000001", "INV-2026-000002"}
+    assert {each.declared_on for each in found} == {month[0] if month is DECEMBER else month[1]}
+    assert [(each.treatment, each.net_minor, each.vat_minor) for each in summed_up(found)] == [
+        ("destination_rate", 100_00, vat_minor),
+        ("reverse_charge", 0, 0),
+    ]
+    assert listed(world, *not_in, by=Day.DECLARED) == []
+
+
+def test_a_correction_is_declared_with_what_it_corrects_though_the_buyer_s_day_was_another(world: World) -> None:
+    """Issued at 23:30 on 30 November in Berlin, when it was 1 December in Helsinki."""
+    world.time = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
+    world.vies.fail("MS_UNAVAILABLE")
+    world.buy(world.customer(country="FI", vat_number="FI20774740"), purchase())
+    assert_a_correction_is_declared_with(world, NOVEMBER, "FI20774740", vat_minor=25_50, not_in=DECEMBER)
+
+
+def test_a_correction_is_declared_with_what_it_corrects_though_that_was_supplied_the_month_before(world: World) -> None:
+    """Quoted on 30 November, and issued on 1 December, once its payment was authenticated."""
+    world.time = datetime(2026, 11, 30, 22, 50, tzinfo=UTC)
+    world.vies.fail("MS_UNAVAILABLE")
+    eva = world.customer(country="AT", vat_number=NUMBER, card="pm_card_threeDSecure2Required")
+    order_id = world.place(eva, purchase())
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
+    world.pass_time(minutes=20)
+    world.authenticate(order_id)
+    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    assert_a_correction_is_declared_with(world, DECEMBER, NUMBER, vat_minor=20_00, not_in=NOVEMBER)
+
+
+def test_all_but_corrections_of_vat_are_declared_with_the_day_of_issue(world: World) -> None:
+    order = world.buy(world.customer(), purchase())
+    world.pass_time(days=40)
+    refund(world, order.id)
+    assert [(each.number, each.declared_on) for each in listed(world, by=Day.DECLARED)] == [
+        ("INV-2026-000001", date(2026, 11, 1)),
+        ("CN-2026-000001", date(2026, 12, 11)),
+    ]
+    assert [each.number for each in listed(world, *DECEMBER, by=Day.DECLARED)] == ["CN-2026-000001"]
+
+
+def test_vat_that_is_credited_is_declared_with_the_document_that_charged_it(world: World) -> None:
+    world.time = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world, minutes=24 * 60)
+    found = listed(world, *NOVEMBER, by=Day.DECLARED)
+    assert [(each.number, each.issued_on, each.declared_on, each.vat_minor) for each in found] == [
+        ("INV-2026-000001", date(2026, 11, 30), date(2026, 11, 30), 20_00),
+        ("CN-2026-000001", date(2026, 12, 1), date(2026, 11, 30), 0),
+        ("CN-2026-000001", date(2026, 12, 1), date(2026, 11, 30), -20_00),
+    ]
+    assert listed(world, *DECEMBER, by=Day.DECLARED) == []
+
+
 def test_documents_of_one_day_of_issue_are_held_at_a_time(world: World) -> None:
     for days in (0, 0, 1, 3):
         world.pass_time(days=days)
@@ -372,7 +439,10 @@ def test_days_are_those_of_the_sellers_clock(world: World) -> None:
         (("--to", "2026-11-01"), "Missing option '--from'"),
         (("--from", "November", "--to", "2026-11-30"), "must be a day like 2026-11-28"),
         (("--from", "2026-11-02", "--to", "2026-11-01"), "must not be before the first day, 2026-11-02 (--from)"),
-        (("--from", "2026-11-01", "--to", "2026-11-30", "--by", "paid"), "'paid' is not one of 'issued', 'supplied'"),
+        (
+            ("--from", "2026-11-01", "--to", "2026-11-30", "--by", "paid"),
+            "'paid' is not one of 'issued', 'supplied', 'declared'",
+        ),
         (("--from", "2026-11-01", "--to", "2026-11-30", "--reason", "x"), "'x' is not one of 'order', 'refund'"),
         (("--from", "2026-11-01", "--to", "2026-11-30", "--by-vat-number"), "--by-vat-number goes with --sum"),
         (("--from", "2026-11-01", "--to", "2026-11-30", "--json", "--csv"), "choose one: --json or --csv"),

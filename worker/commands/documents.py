@@ -25,7 +25,8 @@ _TAXED = (Column("country"), Column("treatment"), Column("rate", right=True))
 _AMOUNTS = (Column("net", right=True), Column("VAT", right=True), Column(""))
 _CUSTOMER = (Column("VAT number"), Column("buyer"))
 _COLUMNS = (
-    *(Column("number"), Column("reason"), Column("issued on"), Column("supplied on", spare=True), Column("buyer")),
+    *(Column("number"), Column("reason"), Column("issued on")),
+    *(Column("supplied on", spare=True), Column("declared on", spare=True), Column("buyer")),
     *(Column("VAT number", spare=True), *_TAXED, *_AMOUNTS, Column("owed", spare=True)),
 )
 """what a line has room for"""
@@ -121,8 +122,8 @@ def _amounts(row: DocumentLevy | Sum) -> tuple[str, ...]:
 def _cells(row: DocumentLevy | Sum, *, by_vat_number: bool) -> tuple[str, ...]:
     if isinstance(row, DocumentLevy):
         return (
-            *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), plain(row.buyer)),
-            *(plain(row.vat_number or ""), *_taxed(row), *_amounts(row), row.owed_status or ""),
+            *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), str(row.declared_on)),
+            *(plain(row.buyer), plain(row.vat_number or ""), *_taxed(row), *_amounts(row), row.owed_status or ""),
         )
     customer = (plain(row.vat_number or ""), plain(row.buyer or "")) if by_vat_number else ()
     return *_taxed(row), *customer, *_amounts(row)
