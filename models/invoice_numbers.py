@@ -1,14 +1,16 @@
-"""Numbers a document and inserts it: the numbers of a series are consecutive, without repeats or gaps.
+"""Numbers a document and inserts it: the numbers of a series are consecutive, without repeats or gaps, and their days never go back.
 
 One statement does both, because it locks the series' row until the transaction ends, and all of a seller's orders wait for that lock.
+Who waits for it may have read the clock before midnight, and be numbered after somebody who read it later: such a document gets the later day.
 """
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Insert, String, bindparam, cast, exists, func, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, Insert, String, bindparam, case, cast, exists, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -40,6 +42,7 @@ class InvoiceNumber(NamedTuple):
 def insert_numbered(session: Session, document: Invoice, lines: Sequence[InvoiceLine]) -> bool:
     """Give `document` the next number of its kind's series in the year of its day, and insert it with its `lines`.
 
+    If the series' last document is of the day after, it gets that day. If that one is later still, a clock was wrong, and it keeps its own.
     Inserts nothing and returns False if the cause already has a document. Other transactions that issue in the same series wait until this
     one ends; if this one is rolled back, the next one gets the number. Issue as late as possible, and a credit note before an
     invoice, so that two transactions never deadlock.
@@ -55,19 +58,20 @@ def insert_numbered(session: Session, document: Invoice, lines: Sequence[Invoice
             **row_inserts.numbered_parameters(given),
             "of_series": SERIES[document.kind],
             "of_year": document.issued_on.year,
+            "of_day": document.issued_on,
             "of_cause": document.cause,
         },
     )
     if numbered is None:
         return False
-    document.series, document.year, document.sequence, document.number = numbered
+    document.series, document.year, document.sequence, document.number, document.issued_on = numbered
     row_inserts.insert_rows(session, *later)
     return True
 
 
 @cache
-def _numbered(document: tuple[str, ...], *lines: tuple[str, ...]) -> Prepared[str, int, int, str]:
-    """Inserts the given columns of a document and of its lines; returns its series, year, sequence and number, or no row."""
+def _numbered(document: tuple[str, ...], *lines: tuple[str, ...]) -> Prepared[str, int, int, str, date]:
+    """Inserts the given columns of a document and of its lines; returns its series, year, sequence, number and day, or no row."""
     taken = _taken().cte("taken")
     sequence = cast(taken.c.last_sequence, String)
     padded = func.lpad(sequence, func.greatest(func.length(sequence), _DIGITS), "0")
@@ -76,12 +80,15 @@ def _numbered(document: tuple[str, ...], *lines: tuple[str, ...]) -> Prepared[st
         "year": taken.c.year,
         "sequence": taken.c.last_sequence,
         "number": taken.c.series + "-" + cast(taken.c.year, String) + "-" + padded,
+        "issued_on": taken.c.last_issued_on,
     }
     rows = [_inserted(InvoiceLine, at, names, taken) for at, names in enumerate(lines, start=1)]
     statement = _inserted(Invoice, 0, document, taken, **numbered).add_cte(
         *(row.cte(f"row_{at}") for at, row in enumerate(rows))
     )
-    return Prepared(statement.returning(Invoice.series, Invoice.year, Invoice.sequence, Invoice.number))
+    return Prepared(
+        statement.returning(Invoice.series, Invoice.year, Invoice.sequence, Invoice.number, Invoice.issued_on)
+    )
 
 
 def _taken() -> Insert:
@@ -90,14 +97,16 @@ def _taken() -> Insert:
         bindparam("of_series", type_=InvoiceSeries.series.type),
         bindparam("of_year", type_=InvoiceSeries.year.type),
         literal(1),
+        bindparam("of_day", type_=InvoiceSeries.last_issued_on.type),
     ).where(~exists().where(Invoice.cause == bindparam("of_cause")))
-    return (
-        upsert(InvoiceSeries)
-        .from_select(["series", "year", "last_sequence"], first)
-        .on_conflict_do_update(
-            index_elements=["series", "year"], set_={"last_sequence": InvoiceSeries.last_sequence + 1}
-        )
-        .returning(InvoiceSeries.series, InvoiceSeries.year, InvoiceSeries.last_sequence)
+    insertion = upsert(InvoiceSeries).from_select(["series", "year", "last_sequence", "last_issued_on"], first)
+    day, last = insertion.excluded.last_issued_on, InvoiceSeries.last_issued_on
+    values = {
+        "last_sequence": InvoiceSeries.last_sequence + 1,
+        "last_issued_on": case((last == day + 1, last), else_=day),
+    }
+    return insertion.on_conflict_do_update(index_elements=["series", "year"], set_=values).returning(
+        InvoiceSeries.series, InvoiceSeries.year, InvoiceSeries.last_sequence, InvoiceSeries.last_issued_on
     )
 
 

@@ -69,6 +69,10 @@ class InvoiceSeries(Base):
     series: Mapped[str] = mapped_column(String(10), primary_key=True)
     year: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     last_sequence: Mapped[int]
+    last_issued_on: Mapped[date | None] = mapped_column(Date)
+    """the day of the last number's document; None if that is older than this column"""
+    unordered_until: Mapped[int] = mapped_column(server_default="0")
+    """up to this number days may go back: these were given before the statement that numbers kept them in order"""
 
 
 class Invoice(Base):
@@ -112,6 +116,7 @@ class Invoice(Base):
     sign: Mapped[int] = mapped_column(SmallInteger, default=1)
 
     issued_on: Mapped[date] = mapped_column(Date, index=True)
+    """the day of `issued_at` on the seller's clock; the next one if the series already has a document of that (see `invoice_numbers`)"""
     issued_at: Mapped[datetime]
     supplied_at: Mapped[datetime]
     """when the change or purchase that it invoices took effect"""

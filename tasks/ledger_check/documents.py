@@ -1,6 +1,8 @@
 """Every order that cost something has its document, every document adds up and says what its order says, no number is missing."""
 
-from sqlalchemy import Select, exists, func, select, union_all
+from datetime import date
+
+from sqlalchemy import Select, and_, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from models.invoice_numbers import InvoiceNumber
@@ -95,7 +97,7 @@ def _check_vat_credit(book: OrderBook) -> Found:
 
 
 def check_numbers(session: Session) -> Found:
-    """In each series and year: 1, 2, 3 ... up to the last number given, each of one document or recorded as lost."""
+    """In each series and year: 1, 2, 3 ... up to the last number given, each of one document or recorded as lost, on days that never go back."""
     last = {(row.series, row.year): row.last_sequence for row in session.scalars(select(InvoiceSeries))}
     issued = {(row[0], row[1]): [int(number) for number in row[2:]] for row in session.execute(_NUMBERS)}
     for key in sorted(last.keys() | issued.keys()):
@@ -104,6 +106,9 @@ def check_numbers(session: Session) -> Found:
         yield from differs(
             Check.NUMBERS, f"series {key[0]} of {key[1]}", "count, first and last of its numbers", expected, issued.get(key, [0, None, None])
         )  # fmt: skip
+    for number, day, before in session.execute(_EARLIER_THAN_BEFORE):
+        where, what = f"invoice {number}", "its day of issue, after that of the number before it,"
+        yield from differs(Check.NUMBERS, where, what, f"{before} or later", day)
     for number in session.scalars(select(Invoice.number).where(_IS_LOST).order_by(Invoice.number)):
         yield from differs(Check.NUMBERS, f"invoice {number}", "its number", "recorded as lost", "given again")
 
@@ -140,3 +145,22 @@ def _numbers() -> Select[str, int, int, int, int]:
 
 
 _NUMBERS = _numbers()
+
+
+def _days() -> Select[str, date, date]:
+    """Documents whose day is before that of the number before them, each with both days."""
+    day_before = func.lag(Invoice.issued_on).over(
+        partition_by=(Invoice.series, Invoice.year), order_by=Invoice.sequence
+    )
+    of_series = and_(InvoiceSeries.series == Invoice.series, InvoiceSeries.year == Invoice.year)
+    each = (
+        select(Invoice.number, Invoice.issued_on, day_before.label("before"))
+        .join(InvoiceSeries, of_series)
+        .where(Invoice.sequence > InvoiceSeries.unordered_until)
+        .subquery()
+    )
+    goes_back = each.c.issued_on < each.c.before
+    return select(each.c.number, each.c.issued_on, each.c.before).where(goes_back).order_by(each.c.number)
+
+
+_EARLIER_THAN_BEFORE = _days()

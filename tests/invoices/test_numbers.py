@@ -1,19 +1,25 @@
 """No number twice, none left out, whatever happens at the same time; and no issued document ever changes."""
 
 import threading
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import order_cache, row_inserts
+from models.accounts import Contact
 from models.invoices import Invoice, InvoiceLine, InvoiceSeries
 from models.orders import Order
 from models.states import Step
 from tasks import pipeline
 from tasks.billing import invoicing
-from tests.support.world import World, change, purchase
+from tasks.ledger_check.differences import Check
+from tasks.ledger_check.verify import verify
+from tests.invoices.documents import attached, text_of
+from tests.support.vat_outage import nothing_differs
+from tests.support.world import Customer, World, change, purchase
 
 
 def test_orders_activated_at_once_get_numbers_in_a_row(world: World) -> None:
@@ -93,6 +99,49 @@ def test_invoices_and_credit_notes_count_apart(world: World) -> None:
     world.buy(ada, change("desk", seats=2))
     counted = {(row.series, row.year): row.last_sequence for row in world.rows(InvoiceSeries)}
     assert counted == {("INV", 2026): 1, ("CN", 2026): 1}
+
+
+MIDNIGHT = datetime(2026, 11, 30, 23, tzinfo=UTC)
+"""of 1 December, on the seller's clock in Berlin"""
+
+
+def issued(world: World, *moments: timedelta) -> list[tuple[int, date]]:
+    """Numbers and days of invoices, of which each is issued so long after midnight."""
+    world.time = MIDNIGHT - timedelta(hours=1)
+    for order_id in [world.place(world.customer(), purchase()) for _ in moments]:
+        world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    waiting = sorted(world.rows(Order), key=lambda order: order.number)
+    for order, after in zip(waiting, moments, strict=True):
+        world.time = MIDNIGHT + after
+        assert world.deliver(order.id, Step.ACTIVATE_SUBSCRIPTION) == "done"
+    return sorted((each.sequence, each.issued_on) for each in world.rows(Invoice))
+
+
+def test_no_number_has_a_day_before_that_of_a_lower_one_though_clocks_differ_at_midnight(world: World) -> None:
+    moments = (timedelta(milliseconds=-200), timedelta(milliseconds=100), timedelta(milliseconds=-100), timedelta(0))
+    november, december = date(2026, 11, 30), date(2026, 12, 1)
+    assert issued(world, *moments) == [(1, november), (2, december), (3, december), (4, december)]
+    assert nothing_differs(world)
+
+
+def test_the_letter_has_the_day_that_the_document_got(world: World) -> None:
+    issued(world, timedelta(0), timedelta(milliseconds=-1))
+    [late] = world.rows(Invoice, sequence=2)
+    world.run(late.order_id)
+    [customer] = [each for each in world.rows(Contact) if each.account_id == late.account_id]
+    [(_, content)] = attached(world, Customer(late.account_id, customer.id, customer.email or ""), "is confirmed")
+    assert "Date of issue 1 December 2026" in text_of(content)
+
+
+def test_a_clock_that_was_days_ahead_once_dates_no_later_document_and_is_named(world: World) -> None:
+    days = (timedelta(days=14), timedelta(hours=1), timedelta(hours=2))
+    assert issued(world, *days) == [(1, date(2026, 12, 15)), (2, date(2026, 12, 1)), (3, date(2026, 12, 1))]
+    with world.begin() as session:
+        assert [(each.check, each.where, each.expected, each.found) for each in verify(session)] == [
+            (Check.NUMBERS, "invoice INV-2026-000002", "2026-12-15 or later", "2026-12-01")
+        ]
+        session.execute(update(InvoiceSeries).values(unordered_until=2))
+    assert nothing_differs(world)
 
 
 @pytest.mark.parametrize(
