@@ -182,9 +182,10 @@ class PaymentProvider(Protocol):
         """
         ...
 
-    def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
-        """Every charge of this order the provider knows, newest first: by listing the customer's, who may be deleted by now, and matching metadata.
+    def find_charges(self, *, customer_ref: str, order_id: UUID, since: datetime) -> Sequence[Charge]:
+        """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata.
 
+        since: the order has no older charge. Where the customer was deleted, all that were made from then on may be listed, whoever's they are.
         Raises Misconfigured for a customer whom it never had: an empty list would say that the order was never charged.
         """
         ...

@@ -152,7 +152,7 @@ def _find(order: Order, planned: Plan) -> Charge | None:
 
 
 def _made(order: Order, planned: Plan) -> Sequence[Charge]:
-    return payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id)
+    return payments().find_charges(customer_ref=planned.request.customer_ref, order_id=order.id, since=order.created_at)
 
 
 def _counts(charge: Charge, planned: Plan) -> bool:

@@ -71,7 +71,7 @@ def _next() -> tuple[ChargeAttempt, str] | None:
 
 
 def _look(attempt: ChargeAttempt, customer_ref: str) -> None:
-    found = payments().find_charges(customer_ref=customer_ref, order_id=attempt.order_id)
+    found = payments().find_charges(customer_ref=customer_ref, order_id=attempt.order_id, since=attempt.created_at)
     ours = [charge for charge in found if charge.attempt == attempt.attempt]
     for charge in ours:
         if charge.status is ChargeStatus.SUCCEEDED:

@@ -32,7 +32,9 @@ def _charges(story: Story) -> list[Charge]:
     found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
     if len(found) < len(story.charges):
         for customer_ref in story.customers:
-            listed = payments().find_charges(customer_ref=customer_ref, order_id=story.order.id)
+            listed = payments().find_charges(
+                customer_ref=customer_ref, order_id=story.order.id, since=story.order.created_at
+            )
             found = {charge.ref: charge for charge in listed} | found
     return sorted(found.values(), key=lambda charge: charge.attempt or 0)
 

@@ -37,7 +37,7 @@ def test_without_any_answer_the_outcome_is_unknown_and_the_books_tell(
         stripe_server.payments(patience=0.3).charge(buyer.charge())
     assert not isinstance(unknown.value, KeySpent)
     assert len(stripe_server.books(buyer.ref)["charges"]) == taken
-    assert len(buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)) == taken
+    assert len(buyer.found()) == taken
 
 
 def test_a_lasting_rate_limit_means_it_was_not_done(stripe_server: StripeStandIn, buyer: Buyer) -> None:
@@ -72,7 +72,7 @@ def test_a_kept_500_is_asked_once_and_looked_up(
         with pytest.raises(KeySpent):
             buyer.payments.charge(buyer.charge())
     assert stripe_server.seen(fault) == 1
-    found = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    found = buyer.found()
     assert [(charge.status, charge.attempt) for charge in found] == [(ChargeStatus.SUCCEEDED, 1)] * taken
 
 
@@ -127,7 +127,7 @@ def test_once_the_key_has_expired_the_charge_is_found_by_listing(stripe_server: 
         stripe_server.payments(patience=0.1).charge(buyer.charge())
     stripe_server.calm()
     stripe_server.expire_keys()
-    [found] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    [found] = buyer.found()
     assert (found.status, found.amount_minor) == (ChargeStatus.SUCCEEDED, 11_90)
 
 
@@ -191,7 +191,9 @@ def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStand
     assert buyer.payments.retrieve_charge(charge.ref) == charge
     stripe_server.fail("server_error", "payment_intents.*")
     with pytest.raises(TemporarilyUnavailable) as unavailable:
-        stripe_server.payments(patience=0.2).find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+        stripe_server.payments(patience=0.2).find_charges(
+            customer_ref=buyer.ref, order_id=buyer.order, since=buyer.since
+        )
     assert type(unavailable.value) is TemporarilyUnavailable
 
 
@@ -218,7 +220,7 @@ def test_a_charge_whose_bank_has_not_answered_yet_is_seen_as_untried_and_not_as_
     with pytest.raises(OutcomeUnknown):
         stripe_server.payments(read_timeout=0.2, patience=0.3).charge(buyer.charge())
     assert stripe_server.eventually(lambda: bool(stripe_server.books(buyer.ref)["payment_intents"]))
-    [made] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    [made] = buyer.found()
     assert (made.status, made.decline_code, made.attempt) == (ChargeStatus.UNTRIED, None, 1)
     assert buyer.payments.retrieve_charge(made.ref).status is ChargeStatus.UNTRIED
     with pytest.raises(TemporarilyUnavailable):  # what a bank is being asked about is locked
@@ -233,7 +235,7 @@ def test_a_500_half_way_leaves_a_charge_that_can_be_cancelled(stripe_server: Str
     stripe_server.fail("server_error_half_way", CREATE, times=1)
     with pytest.raises(KeySpent):
         buyer.payments.charge(buyer.charge())
-    [made] = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    [made] = buyer.found()
     assert made.status is ChargeStatus.UNTRIED
     assert buyer.payments.cancel_charge(made.ref).status is ChargeStatus.CANCELED
     assert stripe_server.books(buyer.ref)["charges"] == []

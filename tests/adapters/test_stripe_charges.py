@@ -32,7 +32,7 @@ def test_a_charge_that_is_looked_up_tells_whether_all_of_it_went_back(buyer: Buy
     charge = buyer.payments.charge(buyer.charge(11_90))
 
     def seen() -> list[bool]:
-        found = buyer.payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+        found = buyer.found()
         looked_up = [buyer.payments.charge(buyer.charge(11_90)), buyer.payments.retrieve_charge(charge.ref), *found]
         return [each.refunded for each in looked_up]
 
@@ -230,14 +230,29 @@ def test_the_charges_of_an_order_are_found_newest_first_over_several_pages(
     mine = [buyer.payments.charge(buyer.charge(attempt=attempt)).ref for attempt in (1, 2, 3)]
     order, buyer.order = buyer.order, uuid4()
     buyer.payments.charge(buyer.charge())
-    assert [charge.ref for charge in buyer.payments.find_charges(customer_ref=buyer.ref, order_id=order)] == mine[::-1]
+    assert [
+        charge.ref for charge in buyer.payments.find_charges(customer_ref=buyer.ref, order_id=order, since=buyer.since)
+    ] == mine[::-1]
+
+
+def test_the_charges_of_a_deleted_customers_order_are_found_among_those_of_everybody(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripe_pages, "PAGE", 2)
+    mine = [payments.charge(buyer.charge(attempt=attempt)).ref for attempt in (1, 2)]
+    for _ in "123":
+        payments.charge(new_buyer(payments).charge())
+    payments.refund(buyer.refund(mine[0]))
+    stripe_server.client().v1.customers.delete(buyer.ref)
+    assert [(charge.ref, charge.refunded) for charge in buyer.found()] == [(mine[1], False), (mine[0], True)]
 
 
 def test_charges_are_not_looked_for_with_a_customer_whom_stripe_does_not_know(buyer: Buyer) -> None:
     """An empty list would say that the order was never charged."""
     buyer.payments.charge(buyer.charge())
-    with pytest.raises(Misconfigured, match="resource_missing customer"):
-        buyer.payments.find_charges(customer_ref="cus_of_another_provider", order_id=buyer.order)
+    buyer.ref = "cus_of_another_provider"
+    with pytest.raises(Misconfigured, match="finds no customer cus_of_another_provider"):
+        buyer.found()
 
 
 def test_a_waiting_charge_can_be_cancelled_twice_and_never_authenticated_after(payments: StripePayments) -> None:

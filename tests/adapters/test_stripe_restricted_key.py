@@ -26,7 +26,7 @@ def all_that_it_does(payments: StripePayments) -> Iterator[object]:
     buyer = new_buyer(payments)
     yield (charge := payments.charge(buyer.charge()))
     yield payments.retrieve_charge(charge.ref)
-    yield payments.find_charges(customer_ref=buyer.ref, order_id=buyer.order)
+    yield buyer.found()
     yield payments.cancel_charge(charge.ref)
     yield payments.refund(buyer.refund(charge.ref))
     yield payments.refund(buyer.refund(charge.ref))  # the second reads the refund again

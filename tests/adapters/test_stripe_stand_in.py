@@ -233,7 +233,7 @@ def test_of_a_deleted_customer_the_payments_are_left_and_nothing_can_be_added(
     assert refused(lambda: sdk.v1.payment_methods.attach("pm_card_visa", {"customer": buyer.ref})) == missing
     assert refused(lambda: sdk.v1.customers.delete(buyer.ref)) == (404, "resource_missing", "id")
     assert sdk.v1.payment_intents.retrieve(paid).customer == buyer.ref
-    assert [intent.id for intent in sdk.v1.payment_intents.list({"customer": buyer.ref}).data] == [paid]
+    assert refused(lambda: sdk.v1.payment_intents.list({"customer": buyer.ref})) == missing
 
 
 def test_a_payment_method_that_was_used_without_a_customer_may_not_be_used_again(

@@ -228,7 +228,9 @@ def test_what_others_charge_in_a_way_that_nobody_here_can_read_is_left_out(world
         world.stripe.control("change", id=made, values={"status": "in_limbo"})
     assert reconciled(world).of_others == before + 1
     assert differences(world, ada) == []
-    found = world.wiring.payments.find_charges(customer_ref=customer_of(world, ada), order_id=order.id)
+    found = world.wiring.payments.find_charges(
+        customer_ref=customer_of(world, ada), order_id=order.id, since=order.created_at
+    )
     assert [charge.ref for charge in found] == [charge_of(world, order.id)]
 
 

@@ -4,9 +4,10 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import httpx
 import pytest
 import stripe
 
-from tasks.ports import ChargeRequest, RefundRequest
+from tasks.ports import Charge, ChargeRequest, RefundRequest
 from tests.support.http import NO_REUSE
 from tests.support.stand_in_process import StandInProcess
 from worker.adapters.stripe import StripePayments
@@ -111,12 +112,17 @@ class Buyer:
     ref: str
     card: str
     order: UUID = field(default_factory=uuid4)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def charge(self, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1) -> ChargeRequest:
         key = f"order:{self.order}:charge:{attempt}"
         return ChargeRequest(
             self.order, attempt, key, self.ref, self.card, amount_minor, currency, "Team plan, 5 seats"
         )
+
+    def found(self) -> Sequence[Charge]:
+        """The order's charges, as they are looked up."""
+        return self.payments.find_charges(customer_ref=self.ref, order_id=self.order, since=self.since)
 
     def refund(
         self, charge: str, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -45,6 +45,8 @@ PATIENCE = 8.0
 """seconds after which no further try of a call begins"""
 CONNECT_TIMEOUT = 3.0
 """seconds that a try waits for the connection"""
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""at most: Stripe's clock and ours"""
 _WEBHOOK_TOLERANCE = 300
 """seconds that a webhook's signature may be old, or ahead of our clock"""
 
@@ -177,7 +179,7 @@ class StripePayments:
         now = self._calls.as_of_now(answer, lambda: self.retrieve_charge(answer.value.ref))
         return replace(now, made_before=answer.replayed)
 
-    def find_charges(self, *, customer_ref: str, order_id: UUID) -> Sequence[Charge]:
+    def find_charges(self, *, customer_ref: str, order_id: UUID, since: datetime) -> Sequence[Charge]:
         def listed() -> Sequence[Charge]:
             intents = self._client.v1.payment_intents.list(
                 {"customer": customer_ref, "limit": pages.PAGE, "expand": ["data.latest_charge"]}
@@ -186,7 +188,17 @@ class StripePayments:
             ours = (intent for intent in intents.auto_paging_iter() if reading.order_of(intent) == order_id)
             return [reading.charge(intent) for intent in ours]
 
-        return self._calls.ask(listed, refused=unexpected)
+        def refused(error: Refusal) -> Sequence[Charge]:
+            if refusals.is_of_customer(error) and self._is_deleted(customer_ref):
+                return self._charges_since(since, order_id)
+            raise misconfigured(error) from None
+
+        return self._calls.ask(listed, refused=refused)
+
+    def _charges_since(self, since: datetime, order_id: UUID) -> Sequence[Charge]:
+        """An order's charges, among those of everybody. since: by our clock."""
+        made = pages.intents(self._client, self._calls, since - _CLOCKS_DIFFER, datetime.now(UTC) + _CLOCKS_DIFFER)
+        return [self.retrieve_charge(intent.id) for intent in made if reading.order_of(intent) == order_id]
 
     def retrieve_charge(self, ref: str) -> Charge:
         return self._calls.ask(

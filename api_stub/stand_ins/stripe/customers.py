@@ -35,7 +35,10 @@ def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
 
 
 def delete(ledger: Ledger, identifier: str) -> JsonObject:
-    """Nothing is left of it but its id, and it keeps its PaymentIntents; its payment methods are detached."""
+    """Nothing is left of it but its id, and the PaymentIntents that name it; its payment methods are detached.
+
+    Whether Stripe still lists these by the customer is not documented; the stand-in refuses.
+    """
     customer = referenced(ledger, identifier, param="id", in_path=True)
     for method in ledger.select("payment_method", {"customer": identifier}):
         ledger.save(method | {"customer": None})

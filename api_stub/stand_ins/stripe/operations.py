@@ -82,15 +82,9 @@ def _list_methods(call: Call) -> JsonObject:
     )
 
 
-def _known(ledger: Ledger, customer: str) -> None:
-    """A deleted one, too, has a history."""
-    if ledger.find("customer", customer) is None:
-        raise missing("customer", customer, param="customer")
-
-
 def _list_intents(call: Call) -> JsonObject:
     if "customer" in call.params:
-        _known(call.ledger, call.params["customer"])
+        customers.referenced(call.ledger, call.params["customer"])
     found = page(
         call.ledger, "payment_intent", "/v1/payment_intents", call.params, customer=call.params.get("customer")
     )
