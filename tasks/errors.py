@@ -65,6 +65,10 @@ class CustomerDeleted(Refused):
     """The provider's customer was deleted there, and its payment methods with it; another has to be made."""
 
 
+class ChargeDisputed(Refused):
+    """The provider makes no refund of a charge that the customer's bank has taken back."""
+
+
 class AddressRefused(Refused):
     """The mail server will not deliver to this address, now or later."""
 

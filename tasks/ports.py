@@ -73,6 +73,8 @@ class Charge:
     """All of it went back, whoever did that. Only `find_charges` and `retrieve_charge` tell it, and `charge` under a key that was used before."""
     made_before: bool = field(default=False, compare=False)
     """only of what `charge` returns: an earlier request under the same key has made it"""
+    disputed: bool = False
+    """The customer's bank has asked about it, or taken it back, ever. Told as `refunded` is; `find_disputes` has the details."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,35 @@ class Refund:
     """from the provider's metadata, to find the refund of a `RefundRequest.attempt`"""
     charge_ref: str | None = None
     """of the refunded charge"""
+
+
+class DisputeStatus(StrEnum):
+    INQUIRY = "inquiry"
+    """The customer's bank asks about the charge, and has taken nothing yet."""
+    CHARGEBACK = "chargeback"
+    """The bank has taken the money back, and has not decided yet."""
+    WON = "won"
+    """The bank has decided for us, and returned the money to us."""
+    LOST = "lost"
+    """The bank has decided for the customer, who keeps the money."""
+    CLOSED = "closed"
+    """An inquiry that is over: the bank took nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    ref: str
+    status: DisputeStatus
+    amount_minor: int
+    """may differ from the charge's amount: a part is disputed, or the exchange rate has changed"""
+    currency: str
+    reason: str
+    """the bank's, in the provider's words: fraudulent, product_not_received, ..."""
+    refundable: bool
+    """whether the provider still refunds the charge"""
+    due_at: datetime | None = None
+    """until when we may answer; None: the bank takes no answer"""
+    charge_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +231,14 @@ class PaymentProvider(Protocol):
         ...
 
     def refund(self, request: RefundRequest) -> Refund:
-        """Refund money. Raises Refused if the provider will not (over-refund, charge disputed)."""
+        """Refund money. Raises Refused if the provider will not (over-refund), ChargeDisputed if the customer's bank has taken the charge back."""
         ...
 
     def find_refunds(self, *, charge_ref: str) -> Sequence[Refund]: ...
+
+    def find_disputes(self, *, charge_ref: str) -> Sequence[Dispute]:
+        """Every dispute of the charge, newest first."""
+        ...
 
     def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
         """Every charge made from `since` to just before `until`, newest first, whoever made it. Fetched page by page, as it is read."""

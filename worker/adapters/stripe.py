@@ -24,6 +24,7 @@ from tasks.ports import (
     PLANS_HOLD,
     Charge,
     ChargeRequest,
+    Dispute,
     EventKind,
     Refund,
     RefundRequest,
@@ -235,6 +236,13 @@ class StripePayments:
         def listed() -> Sequence[Refund]:
             refunds = self._client.v1.refunds.list({"payment_intent": charge_ref, "limit": pages.PAGE})
             return [reading.refund(refund) for refund in refunds.auto_paging_iter()]
+
+        return self._calls.ask(listed, refused=unexpected)
+
+    def find_disputes(self, *, charge_ref: str) -> Sequence[Dispute]:
+        def listed() -> Sequence[Dispute]:
+            disputes = self._client.v1.disputes.list({"payment_intent": charge_ref, "limit": pages.PAGE})
+            return [reading.dispute(dispute) for dispute in disputes.auto_paging_iter()]
 
         return self._calls.ask(listed, refused=unexpected)
 

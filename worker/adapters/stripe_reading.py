@@ -1,12 +1,23 @@
 """Stripe's objects as the pipeline's values."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import stripe
 
-from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus, StoredPaymentMethod, Unreadable
+from tasks.ports import (
+    Charge,
+    ChargeStatus,
+    Dispute,
+    DisputeStatus,
+    EventKind,
+    Refund,
+    RefundStatus,
+    StoredPaymentMethod,
+    Unreadable,
+)
 from worker.adapters.stripe_amounts import from_stripe
 
 # requires_payment_method and requires_confirmation mean that nothing was tried yet, or that the try was refused (see `_was_tried`).
@@ -25,6 +36,19 @@ _REFUND_STATUS = {
     "requires_action": RefundStatus.PENDING,
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
+}
+
+_DISPUTE_STATUS = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.CLOSED,
+    "prevented": DisputeStatus.CLOSED,
+    "needs_response": DisputeStatus.CHARGEBACK,
+    "under_review": DisputeStatus.CHARGEBACK,
+    "appeal_needs_response": DisputeStatus.CHARGEBACK,
+    "appeal_under_review": DisputeStatus.CHARGEBACK,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
 }
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
@@ -58,7 +82,8 @@ def charge(intent: stripe.PaymentIntent) -> Charge:
         action_url=_action_url(intent) if status is ChargeStatus.REQUIRES_ACTION else None,
         order_id=order_of(intent),
         attempt=_attempt(intent),
-        refunded=_is_refunded(intent),
+        refunded=_latest(intent, "refunded"),
+        disputed=_latest(intent, "disputed"),
     )
 
 
@@ -97,6 +122,20 @@ def listed_refund(given: stripe.Refund) -> Refund | Unreadable:
     except UNREADABLE:
         status = str(getattr(given, "status", None))
         return Unreadable(given.id, status, charge_ref=_ref(getattr(given, "payment_intent", None)))
+
+
+def dispute(found: stripe.Dispute) -> Dispute:
+    return Dispute(
+        ref=found.id,
+        # One that is newer than this code is taken for the worst: nobody must pay meanwhile.
+        status=_DISPUTE_STATUS.get(found.status, DisputeStatus.CHARGEBACK),
+        amount_minor=from_stripe(found.amount, found.currency),
+        currency=found.currency.upper(),
+        reason=found.reason,
+        refundable=found.is_charge_refundable,
+        due_at=_moment(found.evidence_details.due_by),
+        charge_ref=_ref(found.payment_intent),
+    )
 
 
 def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod | None:
@@ -144,10 +183,10 @@ def _was_tried(intent: stripe.PaymentIntent) -> bool:
     return intent.last_payment_error is not None or intent.latest_charge is not None
 
 
-def _is_refunded(intent: stripe.PaymentIntent) -> bool:
-    """False where the answer has only the charge's id, as a new charge's has."""
+def _latest(intent: stripe.PaymentIntent, flag: str) -> bool:
+    """What its latest charge says. False where the answer has only the charge's id, as a new charge's has."""
     latest = getattr(intent, "latest_charge", None)
-    return isinstance(latest, stripe.Charge) and latest.refunded
+    return isinstance(latest, stripe.Charge) and bool(getattr(latest, flag))
 
 
 def _decline_code(intent: stripe.PaymentIntent) -> str | None:
@@ -162,6 +201,11 @@ def _action_url(intent: stripe.PaymentIntent) -> str | None:
 
 def _ref(of: str | stripe.PaymentIntent | None) -> str | None:
     return of.id if isinstance(of, stripe.PaymentIntent) else of
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    """0, too, says that there is none."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _uuid(text: str | None) -> UUID | None:

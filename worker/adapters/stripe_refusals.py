@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import stripe
 
-from tasks.errors import CustomerDeleted, KeySpent, PaymentMethodRefused, Refused
+from tasks.errors import ChargeDisputed, CustomerDeleted, KeySpent, PaymentMethodRefused, Refused
 from tasks.ports import Charge, Refund
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_calls import StripeAnswer
@@ -63,6 +63,8 @@ def refund(error: Refusal) -> StripeAnswer[Refund]:
     _require_fresh(error)
     if error.code in ("resource_missing", "parameter_unknown"):
         raise misconfigured(error) from None
+    if error.code == "charge_disputed":
+        raise ChargeDisputed(describe(error), code=error.code) from None
     raise Refused(describe(error), code=error.code or "refund_refused") from None
 
 

@@ -12,6 +12,7 @@ from api_stub.stand_ins.stripe.operations import Operation
 
 _RESOURCES = {
     "customers": "customer",
+    "disputes": "dispute",
     "events": "event",
     "payment_intents": "payment_intent",
     "payment_methods": "payment_method",

@@ -1,17 +1,23 @@
 """Not Stripe: the levers of the stand-in, under `/_control`, and its own books to reconcile against."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_stub.stand_ins.stripe import idempotency, refunds
+from api_stub.stand_ins.stripe import disputes, idempotency, refunds
 from api_stub.stand_ins.stripe.errors import JsonObject
 from api_stub.stand_ins.stripe.faults import Fault
 from api_stub.stand_ins.stripe.gate import Gate
 from api_stub.stand_ins.stripe.ledger import Ledger
 
-BOOKS = {"customers": "customer", "payment_intents": "payment_intent", "charges": "charge", "refunds": "refund"}
+BOOKS = {
+    "customers": "customer",
+    "payment_intents": "payment_intent",
+    "charges": "charge",
+    "refunds": "refund",
+    "disputes": "dispute",
+}
 
 
 class Webhook(BaseModel):
@@ -45,6 +51,28 @@ class Change(BaseModel):
     def apply(self, ledger: Ledger) -> JsonObject | None:
         found = next((made for kind in BOOKS.values() if (made := ledger.find(kind, self.id))), None)
         return None if found is None else ledger.save(found | self.values)
+
+
+class Dispute(BaseModel):
+    """What the cardholder's bank does: opens a dispute of the charge, or moves its open one to another status."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    payment_intent: str
+    status: Literal[
+        "warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost",
+        "prevented",
+    ]  # fmt: skip
+    amount: int | None = None
+    """of a new dispute; None: all of the charge"""
+    reason: str = "fraudulent"
+
+    def apply(self, ledger: Ledger) -> JsonObject | None:
+        intent = ledger.find("payment_intent", self.payment_intent)
+        charge = ledger.find("charge", intent["latest_charge"] or "") if intent is not None else None
+        if charge is None or not charge["paid"]:
+            return None
+        return disputes.set_status(ledger, charge, self.status, amount=self.amount, reason=self.reason)
 
 
 class RestrictedKey(BaseModel):
@@ -137,6 +165,14 @@ async def change(gate: GateHere, given: Change) -> JsonObject:
     if changed is None:
         raise HTTPException(404, f"no object {given.id}")
     return changed
+
+
+@routes.post("/dispute")
+async def set_dispute(gate: GateHere, given: Dispute) -> JsonObject:
+    dispute = await gate.store.run(given.apply)
+    if dispute is None:
+        raise HTTPException(404, f"{given.payment_intent} has taken no money")
+    return dispute
 
 
 @routes.post("/restricted-key")

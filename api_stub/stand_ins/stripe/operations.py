@@ -7,7 +7,7 @@ from typing import Any
 
 import stripe.params as types
 
-from api_stub.stand_ins.stripe import customers, payment_intents, payment_methods, refunds
+from api_stub.stand_ins.stripe import customers, disputes, payment_intents, payment_methods, refunds
 from api_stub.stand_ins.stripe.errors import Answer, JsonObject, malformed, missing
 from api_stub.stand_ins.stripe.ledger import Ledger
 from api_stub.stand_ins.stripe.listing import page
@@ -108,11 +108,19 @@ def _check_expand(path: str) -> Callable[[dict[str, Any]], None]:
 
 
 def _list_refunds(call: Call) -> JsonObject:
+    return _list_of_charge(call, "refund")
+
+
+def _list_disputes(call: Call) -> JsonObject:
+    return _list_of_charge(call, "dispute")
+
+
+def _list_of_charge(call: Call, kind: str) -> JsonObject:
     links = {name: call.params.get(name) for name in ("payment_intent", "charge")}
     for name, identifier in links.items():
         if identifier is not None and call.ledger.find(name, identifier) is None:
             raise missing(name, identifier, param=name)
-    return page(call.ledger, "refund", "/v1/refunds", call.params, **links)
+    return page(call.ledger, kind, f"/v1/{kind}s", call.params, **links)
 
 
 def _list_events(call: Call) -> JsonObject:
@@ -161,6 +169,9 @@ OPERATIONS = (
     _operation("refunds.list", "GET /v1/refunds", types.RefundListParams, PAGING | {"payment_intent", "charge"}, _list_refunds),
     _operation("refunds.retrieve", "GET /v1/refunds/{id}", types.RefundRetrieveParams, NONE,
                lambda call: refunds.retrieve(call.ledger, call.identifier)),
+    _operation("disputes.list", "GET /v1/disputes", types.DisputeListParams, PAGING | {"payment_intent", "charge"}, _list_disputes),
+    _operation("disputes.retrieve", "GET /v1/disputes/{id}", types.DisputeRetrieveParams, NONE,
+               lambda call: disputes.retrieve(call.ledger, call.identifier)),
     _operation("events.list", "GET /v1/events", types.EventListParams, PAGING | {"type"}, _list_events),
     _operation("events.retrieve", "GET /v1/events/{id}", types.EventRetrieveParams, NONE, _retrieve_event),
 )  # fmt: skip

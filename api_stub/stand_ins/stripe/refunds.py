@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api_stub.stand_ins.stripe import disputes
 from api_stub.stand_ins.stripe.cards import CARDS
 from api_stub.stand_ins.stripe.currencies import display
 from api_stub.stand_ins.stripe.errors import JsonObject, invalid, malformed, missing
@@ -24,6 +25,7 @@ def check_create(params: dict[str, Any]) -> None:
 
 def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObject:
     charge = _charge(ledger, params)
+    disputes.require_refundable(ledger, charge)
     remaining = charge["amount"] - charge["amount_refunded"]
     if remaining == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -44,6 +46,8 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObjec
     _set_refunded(ledger, charge, charge["amount_refunded"] + amount)
     ledger.emit("refund.created", refund, idempotency_key=key)
     ledger.emit("charge.refunded", charge, idempotency_key=key)
+    if charge["refunded"]:
+        disputes.refunded(ledger, charge)
     return refund
 
 

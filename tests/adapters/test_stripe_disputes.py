@@ -1,0 +1,90 @@
+"""Disputes, as the stand-in has them and as the adapter reads them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tasks.errors import ChargeDisputed
+from tasks.ports import DisputeStatus
+from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, StripeStandIn, webhook_inbox
+from worker.adapters.stripe import StripePayments
+
+
+def charged(buyer: Buyer, payments: StripePayments) -> str:
+    buyer.order = uuid4()
+    return payments.charge(buyer.charge()).ref
+
+
+def dispute(stand_in: StripeStandIn, charge_ref: str, status: str, **more: Any) -> str:
+    return str(stand_in.control("dispute", payment_intent=charge_ref, status=status, **more)["id"])
+
+
+@pytest.mark.parametrize(
+    ("status", "read", "refundable"),
+    [
+        ("warning_needs_response", DisputeStatus.INQUIRY, True),
+        ("warning_under_review", DisputeStatus.INQUIRY, True),
+        ("warning_closed", DisputeStatus.CLOSED, True),
+        ("needs_response", DisputeStatus.CHARGEBACK, False),
+        ("under_review", DisputeStatus.CHARGEBACK, False),
+        ("won", DisputeStatus.WON, False),
+        ("lost", DisputeStatus.LOST, False),
+    ],
+)
+def test_a_dispute_is_read_and_one_that_has_taken_the_money_lets_nothing_be_refunded(
+    stripe_server: StripeStandIn,
+    payments: StripePayments,
+    buyer: Buyer,
+    status: str,
+    read: DisputeStatus,
+    *,
+    refundable: bool,
+) -> None:
+    ref = charged(buyer, payments)
+    assert (payments.retrieve_charge(ref).disputed, payments.find_disputes(charge_ref=ref)) == (False, [])
+    opened = dispute(stripe_server, ref, status, reason="product_not_received")
+    assert payments.retrieve_charge(ref).disputed
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.ref, found.status, found.refundable, found.charge_ref) == (opened, read, refundable, ref)
+    assert (found.amount_minor, found.currency, found.reason) == (11_90, "EUR", "product_not_received")
+    assert found.due_at is not None
+    assert timedelta(days=6) < found.due_at - datetime.now(UTC) <= timedelta(days=7)
+    if refundable:
+        assert payments.refund(buyer.refund(ref)).amount_minor == 11_90
+        return
+    with pytest.raises(ChargeDisputed) as refused:
+        payments.refund(buyer.refund(ref))
+    assert refused.value.code == "charge_disputed"
+
+
+def test_a_refund_closes_an_inquiry(stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer) -> None:
+    ref = charged(buyer, payments)
+    dispute(stripe_server, ref, "warning_needs_response")
+    payments.refund(buyer.refund(ref))
+    assert [found.status for found in payments.find_disputes(charge_ref=ref)] == [DisputeStatus.CLOSED]
+
+
+def test_each_turn_of_a_dispute_has_its_events(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    ref = charged(buyer, payments)
+    with webhook_inbox() as inbox:
+        stripe_server.control("webhook", url=inbox.url, secret=WEBHOOK_SECRET, events=["charge.dispute.*"])
+        try:
+            opened = {dispute(stripe_server, ref, s) for s in ("warning_needs_response", "needs_response", "won")}
+            events = [json.loads(inbox.next()[0]) for _ in range(6)]
+        finally:
+            stripe_server.control("webhook", url="")
+    assert len(opened) == 1, "an inquiry that becomes a chargeback is the same dispute"
+    assert sorted(event["type"] for event in events) == [
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.updated",
+        "charge.dispute.updated",
+    ]
+    assert {event["data"]["object"]["id"] for event in events} == opened
