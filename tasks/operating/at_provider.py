@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.operating.order_story import Story
-from tasks.ports import Charge, Refund
+from tasks.ports import Charge, Dispute, Refund
 from tasks.wiring import payments
 
 
 @dataclass(frozen=True, slots=True)
 class AtProvider:
     what: str
-    """charge or refund"""
+    """charge, refund or dispute"""
     attempt: int | None
     ref: str
     status: str
@@ -20,12 +20,12 @@ class AtProvider:
 
 
 def look_up(story: Story) -> list[AtProvider]:
-    """The order's charges, with their refunds, as the provider has them now. Call it outside a transaction.
+    """The order's charges, with their refunds and disputes, as the provider has them now. Call it outside a transaction.
 
     Charges that none of our attempts refers to are searched only if some attempt has no provider id.
     Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
     """
-    return [found for charge in _charges(story) for found in _with_refunds(charge)]
+    return [found for charge in _charges(story) for found in _with_what_followed(charge)]
 
 
 def _charges(story: Story) -> list[Charge]:
@@ -39,11 +39,14 @@ def _charges(story: Story) -> list[Charge]:
     return sorted(found.values(), key=lambda charge: charge.attempt or 0)
 
 
-def _with_refunds(charge: Charge) -> Iterator[AtProvider]:
+def _with_what_followed(charge: Charge) -> Iterator[AtProvider]:
     yield _row("charge", charge)
     for refund in payments().find_refunds(charge_ref=charge.ref):
         yield _row("refund", refund)
+    for dispute in payments().find_disputes(charge_ref=charge.ref) if charge.disputed else ():
+        yield _row("dispute", dispute)
 
 
-def _row(what: str, found: Charge | Refund) -> AtProvider:
-    return AtProvider(what, found.attempt, found.ref, found.status.value, found.amount_minor, found.currency)
+def _row(what: str, found: Charge | Refund | Dispute) -> AtProvider:
+    attempt = None if isinstance(found, Dispute) else found.attempt
+    return AtProvider(what, attempt, found.ref, found.status.value, found.amount_minor, found.currency)

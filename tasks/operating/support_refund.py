@@ -20,12 +20,29 @@ from models.subscriptions import SITS, SeatAssignment, Subscription, Subscriptio
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating.order_story import UnknownOrder
 from tasks.operating.resumption import NotPossible, resume
-from tasks.refunds import refunding, refunds_elsewhere
-from tasks.wiring import begin
+from tasks.ports import DisputeStatus
+from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.wiring import begin, now
 
 log = structlog.get_logger(__name__)
 
 _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
+
+
+def give_back(order_id: UUID, *, by: str, why: str) -> None:
+    """`refund`, unless the customer's bank has taken the charge back: then the provider would refuse once everything is ended.
+
+    Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        order = _locked(session, order_id)
+        charge = refunding.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
+    if charge is not None and charge.ref is not None:
+        disputed = disputes.in_the_way(disputes.find(charge.ref))
+        if disputed is not None:
+            raise NotPossible(disputes.why_not(order.number, disputed))
+    with begin() as session:
+        refund(session, order_id, by=by, why=why, now=now())
 
 
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
@@ -70,23 +87,60 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
 def settle(order_id: UUID, *, by: str, why: str) -> bool:
     """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
 
-    Raises NotPossible.
+    Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too. Raises NotPossible;
+    for a completed order TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
-        order, charge = _to_settle(session, order_id)
+        bought = _completed(session, order_id)
+        order, charge = bought or _to_settle(session, order_id)
+    if bought:
+        _settle_dispute(order, charge, by=by, why=why)
+        return True
     asked = True
     try:
         back = refunding.is_back_at_provider(charge)
+        disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = back = False
+        disputed = None
     if back:
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
         )
+    if disputed is not None and disputed.status is DisputeStatus.CHARGEBACK:
+        raise NotPossible(disputes.why_not(order.number, disputed))
     with begin() as session:
         settle_refund(session, order_id, by=by, why=why)
     return asked
+
+
+def _completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
+    """The order and its charge, if it is completed and a card was charged for it."""
+    order = _locked(session, order_id)
+    charge = refunding.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
+    return None if charge is None else (order, charge)
+
+
+def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -> None:
+    """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
+
+    The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
+    """
+    disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
+    if disputed is None:
+        raise NotPossible(
+            f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
+        )
+    if disputed.status is DisputeStatus.CHARGEBACK:
+        raise NotPossible(disputes.why_not(order.number, disputed))
+    try:
+        with begin() as session:
+            refund(session, order.id, by=by, why=why, now=now())
+            _record_outside(session, order, charge, by=by, why=why)
+    except NotPossible as refused:
+        ends_nothing = str(refused).removesuffix(f"; {_FEWER_SEATS}")  # the bank, not we, has what is unused
+        raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
 
 
 def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
@@ -95,18 +149,27 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> Non
     Raises NotPossible if the order is not parked there, or there is nothing left to refund.
     """
     order, charge = _to_settle(session, order_id)
+    _record_outside(session, order, charge, by=by, why=why)
+    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+
+
+def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str) -> None:
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
-    progress.note(session, order_id, "refund.settled_outside", facts)
-    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+    progress.note(session, order.id, "refund.settled_outside", facts)
+
+
+def _locked(session: Session, order_id: UUID) -> Order:
+    order = lock_order(session, order_id)
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    return order
 
 
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
     """The order, locked, and the charge whose refund is to be settled. Raises NotPossible."""
-    order = lock_order(session, order_id)
-    if order is None:
-        raise UnknownOrder(f"there is no order {order_id}")
+    order = _locked(session, order_id)
     if order.status is not OrderStatus.NEEDS_ATTENTION:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     if order.next_step is not Step.REFUND_PAYMENT:

@@ -17,9 +17,9 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
-from tasks.errors import KeySpent, OutcomeUnknown, RefundRefused, Refused, TemporarilyUnavailable
+from tasks.errors import ChargeDisputed, KeySpent, OutcomeUnknown, RefundRefused, Refused, TemporarilyUnavailable
 from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
-from tasks.refunds import refunds_elsewhere, unfunded_refunds
+from tasks.refunds import disputes, refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
 
@@ -121,7 +121,7 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except Refused as refused:
         found = _find(attempt, charge_ref)
         if found is None:
-            raise RefundRefused(f"the provider refuses to refund {charge_ref}: {refused}") from refused
+            raise RefundRefused(_why_refused(charge_ref, refused)) from refused
         return found
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
@@ -233,6 +233,15 @@ def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
     )
+
+
+def _why_refused(charge_ref: str, refused: Refused) -> str:
+    if isinstance(refused, ChargeDisputed):
+        return (
+            f"the customer's bank has taken {charge_ref} back (a dispute), so the provider refuses to refund it: {refused}. The money goes back "
+            f"by the bank; {disputes.DO_NOT_PAY}. See docs/operations.md, A disputed charge"
+        )
+    return f"the provider refuses to refund {charge_ref}: {refused}"
 
 
 def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool) -> Answer:

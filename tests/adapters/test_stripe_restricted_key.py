@@ -13,7 +13,7 @@ from tests.support.stripe_stand_in import StripeStandIn, new_buyer
 from worker.adapters.stripe import StripePayments
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
-PERMISSIONS = re.findall(r"Write \(`(rak_\w+)`\)", DOCUMENT.read_text(encoding="utf-8"))
+PERMISSIONS = re.findall(r"(?:Read|Write) \(`(rak_\w+)`\)", DOCUMENT.read_text(encoding="utf-8"))
 KEY = "rk_test_prorata"
 
 
@@ -22,7 +22,7 @@ def restricted(stand_in: StripeStandIn, permissions: list[str]) -> StripePayment
     return stand_in.payments(api_key=KEY)
 
 
-def all_that_it_does(payments: StripePayments) -> Iterator[object]:
+def all_that_it_does(stand_in: StripeStandIn, payments: StripePayments) -> Iterator[object]:
     buyer = new_buyer(payments)
     yield (charge := payments.charge(buyer.charge()))
     yield payments.retrieve_charge(charge.ref)
@@ -31,14 +31,17 @@ def all_that_it_does(payments: StripePayments) -> Iterator[object]:
     yield payments.refund(buyer.refund(charge.ref))
     yield payments.refund(buyer.refund(charge.ref))  # the second reads the refund again
     yield payments.find_refunds(charge_ref=charge.ref)
+    disputed = payments.charge(buyer.charge(attempt=2))
+    stand_in.control("dispute", payment_intent=disputed.ref, status="needs_response")
+    yield payments.find_disputes(charge_ref=disputed.ref)
     a_minute = timedelta(minutes=1)
     yield list(payments.charges_made(datetime.now(UTC) - a_minute, datetime.now(UTC) + a_minute))
     yield list(payments.refunds_made(datetime.now(UTC) - a_minute, datetime.now(UTC) + a_minute))
 
 
 def test_the_permissions_in_the_documentation_are_enough(stripe_server: StripeStandIn) -> None:
-    assert len(PERMISSIONS) == 4
-    assert all(all_that_it_does(restricted(stripe_server, PERMISSIONS)))
+    assert len(PERMISSIONS) == 5
+    assert all(all_that_it_does(stripe_server, restricted(stripe_server, PERMISSIONS)))
 
 
 @pytest.mark.parametrize("lacking", PERMISSIONS)
@@ -46,7 +49,7 @@ def test_none_of_them_is_too_many_and_a_missing_one_is_named(stripe_server: Stri
     others = [permission for permission in PERMISSIONS if permission != lacking]
     asked = f"API key may not do this .it lacks the permission {lacking}., see PRORATA_STRIPE_API_KEY: .* 403 req_"
     with pytest.raises(Misconfigured, match=asked):
-        list(all_that_it_does(restricted(stripe_server, others)))
+        list(all_that_it_does(stripe_server, restricted(stripe_server, others)))
 
 
 def test_to_read_is_not_to_write(stripe_server: StripeStandIn) -> None:

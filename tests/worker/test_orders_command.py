@@ -11,6 +11,7 @@ from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from tasks.errors import TemporarilyUnavailable
+from tasks.operating.resumption import NotPossible
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
@@ -46,6 +47,17 @@ def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -
     seen = run("show", order_id).stdout
     assert "At the payment provider now" in seen
     assert "119.00" in seen.partition("At the payment provider now")[2].partition("Letters")[0]
+
+
+def test_an_order_is_shown_with_the_disputes_of_its_charge_and_support_cannot_refund_it(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    [charge] = world.rows(ChargeAttempt, order_id=order_id)
+    opened = world.stripe.control("dispute", payment_intent=charge.ref, status="needs_response")["id"]
+    [_, disputed] = json.loads(run("show", order_id, "--json").stdout)["at_provider"]
+    assert (disputed["what"], disputed["ref"], disputed["status"]) == ("dispute", opened, "chargeback")
+    refused = run("refund", order_id, "--why", "asked")
+    assert isinstance(refused.exception, NotPossible)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
 
 
 def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: World) -> None:

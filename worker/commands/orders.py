@@ -13,7 +13,7 @@ from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import at_provider, order_story, resumption, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
-from tasks.wiring import begin, exact_now, now
+from tasks.wiring import begin, exact_now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
 from worker.commands.screen import console, print_json, tell_if_cut
@@ -191,8 +191,9 @@ def refund(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        support_refund.refund(session, order_id, by=by, why=why, now=now())
-        status = session.get_one(Order, order_id, populate_existing=True).status
+    support_refund.give_back(order_id, by=by, why=why)
+    with begin() as session:
+        status = session.get_one(Order, order_id).status
     if as_json:
         print_json({"id": order_id, "status": status})
     else:
@@ -208,7 +209,7 @@ def refunded_outside(
     by: By,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the whole charge, which the provider will never give back, was given back in another way; the order ends as refunded."""
+    """Record that the whole charge, which the provider will never give back, was given back in another way, or by a lost dispute; the order ends as refunded."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)

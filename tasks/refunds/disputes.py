@@ -1,0 +1,46 @@
+"""Disputes: the customer's bank asks about a charge, or takes its money back itself, and decides in the end who keeps it.
+
+While it has the money, the provider refunds nothing of the charge, and nobody else should: the customer would be paid twice.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tasks.ports import Dispute, DisputeStatus
+from tasks.wiring import payments
+
+DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
+
+_WORST_FIRST: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST, DisputeStatus.WON)
+
+
+def find(charge_ref: str) -> Sequence[Dispute]:
+    """The charge's disputes at the provider. Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured."""
+    return payments().find_disputes(charge_ref=charge_ref) if payments().retrieve_charge(charge_ref).disputed else ()
+
+
+def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
+    """The dispute because of which the provider refunds nothing of the charge."""
+    taken = [each for each in disputes if not each.refundable and each.status in _WORST_FIRST]
+    return min(taken, key=lambda each: _WORST_FIRST.index(each.status), default=None)
+
+
+def why_not(number: int, dispute: Dispute) -> str:
+    """Why the order's charge is not refunded, and what to do instead."""
+    sum_taken = f"{dispute.amount_minor} {dispute.currency} (minor units)"
+    match dispute.status:
+        case DisputeStatus.LOST:
+            return (
+                f"the customer's bank has taken {sum_taken} of order {number} back for good (dispute {dispute.ref}, lost); {DO_NOT_PAY}. "
+                f'Run `prorata orders refunded-outside {number} --why "dispute lost"`: that ends what was bought, and issues the credit note'
+            )
+        case DisputeStatus.WON:
+            return (
+                f"the dispute {dispute.ref} of order {number} was won: the money is yours, and nothing is owed. The provider refunds such a "
+                f"charge no more; if you give it back all the same, pay by other means and run `prorata orders refunded-outside {number}`"
+            )
+        case _:
+            return (
+                f"the customer's bank has taken {sum_taken} of order {number} back (dispute {dispute.ref}), and has not decided yet; {DO_NOT_PAY}. "
+                "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
+            )

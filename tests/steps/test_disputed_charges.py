@@ -1,0 +1,137 @@
+"""A charge that the customer's bank asks about or takes back: nothing is given back twice, and nothing is ended for nothing."""
+
+from uuid import UUID
+
+import pytest
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import OrderStatus, Step
+from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.ledger_check.verify import verify
+from tasks.operating import support_refund
+from tasks.operating.resumption import NotPossible
+from tests.invoices.documents import documents
+from tests.support.payment import refundable
+from tests.support.world import Customer, World, change, purchase
+
+
+def charge_of(world: World, order_id: UUID) -> str:
+    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+
+
+def dispute(world: World, charge_ref: str, status: str = "needs_response") -> str:
+    return str(world.stripe.control("dispute", payment_intent=charge_ref, status=status)["id"])
+
+
+def bought(world: World) -> tuple[Customer, UUID, str]:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    return ada, order_id, charge_of(world, order_id)
+
+
+def give_back(order_id: UUID) -> None:
+    support_refund.give_back(order_id, by="Olga", why="asked by phone")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("needs_response", "do not give it back in any other way: the customer would be paid twice"),
+        ("lost", "do not give it back in any other way: .* Run `prorata orders refunded-outside"),
+        ("won", "nothing is owed"),
+    ],
+)
+def test_support_ends_nothing_of_a_charge_that_the_provider_will_not_refund(
+    world: World, status: str, told: str
+) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, status)
+    before = world.timeline(order_id)
+    with pytest.raises(NotPossible, match=told):
+        give_back(order_id)
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+    assert (world.timeline(order_id), world.refunds(order_id)) == (before, [])
+
+
+def test_a_charge_that_the_bank_only_asks_about_is_refunded(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, "warning_needs_response")
+    give_back(order_id)
+    assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [119_00])
+
+
+def test_support_ends_nothing_while_the_provider_cannot_say_whether_a_charge_is_disputed(world: World) -> None:
+    ada, order_id, _ = bought(world)
+    world.stripe.fail("unavailable", "payment_intents.retrieve")
+    with pytest.raises(TemporarilyUnavailable):
+        give_back(order_id)
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+
+
+def test_a_refund_that_is_refused_because_of_a_dispute_parks_once_and_says_not_to_pay(world: World) -> None:
+    ada, order_id = refundable(world)
+    dispute(world, charge_of(world, order_id))
+    with pytest.raises(
+        Misconfigured, match=r"the customer's bank has taken .* back.* do not give it back in any other way"
+    ):
+        world.run(order_id)
+    order = world.order(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert "do not give it back in any other way" in str(order.last_error)
+    assert world.timeline(order_id).count("refund.attempted") == 1
+    assert world.run(order_id).status is OrderStatus.NEEDS_ATTENTION
+    assert world.given_back(ada) == []
+
+
+def test_money_on_its_way_back_by_a_chargeback_is_not_said_to_be_paid_until_the_bank_has_decided(world: World) -> None:
+    ada, order_id = refundable(world)
+    charge = charge_of(world, order_id)
+    dispute(world, charge)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    with pytest.raises(NotPossible, match="has not decided yet"):
+        support_refund.settle(order_id, by="Olga", why="transfer")
+    dispute(world, charge, "lost")
+    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_payment(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge)
+    with pytest.raises(NotPossible, match="has not decided yet"):
+        support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert world.subscription(ada, "desk").status == "active"
+    dispute(world, charge, "lost")
+    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.run(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.REFUNDED, "ended")
+    assert [document.number for document in documents(world, order_id)] == ["INV-2026-000001", "CN-2026-000001"]
+    [row] = world.rows(RefundAttempt, order_id=order_id)
+    assert (row.status, row.amount_minor, row.ref) == ("succeeded", 119_00, f"outside:{order_id}:1")
+    [settled] = world.rows(OrderEvent, order_id=order_id, kind="refund.settled_outside")
+    assert settled.facts == {"attempt": 1, "amount_minor": 119_00, "by": "Olga", "why": "dispute lost"}
+    assert world.given_back(ada) == []
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_a_completed_order_whose_charge_nobody_took_back_is_not_said_to_be_refunded(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    for status in (None, "warning_needs_response"):
+        if status:
+            dispute(world, charge, status)
+        with pytest.raises(NotPossible, match="run `prorata orders refund"):
+            support_refund.settle(order_id, by="Olga", why="transfer")
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+
+
+def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer_seats(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.pass_time(days=1)
+    order_id = world.buy(ada, change("desk", seats=20)).id
+    dispute(world, charge_of(world, order_id), "lost")
+    with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/operations.md, A disputed"):
+        support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
