@@ -16,8 +16,8 @@ from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks.charges import charge_attempts
 from tasks.errors import TemporarilyUnavailable
-from tasks.ports import Charge, ChargeStatus, EventKind, Refund, RefundStatus
-from tasks.refunds import refunding, refunds_elsewhere, unfunded_refunds
+from tasks.ports import Charge, ChargeStatus, Dispute, DisputeStatus, EventKind, Refund, RefundStatus
+from tasks.refunds import disputes, refunding, refunds_elsewhere, unfunded_refunds
 from tasks.running import retry_policy
 from tasks.wiring import begin, now, payments
 
@@ -41,6 +41,8 @@ class NewsOutcome(StrEnum):
     """an order that waited for this charge goes on"""
     UNEXPECTED_AND_REFUNDED = "unexpected charge, refund succeeded"
     UNEXPECTED_AND_REFUNDED_BEFORE = "unexpected charge, refunded before"
+    UNEXPECTED_AND_DISPUTED = "unexpected charge, disputed"
+    """the customer's bank has taken it back, so the provider would refund nothing"""
 
 
 class RefundFailed(Exception):
@@ -67,6 +69,7 @@ def handle(
     if charge.order_id is None or charge.attempt is None:
         return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
+    disputed = payments().find_disputes(charge_ref=charge_ref) if charge.disputed else ()
     if kind is EventKind.DISPUTE:
         _note_dispute(charge, charge.order_id, subject_ref)
     with begin() as session:
@@ -82,6 +85,8 @@ def handle(
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
+    if dispute := disputes.in_the_way(disputed):
+        return _leave_to_bank(order, charge, dispute)
     return _give_back(order, attempt, charge)
 
 
@@ -148,6 +153,17 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
         if attempt.status not in ATTEMPT_OVER:
             attempt.status = AttemptStatus.VOID
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
+
+
+def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute) -> NewsOutcome:
+    """The bank gives unexpected money back itself. If it has decided for us, a person must look: the money is the customer's all the same."""
+    if dispute.status is DisputeStatus.WON:
+        error = f"unexpected charge {charge.ref} is still the customer's, though its dispute {dispute.ref} was won; the provider refunds it no more"
+        with begin() as session:
+            lock_order(session, order.id)
+            if progress.note_once(session, order.id, "refund.refused", {"error": error}):
+                log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+    return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
 
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:

@@ -7,12 +7,14 @@ import pytest
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
+from tasks.charges import webhooks
+from tasks.charges.late_charges import late_charges
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible
 from tests.invoices.documents import documents
-from tests.support.payment import refundable
+from tests.support.payment import given_up_and_paid_late, refundable, waiting_events
 from tests.support.world import Customer, World, change, purchase
 
 
@@ -124,6 +126,40 @@ def test_a_completed_order_whose_charge_nobody_took_back_is_not_said_to_be_refun
         with pytest.raises(NotPossible, match="run `prorata orders refund"):
             support_refund.settle(order_id, by="Olga", why="transfer")
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+
+
+def test_an_unexpected_charge_that_is_disputed_is_left_to_its_bank(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    dispute(world, late)
+    world.notify(late)
+    for _ in range(3):
+        world.pass_time(hours=2)
+        webhooks.handle_webhooks()
+    assert (waiting_events(world), world.refunds(order_id), world.given_back(ada)) == ({}, [], [])
+    assert world.timeline(order_id).count("charge.unexpected") == 1
+
+
+def test_an_unexpected_charge_that_is_disputed_is_looked_up_once_without_a_webhook(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    dispute(world, late)
+    with world.begin() as session:
+        session.get_one(ChargeAttempt, (order_id, 1)).look_again_at = world.time
+    assert (late_charges(), world.refunds(order_id)) == (1, [])
+    world.pass_time(days=1)
+    assert late_charges() == 0
+
+
+def test_an_unexpected_charge_goes_back_once_the_bank_no_longer_asks(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    dispute(world, late, "warning_needs_response")
+    world.notify(late)
+    assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
 
 
 def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer_seats(world: World) -> None:
