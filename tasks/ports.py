@@ -168,8 +168,6 @@ class EventKind(Enum):
     """it was made, or has succeeded: nothing new once we have recorded it as taken"""
     REFUND = auto()
     """a refund of it was made, or has changed"""
-    DISPUTE = auto()
-    """the customer's bank has opened a dispute"""
     OTHER = auto()
 
 
@@ -253,10 +251,6 @@ class PaymentProvider(Protocol):
 
         Raises Refused: code "signature" if it is forged or stale, whatever its content; "malformed" if it is signed but not an event.
         """
-        ...
-
-    def subject_of(self, payload: bytes) -> str | None:
-        """The provider's id of the subject of a stored, checked event, such as a dispute that was opened. None: it has no id."""
         ...
 
 

@@ -41,6 +41,7 @@ _TEXT = {
     "refund.elsewhere_failed": "A refund made outside this order did not arrive.",
     "refund.settled_outside": "What was charged was refunded in another way.",
     "charge.disputed": "The payment was disputed.",
+    "dispute.closed": "The dispute of the payment is closed.",
     "charge.unexpected": "A payment that this order has no use for was found; it will be refunded.",
     "refund_payment.done": "The refund is on its way.",
     "send_refund_notice.refund_failed": "The refund failed; a person is looking into it.",

@@ -57,21 +57,18 @@ class NotFoundYet(NotRecordedYet):
     """The charge is of an attempt that a restored database has forgotten. Its order may wait for days before a step looks."""
 
 
-def handle(
-    charge_ref: str, *, kind: EventKind = EventKind.OTHER, subject_ref: str | None = None, why: str = "webhook"
-) -> NewsOutcome:
+def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "webhook") -> NewsOutcome:
     """Handle an event about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
 
-    An event only says where to look: charge and refunds are fetched as they are now. kind: the event's. subject_ref: the provider's id of what
-    the event is about, a dispute for example. why: what the timeline says if the order goes on.
+    An event only says where to look: charge, refunds and disputes are fetched as they are now. kind: the event's. why: what the timeline says
+    if the order goes on.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:
         return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
     disputed = payments().find_disputes(charge_ref=charge_ref) if charge.disputed else ()
-    if kind is EventKind.DISPUTE:
-        _note_dispute(charge, charge.order_id, subject_ref)
+    _note_disputes(charge, charge.order_id, disputed)
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
@@ -132,16 +129,19 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     return NewsOutcome.NOTHING_TO_DO
 
 
-def _note_dispute(charge: Charge, order_id: UUID, dispute_ref: str | None) -> None:
-    """Report each dispute of the charge once, for a person; the order does not change. A dispute has a time limit, so it is reported
+def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) -> None:
+    """Report the charge's disputes, for a person; the order does not change. A dispute has a time limit, so it is reported
     also where a restored database has forgotten the charge, or its order: an order that is not here has no timeline.
     """
+    if not disputed:
+        return
     with begin() as session:
-        is_here = lock_order(session, order_id) is not None
-        attempt = _attempt_of(session, charge) if is_here else None
-        facts = {"attempt": attempt.attempt if attempt is not None else charge.attempt, "dispute": dispute_ref}
-        if not is_here or progress.note_once(session, order_id, "charge.disputed", facts):
-            log.error("charge disputed", order_id=str(order_id), charge=charge.ref, dispute=dispute_ref)
+        if lock_order(session, order_id) is not None:
+            attempt = _attempt_of(session, charge)
+            disputes.note(session, order_id, attempt.attempt if attempt is not None else charge.attempt or 0, disputed)
+            return
+    for dispute in disputed:
+        disputes.report(order_id, dispute)
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

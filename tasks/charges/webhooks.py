@@ -118,8 +118,7 @@ def _outcome(event: WebhookReceived) -> NewsOutcome:
     if event.charge_ref is None:
         return NewsOutcome.NOT_ABOUT_A_CHARGE
     kind = payments().event_kinds.get(event.type, EventKind.OTHER)
-    subject_ref = payments().subject_of(event.payload)
-    return charge_news.handle(event.charge_ref, kind=kind, subject_ref=subject_ref)
+    return charge_news.handle(event.charge_ref, kind=kind)
 
 
 OWN_ANSWER = timedelta(seconds=3)

@@ -5,10 +5,20 @@ While it has the money, the provider refunds nothing of the charge, and nobody e
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
+import structlog
+from sqlalchemy.orm import Session
+
+from models import progress
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
 
+log = structlog.get_logger(__name__)
+
+OPEN: Final = "charge.disputed"
+CLOSED: Final = "dispute.closed"
+"""kinds of the timeline entries about a dispute: that it is an inquiry or a chargeback now, and how it has ended"""
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
 _WORST_FIRST: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST, DisputeStatus.WON)
@@ -17,6 +27,32 @@ _WORST_FIRST: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST, DisputeStat
 def find(charge_ref: str) -> Sequence[Dispute]:
     """The charge's disputes at the provider. Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured."""
     return payments().find_disputes(charge_ref=charge_ref) if payments().retrieve_charge(charge_ref).disputed else ()
+
+
+def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequence[Dispute]) -> None:
+    """Record each status of the charge's disputes once, for a person to act. The caller has locked the order's row."""
+    for dispute in disputes:
+        is_open = dispute.status in (DisputeStatus.INQUIRY, DisputeStatus.CHARGEBACK)
+        known_by = {"dispute": dispute.ref, "status": dispute.status.value}
+        facts = known_by | {
+            "attempt": charge_attempt,
+            "amount_minor": dispute.amount_minor,
+            "currency": dispute.currency,
+            "bank_says": dispute.reason,
+            "due": dispute.due_at.isoformat() if dispute.due_at is not None and is_open else None,
+        }
+        if progress.note_once(session, order_id, OPEN if is_open else CLOSED, facts, known_by=known_by):
+            report(order_id, dispute)
+
+
+def report(order_id: UUID, dispute: Dispute) -> None:
+    log.error(
+        "charge disputed",
+        order_id=str(order_id),
+        charge=dispute.charge_ref,
+        dispute=dispute.ref,
+        status=dispute.status.value,
+    )
 
 
 def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:

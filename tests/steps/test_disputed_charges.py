@@ -1,5 +1,6 @@
 """A charge that the customer's bank asks about or takes back: nothing is given back twice, and nothing is ended for nothing."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -171,3 +172,46 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/operations.md, A disputed"):
         support_refund.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def noted(world: World, order_id: UUID) -> list[tuple[str, str, int]]:
+    """What the timeline says of disputes: kind of the entry, status, amount."""
+    kinds = ("charge.disputed", "dispute.closed")
+    rows = sorted(
+        (row for kind in kinds for row in world.rows(OrderEvent, order_id=order_id, kind=kind)), key=lambda row: row.id
+    )
+    return [(row.kind, row.facts["status"], row.facts["amount_minor"]) for row in rows]
+
+
+def test_each_turn_of_a_dispute_is_noted_once_whatever_event_tells_of_it_and_the_order_stays_as_it_is(
+    world: World,
+) -> None:
+    _, order_id, charge = bought(world)
+    for status, events in (
+        ("warning_needs_response", ["created"]),
+        ("needs_response", ["funds_withdrawn", "updated"]),
+        ("under_review", ["updated"]),
+        ("won", ["closed", "funds_reinstated"]),
+    ):
+        dispute(world, charge, status)
+        for event in events * 2:
+            world.notify(charge, f"charge.dispute.{event}")
+    assert noted(world, order_id) == [
+        ("charge.disputed", "inquiry", 119_00),
+        ("charge.disputed", "chargeback", 119_00),
+        ("dispute.closed", "won", 119_00),
+    ]
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def test_a_dispute_is_noted_with_what_an_operator_must_know_and_nothing_about_the_customer(world: World) -> None:
+    _, order_id, charge = bought(world)
+    first, second = dispute(world, charge, "lost"), dispute(world, charge)
+    world.notify(charge, "charge.dispute.created")
+    [closed] = world.rows(OrderEvent, order_id=order_id, kind="dispute.closed")
+    [opened] = world.rows(OrderEvent, order_id=order_id, kind="charge.disputed")
+    due = datetime.fromisoformat(opened.facts.pop("due"))
+    assert timedelta(days=6) < due - datetime.now(UTC) < timedelta(days=7)
+    known = {"attempt": 1, "amount_minor": 119_00, "currency": "EUR", "bank_says": "fraudulent"}
+    assert opened.facts == known | {"dispute": second, "status": "chargeback"}
+    assert closed.facts == known | {"dispute": first, "status": "lost", "due": None}

@@ -385,12 +385,13 @@ def test_nobody_is_told_of_one_that_is_back(world: World, backed_up: BackUp) -> 
 
 
 def disputed(world: World, charge: str) -> list[tuple[str, str]]:
-    """A dispute's event comes, twice; which charges and disputes are logged as errors."""
+    """A dispute's event comes, twice; which charges are logged as errors, and their disputes' status."""
+    world.stripe.control("dispute", payment_intent=charge, status="needs_response")
     with capture_logs() as logged:
         for _ in range(2):
-            world.receive(charge, "charge.dispute.created", dispute="dp_1")
+            world.receive(charge, "charge.dispute.created")
         webhooks.handle_webhooks()
-    return [(entry["charge"], entry["dispute"]) for entry in logged if entry["event"] == "charge disputed"]
+    return [(entry["charge"], entry["status"]) for entry in logged if entry["event"] == "charge disputed"]
 
 
 @pytest.mark.parametrize("over", [True, False], ids=["whose order has ended without it", "that its order may yet find"])
@@ -403,12 +404,12 @@ def test_a_dispute_of_a_forgotten_attempts_charge_is_noted_once(world: World, ba
         world.cancel(order_id)
         world.go_on(order_id)
     charge = ref_of(world, ada, 2)
-    assert disputed(world, charge) == [(charge, "dp_1")]
+    assert disputed(world, charge) == [(charge, "chargeback")]
     if not over:
         assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
         webhooks.handle_webhooks()
     [noted] = world.rows(OrderEvent, order_id=order_id, kind="charge.disputed")
-    assert noted.facts == {"attempt": 2, "dispute": "dp_1"}
+    assert (noted.facts["attempt"], noted.facts["status"]) == (2, "chargeback")
     assert waiting_events(world) == {}
 
 
@@ -418,7 +419,7 @@ def test_a_dispute_of_a_lost_orders_charge_is_logged_with_its_id(world: World, b
     lost = world.buy(ada, purchase()).id
     restore()
     charge = ref_of(world, ada, 1)
-    assert disputed(world, charge) == [(charge, "dp_1")] * 2
+    assert disputed(world, charge) == [(charge, "chargeback")] * 2
     assert (world.rows(OrderEvent, order_id=lost), waiting_events(world)) == ([], {})
 
 

@@ -9,16 +9,6 @@ from tests.support.payment import ASKS_BANK, refund_by_hand, refundable, waiting
 from tests.support.world import World, purchase
 
 
-def test_each_dispute_of_a_payment_is_noted_once_and_the_order_stays_as_it_is(world: World) -> None:
-    order_id = world.buy(world.customer(), purchase()).id
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
-    for dispute in ("dp_1", "dp_2", "dp_1"):
-        world.notify(charge, "charge.dispute.created", dispute=dispute)
-    noted = [row.facts for row in world.rows(OrderEvent, order_id=order_id, kind="charge.disputed")]
-    assert noted == [{"attempt": 1, "dispute": "dp_1"}, {"attempt": 1, "dispute": "dp_2"}]
-    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
-
-
 def test_a_refund_in_the_dashboard_is_noted_once_and_the_order_stays_as_it_is(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     refund_by_hand(world, order_id, 19_00)

@@ -266,16 +266,9 @@ class World:
         facts = self.order(order_id).reason_facts or {}
         httpx.post(facts["action_url"], data={"outcome": outcome}, timeout=240)
 
-    def notify(
-        self,
-        charge_ref: str,
-        kind: str = "payment_intent.succeeded",
-        *,
-        event_id: str | None = None,
-        dispute: str | None = None,
-    ) -> None:
+    def notify(self, charge_ref: str, kind: str = "payment_intent.succeeded", *, event_id: str | None = None) -> None:
         """A signed webhook about a charge arrives and is handled."""
-        self.receive(charge_ref, kind, event_id=event_id, dispute=dispute)
+        self.receive(charge_ref, kind, event_id=event_id)
         webhooks.handle_webhooks()
 
     def receive(
@@ -284,14 +277,9 @@ class World:
         kind: str,
         *,
         event_id: str | None = None,
-        dispute: str | None = None,
         ago: timedelta = LONG_AGO,
     ) -> str:
-        """dispute: the provider's id of the dispute that the event is about."""
-        subject = {"id": charge_ref, "object": "payment_intent"}
-        if dispute is not None:
-            subject = {"id": dispute, "object": "dispute", "payment_intent": charge_ref}
-        about = {"object": subject}
+        about = {"object": {"id": charge_ref, "object": "payment_intent"}}
         event = {"id": event_id or f"evt_{uuid4().hex}", "object": "event", "type": kind, "data": about}
         payload = json.dumps(event)
         signature = stripe.WebhookSignature.generate_signature_header(payload, WEBHOOK_SECRET, int(time.time()))

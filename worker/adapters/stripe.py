@@ -265,10 +265,6 @@ class StripePayments:
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise Refused("the webhook is not an event", code="malformed") from None
 
-    def subject_of(self, payload: bytes) -> str | None:
-        subject = reading.subject_of(json.loads(payload))
-        return subject if _is_name(subject) else None
-
     def _require_signature(self, payload: bytes, signature: str) -> None:
         """Checked first: a sender who cannot sign learns nothing else, whatever is wrong with body or header."""
         try:

@@ -64,7 +64,6 @@ EVENT_KINDS = {
     "refund.created": EventKind.REFUND,
     "refund.failed": EventKind.REFUND,
     "refund.updated": EventKind.REFUND,
-    "charge.dispute.created": EventKind.DISPUTE,
 }
 """by the types of Stripe's events"""
 
@@ -157,12 +156,6 @@ def intent_of(event: Mapping[str, Any]) -> str | None:
         return None
     ref = subject.get("id" if subject.get("object") == "payment_intent" else "payment_intent")
     return ref if isinstance(ref, str) else None
-
-
-def subject_of(event: Mapping[str, Any]) -> str | None:
-    """The id of the object itself. Raises KeyError, TypeError: no event."""
-    subject = event["data"]["object"]
-    return subject.get("id") if isinstance(subject, Mapping) else None
 
 
 def is_replayed(response: stripe.StripeResponse | None) -> bool:
