@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import stripe
 
 from api_stub.stand_ins.mailbox.faults import KINDS
 from api_stub.stand_ins.stripe.cards import CARDS
@@ -146,6 +147,8 @@ def test_a_stand_in_takes_what_the_page_sends_to_it(world: World) -> None:
     for who, path, body in asked:
         if who == "STRIPE":
             world.stripe.control(path.rpartition("/")[2], **json.loads(body))
+            with pytest.raises(stripe.APIError):
+                world.stripe.client().v1.payment_intents.list()
         else:
             stand_in = world.vies if who == "VIES" else world.mailbox
             assert stand_in.http.post(path, json=json.loads(body)).status_code == 201
