@@ -15,6 +15,7 @@ from models.rules.currency import EXPONENTS
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.letters.reasons import UNDONE
+from tasks.queues import QUEUE_NAMES
 from worker.adapters.stripe_amounts import charge_unit
 from worker.cli import app
 from worker.commands.loading import db
@@ -51,6 +52,10 @@ def test_every_command_of_the_database_is_explained_and_no_other() -> None:
     assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database"))) == {
         command.name for command in db.registered_commands
     }
+
+
+def test_every_queue_is_named() -> None:
+    assert [name for name in QUEUE_NAMES if f"`{name}`" not in section("Workers")] == []
 
 
 def test_the_database_that_the_documents_speak_of_is_this_one() -> None:
