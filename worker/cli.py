@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker.commands import failures
+from worker.commands.utf8 import taking_utf8
 from worker.logs import set_up_logging
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -57,14 +58,14 @@ def _loaded(name: str, found: typer.Typer | Callable[..., None]) -> Any:
     if isinstance(found, typer.Typer):
         group = typer.main.get_group(found)
         group.name = name
-        return group
+        return taking_utf8(group)
     alone = typer.Typer(add_completion=False)
     if name in _PASSES_ON:
         others = {"allow_extra_args": True, "ignore_unknown_options": True}
         alone.command(name, context_settings=others, add_help_option=False)(found)
     else:
         alone.command(name)(found)
-    return typer.main.get_command(alone)
+    return taking_utf8(typer.main.get_command(alone))
 
 
 class _Group(TyperGroup):

@@ -21,6 +21,9 @@ from models.states import OrderStatus, Step
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.upstream.api_keys import Scope
 from tests.support.command import SETTINGS, Command, Ended, prorata_at_a_terminal, prorata_of_its_own
+from tests.worker.test_database import set_default
+from tests.worker.test_upgrading import set_to
+from worker import server_urls
 from worker.commands import failures, place, process
 from worker.drill.buying import Bought, Shop
 from worker.drill.ground import Customer
@@ -52,6 +55,45 @@ def test_a_database_that_was_never_made_is_not_said_to_be_silent(prorata: Comman
     assert ended.status == 3
     assert re.search(
         r"^The server has no database \S+/nowhere \(PRORATA_DATABASE_URL\): create an empty one", ended.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("keys revoke M?ller", "NAME"),
+        ("accounts list M?ller", "TEXT"),
+        ("ledger show M?ller", "ACCOUNT"),
+        ("invoices paid M?ller --on 2026-11-30", "NUMBER"),
+        ("orders resume --all-parked --error-contains M?ller", "--error-contains"),
+        ("worker-health --host M?ller", "--host"),
+    ],
+)
+def test_bytes_that_are_not_utf8_are_refused_with_where_they_stand(prorata: Command, asked: str, name: str) -> None:
+    """As a terminal in Latin-1 hands over a letter."""
+    ended = prorata(*asked.replace("?", "\udcfc").split(), **SETTINGS)
+    assert (ended.status, ended.out) == (2, "")
+    assert f"Invalid value for '{name}': M?ller is not UTF-8" in re.sub(r"[\s│]+", " ", ended.err)
+
+
+def test_a_reason_and_a_file_may_have_such_bytes(prorata: Command, tmp_path: Path) -> None:
+    cancelled = prorata("orders", "cancel", "1001", "--why", "zur\udcfck", **SETTINGS)
+    assert (cancelled.status, "does not answer" in cancelled.err) == (3, True)
+    nowhere = prorata_of_its_own("catalogue", "load", str(tmp_path / "M\udcfcller"))
+    assert (nowhere.status, "not UTF-8" in nowhere.err) == (1, False)
+
+
+@pytest.mark.parametrize("words", [("db", "upgrade"), ("catalogue", "load", "api_stub/sample/catalogue.yaml")])
+def test_a_database_that_takes_no_writes_is_said_to_take_none(
+    prorata: Command, fresh_database_url: str, words: tuple[str, ...]
+) -> None:
+    url = fresh_database_url
+    set_to(url, "0009")
+    set_default(url, "default_transaction_read_only", "on")
+    ended = prorata(*words, **SETTINGS | {"PRORATA_DATABASE_URL": url})
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.startswith(
+        f"The database at {server_urls.name(url)} takes no writes (PRORATA_DATABASE_URL): cannot execute "
     )
 
 

@@ -106,7 +106,7 @@ ISOLATION = text("show transaction_isolation")
 def set_default(url: str, name: str, value: str) -> None:
     other = create_engine(url)
     with other.begin() as connection:
-        connection.execute(text(f"alter database {make_url(url).database} set {name} = '{value}'"))
+        connection.execute(text(f"alter database \"{make_url(url).database}\" set {name} = '{value}'"))
     other.dispose()
 
 

@@ -4,7 +4,8 @@ import re
 import sys
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 
 from models.errors import Explained, Unknown
 from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, behind_a_lock, stood_still
@@ -37,6 +38,10 @@ def run(command: Callable[[], object]) -> int:
             raise
         said = f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}"
         return _say(said, NO_ANSWER)
+    except InternalError as error:
+        if not isinstance(error.orig, ReadOnlySqlTransaction):
+            raise
+        return _say(_why_no_answer(error), NO_ANSWER)
     except KeyboardInterrupt:
         return _say("Interrupted.", INTERRUPTED)
     return 0
@@ -54,8 +59,10 @@ def _why_no_database(error: Exception) -> str:
 
 
 def _why_no_answer(error: Exception) -> str:
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, OperationalError | InternalError):
         return f"Every connection to the database at {_database()} is in use. Try again later."
+    if isinstance(error.orig, ReadOnlySqlTransaction):
+        return f"The database at {_database()} takes no writes (PRORATA_DATABASE_URL): {_first_line(error)}"
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):
@@ -76,5 +83,5 @@ def _database() -> str:
         return "an unknown address"
 
 
-def _first_line(error: OperationalError | ProgrammingError) -> str:
+def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().partition("\n")[0]
