@@ -256,8 +256,26 @@ def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(wor
     world.park(order_id)
     assert run("resume", " INV-2026-000001").exit_code == 0
     world.park(order_id)
-    assert run("refunded-outside", "INV-2026-000001", "--why", "by transfer").exit_code == 0
+    said = run("refunded-outside", "INV-2026-000001", "--why", "by transfer").stdout
+    assert said == "Recorded; the order goes on, the credit note is issued and the customer is told.\n"
     assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert len(world.mailbox.listed("subject:refunded")) == 1
+
+
+def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    order_id = world.buy(ada, purchase()).id
+    run("refund", order_id, "--why", "goodwill")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    letters, charge = world.mails(ada), world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+    assert run("refunded-outside", order_id, "--why", "by transfer").stdout == (
+        "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
+        "tell the customer, and your accountant.\n"
+    )
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert world.mails(ada) == letters
 
 
 def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_code(world: World) -> None:
@@ -303,5 +321,5 @@ def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url:
     nobody_answers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"}
     words = ("refunded-outside", order_id, "--why", "by transfer", "--json")
     ended = prorata_of_its_own("orders", *map(str, words), **SETTINGS | nobody_answers)
-    assert json.loads(ended.out) == {"id": str(order_id), "provider_asked": False}
+    assert json.loads(ended.out) == {"id": str(order_id), "provider_asked": False, "told_before": False}
     assert "the provider could not be asked" in [json.loads(line)["event"] for line in ended.err.splitlines()]

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from models.messages import SentLetter
 from models.orders import Order
-from models.states import OrderStatus, Step
+from models.states import LetterKind, OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
@@ -213,15 +214,24 @@ def refunded_outside(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
+        notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
+        told_before = notice is not None and notice.sent_at is not None
     provider_asked = support_refund.settle(order_id, by=by, why=why)
     if as_json:
-        print_json({"id": order_id, "provider_asked": provider_asked})
+        print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
         return
     if not provider_asked:
         typer.echo(
             "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
-    typer.echo("Recorded; the order goes on, the credit note is issued and the customer is told.")
+    typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
+
+
+_TOLD_NOW = "Recorded; the order goes on, the credit note is issued and the customer is told."
+_TOLD_BEFORE = (
+    "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
+    "tell the customer, and your accountant."
+)
 
 
 def _print_list(title: str, entries: tuple[str, ...]) -> None:
