@@ -225,6 +225,8 @@ def test_the_version_is_the_packages() -> None:
     [
         ("orders list", "No orders yet: an upstream places them with its API key (prorata keys issue NAME).\n"),
         ("orders list --status open", "No order is open.\n"),
+        ("orders list --status needs_attention", "No order needs attention.\n"),
+        ("orders list --status open --status needs_attention", "No order is open or needs attention.\n"),
         ("accounts list", "No accounts yet: prorata accounts load FILE.\n"),
         ("accounts list somebody", "There is no such account.\n"),
         ("keys list", "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"),

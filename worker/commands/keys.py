@@ -121,7 +121,7 @@ def allow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = None
 
 @keys.command("disallow")
 def disallow_accounts(name: Name, account: Accounts, by: By, why: WhyIfKnown = None, as_json: AsJson = False) -> None:
-    """Let a key no longer act for these accounts, from the next request on. Streams of events that are open end at once."""
+    """Let a key no longer act for these accounts, from the next request on. Streams of events that are open end within a second."""
     plug_in_from_settings()
     with begin() as session:
         change = api_keys.disallow(session, name=name, account_ids=_ids(session, account), by=by, why=why)

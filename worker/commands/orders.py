@@ -60,9 +60,12 @@ def list_orders(
     tell_if_cut(len(rows), limit)
 
 
+_IN_WORDS = {OrderStatus.NEEDS_ATTENTION: "needs attention"}
+
+
 def _nothing_listed(statuses: Sequence[OrderStatus], searched_otherwise: bool) -> str:
     if statuses and not searched_otherwise:
-        return f"No order is {' or '.join(status.value for status in statuses)}."
+        return f"No order {' or '.join(_IN_WORDS.get(status, f'is {status.value}') for status in statuses)}."
     if statuses or searched_otherwise:
         return "There is no such order; without options, all are listed."
     return "No orders yet: an upstream places them with its API key (prorata keys issue NAME)."

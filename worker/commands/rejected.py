@@ -48,7 +48,7 @@ def list_rejected(
 
 @rejected.command("show")
 def show(number: Id) -> None:
-    """One with its headers and the beginning of its body, as JSON."""
+    """One with its headers and its body, of which the first 64 KiB are kept, as JSON."""
     plug_in_from_settings()
     with begin() as session:
         message = _found(session, number)
