@@ -17,6 +17,8 @@ FROM python:3.11-slim
 RUN groupadd --gid 10001 prorata \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin prorata \
     && install -d -o prorata -g prorata /data
+# The base image has Python's own modules without bytecode, and our processes may not write any: each start would compile them anew.
+RUN python -m compileall -q -j 0 -x 'site-packages|lib2to3|idlelib' /usr/local/lib/python3.11
 COPY --from=build /opt/prorata /opt/prorata
 ENV PATH=/opt/prorata/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER prorata
