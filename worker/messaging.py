@@ -1,5 +1,4 @@
-"""The Celery application without its tasks, for whoever only sends a message: a health check needs half of the time and memory that it would
-need with `worker.app`, which adds the tasks. The settings are in `worker.celery_config`, read when first needed."""
+"""The Celery application without its tasks, for whoever only sends a message, as the API does; `worker.app` adds the tasks. The settings are in `worker.celery_config`, read when first needed."""
 
 from celery import Celery
 

@@ -14,13 +14,12 @@ from typing import Any
 
 import structlog
 from celery import signals
-from celery.utils.nodenames import worker_direct
 from celery.worker import state
-from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from worker import health
 from worker.adapters import smtp, stripe, vies
 from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT
-from worker.canary import canary
 from worker.settings import Settings, settings
 
 log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ def say(*, seconds: int) -> None:
 
 @dataclass
 class Watchdog:
-    """send: give the worker something to take; raises OperationalError where the broker is away. give_up: end the worker.
+    """send: give the worker something to take; raises RedisError where the broker is away. give_up: end the worker.
 
     full: whether every slot of the pool is busy. begun: how many deliveries have begun so far. longest: seconds that one may take.
     """
@@ -86,7 +85,7 @@ class Watchdog:
             self.taken()
         try:
             self.send()
-        except OperationalError:
+        except RedisError:
             self.taken()  # nobody could have taken anything: the time counts anew
             return
         if self.full() and self.now() - self.last_taken <= self.longest:
@@ -105,9 +104,9 @@ class Watchdog:
 
 @signals.worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
-    own = worker_direct(sender.hostname)
+    broker = health.connected(settings().broker_url.get_secret_value())
     watchdog = Watchdog(
-        send=lambda: canary.apply_async((None,), queue=own, expires=EVERY),
+        send=lambda: health.send(broker, sender.hostname, song=None, within=EVERY),
         give_up=lambda: os.kill(os.getpid(), signal.SIGKILL),
         full=lambda: len(state.active_requests) >= sender.pool.limit,
         begun=lambda: state.all_total_count[0],

@@ -39,7 +39,11 @@ class Running:
     deaths: Path
 
     def is_healthy(self, within: float = 5.0, **changed: str) -> bool:
-        command = [sys.executable, "-m", "worker.cli", "worker-health", "orders", f"--within={within}"]
+        return self.answers(
+            [sys.executable, "-m", "worker.cli", "worker-health", "orders", f"--within={within}"], **changed
+        )
+
+    def answers(self, command: list[str], **changed: str) -> bool:
         env = self.env | changed
         return subprocess.run(command, env=env, capture_output=True, timeout=120, check=False).returncode == 0
 
@@ -122,6 +126,14 @@ def test_a_worker_waits_nowhere_without_a_time_limit(running: Running) -> None:
 def test_a_worker_that_takes_no_messages_fails_its_health_check_though_it_runs(running: Running) -> None:
     with frozen_child(running.child):
         assert not running.is_healthy(within=1)
+    assert eventually(running.is_healthy)
+
+
+def test_the_health_check_of_a_container_is_another_way_to_ask_the_same(running: Running) -> None:
+    command = [sys.executable, "-P", "-m", "worker.commands.health_check", "orders"]
+    assert running.answers(command)
+    with frozen_child(running.child):
+        assert not running.answers([*command, "1"])
     assert eventually(running.is_healthy)
 
 

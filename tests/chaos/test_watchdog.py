@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from tests.support.command import SETTINGS
 from worker.adapters import smtp, stripe, vies
@@ -42,7 +42,7 @@ class Scene:
 
     def send(self) -> None:
         if self.broker_is_away:
-            raise OperationalError
+            raise RedisError
         if self.takes:
             self.dog.taken()
 

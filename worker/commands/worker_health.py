@@ -1,32 +1,32 @@
 """`prorata worker-health NAME`: for a container's or a service's health check."""
 
 import sys
-from importlib import import_module
+from socket import gethostname
 from typing import Annotated
 
 import typer
-from celery import Celery
-from celery.utils.nodenames import gethostname
-from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from worker import certificates
-from worker.canary import sings
+from worker import certificates, health
 from worker.command_lines import Worker, worker_name
 from worker.commands.exit_status import FAILED, NO_ANSWER
+from worker.settings import settings
 
 
 def worker_health(
     name: Annotated[Worker, typer.Argument(metavar="NAME", help="which one")] = Worker.ALL,
     number: Annotated[int | None, typer.Option(min=1, help="which of several of that name")] = None,
-    within: Annotated[float, typer.Option(min=0.1, max=300, help="seconds to wait; a busy worker takes longer")] = 10.0,
+    within: Annotated[
+        float, typer.Option(min=0.1, max=300, help="seconds to wait; a busy worker takes longer")
+    ] = health.WITHIN,
     host: Annotated[str | None, typer.Option(help="the host it runs on; default: this one")] = None,
 ) -> None:
     """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
-    app: Celery = import_module("worker.messaging").app  # becomes the process's application, so only once it is wanted
     worker = f"{worker_name(name, number)}@{host or gethostname()}"
     try:
-        healthy = sings(app, worker, within=within)
-    except OperationalError as error:
+        with health.connected(settings().broker_url.get_secret_value()) as broker:
+            healthy = health.sings(broker, worker, within=within)
+    except RedisError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
         said = f"no connection to the broker: {advice} ({error})" if advice else f"the broker does not answer: {error}"
         typer.echo(f"{worker}: {said}", err=True)

@@ -1,14 +1,18 @@
 """A canary is listened for as long as was asked for, and no longer; silence is not an outage, an outage is one."""
 
+import os
+import subprocess
+import sys
+from socket import gethostname
+
 import pytest
-from celery import Celery, current_app
-from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from worker.canary import HEARD_FOR, LISTEN, heard, sings
 from worker.embedded import RedisServer
+from worker.health import HEARD_FOR, LISTEN, NEEDLESS, heard, sings
 
 SOCKET_TIMEOUT = 10.0
 """of worker.celery_config, which reads settings that are not there"""
@@ -52,26 +56,54 @@ def test_a_song_is_heard_and_silence_is_silence(redis_server: RedisServer) -> No
 
 
 def test_what_was_sent_to_a_worker_that_is_not_there_does_not_stay(redis_server: RedisServer) -> None:
-    before = current_app._get_current_object()
-    app = Celery(broker=redis_server.url, set_as_current=True)
-    try:
-        assert not sings(app, "nobody@nowhere", within=0.1)
-    finally:
-        app.close()
-        before.set_current()
-    with client(redis_server, socket_timeout=60.0) as looking:
-        [left] = [key for key in looking.keys("*nobody@nowhere*") if looking.type(key) == b"list"]
-        assert 0 < looking.ttl(left) <= 1 + HEARD_FOR
+    with client(redis_server, socket_timeout=60.0) as broker:
+        for key in NEEDLESS:
+            broker.sadd(key, "gone@nowhere\x06\x16\x06\x16gone@nowhere.dq2")  # as kombu notes it where a worker starts
+        assert not sings(broker, "nobody@nowhere", within=0.1)
+        assert broker.keys("*nowhere*") == [b"nobody@nowhere.dq2"]
+        assert 0 < broker.ttl("nobody@nowhere.dq2") <= 1 + HEARD_FOR
+        assert broker.exists(*NEEDLESS) == 0
 
 
 def test_a_broker_that_says_nothing_at_all_is_away(redis_server: RedisServer) -> None:
     with (
         client(redis_server, socket_timeout=0.3) as listening,
-        pytest.raises(OperationalError, match="Timeout"),
+        pytest.raises(RedisError, match="Timeout"),
     ):
         heard(listening, "canary of another test", within=5.0)
 
 
 def test_a_broker_that_is_no_longer_there_is_away() -> None:
-    with Redis(port=1, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(OperationalError, match="refused"):
+    with Redis(port=1, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(RedisError, match="refused"):
         heard(client, "canary of a test", within=5.0)
+
+
+WRONG = "PRORATA_BROKER_URL is missing or wrong: `prorata settings` says why\n"
+
+
+def check(broker_url: str) -> tuple[int, str]:
+    """As docker-compose.yml calls it."""
+    command = [sys.executable, "-P", "-m", "worker.commands.health_check", "nobody"]
+    env = {**os.environ, "PRORATA_BROKER_URL": broker_url}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("broker_url", "status", "said"),
+    [
+        ("redis://:secret@127.0.0.1:1/0", 3, f"nobody@{gethostname()}: the broker does not answer (ConnectionError)\n"),
+        ("rediss://127.0.0.1:1/0?ssl_ca_certs=/nowhere", 2, WRONG),
+        ("redis://:secret/word@127.0.0.1:1/0", 2, WRONG),
+        ("", 2, WRONG),
+    ],
+)
+def test_what_is_no_answer_of_the_worker_has_another_status(broker_url: str, status: int, said: str) -> None:
+    assert check(broker_url) == (status, said)
+
+
+def test_a_health_check_loads_nothing_that_takes_time() -> None:
+    """It runs every few seconds, on the small share of the processor that a worker has."""
+    program = "import sys, worker.commands.health_check; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert {"celery", "kombu", "pydantic", "sqlalchemy", "structlog", "typer"}.isdisjoint(loaded)
