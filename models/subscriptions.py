@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
+from models.orders import OrderLine
 from models.rules.cart import SubscriptionStatus
 from models.rules.period import Interval
 from models.rules.vat import Treatment
@@ -86,6 +87,11 @@ class SubscriptionPeriod(Base):
     """how much of `charged_minor` was credited when a change closed the period early"""
     unused_tax_minor: Mapped[Minor | None]
 
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was over before another began, so that nothing of it was credited."""
+        return self.closed_at is not None and self.closed_at >= self.ends_at and not self.unused_minor
+
 
 class SeatAssignment(Base):
     """A user's seat, without which they cannot sign in. Rows are closed, never deleted."""
@@ -114,6 +120,14 @@ SITS = SeatAssignment.unassigned_at.is_(None)
 def running_period(session: Session, subscription: Subscription) -> SubscriptionPeriod | None:
     """The subscription's open period."""
     query = select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id == subscription.id, RUNS)
+    return session.scalar(query)
+
+
+def period_of(session: Session, line: OrderLine) -> SubscriptionPeriod | None:
+    """The period that the line's order charged."""
+    query = select(SubscriptionPeriod).where(
+        SubscriptionPeriod.order_id == line.order_id, SubscriptionPeriod.subscription_id == line.subscription_id
+    )
     return session.scalar(query)
 
 

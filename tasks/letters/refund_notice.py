@@ -21,6 +21,8 @@ class Refunded:
     """what had been paid by transfer and is balance now"""
     trials_running: Sequence[str]
     """products whose trials the order began and that go on although its money went back, by code"""
+    ran_out: int = 0
+    """how many of its purchases were over before their money went back"""
 
 
 def refund_notice(o: Occasion, refunded: Refunded) -> Content:
@@ -40,7 +42,7 @@ def refund_notice(o: Occasion, refunded: Refunded) -> Content:
             *_given_back(o, refunded, was_active=was_active),
             *enclosed.told(w, o.enclosed),
             Paragraph(
-                " ".join(_what_is_left(o, refunded.trials_running))
+                " ".join(_what_is_left(o, refunded))
                 if was_active
                 else w.say("This order has changed nothing about your subscriptions.")
             ),
@@ -49,11 +51,14 @@ def refund_notice(o: Occasion, refunded: Refunded) -> Content:
     )
 
 
-def _what_is_left(o: Occasion, trials_running: Sequence[str]) -> Iterator[str]:
-    bought = sum(line.interval is not None for line in o.lines)
-    yield o.w.say_n("The subscription it bought has ended.", "The subscriptions it bought have ended.", bought)
-    if trials_running:
-        products = o.w.listed([o.names.product(code) for code in trials_running])
+def _what_is_left(o: Occasion, refunded: Refunded) -> Iterator[str]:
+    ended = sum(line.interval is not None for line in o.lines) - refunded.ran_out
+    if ended:
+        yield o.w.say_n("The subscription it bought has ended.", "The subscriptions it bought have ended.", ended)
+    if refunded.ran_out:
+        yield o.w.say("A period that it paid for was over already; no subscription ends because of that.")
+    if refunded.trials_running:
+        products = o.w.listed([o.names.product(code) for code in refunded.trials_running])
         yield o.w.say("Your free trial of %(products)s goes on as before.", products=products)
 
 

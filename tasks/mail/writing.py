@@ -11,7 +11,7 @@ from models.orders import Order, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
 from models.states import LetterKind
-from models.subscriptions import Subscription
+from models.subscriptions import Subscription, period_of
 from tasks import display_names
 from tasks.billing import attachments, receivables
 from tasks.letters.compose import compose
@@ -74,7 +74,14 @@ def _refunded(session: Session, order: Order, lines: Sequence[OrderLine]) -> Ref
         outside=refunding.was_settled_outside(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id),
         trials_running=_trials_running(session, lines),
+        ran_out=_ran_out(session, lines),
     )
+
+
+def _ran_out(session: Session, lines: Sequence[OrderLine]) -> int:
+    """How many of the order's purchases were over before it was refunded."""
+    periods = [period_of(session, line) for line in lines if line.interval is not None]
+    return sum(period.ran_out for period in periods if period is not None)
 
 
 def _trials_running(session: Session, lines: Sequence[OrderLine]) -> Sequence[str]:

@@ -16,13 +16,13 @@ from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
-from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, running_period
+from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating.order_story import UnknownOrder
 from tasks.operating.resumption import NotPossible, resume
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere
-from tasks.wiring import begin, now
+from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
 
@@ -30,25 +30,28 @@ _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance
 
 
 def give_back(order_id: UUID, *, by: str, why: str) -> None:
-    """`refund`, unless the customer's bank has taken the charge back: then the provider would refuse once everything is ended.
+    """`refund`, once the provider was asked what went back already: it would refuse when everything is ended.
 
-    Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    Raises NotPossible, also if the customer's bank has taken the charge back; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
-        order = _locked(session, order_id)
-        charge = refunding.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
-    if charge is not None and charge.ref is not None:
-        disputed = disputes.in_the_way(disputes.find(charge.ref))
-        if disputed is not None:
+        order, charge = _completed(session, order_id) or (None, None)
+    if order is not None and charge is not None and charge.ref is not None:
+        if disputed := disputes.in_the_way(disputes.find(charge.ref)):
             raise NotPossible(disputes.why_not(order.number, disputed))
+        refunds = payments().find_refunds(charge_ref=charge.ref)
+        with begin() as session:
+            _locked(session, order_id)
+            refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
     with begin() as session:
         refund(session, order_id, by=by, why=why, now=now())
 
 
-def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> None:
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> None:
     """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
-    The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
+    If all of the charge is back already, so that only the credit note is missing, what it bought may be over: that stays as it is.
+    is_back: the customer's bank has taken it back; what was refunded in the provider's dashboard is known. The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
     Raises NotPossible if nothing was charged to a card, if a part of the charge went back elsewhere, if balance that the order brought cannot be taken back, or unless everything
     else in the order is a purchase that is still as it was bought.
     """
@@ -67,6 +70,9 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
             f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {charge.currency} "
             "(minor units) there, too; then this command finds that all of it is back, and ends what was bought"
         )
+    is_back = is_back or bool(
+        refunds_elsewhere.sum_minor(session, order_id, charge.attempt)
+    )  # all of it: nothing is left
     lock_account(session, order.account_id)
     if credited := _vat_credited(session, order_id):
         raise NotPossible(
@@ -76,7 +82,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     _take_rounding_back(session, order)
     for line in order.lines:
         if line.action is not Action.TRIAL:
-            _end_purchase(session, order, line, now)
+            _end_purchase(session, order, line, now, is_back=is_back)
     progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
     waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
@@ -136,7 +142,7 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -
         raise NotPossible(disputes.why_not(order.number, disputed))
     try:
         with begin() as session:
-            refund(session, order.id, by=by, why=why, now=now())
+            refund(session, order.id, by=by, why=why, now=now(), is_back=True)
             _record_outside(session, order, charge, by=by, why=why)
     except NotPossible as refused:
         ends_nothing = str(refused).removesuffix(f"; {_FEWER_SEATS}")  # the bank, not we, has what is unused
@@ -239,15 +245,19 @@ def _take_rounding_back(session: Session, order: Order) -> None:
         ) from None
 
 
-def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime) -> None:
+def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime, *, is_back: bool) -> None:
+    """is_back: all that it was charged went back already, even if it is over."""
     if line.action is not Action.PURCHASE:
         raise NotPossible(
             f"order {order.number} changed what was there before, and that cannot be brought back; {_FEWER_SEATS}"
         )
     subscription = session.scalar(select(Subscription).where(Subscription.id == line.subscription_id).with_for_update())
     running = running_period(session, subscription) if subscription else None
+    period = period_of(session, line)
+    if is_back and period is not None and period.ran_out:
+        return
     if subscription is None or running is None or running.order_id != order.id:
-        raise NotPossible(_overtaken(session, order, running))
+        raise NotPossible(_overtaken(session, order, running, period))
     running.closed_at = now
     running.unused_minor = running.charged_minor
     running.unused_tax_minor = running.tax_minor
@@ -257,11 +267,17 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
     )
 
 
-def _overtaken(session: Session, order: Order, running: SubscriptionPeriod | None) -> str:
-    """Why refunding the order cannot end what it bought. running: the subscription's running period, which belongs to another order."""
-    if running is not None and _changed(session, running):
+def _overtaken(
+    session: Session, order: Order, running: SubscriptionPeriod | None, period: SubscriptionPeriod | None
+) -> str:
+    """Why refunding the order cannot end what it bought. running: the subscription's running period, which belongs to another order; period: the order's."""
+    was_changed = period is not None and period.closed_at is not None and not period.ran_out
+    if was_changed or (running is not None and _changed(session, running)):
         return f"what order {order.number} bought was changed by a later order, and that cannot be brought back; {_FEWER_SEATS}"
-    return f"what order {order.number} bought is over already, so there is nothing of it to end; give money back in the provider's dashboard"
+    return (
+        f"what order {order.number} bought is over already, so there is nothing of it to end. If you give all of the charge back in the "
+        "provider's dashboard, run this command again: it then issues the credit note"
+    )
 
 
 def _changed(session: Session, period: SubscriptionPeriod) -> bool:

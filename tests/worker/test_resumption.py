@@ -329,6 +329,55 @@ def test_a_purchase_whose_period_is_over_and_that_was_bought_anew_is_not_refunde
     assert world.given_back(ada) == [119_00]
 
 
+def charge_back_elsewhere(world: World, order_id: UUID, amount: int = 119_00) -> None:
+    """In the provider's Dashboard, whose webhook never comes."""
+    [charge] = world.rows(ChargeAttempt, order_id=order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": str(charge.ref), "amount": amount})
+
+
+def test_what_was_bought_anew_gets_its_credit_note_once_all_of_its_charge_is_back(world: World) -> None:
+    ada = world.customer()
+    first = world.buy(ada, purchase()).id
+    world.pass_time(days=40)
+    world.buy(ada, purchase())
+    charge_back_elsewhere(world, first)
+    support_refund.give_back(first, by="ops", why="went back in the Dashboard")
+    assert world.run(first).status is OrderStatus.REFUNDED
+    assert [document.number for document in world.rows(Invoice, order_id=first)] == [
+        "INV-2026-000001",
+        "CN-2026-000001",
+    ]
+    assert (world.subscription(ada, "desk").status, world.given_back(ada)) == ("active", [119_00])
+    said = notice(world, ada)
+    assert "A period that it paid for was over already; no subscription ends because of that." in said
+    assert "has ended" not in said
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_of_what_was_bought_anew_a_changed_period_gets_no_credit_note_though_all_is_back(world: World) -> None:
+    ada = world.customer()
+    first = world.buy(ada, purchase()).id
+    world.pass_time(days=10)
+    world.buy(ada, change(seats=20))
+    world.pass_time(days=40)
+    world.buy(ada, purchase())
+    charge_back_elsewhere(world, first)
+    with pytest.raises(NotPossible, match="was changed by a later order"):
+        support_refund.give_back(first, by="ops", why="went back in the Dashboard")
+    assert world.order(first).status is OrderStatus.COMPLETED
+
+
+def test_a_part_that_went_back_elsewhere_without_a_webhook_ends_nothing(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    charge_back_elsewhere(world, order_id, 19_00)
+    with pytest.raises(NotPossible, match="Refund the remaining 10000 EUR"):
+        support_refund.give_back(order_id, by="ops", why="asked")
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+    assert world.timeline(order_id).count("refund.elsewhere") == 1
+
+
 def test_what_has_ended_otherwise_is_not_refunded_and_nothing_impossible_is_advised(world: World) -> None:
     order_id = world.run(world.place(world.customer(card=None), purchase())).id
     with pytest.raises(NotPossible, match=r"only a completed one can be refunded; cancel it instead$"):
