@@ -246,6 +246,10 @@ class PaymentProvider(Protocol):
         """Likewise."""
         ...
 
+    def disputes_made(self, since: datetime, until: datetime) -> Iterator[Dispute]:
+        """Likewise, every dispute opened."""
+        ...
+
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         """Check the signature (with its time tolerance) and read the event.
 

@@ -16,7 +16,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks.charges import charge_news
-from tasks.refunds import refunds_elsewhere
+from tasks.refunds import disputes, refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
@@ -41,6 +41,8 @@ class OrderBook:
     refunds: list[RefundAttempt] = field(default_factory=list)
     notes: list[OrderEvent] = field(default_factory=list)
     """its timeline entries of the kinds in `NOTES`"""
+    disputes: list[OrderEvent] = field(default_factory=list)
+    """its timeline entries about disputes, oldest first"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -148,9 +150,11 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(NOTES))
+    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED)
+    notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
-        orders[event.order_id].notes.append(event)
+        book = orders[event.order_id]
+        (book.notes if event.kind in NOTES else book.disputes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(of_orders)).order_by(InvoiceLine.position)

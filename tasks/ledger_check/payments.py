@@ -1,5 +1,7 @@
 """Checks that the charge is what was due, and that charges that had to be undone were refunded."""
 
+from collections.abc import Iterable
+
 from models.payments import RefundAttempt
 from models.states import (
     ATTEMPT_UNDER_WAY,
@@ -14,7 +16,7 @@ from tasks.charges import charge_news
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.refunds import refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunding, refunds_elsewhere
 
 
 def check_payments(book: OrderBook) -> Found:
@@ -46,6 +48,7 @@ def check_payments(book: OrderBook) -> Found:
                 Check.CHARGE, book.where, "a charge of more than is due", False, charged > order.due_minor
             )
     yield from _check_unexpected(book)
+    yield from _check_disputes(book, taken)
     for refund in filter(refunding.is_made_of_others, book.refunds):
         what = f"what {refund.key} is made of, noted as made elsewhere,"
         elsewhere = _went_back_elsewhere(book, refund.charge_attempt)
@@ -60,7 +63,23 @@ def _check_unexpected(book: OrderBook) -> Found:
             continue
         what = f"what went back of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
+        back += sum(facts["amount_minor"] for facts in disputes.taken_back(book.disputes, charge.attempt))
         yield from differs(Check.REFUND, book.where, what, expected, back)
+
+
+def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
+    """What the customer's bank has taken back is not ours any more; if the charge was refunded as well, the customer has it twice.
+
+    taken: the attempts whose charges the order was paid by.
+    """
+    outside = {refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
+    refunded = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
+    for attempt in taken:
+        if attempt in outside or (attempt not in refunded and book.order.status is not OrderStatus.COMPLETED):
+            continue
+        for facts in disputes.taken_back(book.disputes, attempt):
+            what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
+            yield from differs(Check.REFUND, book.where, what, 0, facts["amount_minor"])
 
 
 def _unexpected(book: OrderBook) -> dict[int, int]:

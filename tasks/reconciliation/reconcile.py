@@ -1,4 +1,4 @@
-"""`reconcile`: all charges and refunds within a time range, page by page."""
+"""`reconcile`: all charges, refunds and disputes within a time range, page by page."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tasks.ledger_check.differences import Difference
 from tasks.reconciliation.charges import check_charges, check_missing_charges
+from tasks.reconciliation.disputes import check_disputes
 from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_our_charges
 from tasks.wiring import begin, payments
 
@@ -23,6 +24,8 @@ class Reconciled:
 
     charges: int = 0
     refunds: int = 0
+    disputes: int = 0
+    """those opened within the range"""
     of_others: int = 0
     """charges that were not made for an order of any Prorata installation; they are left out"""
     differences: list[Difference] = field(default_factory=list)
@@ -36,6 +39,7 @@ def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = 
     found = Reconciled()
     made = _reconcile_charges(found, since, until, say)
     _reconcile_refunds(found, since, until, made, say)
+    _reconcile_disputes(found, since, until, made)
     return found
 
 
@@ -68,6 +72,14 @@ def _reconcile_refunds(
             found.differences += check_refunds(session, ours)
         say(f"{found.charges} charges, {found.refunds} refunds")
     found.differences += check_missing_refunds(since, until, seen)
+
+
+def _reconcile_disputes(found: Reconciled, since: datetime, until: datetime, made: Mapping[str, UUID]) -> None:
+    for disputes in _batches(payments().disputes_made(since, until)):
+        with begin() as session:
+            ours = of_our_charges(session, disputes, made)
+            found.disputes += len(ours)
+            found.differences += check_disputes(session, ours)
 
 
 def _batches(made: Iterator[Made]) -> Iterator[list[Made]]:

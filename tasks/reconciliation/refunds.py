@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import and_, or_, select
@@ -10,27 +11,30 @@ from sqlalchemy.orm import Session
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Refund, RefundStatus, Unreadable
+from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.refunds import refunds_elsewhere
 from tasks.refunds.refunding import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
+Followed = TypeVar("Followed", Refund | Unreadable, Dispute)
 Ours = Sequence[tuple[Refund | Unreadable, UUID]]
 """refunds, each with the id of the order that was charged"""
 
 
-def of_our_charges(session: Session, refunds: Sequence[Refund | Unreadable], made: Mapping[str, UUID]) -> Ours:
-    """The refunds whose charges we have recorded, or whose charge was `made` for an order that is here: the provider says for which.
+def of_our_charges(
+    session: Session, found: Sequence[Followed], made: Mapping[str, UUID]
+) -> Sequence[tuple[Followed, UUID]]:
+    """The refunds or disputes whose charges we have recorded, or whose charge was `made` for an order that is here: the provider says for which.
 
-    Any other refund's charge is reported by `check_charges`, or is not ours.
+    Any other one's charge is reported by `check_charges`, or is not ours.
     """
-    refs = [refund.charge_ref for refund in refunds if refund.charge_ref is not None]
+    refs = [each.charge_ref for each in found if each.charge_ref is not None]
     here = numbers(session, (made.get(ref) for ref in refs))
     order_ids = {ref: made[ref] for ref in refs if made.get(ref) in here}
     recorded = select(ChargeAttempt.ref, ChargeAttempt.order_id).where(ChargeAttempt.ref.in_(refs))
     order_ids |= {ref: order_id for ref, order_id in session.execute(recorded) if ref is not None}
-    return [(refund, order_ids[ref]) for refund in refunds if (ref := refund.charge_ref) in order_ids]
+    return [(each, order_ids[ref]) for each in found if (ref := each.charge_ref) in order_ids]
 
 
 def check_refunds(session: Session, refunds: Ours) -> Found:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.orders import Order
-from tasks.ports import Charge, Refund, Unreadable
+from tasks.ports import Charge, Dispute, Refund, Unreadable
 
 NOTHING: Final = "nothing"
 
@@ -18,7 +18,7 @@ def told(status: str, amount_minor: int, currency: str) -> str:
     return f"{status}: {amount_minor} {currency}"
 
 
-def told_by_provider(made: Charge | Refund | Unreadable) -> str:
+def told_by_provider(made: Charge | Refund | Dispute | Unreadable) -> str:
     if isinstance(made, Unreadable):
         return f"{made.status}, which this release cannot read"
     return told(made.status, made.amount_minor, made.currency)

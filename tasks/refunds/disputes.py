@@ -3,14 +3,15 @@
 While it has the money, the provider refunds nothing of the charge, and nobody else should: the customer would be paid twice.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
 
 from models import progress
+from models.orders import OrderEvent
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
 
@@ -21,7 +22,9 @@ CLOSED: Final = "dispute.closed"
 """kinds of the timeline entries about a dispute: that it is an inquiry or a chargeback now, and how it has ended"""
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
-_WORST_FIRST: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST, DisputeStatus.WON)
+TAKEN: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST)
+"""statuses in which the bank, or the customer, has the money"""
+_WORST_FIRST: Final = (*TAKEN, DisputeStatus.WON)
 
 
 def find(charge_ref: str) -> Sequence[Dispute]:
@@ -33,7 +36,7 @@ def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequen
     """Record each status of the charge's disputes once, for a person to act. The caller has locked the order's row."""
     for dispute in disputes:
         is_open = dispute.status in (DisputeStatus.INQUIRY, DisputeStatus.CHARGEBACK)
-        known_by = {"dispute": dispute.ref, "status": dispute.status.value}
+        known_by = _known_by(dispute)
         facts = known_by | {
             "attempt": charge_attempt,
             "amount_minor": dispute.amount_minor,
@@ -43,6 +46,24 @@ def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequen
         }
         if progress.note_once(session, order_id, OPEN if is_open else CLOSED, facts, known_by=known_by):
             report(order_id, dispute)
+
+
+def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
+    """Whether the dispute is noted with the status that it has."""
+    return any(progress.is_noted(session, order_id, kind, _known_by(dispute)) for kind in (OPEN, CLOSED))
+
+
+def taken_back(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:
+    """The facts of the disputes of a charge in which we do not have the money. entries: those of its order about disputes, oldest first.
+
+    An earlier release noted no status.
+    """
+    latest = {entry.facts["dispute"]: entry.facts for entry in entries if "status" in entry.facts}
+    return [facts for facts in latest.values() if facts["attempt"] == charge_attempt and facts["status"] in TAKEN]
+
+
+def _known_by(dispute: Dispute) -> dict[str, Any]:
+    return {"dispute": dispute.ref, "status": dispute.status.value}
 
 
 def report(order_id: UUID, dispute: Dispute) -> None:

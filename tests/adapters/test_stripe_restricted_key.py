@@ -36,6 +36,7 @@ def all_that_it_does(stand_in: StripeStandIn, payments: StripePayments) -> Itera
     yield payments.find_disputes(charge_ref=disputed.ref)
     a_minute = timedelta(minutes=1)
     yield list(payments.charges_made(datetime.now(UTC) - a_minute, datetime.now(UTC) + a_minute))
+    yield list(payments.disputes_made(datetime.now(UTC) - a_minute, datetime.now(UTC) + a_minute))
     yield list(payments.refunds_made(datetime.now(UTC) - a_minute, datetime.now(UTC) + a_minute))
 
 

@@ -14,6 +14,7 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
+from tasks.operating import support_refund
 from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand, refundable, unanswered
@@ -82,6 +83,32 @@ def test_honest_books_agree(world: World) -> None:
     refunded, order_id = refundable(world)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert differences(world, bought, declined, refunded) == []
+
+
+def disputed(world: World, order_id: UUID, status: str) -> str:
+    made = world.stripe.control("dispute", payment_intent=charge_of(world, order_id), status=status)
+    return str(made["id"])
+
+
+def test_a_dispute_is_named_until_it_is_noted_and_while_its_money_counts_as_ours(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+
+    def named(dispute: str) -> list[tuple[str, str]]:
+        return [(expected, found) for _, _, expected, found in differences(world, ada, also=dispute)]
+
+    inquiry = disputed(world, order.id, "warning_needs_response")
+    assert named(inquiry) == [("inquiry: 11900 EUR", "nothing")]
+    world.notify(charge_of(world, order.id), "charge.dispute.created")
+    assert named(inquiry) == []
+    disputed(world, order.id, "lost")
+    assert named(inquiry) == [("lost: 11900 EUR", "nothing")]
+    world.notify(charge_of(world, order.id), "charge.dispute.closed")
+    assert named(inquiry) == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
+    support_refund.settle(order.id, by="Olga", why="dispute lost")
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert named(inquiry) == []
+    assert reconciled(world).disputes == 1
 
 
 def test_what_a_restored_database_has_forgotten_is_named(world: World, backed_up: BackUp) -> None:
@@ -309,7 +336,7 @@ def test_the_command_says_well_where_nothing_differs(command: CliRunner) -> None
     said = command.invoke(ledger.ledger, ["reconcile", "--since", "2020-01-01", "--until", "2020-01-01T06:30:00Z"])
     assert said.exit_code == 0
     assert said.stdout == (
-        "From 2020-01-01 00:00:00 to 2020-01-01 06:30:00 UTC: 0 charges, 0 refunds of them.\nEverything agrees.\n"
+        "From 2020-01-01 00:00:00 to 2020-01-01 06:30:00 UTC: 0 charges, 0 refunds of them, 0 disputes.\nEverything agrees.\n"
     )
 
 

@@ -1,5 +1,6 @@
 """A charge that the customer's bank asks about or takes back: nothing is given back twice, and nothing is ended for nothing."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -140,6 +141,11 @@ def test_an_unexpected_charge_that_is_disputed_is_left_to_its_bank(world: World)
         webhooks.handle_webhooks()
     assert (waiting_events(world), world.refunds(order_id), world.given_back(ada)) == ({}, [], [])
     assert world.timeline(order_id).count("charge.unexpected") == 1
+    assert named(world) == []
+    dispute(world, late, "won")
+    world.notify(late, "charge.dispute.closed")
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "0")]
+    assert world.timeline(order_id).count("refund.refused") == 1
 
 
 def test_an_unexpected_charge_that_is_disputed_is_looked_up_once_without_a_webhook(world: World) -> None:
@@ -172,6 +178,39 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/operations.md, A disputed"):
         support_refund.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def named(world: World) -> list[tuple[str, str, str]]:
+    """What `prorata ledger verify` names, without ids."""
+    with world.begin() as session:
+        found = verify(session)
+    return [(re.sub(r"(du|pi)_\w+", r"\1_1", each.what), each.expected, each.found) for each in found]
+
+
+def test_verify_names_what_the_bank_has_until_it_is_ours_again_or_the_order_is_refunded(world: World) -> None:
+    _, order_id, charge = bought(world)
+    what = "what the customer's bank took back (dispute du_1, {})"
+    for status, event, expected in (
+        ("warning_needs_response", "created", []),
+        ("needs_response", "funds_withdrawn", [(what.format("chargeback"), "0", "11900")]),
+        ("won", "closed", []),
+        ("lost", "closed", [(what.format("lost"), "0", "11900")]),
+    ):
+        dispute(world, charge, status)
+        world.notify(charge, f"charge.dispute.{event}")
+        assert named(world) == expected
+    support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert named(world) == []
+
+
+def test_verify_names_a_charge_that_was_refunded_and_is_taken_back_by_the_bank_as_well(world: World) -> None:
+    _, order_id, charge = bought(world)
+    give_back(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    dispute(world, charge, "lost")
+    world.notify(charge, "charge.dispute.closed")
+    assert named(world) == [("what the customer's bank took back (dispute du_1, lost)", "0", "11900")]
 
 
 def noted(world: World, order_id: UUID) -> list[tuple[str, str, int]]:

@@ -252,6 +252,9 @@ class StripePayments:
     def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
         return map(reading.listed_refund, pages.refunds(self._client, self._calls, since, until))
 
+    def disputes_made(self, since: datetime, until: datetime) -> Iterator[Dispute]:
+        return map(reading.dispute, pages.disputes(self._client, self._calls, since, until))
+
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)
         try:

@@ -1,4 +1,4 @@
-"""What Stripe charged and refunded in a period, newest first, page by page: each page is a call of its own, with its own retries."""
+"""What Stripe charged and refunded in a period, and what was disputed, newest first, page by page: each page is a call of its own, with its own retries."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -7,12 +7,12 @@ from math import ceil
 from typing import TypeVar
 
 import stripe
-from stripe.params import PaymentIntentListParams, RefundListParams
+from stripe.params import DisputeListParams, PaymentIntentListParams, RefundListParams
 
 from worker.adapters.stripe_calls import Calls
 from worker.adapters.stripe_errors import unexpected
 
-Listed = TypeVar("Listed", stripe.PaymentIntent, stripe.Refund)
+Listed = TypeVar("Listed", stripe.PaymentIntent, stripe.Refund, stripe.Dispute)
 
 PAGE = 100
 
@@ -35,6 +35,16 @@ def refunds(client: stripe.StripeClient, calls: Calls, since: datetime, until: d
         if after is not None:
             asked["starting_after"] = after
         return client.v1.refunds.list(asked)
+
+    return _all(page, calls)
+
+
+def disputes(client: stripe.StripeClient, calls: Calls, since: datetime, until: datetime) -> Iterator[stripe.Dispute]:
+    def page(after: str | None) -> stripe.ListObject[stripe.Dispute]:
+        asked: DisputeListParams = {"created": {"gte": _seconds(since), "lt": _seconds(until)}, "limit": PAGE}
+        if after is not None:
+            asked["starting_after"] = after
+        return client.v1.disputes.list(asked)
 
     return _all(page, calls)
 

@@ -111,7 +111,7 @@ Until = Annotated[
 
 @ledger.command("reconcile")
 def reconcile(since: Since = None, until: Until = None, as_json: AsJson = False) -> None:
-    """Compare the payment provider's charges and refunds of a period with what is recorded here; exit status 1 if anything differs."""
+    """Compare the payment provider's charges, refunds and disputes of a period with what is recorded here; exit status 1 if anything differs."""
     now = datetime.now(UTC).replace(microsecond=0)
     start, end = _period(since, until, now)
     plug_in_from_settings()
@@ -122,7 +122,8 @@ def reconcile(since: Since = None, until: Until = None, as_json: AsJson = False)
     else:
         where = console()
         where.print(
-            f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them."
+            f"From {moment(start)} to {moment(end)} UTC: {found.charges} charges, {found.refunds} refunds of them, "
+            f"{found.disputes} disputes."
         )
         if until is None:
             how = "see --until" if found.charges else f"include it with --until {now:%Y-%m-%dT%H:%M:%SZ}"

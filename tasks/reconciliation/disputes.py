@@ -1,0 +1,37 @@
+"""Disputes: each status must be noted, and what the customer's bank has taken back must not count as ours."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.payments import ChargeAttempt
+from models.states import AttemptStatus
+from tasks.ledger_check.differences import Check, Found, differs
+from tasks.ports import Dispute
+from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
+from tasks.refunds import disputes, refunding
+
+
+def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> Found:
+    """found: disputes, each with the id of the order that was charged."""
+    known = numbers(session, (order_id for _, order_id in found))
+    for dispute, order_id in found:
+        noted = disputes.is_noted(session, order_id, dispute)
+        counted = dispute.status in disputes.TAKEN and _counts(session, dispute)
+        if not noted or counted:
+            written = f"noted as {dispute.status}, but counted as taken" if noted else NOTHING
+            yield from differs(
+                Check.CHARGE, where(order_id, known), f"dispute {dispute.ref}", told_by_provider(dispute), written
+            )
+
+
+def _counts(session: Session, dispute: Dispute) -> bool:
+    """Whether the money of the disputed charge counts as ours."""
+    charge = session.scalar(
+        select(ChargeAttempt).where(
+            ChargeAttempt.ref == dispute.charge_ref, ChargeAttempt.status == AttemptStatus.SUCCEEDED
+        )
+    )
+    return charge is not None and not refunding.given_back(session, charge)
