@@ -21,6 +21,8 @@ class Refunded:
     """what had been paid by transfer and is balance now"""
     trials_running: Sequence[str]
     """products whose trials the order began and that go on although its money went back, by code"""
+    by_bank: bool = False
+    """whether the customer's bank has taken it back: nobody else pays it"""
     ran_out: int = 0
     """how many of its purchases were over before their money went back"""
 
@@ -81,12 +83,14 @@ def _given_back(o: Occasion, refunded: Refunded, *, was_active: bool) -> tuple[T
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
     rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
-    notes = (_how_it_comes(w, outside=refunded.outside),) if refunded.charge_minor else ()
+    notes = (_how_it_comes(w, refunded),) if refunded.charge_minor else ()
     return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
 
 
-def _how_it_comes(w: Wording, *, outside: bool) -> str:
-    if outside:
+def _how_it_comes(w: Wording, refunded: Refunded) -> str:
+    if refunded.by_bank:
+        return w.say("You have disputed this payment, and your bank returns the amount to you.")
+    if refunded.outside:
         return w.say(
             "This amount could not be refunded to your card, so we refunded it in another way. "
             "Please write to us if it has not reached you."

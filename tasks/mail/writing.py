@@ -72,6 +72,7 @@ def _refunded(session: Session, order: Order, lines: Sequence[OrderLine]) -> Ref
     return Refunded(
         charge_minor=refunding.refunded_minor(session, order.id),
         outside=refunding.was_settled_outside(session, order.id),
+        by_bank=refunding.was_returned_by_bank(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id),
         trials_running=_trials_running(session, lines),
         ran_out=_ran_out(session, lines),

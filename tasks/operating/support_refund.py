@@ -20,7 +20,7 @@ from models.subscriptions import SITS, SeatAssignment, Subscription, Subscriptio
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating.order_story import UnknownOrder
 from tasks.operating.resumption import NotPossible, resume
-from tasks.ports import DisputeStatus
+from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
@@ -117,7 +117,7 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
     if disputed is not None and disputed.status is DisputeStatus.CHARGEBACK:
         raise NotPossible(disputes.why_not(order.number, disputed))
     with begin() as session:
-        settle_refund(session, order_id, by=by, why=why)
+        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(disputed, charge))
     return asked
 
 
@@ -143,25 +143,31 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -
     try:
         with begin() as session:
             refund(session, order.id, by=by, why=why, now=now(), is_back=True)
-            _record_outside(session, order, charge, by=by, why=why)
+            by_bank = _returned_by_bank(disputed, charge)
+            _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
     except NotPossible as refused:
         ends_nothing = str(refused).removesuffix(f"; {_FEWER_SEATS}")  # the bank, not we, has what is unused
         raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
 
 
-def settle_refund(session: Session, order_id: UUID, *, by: str, why: str) -> None:
+def settle_refund(session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False) -> None:
     """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
 
     Raises NotPossible if the order is not parked there, or there is nothing left to refund.
     """
     order, charge = _to_settle(session, order_id)
-    _record_outside(session, order, charge, by=by, why=why)
+    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
     resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
 
 
-def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str) -> None:
+def _returned_by_bank(dispute: Dispute | None, charge: ChargeAttempt) -> bool:
+    """Whether the customer has all of the charge from the bank, for good."""
+    return dispute is not None and dispute.status is DisputeStatus.LOST and dispute.amount_minor >= charge.amount_minor
+
+
+def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool) -> None:
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
-    refunding.settle_outside(session, attempt)
+    refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
     progress.note(session, order.id, "refund.settled_outside", facts)
 

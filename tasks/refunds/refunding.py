@@ -24,6 +24,7 @@ from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
 
 _OUTSIDE: Final = "outside:"
+_DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
 """selects refunds that a person recorded as made by other means; the provider does not know their refs"""
 
@@ -178,8 +179,13 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
     return session.scalar(failed) is not None
 
 
-def settle_outside(session: Session, attempt: RefundAttempt) -> None:
-    """Record a person's statement that the money was refunded by other means; the provider is not asked (any more)."""
+def settle_outside(session: Session, attempt: RefundAttempt, *, by_bank: bool = False) -> None:
+    """Record a person's statement that the money was refunded by other means; the provider is not asked (any more).
+
+    by_bank: the customer's bank has taken it back.
+    """
+    if by_bank:
+        attempt.reason = _DISPUTE_LOST
     _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{attempt.order_id}:{attempt.attempt}")
 
 
@@ -214,6 +220,14 @@ def is_made_of_others(attempt: RefundAttempt) -> bool:
 
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
     made = select(RefundAttempt.key).where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE)
+    return session.scalar(made) is not None
+
+
+def was_returned_by_bank(session: Session, order_id: UUID) -> bool:
+    """Whether what was settled outside is what the customer's bank has taken back."""
+    made = select(RefundAttempt.key).where(
+        RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, RefundAttempt.reason == _DISPUTE_LOST
+    )
     return session.scalar(made) is not None
 
 

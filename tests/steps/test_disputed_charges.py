@@ -34,6 +34,17 @@ def bought(world: World) -> tuple[Customer, UUID, str]:
     return ada, order_id, charge_of(world, order_id)
 
 
+BY_BANK = "You have disputed this payment, and your bank returns the amount to you."
+BY_US = "This amount could not be refunded to your card, so we refunded it in another way."
+
+
+def told_by_whom(world: World, customer: Customer) -> str | None:
+    """Who gives the money back, as the notice tells the customer."""
+    newest, *_ = world.mailbox.listed(f"to:{customer.email}")
+    text = " ".join(str(world.mailbox.read(newest["ID"])["Text"]).split())
+    return next((said for said in (BY_BANK, BY_US) if said in text), None)
+
+
 def give_back(order_id: UUID) -> None:
     support_refund.give_back(order_id, by="Olga", why="asked by phone")
 
@@ -99,6 +110,7 @@ def test_money_on_its_way_back_by_a_chargeback_is_not_said_to_be_paid_until_the_
     dispute(world, charge, "lost")
     assert support_refund.settle(order_id, by="Olga", why="dispute lost")
     assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [])
+    assert told_by_whom(world, ada) == BY_BANK
 
 
 def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_payment(world: World) -> None:
@@ -110,6 +122,7 @@ def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_p
     dispute(world, charge, "lost")
     assert support_refund.settle(order_id, by="Olga", why="dispute lost")
     assert (world.run(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.REFUNDED, "ended")
+    assert told_by_whom(world, ada) == BY_BANK
     assert [document.number for document in documents(world, order_id)] == ["INV-2026-000001", "CN-2026-000001"]
     [row] = world.rows(RefundAttempt, order_id=order_id)
     assert (row.status, row.amount_minor, row.ref) == ("succeeded", 119_00, f"outside:{order_id}:1")
@@ -254,3 +267,10 @@ def test_a_dispute_is_noted_with_what_an_operator_must_know_and_nothing_about_th
     known = {"attempt": 1, "amount_minor": 119_00, "currency": "EUR", "bank_says": "fraudulent"}
     assert opened.facts == known | {"dispute": second, "status": "chargeback"}
     assert closed.facts == known | {"dispute": first, "status": "lost", "due": None}
+
+
+def test_what_is_paid_by_other_means_although_the_dispute_was_won_does_not_come_from_the_bank(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, "won")
+    assert support_refund.settle(order_id, by="Olga", why="transfer of 3 May")
+    assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, BY_US)
