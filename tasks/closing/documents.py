@@ -1,6 +1,7 @@
 """Documents with their levies: net and VAT of one state at one rate and treatment. A document's levies add up to its net and VAT.
 
-What a document credits or reverses belongs to the state, rate and VAT number of the document that charged it, which may differ from its own.
+What a document credits or reverses belongs to the state, rate and VAT number of the document that charged it, which may differ from its own,
+and is a row of its own for each such document.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -48,9 +49,17 @@ class Levy(NamedTuple):
     vat_number: str | None
 
 
+class Share(NamedTuple):
+    """What of a document is one row."""
+
+    levy: Levy
+    amends: str | None
+    sale_issued_on: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLevy:
-    """One levy of a document. Each levy repeats what is said of the whole document."""
+    """One levy of a document, on what it sells or on what it amends. Each repeats what is said of the whole document."""
 
     number: str
     kind: InvoiceKind
@@ -60,6 +69,10 @@ class DocumentLevy:
     issued_on: date
     supplied_on: date
     declared_on: date
+    amends: str | None
+    """the earlier document whose charge this row credits, takes back or taxes anew; None: what is sold with this document"""
+    sale_issued_on: date
+    """when the first document of the sale was issued: this one, or that of the order whose charge is amended"""
     order_number: str
     account_id: UUID
     buyer: str
@@ -147,7 +160,7 @@ def _told(
     seller: Seller,
 ) -> Iterator[DocumentLevy]:
     corrects = ", ".join(corrected(document, [row.InvoiceLine for row in lines]))
-    for levy, (net, tax) in _summed_up(lines).items():
+    for (levy, amends, sale_issued_on), (net, tax) in _summed_up(lines).items():
         yield DocumentLevy(
             number=document.number,
             kind=document.kind,
@@ -156,6 +169,8 @@ def _told(
             issued_on=document.issued_on,
             supplied_on=_supplied_on(document),
             declared_on=declared_on,
+            amends=amends,
+            sale_issued_on=sale_issued_on,
             order_number=document.order_number,
             account_id=document.account_id,
             buyer=document.buyer["name"],
@@ -181,6 +196,8 @@ def _charged_minor(document: Invoice) -> int | None:
 
 
 _Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)
+_Sold, _ChargedFirst = aliased(Invoice), aliased(Invoice)
+"""the order's own document, which all others of the order amend"""
 _SELLER = case((Invoice.sign == -1, _Replaced.seller["country"].astext), else_=Invoice.seller["country"].astext)
 """who charged the line: the seller may have moved since the document that is reversed"""
 _LINES = (
@@ -196,6 +213,9 @@ _LINES = (
         _Charged.buyer["country"].astext.label("charged_buyer"),
         _Charged.buyer["vat_number"].astext.label("charged_number"),
         _Confirmed.buyer["vat_number"].astext.label("confirmed_number"),
+        Invoice.corrects_number,
+        func.coalesce(_Sold.issued_on, Invoice.issued_on).label("sold_on"),
+        func.coalesce(_ChargedFirst.issued_on, _Charged.issued_on).label("charge_sold_on"),
     )
     .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
     .outerjoin(_Replaced, _Replaced.id == Invoice.corrects_id)
@@ -203,6 +223,10 @@ _LINES = (
     .outerjoin(
         _Confirmed,
         and_(_Confirmed.order_id == _Charged.order_id, _Confirmed.reason == InvoiceReason.VAT_NUMBER_CONFIRMED),
+    )
+    .outerjoin(_Sold, and_(_Sold.order_id == Invoice.order_id, _Sold.reason == InvoiceReason.ORDER))
+    .outerjoin(
+        _ChargedFirst, and_(_ChargedFirst.order_id == _Charged.order_id, _ChargedFirst.reason == InvoiceReason.ORDER)
     )
     .order_by(Invoice.id, InvoiceLine.position)
 )
@@ -213,27 +237,28 @@ def _lines_by_document(session: Session, chosen: ColumnElement[bool]) -> dict[UU
     return {invoice_id: list(lines) for invoice_id, lines in groupby(rows, lambda row: row[0].invoice_id)}
 
 
-def _summed_up(lines: Iterable[Row[Any]]) -> dict[Levy, tuple[int, int]]:
-    """Net and VAT of each levy that is not zero; of the first if all are."""
-    sums: dict[Levy, tuple[int, int]] = {}
+def _summed_up(lines: Iterable[Row[Any]]) -> dict[Share, tuple[int, int]]:
+    """Net and VAT of each share that is not zero; of the first if all are."""
+    sums: dict[Share, tuple[int, int]] = {}
     for row in lines:
-        for levy, net, tax in _parts(row):
-            before = sums.get(levy, (0, 0))
-            sums[levy] = (before[0] + row.sign * net, before[1] + row.sign * tax)
-    return {levy: sum_ for levy, sum_ in sums.items() if any(sum_)} or dict([*sums.items()][:1])
+        for share, net, tax in _parts(row):
+            before = sums.get(share, (0, 0))
+            sums[share] = (before[0] + row.sign * net, before[1] + row.sign * tax)
+    return {share: sum_ for share, sum_ in sums.items() if any(sum_)} or dict([*sums.items()][:1])
 
 
-def _parts(row: Row[Any]) -> Iterator[tuple[Levy, int, int]]:
+def _parts(row: Row[Any]) -> Iterator[tuple[Share, int, int]]:
     """The line's charge; what a later change credited of it before VAT became due on the rest; and its credit."""
     line: InvoiceLine = row.InvoiceLine
     own = _levy(row.seller, row.buyer, line.tax_treatment, line.tax_rate, row.number)
-    yield own, line.tax_base_minor, line.charge_tax_minor
+    yield Share(own, row.corrects_number, row.sold_on), line.tax_base_minor, line.charge_tax_minor
     if credited_later := line.charge_minor - line.tax_base_minor:
         # That change credited it under the reverse charge, as it was charged: both together are nothing.
         without_vat = _levy(row.seller, row.buyer, Treatment.REVERSE_CHARGE, Decimal(0), row.replaced_number)
-        yield without_vat, credited_later, 0
+        yield Share(without_vat, row.corrects_number, row.sold_on), credited_later, 0
     if line.unused_minor or line.unused_tax_minor:
-        yield _credited(row, line), -line.unused_minor, -line.unused_tax_minor
+        amends, sold_on = line.from_invoice or row.corrects_number, row.charge_sold_on or row.sold_on
+        yield Share(_credited(row, line), amends, sold_on), -line.unused_minor, -line.unused_tax_minor
 
 
 def _credited(row: Row[Any], line: InvoiceLine) -> Levy:

@@ -117,11 +117,20 @@ def test_a_state_levies_its_vat_in_monaco_too(world: World) -> None:
 
 
 def test_a_document_of_nothing_has_one_row(world: World) -> None:
+    world.reprice("desk", "team", Interval.MONTH, 0)
+    world.buy(world.customer(), purchase("desk", "team"))
+    assert taxed(listed(world)) == [("INV-2026-000001", "DE", "domestic", "19", 0, 0)]
+
+
+def test_a_charge_and_a_credit_that_cancel_out_are_two_rows(world: World) -> None:
     ada = world.customer()
     world.buy(ada, purchase("desk", seats=10))
     world.reprice("desk", "business", Interval.MONTH, 10_00)
     world.buy(ada, change("desk", tier="business"))
-    assert taxed(listed(world))[1:] == [("INV-2026-000002", "DE", "domestic", "19", 0, 0)]
+    assert taxed(listed(world))[1:] == [
+        ("INV-2026-000002", "DE", "domestic", "19", 100_00, 19_00),
+        ("INV-2026-000002", "DE", "domestic", "19", -100_00, -19_00),
+    ]
 
 
 def test_an_order_s_credit_note_names_what_charged_its_credits(world: World) -> None:
@@ -129,9 +138,13 @@ def test_an_order_s_credit_note_names_what_charged_its_credits(world: World) -> 
     world.buy(ada, purchase("desk", seats=10))
     world.pass_time(days=15)
     world.buy(ada, change("desk", seats=1))
-    charge, credit = listed(world)
-    assert (charge.corrects, credit.number, credit.corrects) == (None, "CN-2026-000001", "INV-2026-000001")
-    assert (credit.net_minor, credit.vat_minor, credit.document_total_minor) == (-40_00, -7_60, -47_60)
+    sold, charge, credit = listed(world)
+    assert (sold.corrects, credit.number, credit.corrects) == (None, "CN-2026-000001", "INV-2026-000001")
+    assert [(each.amends, each.net_minor, each.vat_minor) for each in (charge, credit)] == [
+        (None, 10_00, 1_90),
+        ("INV-2026-000001", -50_00, -9_50),
+    ]
+    assert (charge.document_total_minor, credit.document_total_minor) == (-47_60, -47_60)
 
 
 def test_a_refund_is_dated_when_it_was_made_and_names_the_charge_that_went_back(world: World) -> None:

@@ -10,6 +10,8 @@ import typer
 
 from models.invoices import InvoiceReason
 from tasks.closing.documents import Day, DocumentLevy, levies
+from tasks.closing.one_stop_shop import Declared, declared
+from tasks.closing.quarters import Quarter
 from tasks.closing.sums import Sum, summed_up
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, policy
@@ -23,6 +25,7 @@ documents = typer.Typer(help="Invoices and credit notes, for VAT returns.", no_a
 
 _TAXED = (Column("country"), Column("treatment"), Column("rate", right=True))
 _AMOUNTS = (Column("net", right=True), Column("VAT", right=True), Column(""))
+_DECLARED = (Column("corrects"), Column("country"), Column("rate", right=True), *_AMOUNTS)
 _CUSTOMER = (Column("VAT number"), Column("buyer"))
 _COLUMNS = (
     *(Column("number"), Column("reason"), Column("issued on")),
@@ -51,6 +54,12 @@ ByVatNumber = Annotated[
     bool, typer.Option("--by-vat-number", help="with --sum: for each of the customers' VAT numbers")
 ]
 
+ForOss = Annotated[
+    bool,
+    typer.Option("--oss", help="with --sum: a quarter's sales for the one-stop shop, and what corrects earlier ones"),
+]
+_Row = DocumentLevy | Sum | Declared
+
 
 @documents.command("list")
 def list_documents(
@@ -60,18 +69,28 @@ def list_documents(
     reason: Reasons = None,
     in_sum: InSum = False,
     by_vat_number: ByVatNumber = False,
+    for_oss: ForOss = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Documents of some days: one row for each country, treatment and rate whose VAT a document states, so that rows add up to its net and VAT."""
+    """Documents of some days: one row for each country, treatment and rate whose VAT a document states, so that rows add up to its net and VAT.
+
+    What a document credits is a row of its own.
+    """
     if last < first:
         raise typer.BadParameter(f"must not be before the first day, {first} (--from)", param_hint="--to")
-    _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, as_json=as_json, as_csv=as_csv)
+    _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss, as_json=as_json, as_csv=as_csv)
+    if for_oss:
+        _refuse_all_but_a_quarter(first, last, chosen=by is not Day.ISSUED or bool(reason))
     plug_in_from_settings()
-    names = _names(in_sum=in_sum, by_vat_number=by_vat_number)
+    names = _names(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
     with begin() as session:
         found = levies(of_one_moment(session), first, last, by=by, reasons=reason or (), seller=policy().seller)
-        rows: Iterable[DocumentLevy | Sum] = summed_up(found, by_vat_number=by_vat_number) if in_sum else found
+        rows: Iterable[_Row] = found
+        if for_oss:
+            rows = declared(found, Quarter.of(first))
+        elif in_sum:
+            rows = summed_up(found, by_vat_number=by_vat_number)
         if as_json:
             print_json_rows(_told(row, names) for row in rows)
         elif as_csv:
@@ -80,29 +99,45 @@ def list_documents(
             cells = [_cells(row, by_vat_number=by_vat_number) for row in rows]
     if as_json or as_csv:
         return
-    if not cells:
-        console().print(f"No such document was {by} from {first} to {last}.")
+    if cells:
+        columns = _DECLARED if for_oss else (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS)
+        console().print(Rows(columns if in_sum else _COLUMNS, cells))
+    elif for_oss:
+        console().print(f"Nothing was sold or corrected from {first} to {last}.")
     else:
-        columns = _COLUMNS if not in_sum else (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS)
-        console().print(Rows(columns, cells))
+        console().print(f"No such document was {by} from {first} to {last}.")
 
 
-def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, as_json: bool, as_csv: bool) -> None:
-    if by_vat_number and not in_sum:
-        raise typer.BadParameter("--by-vat-number goes with --sum")
+def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, for_oss: bool, as_json: bool, as_csv: bool) -> None:
+    for option, given in (("--by-vat-number", by_vat_number), ("--oss", for_oss)):
+        if given and not in_sum:
+            raise typer.BadParameter(f"{option} goes with --sum")
+    if for_oss and by_vat_number:
+        raise typer.BadParameter("choose one: --oss or --by-vat-number")
     if as_json and as_csv:
         raise typer.BadParameter("choose one: --json or --csv")
 
 
-def _names(*, in_sum: bool, by_vat_number: bool) -> list[str]:
+def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
+    """chosen: whether by another date, or for some reasons only."""
+    quarter = Quarter.of(first)
+    if (quarter.first, quarter.last) != (first, last):
+        raise typer.BadParameter(f"--oss needs a quarter: {quarter.first} to {quarter.last}, for example")
+    if chosen:
+        raise typer.BadParameter("--oss takes all documents issued in a quarter, without --by and --reason")
+
+
+def _names(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> list[str]:
     """What a program is told of each row."""
+    if for_oss:
+        return [each.name for each in fields(Declared)]
     names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
     left_out = ("vat_number", "buyer") if in_sum and not by_vat_number else ()
     return [name for name in names if name not in left_out]
 
 
-def _told(row: DocumentLevy | Sum, names: Sequence[str]) -> dict[str, Any]:
-    told = asdict(row) | {"rate": _percent(row.rate)}
+def _told(row: _Row, names: Sequence[str]) -> dict[str, Any]:
+    told = asdict(row) | {"rate": None if row.rate is None else _percent(row.rate)}
     return {name: told[name] for name in names}
 
 
@@ -115,11 +150,14 @@ def _taxed(row: DocumentLevy | Sum) -> tuple[str, ...]:
     return row.tax_country, row.treatment or "", _percent(row.rate)
 
 
-def _amounts(row: DocumentLevy | Sum) -> tuple[str, ...]:
+def _amounts(row: _Row) -> tuple[str, ...]:
     return major(row.net_minor, row.currency), major(row.vat_minor, row.currency), row.currency
 
 
-def _cells(row: DocumentLevy | Sum, *, by_vat_number: bool) -> tuple[str, ...]:
+def _cells(row: _Row, *, by_vat_number: bool) -> tuple[str, ...]:
+    if isinstance(row, Declared):
+        rate = "" if row.rate is None else _percent(row.rate)
+        return row.corrects_quarter or "", row.tax_country, rate, *_amounts(row)
     if isinstance(row, DocumentLevy):
         return (
             *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), str(row.declared_on)),
