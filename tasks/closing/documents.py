@@ -6,7 +6,7 @@ and is a row of its own for each such document.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby
@@ -16,12 +16,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from models.accounts import VatCheck, VatCheckStatus
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules import vat
 from models.rules.timezone import local
 from models.rules.vat import Treatment
 from models.states import AttemptStatus, PaymentKind
+from models.vat_follow_ups import VatFollowUp
 from tasks.invoices.corrected import corrected
 from tasks.policy import Seller
 
@@ -93,6 +96,13 @@ class DocumentLevy:
     """to a card; for a refund's credit note, negative, what was refunded of it"""
     charge_ref: str | None
     """the provider's id of that charge; None if the refund was made by other means than to the card"""
+    vies_number: str | None
+    """the VAT number of its order that VIES was asked about; None if nothing depended on one"""
+    vies_answer: VatCheckStatus | None
+    """the last one, on which the order rests or by which its VAT was corrected"""
+    vies_asked_at: datetime | None
+    vies_consultation_number: str | None
+    """the receipt"""
 
 
 _Corrected = aliased(Invoice)
@@ -144,9 +154,12 @@ _BY_CARD = and_(
     Invoice.reason.in_((InvoiceReason.ORDER, InvoiceReason.REFUND)),
 )
 _DOCUMENTS = (
-    select(Invoice, _DECLARED_ON, Receivable, ChargeAttempt.ref)
+    select(Invoice, _DECLARED_ON, Receivable, ChargeAttempt.ref, VatCheck)
+    .join(Order, Order.id == Invoice.order_id)
     .outerjoin(Receivable, Receivable.invoice_id == Invoice.id)
     .outerjoin(ChargeAttempt, _BY_CARD)
+    .outerjoin(VatFollowUp, VatFollowUp.order_id == Invoice.order_id)
+    .outerjoin(VatCheck, VatCheck.id == func.coalesce(VatFollowUp.vat_check_id, Order.vat_check_id))
     .order_by(Invoice.issued_on, Invoice.series, Invoice.year, Invoice.sequence)
 )
 
@@ -156,6 +169,7 @@ def _told(
     declared_on: date,
     owed: Receivable | None,
     charge_ref: str | None,
+    check: VatCheck | None,
     lines: Sequence[Row[Any]],
     seller: Seller,
 ) -> Iterator[DocumentLevy]:
@@ -184,6 +198,10 @@ def _told(
             settled_on=seller.day(owed.settled_at) if owed and owed.settled_at else None,
             charged_minor=_charged_minor(document),
             charge_ref=charge_ref,
+            vies_number=check.number if check else None,
+            vies_answer=check.status if check else None,
+            vies_asked_at=check.asked_at if check else None,
+            vies_consultation_number=check.consultation_number if check else None,
         )
 
 

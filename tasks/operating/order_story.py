@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session, selectinload
 
-from models.accounts import CUSTOMER, Account, PaymentMethod
+from models.accounts import CUSTOMER, Account, PaymentMethod, VatCheck
 from models.errors import Unknown
 from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
@@ -16,6 +16,7 @@ from models.messages import SentLetter
 from models.orders import LETTER_REFUSED, Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
+from models.vat_follow_ups import VatFollowUp
 
 _OF_A_DOCUMENT = re.compile(r"[A-Z]+-\d{4}-\d+")
 
@@ -36,6 +37,8 @@ class Story:
     movements: Sequence[LedgerMovement]
     documents: Sequence[tuple[Invoice, Receivable | None]]
     """each with what is, or was, owed on it by transfer"""
+    vat_checks: Sequence[VatCheck]
+    """the answer of the VAT registry that it rests on, and the one that came after an outage"""
     events: Sequence[OrderEvent]
 
 
@@ -109,6 +112,7 @@ def tell(session: Session, order_id: UUID) -> Story:
                 .options(selectinload(Invoice.lines))
             )
         ],
+        vat_checks=_vat_checks(session, order),
         events=session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all(),
     )
 
@@ -119,6 +123,12 @@ def _customers(session: Session, order: Order) -> list[str]:
     charged = charged.join(Account, Account.id == PaymentMethod.account_id).where(ChargeAttempt.order_id == order.id)
     own = select(Account.customer_ref).where(Account.id == order.account_id)
     return [ref for ref in session.scalars(charged.union(own)) if ref is not None]
+
+
+def _vat_checks(session: Session, order: Order) -> Sequence[VatCheck]:
+    late = select(VatFollowUp.vat_check_id).where(VatFollowUp.order_id == order.id)
+    of_the_order = or_(VatCheck.id == order.vat_check_id, VatCheck.id.in_(late))
+    return session.scalars(select(VatCheck).where(of_the_order).order_by(VatCheck.asked_at)).all()
 
 
 def _id(text: str) -> UUID:

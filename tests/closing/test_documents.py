@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
+from models.accounts import VatCheck
 from models.invoices import Invoice
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
@@ -273,6 +274,48 @@ def test_vat_that_is_given_back_leaves_the_sums_of_what_was_sold_without_a_numbe
         ("destination_rate", None, 0, 0),
         ("reverse_charge", NUMBER, 100_00, 0),
     ]
+
+
+def receipts(world: World) -> list[tuple[Any, ...]]:
+    return [
+        (each.number, each.vies_number, each.vies_answer, each.vies_asked_at, each.vies_consultation_number)
+        for each in listed(world)
+    ]
+
+
+def test_a_sale_without_vat_has_the_receipt_of_vies_also_where_an_earlier_answer_still_counted(world: World) -> None:
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.buy(eva, purchase("desk"))
+    world.buy(eva, purchase("chat"))
+    world.buy(world.customer(country="AT"), purchase("desk"))
+    [check] = world.rows(VatCheck)
+    receipt = (NUMBER, "valid", check.asked_at, check.consultation_number)
+    assert receipts(world) == [
+        ("INV-2026-000001", *receipt),
+        ("INV-2026-000002", *receipt),
+        ("INV-2026-000003", None, None, None, None),
+    ]
+    [_, read, _, _] = csv.reader(io.StringIO(run("--from", "2026-11-01", "--to", "2026-11-30", "--csv").stdout))
+    asked_at = check.asked_at.isoformat(timespec="microseconds")
+    assert read[-4:] == [NUMBER, "valid", asked_at, check.consultation_number]
+
+
+def test_the_answer_that_came_late_stands_at_all_documents_of_its_order(world: World) -> None:
+    during_outage(world)
+    assert [each[2] for each in receipts(world)] == ["unavailable"]
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    assert [each[:3] for each in receipts(world)] == [
+        ("CN-2026-000001", NUMBER, "invalid"),
+        ("INV-2026-000001", NUMBER, "invalid"),
+        ("INV-2026-000002", NUMBER, "invalid"),
+    ]
+
+
+def test_vat_that_is_given_back_has_the_receipt_too(world: World) -> None:
+    during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world)
+    assert {each[1:3] for each in receipts(world)} == {(NUMBER, "valid")}
 
 
 def test_a_vat_number_is_summed_up_under_the_name_on_its_latest_document(world: World) -> None:

@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner, Result
 
+from models.accounts import VatCheck
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from tasks.errors import TemporarilyUnavailable
 from tasks.operating.resumption import NotPossible
+from tasks.policy import VatOutage
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
@@ -78,6 +80,29 @@ def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: W
         ["CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "-100.00", "EUR"],
         ["INV-2026-000002", "invoice", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "120.00", "EUR", "120.00", "open"],
     ]  # fmt: skip
+
+
+def test_an_order_is_shown_with_what_vies_answered_and_the_receipt(world: World) -> None:
+    order = world.buy(world.customer(country="AT", vat_number=NUMBER), purchase())
+    [check] = world.rows(VatCheck)
+    assert check.consultation_number.startswith("WAPI")
+    [told] = json.loads(run("show", order.number, "--json").stdout)["vat_checks"]
+    names = ("number", "status", "asked_at", "consultation_number")
+    assert [told[name] for name in names] == [
+        *(NUMBER, "valid", check.asked_at.isoformat(timespec="microseconds"), check.consultation_number)
+    ]
+    _, _, seen = run("show", order.number).stdout.partition("VAT number\n")
+    assert seen.splitlines()[1].split() == [
+        *(NUMBER, "valid", *f"{check.asked_at:%Y-%m-%d %H:%M:%S}".split(), check.consultation_number)
+    ]
+
+
+def test_an_order_whose_vat_was_given_back_is_shown_with_the_answer_that_came_late(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    assert json.loads(run("show", order.number, "--json").stdout)["vat_checks"] == []
+    ask_again(world)
+    [told] = json.loads(run("show", order.number, "--json").stdout)["vat_checks"]
+    assert (told["number"], told["status"]) == (NUMBER, "valid")
 
 
 def test_an_order_s_credit_note_is_shown_with_what_charged_its_credits(world: World) -> None:

@@ -86,6 +86,8 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     ]  # fmt: skip
     yield _titled("Money", "what", "amount", "", "status", "key", "provider's id", rows=attempts)
     yield _provider(at_provider)
+    checks = [(c.number, c.status, moment(c.asked_at), c.consultation_number or "") for c in told.vat_checks]
+    yield _titled("VAT number", "number", "VIES said", "asked at (UTC)", "consultation number", rows=checks)
     columns = ("number", "kind", "reason", "corrects", "issued on", "total", "", "owed", "status")
     yield _titled("Documents", *columns, rows=[_document(*each) for each in told.documents])
     letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
@@ -100,7 +102,7 @@ def order_as_json(order: Order, account: str) -> dict[str, Any]:
 
 
 def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[str, Any]:
-    parts = ("charges", "refunds", "letters", "movements", "events")
+    parts = ("charges", "refunds", "letters", "movements", "vat_checks", "events")
     listed = {name: [_columns(row) for row in getattr(told, name)] for name in parts}
     asked: dict[str, Any] = (
         {"at_provider": None, "at_provider_error": at_provider}

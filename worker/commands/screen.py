@@ -74,6 +74,8 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def _csv_cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return _as_json(value)
     if not isinstance(value, str):
         return value
     return _FORMULA.sub(r"\1\2'", one_line(value))
