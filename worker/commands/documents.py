@@ -15,7 +15,8 @@ from tasks.closing.quarters import Quarter
 from tasks.closing.sums import Sum, summed_up
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, policy
-from worker.commands.options import AsCsv, AsJson, calendar_day
+from worker.commands.document_lines import list_lines
+from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_csv, print_json_rows
 from worker.tables import Column, Rows
@@ -34,14 +35,6 @@ _COLUMNS = (
 )
 """what a line has room for"""
 
-
-FirstDay = Annotated[
-    date,
-    typer.Option("--from", parser=calendar_day, metavar="DAY", help="the first, e.g. 2026-11-01", show_default=False),
-]
-LastDay = Annotated[
-    date, typer.Option("--to", parser=calendar_day, metavar="DAY", help="the last, included", show_default=False)
-]
 WhichDate = Annotated[
     Day, typer.Option(metavar="DATE", help=f"which of a document's dates must be within: {', '.join(Day)}")
 ]
@@ -77,8 +70,7 @@ def list_documents(
 
     What a document credits is a row of its own.
     """
-    if last < first:
-        raise typer.BadParameter(f"must not be before the first day, {first} (--from)", param_hint="--to")
+    refuse_backwards(first, last)
     _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss, as_json=as_json, as_csv=as_csv)
     if for_oss:
         _refuse_all_but_a_quarter(first, last, chosen=by is not Day.ISSUED or bool(reason))
@@ -114,8 +106,7 @@ def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, for_oss: bool, 
             raise typer.BadParameter(f"{option} goes with --sum")
     if for_oss and by_vat_number:
         raise typer.BadParameter("choose one: --oss or --by-vat-number")
-    if as_json and as_csv:
-        raise typer.BadParameter("choose one: --json or --csv")
+    refuse_both(as_json=as_json, as_csv=as_csv)
 
 
 def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
@@ -165,3 +156,6 @@ def _cells(row: _Row, *, by_vat_number: bool) -> tuple[str, ...]:
         )
     customer = (plain(row.vat_number or ""), plain(row.buyer or "")) if by_vat_number else ()
     return *_taxed(row), *customer, *_amounts(row)
+
+
+documents.command("lines")(list_lines)

@@ -55,6 +55,25 @@ def refuse_future(on: date | None, today: date) -> None:
         raise typer.BadParameter(f"must not be after today, {today}", param_hint="--on")
 
 
+def refuse_backwards(first: date, last: date) -> None:
+    """Raises BadParameter."""
+    if last < first:
+        raise typer.BadParameter(f"must not be before the first day, {first} (--from)", param_hint="--to")
+
+
+def refuse_both(*, as_json: bool, as_csv: bool) -> None:
+    """Raises BadParameter."""
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one: --json or --csv")
+
+
+FirstDay = Annotated[
+    date,
+    typer.Option("--from", parser=calendar_day, metavar="DAY", help="the first, e.g. 2026-11-01", show_default=False),
+]
+LastDay = Annotated[
+    date, typer.Option("--to", parser=calendar_day, metavar="DAY", help="the last, included", show_default=False)
+]
 PastDay = Annotated[
     date | None,
     typer.Option(
