@@ -1,6 +1,7 @@
 """Orders that went on while the VAT registry was away: asked about again, and put right once, never by a silent charge."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -40,6 +41,16 @@ def test_a_number_taken_on_trust_that_is_confirmed_stands_with_its_evidence(worl
     assert (after.vat_provisional, after.vat_check_id) == (False, row.vat_check_id)
     assert len(documents(world, order.id)) == 1
     assert len(world.mails(eva)) == 2
+
+
+@pytest.mark.parametrize(("country", "number"), [("DE", "DE 136 695 976"), ("CH", "CHE-123.456.788 MWST")])
+def test_the_seller_s_own_number_may_be_written_in_any_way(world: World, country: str, number: str) -> None:
+    world.policy(seller=replace(world.wiring.policy.seller, country=country, vat_number=number))
+    _, order = during_outage(world)
+    ask_again(world)
+    assert follow_up(world, order).outcome == "confirmed"
+    asks_as = "136695976" if country == "DE" else None
+    assert [question.get("requesterNumber") for question in world.vies.questions()][-1] == asks_as
 
 
 def test_a_number_taken_on_trust_that_is_invalid_leads_to_a_corrected_invoice_and_no_charge(world: World) -> None:
