@@ -71,3 +71,9 @@ def test_its_login_can_send_no_task(flower: httpx.Client, broker: "redis.Redis",
     answer = flower.post(f"/api/task/{way}/heartbeat", json={"args": ["upkeep"]}, auth=OURS)
     assert (answer.status_code, answer.text) == (403, "Read only mode is enabled")
     assert broker.llen("upkeep") + broker.llen("orders") == 0
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthcheck"])
+def test_two_of_its_pages_ask_for_no_login(flower: httpx.Client, path: str) -> None:
+    """docs/operations.md says so."""
+    assert flower.get(path).status_code == 200
