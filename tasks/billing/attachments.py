@@ -37,7 +37,7 @@ _DOCUMENTS = (
 
 def for_letter(session: Session, order: Order, kind: LetterKind) -> tuple[Attachment, ...]:
     """The order's documents to attach to a letter of `kind`, in the order of their issue."""
-    return tuple(_attached(*each) for each in _read(session, order, kind))
+    return tuple(attached(*each) for each in _read(session, order, kind))
 
 
 def enclosed(session: Session, order: Order, kind: LetterKind) -> tuple[Enclosed, ...]:
@@ -98,6 +98,7 @@ def _owed(session: Session, invoice_id: UUID | None, status: ReceivableStatus) -
     return session.scalar(query)
 
 
-def _attached(document: Invoice, lines: Sequence[InvoiceLine]) -> Attachment:
+def attached(document: Invoice, lines: Sequence[InvoiceLine]) -> Attachment:
+    """The document as PDF; always the same bytes."""
     content = as_pdf(page(document, lines))
     return Attachment(f"{document.number}.pdf", "application/pdf", content)

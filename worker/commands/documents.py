@@ -16,6 +16,7 @@ from tasks.closing.sums import Sum, summed_up
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, policy
 from worker.commands.document_lines import list_lines
+from worker.commands.document_pdfs import write_pdfs
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
 from worker.commands.screen import console, plain, print_csv, print_json_rows
@@ -159,3 +160,4 @@ def _cells(row: _Row, *, by_vat_number: bool) -> tuple[str, ...]:
 
 
 documents.command("lines")(list_lines)
+documents.command("pdf")(write_pdfs)

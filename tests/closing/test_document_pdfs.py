@@ -1,0 +1,86 @@
+"""An archive of documents: the PDFs that customers got, none of them overwritten."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.invoices import Invoice
+from tests.closing.test_equation import refund
+from tests.invoices.documents import pdf
+from tests.support.world import World, purchase
+from worker.commands import document_pdfs as command
+from worker.commands import failures
+from worker.commands.documents import documents
+
+NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+
+
+def run(into: Path, *words: str) -> Result:
+    return CliRunner().invoke(documents, ["pdf", *(words or NOVEMBER), "--into", str(into)])
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_each_document_issued_on_these_days_is_written_as_its_customer_got_it(world: World, tmp_path: Path) -> None:
+    order = world.buy(world.customer(), purchase())
+    refund(world, order.id)
+    world.pass_time(days=30)
+    world.buy(world.customer(), purchase())
+    done = run(tmp_path / "archive" / "2026")
+    assert (done.exit_code, done.stdout) == (0, f"2 written into {tmp_path}/archive/2026, 0 were there already.\n")
+    november = [each for each in world.rows(Invoice) if each.issued_on.month == 11]
+    assert kept(tmp_path / "archive" / "2026") == {f"{each.number}.pdf": pdf(world, each) for each in november}
+
+
+def test_written_again_it_adds_what_is_new_and_leaves_the_rest(world: World, tmp_path: Path) -> None:
+    world.buy(world.customer(), purchase())
+    run(tmp_path)
+    world.buy(world.customer(), purchase())
+    done = run(tmp_path)
+    assert (done.exit_code, done.stdout) == (0, f"1 written into {tmp_path}, 1 were there already.\n")
+    assert sorted(kept(tmp_path)) == ["INV-2026-000001.pdf", "INV-2026-000002.pdf"]
+
+
+def test_a_file_with_another_content_is_left_and_named_and_the_rest_is_written(world: World, tmp_path: Path) -> None:
+    for _ in range(2):
+        world.buy(world.customer(), purchase())
+    (tmp_path / "INV-2026-000001.pdf").write_bytes(b"mine")
+    done = run(tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"{tmp_path}/INV-2026-000001.pdf is there with another content, and was left as it is."
+    )
+    assert kept(tmp_path)["INV-2026-000001.pdf"] == b"mine"
+    assert json.loads(run(tmp_path, *NOVEMBER, "--json").stdout) == {
+        "written": [],
+        "already_there": ["INV-2026-000002.pdf"],
+        "differs": ["INV-2026-000001.pdf"],
+    }
+
+
+def test_a_folder_that_cannot_be_written_to_ends_with_status_3(world: World, tmp_path: Path) -> None:
+    world.buy(world.customer(), purchase())
+    (tmp_path / ".INV-2026-000001.pdf.part").mkdir()
+    done = run(tmp_path)
+    assert failures.run(lambda: raise_(done.exception)) == 3
+    assert str(done.exception) == f"Not everything could be written into {tmp_path}: Is a directory."
+
+
+def raise_(error: BaseException | None) -> None:
+    assert error is not None
+    raise error
+
+
+def test_wrong_words_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run(tmp_path / "file").exit_code == 2
+    assert run(tmp_path, "--from", "2026-11-02", "--to", "2026-11-01").exit_code == 2
