@@ -1,5 +1,7 @@
 """What accounts had at the end of a day."""
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime
 from typing import Any
@@ -53,6 +55,15 @@ def test_a_balance_is_that_of_the_end_of_the_day_on_the_sellers_clock(world: Wor
     assert [[each["balance_minor"] for each in told("--on", day)] for day in days] == [[], [7_00], [9_00]]
     row = {"account_id": str(ada.account_id), "account": "Ada Ltd", "currency": "EUR", "balance_minor": 9_00}
     assert told() == [row | {"granted_minor": 9_00}]
+
+
+def test_a_spreadsheet_reads_what_a_program_does(world: World) -> None:
+    world.grant(world.customer(name="=1+1"), 15_00)
+    [read] = csv.DictReader(io.StringIO(run("--csv").stdout))
+    assert list(read) == list(told()[0])
+    assert (read["account"], read["balance_minor"]) == ("'=1+1", "1500")
+    assert run("--csv", "--totals").stdout == "currency,balance_minor,granted_minor\nEUR,1500,1500\n"
+    assert run("--csv", "--json").exit_code == 2
 
 
 def test_a_person_reads_each_balance_and_the_total_of_each_currency(world: World) -> None:

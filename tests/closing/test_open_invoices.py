@@ -1,5 +1,7 @@
 """What was owed at the end of a day, for how long, and by whom."""
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime
 from typing import Any
@@ -208,6 +210,17 @@ def test_the_balance_of_a_day_has_what_an_order_under_way_had_only_reserved(worl
         session.execute(text("set local session_replication_role = replica"))
         session.execute(text("update ledger_movements set created_at = '2026-11-01'"))
     assert (told("--on", "2026-11-01")[0]["balance_minor"], told()[0]["balance_minor"]) == (7_00, 0)
+
+
+def test_a_spreadsheet_reads_what_a_program_does(world: World) -> None:
+    invoiced(world, name="=1+1")
+    [read] = csv.DictReader(io.StringIO(run("--csv").stdout))
+    [row] = told()
+    assert list(read) == list(row)
+    assert (read["account"], read["amount_minor"], read["due_at"]) == ("'=1+1", "11900", row["due_at"])
+    assert (run("--csv", "--on", "2026-10-31").stdout, run("--csv", "--json").exit_code) == (
+        *(",".join(row) + "\n", 2),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`prorata invoices`: what customers owe by transfer, that it came in or after all did not, and which numbers a lost database had given."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,9 +12,9 @@ from models.lost_numbers import LostNumbers
 from tasks.billing import lost_documents, receivables, unpaid
 from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
-from worker.commands.options import AsJson, By, PastDay, Why, day, refuse_future
+from worker.commands.options import AsCsv, AsJson, By, PastDay, Why, day, refuse_both, refuse_future
 from worker.commands.order_views import major
-from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.screen import console, moment, plain, print_csv, print_json
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -41,8 +41,9 @@ def _in_capitals(number: str) -> str:
 
 
 @invoices.command("open")
-def list_open(on: PastDay = None, as_json: AsJson = False) -> None:
+def list_open(on: PastDay = None, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Invoices that are to be paid by transfer and are not paid, by due date, and what they amount to."""
+    refuse_both(as_json=as_json, as_csv=as_csv)
     plug_in_from_settings()
     seller = policy().seller
     today = seller.day(now())
@@ -51,6 +52,8 @@ def list_open(on: PastDay = None, as_json: AsJson = False) -> None:
         owed = open_invoices(session, today=today, on=on, seller=seller)
     if as_json:
         print_json([asdict(each) for each in owed])
+    elif as_csv:
+        print_csv([each.name for each in fields(OpenInvoice)], [astuple(each) for each in owed])
     elif not owed:
         console().print("Nothing is owed." if on is None else f"Nothing was owed on {on}.")
     else:

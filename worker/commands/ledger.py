@@ -1,7 +1,7 @@
 """`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees, here and with the provider."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -19,9 +19,9 @@ from tasks.reconciliation.reconcile import reconcile as reconcile_books
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
-from worker.commands.options import AsJson, PastDay, refuse_future, time_in_utc
+from worker.commands.options import AsCsv, AsJson, PastDay, refuse_both, refuse_future, time_in_utc
 from worker.commands.order_views import major
-from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.screen import console, moment, plain, print_csv, print_json
 from worker.commands.which_account import account_named
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -60,8 +60,10 @@ def list_balances(
     on: PastDay = None,
     totals_only: Annotated[bool, typer.Option("--totals", help="only the total of each currency")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """The balance of every account that ever had one, how much of it a person granted, and the total of each currency: what is owed to customers."""
+    refuse_both(as_json=as_json, as_csv=as_csv)
     plug_in_from_settings()
     seller = policy().seller
     refuse_future(on, seller.day(now()))
@@ -69,8 +71,12 @@ def list_balances(
         of_one_moment(session)
         added = totals(session, on, seller=seller)
         held = [] if totals_only else balances(session, on, seller=seller)
+    told: Sequence[Balance | Total] = added if totals_only else held
     if as_json:
-        print_json([asdict(each) for each in (added if totals_only else held)])
+        print_json([asdict(each) for each in told])
+    elif as_csv:
+        names = [each.name for each in fields(Total if totals_only else Balance)]
+        print_csv(names, [astuple(each) for each in told])
     elif not added:
         console().print(
             "No account ever had a balance." if on is None else f"No account had ever had a balance on {on}."
