@@ -58,11 +58,15 @@ def test_a_balance_is_that_of_the_end_of_the_day_on_the_sellers_clock(world: Wor
 
 
 def test_a_spreadsheet_reads_what_a_program_does(world: World) -> None:
-    world.grant(world.customer(name="=1+1"), 15_00)
-    [read] = csv.DictReader(io.StringIO(run("--csv").stdout))
-    assert list(read) == list(told()[0])
-    assert (read["account"], read["balance_minor"]) == ("'=1+1", "1500")
-    assert run("--csv", "--totals").stdout == "currency,balance_minor,granted_minor\nEUR,1500,1500\n"
+    for currency in ("EUR", "JPY", "KWD"):
+        world.grant(world.customer(name="=1+1", currency=currency), 1_500)
+    read, _, _ = csv.DictReader(io.StringIO(run("--csv").stdout))
+    assert list(told()[0]) == [name for name in read if name in told()[0]]
+    assert (read["account"], read["balance_minor"], read["balance"]) == ("'=1+1", "1500", "15.00")
+    assert run("--csv", "--totals").stdout.splitlines() == [
+        "currency,balance_minor,balance,granted_minor,granted",
+        *("EUR,1500,15.00,1500,15.00", "JPY,1500,1500,1500,1500", "KWD,1500,1.500,1500,1.500"),
+    ]
     assert run("--csv", "--json").exit_code == 2
 
 

@@ -138,13 +138,14 @@ def test_a_program_and_a_spreadsheet_read_the_same_and_a_person_the_days(world: 
     days = ("--from", "2026-11-01", "--to", "2026-11-30")
     [told] = json.loads(run(*days, "--json").stdout)
     [read] = csv.DictReader(io.StringIO(run(*days, "--csv").stdout))
-    assert list(told) == list(read)
+    assert list(told) == [name for name in read if name in told]
     assert (told["product"], told["tier"], told["interval"], told["net_minor"]) == ("desk", "team", "month", 100_00)
     assert (told["from_on"], told["to_on"], told["from_at"]) == (
         *("2026-11-01", "2026-12-01"),
         "2026-11-01T09:00:00.000000+00:00",
     )
-    assert (read["from_at"], read["vat_minor"], read["amends"], read["buyer"]) == (told["from_at"], "1900", "", "'=1+1")
+    assert (read["from_at"], read["amends"], read["buyer"]) == (told["from_at"], "", "'=1+1")
+    assert (read["net"], read["vat_minor"], read["vat"]) == ("100.00", "1900", "19.00")
     [_, seen] = run(*days).stdout.splitlines()
     assert seen.split() == [
         *("INV-2026-000001", "2026-11-01", "=1+1", "desk", "team", "10", "2026-11-01", "2026-12-01"),

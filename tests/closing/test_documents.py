@@ -347,7 +347,9 @@ def test_a_program_reads_every_column_and_a_spreadsheet_the_same(world: World) -
     [charge] = world.rows(ChargeAttempt)
     [told] = json.loads(run("--from", "2026-11-01", "--to", "2026-11-01", "--json").stdout)
     [read] = csv.DictReader(io.StringIO(run("--from", "2026-11-01", "--to", "2026-11-01", "--csv").stdout))
-    assert list(told) == list(read)
+    assert list(told) == [name for name in read if name in told]
+    assert set(read) - set(told) == {"net", "vat", "document_total", "owed", "charged"}
+    assert (read["net"], read["vat"], read["document_total"], read["owed"]) == ("100.00", "19.00", "119.00", "")
     assert (told["number"], told["issued_on"], told["rate"]) == ("INV-2026-000001", "2026-11-01", "19")
     assert (told["net_minor"], told["vat_minor"], told["charge_ref"]) == (100_00, 19_00, charge.ref)
     assert (read["net_minor"], read["vat_minor"], read["owed_minor"]) == ("10000", "1900", "")

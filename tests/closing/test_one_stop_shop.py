@@ -111,7 +111,10 @@ def test_a_person_reads_which_quarter_is_corrected(world: World) -> None:
         ["AT", "20", "100.00", "20.00", "EUR"],
         ["2026-Q4", "AT", "-100.00", "-20.00", "EUR"],
     ]
-    assert run(*Q1, "--csv").stdout.splitlines()[0] == "corrects_quarter,tax_country,rate,currency,net_minor,vat_minor"
+    assert run(*Q1, "--csv").stdout.splitlines() == [
+        "corrects_quarter,tax_country,rate,currency,net_minor,net,vat_minor,vat",
+        *(",AT,20,EUR,10000,100.00,2000,20.00", "2026-Q4,AT,,EUR,-10000,-100.00,-2000,-20.00"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -216,11 +216,11 @@ def test_a_spreadsheet_reads_what_a_program_does(world: World) -> None:
     invoiced(world, name="=1+1")
     [read] = csv.DictReader(io.StringIO(run("--csv").stdout))
     [row] = told()
-    assert list(read) == list(row)
+    assert list(row) == [name for name in read if name in row]
     assert (read["account"], read["amount_minor"], read["due_at"]) == ("'=1+1", "11900", row["due_at"])
-    assert (run("--csv", "--on", "2026-10-31").stdout, run("--csv", "--json").exit_code) == (
-        *(",".join(row) + "\n", 2),
-    )
+    assert (read["amount"], read["balance"]) == ("119.00", "0.00")
+    assert run("--csv", "--on", "2026-10-31").stdout == ",".join(read) + "\n"
+    assert run("--csv", "--json").exit_code == 2
 
 
 @pytest.mark.parametrize(

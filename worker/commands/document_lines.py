@@ -1,13 +1,14 @@
 """`prorata documents lines`: for what period each line of a document is, for deferred income."""
 
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 
 from tasks.closing.document_lines import DocumentLine, document_lines
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
-from worker.commands.screen import console, plain, print_csv, print_json_rows
+from worker.commands.screen import console, plain, print_json_rows
+from worker.commands.sheet import print_sheet
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -28,7 +29,7 @@ def list_lines(first: FirstDay, last: LastDay, as_json: AsJson = False, as_csv: 
         if as_json:
             print_json_rows(asdict(each) for each in found)
         elif as_csv:
-            print_csv([each.name for each in fields(DocumentLine)], (astuple(each) for each in found))
+            print_sheet([each.name for each in fields(DocumentLine)], (asdict(each) for each in found))
         else:
             cells = [_cells(each) for each in found]
             console().print(Rows(_COLUMNS, cells) if cells else f"No document was issued from {first} to {last}.")

@@ -19,7 +19,8 @@ from worker.commands.document_lines import list_lines
 from worker.commands.document_pdfs import write_pdfs
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
-from worker.commands.screen import console, plain, print_csv, print_json_rows
+from worker.commands.screen import console, plain, print_json_rows
+from worker.commands.sheet import print_sheet
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -87,7 +88,7 @@ def list_documents(
         if as_json:
             print_json_rows(_told(row, names) for row in rows)
         elif as_csv:
-            print_csv(names, (list(_told(row, names).values()) for row in rows))
+            print_sheet(names, (_told(row, names) for row in rows))
         else:
             cells = [_cells(row, by_vat_number=by_vat_number) for row in rows]
     if as_json or as_csv:

@@ -1,7 +1,7 @@
 """`prorata invoices`: what customers owe by transfer, that it came in or after all did not, and which numbers a lost database had given."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,7 +14,8 @@ from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
 from worker.commands.options import AsCsv, AsJson, By, PastDay, Why, day, refuse_both, refuse_future
 from worker.commands.order_views import major
-from worker.commands.screen import console, moment, plain, print_csv, print_json
+from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.sheet import print_sheet
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -53,7 +54,7 @@ def list_open(on: PastDay = None, as_json: AsJson = False, as_csv: AsCsv = False
     if as_json:
         print_json([asdict(each) for each in owed])
     elif as_csv:
-        print_csv([each.name for each in fields(OpenInvoice)], [astuple(each) for each in owed])
+        print_sheet([each.name for each in fields(OpenInvoice)], [asdict(each) for each in owed])
     elif not owed:
         console().print("Nothing is owed." if on is None else f"Nothing was owed on {on}.")
     else:

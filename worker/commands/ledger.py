@@ -21,7 +21,8 @@ from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsCsv, AsJson, PastDay, refuse_both, refuse_future, time_in_utc
 from worker.commands.order_views import major
-from worker.commands.screen import console, moment, plain, print_csv, print_json
+from worker.commands.screen import console, moment, plain, print_json
+from worker.commands.sheet import print_sheet
 from worker.commands.which_account import account_named
 from worker.tables import Column, Rows
 from worker.wiring import plug_in_from_settings
@@ -76,7 +77,7 @@ def list_balances(
         print_json([asdict(each) for each in told])
     elif as_csv:
         names = [each.name for each in fields(Total if totals_only else Balance)]
-        print_csv(names, [astuple(each) for each in told])
+        print_sheet(names, [asdict(each) for each in told])
     elif not added:
         console().print(
             "No account ever had a balance." if on is None else f"No account had ever had a balance on {on}."
