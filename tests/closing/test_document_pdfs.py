@@ -56,9 +56,7 @@ def test_a_file_with_another_content_is_left_and_named_and_the_rest_is_written(w
     (tmp_path / "INV-2026-000001.pdf").write_bytes(b"mine")
     done = run(tmp_path)
     assert done.exit_code == 1
-    assert done.stderr.splitlines()[-1] == (
-        f"{tmp_path}/INV-2026-000001.pdf is there with another content, and was left as it is."
-    )
+    assert done.stderr == f"{tmp_path}/INV-2026-000001.pdf is there with another content, and was left as it is.\n"
     assert kept(tmp_path)["INV-2026-000001.pdf"] == b"mine"
     assert json.loads(run(tmp_path, *NOVEMBER, "--json").stdout) == {
         "written": [],

@@ -27,10 +27,11 @@ def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = F
     """Write the documents issued on some days, each as NUMBER.pdf. No file is overwritten; exit status 1 if one is there with another content."""
     refuse_backwards(first, last)
     plug_in_from_settings()
+    screen = Console(stderr=True)
     told: dict[str, list[str]] = {"written": [], "already_there": [], "differs": []}
     try:
         into.mkdir(parents=True, exist_ok=True)
-        with begin() as session, Progress(console=Console(stderr=True), transient=True) as progress:
+        with begin() as session, Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
             total = count(of_one_moment(session), first, last)
             for pdf in progress.track(document_pdfs(session, first, last), total, description="writing"):
                 told[_write(pdf, into)].append(pdf.filename)
