@@ -214,7 +214,8 @@ class PaymentProvider(Protocol):
     def find_charges(self, *, customer_ref: str, order_id: UUID, since: datetime) -> Sequence[Charge]:
         """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata.
 
-        since: the order has no older charge. Where the customer was deleted, all that were made from then on may be listed, whoever's they are.
+        since: the order has no older charge. Where the customer was deleted, or is no older itself and has none, all charges made from then on may be
+        listed, whoever's they are: a customer that a restored database has forgotten may have paid.
         Raises Misconfigured for a customer whom it never had: an empty list would say that the order was never charged.
         """
         ...

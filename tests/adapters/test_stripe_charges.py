@@ -1,5 +1,6 @@
 """Charging through the Stripe adapter, against the stand-in over HTTP."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
@@ -245,6 +246,43 @@ def test_the_charges_of_a_deleted_customers_order_are_found_among_those_of_every
     payments.refund(buyer.refund(mine[0]))
     stripe_server.client().v1.customers.delete(buyer.ref)
     assert [(charge.ref, charge.refunded) for charge in buyer.found()] == [(mine[1], False), (mine[0], True)]
+
+
+def of_the_same_order(buyer: Buyer) -> Buyer:
+    """Another customer, made later."""
+    other = new_buyer(buyer.payments)
+    other.order, other.since = buyer.order, buyer.since
+    return other
+
+
+def test_the_charges_of_an_order_that_is_older_than_its_customer_are_found_among_those_of_everybody(
+    buyer: Buyer,
+) -> None:
+    """There may have been another customer before."""
+    paid = buyer.payments.charge(buyer.charge()).ref
+    assert [charge.ref for charge in of_the_same_order(buyer).found()] == [paid]
+
+
+@pytest.mark.parametrize(("older_by", "listed"), [(3600, 2), (3601, 1)])
+def test_everybodys_are_not_listed_for_a_customer_that_is_surely_older_than_the_order(
+    stripe_server: StripeStandIn, buyer: Buyer, older_by: int, listed: int
+) -> None:
+    """Stripe's clock may be an hour behind ours."""
+    paid = buyer.payments.charge(buyer.charge()).ref
+    other = of_the_same_order(buyer)
+    made = int(other.since.timestamp())
+    other.since = datetime.fromtimestamp(made, UTC)
+    stripe_server.control("change", id=other.ref, values={"created": made - older_by})
+    lists = stripe_server.fail("hang", "payment_intents.list", seconds=0)
+    assert [charge.ref for charge in other.found()] == [paid] * (listed - 1)
+    assert stripe_server.seen(lists) == listed
+
+
+def test_nor_where_the_customer_has_charges_of_the_order(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    paid = buyer.payments.charge(buyer.charge()).ref
+    lists = stripe_server.fail("hang", "payment_intents.list", seconds=0)
+    assert [charge.ref for charge in buyer.found()] == [paid]
+    assert stripe_server.seen(lists) == 1
 
 
 def test_charges_are_not_looked_for_with_a_customer_whom_stripe_does_not_know(buyer: Buyer) -> None:

@@ -1,16 +1,19 @@
 """A card, or a whole customer, that somebody removed at the payment provider, in its Dashboard say."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
+from models.orders import Order
 from models.states import OrderStatus
 from tasks.charges.late_charges import late_charges
 from tasks.errors import Misconfigured
 from tasks.operating import at_provider, order_story
 from tasks.upstream import payment_details
+from tests.support.backup import BackUp
 from tests.support.payment import CREATE, unanswered
 from tests.support.world import Customer, World, purchase
 
@@ -138,6 +141,60 @@ def test_a_charge_under_way_is_found_with_the_customer_that_was_deleted_and_not_
     then(world)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (taken_from(world, gone), world.charged(ada)) == ([119_00], [])
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
+
+
+def paid_and_forgotten(world: World, ada: Customer, order_id: UUID, backed_up: BackUp) -> str:
+    """A card is given and pays, by a customer made for it, neither of which the restored database knows; returns that customer's id."""
+    restore = backed_up()
+    world.give_card(ada, "pm_card_mastercard")
+    paid = customer_ref(world, ada)
+    world.stripe.expire_keys()  # so the next card makes a customer, too
+    world.pay_again(order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    restore()
+    return paid
+
+
+def pay(world: World, ada: Customer, order_id: UUID) -> Order:
+    world.give_card(ada, "pm_card_amex")
+    world.pay_again(order_id)
+    if world.go_on(order_id).status is OrderStatus.AWAITING_CONFIRMATION:
+        world.confirm(order_id)
+        world.go_on(order_id)
+    return world.order(order_id)
+
+
+@pytest.mark.parametrize("then", [asked_again, key_forgotten])
+def test_a_charge_with_a_customer_that_a_restored_database_has_forgotten_is_found_and_not_made_again(
+    world: World, backed_up: BackUp, then: Callable[[World], None]
+) -> None:
+    ada = world.customer()
+    gone = delete(world, ada)
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    paid = paid_and_forgotten(world, ada, order_id, backed_up)
+    then(world)
+    assert pay(world, ada, order_id).status is OrderStatus.COMPLETED
+    assert len({gone, paid, customer_ref(world, ada)}) == 3
+    assert (taken_from(world, paid), world.charged(ada)) == ([119_00], [])
+    assert world.attempts(order_id) == [(1, "declined", 119_00), (2, "succeeded", 119_00)]
+
+
+@pytest.mark.parametrize("then", [asked_again, key_forgotten])
+def test_so_is_one_of_an_account_that_had_no_customer_in_the_backup(
+    world: World, backed_up: BackUp, then: Callable[[World], None]
+) -> None:
+    ada = world.customer(card=None)
+    order_id = world.place(ada, purchase())
+    world.placed_now(order_id)
+    assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    paid = paid_and_forgotten(world, ada, order_id, backed_up)
+    then(world)
+    assert pay(world, ada, order_id).status is OrderStatus.COMPLETED
+    assert customer_ref(world, ada) != paid
+    assert (taken_from(world, paid), world.charged(ada)) == ([119_00], [])
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
 
 

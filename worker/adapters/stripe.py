@@ -135,17 +135,18 @@ class StripePayments:
         )
 
     def _is_deleted(self, customer_ref: str) -> bool:
+        return _was_deleted(self._customer(customer_ref))
+
+    def _customer(self, ref: str) -> stripe.Customer:
         """Raises Misconfigured where Stripe never had such a customer: one that was deleted it still knows."""
 
-        def unknown(error: Refusal) -> bool:
+        def unknown(error: Refusal) -> NoReturn:
             raise Misconfigured(
-                f"Stripe's API key finds no customer {customer_ref}: is it of the Stripe account, and in the mode (test or live), in which"
+                f"Stripe's API key finds no customer {ref}: is it of the Stripe account, and in the mode (test or live), in which"
                 f" the customer was made? See PRORATA_STRIPE_API_KEY: {describe(error)}"
             ) from None
 
-        return self._calls.ask(
-            lambda: bool(getattr(self._client.v1.customers.retrieve(customer_ref), "deleted", False)), refused=unknown
-        )
+        return self._calls.ask(lambda: self._client.v1.customers.retrieve(ref), refused=unknown)
 
     def charge(self, request: ChargeRequest) -> Charge:
         amount = to_stripe(request.amount_minor, request.currency)
@@ -181,7 +182,7 @@ class StripePayments:
         return replace(now, made_before=answer.replayed)
 
     def find_charges(self, *, customer_ref: str, order_id: UUID, since: datetime) -> Sequence[Charge]:
-        def listed() -> Sequence[Charge]:
+        def listed() -> Sequence[Charge] | None:
             intents = self._client.v1.payment_intents.list(
                 {"customer": customer_ref, "limit": pages.PAGE, "expand": ["data.latest_charge"]}
             )
@@ -189,12 +190,19 @@ class StripePayments:
             ours = (intent for intent in intents.auto_paging_iter() if reading.order_of(intent) == order_id)
             return [reading.charge(intent) for intent in ours]
 
-        def refused(error: Refusal) -> Sequence[Charge]:
-            if refusals.is_of_customer(error) and self._is_deleted(customer_ref):
-                return self._charges_since(since, order_id)
-            raise misconfigured(error) from None
+        def refused(error: Refusal) -> None:
+            if not (refusals.is_of_customer(error) and self._is_deleted(customer_ref)):
+                raise misconfigured(error) from None
 
-        return self._calls.ask(listed, refused=refused)
+        found = self._calls.ask(listed, refused=refused)
+        if found is None or (not found and self._may_lack_charges(customer_ref, since)):
+            return self._charges_since(since, order_id)
+        return found
+
+    def _may_lack_charges(self, customer_ref: str, since: datetime) -> bool:
+        """Whether the account may have been charged `since` as another customer, which a restored database has forgotten: this one is not older. Or it was deleted."""
+        customer = self._customer(customer_ref)
+        return _was_deleted(customer) or customer.created >= (since - _CLOCKS_DIFFER).timestamp()
 
     def _charges_since(self, since: datetime, order_id: UUID) -> Sequence[Charge]:
         """An order's charges, among those of everybody. since: by our clock."""
@@ -277,6 +285,10 @@ class StripePayments:
             raise Refused("the webhook's signature does not hold", code="signature") from None
         if signed_at > time.time() + _WEBHOOK_TOLERANCE:  # the library refuses only old signatures
             raise Refused("the webhook was signed in the future", code="signature")
+
+
+def _was_deleted(customer: stripe.Customer) -> bool:
+    return bool(getattr(customer, "deleted", False))
 
 
 def _metadata(request: ChargeRequest | RefundRequest) -> dict[str, str]:
