@@ -6,7 +6,7 @@ Who waits for it may have read the clock before midnight, and be numbered after 
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -67,6 +67,22 @@ def insert_numbered(session: Session, document: Invoice, lines: Sequence[Invoice
     document.series, document.year, document.sequence, document.number, document.issued_on = numbered
     row_inserts.insert_rows(session, *later)
     return True
+
+
+def day_of_both(session: Session, day: date) -> date:
+    """The day that a credit note and an invoice of one transaction both get: `day`, or what `insert_numbered` would give to either.
+
+    Locks the two series as that does, in the same order.
+    """
+    query = select(InvoiceSeries.last_issued_on).where(
+        InvoiceSeries.series.in_(SERIES.values()),
+        InvoiceSeries.year == day.year,
+    )
+    last = session.scalars(query.order_by(InvoiceSeries.series).with_for_update())  # CN comes before INV
+    for other in sorted(filter(None, last)):
+        if other == day + timedelta(days=1):
+            day = other
+    return day
 
 
 @cache

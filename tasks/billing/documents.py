@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import order_cache
 from models.base import uuid7
-from models.invoice_numbers import insert_numbered
+from models.invoice_numbers import day_of_both, insert_numbered
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason
 from models.orders import Order
 from models.prepared import Prepared
@@ -75,8 +75,11 @@ class Draft:
 _WRITTEN = Prepared[Invoice](select(Invoice).where(Invoice.cause == bindparam("because")), Invoice)
 
 
-def write(session: Session, draft: Draft) -> Invoice:
-    """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row."""
+def write(session: Session, draft: Draft, *, on: date | None = None) -> Invoice:
+    """Number and insert the document; if its cause already has one, return that. The caller has locked the order's row.
+
+    on: its day, unless the number before has a later one; None: today
+    """
     order = draft.order
     at = now()
     place = sold_to(order, order_cache.account(session, order))
@@ -89,7 +92,7 @@ def write(session: Session, draft: Draft) -> Invoice:
         "corrects_id": draft.corrects.id if draft.corrects else None,
         "corrects_number": draft.corrects.number if draft.corrects else None,
         "sign": draft.sign,
-        "issued_on": policy().seller.day(at),
+        "issued_on": on or policy().seller.day(at),
         "issued_at": at,
         "supplied_at": order.as_of,
         "supplied_on": _day_of_supply(order.as_of, place),
@@ -117,11 +120,12 @@ def _day_of_supply(at: datetime, place: SoldTo) -> date:
 
 
 def write_both(session: Session, one: Draft, other: Draft) -> tuple[Invoice, Invoice]:
-    """Two documents of one transaction, a credit note before an invoice, as `insert_numbered` wants them issued."""
+    """Two documents of one transaction, of the same day, a credit note before an invoice, as `insert_numbered` wants them issued."""
+    day = day_of_both(session, policy().seller.day(now()))
     if one.kind is InvoiceKind.INVOICE and other.kind is InvoiceKind.CREDIT_NOTE:
-        credit_note = write(session, other)
-        return write(session, one), credit_note
-    return write(session, one), write(session, other)
+        credit_note = write(session, other, on=day)
+        return write(session, one, on=day), credit_note
+    return write(session, one, on=day), write(session, other, on=day)
 
 
 def _buyer(session: Session, order: Order) -> dict[str, Any]:

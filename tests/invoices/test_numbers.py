@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import order_cache, row_inserts
 from models.accounts import Contact
-from models.invoices import Invoice, InvoiceLine, InvoiceSeries
+from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, InvoiceSeries
 from models.orders import Order
 from models.states import Step
 from tasks import pipeline
@@ -18,7 +18,7 @@ from tasks.billing import invoicing
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
 from tests.invoices.documents import attached, text_of
-from tests.support.vat_outage import nothing_differs
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import Customer, World, change, purchase
 
 
@@ -142,6 +142,36 @@ def test_a_clock_that_was_days_ahead_once_dates_no_later_document_and_is_named(w
         ]
         session.execute(update(InvoiceSeries).values(unordered_until=2))
     assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "both"),
+    [
+        ({"INV": 1}, 1),
+        ({"CN": 1, "INV": 0}, 1),
+        ({"CN": 2, "INV": 1}, 2),
+        ({"CN": 1, "INV": 2}, 2),
+        ({"CN": 2, "INV": 2}, 0),
+        ({"CN": None, "INV": None}, 0),
+    ],
+)
+def test_a_corrected_invoice_has_the_day_of_its_credit_note(
+    world: World, ahead: dict[str, int | None], both: int
+) -> None:
+    """ahead: of today, the day of each series' last document, by clocks that were ahead."""
+    _, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    with world.begin() as session:
+        for series, days in ahead.items():
+            last = None if days is None else world.time.date() + timedelta(days=days)
+            session.merge(InvoiceSeries(series=series, year=2026, last_sequence=1, last_issued_on=last))
+    ask_again(world)
+    correction = world.rows(Invoice, order_id=order.id, reason=InvoiceReason.VAT_NUMBER_INVALID)
+    day = world.time.date() + timedelta(days=both)
+    assert {each.kind: each.issued_on for each in correction} == {
+        InvoiceKind.CREDIT_NOTE: day,
+        InvoiceKind.INVOICE: day,
+    }
 
 
 @pytest.mark.parametrize(
