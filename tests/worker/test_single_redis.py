@@ -1,6 +1,9 @@
 """A cluster or a Sentinel in the place of the broker is told as a process starts, and by `readyz`; orders would stand still there."""
 
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,3 +77,36 @@ def test_one_server_is_accepted_and_so_is_one_that_is_away_or_may_not_be_asked(r
             single_redis.check(url)
         assert parts.answers(quiet)
         broker.acl_deluser("quiet")
+
+
+@contextmanager
+def answering(info: bytes) -> Iterator[str]:
+    """A server that says OK to everything but HELLO and INFO; yields its address."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while words := self._command():
+                self.wfile.write({b"HELLO": b"%1\r\n+proto\r\n:3\r\n", b"INFO": info}.get(words[0], b"+OK\r\n"))
+
+        def _command(self) -> list[bytes]:
+            count = int(self.rfile.readline()[1:] or 0)
+            return [self.rfile.read(int(self.rfile.readline()[1:]) + 2).strip() for _ in range(count)]
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        try:
+            yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("info", [b":1\r\n", b"*0\r\n", b"$-1\r\n", b"+OK\r\n", b"?\r\n"])
+def test_so_is_one_whose_answer_does_not_tell(info: bytes) -> None:
+    """As from a broken proxy."""
+    with answering(info) as url:
+        single_redis.check(url)
+
+
+def test_and_one_that_says_cluster_there_is_refused() -> None:
+    with answering(b"$18\r\nredis_mode:cluster\r\n") as url, pytest.raises(single_redis.NotOneServer):
+        single_redis.check(url)
