@@ -82,7 +82,8 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
-    if dispute := disputes.in_the_way(disputed):
+        is_back = charge.refunded or refunding.given_back(session, attempt)
+    if not is_back and (dispute := disputes.in_the_way(disputed)):
         return _leave_to_bank(order, charge, dispute)
     return _give_back(order, attempt, charge)
 
