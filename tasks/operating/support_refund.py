@@ -32,12 +32,13 @@ _FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance
 def give_back(order_id: UUID, *, by: str, why: str) -> None:
     """`refund`, once the provider was asked what went back already: it would refuse when everything is ended.
 
-    Raises NotPossible, also if the customer's bank has taken the charge back; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    Raises NotPossible, also if the customer's bank has taken back what the provider has not refunded; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _completed(session, order_id) or (None, None)
     if order is not None and charge is not None and charge.ref is not None:
-        if disputed := disputes.in_the_way(disputes.find(charge.ref)):
+        disputed = None if refunding.is_back_at_provider(charge) else disputes.in_the_way(disputes.find(charge.ref))
+        if disputed is not None:
             raise NotPossible(disputes.why_not(order.number, disputed))
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
@@ -133,6 +134,10 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -
 
     The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
     """
+    if refunding.is_back_at_provider(charge):
+        raise NotPossible(
+            f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
+        )
     disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
     if disputed is None:
         raise NotPossible(

@@ -16,7 +16,7 @@ from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible
 from tests.invoices.documents import documents
-from tests.support.payment import given_up_and_paid_late, refundable, waiting_events
+from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
 from tests.support.world import Customer, World, change, purchase
 
 
@@ -67,6 +67,22 @@ def test_support_ends_nothing_of_a_charge_that_the_provider_will_not_refund(
         give_back(order_id)
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
     assert (world.timeline(order_id), world.refunds(order_id)) == (before, [])
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("status", ["needs_response", "won", "lost"])
+def test_a_charge_that_went_back_in_the_dashboard_before_its_dispute_is_recorded_as_refunded(
+    world: World, status: str, *, told: bool
+) -> None:
+    ada, order_id, charge = bought(world)
+    refund_by_hand(world, order_id, 119_00)
+    if told:
+        world.notify(charge, "charge.refunded")
+    dispute(world, charge, status)
+    with pytest.raises(NotPossible, match=r"has given back .* run `prorata orders refund \d+`"):
+        support_refund.settle(order_id, by="Olga", why="it is all back")
+    give_back(order_id)
+    assert (world.run(order_id).status, world.given_back(ada), named(world)) == (OrderStatus.REFUNDED, [119_00], [])
 
 
 def test_a_charge_that_the_bank_only_asks_about_is_refunded(world: World) -> None:
