@@ -105,16 +105,15 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
         return True
     asked = True
     try:
-        back = refunding.is_back_at_provider(charge)
+        if refunding.is_back_at_provider(charge):
+            raise NotPossible(
+                f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
+            )
         disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
-        asked = back = False
+        asked = False
         disputed = None
-    if back:
-        raise NotPossible(
-            f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
-        )
     if disputed is not None and disputed.status is DisputeStatus.CHARGEBACK:
         raise NotPossible(disputes.why_not(order.number, disputed))
     with begin() as session:

@@ -129,6 +129,19 @@ def test_money_on_its_way_back_by_a_chargeback_is_not_said_to_be_paid_until_the_
     assert told_by_whom(world, ada) == BY_BANK
 
 
+def test_what_the_provider_gave_back_is_not_settled_outside_because_its_disputes_cannot_be_listed(world: World) -> None:
+    _, order_id = refundable(world)
+    dispute(world, charge_of(world, order_id))
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    dispute(world, charge_of(world, order_id), "warning_closed")
+    refund_by_hand(world, order_id, 119_00)
+    world.stripe.fail("unavailable", "disputes.list")
+    with pytest.raises(NotPossible, match="has given back"):
+        support_refund.settle(order_id, by="Olga", why="transfer")
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+
+
 def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_payment(world: World) -> None:
     ada, order_id, charge = bought(world)
     dispute(world, charge)
