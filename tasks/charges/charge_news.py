@@ -84,7 +84,8 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         _note_unexpected(session, order, attempt, charge)
         is_back = charge.refunded or refunding.given_back(session, attempt)
     if not is_back and (dispute := disputes.in_the_way(disputed)):
-        return _leave_to_bank(order, charge, dispute)
+        left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
+        return _leave_to_bank(order, charge, dispute, left_minor=left)
     return _give_back(order, attempt, charge)
 
 
@@ -156,10 +157,19 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 
-def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute) -> NewsOutcome:
-    """The bank gives unexpected money back itself. If it has decided for us, a person must look: the money is the customer's all the same."""
+def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor: int) -> NewsOutcome:
+    """The bank gives unexpected money back itself. If it has decided for us, or took only a part, a person must look: the money is the customer's
+    all the same. left_minor: what the customer has from nobody then.
+    """
+    error = None
     if dispute.status is DisputeStatus.WON:
         error = f"unexpected charge {charge.ref} is still the customer's, though its dispute {dispute.ref} was won; the provider refunds it no more"
+    elif dispute.status is DisputeStatus.LOST and left_minor:
+        error = (
+            f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's: the bank took only "
+            f"a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
+        )
+    if error is not None:
         with begin() as session:
             lock_order(session, order.id)
             if progress.note_once(session, order.id, "refund.refused", {"error": error}):

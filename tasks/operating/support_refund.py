@@ -37,9 +37,9 @@ def give_back(order_id: UUID, *, by: str, why: str) -> None:
     with begin() as session:
         order, charge = _completed(session, order_id) or (None, None)
     if order is not None and charge is not None and charge.ref is not None:
-        disputed = None if refunding.is_back_at_provider(charge) else disputes.in_the_way(disputes.find(charge.ref))
+        disputed, left = (None, 0) if refunding.is_back_at_provider(charge) else _disputed(charge)
         if disputed is not None:
-            raise NotPossible(disputes.why_not(order.number, disputed))
+            raise NotPossible(disputes.why_not(order.number, disputed, left_minor=left))
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
             _locked(session, order_id)
@@ -91,17 +91,18 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
 
 
-def settle(order_id: UUID, *, by: str, why: str) -> bool:
+def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> bool:
     """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
 
-    Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too. Raises NotPossible;
+    Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too.
+    rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible;
     for a completed order TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         bought = _completed(session, order_id)
         order, charge = bought or _to_settle(session, order_id)
     if bought:
-        _settle_dispute(order, charge, by=by, why=why)
+        _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
         return True
     asked = True
     try:
@@ -109,13 +110,13 @@ def settle(order_id: UUID, *, by: str, why: str) -> bool:
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
-        disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
+        disputed, left = _disputed(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
-        disputed = None
-    if disputed is not None and disputed.status is DisputeStatus.CHARGEBACK:
-        raise NotPossible(disputes.why_not(order.number, disputed))
+        disputed, left = None, 0
+    if disputed is not None:
+        _require_decided(order, disputed, left_minor=0 if rest_paid else left)
     with begin() as session:
         settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(disputed, charge))
     return asked
@@ -128,7 +129,7 @@ def _completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] 
     return None if charge is None else (order, charge)
 
 
-def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -> None:
+def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool) -> None:
     """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
 
     The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
@@ -137,13 +138,12 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
-    disputed = disputes.in_the_way(disputes.find(charge.ref)) if charge.ref else None
+    disputed, left = _disputed(charge)
     if disputed is None:
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    if disputed.status is DisputeStatus.CHARGEBACK:
-        raise NotPossible(disputes.why_not(order.number, disputed))
+    _require_decided(order, disputed, left_minor=0 if rest_paid else left)
     try:
         with begin() as session:
             refund(session, order.id, by=by, why=why, now=now(), is_back=True)
@@ -152,6 +152,23 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str) -
     except NotPossible as refused:
         ends_nothing = str(refused).removesuffix(f"; {_FEWER_SEATS}")  # the bank, not we, has what is unused
         raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
+
+
+def _disputed(charge: ChargeAttempt) -> tuple[Dispute | None, int]:
+    """The dispute because of which the provider refunds nothing of the charge, and what the customer has from nobody, if the bank took a part."""
+    if charge.ref is None:
+        return None, 0
+    found = disputes.find(charge.ref)
+    dispute = disputes.in_the_way(found)
+    if dispute is None:
+        return None, 0
+    return dispute, refunding.left_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)
+
+
+def _require_decided(order: Order, dispute: Dispute, *, left_minor: int) -> None:
+    """Raises NotPossible while the bank has not decided, or if it took a part for good and the rest is not paid."""
+    if dispute.status is DisputeStatus.CHARGEBACK or (dispute.status is DisputeStatus.LOST and left_minor):
+        raise NotPossible(disputes.why_not(order.number, dispute, left_minor=left_minor))
 
 
 def settle_refund(session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False) -> None:
@@ -165,8 +182,10 @@ def settle_refund(session: Session, order_id: UUID, *, by: str, why: str, by_ban
 
 
 def _returned_by_bank(dispute: Dispute | None, charge: ChargeAttempt) -> bool:
-    """Whether the customer has all of the charge from the bank, for good."""
-    return dispute is not None and dispute.status is DisputeStatus.LOST and dispute.amount_minor >= charge.amount_minor
+    """Whether the customer has all of the charge from the bank, for good. A sum in another currency counts as all of it."""
+    if dispute is None or dispute.status is not DisputeStatus.LOST:
+        return False
+    return dispute.currency != charge.currency or dispute.amount_minor >= charge.amount_minor
 
 
 def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool) -> None:

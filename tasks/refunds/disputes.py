@@ -82,10 +82,24 @@ def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
     return min(taken, key=lambda each: _WORST_FIRST.index(each.status), default=None)
 
 
-def why_not(number: int, dispute: Dispute) -> str:
-    """Why the order's charge is not refunded, and what to do instead."""
-    sum_taken = f"{dispute.amount_minor} {dispute.currency} (minor units)"
+def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
+    """How much of a charge the bank has not taken, if it took a part. 0 if it took all, or nothing, or a sum in another currency, which cannot be compared."""
+    taken = [each for each in disputes if each.status in TAKEN]
+    if not taken or any(each.currency != currency for each in taken):
+        return 0
+    return max(0, amount_minor - sum(each.amount_minor for each in taken))
+
+
+def why_not(number: int, dispute: Dispute, *, left_minor: int = 0) -> str:
+    """Why the order's charge is not refunded, and what to do instead. left_minor: what the customer has from nobody, if the bank took a part."""
+    sum_taken, left = _sum(dispute, dispute.amount_minor), _sum(dispute, left_minor)
     match dispute.status:
+        case DisputeStatus.LOST if left_minor:
+            return (
+                f"the customer's bank has taken only {sum_taken} of order {number} back for good (dispute {dispute.ref}, lost), and the provider refunds no more of it. "
+                f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
+                '--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note'
+            )
         case DisputeStatus.LOST:
             return (
                 f"the customer's bank has taken {sum_taken} of order {number} back for good (dispute {dispute.ref}, lost); {DO_NOT_PAY}. "
@@ -97,7 +111,28 @@ def why_not(number: int, dispute: Dispute) -> str:
                 f"charge no more; if you give it back all the same, pay by other means and run `prorata orders refunded-outside {number}`"
             )
         case _:
+            but = f". The remaining {left} it has left with you" if left_minor else ""
             return (
-                f"the customer's bank has taken {sum_taken} of order {number} back (dispute {dispute.ref}), and has not decided yet; {DO_NOT_PAY}. "
+                f"the customer's bank has taken {sum_taken} of order {number} back (dispute {dispute.ref}), and has not decided yet; {DO_NOT_PAY}{but}. "
                 "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
             )
+
+
+def why_owed(charge_ref: str, dispute: Dispute | None, *, left_minor: int) -> str:
+    """What a refund that the provider refuses because of a dispute means for money that is owed. dispute: None if it could not be asked for."""
+    if dispute is None:
+        return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
+    if dispute.status is DisputeStatus.WON:
+        return (
+            f"the dispute {dispute.ref} of {charge_ref} was won, so the money is with you, and this refund is owed still: pay it by other means, "
+            "and record that with `prorata orders refunded-outside`"
+        )
+    decided = "for good, lost" if dispute.status is DisputeStatus.LOST else "not decided yet"
+    taken = f"the customer's bank has taken {_sum(dispute, dispute.amount_minor)} of {charge_ref} back (dispute {dispute.ref}, {decided})"
+    if not left_minor:
+        return f"{taken}; {DO_NOT_PAY}"
+    return f"{taken}: do not pay that. The remaining {_sum(dispute, left_minor)} is owed still: pay only that by other means"
+
+
+def _sum(dispute: Dispute, amount_minor: int) -> str:
+    return f"{amount_minor} {dispute.currency} (minor units)"

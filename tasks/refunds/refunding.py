@@ -17,8 +17,16 @@ from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
-from tasks.errors import ChargeDisputed, KeySpent, OutcomeUnknown, RefundRefused, Refused, TemporarilyUnavailable
-from tasks.ports import UNDER_WAY, Refund, RefundRequest, RefundStatus
+from tasks.errors import (
+    ChargeDisputed,
+    KeySpent,
+    Misconfigured,
+    OutcomeUnknown,
+    RefundRefused,
+    Refused,
+    TemporarilyUnavailable,
+)
+from tasks.ports import UNDER_WAY, Dispute, Refund, RefundRequest, RefundStatus
 from tasks.refunds import disputes, refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
@@ -67,7 +75,16 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
     Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
     """
-    return charge.ref is not None and sum(each.amount_minor for each in _standing(charge.ref)) >= charge.amount_minor
+    return charge.ref is not None and _back_minor(charge.ref) >= charge.amount_minor
+
+
+def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
+    """How much of a charge the customer has neither from the provider nor from the bank, if the bank took a part. 0 if it took all, or nothing.
+
+    Call it outside a transaction. Raises as `is_back_at_provider` does.
+    """
+    left = disputes.left_minor(disputed, amount_minor=amount_minor, currency=currency)
+    return max(0, left - _back_minor(charge_ref)) if left else 0
 
 
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
@@ -122,7 +139,7 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except Refused as refused:
         found = _find(attempt, charge_ref)
         if found is None:
-            raise RefundRefused(_why_refused(charge_ref, refused)) from refused
+            raise RefundRefused(_why_refused(attempt, charge_ref, refused)) from refused
         return found
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
@@ -249,13 +266,16 @@ def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
     )
 
 
-def _why_refused(charge_ref: str, refused: Refused) -> str:
-    if isinstance(refused, ChargeDisputed):
-        return (
-            f"the customer's bank has taken {charge_ref} back (a dispute), so the provider refuses to refund it: {refused}. The money goes back "
-            f"by the bank; {disputes.DO_NOT_PAY}. See docs/operations.md, A disputed charge"
-        )
-    return f"the provider refuses to refund {charge_ref}: {refused}"
+def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> str:
+    if not isinstance(refused, ChargeDisputed):
+        return f"the provider refuses to refund {charge_ref}: {refused}"
+    try:
+        disputed = disputes.find(charge_ref)
+    except (Misconfigured, Refused):  # the key may not read disputes, say: then it is taken for undecided
+        disputed = ()
+    left = left_minor(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
+    why = disputes.why_owed(charge_ref, disputes.in_the_way(disputed), left_minor=left)
+    return f"{why}. The provider refuses to refund it: {refused}. See docs/operations.md, A disputed charge"
 
 
 def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool) -> Answer:
@@ -277,13 +297,21 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
     """The charge's refunds at the provider, if they return the money: ours, which alone returns all of it, or others (by hand, in the Dashboard)."""
     found = _standing(charge_ref)
-    all_is_back = sum(each.amount_minor for each in found) >= attempt.amount_minor
+    all_is_back = _sum_minor(found) >= attempt.amount_minor
     return Answer(found) if all_is_back else None
 
 
 def _standing(charge_ref: str) -> list[Refund]:
     """The provider's refunds of a charge, without those that failed."""
     return [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
+
+
+def _sum_minor(refunds: Sequence[Refund]) -> int:
+    return sum(each.amount_minor for each in refunds)
+
+
+def _back_minor(charge_ref: str) -> int:
+    return _sum_minor(_standing(charge_ref))
 
 
 def _give_up(attempt: RefundAttempt) -> None:

@@ -211,6 +211,12 @@ def refunded_outside(
         str, typer.Option(help="how it went back, for the order's timeline", show_default=False, callback=not_blank)
     ],
     by: By,
+    rest_paid: Annotated[
+        bool,
+        typer.Option(
+            "--rest-paid", help="the customer's bank took a part for good, and the rest was paid by other means"
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Record that the whole charge, which the provider will never give back, was given back in another way, or by a lost dispute; the order ends as refunded."""
@@ -219,7 +225,7 @@ def refunded_outside(
         order_id = order_story.find(session, which)
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
-    provider_asked = support_refund.settle(order_id, by=by, why=why)
+    provider_asked = support_refund.settle(order_id, by=by, why=why, rest_paid=rest_paid)
     if as_json:
         print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
         return

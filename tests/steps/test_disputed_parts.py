@@ -1,0 +1,143 @@
+"""A dispute that was decided for us, or about a part of a charge: what is owed is said to be owed, and nothing else."""
+
+import re
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from models.orders import OrderEvent
+from models.states import OrderStatus, Step
+from tasks import wiring
+from tasks.errors import Misconfigured
+from tasks.operating import support_refund
+from tasks.operating.resumption import NotPossible, resume
+from tasks.ports import Dispute, DisputeStatus
+from tasks.refunds import disputes
+from tests.steps.test_disputed_charges import bought, charge_of, dispute, give_back, named
+from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
+from tests.support.world import World
+
+ALL_BUT_DISPUTES = ["rak_customer_write", "rak_payment_method_write", "rak_payment_intent_write", "rak_charge_write"]
+
+
+def dispute_part(world: World, charge: str, amount: int, status: str = "lost") -> None:
+    world.stripe.control("dispute", payment_intent=charge, status=status, amount=amount)
+
+
+def parked(world: World, order_id: UUID) -> str:
+    """Why the order's refund parks, without ids."""
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    return re.sub(r"(du|pi)_\w+", r"\1_1", str(world.order(order_id).last_error))
+
+
+def taken(status: DisputeStatus, amount_minor: int, currency: str = "EUR") -> Dispute:
+    return Dispute("du_1", status, amount_minor, currency, reason="general", refundable=False)
+
+
+@pytest.mark.parametrize(
+    ("disputed", "left"),
+    [
+        ([], 0),
+        ([taken(DisputeStatus.LOST, 118_99)], 1),
+        ([taken(DisputeStatus.LOST, 119_00)], 0),
+        ([taken(DisputeStatus.LOST, 119_01)], 0),
+        ([taken(DisputeStatus.LOST, 19_00), taken(DisputeStatus.CHARGEBACK, 20_00)], 80_00),
+        ([taken(DisputeStatus.LOST, 19_00), taken(DisputeStatus.WON, 100_00)], 100_00),
+        ([taken(DisputeStatus.WON, 19_00)], 0),
+        ([taken(DisputeStatus.LOST, 19_00, "USD")], 0),
+    ],
+)
+def test_what_the_bank_left_is_computed_in_one_currency(disputed: list[Dispute], left: int) -> None:
+    assert disputes.left_minor(disputed, amount_minor=119_00, currency="EUR") == left
+
+
+def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: World) -> None:
+    _, order_id = refundable(world)
+    charge = charge_of(world, order_id)
+    dispute(world, charge)
+    assert "do not give it back in any other way" in parked(world, order_id)
+    dispute(world, charge, "won")
+    with world.begin() as session:
+        resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="Olga")
+    world.run(order_id)  # the key of the first request is spent
+    world.let_waits_run_out(order_id)
+    why = parked(world, order_id)
+    assert "the dispute du_1 of pi_1 was won" in why
+    assert "this refund is owed still: pay it by other means" in why
+    assert support_refund.settle(order_id, by="Olga", why="transfer")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+
+
+def test_a_parked_refund_whose_dispute_cannot_be_looked_up_is_not_said_to_be_owed(world: World) -> None:
+    _, order_id = refundable(world)
+    dispute(world, charge_of(world, order_id), "won")
+    world.stripe.control("restricted-key", key="rk_test_no_disputes", permissions=ALL_BUT_DISPUTES)
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(api_key="rk_test_no_disputes")))
+    assert "do not give it back in any other way" in parked(world, order_id)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("lost", "(dispute du_1, for good, lost)"), ("needs_response", "(dispute du_1, not decided yet)")],
+)
+def test_of_a_parked_refund_of_which_the_bank_took_a_part_the_rest_is_owed(
+    world: World, status: str, told: str
+) -> None:
+    _, order_id = refundable(world)
+    dispute_part(world, charge_of(world, order_id), 19_00, status)
+    assert parked(world, order_id).startswith(
+        f"refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back {told}: do not pay that. "
+        "The remaining 10000 EUR (minor units) is owed still: pay only that by other means."
+    )
+
+
+def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_was_paid(world: World) -> None:
+    _, order_id = refundable(world)
+    dispute_part(world, charge_of(world, order_id), 19_00)
+    parked(world, order_id)
+    with pytest.raises(NotPossible, match=r"pay the remaining 10000 EUR"):
+        support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert support_refund.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_part_that_the_bank_took_ends_nothing_before_the_rest_was_paid(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute_part(world, charge, 19_00, "needs_response")
+    with pytest.raises(NotPossible, match=r"The remaining 10000 EUR \(minor units\) it has left with you"):
+        give_back(order_id)
+    dispute_part(world, charge, 19_00)
+    told = r"taken only 1900 EUR .* pay the remaining 10000 EUR \(minor units\) by other means first; .* --rest-paid"
+    with pytest.raises(NotPossible, match=told):
+        give_back(order_id)
+    with pytest.raises(NotPossible, match=told):
+        support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
+    assert support_refund.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_the_bank_left_and_the_dashboard_gave_back_is_not_owed_again(world: World, *, told: bool) -> None:
+    _, order_id, charge = bought(world)
+    refund_by_hand(world, order_id, 19_00)
+    if told:
+        world.notify(charge, "charge.refunded")
+    dispute_part(world, charge, 100_00)
+    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_what_the_bank_left_of_an_unexpected_charge_is_for_a_person_to_give_back(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute_part(world, late, 19_00)
+    for event in ("updated", "closed"):
+        world.notify(late, f"charge.dispute.{event}")
+    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    assert refused.facts["error"].startswith(
+        f"10000 EUR (minor units) of unexpected charge {late} is still the customer's"
+    )
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "1900")]
