@@ -42,7 +42,7 @@ _TEXT = {
     "refund.settled_outside": "What was charged was refunded in another way.",
     "charge.disputed": "The payment was disputed.",
     "dispute.closed": "The dispute of the payment is closed.",
-    "charge.unexpected": "A payment that this order has no use for was found; it will be refunded.",
+    "charge.unexpected": "A payment that this order has no use for was found.",
     "refund_payment.done": "The refund is on its way.",
     "send_refund_notice.refund_failed": "The refund failed; a person is looking into it.",
     "order.cancel_requested": "The order is to be cancelled.",

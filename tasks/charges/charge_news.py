@@ -23,8 +23,6 @@ from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
 
-UNEXPECTED: Final = "charge.unexpected"
-"""kind of the timeline entry that money arrived on an attempt that we had given up"""
 UNKNOWN: Final = "charge.unknown"
 """kind of the timeline entry that the order has ended without a charge that was made for it, by an attempt that we do not know"""
 
@@ -149,7 +147,7 @@ def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, UNEXPECTED, facts):
+    if progress.note_once(session, order.id, refunding.UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         attempt.amount_minor, attempt.currency = charge.amount_minor, charge.currency
         if attempt.status not in ATTEMPT_OVER:

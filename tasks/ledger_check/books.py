@@ -15,15 +15,14 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
-from tasks.charges import charge_news
-from tasks.refunds import disputes, refunds_elsewhere
+from tasks.refunds import disputes, refunding, refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
 _OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
 _OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
 NOTES: Final[Mapping[str, Mapping[str, type]]] = {
-    charge_news.UNEXPECTED: _OF_CHARGE,
+    refunding.UNEXPECTED: _OF_CHARGE,
     refunds_elsewhere.MADE: _OF_REFUND,
     refunds_elsewhere.FAILED: _OF_REFUND,
 }

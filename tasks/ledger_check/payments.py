@@ -12,7 +12,6 @@ from models.states import (
     PaymentKind,
     RefundState,
 )
-from tasks.charges import charge_news
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -84,7 +83,7 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
 
 def _unexpected(book: OrderBook) -> dict[int, int]:
     """The amounts of unexpected charges, by their attempts."""
-    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == charge_news.UNEXPECTED}
+    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == refunding.UNEXPECTED}
 
 
 def _went_back(book: OrderBook, attempt: int) -> int:

@@ -31,6 +31,8 @@ from tasks.refunds import disputes, refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
 
+UNEXPECTED: Final = "charge.unexpected"
+"""kind of the timeline entry that money arrived on an attempt that we had given up"""
 _OUTSIDE: Final = "outside:"
 _DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
@@ -99,8 +101,9 @@ def has_failed(session: Session, order: Order) -> bool:
 
 
 def anything_given_back(session: Session, order: Order) -> bool:
-    """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for."""
-    return session.scalar(select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)) is not None
+    """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for, even if nobody has begun to refund it."""
+    refund = select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)
+    return session.scalar(refund) is not None or progress.is_noted(session, order.id, UNEXPECTED, {})
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:

@@ -65,3 +65,20 @@ def test_once_another_card_has_paid_it_is_complete_and_says_no_more(
     world.pay_again(charged_too_late)
     world.run(charged_too_late)
     assert told(api, charged_too_late) == "Your order is complete."
+
+
+@pytest.mark.parametrize("status", ["needs_response", "won", "lost"])
+def test_money_that_its_bank_has_asked_back_was_charged_all_the_same(world: World, api: Api, status: str) -> None:
+    bob = world.customer(card=DECLINES)
+    api.use(bob)
+    order_id = world.buy(bob, purchase("desk", "team", seats=10)).id
+    late = charged_once_more(world, bob)
+    world.stripe.control("dispute", payment_intent=late, status=status)
+    world.notify(late)
+    assert (world.charged(bob), world.given_back(bob), world.refunds(order_id)) == ([119_00], [], [])
+    assert world.cancel(order_id) is OrderStatus.CANCELLED
+    assert told(api, order_id) == "The order was cancelled at your request. What was charged is refunded to you."
+    [found] = [
+        each for each in api.get(f"/v1/orders/{order_id}").json()["timeline"] if each["kind"] == "charge.unexpected"
+    ]
+    assert found["text"] == "A payment that this order has no use for was found."
