@@ -56,13 +56,14 @@ def check_payments(book: OrderBook) -> Found:
 
 def _check_unexpected(book: OrderBook) -> Found:
     """Money that the order has no use for belongs to the customer. The charge of an order that turned back counts as its own again."""
-    amounts = _unexpected(book)
+    amounts, outside = _unexpected(book), _outside(book)
     for charge in book.charges:
         if charge.status is AttemptStatus.SUCCEEDED or charge.ref is None or charge.attempt not in amounts:
             continue
         what = f"what went back of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
-        back += sum(facts["amount_minor"] for facts in disputes.taken_back(book.disputes, charge.attempt))
+        if charge.attempt not in outside:  # what was settled outside includes what the bank has
+            back += sum(facts["amount_minor"] for facts in disputes.taken_back(book.disputes, charge.attempt))
         yield from differs(Check.REFUND, book.where, what, expected, back)
 
 
@@ -71,7 +72,7 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
 
     taken: the attempts whose charges the order was paid by.
     """
-    outside = {refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
+    outside = _outside(book)
     refunded = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
     for attempt in taken:
         if attempt in outside or (attempt not in refunded and book.order.status is not OrderStatus.COMPLETED):
@@ -79,6 +80,11 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
         for facts in disputes.taken_back(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
             yield from differs(Check.REFUND, book.where, what, 0, facts["amount_minor"])
+
+
+def _outside(book: OrderBook) -> set[int]:
+    """The attempts whose charges a person says were given back by other means, or by the bank."""
+    return {refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
 
 
 def _unexpected(book: OrderBook) -> dict[int, int]:

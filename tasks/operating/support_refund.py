@@ -122,6 +122,38 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
     return asked
 
 
+def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str) -> None:
+    """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
+
+    Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+    disputed, left = _disputed(charge)
+    if disputed is None or refunding.is_back_at_provider(charge):
+        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}, or does so by itself")
+    _require_decided(order, disputed, left_minor=0)
+    if disputed.status is DisputeStatus.LOST and not left:
+        raise NotPossible(
+            f"the customer's bank has taken back all of unexpected charge {charge_ref} (dispute {disputed.ref}, lost): nothing is owed"
+        )
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+        _record_outside(session, order, charge, by=by, why=why, by_bank=False)
+
+
+def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and a charge that it has no use for and that nobody gave back. Raises NotPossible."""
+    order = _locked(session, order_id)
+    made = select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.ref == charge_ref)
+    charge = session.scalar(made)
+    if charge is None or not refunding.is_unexpected(session, charge):
+        raise NotPossible(f"{charge_ref} is no unexpected charge of order {order.number}")
+    if refunding.given_back(session, charge):
+        raise NotPossible(f"unexpected charge {charge_ref} is back already")
+    return order, charge
+
+
 def _completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
     """The order and its charge, if it is completed and a card was charged for it."""
     order = _locked(session, order_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -37,6 +37,10 @@ _OUTSIDE: Final = "outside:"
 _DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
 """selects refunds that a person recorded as made by other means; the provider does not know their refs"""
+
+_OF_CHARGE = and_(
+    ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,12 @@ def has_failed(session: Session, order: Order) -> bool:
     """Whether the order's money was to go back, and has not: a refund of it failed, and none has succeeded since."""
     charge = succeeded_charge(session, order)
     return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
+
+
+def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
+    noted = progress.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
+    return noted and charge.status is not AttemptStatus.SUCCEEDED
 
 
 def anything_given_back(session: Session, order: Order) -> bool:
@@ -213,12 +223,7 @@ def refunded_minor(session: Session, order_id: UUID) -> int:
     """How much of the order's charge was refunded, without refunds of unexpected money."""
     query = (
         select(func.sum(RefundAttempt.amount_minor))
-        .join(
-            ChargeAttempt,
-            and_(
-                ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
-            ),
-        )
+        .join(ChargeAttempt, _OF_CHARGE)
         .where(
             RefundAttempt.order_id == order_id,
             RefundAttempt.status == RefundState.SUCCEEDED,
@@ -239,16 +244,21 @@ def is_made_of_others(attempt: RefundAttempt) -> bool:
 
 
 def was_settled_outside(session: Session, order_id: UUID) -> bool:
-    made = select(RefundAttempt.key).where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE)
-    return session.scalar(made) is not None
+    """Whether a person says that the order's own charge was refunded by other means."""
+    return session.scalar(_settled_outside(order_id)) is not None
 
 
 def was_returned_by_bank(session: Session, order_id: UUID) -> bool:
     """Whether what was settled outside is what the customer's bank has taken back."""
-    made = select(RefundAttempt.key).where(
-        RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, RefundAttempt.reason == _DISPUTE_LOST
+    return session.scalar(_settled_outside(order_id).where(RefundAttempt.reason == _DISPUTE_LOST)) is not None
+
+
+def _settled_outside(order_id: UUID) -> Select[str]:
+    return (
+        select(RefundAttempt.key)
+        .join(ChargeAttempt, _OF_CHARGE)
+        .where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
     )
-    return session.scalar(made) is not None
 
 
 def _attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:

@@ -1,9 +1,14 @@
 """A charge that an order has no use for, and that the customer's bank has taken back: it is owed as long as nobody gave it back, and once."""
 
+from uuid import UUID
+
 import pytest
 
 from models.orders import OrderEvent
-from tests.steps.test_disputed_charges import dispute, named
+from models.states import OrderStatus
+from tasks.operating import support_refund
+from tasks.operating.resumption import NotPossible
+from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
 
@@ -28,3 +33,55 @@ def test_one_that_was_refunded_before_its_dispute_is_not_owed_once_that_is_won(
     assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
     assert world.rows(OrderEvent, order_id=order_id, kind="refund.refused") == []
     assert named(world) == []
+
+
+def settle(order_id: UUID, charge: str) -> None:
+    support_refund.settle_unexpected(order_id, charge, by="Olga", why="transfer")
+
+
+@pytest.mark.parametrize(("status", "amount"), [("won", 119_00), ("lost", 19_00)])
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_one_that_a_person_gave_back_is_named_until_that_is_recorded(
+    world: World, status: str, amount: int, *, asked_before: bool
+) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    if asked_before:
+        world.stripe.fail("unavailable", "refunds.create")
+        world.notify(late)
+        world.stripe.calm()
+    world.stripe.control("dispute", payment_intent=late, status="needs_response", amount=amount)
+    with pytest.raises(NotPossible, match="no unexpected charge" if not asked_before else "has not decided yet"):
+        settle(order_id, late)
+    world.stripe.control("dispute", payment_intent=late, status=status)
+    world.notify(late, "charge.dispute.closed")
+    assert len(named(world)) == 1
+    settle(order_id, late)
+    assert (world.refunds(order_id), world.given_back(ada), named(world)) == ([("succeeded", 119_00)], [], [])
+    [settled] = world.rows(OrderEvent, order_id=order_id, kind="refund.settled_outside")
+    assert settled.facts == {"attempt": 1, "amount_minor": 119_00, "by": "Olga", "why": "transfer"}
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id, late)
+    world.notify(late, "charge.dispute.updated")
+    assert (world.order(order_id).status, named(world)) == (OrderStatus.COMPLETED, [])
+    support_refund.give_back(order_id, by="Olga", why="asked by phone")
+    assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, None)
+
+
+def test_one_that_its_bank_took_back_for_good_is_not_owed_and_not_named(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute(world, late, "lost")
+    world.notify(late, "charge.dispute.closed")
+    assert named(world) == []
+    with pytest.raises(NotPossible, match="nothing is owed"):
+        settle(order_id, late)
+
+
+def test_the_orders_own_charge_is_not_settled_as_an_unexpected_one(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "won")
+    with pytest.raises(NotPossible, match="no unexpected charge"):
+        settle(order_id, charge)
+    assert world.refunds(order_id) == []

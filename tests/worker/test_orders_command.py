@@ -18,6 +18,8 @@ from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
+from tests.support.payment import given_up_and_paid_late
+from tests.support.restored import verified
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase
 from worker.commands import orders
@@ -337,6 +339,21 @@ def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None
     order_id = world.buy(world.customer(card=None), purchase()).id
     assert run("cancel", order_id).stdout == "Cancelled.\n"
     assert run("cancel", order_id).stdout == "It was cancelled already.\n"
+
+
+def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_unexpected_charge(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    own = world.rows(ChargeAttempt, order_id=order_id, attempt=2)[0].ref
+    for charge in (late, own):
+        world.stripe.control("dispute", payment_intent=charge, status="lost", amount=19_00)
+        world.notify(charge, "charge.dispute.closed")
+    paid = ("refunded-outside", order_id, "--why", "rest by transfer")
+    assert run(*paid, "--charge", late).stdout == "Recorded; the order stays as it is.\n"
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert isinstance(run(*paid).exception, NotPossible)
+    assert json.loads(run(*paid, "--rest-paid", "--json").stdout)["provider_asked"] is True
+    assert (world.run(order_id).status, verified(world)) == (OrderStatus.REFUNDED, [])
 
 
 def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url: str) -> None:

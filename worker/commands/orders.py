@@ -217,6 +217,12 @@ def refunded_outside(
             "--rest-paid", help="the customer's bank took a part for good, and the rest was paid by other means"
         ),
     ] = False,
+    charge: Annotated[
+        str | None,
+        typer.Option(
+            help="the unexpected charge (pi_...) that was given back, not the order's own", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record that the whole charge, which the provider will never give back, was given back in another way, or by a lost dispute; the order ends as refunded."""
@@ -225,6 +231,13 @@ def refunded_outside(
         order_id = order_story.find(session, which)
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
+    if charge is not None:
+        support_refund.settle_unexpected(order_id, charge, by=by, why=why)
+        if as_json:
+            print_json({"id": order_id, "charge": charge})
+        else:
+            typer.echo("Recorded; the order stays as it is.")
+        return
     provider_asked = support_refund.settle(order_id, by=by, why=why, rest_paid=rest_paid)
     if as_json:
         print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
