@@ -72,8 +72,10 @@ def insert_numbered(session: Session, document: Invoice, lines: Sequence[Invoice
 def day_of_both(session: Session, day: date) -> date:
     """The day that a credit note and an invoice of one transaction both get: `day`, or what `insert_numbered` would give to either.
 
-    Locks the two series as that does, in the same order.
+    Locks the two series as that does, in the same order: that of the credit notes is begun where the year has none yet, or there would be nothing to lock.
     """
+    first = upsert(InvoiceSeries).values(series=SERIES[InvoiceKind.CREDIT_NOTE], year=day.year, last_sequence=0)
+    session.execute(first.on_conflict_do_nothing())
     query = select(InvoiceSeries.last_issued_on).where(
         InvoiceSeries.series.in_(SERIES.values()),
         InvoiceSeries.year == day.year,

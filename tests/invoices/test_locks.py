@@ -7,7 +7,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from models.account_lock import lock_account
-from models.invoices import Receivable
+from models.invoice_numbers import day_of_both
+from models.invoices import InvoiceSeries, Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks.billing import invoicing, receivables
@@ -81,3 +82,14 @@ def test_a_refund_that_waits_for_the_account_holds_up_no_document_of_who_has_it(
             session.rollback()
         assert refunding.result() == "done"
     assert (world.run(order.id).status, world.balance(ada)) == (OrderStatus.REFUNDED, 20_00)
+
+
+def test_the_series_of_credit_notes_is_locked_before_that_of_invoices_also_before_the_years_first(world: World) -> None:
+    """Whoever corrects an invoice has both; between the two, nobody may begin the series that others lock first."""
+    with world.begin() as ours, world.begin() as theirs:
+        day_of_both(ours, world.time.date())
+        theirs.execute(text("set local lock_timeout = '50ms'"))
+        theirs.add(InvoiceSeries(series="CN", year=world.time.year, last_sequence=1))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            theirs.flush()
+        theirs.rollback()
