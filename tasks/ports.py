@@ -195,9 +195,11 @@ class PaymentProvider(Protocol):
         """What every charge must be a multiple of, in minor units: 1, or 10 where a currency's last digit cannot be charged (KWD)."""
         ...
 
-    def create_customer(self, *, account_id: UUID, name: str, email: str | None, key: str) -> str:
-        """Returns the provider's id of the customer; the same key gives the same customer. Raises Refused for an `email` that
-        the provider does not accept."""
+    def create_customer(
+        self, *, account_id: UUID, name: str, email: str | None, key: str, instead_of: str | None = None
+    ) -> str:
+        """Returns the provider's id of the customer; the same key gives the same customer. instead_of: the account's customer before, who was
+        deleted (see `find_charges`). Raises Refused for an `email` that the provider does not accept."""
         ...
 
     def attach_payment_method(self, *, customer_ref: str, token: str, key: str) -> StoredPaymentMethod:
@@ -214,8 +216,8 @@ class PaymentProvider(Protocol):
     def find_charges(self, *, customer_ref: str, order_id: UUID, since: datetime) -> Sequence[Charge]:
         """Every charge of this order the provider knows, newest first: by listing the customer's and matching metadata.
 
-        since: the order has no older charge. Where the customer was deleted, or is no older itself and has none, all charges made from then on may be
-        listed, whoever's they are: a customer that a restored database has forgotten may have paid.
+        since: the order has no older charge. Where the customer was deleted, or has none and took a deleted one's place from then on, all charges made
+        from then on may be listed, whoever's they are: a customer whom a restored database has forgotten may have paid.
         Raises Misconfigured for a customer whom it never had: an empty list would say that the order was never charged.
         """
         ...

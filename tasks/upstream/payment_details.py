@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -142,7 +143,7 @@ def _another_customer(account_id: UUID, *, instead_of: str) -> str:
     with begin() as session:
         account = session.get_one(Account, account_id, options=[selectinload(Account.contacts)])
         name, email = _whom(account)
-    ref = _made(f"account:{account_id}:customer:after:{instead_of}", account_id, name, email)
+    ref = _made(f"account:{account_id}:customer:after:{instead_of}", account_id, name, email, instead_of=instead_of)
     with begin() as session:
         lock_account(session, account_id)
         account = session.get_one(Account, account_id)
@@ -160,18 +161,14 @@ def _whom(account: Account) -> tuple[str, str | None]:
     return account.name, next((contact.email for contact in account.contacts if contact.is_billing_contact), None)
 
 
-def _made(key: str, account_id: UUID, name: str, email: str | None) -> str:
+def _made(key: str, account_id: UUID, name: str, email: str | None, *, instead_of: str | None = None) -> str:
     """Create a customer with this address, or without it if the provider refuses it: we write to our customers ourselves."""
+    create = partial(payments().create_customer, account_id=account_id, name=name, instead_of=instead_of)
     try:
-        return _done_again(
-            key, lambda key: payments().create_customer(account_id=account_id, name=name, email=email, key=key)
-        )
+        return _done_again(key, lambda key: create(email=email, key=key))
     except Refused as refused:
         log.warning("customer without an email address", account_id=str(account_id), error=str(refused))
-        return _done_again(
-            f"{key}:without-email",
-            lambda key: payments().create_customer(account_id=account_id, name=name, email=None, key=key),
-        )
+        return _done_again(f"{key}:without-email", lambda key: create(email=None, key=key))
 
 
 KEYS = 5

@@ -248,28 +248,38 @@ def test_the_charges_of_a_deleted_customers_order_are_found_among_those_of_every
     assert [(charge.ref, charge.refunded) for charge in buyer.found()] == [(mine[1], False), (mine[0], True)]
 
 
-def of_the_same_order(buyer: Buyer) -> Buyer:
+def of_the_same_order(buyer: Buyer, *, instead_of: str | None) -> Buyer:
     """Another customer, made later."""
-    other = new_buyer(buyer.payments)
-    other.order, other.since = buyer.order, buyer.since
-    return other
+    account = uuid4()
+    ref = buyer.payments.create_customer(
+        account_id=account, name="Ada", email=None, key=f"account:{account}", instead_of=instead_of
+    )
+    return Buyer(buyer.payments, ref, buyer.card, order=buyer.order, since=buyer.since)
 
 
 def test_the_charges_of_an_order_that_is_older_than_its_customer_are_found_among_those_of_everybody(
     buyer: Buyer,
 ) -> None:
-    """There may have been another customer before."""
+    """The account was another customer before, who was deleted, and may have been a third since."""
     paid = buyer.payments.charge(buyer.charge()).ref
-    assert [charge.ref for charge in of_the_same_order(buyer).found()] == [paid]
+    assert [charge.ref for charge in of_the_same_order(buyer, instead_of="cus_deleted").found()] == [paid]
+
+
+def test_everybodys_are_not_listed_for_an_accounts_first_customer(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    """An order may wait for days for its account's first card: all charges of that time would be listed before it is charged."""
+    buyer.payments.charge(buyer.charge())
+    lists = stripe_server.fail("hang", "payment_intents.list", seconds=0)
+    assert of_the_same_order(buyer, instead_of=None).found() == []
+    assert stripe_server.seen(lists) == 1
 
 
 @pytest.mark.parametrize(("older_by", "listed"), [(3600, 2), (3601, 1)])
-def test_everybodys_are_not_listed_for_a_customer_that_is_surely_older_than_the_order(
+def test_nor_for_a_customer_that_is_surely_older_than_the_order(
     stripe_server: StripeStandIn, buyer: Buyer, older_by: int, listed: int
 ) -> None:
     """Stripe's clock may be an hour behind ours."""
     paid = buyer.payments.charge(buyer.charge()).ref
-    other = of_the_same_order(buyer)
+    other = of_the_same_order(buyer, instead_of="cus_deleted")
     made = int(other.since.timestamp())
     other.since = datetime.fromtimestamp(made, UTC)
     stripe_server.control("change", id=other.ref, values={"created": made - older_by})

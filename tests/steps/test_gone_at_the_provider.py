@@ -182,22 +182,6 @@ def test_a_charge_with_a_customer_that_a_restored_database_has_forgotten_is_foun
     assert world.attempts(order_id) == [(1, "declined", 119_00), (2, "succeeded", 119_00)]
 
 
-@pytest.mark.parametrize("then", [asked_again, key_forgotten])
-def test_so_is_one_of_an_account_that_had_no_customer_in_the_backup(
-    world: World, backed_up: BackUp, then: Callable[[World], None]
-) -> None:
-    ada = world.customer(card=None)
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
-    assert world.run(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
-    paid = paid_and_forgotten(world, ada, order_id, backed_up)
-    then(world)
-    assert pay(world, ada, order_id).status is OrderStatus.COMPLETED
-    assert customer_ref(world, ada) != paid
-    assert (taken_from(world, paid), world.charged(ada)) == ([119_00], [])
-    assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
-
-
 def test_money_that_arrived_late_with_a_customer_that_was_deleted_goes_back(world: World) -> None:
     ada = world.customer()
     world.stripe.fail("server_error_before_effect", CREATE, times=1, seconds=600)

@@ -46,6 +46,8 @@ PATIENCE = 8.0
 """seconds after which no further try of a call begins"""
 CONNECT_TIMEOUT = 3.0
 """seconds that a try waits for the connection"""
+_INSTEAD_OF = "instead_of"
+"""in the metadata of a customer: that of the account before, who was deleted"""
 _CLOCKS_DIFFER = timedelta(hours=1)
 """at most: Stripe's clock and ours"""
 _WEBHOOK_TOLERANCE = 300
@@ -94,8 +96,11 @@ class StripePayments:
     def charge_unit(self, currency: str) -> int:
         return charge_unit(currency)
 
-    def create_customer(self, *, account_id: UUID, name: str, email: str | None, key: str) -> str:
-        asked: CustomerCreateParams = {"name": name, "metadata": {"account_id": str(account_id)}}
+    def create_customer(
+        self, *, account_id: UUID, name: str, email: str | None, key: str, instead_of: str | None = None
+    ) -> str:
+        metadata = {"account_id": str(account_id)} | ({_INSTEAD_OF: instead_of} if instead_of else {})
+        asked: CustomerCreateParams = {"name": name, "metadata": metadata}
         if email is not None:
             asked["email"] = email
         return self._calls.change(
@@ -200,9 +205,14 @@ class StripePayments:
         return found
 
     def _may_lack_charges(self, customer_ref: str, since: datetime) -> bool:
-        """Whether the account may have been charged `since` as another customer, which a restored database has forgotten: this one is not older. Or it was deleted."""
+        """Whether it was deleted; or the account may have been charged `since` as another customer, whom a restored database has forgotten: this one
+        took the place of one that was deleted, and is not older. The first customer of an account may be as young, but of every new one all charges would be listed.
+        """
         customer = self._customer(customer_ref)
-        return _was_deleted(customer) or customer.created >= (since - _CLOCKS_DIFFER).timestamp()
+        if _was_deleted(customer):
+            return True
+        took_a_place = _INSTEAD_OF in (customer.metadata or {})
+        return took_a_place and customer.created >= (since - _CLOCKS_DIFFER).timestamp()
 
     def _charges_since(self, since: datetime, order_id: UUID) -> Sequence[Charge]:
         """An order's charges, among those of everybody. since: by our clock."""
