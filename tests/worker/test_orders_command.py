@@ -277,7 +277,8 @@ def test_who_refunded_and_why_is_kept(world: World) -> None:
 
 
 def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(world: World) -> None:
-    order_id = world.buy(world.customer(), purchase()).id
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
     assert isinstance(run("cancel", "INV-2026-000001").exception, RequestRefused)
     assert run("refund", "inv-2026-000001", "--why", "goodwill").exit_code == 0
     world.park(order_id)
@@ -286,7 +287,7 @@ def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(wor
     said = run("refunded-outside", "INV-2026-000001", "--why", "by transfer").stdout
     assert said == "Recorded; the order goes on, the credit note is issued and the customer is told.\n"
     assert world.run(order_id).status is OrderStatus.REFUNDED
-    assert len(world.mailbox.listed("subject:refunded")) == 1
+    assert len(world.mailbox.listed(f"to:{ada.email} subject:refunded")) == 1
 
 
 def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(world: World) -> None:
