@@ -160,12 +160,12 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
     all the same. left_minor: what the customer has from nobody then.
     """
     error = None
-    if dispute.status is DisputeStatus.WON:
-        error = f"unexpected charge {charge.ref} is still the customer's, though its dispute {dispute.ref} was won; the provider refunds it no more"
+    left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
+    if dispute.status is DisputeStatus.WON and left_minor:
+        error = f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more"
     elif dispute.status is DisputeStatus.LOST and left_minor:
         error = (
-            f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's: the bank took only "
-            f"a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
+            f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         )
     if error is not None:
         with begin() as session:

@@ -83,16 +83,16 @@ def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
 
 
 def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
-    """How much of a charge the bank has not taken, if it took a part. 0 if it took all, or nothing, or a sum in another currency, which cannot be compared."""
+    """How much of a charge with a dispute in the way the bank has not taken: all of it, if that was won. 0 if it took all, or a sum in another currency, which cannot be compared."""
     taken = [each for each in disputes if each.status in TAKEN]
-    if not taken or any(each.currency != currency for each in taken):
+    if in_the_way(disputes) is None or any(each.currency != currency for each in taken):
         return 0
     return max(0, amount_minor - sum(each.amount_minor for each in taken))
 
 
 def why_not(number: int, dispute: Dispute, *, left_minor: int = 0) -> str:
     """Why the order's charge is not refunded, and what to do instead. left_minor: what the customer has from nobody, if the bank took a part."""
-    sum_taken, left = _sum(dispute, dispute.amount_minor), _sum(dispute, left_minor)
+    sum_taken, left = _sum(dispute.amount_minor, dispute.currency), _sum(left_minor, dispute.currency)
     match dispute.status:
         case DisputeStatus.LOST if left_minor:
             return (
@@ -118,21 +118,25 @@ def why_not(number: int, dispute: Dispute, *, left_minor: int = 0) -> str:
             )
 
 
-def why_owed(charge_ref: str, dispute: Dispute | None, *, left_minor: int) -> str:
-    """What a refund that the provider refuses because of a dispute means for money that is owed. dispute: None if it could not be asked for."""
+def why_owed(charge_ref: str, dispute: Dispute | None, *, left_minor: int, currency: str) -> str:
+    """What a refund that the provider refuses because of a dispute means for money that is owed. dispute: None if it could not be asked for.
+
+    left_minor: what the customer has from nobody, in the charge's currency.
+    """
+    left = _sum(left_minor, currency)
     if dispute is None:
         return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
     if dispute.status is DisputeStatus.WON:
         return (
-            f"the dispute {dispute.ref} of {charge_ref} was won, so the money is with you, and this refund is owed still: pay it by other means, "
+            f"the dispute {dispute.ref} of {charge_ref} was won, so the money is with you, and {left} of this refund is owed still: pay that by other means, "
             "and record that with `prorata orders refunded-outside`"
         )
     decided = "for good, lost" if dispute.status is DisputeStatus.LOST else "not decided yet"
-    taken = f"the customer's bank has taken {_sum(dispute, dispute.amount_minor)} of {charge_ref} back (dispute {dispute.ref}, {decided})"
+    taken = f"the customer's bank has taken {_sum(dispute.amount_minor, dispute.currency)} of {charge_ref} back (dispute {dispute.ref}, {decided})"
     if not left_minor:
         return f"{taken}; {DO_NOT_PAY}"
-    return f"{taken}: do not pay that. The remaining {_sum(dispute, left_minor)} is owed still: pay only that by other means"
+    return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means"
 
 
-def _sum(dispute: Dispute, amount_minor: int) -> str:
-    return f"{amount_minor} {dispute.currency} (minor units)"
+def _sum(amount_minor: int, currency: str) -> str:
+    return f"{amount_minor} {currency} (minor units)"

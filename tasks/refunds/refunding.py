@@ -85,7 +85,7 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
 
 def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
-    """How much of a charge the customer has neither from the provider nor from the bank, if the bank took a part. 0 if it took all, or nothing.
+    """How much of a charge the customer has neither from the provider nor from the bank, if a dispute of it is in the way. 0 if the bank took all.
 
     Call it outside a transaction. Raises as `is_back_at_provider` does.
     """
@@ -287,7 +287,8 @@ def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> s
     except (Misconfigured, Refused):  # the key may not read disputes, say: then it is taken for undecided
         disputed = ()
     left = left_minor(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
-    why = disputes.why_owed(charge_ref, disputes.in_the_way(disputed), left_minor=left)
+    in_the_way = disputes.in_the_way(disputed)
+    why = disputes.why_owed(charge_ref, in_the_way, left_minor=left, currency=attempt.currency)
     return f"{why}. The provider refuses to refund it: {refused}. See docs/operations.md, A disputed charge"
 
 

@@ -45,7 +45,9 @@ def taken(status: DisputeStatus, amount_minor: int, currency: str = "EUR") -> Di
         ([taken(DisputeStatus.LOST, 119_01)], 0),
         ([taken(DisputeStatus.LOST, 19_00), taken(DisputeStatus.CHARGEBACK, 20_00)], 80_00),
         ([taken(DisputeStatus.LOST, 19_00), taken(DisputeStatus.WON, 100_00)], 100_00),
-        ([taken(DisputeStatus.WON, 19_00)], 0),
+        ([taken(DisputeStatus.WON, 19_00)], 119_00),
+        ([taken(DisputeStatus.WON, 19_00, "USD")], 119_00),
+        ([replace(taken(DisputeStatus.WON, 19_00), refundable=True)], 0),
         ([taken(DisputeStatus.LOST, 19_00, "USD")], 0),
     ],
 )
@@ -65,9 +67,33 @@ def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: Worl
     world.let_waits_run_out(order_id)
     why = parked(world, order_id)
     assert "the dispute du_1 of pi_1 was won" in why
-    assert "this refund is owed still: pay it by other means" in why
+    assert "11900 EUR (minor units) of this refund is owed still: pay that by other means" in why
     assert support_refund.settle(order_id, by="Olga", why="transfer")
     assert world.run(order_id).status is OrderStatus.REFUNDED
+
+
+def test_what_the_dashboard_gave_back_before_a_dispute_was_won_is_not_owed_again(world: World) -> None:
+    _, order_id = refundable(world)
+    refund_by_hand(world, order_id, 50_00)
+    dispute_part(world, charge_of(world, order_id), 69_00, "won")
+    assert parked(world, order_id).startswith(
+        "refund_payment: the dispute du_1 of pi_1 was won, so the money is with you, and 6900 EUR (minor units) of this refund is owed still: pay that by other means"
+    )
+
+
+def test_what_the_dashboard_gave_back_of_an_unexpected_charge_before_its_dispute_was_won_is_not_owed_again(
+    world: World,
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 50_00})
+    dispute_part(world, late, 69_00, "won")
+    for event in ("updated", "closed"):
+        world.notify(late, f"charge.dispute.{event}")
+    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    assert refused.facts["error"].startswith(
+        f"6900 EUR (minor units) of unexpected charge {late} is still the customer's, though its dispute"
+    )
 
 
 def test_a_parked_refund_whose_dispute_cannot_be_looked_up_is_not_said_to_be_owed(world: World) -> None:
