@@ -135,6 +135,8 @@ def why_owed(charge_ref: str, dispute: Dispute | None, *, left_minor: int, curre
     taken = f"the customer's bank has taken {_sum(dispute.amount_minor, dispute.currency)} of {charge_ref} back (dispute {dispute.ref}, {decided})"
     if not left_minor:
         return f"{taken}; {DO_NOT_PAY}"
+    if dispute.status is not DisputeStatus.LOST:
+        return f"{taken}; {DO_NOT_PAY}. Do not pay the remaining {left} yet either: one sum is owed once the dispute is closed, and the order, resumed then, names it"
     return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means"
 
 

@@ -61,10 +61,7 @@ def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: Worl
     dispute(world, charge)
     assert "do not give it back in any other way" in parked(world, order_id)
     dispute(world, charge, "won")
-    with world.begin() as session:
-        resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="Olga")
-    world.run(order_id)  # the key of the first request is spent
-    world.let_waits_run_out(order_id)
+    resume_refund(world, order_id)
     why = parked(world, order_id)
     assert "the dispute du_1 of pi_1 was won" in why
     assert "11900 EUR (minor units) of this refund is owed still: pay that by other means" in why
@@ -104,19 +101,47 @@ def test_a_parked_refund_whose_dispute_cannot_be_looked_up_is_not_said_to_be_owe
     assert "do not give it back in any other way" in parked(world, order_id)
 
 
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [("lost", "(dispute du_1, for good, lost)"), ("needs_response", "(dispute du_1, not decided yet)")],
-)
-def test_of_a_parked_refund_of_which_the_bank_took_a_part_the_rest_is_owed(
-    world: World, status: str, told: str
-) -> None:
+def resume_refund(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="Olga")
+    world.run(order_id)  # the key of the first request is spent
+    world.let_waits_run_out(order_id)
+
+
+def test_of_a_parked_refund_of_which_the_bank_took_a_part_for_good_the_rest_is_owed(world: World) -> None:
     _, order_id = refundable(world)
-    dispute_part(world, charge_of(world, order_id), 19_00, status)
+    dispute_part(world, charge_of(world, order_id), 19_00)
     assert parked(world, order_id).startswith(
-        f"refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back {told}: do not pay that. "
+        "refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost): do not pay that. "
         "The remaining 10000 EUR (minor units) is owed still: pay only that by other means."
     )
+
+
+@pytest.mark.parametrize(
+    ("ends", "owed"),
+    [
+        ("won", "11900 EUR (minor units) of this refund is owed still: pay that by other means"),
+        ("lost", "The remaining 10000 EUR (minor units) is owed still: pay only that by other means"),
+    ],
+)
+def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_it_has_decided(
+    world: World, ends: str, owed: str
+) -> None:
+    _, order_id = refundable(world)
+    charge = charge_of(world, order_id)
+    dispute_part(world, charge, 19_00, "needs_response")
+    why = parked(world, order_id)
+    assert "is owed still" not in why
+    assert why.startswith(
+        "refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back (dispute du_1, not decided yet); "
+        "do not give it back in any other way: the customer would be paid twice. Do not pay the remaining 10000 EUR (minor units) yet either: "
+        "one sum is owed once the dispute is closed, and the order, resumed then, names it."
+    )
+    with pytest.raises(NotPossible, match="has not decided yet"):
+        support_refund.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
+    dispute_part(world, charge, 19_00, ends)
+    resume_refund(world, order_id)
+    assert owed in parked(world, order_id)
 
 
 def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_was_paid(world: World) -> None:
