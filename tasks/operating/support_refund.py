@@ -125,18 +125,23 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
 def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str) -> None:
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
 
-    Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
+        has_failed = bool(refunding.failed_refunds(session, charge))
+    back = refunding.back_minor(charge_ref)
+    if back >= charge.amount_minor:
+        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
     disputed, left = _disputed(charge)
-    if disputed is None or refunding.is_back_at_provider(charge):
-        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}, or does so by itself")
-    _require_decided(order, disputed, left_minor=0)
-    if disputed.status is DisputeStatus.LOST and not left:
-        raise NotPossible(
-            f"the customer's bank has taken back all of unexpected charge {charge_ref} (dispute {disputed.ref}, lost): nothing is owed"
-        )
+    if disputed is None and not (has_failed or back):
+        raise NotPossible(f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed")
+    if disputed is not None:
+        _require_decided(order, disputed, left_minor=0)
+        if disputed.status is DisputeStatus.LOST and not left:
+            raise NotPossible(
+                f"the customer's bank has taken back all of unexpected charge {charge_ref} (dispute {disputed.ref}, lost): nothing is owed"
+            )
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         _record_outside(session, order, charge, by=by, why=why, by_bank=False)

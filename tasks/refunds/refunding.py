@@ -81,7 +81,12 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
     Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
     """
-    return charge.ref is not None and _back_minor(charge.ref) >= charge.amount_minor
+    return charge.ref is not None and back_minor(charge.ref) >= charge.amount_minor
+
+
+def back_minor(charge_ref: str) -> int:
+    """How much of a charge the provider has refunded, or is about to. Call it outside a transaction. Raises as `is_back_at_provider` does."""
+    return _sum_minor(_standing(charge_ref))
 
 
 def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
@@ -90,7 +95,7 @@ def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: in
     Call it outside a transaction. Raises as `is_back_at_provider` does.
     """
     left = disputes.left_minor(disputed, amount_minor=amount_minor, currency=currency)
-    return max(0, left - _back_minor(charge_ref)) if left else 0
+    return max(0, left - back_minor(charge_ref)) if left else 0
 
 
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
@@ -322,10 +327,6 @@ def _standing(charge_ref: str) -> list[Refund]:
 
 def _sum_minor(refunds: Sequence[Refund]) -> int:
     return sum(each.amount_minor for each in refunds)
-
-
-def _back_minor(charge_ref: str) -> int:
-    return _sum_minor(_standing(charge_ref))
 
 
 def _give_up(attempt: RefundAttempt) -> None:

@@ -79,6 +79,50 @@ def test_one_that_its_bank_took_back_for_good_is_not_owed_and_not_named(world: W
         settle(order_id, late)
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_one_whose_refund_is_refused_since_a_part_went_back_in_the_dashboard_is_recorded_without_a_dispute(
+    world: World, *, heard: bool
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 50_00})
+    world.notify(late, "charge.refunded" if heard else "payment_intent.succeeded")
+    assert len(named(world)) == 1
+    settle(order_id, late)
+    assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
+
+
+def test_one_whose_refund_failed_is_recorded_without_a_dispute(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.give_card(ada)
+    world.run(order_id)
+    world.notify(late)
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id, late)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
+    world.notify(late, "refund.failed")
+    settle(order_id, late)
+    world.pass_time(seconds=3600)
+    world.notify(late)
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+    assert (world.refunds_at_provider(late), named(world)) == (["failed"], [])
+
+
+def test_one_that_goes_back_by_itself_or_has_is_not_recorded_as_given_back_by_other_means(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.fail("unavailable", "refunds.create")
+    world.notify(late)
+    world.stripe.calm()
+    with pytest.raises(NotPossible, match=f"{late} goes back by itself: no refund of it has failed"):
+        settle(order_id, late)
+    world.stripe.client().v1.refunds.create({"payment_intent": late})
+    with pytest.raises(NotPossible, match=f"the provider has given back unexpected charge {late}$"):
+        settle(order_id, late)
+    assert world.refunds(order_id) == [("pending", 119_00)]
+
+
 def test_the_orders_own_charge_is_not_settled_as_an_unexpected_one(world: World) -> None:
     _, order_id, charge = bought(world)
     dispute(world, charge, "won")
