@@ -122,10 +122,11 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
     return asked
 
 
-def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str) -> None:
+def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> None:
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
 
-    Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole.
+    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
@@ -139,12 +140,24 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str) -> 
     if disputed is not None:
         _require_decided(order, disputed, left_minor=0)
         if disputed.status is DisputeStatus.LOST and not left:
-            raise NotPossible(
-                f"the customer's bank has taken back all of unexpected charge {charge_ref} (dispute {disputed.ref}, lost): nothing is owed"
-            )
+            _require_rest_paid(charge, disputed, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         _record_outside(session, order, charge, by=by, why=why, by_bank=False)
+
+
+def _require_rest_paid(charge: ChargeAttempt, lost: Dispute, *, rest_paid: bool) -> None:
+    """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
+    if lost.currency == charge.currency:
+        raise NotPossible(
+            f"the customer's bank has taken back all of unexpected charge {charge.ref} (dispute {lost.ref}, lost): nothing is owed"
+        )
+    if not rest_paid:
+        raise NotPossible(
+            f"the customer's bank has taken {lost.amount_minor} {lost.currency} (minor units) of unexpected charge {charge.ref} back for good "
+            f"(dispute {lost.ref}, lost), which was of {charge.amount_minor} {charge.currency}: compare the sums. If that is less than all, "
+            "pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
+        )
 
 
 def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Order, ChargeAttempt]:

@@ -35,8 +35,8 @@ def test_one_that_was_refunded_before_its_dispute_is_not_owed_once_that_is_won(
     assert named(world) == []
 
 
-def settle(order_id: UUID, charge: str) -> None:
-    support_refund.settle_unexpected(order_id, charge, by="Olga", why="transfer")
+def settle(order_id: UUID, charge: str, *, rest_paid: bool = False) -> None:
+    support_refund.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
 
 
 @pytest.mark.parametrize(("status", "amount"), [("won", 119_00), ("lost", 19_00)])
@@ -75,8 +75,25 @@ def test_one_that_its_bank_took_back_for_good_is_not_owed_and_not_named(world: W
     dispute(world, late, "lost")
     world.notify(late, "charge.dispute.closed")
     assert named(world) == []
-    with pytest.raises(NotPossible, match="nothing is owed"):
+    for rest_paid in (False, True):
+        with pytest.raises(NotPossible, match=r"taken back all of .*: nothing is owed"):
+            settle(order_id, late, rest_paid=rest_paid)
+
+
+def test_one_of_which_the_bank_took_a_sum_in_another_currency_is_recorded_once_the_rest_is_said_to_be_paid(
+    world: World,
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.control("dispute", payment_intent=late, status="lost", amount=19_00)
+    [lost] = world.stripe.client().v1.disputes.list({"payment_intent": late}).data
+    world.stripe.control("change", id=lost.id, values={"currency": "usd"})
+    world.notify(late, "charge.dispute.closed")
+    told = rf"taken 1900 USD \(minor units\) of unexpected charge {late} back for good .* was of 11900 EUR: .* add --rest-paid"
+    with pytest.raises(NotPossible, match=told):
         settle(order_id, late)
+    settle(order_id, late, rest_paid=True)
+    assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
 
 
 @pytest.mark.parametrize("heard", [True, False])

@@ -232,7 +232,7 @@ def refunded_outside(
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
     if charge is not None:
-        support_refund.settle_unexpected(order_id, charge, by=by, why=why)
+        support_refund.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
         if as_json:
             print_json({"id": order_id, "charge": charge})
         else:
