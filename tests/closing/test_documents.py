@@ -22,7 +22,7 @@ from models.states import OrderStatus
 from tasks.billing import receivables, unpaid
 from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tasks.policy import VatOutage
 from tests.closing.test_equation import refund
 from tests.support.payment import DECLINES
@@ -183,7 +183,7 @@ def test_a_refund_by_other_means_names_the_sum_and_no_charge(world: World) -> No
         support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
     world.park(order.id)
     with world.begin() as session:
-        support_refund.settle_refund(session, order.id, by="support", why="bank transfer")
+        outside_refunds.settle_refund(session, order.id, by="support", why="bank transfer")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     [charge] = world.rows(ChargeAttempt)
     assert [(each.number, each.charged_minor, each.charge_ref) for each in listed(world)] == [

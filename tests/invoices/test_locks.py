@@ -12,7 +12,7 @@ from models.invoices import InvoiceSeries, Receivable
 from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks.billing import invoicing, receivables
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tests.invoices.documents import one
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
@@ -46,7 +46,7 @@ def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
     with world.begin() as session:
-        support_refund.settle_refund(session, order.id, by="ops", why="by transfer")
+        outside_refunds.settle_refund(session, order.id, by="ops", why="by transfer")
 
     with ThreadPoolExecutor(1) as another:
         with world.begin() as session:

@@ -6,7 +6,7 @@ from models.accounts import Language
 from models.orders import Order
 from models.states import OrderStatus
 from tasks.billing import receivables
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tests.invoices.documents import documents, pdf, text_of
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.world import World, purchase
@@ -64,7 +64,7 @@ def test_money_that_went_back_in_another_way_is_not_said_to_be_on_the_card(world
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
     with world.begin() as session:
-        support_refund.settle_refund(session, order.id, by="ops", why="by transfer")
+        outside_refunds.settle_refund(session, order.id, by="ops", why="by transfer")
     world.run(order.id)
     assert settled(world, order) == "−€119.00 Refunded in another way, not to your card €119.00"
 

@@ -14,7 +14,7 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds
 from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand, refundable, unanswered
@@ -105,7 +105,7 @@ def test_a_dispute_is_named_until_it_is_noted_and_while_its_money_counts_as_ours
     assert named(inquiry) == [("lost: 11900 EUR", "nothing")]
     world.notify(charge_of(world, order.id), "charge.dispute.closed")
     assert named(inquiry) == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
-    support_refund.settle(order.id, by="Olga", why="dispute lost")
+    outside_refunds.settle(order.id, by="Olga", why="dispute lost")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     assert named(inquiry) == []
     assert reconciled(world).disputes == 1

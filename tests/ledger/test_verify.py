@@ -20,7 +20,7 @@ from tasks.billing import receivables, unpaid
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import verify
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tasks.snapshot import of_one_moment
 from tests.support.payment import spoil_activation
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
@@ -102,7 +102,7 @@ def test_books_agree_where_a_refund_fails_after_its_order_has_given_balance_back
     assert (world.order(order_id).status, world.balance(ada)) == ("needs_attention", 19_00)
     assert differences(world) == []
     with world.begin() as session:
-        support_refund.settle_refund(session, order_id, by="support", why="sent by transfer")
+        outside_refunds.settle_refund(session, order_id, by="support", why="sent by transfer")
     world.run(order_id, until=Step.SEND_REFUND_NOTICE)
     assert differences(world) == []
     assert (world.run(order_id).status, world.balance(ada), differences(world)) == ("refunded", 19_00, [])

@@ -16,7 +16,7 @@ from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
-from tasks.operating import resumption, support_refund
+from tasks.operating import outside_refunds, resumption
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, DECLINES
@@ -206,7 +206,7 @@ def test_one_whose_refund_fails_can_be_cancelled_and_settled_outside(
     world.park(order_id)
     assert verified(world) == []
     with world.begin() as session:
-        support_refund.settle_refund(session, order_id, by="Olga", why="transfer of 3 May")
+        outside_refunds.settle_refund(session, order_id, by="Olga", why="transfer of 3 May")
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", LOST), ("succeeded", LOST)]
     assert (verified(world), money(world, ada)[0]) == ([], [LOST])

@@ -13,7 +13,7 @@ from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
@@ -80,7 +80,7 @@ def test_a_charge_that_went_back_in_the_dashboard_before_its_dispute_is_recorded
         world.notify(charge, "charge.refunded")
     dispute(world, charge, status)
     with pytest.raises(NotPossible, match=r"has given back .* run `prorata orders refund \d+`"):
-        support_refund.settle(order_id, by="Olga", why="it is all back")
+        outside_refunds.settle(order_id, by="Olga", why="it is all back")
     give_back(order_id)
     assert (world.run(order_id).status, world.given_back(ada), named(world)) == (OrderStatus.REFUNDED, [119_00], [])
 
@@ -122,9 +122,9 @@ def test_money_on_its_way_back_by_a_chargeback_is_not_said_to_be_paid_until_the_
     with pytest.raises(Misconfigured):
         world.run(order_id)
     with pytest.raises(NotPossible, match="has not decided yet"):
-        support_refund.settle(order_id, by="Olga", why="transfer")
+        outside_refunds.settle(order_id, by="Olga", why="transfer")
     dispute(world, charge, "lost")
-    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [])
     assert told_by_whom(world, ada) == BY_BANK
 
@@ -138,7 +138,7 @@ def test_what_the_provider_gave_back_is_not_settled_outside_because_its_disputes
     refund_by_hand(world, order_id, 119_00)
     world.stripe.fail("unavailable", "disputes.list")
     with pytest.raises(NotPossible, match="has given back"):
-        support_refund.settle(order_id, by="Olga", why="transfer")
+        outside_refunds.settle(order_id, by="Olga", why="transfer")
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
 
 
@@ -146,10 +146,10 @@ def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_p
     ada, order_id, charge = bought(world)
     dispute(world, charge)
     with pytest.raises(NotPossible, match="has not decided yet"):
-        support_refund.settle(order_id, by="Olga", why="dispute lost")
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert world.subscription(ada, "desk").status == "active"
     dispute(world, charge, "lost")
-    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.run(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.REFUNDED, "ended")
     assert told_by_whom(world, ada) == BY_BANK
     assert [document.number for document in documents(world, order_id)] == ["INV-2026-000001", "CN-2026-000001"]
@@ -168,7 +168,7 @@ def test_a_completed_order_whose_charge_nobody_took_back_is_not_said_to_be_refun
         if status:
             dispute(world, charge, status)
         with pytest.raises(NotPossible, match="run `prorata orders refund"):
-            support_refund.settle(order_id, by="Olga", why="transfer")
+            outside_refunds.settle(order_id, by="Olga", why="transfer")
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
 
 
@@ -218,7 +218,7 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     order_id = world.buy(ada, change("desk", seats=20)).id
     dispute(world, charge_of(world, order_id), "lost")
     with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/operations.md, A disputed"):
-        support_refund.settle(order_id, by="Olga", why="dispute lost")
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 
 
@@ -241,7 +241,7 @@ def test_verify_names_what_the_bank_has_until_it_is_ours_again_or_the_order_is_r
         dispute(world, charge, status)
         world.notify(charge, f"charge.dispute.{event}")
         assert named(world) == expected
-    support_refund.settle(order_id, by="Olga", why="dispute lost")
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert named(world) == []
 
@@ -301,5 +301,5 @@ def test_a_dispute_is_noted_with_what_an_operator_must_know_and_nothing_about_th
 def test_what_is_paid_by_other_means_although_the_dispute_was_won_does_not_come_from_the_bank(world: World) -> None:
     ada, order_id, charge = bought(world)
     dispute(world, charge, "won")
-    assert support_refund.settle(order_id, by="Olga", why="transfer of 3 May")
+    assert outside_refunds.settle(order_id, by="Olga", why="transfer of 3 May")
     assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, BY_US)

@@ -10,7 +10,7 @@ from models.orders import OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds
 from tasks.operating.resumption import NotPossible, resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
@@ -65,7 +65,7 @@ def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: Worl
     why = parked(world, order_id)
     assert "the dispute du_1 of pi_1 was won" in why
     assert "11900 EUR (minor units) of this refund is owed still: pay that by other means" in why
-    assert support_refund.settle(order_id, by="Olga", why="transfer")
+    assert outside_refunds.settle(order_id, by="Olga", why="transfer")
     assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
@@ -138,7 +138,7 @@ def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_i
         "one sum is owed once the dispute is closed, and the order, resumed then, names it."
     )
     with pytest.raises(NotPossible, match="has not decided yet"):
-        support_refund.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
+        outside_refunds.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
     dispute_part(world, charge, 19_00, ends)
     resume_refund(world, order_id)
     assert owed in parked(world, order_id)
@@ -149,8 +149,8 @@ def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_
     dispute_part(world, charge_of(world, order_id), 19_00)
     parked(world, order_id)
     with pytest.raises(NotPossible, match=r"pay the remaining 10000 EUR"):
-        support_refund.settle(order_id, by="Olga", why="dispute lost")
-    assert support_refund.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 
@@ -164,9 +164,9 @@ def test_a_part_that_the_bank_took_ends_nothing_before_the_rest_was_paid(world: 
     with pytest.raises(NotPossible, match=told):
         give_back(order_id)
     with pytest.raises(NotPossible, match=told):
-        support_refund.settle(order_id, by="Olga", why="dispute lost")
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
-    assert support_refund.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
+    assert outside_refunds.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 
@@ -177,7 +177,7 @@ def test_what_the_bank_left_and_the_dashboard_gave_back_is_not_owed_again(world:
     if told:
         world.notify(charge, "charge.refunded")
     dispute_part(world, charge, 100_00)
-    assert support_refund.settle(order_id, by="Olga", why="dispute lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from models.orders import OrderEvent
 from models.states import OrderStatus
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
 from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom
 from tests.support.payment import given_up_and_paid_late
@@ -36,7 +36,7 @@ def test_one_that_was_refunded_before_its_dispute_is_not_owed_once_that_is_won(
 
 
 def settle(order_id: UUID, charge: str, *, rest_paid: bool = False) -> None:
-    support_refund.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
+    outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
 
 
 @pytest.mark.parametrize(("status", "amount"), [("won", 119_00), ("lost", 19_00)])

@@ -11,7 +11,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, RefundState, Step
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
-from tasks.operating import resumption, support_refund
+from tasks.operating import outside_refunds, resumption, support_refund
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.places import at
 from tests.support.world import Customer, World, purchase
@@ -320,4 +320,4 @@ def test_what_was_settled_as_given_back_elsewhere_and_went_back_at_the_provider_
 
 def settle(world: World, order_id: UUID) -> None:
     with world.begin() as session:
-        support_refund.settle_refund(session, order_id, by="ops", why="bank transfer")
+        outside_refunds.settle_refund(session, order_id, by="ops", why="bank transfer")

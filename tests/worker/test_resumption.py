@@ -18,7 +18,7 @@ from models.subscriptions import SeatAssignment, SubscriptionPeriod, assigned
 from tasks import wiring
 from tasks.errors import Misconfigured, Refused
 from tasks.ledger_check.verify import verify
-from tasks.operating import order_story, resumption, support_refund
+from tasks.operating import order_story, outside_refunds, resumption, support_refund
 from tasks.operating.resumption import NotPossible
 from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
@@ -438,7 +438,7 @@ def test_what_is_paid_by_invoice_is_not_refunded(world: World) -> None:
 
 
 def settle(order_id: UUID) -> bool:
-    return support_refund.settle(order_id, by="ops", why="bank transfer")
+    return outside_refunds.settle(order_id, by="ops", why="bank transfer")
 
 
 def unrefundable(world: World) -> tuple[Customer, UUID]:

@@ -11,7 +11,7 @@ from models.states import LetterKind, OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating import at_provider, order_story, resumption, support_refund
+from tasks.operating import at_provider, order_story, outside_refunds, resumption, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
 from tasks.wiring import begin, exact_now
@@ -232,13 +232,13 @@ def refunded_outside(
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
     if charge is not None:
-        support_refund.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
+        outside_refunds.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
         if as_json:
             print_json({"id": order_id, "charge": charge})
         else:
             typer.echo("Recorded; the order stays as it is.")
         return
-    provider_asked = support_refund.settle(order_id, by=by, why=why, rest_paid=rest_paid)
+    provider_asked = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
     if as_json:
         print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
         return

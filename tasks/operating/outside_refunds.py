@@ -1,0 +1,172 @@
+"""Record that an order's money was given back outside the provider: by other means, or by the customer's bank."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import OrderStatus, Step
+from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
+from tasks.operating import support_refund
+from tasks.operating.resumption import NotPossible, resume
+from tasks.operating.support_refund import FEWER_SEATS, locked
+from tasks.ports import Dispute, DisputeStatus
+from tasks.refunds import disputes, refunding
+from tasks.wiring import begin, now
+
+log = structlog.get_logger(__name__)
+
+
+def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> bool:
+    """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
+
+    Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too.
+    rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible;
+    for a completed order TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        bought = support_refund.completed(session, order_id)
+        order, charge = bought or _to_settle(session, order_id)
+    if bought:
+        _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
+        return True
+    asked = True
+    try:
+        if refunding.is_back_at_provider(charge):
+            raise NotPossible(
+                f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
+            )
+        dispute, left = support_refund.disputed(charge)
+    except (TemporarilyUnavailable, Misconfigured, Refused) as error:
+        log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
+        asked = False
+        dispute, left = None, 0
+    if dispute is not None:
+        _require_decided(order, dispute, left_minor=0 if rest_paid else left)
+    with begin() as session:
+        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(dispute, charge))
+    return asked
+
+
+def settle_refund(session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False) -> None:
+    """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
+
+    Raises NotPossible if the order is not parked there, or there is nothing left to refund.
+    """
+    order, charge = _to_settle(session, order_id)
+    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
+    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+
+
+def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> None:
+    """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
+
+    Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole.
+    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+        has_failed = bool(refunding.failed_refunds(session, charge))
+    back = refunding.back_minor(charge_ref)
+    if back >= charge.amount_minor:
+        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
+    dispute, left = support_refund.disputed(charge)
+    if dispute is None and not (has_failed or back):
+        raise NotPossible(f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed")
+    if dispute is not None:
+        _require_decided(order, dispute, left_minor=0)
+        if dispute.status is DisputeStatus.LOST and not left:
+            _require_rest_paid(charge, dispute, rest_paid=rest_paid)
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+        _record_outside(session, order, charge, by=by, why=why, by_bank=False)
+
+
+def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool) -> None:
+    """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
+
+    The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
+    """
+    if refunding.is_back_at_provider(charge):
+        raise NotPossible(
+            f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
+        )
+    dispute, left = support_refund.disputed(charge)
+    if dispute is None:
+        raise NotPossible(
+            f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
+        )
+    _require_decided(order, dispute, left_minor=0 if rest_paid else left)
+    try:
+        with begin() as session:
+            support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
+            by_bank = _returned_by_bank(dispute, charge)
+            _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
+    except NotPossible as refused:
+        ends_nothing = str(refused).removesuffix(f"; {FEWER_SEATS}")  # the bank, not we, has what is unused
+        raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
+
+
+def _require_decided(order: Order, dispute: Dispute, *, left_minor: int) -> None:
+    """Raises NotPossible while the bank has not decided, or if it took a part for good and the rest is not paid."""
+    if dispute.status is DisputeStatus.CHARGEBACK or (dispute.status is DisputeStatus.LOST and left_minor):
+        raise NotPossible(disputes.why_not(order.number, dispute, left_minor=left_minor))
+
+
+def _require_rest_paid(charge: ChargeAttempt, lost: Dispute, *, rest_paid: bool) -> None:
+    """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
+    if lost.currency == charge.currency:
+        raise NotPossible(
+            f"the customer's bank has taken back all of unexpected charge {charge.ref} (dispute {lost.ref}, lost): nothing is owed"
+        )
+    if not rest_paid:
+        raise NotPossible(
+            f"the customer's bank has taken {lost.amount_minor} {lost.currency} (minor units) of unexpected charge {charge.ref} back for good "
+            f"(dispute {lost.ref}, lost), which was of {charge.amount_minor} {charge.currency}: compare the sums. If that is less than all, "
+            "pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
+        )
+
+
+def _returned_by_bank(dispute: Dispute | None, charge: ChargeAttempt) -> bool:
+    """Whether the customer has all of the charge from the bank, for good. A sum in another currency counts as all of it."""
+    if dispute is None or dispute.status is not DisputeStatus.LOST:
+        return False
+    return dispute.currency != charge.currency or dispute.amount_minor >= charge.amount_minor
+
+
+def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool) -> None:
+    attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+    refunding.settle_outside(session, attempt, by_bank=by_bank)
+    facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
+    progress.note(session, order.id, "refund.settled_outside", facts)
+
+
+def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and the charge whose refund is to be settled. Raises NotPossible."""
+    order = locked(session, order_id)
+    if order.status is not OrderStatus.NEEDS_ATTENTION:
+        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+    if order.next_step is not Step.REFUND_PAYMENT:
+        raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
+    charge = refunding.succeeded_charge(session, order)
+    if charge is None:
+        raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
+    if refunding.given_back(session, charge):
+        raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
+    return order, charge
+
+
+def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and a charge that it has no use for and that nobody gave back. Raises NotPossible."""
+    order = locked(session, order_id)
+    made = select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.ref == charge_ref)
+    charge = session.scalar(made)
+    if charge is None or not refunding.is_unexpected(session, charge):
+        raise NotPossible(f"{charge_ref} is no unexpected charge of order {order.number}")
+    if refunding.given_back(session, charge):
+        raise NotPossible(f"unexpected charge {charge_ref} is back already")
+    return order, charge
