@@ -1,12 +1,16 @@
 """Disputes, as the stand-in has them and as the adapter reads them."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
+from api_stub.stand_ins.stripe.app import EVENTS
 from tasks.errors import ChargeDisputed
 from tasks.ports import DisputeStatus
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, StripeStandIn, webhook_inbox
@@ -88,3 +92,19 @@ def test_each_turn_of_a_dispute_has_its_events(
         "charge.dispute.updated",
     ]
     assert {event["data"]["object"]["id"] for event in events} == opened
+
+
+def test_a_stand_in_that_is_told_nothing_else_sends_what_the_page_subscribes_to() -> None:
+    """The demo's and docker compose's is: what its banks dispute must arrive."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    wanted = set(
+        re.findall(r"`(charge\.dispute\.\w+)`", page.partition("### Stripe's webhooks")[2].partition("\n##")[0])
+    )
+    assert wanted == {event for event in EVENTS.split(",") if event.startswith("charge.dispute.")}
+    assert len(wanted) == 3
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_a_bank_takes_no_less_than_a_cent(stripe_server: StripeStandIn, buyer: Buyer, amount: int) -> None:
+    given = {"payment_intent": charged(buyer, buyer.payments), "status": "lost", "amount": amount}
+    assert httpx.post(f"{stripe_server.url}/_control/dispute", json=given).status_code == 422

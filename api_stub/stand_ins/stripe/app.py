@@ -16,7 +16,11 @@ from api_stub.stand_ins.stripe.rate_limit import RateLimit
 from api_stub.stand_ins.stripe.store import Store
 from api_stub.stand_ins.stripe.webhooks import delivering
 
-EVENTS = "payment_intent.succeeded,payment_intent.payment_failed,payment_intent.canceled,payment_intent.requires_action,payment_intent.processing,refund.*,charge.refunded"
+EVENTS = ",".join([
+    "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled", "payment_intent.requires_action",
+    "payment_intent.processing", "refund.*", "charge.refunded", "charge.dispute.created", "charge.dispute.funds_withdrawn",
+    "charge.dispute.closed",
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ class Dispute(BaseModel):
         "warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost",
         "prevented",
     ]  # fmt: skip
-    amount: int | None = None
-    """of a new dispute; None: all of the charge"""
+    amount: int | None = Field(default=None, gt=0)
+    """of a new dispute, in Stripe's units; None: all of the charge"""
     reason: str = "fraudulent"
 
     def apply(self, ledger: Ledger) -> JsonObject | None:
