@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from psycopg.errors import UndefinedTable
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models.states import OrderStatus, Step
@@ -47,6 +49,14 @@ def test_a_database_without_tables_says_what_to_run(prorata: Command, fresh_data
     ended = prorata("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": empty})
     assert ended.status == 3
     assert "is not up to date; run `prorata db upgrade`" in ended.err
+
+
+def test_a_database_without_tables_is_told_so_in_any_language_of_its_server(capsys: pytest.CaptureFixture[str]) -> None:
+    def ask() -> None:
+        raise ProgrammingError("SELECT 1 FROM orders", {}, UndefinedTable("FEHLER: Relation »orders« existiert nicht"))
+
+    assert failures.run(ask) == 3
+    assert "is not up to date; run `prorata db upgrade`: FEHLER: Relation »orders« existiert" in capsys.readouterr().err
 
 
 def test_a_database_that_was_never_made_is_not_said_to_be_silent(prorata: Command, fresh_database_url: str) -> None:

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg import errors
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 
 from models.errors import Explained, Unknown
@@ -15,6 +15,13 @@ from worker.commands.standard_output import NotWritten, written
 from worker.settings import SettingsError, settings
 
 NOTHING_CHANGED = "Nothing was changed."
+_OUT_OF_DATE = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+)
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 
 
@@ -34,12 +41,12 @@ def run(command: Callable[[], object]) -> int:
     except NO_DATABASE as error:
         return _say(_why_no_database(error), NO_ANSWER)
     except ProgrammingError as error:
-        if "does not exist" not in str(error.orig):
+        if not isinstance(error.orig, _OUT_OF_DATE):
             raise
         said = f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}"
         return _say(said, NO_ANSWER)
     except InternalError as error:
-        if not isinstance(error.orig, ReadOnlySqlTransaction):
+        if not isinstance(error.orig, errors.ReadOnlySqlTransaction):
             raise
         return _say(_why_no_answer(error), NO_ANSWER)
     except KeyboardInterrupt:
@@ -61,7 +68,7 @@ def _why_no_database(error: Exception) -> str:
 def _why_no_answer(error: Exception) -> str:
     if not isinstance(error, OperationalError | InternalError):
         return f"Every connection to the database at {_database()} is in use. Try again later."
-    if isinstance(error.orig, ReadOnlySqlTransaction):
+    if isinstance(error.orig, errors.ReadOnlySqlTransaction):
         return f"The database at {_database()} takes no writes (PRORATA_DATABASE_URL): {_first_line(error)}"
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
