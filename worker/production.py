@@ -13,7 +13,12 @@ from tasks.policy import VatOutage
 from worker import certificates, example_seller, server_urls
 
 if TYPE_CHECKING:
-    from worker.settings import Settings  # it runs these checks as it reads them
+    from worker.settings import (  # it runs these checks as it reads them
+        BrokerSettings,
+        DatabaseSettings,
+        ServerSettings,
+        Settings,
+    )
 
 Unfit = Iterator[tuple[str, str]]
 """a setting's name, and what it must be in production"""
@@ -27,8 +32,30 @@ _SHORTEST_SECRET = 16
 
 def unfit(chosen: "Settings") -> Unfit:
     """Every setting that production must not have as it is."""
-    for check in (_example, _seller, _addresses, _stripe, _stand_ins, _passwords, _flower, _mail, _broker):
+    for check in (_example, _seller, _addresses, _stripe, _stand_ins, unfit_servers, _mail):
         yield from check(chosen)
+
+
+def unfit_servers(chosen: "ServerSettings") -> Unfit:
+    yield from unfit_database(chosen)
+    yield from unfit_broker(chosen)
+
+
+def unfit_database(chosen: "DatabaseSettings") -> Unfit:
+    yield from _password("database_url", chosen.database_url.get_secret_value())
+
+
+def unfit_broker(chosen: "BrokerSettings") -> Unfit:
+    url = chosen.broker_url.get_secret_value()
+    yield from _password("broker_url", url)
+    if server_urls.lets_anybody_in(url):
+        yield "broker_url", "in production must have a password, unless Redis is on this machine"
+    if certificates.checks_nothing(url):
+        yield (
+            "broker_url",
+            "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
+        )
+    yield from _flower(chosen)
 
 
 def _example(chosen: "Settings") -> Unfit:
@@ -109,20 +136,18 @@ def _stand_ins(chosen: "Settings") -> Unfit:
             yield name, "in production must start with https://, or be empty for the real service"
 
 
-def _passwords(chosen: "Settings") -> Unfit:
-    for name in ("database_url", "broker_url"):
-        url = getattr(chosen, name).get_secret_value()
-        address = urlsplit(url)
-        given = filter(None, [unquote(address.password or ""), *parse_qs(address.query).get("password", [])])
-        elsewhere = server_urls.leaves_this_machine(url)
-        if any(_is_known_or_short(each) if elsewhere else each in _FOR_DEVELOPMENT for each in given):
-            yield (
-                name,
-                f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters unless the server is on this machine",
-            )
+def _password(name: str, url: str) -> Unfit:
+    address = urlsplit(url)
+    given = filter(None, [unquote(address.password or ""), *parse_qs(address.query).get("password", [])])
+    elsewhere = server_urls.leaves_this_machine(url)
+    if any(_is_known_or_short(each) if elsewhere else each in _FOR_DEVELOPMENT for each in given):
+        yield (
+            name,
+            f"in production must have a password of its own, of at least {_SHORTEST_SECRET} characters unless the server is on this machine",
+        )
 
 
-def _flower(chosen: "Settings") -> Unfit:
+def _flower(chosen: "BrokerSettings") -> Unfit:
     if chosen.flower_login is not None:
         _, _, password = chosen.flower_login.get_secret_value().partition(":")
         if _is_known_or_short(password):
@@ -135,16 +160,6 @@ def _flower(chosen: "Settings") -> Unfit:
 def _mail(chosen: "Settings") -> Unfit:
     if chosen.smtp_tls.value == "none" and not server_urls.is_this_machine(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
-
-
-def _broker(chosen: "Settings") -> Unfit:
-    if server_urls.lets_anybody_in(chosen.broker_url.get_secret_value()):
-        yield "broker_url", "in production must have a password, unless Redis is on this machine"
-    if certificates.checks_nothing(chosen.broker_url.get_secret_value()):
-        yield (
-            "broker_url",
-            "in production must not switch the certificate check off; name its authority with ssl_ca_certs",
-        )
 
 
 def _is_known_or_short(secret: str) -> bool:

@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from limits import parse
 from pydantic import (
@@ -40,20 +40,77 @@ class SmtpTls(StrEnum):
     TLS = "tls"
 
 
-class Settings(BaseSettings):
-    """Names, defaults and meaning of the PRORATA_* variables. Where there is no default, the variable must be set."""
-
+class _EverySettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PRORATA_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
     environment: Literal["development", "test", "production"] = "development"
 
+    @field_validator(
+        "database_url", "broker_url", "stripe_api_key", "stripe_webhook_secret", "smtp_host", check_fields=False
+    )
+    @classmethod
+    def _is_one_word(cls, value: str | SecretStr) -> str | SecretStr:
+        if any(sign.isspace() or not sign.isprintable() for sign in _plain(value)):
+            raise ValueError(f"contains whitespace or a control character, {_PERHAPS}")
+        return value
+
+    @field_validator("smtp_username", "smtp_password", "flower_login", check_fields=False)
+    @classmethod
+    def _is_one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if value is not None and not _plain(value).isprintable():
+            raise ValueError(f"contains a line break or a control character, {_PERHAPS}")
+        return value
+
+
+class DatabaseSettings(_EverySettings):
+    """Where PostgreSQL is: all that `prorata db` needs."""
+
     database_url: SecretStr
     """postgresql+psycopg://user:password@host/database, with TLS ?sslmode=verify-full&sslrootcert=FILE"""
     database_pool_size: int = Field(8, ge=2, le=200)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith("postgresql+psycopg://"):
+            raise ValueError("must start with postgresql+psycopg:// (PostgreSQL is the only database)")
+        server_urls.check_database(value.get_secret_value())
+        return value
+
+
+class BrokerSettings(_EverySettings):
+    """Where Redis is, and who may look at what passes through it: all that Flower needs."""
+
     broker_url: SecretStr
     """redis:// or, with TLS, rediss:// with password and database number; the certificate is checked"""
+    sweep_seconds: float = Field(2.0, gt=0, le=30)
+    flower_login: SecretStr | None = None
+    """user:password of the Flower of docker-compose.yml, which reads it itself; here it is only checked"""
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must start with redis:// or rediss://")
+        server_urls.check_broker(value.get_secret_value())
+        return SecretStr(certificates.checked(value.get_secret_value()))
+
+    @field_validator("flower_login")
+    @classmethod
+    def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch("[^:,]+:[^,]+", value.get_secret_value()):
+            raise ValueError("must be user:password, without a comma: Flower takes what follows one as a second login")
+        return value
+
+
+class ServerSettings(BrokerSettings, DatabaseSettings):
+    """Both: all that beat needs."""
+
+
+class Settings(ServerSettings):
+    """Names, defaults and meaning of the PRORATA_* variables. Where there is no default, the variable must be set."""
 
     stripe_api_key: SecretStr
     stripe_webhook_secret: SecretStr
@@ -103,9 +160,6 @@ class Settings(BaseSettings):
     """requests of one API key, in the notation of `limits`: "200/second", "12000/minute" """
 
     max_restarts: int = Field(10, ge=1)
-    sweep_seconds: float = Field(2.0, gt=0, le=30)
-    flower_login: SecretStr | None = None
-    """user:password of the Flower of docker-compose.yml, which reads it itself; here it is only checked"""
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
 
@@ -124,29 +178,6 @@ class Settings(BaseSettings):
             raise ValueError("must not be blank")
         return value
 
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith("postgresql+psycopg://"):
-            raise ValueError("must start with postgresql+psycopg:// (PostgreSQL is the only database)")
-        server_urls.check_database(value.get_secret_value())
-        return value
-
-    @field_validator("broker_url")
-    @classmethod
-    def _is_redis(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://")):
-            raise ValueError("must start with redis:// or rediss://")
-        server_urls.check_broker(value.get_secret_value())
-        return SecretStr(certificates.checked(value.get_secret_value()))
-
-    @field_validator("database_url", "broker_url", "stripe_api_key", "stripe_webhook_secret", "smtp_host")
-    @classmethod
-    def _is_one_word(cls, value: str | SecretStr) -> str | SecretStr:
-        if any(sign.isspace() or not sign.isprintable() for sign in _plain(value)):
-            raise ValueError(f"contains whitespace or a control character, {_PERHAPS}")
-        return value
-
     @field_validator("mail_from", "mail_reply_to", "support_email", mode="before")
     @classmethod
     def _is_an_address_alone(cls, value: object) -> object:
@@ -161,13 +192,6 @@ class Settings(BaseSettings):
     def _is_shown_as_it_is(cls, value: str | None) -> str | None:
         if value is not None and looks_encoded(value):
             raise ValueError("must not contain =?, where mail programs see encoded text")
-        return value
-
-    @field_validator("smtp_username", "smtp_password", "flower_login")
-    @classmethod
-    def _is_one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
-        if value is not None and not _plain(value).isprintable():
-            raise ValueError(f"contains a line break or a control character, {_PERHAPS}")
         return value
 
     @field_validator("stripe_api_key", "stripe_webhook_secret")
@@ -196,13 +220,6 @@ class Settings(BaseSettings):
     def _begins_others(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
         if value is not None and (value.query is not None or value.fragment is not None):
             raise ValueError("must end with the host or a path, without ? or #: paths are put behind it")
-        return value
-
-    @field_validator("flower_login")
-    @classmethod
-    def _is_one_login(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch("[^:,]+:[^,]+", value.get_secret_value()):
-            raise ValueError("must be user:password, without a comma: Flower takes what follows one as a second login")
         return value
 
     @field_validator("drill_folder")
@@ -252,6 +269,7 @@ def _plain(value: str | SecretStr) -> str:
 _PERHAPS = "perhaps at its end, copied from a file"
 
 PREFIX = "PRORATA_"
+Kind = TypeVar("Kind", bound=_EverySettings)
 FOR_OTHERS = frozenset(
     {
         *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "IMAGE_TAG"),  # docker-compose.yml, from .env
@@ -275,24 +293,43 @@ def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:
 @cache
 def settings() -> Settings:
     """The settings of this process. Raises SettingsError that names what to set."""
-    return read()
+    return read(Settings, unfit=production.unfit)
 
 
-def read() -> Settings:
+@cache
+def database_settings() -> DatabaseSettings:
+    """Those for a process that is given no others, so that it holds no secret that it does not need. Raises as `settings` does."""
+    return read(DatabaseSettings, unfit=production.unfit_database)
+
+
+@cache
+def broker_settings() -> BrokerSettings:
+    """See `database_settings`."""
+    return read(BrokerSettings, unfit=production.unfit_broker)
+
+
+@cache
+def server_settings() -> ServerSettings:
+    """See `database_settings`."""
+    return read(ServerSettings, unfit=production.unfit_servers)
+
+
+def read(kind: type[Kind], *, unfit: Callable[[Kind], production.Unfit]) -> Kind:
+    """Those of this kind, from the environment. unfit: what production refuses of them."""
     misspelt = [
         (variable.upper().removeprefix(PREFIX), f"is not a setting; did you mean {meant}?")
         for variable, meant in ignored(os.environ)
         if meant
     ]
     try:
-        chosen = Settings()  # type: ignore[call-arg]
+        chosen = kind()
     except ValidationError as error:
         wrong = [(_name(each["loc"]), _in_our_words(each)) for each in error.errors()]
         raise _refused(wrong + misspelt) from None
     if misspelt:
         raise _refused(misspelt)
-    if chosen.environment == "production" and (unfit := list(production.unfit(chosen))):
-        raise _refused(unfit)
+    if chosen.environment == "production" and (why_not := list(unfit(chosen))):
+        raise _refused(why_not)
     return chosen
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tasks import wiring
-from worker import cli
-from worker.settings import settings
+from worker import cli, settings
 from worker.wiring import process_engine
 
 SETTINGS = {
@@ -82,7 +81,8 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def _forget() -> None:
-    settings.cache_clear()
+    for read in (settings.settings, settings.server_settings, settings.database_settings, settings.broker_settings):
+        read.cache_clear()
     if process_engine.cache_info().currsize:
         process_engine().dispose()
     process_engine.cache_clear()

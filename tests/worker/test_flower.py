@@ -32,7 +32,8 @@ def broker(redis_server: RedisServer) -> Iterator["redis.Redis"]:
 def of_compose(port: int, variables: Mapping[str, str]) -> tuple[list[str], Mapping[str, str]]:
     here = {"--address": "--address=127.0.0.1", "--port": f"--port={port}"}
     words = [here.get(word.partition("=")[0], word) for word in SERVICES["flower"]["command"]]
-    return [sys.executable, "-m", *words], {**variables, "FLOWER_BASIC_AUTH": variables["PRORATA_FLOWER_LOGIN"]}
+    given = {name: value for name, value in variables.items() if name in SERVICES["flower"]["environment"]}
+    return [sys.executable, "-m", *words], {**given, "FLOWER_BASIC_AUTH": variables["PRORATA_FLOWER_LOGIN"]}
 
 
 def of_up(port: int, variables: Mapping[str, str]) -> tuple[list[str], Mapping[str, str]]:

@@ -12,7 +12,7 @@ from worker.settings import FOR_OTHERS, ignored
 
 @pytest.mark.parametrize(
     "command",
-    ["settings", "orders list", "api", "beat", "worker orders", "db upgrade", "keys issue shop"],
+    ["settings", "orders list", "api", "worker orders", "keys issue shop"],
 )
 def test_every_missing_setting_is_named(prorata: Command, command: str) -> None:
     ended = prorata(*command.split())
@@ -20,6 +20,43 @@ def test_every_missing_setting_is_named(prorata: Command, command: str) -> None:
     for name in SETTINGS:
         assert f"  {name}: must be set\n" in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("beat", ["PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"]),
+        ("db upgrade", ["PRORATA_DATABASE_URL"]),
+        ("db downgrade 0008", ["PRORATA_DATABASE_URL"]),
+        ("worker-health", ["PRORATA_BROKER_URL"]),
+    ],
+)
+def test_what_asks_neither_stripe_nor_the_mail_server_needs_no_secret_of_theirs(
+    prorata: Command, command: str, needed: list[str]
+) -> None:
+    ended = prorata(*command.split())
+    assert (ended.status, re.findall(r"^  (\w+): must be set$", ended.err, re.MULTILINE)) == (2, needed)
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"),
+    [
+        ("beat", ["PRORATA_DATABASE_URL", "PRORATA_BROKER_URL", "PRORATA_FLOWER_LOGIN"]),
+        ("db upgrade", ["PRORATA_DATABASE_URL"]),
+        ("worker-health", ["PRORATA_BROKER_URL", "PRORATA_FLOWER_LOGIN"]),
+    ],
+)
+def test_in_production_they_refuse_the_passwords_of_development(
+    prorata: Command, command: str, refused: list[str]
+) -> None:
+    for_development = {
+        "PRORATA_DATABASE_URL": "postgresql+psycopg://prorata:development@postgres:5432/prorata",
+        "PRORATA_BROKER_URL": "redis://:development@redis:6379/0",
+        "PRORATA_FLOWER_LOGIN": "admin:development",
+    }
+    ended = prorata(*command.split(), PRORATA_ENVIRONMENT="production", **for_development)
+    named = re.findall(r"^  (\w+): in production must have a password of its own", ended.err, re.MULTILINE)
+    assert (ended.status, named) == (2, refused)
 
 
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(prorata: Command) -> None:
@@ -110,16 +147,18 @@ HUSHED = SETTINGS | {
 }
 
 
-@pytest.mark.parametrize("command", ["orders list", "db upgrade", "api", "beat", "worker"])
-def test_no_command_says_a_word_of_a_password(prorata: Command, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "addresses"), [("orders list", 2), ("db upgrade", 1), ("api", 2), ("beat", 2), ("worker", 2)]
+)
+def test_no_command_says_a_word_of_a_password(prorata: Command, command: str, addresses: int) -> None:
     ended = prorata(*command.split(), **HUSHED)
-    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", addresses)
     assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
 
 
 def test_a_health_check_says_no_word_of_a_password() -> None:
     ended = prorata_of_its_own("worker-health", **HUSHED)
-    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 2)
+    assert (ended.status, ended.out, ended.err.count(PERCENT_ENCODE)) == (2, "", 1)
     assert not any(part in ended.err for part in ("HUSH", "QUIET", "Traceback"))
 
 

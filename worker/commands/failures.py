@@ -12,7 +12,7 @@ from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, beh
 from worker import certificates, server_urls
 from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
 from worker.commands.standard_output import NotWritten, written
-from worker.settings import SettingsError, settings
+from worker.settings import SettingsError, database_settings
 
 NOTHING_CHANGED = "Nothing was changed."
 _OUT_OF_DATE = (
@@ -85,7 +85,7 @@ def _say(message: str, status: int) -> int:
 def _database() -> str:
     """Which one, without the credentials."""
     try:
-        return server_urls.name(settings().database_url.get_secret_value())
+        return server_urls.name(database_settings().database_url.get_secret_value())
     except SettingsError:
         return "an unknown address"
 

@@ -16,7 +16,7 @@ from worker import server_urls, upgrading
 from worker.commands.options import AsJson
 from worker.commands.screen import moment, print_json
 from worker.loading import accounts_file, accounts_loading, catalogue_file, catalogue_loading
-from worker.settings import settings
+from worker.settings import database_settings
 from worker.wiring import plug_in_from_settings
 
 catalogue = typer.Typer(help="What is sold.", no_args_is_help=True)
@@ -89,7 +89,9 @@ def upgrade(
 ) -> None:
     """Bring the database to what this version needs; doing it again changes nothing."""
     try:
-        upgrading.upgrade(settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True))
+        upgrading.upgrade(
+            database_settings().database_url.get_secret_value(), revision, say=partial(typer.echo, err=True)
+        )
     except migrations.AlreadyBeyond as beyond:
         if not or_newer:
             raise
@@ -104,7 +106,7 @@ def downgrade(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask; for programs")] = False,
 ) -> None:
     """Take the database back to what an older release needs; run it with the newer one, whose processes have ended."""
-    url = settings().database_url.get_secret_value()
+    url = database_settings().database_url.get_secret_value()
     standing = migrations.stands_at(url)
     migrations.check_behind(revision, standing)
     typer.echo(

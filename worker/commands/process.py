@@ -19,7 +19,7 @@ from worker.command_lines import (
     python,
     worker_command,
 )
-from worker.settings import settings
+from worker.settings import ServerSettings, server_settings, settings
 
 
 def worker(
@@ -34,13 +34,13 @@ def worker(
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
     if queues is not None:
         queues = ",".join(_known(queues))
-    _check()
+    _check(settings())
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
 
 def beat() -> None:
     """Run the scheduler: it triggers the relay, the sweep and the handling of webhooks. One is enough; it keeps no file."""
-    _check()
+    _check(server_settings())
     _become(beat_command())
 
 
@@ -50,7 +50,7 @@ def api(
     workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
 ) -> None:
     """Serve the HTTP API."""
-    _check()
+    _check(settings())
     uvicorn.run(
         "api_stub.app:create_app",
         factory=True,
@@ -65,9 +65,8 @@ def api(
     )
 
 
-def _check() -> None:
-    """Raises SettingsError, NotOneServer, and what schema.check does."""
-    chosen = settings()
+def _check(chosen: ServerSettings) -> None:
+    """Raises NotOneServer, and what schema.check does."""
     schema.check(chosen.database_url.get_secret_value(), in_production=chosen.environment == "production")
     single_redis.check(chosen.broker_url.get_secret_value())
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from worker import certificates, health
 from worker.command_lines import Worker, worker_name
 from worker.commands.exit_status import FAILED, NO_ANSWER
-from worker.settings import settings
+from worker.settings import broker_settings
 
 
 def worker_health(
@@ -24,7 +24,7 @@ def worker_health(
     """Exit with 0 if that worker takes and handles a message, with 1 if it does not, even if it is running, with 3 if the broker is unreachable."""
     worker = f"{worker_name(name, number)}@{host or gethostname()}"
     try:
-        with health.connected(settings().broker_url.get_secret_value()) as broker:
+        with health.connected(broker_settings().broker_url.get_secret_value()) as broker:
             healthy = health.sings(broker, worker, within=within)
     except RedisError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
