@@ -19,11 +19,12 @@ from models.orders import Order
 from models.prepared import Prepared
 from models.states import Step
 
-_NOTED: Final = "models.step_ends"
+_STORED: Final = "models.step_ends"
+"""key in a session's `info`"""
 
 
 def moved(*, also_set: str = "", ctes: str = "", also_noted: str = "") -> str:
-    """CTEs `moved` (the order's row; empty where our lease is lost) and `noted`.
+    """CTEs `moved` (the order's row; empty where our lease is lost) and `noted`. That the same worker goes on is the next step's first attempt.
 
     also_set: further assignments to the row. ctes: further CTEs, which may read `moved`. also_noted: a SELECT of further timeline entries, as
     `order_id, kind, facts`.
@@ -58,7 +59,7 @@ _WRITE = Prepared[UUID](typed(f"WITH {moved()} SELECT id FROM moved"))  # noqa: 
 def later(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
     """Store that the current step has ended with `outcome`; it is written with a later statement. Our lease stays on the order."""
     this = order.next_step
-    noted = session.info.setdefault(_NOTED, {})
+    noted = session.info.setdefault(_STORED, {})
     first = noted.setdefault(
         order.id, {"order_id": order.id, "token": order.lease_token, "stood_at": this, "ended": []}
     )
@@ -75,13 +76,13 @@ def told(order: Order, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def take_stored(session: Session, order_id: UUID) -> dict[str, Any] | None:
     """The parameters of `moved`, or None where no result is stored. They are handed out once: the caller must write them."""
-    noted: dict[UUID, dict[str, Any]] | None = session.info.get(_NOTED)
+    noted: dict[UUID, dict[str, Any]] | None = session.info.get(_STORED)
     return noted.pop(order_id, None) if noted else None
 
 
 def write(session: Session) -> None:
     """Write all stored results, in statements of their own. Raises LeaseLost."""
-    for order_id in list(session.info.get(_NOTED, ())):
+    for order_id in list(session.info.get(_STORED, ())):
         params = take_stored(session, order_id)
         if params and _WRITE.scalar(session, params) is None:
             raise LeaseLost(order_id)

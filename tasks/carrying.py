@@ -53,7 +53,7 @@ class _Thread(threading.local):
     """the transaction that was left open; None also while a block continues it"""
 
 
-_here = _Thread()
+_this_thread = _Thread()
 
 
 @contextmanager
@@ -62,26 +62,26 @@ def steps_of_a_delivery(begin: Begin, *, carries: bool) -> Iterator[None]:
 
     carries: whether a transaction may be left open between them; otherwise each `carry()` acts like a `begin()`.
     """
-    _here.carries = carries
+    _this_thread.carries = carries
     try:
         yield
-        _here.step = None  # if the commit fails, there is no current step to be retried
+        _this_thread.step = None  # if the commit fails, there is no current step to be retried
         commit_left_open(begin)
     finally:
-        left, _here.left = _here.left, None
-        _here.step, _here.carries = None, False
+        left, _this_thread.left = _this_thread.left, None
+        _this_thread.step, _this_thread.carries = None, False
         if left is not None:
             left.session.close()
 
 
 def now_running(step: Step) -> None:
     """Record that this thread begins `step`."""
-    _here.step = step
+    _this_thread.step = step
 
 
 def commit_left_open(begin: Begin) -> None:
     """Commit what is left open, if anything is. Raises StepsUndone."""
-    if _here.left is not None:
+    if _this_thread.left is not None:
         with SharedTransaction(begin, Mode.COMMIT):
             pass
 
@@ -106,11 +106,11 @@ class SharedTransaction:
         self._mode = mode
 
     def __enter__(self) -> Session:
-        left, _here.left = _here.left, None
+        left, _this_thread.left = _this_thread.left, None
         if left is None:
             transaction = ExitStack()
-            left = _Open(transaction, transaction.enter_context(self._begin()), _here.step)
-            left.session.info[CARRIED] = _here.carries
+            left = _Open(transaction, transaction.enter_context(self._begin()), _this_thread.step)
+            left.session.info[CARRIED] = _this_thread.carries
         if self._mode is Mode.ONE_STATEMENT and not left.session.in_transaction():
             one_statement_only(left.session)
         self._open = left
@@ -120,8 +120,8 @@ class SharedTransaction:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         this = self._open
-        if kind is None and self._mode is Mode.LEAVE_OPEN and _here.carries:
-            _here.left = this
+        if kind is None and self._mode is Mode.LEAVE_OPEN and _this_thread.carries:
+            _this_thread.left = this
             return
         try:
             with this.transaction:
@@ -129,7 +129,7 @@ class SharedTransaction:
                     raise error  # inside the transaction, which thereby rolls back
                 step_ends.write(this.session)
         except Exception as failed:
-            if this.since is not None and this.since is not _here.step:
+            if this.since is not None and this.since is not _this_thread.step:
                 raise StepsUndone(this.since) from failed
             if failed is not error:
                 raise

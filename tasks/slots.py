@@ -52,38 +52,38 @@ class Slots:
 _slots = Slots(AT_ONCE)
 
 
-class _Mine(threading.local):
+class _Thread(threading.local):
     held = False
 
 
-_mine = _Mine()
+_this_thread = _Thread()
 
 
 @contextmanager
 def slot() -> Iterator[None]:
     """Wait for a slot, and hold it within the block."""
-    if _mine.held:
+    if _this_thread.held:
         yield
         return
     _slots.take()
-    _mine.held = True
+    _this_thread.held = True
     try:
         yield
     finally:
-        _mine.held = False
+        _this_thread.held = False
         _slots.give()
 
 
 @contextmanager
 def given_up() -> Iterator[None]:
     """Give the slot up within the block, and wait for one afterwards. Does nothing if this thread holds none."""
-    if not _mine.held:
+    if not _this_thread.held:
         yield
         return
-    _mine.held = False
+    _this_thread.held = False
     _slots.give()
     try:
         yield
     finally:
         _slots.take(back=True)
-        _mine.held = True
+        _this_thread.held = True

@@ -33,7 +33,7 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
     @wraps(function)
     def run(task: Task, order_id: UUID | str) -> str:
         with slots.slot(), leases.keeper.working(), bound_contextvars(order_id=str(order_id)):  # of each log line
-            return run_delivery(Delivery.by_message(task), UUID(str(order_id)), this).value
+            return run_delivery(Delivery.by_message(task, this, UUID(str(order_id)))).value
 
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)
 

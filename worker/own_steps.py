@@ -26,7 +26,7 @@ def _set_up(sender: Any, **_: Any) -> None:
         if sender.event_dispatcher is not None:
             sender.event_dispatcher.send(event, **fields)
 
-    def here(step: Step) -> bool:
+    def stays_here(step: Step) -> bool:
         return QUEUES[step] in taken
 
-    in_process.set_up(here=here, show=show)
+    in_process.set_up(stays_here=stays_here, show=show)

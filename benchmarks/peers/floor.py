@@ -51,7 +51,7 @@ def _end(failed: threading.ExceptHookArgs) -> None:
 
 def _recorded(jobs: redis.Redis) -> Recording:
     """Two orders go through Prorata's own steps in this process, as in a worker. The first reads what a process reads once; the second is recorded."""
-    in_process.set_up(here=lambda _: True, show=lambda *_, **__: None)
+    in_process.set_up(stays_here=lambda _: True, show=lambda *_, **__: None)
     _through(_to_record(jobs))
     ids = _to_record(jobs)
     with record(process_engine()) as happened:

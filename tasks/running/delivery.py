@@ -10,6 +10,7 @@ from uuid import UUID
 from celery import Task
 from celery.exceptions import Retry
 
+from models.states import Step
 from tasks import slots
 from tasks.running import retry_policy
 
@@ -20,14 +21,16 @@ _TO_BE_SURE = 0.1
 @dataclass(frozen=True, slots=True)
 class Delivery:
     task: Task
+    step: Step
+    order_id: UUID
     retries: int
     handed_over_as: str | None = None
     """its id in Flower, if it was handed over and not delivered by a message"""
 
     @classmethod
-    def by_message(cls, task: Task) -> "Delivery":
+    def by_message(cls, task: Task, step: Step, order_id: UUID) -> "Delivery":
         """The call of `task` by Celery."""
-        return cls(task, task.request.retries)
+        return cls(task, step, order_id, task.request.retries)
 
     @property
     def is_call(self) -> bool:
@@ -38,20 +41,20 @@ class Delivery:
     def is_last(self) -> bool:
         return self.is_call or self.retries >= retry_policy.RETRIES
 
-    def again(self, order_id: UUID, error: Exception, delay: timedelta) -> Exception:
+    def again(self, error: Exception, delay: timedelta) -> Exception:
         """Deliver again after `delay`. Returns the exception to raise: Celery's retry signal, or `error` if no try is left."""
         if self.is_last:
             return error
         countdown = delay.total_seconds() + _TO_BE_SURE
         with slots.given_up():  # a broker that hangs must not delay threads that do not need it
-            return self._published(order_id, error, countdown)
+            return self._published(error, countdown)
 
-    def _published(self, order_id: UUID, error: Exception, countdown: float) -> Exception:
+    def _published(self, error: Exception, countdown: float) -> Exception:
         signal: Exception
         if self.handed_over_as is None:
             signal = self.task.retry(exc=error, countdown=countdown, throw=False)
             return signal
         options = {"countdown": countdown, "retries": self.retries + 1, "task_id": self.handed_over_as}
-        self.task.apply_async((str(order_id),), **options)
+        self.task.apply_async((str(self.order_id),), **options)
         signal = Retry(exc=error, when=countdown)
         return signal

@@ -32,15 +32,15 @@ def _nowhere(event: str, **fields: Any) -> None:
     """The default: events go nowhere until a worker calls `set_up`."""
 
 
-_here: Callable[[Step], bool] = lambda _: False  # noqa: E731 - a default in the shape of what replaces it
+_stays_here: Callable[[Step], bool] = lambda _: False  # noqa: E731 - a default in the shape of what replaces it
 _show: Show = _nowhere
 _carries = True
 
 
-def set_up(*, here: Callable[[Step], bool], show: Show, carries: bool = True) -> None:
-    """here: whether this process runs the given step right after the previous one. carries: whether steps may share a transaction."""
-    global _here, _show, _carries
-    _here, _show, _carries = here, show, carries
+def set_up(*, stays_here: Callable[[Step], bool], show: Show, carries: bool = True) -> None:
+    """stays_here: whether this process runs the given step right after the previous one. carries: whether steps may share a transaction."""
+    global _stays_here, _show, _carries
+    _stays_here, _show, _carries = stays_here, show, carries
 
 
 class _Thread(threading.local):
@@ -50,11 +50,11 @@ class _Thread(threading.local):
     """the id of the delivered task that was shown as done"""
 
 
-_mine = _Thread()
+_this_thread = _Thread()
 
 
 def stays_here(step: Step) -> bool:
-    return _here(step)
+    return _stays_here(step)
 
 
 def carries() -> bool:
@@ -68,7 +68,7 @@ def show_done(task_id: str, result: str, *, seconds: float) -> None:
     seconds: what its own step took. It may be rolled back together with the next one (`show_undone`).
     """
     _show("task-succeeded", uuid=task_id, result=repr(result), runtime=seconds)
-    _mine.done = task_id
+    _this_thread.done = task_id
 
 
 def show_undone(task_id: str, undone: StepsUndone) -> None:
@@ -77,16 +77,16 @@ def show_undone(task_id: str, undone: StepsUndone) -> None:
     Flower shows nothing after a success but RETRY, and after that whatever comes: the task's second success, its failure, or a retry
     by message.
     """
-    if _mine.done == task_id:
-        _mine.done = None
+    if _this_thread.done == task_id:
+        _this_thread.done = None
         _show("task-retried", uuid=task_id, exception=repr(undone.__cause__), traceback=traceback.format_exc())
 
 
 def was_shown_done(task_id: str) -> bool:
     """Whether this thread has shown the delivered task as done. Asked as Celery is about to do so; the answer is True once."""
-    shown = _mine.done == task_id
+    shown = _this_thread.done == task_id
     if shown:
-        _mine.done = None
+        _this_thread.done = None
     return shown
 
 

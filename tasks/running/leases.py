@@ -32,14 +32,14 @@ class Keeper:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Wraps a delivery: at its end, this thread's lease is no longer renewed."""
-        self._mine.held = None
+        self._this_thread.held = None
         try:
             yield
         finally:
-            if self._mine.held is not None:
-                self._let_go(*self._mine.held)
+            if self._this_thread.held is not None:
+                self._let_go(*self._this_thread.held)
 
-    _mine = threading.local()
+    _this_thread = threading.local()
 
     def hold(self, order_id: UUID, token: UUID) -> None:
         with self._lock:
@@ -47,7 +47,7 @@ class Keeper:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
-        self._mine.held = order_id, token
+        self._this_thread.held = order_id, token
 
     def _let_go(self, order_id: UUID, token: UUID) -> None:
         """Stop renewing, unless another thread has since taken over the order and its lease."""

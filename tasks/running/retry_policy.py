@@ -5,6 +5,8 @@ from datetime import timedelta
 
 RETRIES = 4
 """Celery's retries of one delivery, after about 1, 4, 16 and 60 s. If the worker that holds a pending retry dies, the sweep takes over."""
+AFTER_A_DEFECT = 2
+"""tries that an unexpected error counts as: what is wrong with the code or the data is hardly right a second later"""
 _LONGEST = 60.0
 
 

@@ -34,135 +34,129 @@ STEPS: Final[dict[Step, Callable[[UUID], Outcome]]] = {}
 """the function of each step, registered by `tasks.step.step`"""
 
 
-def run_delivery(delivery: Delivery, order_id: UUID, delivered: Step) -> Outcome:
+def run_delivery(delivery: Delivery) -> Outcome:
     """Run the step that was delivered, and after it those that stay in this process. Returns the outcome of the delivered one."""
     if delivery.is_call:
-        return _run_step(delivery, order_id, delivered, StepContext())
+        return _run_step(delivery, StepContext())
     try:
-        return _run_steps(delivery, order_id, delivered, delivered, StepContext(), carries=in_process.carries())
+        return _run_steps(delivery, delivery.step, StepContext(), carries=in_process.carries())
     except StepsUndone as undone:
-        fields = {"order_id": str(order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
+        fields = {"order_id": str(delivery.order_id), "since": undone.since.value, "error": repr(undone.__cause__)}
         log.warning("done again, step by step", **fields)
-        if undone.since is delivered:
+        if undone.since is delivery.step:
             in_process.show_undone(delivery.task.request.id, undone)
         again = StepContext(token=current.get().token, restarts=current.get().restarts)
-        return _run_steps(delivery, order_id, delivered, undone.since, again, carries=False)
+        return _run_steps(delivery, undone.since, again, carries=False)
 
 
-def _run_steps(
-    delivery: Delivery, order_id: UUID, delivered: Step, start: Step, context: StepContext, *, carries: bool
-) -> Outcome:
+def _run_steps(delivery: Delivery, start: Step, context: StepContext, *, carries: bool) -> Outcome:
     """Run the steps from `start` on as far as they stay in this process, then publish the next. Returns the outcome of the delivered one.
 
-    delivered: what the message named; if it is before `start`, it is done already. carries: see `tasks.carrying`.
+    start: the delivered step, or a later one if that is done already. carries: see `tasks.carrying`.
     """
     with carrying.steps_of_a_delivery(wired().begin, carries=carries):
-        outcomes = _run_those_here(delivery, order_id, delivered, start, context)
+        outcomes = _run_while_they_stay_here(delivery, start, context)
     left = steps_from(start)[len(outcomes) :]
     if left and all(outcome in GOES_ON for outcome in outcomes.values()):
-        _publish(order_id, left[0])
-    return outcomes.get(delivered, Outcome.DONE)
+        _publish(delivery.order_id, left[0])
+    return outcomes.get(delivery.step, Outcome.DONE)
 
 
-def _run_those_here(
-    delivery: Delivery, order_id: UUID, delivered: Step, start: Step, context: StepContext
-) -> dict[Step, Outcome]:
+def _run_while_they_stay_here(delivery: Delivery, start: Step, context: StepContext) -> dict[Step, Outcome]:
     """Run `start`, then those after it for as long as the order goes on and they stay here. Returns the outcome of each that was run."""
     outcomes: dict[Step, Outcome] = {}
     way = steps_from(start)
     began = time.monotonic()
     for this, following in zip(way, (*way[1:], None), strict=True):
+        is_delivered = this is delivery.step
         context.next_stays_here = following is not None and in_process.stays_here(following)
         carrying.now_running(this)
-        run = _run_step if this is delivered else _run_without_message
-        outcomes[this] = run(delivery, order_id, this, context)
+        outcomes[this] = _run_step(delivery, context) if is_delivered else _run_handed_over(delivery, this, context)
         if not context.next_stays_here or outcomes[this] not in GOES_ON:
             break
-        if this is delivered:
+        if is_delivered:
             in_process.show_done(delivery.task.request.id, outcomes[this].value, seconds=time.monotonic() - began)
         context = StepContext(current.get().handed_on)
     return outcomes
 
 
-def _run_without_message(delivery: Delivery, order_id: UUID, this: Step, context: StepContext) -> Outcome:
-    """Run `this`, handed over without a message. Returns POSTPONED if it failed, or is to be retried by message."""
-    request = delivery.task.request
+def _run_handed_over(delivery: Delivery, this: Step, context: StepContext) -> Outcome:
+    """Run `this` without a message of its own. Returns POSTPONED if it failed, or is to be retried by message."""
+    order_id, request = delivery.order_id, delivery.task.request
     task = current_app.tasks[this.value]
     outcome = Outcome.POSTPONED
     with in_process.shown(this, order_id, parent=request.id, root=request.root_id or request.id) as shown:
-        outcome = _run_step(Delivery(task, retries=0, handed_over_as=shown.id), order_id, this, context)
+        outcome = _run_step(Delivery(task, this, order_id, retries=0, handed_over_as=shown.id), context)
         shown.result = outcome.value
     return outcome
 
 
-def _run_step(delivery: Delivery, order_id: UUID, this: Step, context: StepContext) -> Outcome:
-    working_on(order_id)
+def _run_step(delivery: Delivery, context: StepContext) -> Outcome:
+    working_on(delivery.order_id)
     if context.order is not None:
         context.remember(context.order)
     current.set(context)
-    reach(f"{this}.delivered")
-    outcome = _translate_errors(delivery, STEPS[this], order_id, this)
-    reach(f"{this}.recorded")
-    log.info("step", order_id=str(order_id), step=this.value, outcome=outcome.value)
+    reach(f"{delivery.step}.delivered")
+    outcome = _translate_errors(delivery)
+    reach(f"{delivery.step}.recorded")
+    log.info("step", order_id=str(delivery.order_id), step=delivery.step.value, outcome=outcome.value)
     return outcome
 
 
-def _translate_errors(delivery: Delivery, function: Callable[[UUID], Outcome], order_id: UUID, this: Step) -> Outcome:
+def _translate_errors(delivery: Delivery) -> Outcome:
     try:
-        return function(order_id)
+        return STEPS[delivery.step](delivery.order_id)
     except StepsUndone:
         raise
     except LeaseLost:
         return Outcome.HELD_BY_ANOTHER
     except TemporarilyUnavailable as error:
-        return _try_later(delivery, order_id, this, error, asked=error.retry_after)
+        return _try_later(delivery, error, asked=error.retry_after)
     except NO_DATABASE as error:
-        return _try_later(delivery, order_id, this, error)
+        return _try_later(delivery, error)
     except Misconfigured as error:
         delay = retry_policy.delay(delivery.retries, asked=None)
-        with _again_if_away(delivery, order_id, error, delay), begin() as session:
-            attention.park(session, order_id, error=f"{this}: {error}", token=current.get().token)
+        with _again_if_away(delivery, error, delay), begin() as session:
+            attention.park(session, delivery.order_id, error=f"{delivery.step}: {error}", token=current.get().token)
         raise
     except Exception as error:
-        delay = retry_policy.delay(2, asked=None)
-        with _again_if_away(delivery, order_id, error, delay):
-            _release(order_id, this, delay, error)
+        delay = retry_policy.delay(retry_policy.AFTER_A_DEFECT, asked=None)
+        with _again_if_away(delivery, error, delay):
+            _release(delivery, delay, error)
         raise
 
 
 @contextmanager
-def _again_if_away(delivery: Delivery, order_id: UUID, error: Exception, delay: timedelta) -> Iterator[None]:
+def _again_if_away(delivery: Delivery, error: Exception, delay: timedelta) -> Iterator[None]:
     """Wraps the recording of `error`. While the database is away altogether the step is delivered again all the same; the lease runs out by itself."""
     try:
         yield
     except NO_DATABASE:
-        raise delivery.again(order_id, error, delay) from error
+        raise delivery.again(error, delay) from error
 
 
-def _try_later(
-    delivery: Delivery, order_id: UUID, this: Step, error: Exception, *, asked: float | None = None
-) -> Outcome:
+def _try_later(delivery: Delivery, error: Exception, *, asked: float | None = None) -> Outcome:
     delay = retry_policy.delay(delivery.retries, asked=asked)
-    with _again_if_away(delivery, order_id, error, delay):
-        if not _release(order_id, this, delay, error):
-            return why_not(order_id, this)
+    with _again_if_away(delivery, error, delay):
+        if not _release(delivery, delay, error):
+            return why_not(delivery.order_id, delivery.step)
     if delivery.is_last:
         return Outcome.POSTPONED
-    raise delivery.again(order_id, error, delay)
+    raise delivery.again(error, delay)
 
 
-def _release(order_id: UUID, this: Step, delay: timedelta, error: Exception) -> bool:
+def _release(delivery: Delivery, delay: timedelta, error: Exception) -> bool:
     """Release the order for a later try and store the error with it. False if it has moved on without us."""
     context = current.get()
     with begin() as session:
         return progress.postpone(
             session,
-            order_id,
-            this,
+            delivery.order_id,
+            delivery.step,
             context.token,
             delay=delay,
             grace=retry_policy.restart_delay(context.restarts),
-            error=f"{this}: {type(error).__name__}: {error}",
+            error=f"{delivery.step}: {type(error).__name__}: {error}",
         )
 
 

@@ -31,7 +31,7 @@ def events(carries: bool) -> Iterator[Events]:
     seen: Events = []
     everything_stays_here(seen, carries=carries)
     yield seen
-    in_process.set_up(here=lambda _: False, show=lambda *_, **__: None)
+    in_process.set_up(stays_here=lambda _: False, show=lambda *_, **__: None)
     failure_points.arm(None)
 
 

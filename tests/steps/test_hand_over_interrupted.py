@@ -146,7 +146,7 @@ def test_who_publishes_lets_others_work_meanwhile(
     publish = Task.apply_async
 
     def watched(task: Task, *positional: object, **named: object) -> object:
-        had_a_slot.append(slots._mine.held)
+        had_a_slot.append(slots._this_thread.held)
         return publish(task, *positional, **named)
 
     monkeypatch.setattr(Task, "apply_async", watched)

@@ -24,7 +24,7 @@ def everything_stays_here(seen: Events, *, but: frozenset[Step] = frozenset(), c
     def show(event: str, **fields: Any) -> None:
         seen.append((event, fields))
 
-    in_process.set_up(here=lambda step: step not in but, show=show, carries=carries)
+    in_process.set_up(stays_here=lambda step: step not in but, show=show, carries=carries)
 
 
 class Messages:
