@@ -6,6 +6,11 @@ from typing import Final, NamedTuple
 
 from tasks.invoices.pdf_file import Area, Mark, Rule, Style, Text
 
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
+)
+"""Hyphens for a break, joiners, marks of direction and of a letter's form: they show nothing, but a typeface has a glyph for some, or none and so a box
+(Unicode's property Default_Ignorable_Code_Point, without those that `plain_text.UNPRINTABLE` has)"""
 _BREAKS: Final = re.compile(r"[^\S\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]+")
 
 
@@ -52,6 +57,10 @@ def shortened(said: str, style: Style, width: float) -> str:
     if fits(said):
         return said
     return next((cut for n in range(len(said), 0, -1) if fits(cut := f"{said[:n].rstrip()}…")), "…")
+
+
+def without_unseen(said: str) -> str:
+    return _UNSEEN.sub("", said)
 
 
 def below(boxes: Iterable[Box], *, gap: float = 0.0) -> Box:
@@ -138,7 +147,7 @@ def _moved(marks: Sequence[Mark], x: float, y: float) -> Sequence[Mark]:
 def _lines(said: str, style: Style, width: float) -> list[str]:
     """`said`, broken into lines between words, or within a word that is longer than a line. An empty text is one empty line."""
     measured, size, limit = style.face.width, style.size, width + 0.01
-    whole = " ".join(_BREAKS.split(said)).strip(" ")
+    whole = " ".join(_BREAKS.split(without_unseen(said))).strip(" ")
     if measured(whole, size) <= limit:
         return [whole]
     lines, line = list[str](), ""

@@ -4,6 +4,7 @@ import unicodedata
 from typing import Final
 
 from tasks.invoices import pdf_style as style
+from tasks.invoices.pdf_layout import without_unseen
 from tasks.plain_text import one_line
 
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
@@ -12,4 +13,5 @@ _RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
 
 def can_be_printed(text: str) -> bool:
     known = style.TEXT.face.widths
-    return all(letter in known and unicodedata.bidirectional(letter) not in _RIGHT_TO_LEFT for letter in one_line(text))
+    seen = without_unseen(one_line(text))
+    return all(letter in known and unicodedata.bidirectional(letter) not in _RIGHT_TO_LEFT for letter in seen)

@@ -37,6 +37,9 @@ _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _FORMULA: Final = re.compile("(?<=[×÷−=]) ")
 """the space after a sign, where a line must not end: 'as in 15 ×' is half of a formula"""
 
+_ENDS_A_SENTENCE: Final = re.compile(r"(%\((\w+)\)s)\.(?=\s|$)")
+"""a value with which a sentence ends, and its full stop"""
+
 _Joint = Literal["standard", "or"]
 """CLDR's names for 'and' and 'or'"""
 
@@ -74,11 +77,11 @@ class Wording:
 
     def say(self, message: str, /, **values: Value) -> str:
         """`message`, translated, with its `%(name)s` filled in; whole numbers in the locale's digits. A formula breaks only before a sign."""
-        return _FORMULA.sub(_NO_BREAK, translations(self.language).gettext(message)) % self._filled(values)
+        return self._fill(_FORMULA.sub(_NO_BREAK, translations(self.language).gettext(message)), values)
 
     def say_n(self, singular: str, plural: str, number: int, /, **values: Value) -> str:
         """The form that fits `number`, translated and filled in."""
-        return translations(self.language).ngettext(singular, plural, number) % self._filled(values)
+        return self._fill(translations(self.language).ngettext(singular, plural, number), values)
 
     def money(self, minor: int) -> str:
         """Minor units as money: 1190 is '11,90 €' in German, with as many decimals as ISO 4217 gives the currency."""
@@ -128,10 +131,16 @@ class Wording:
         last = items[-1]
         return joined.removesuffix(word + last) + instead + last if begins.match(last) else joined
 
-    def _filled(self, values: dict[str, Value]) -> dict[str, str]:
-        return {
+    def _fill(self, template: str, values: dict[str, Value]) -> str:
+        """A sentence that ends with a name such as 'Rossi S.r.l.' gets no second full stop."""
+        filled = {
             name: self.number(value) if isinstance(value, int) else one_line(value) for name, value in values.items()
         }
+        if any(value.endswith(".") for value in filled.values()):
+            template = _ENDS_A_SENTENCE.sub(
+                lambda found: found[1] if filled[found[2]].endswith(".") else found[0], template
+            )
+        return template % filled
 
 
 @cache

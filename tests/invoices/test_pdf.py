@@ -19,6 +19,7 @@ from tasks.invoices.page import Page, Part
 from tasks.invoices.pdf_file import Text
 from tasks.invoices.pdf_layout import shortened
 from tasks.invoices.pdf_table import sums, table
+from tasks.invoices.printable import can_be_printed
 from tasks.invoices.settlement import Row
 from tasks.letters.wording import Wording
 from tests.invoices.documents import text_of
@@ -186,6 +187,14 @@ def test_a_text_longer_than_a_page_goes_on_overleaf_line_for_line(place: str) ->
     texts = [page.extract_text() for page in read(filled).pages]
     assert len(texts) > 3
     assert [sum(line in text.split("\n") for text in texts) for line in lines] == [1] * 200
+
+
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u061c", "\u180e", "\u200b", "\u2060", "\ufe0f", "\U000e0100"])
+def test_what_shows_nothing_is_not_drawn(unseen: str) -> None:
+    """The typeface draws a soft hyphen as a hyphen, and a box for what it does not know."""
+    plain, marked = (replace(PAGE, buyer=Part("Customer", (name,))) for name in ("Südwind AG", f"Süd{unseen}wind AG"))
+    assert can_be_printed(f"Süd{unseen}wind AG")
+    assert as_pdf(marked) == as_pdf(plain)
 
 
 def test_threads_get_the_bytes_that_one_gets() -> None:

@@ -169,6 +169,21 @@ def test_other_languages_join_as_ever(language: Language, joined: str) -> None:
     assert w(language).listed(["Ana", "Inés"]) == joined
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Rossi S.r.l.", "It changed the plan for Rossi S.r.l. It took effect."),
+        ("Rossi", "It changed the plan for Rossi. It took effect."),
+        ("Yahoo!", "It changed the plan for Yahoo!. It took effect."),
+    ],
+)
+def test_a_name_that_ends_in_a_full_stop_gets_no_second_one(name: str, said: str) -> None:
+    english = w(Language.EN)
+    assert english.say("It changed the plan for %(name)s. It took effect.", name=name) == said
+    assert english.say("%(name)s: %(other)s.", name=name, other="Acme Inc.") == f"{name}: Acme Inc."
+    assert english.say_n("It is %(name)s.", "They are %(name)s.", 2, name="Acme Inc.") == "They are Acme Inc."
+
+
 def test_one_line_leaves_ordinary_names_alone() -> None:
     assert one_line("Société Générale – Zürich 株式会社") == "Société Générale – Zürich 株式会社"
 

@@ -57,6 +57,14 @@ def test_the_same_file_twice_does_nothing_and_says_so(session: Session, tmp_path
     assert session.scalar(select(func.count()).select_from(CatalogueVersion)) == 1
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_names_that_no_invoice_can_print_are_named_each_time(session: Session, tmp_path: Path, again: bool) -> None:
+    japanese = GOOD.replace("name: Team", "name: かんばん")
+    if again:
+        load(session, tmp_path, japanese)
+    assert load(session, tmp_path, japanese).not_printable == ("board.team: かんばん",)
+
+
 def test_prices_without_a_day_count_from_the_second_of_loading(session: Session, tmp_path: Path) -> None:
     loaded = load(session, tmp_path, GOOD.partition("\n")[2])
     assert loaded.effective_from == datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

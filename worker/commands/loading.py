@@ -1,6 +1,7 @@
 """`prorata catalogue load`, `prorata accounts load`, `prorata db upgrade | downgrade`: what is there before the first order."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -36,14 +37,15 @@ def load_catalogue(file: File, as_json: AsJson = False) -> None:
     if as_json:
         print_json(asdict(loaded))
         return
-    if not loaded.is_new:
+    if loaded.is_new:
+        tiers = sum(len(product.tiers) for product in parsed.products)
+        typer.echo(
+            f"Loaded version {loaded.version}: {len(parsed.products)} products, {tiers} tiers, "
+            f"prices from {moment(loaded.effective_from)} UTC on."
+        )
+    else:
         typer.echo(f"Nothing to do: {file} is the catalogue already, version {loaded.version}.")
-        return
-    tiers = sum(len(product.tiers) for product in parsed.products)
-    typer.echo(
-        f"Loaded version {loaded.version}: {len(parsed.products)} products, {tiers} tiers, "
-        f"prices from {moment(loaded.effective_from)} UTC on."
-    )
+    _tell_what_cannot_be_printed("names", loaded.not_printable)
 
 
 @accounts.command("load")
@@ -70,14 +72,18 @@ def load_accounts(file: File) -> None:
             f"VAT in a currency other than the tax state's: {len(loaded.in_another_currency)}. Their invoices will lack the amount in that "
             "(Directive 2006/112/EC, article 230); see section 9 of docs/money.md."
         )
-    if loaded.not_printable:
-        typer.echo("The PDF of an invoice cannot print these names and addresses (see section 9 of docs/money.md):")
-        for said in loaded.not_printable:
-            typer.echo(f"  {one_line(said)}")
+    _tell_what_cannot_be_printed("names and addresses", loaded.not_printable)
     if loaded.left_alone:
         typer.echo("Left as it is, although the file says otherwise:")
         for what in loaded.left_alone:
             typer.echo(f"  {what}")
+
+
+def _tell_what_cannot_be_printed(what: str, not_printable: Sequence[str]) -> None:
+    if not_printable:
+        typer.echo(f"The PDF of an invoice cannot print these {what} (see section 9 of docs/money.md):")
+        for said in not_printable:
+            typer.echo(f"  {one_line(said)}")
 
 
 @db.command("upgrade")

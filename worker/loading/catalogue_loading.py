@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from models.catalogue import CatalogueVersion, Price, Product, Tier
+from tasks.invoices.printable import can_be_printed
 from worker.loading.catalogue_file import Catalogue
 from worker.loading.readable_file import FileRefused, Problem
 
@@ -25,6 +26,8 @@ class LoadedCatalogue:
     effective_from: datetime
     is_new: bool
     """False where this very catalogue is the newest already: nothing was done"""
+    not_printable: tuple[str, ...] = ()
+    """names of products and tiers that the PDF of an invoice cannot print, with their codes"""
 
 
 def load(session: Session, catalogue: Catalogue, *, now: datetime) -> LoadedCatalogue:
@@ -33,7 +36,7 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> LoadedCata
     newest = session.scalar(select(CatalogueVersion).order_by(CatalogueVersion.id.desc()).limit(1))
     same = session.scalar(select(CatalogueVersion).where(CatalogueVersion.checksum == catalogue.checksum))
     if same is not None and same is newest:
-        return LoadedCatalogue(same.id, same.effective_from, is_new=False)
+        return LoadedCatalogue(same.id, same.effective_from, False, tuple(_not_printable(catalogue)))
     if same is not None:
         raise _refused(
             catalogue,
@@ -48,7 +51,16 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> LoadedCata
     _write_products(session, catalogue)
     _write_tiers(session, catalogue)
     _write_prices(session, catalogue, version.id)
-    return LoadedCatalogue(version.id, version.effective_from, is_new=True)
+    return LoadedCatalogue(version.id, version.effective_from, True, tuple(_not_printable(catalogue)))
+
+
+def _not_printable(catalogue: Catalogue) -> Iterator[str]:
+    for product in catalogue.products:
+        if not can_be_printed(product.name):
+            yield f"{product.code}: {product.name}"
+        for tier in product.tiers:
+            if not can_be_printed(tier.name):
+                yield f"{product.code}.{tier.code}: {tier.name}"
 
 
 def _refuse_prices_that_would_not_count(
