@@ -1,6 +1,6 @@
 """What production refuses to start with: each check names settings that belong to development, and what each must be instead.
 
-All of it before any invoice, letter or charge bears such a value; see "Before production" in docs/operations.md.
+All of it before any invoice, letter or charge bears such a value; see "Before production" in docs/deploying.md.
 """
 
 from collections.abc import Iterator

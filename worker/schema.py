@@ -22,7 +22,7 @@ class SchemaOutdated(Explained):
 def check(database_url: str, *, in_production: bool) -> None:
     """Raises SchemaOutdated, and what migrations.check_server and check_owner do. A newer release's database is only logged: while that is rolled out, this one works on with it.
 
-    In production it is also logged if the role may do more than it should: see "Two roles in PostgreSQL" in docs/operations.md.
+    In production it is also logged if the role may do more than it should: see "Two roles in PostgreSQL" in docs/deploying.md.
     """
     try:
         with migrations.engine(database_url).connect() as connection:

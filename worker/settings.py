@@ -277,7 +277,7 @@ FOR_OTHERS = frozenset(
         *("LONG", "E2E_URL", "E2E_STRIPE_URL", "E2E_VIES_URL", "E2E_MAILPIT_URL", "E2E_PRORATA"),  # the tests
     }
 )
-"""names that begin like settings but are read elsewhere; see docs/operations.md"""
+"""names that begin like settings but are read elsewhere; see docs/deploying.md"""
 
 
 def ignored(environment: Iterable[str]) -> Iterator[tuple[str, str | None]]:

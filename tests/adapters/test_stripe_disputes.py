@@ -96,7 +96,7 @@ def test_each_turn_of_a_dispute_has_its_events(
 
 def test_a_stand_in_that_is_told_nothing_else_sends_what_the_page_subscribes_to() -> None:
     """The demo's and docker compose's is: what its banks dispute must arrive."""
-    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
     wanted = set(
         re.findall(r"`(charge\.dispute\.\w+)`", page.partition("### Stripe's webhooks")[2].partition("\n##")[0])
     )

@@ -1,4 +1,4 @@
-"""A restricted key with the permissions that docs/operations.md lists does all that the adapter does; with one less, it says which."""
+"""A restricted key with the permissions that docs/deploying.md lists does all that the adapter does; with one less, it says which."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tasks.errors import Misconfigured
 from tests.support.stripe_stand_in import StripeStandIn, new_buyer
 from worker.adapters.stripe import StripePayments
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "deploying.md"
 PERMISSIONS = re.findall(r"(?:Read|Write) \(`(rak_\w+)`\)", DOCUMENT.read_text(encoding="utf-8"))
 KEY = "rk_test_prorata"
 

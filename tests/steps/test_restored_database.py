@@ -20,7 +20,7 @@ from tests.support.restored import about_to_buy
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
 
-OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+RESTORING = (Path(__file__).parents[2] / "docs" / "restoring.md").read_text()
 
 
 def has_used_a_plan(world: World) -> Customer:
@@ -209,7 +209,7 @@ def test_an_old_order_that_was_never_charged_is_charged_once_it_can_be(world: Wo
 def test_what_the_document_says_to_run_sets_the_number_of_the_next_invoice(world: World, issued_before: int) -> None:
     for _ in range(issued_before):
         world.buy(world.customer(), purchase())
-    [told] = re.findall(r"```sql\n(\s*insert into invoice_series .*?)```", OPERATIONS, re.DOTALL)
+    [told] = re.findall(r"```sql\n(\s*insert into invoice_series .*?)```", RESTORING, re.DOTALL)
     with world.begin() as session:
         session.execute(text(told))
     [invoice] = world.rows(Invoice, order_id=world.buy(world.customer(), purchase()).id)
@@ -225,7 +225,7 @@ def test_vat_that_was_corrected_since_is_listed_by_what_the_document_says_and_co
     ask_again(world)
     before = len(world.mails(eva))
     restore()
-    [listed] = re.findall(r"```sql\n(\s*select orders\.number, .*?)```", OPERATIONS, re.DOTALL)
+    [listed] = re.findall(r"```sql\n(\s*select orders\.number, .*?)```", RESTORING, re.DOTALL)
     with world.begin() as session:
         assert session.execute(text(listed)).all() == [(order.number, NUMBER, "provisional")]
         for series in ("INV", "CN"):

@@ -18,7 +18,7 @@ from worker.settings import BrokerSettings, DatabaseSettings, ServerSettings, Se
 FOLDER = Path(__file__).parents[2]
 COMPOSE = (FOLDER / "docker-compose.yml").read_text()
 EXAMPLE = (FOLDER / ".env.example").read_text()
-OPERATIONS = (FOLDER / "docs/operations.md").read_text()
+UPGRADING = (FOLDER / "docs/upgrading.md").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 MACHINE = 8 * 2**30
@@ -152,7 +152,7 @@ def test_migrate_lets_the_services_of_an_older_release_start_on_a_newer_database
 def test_whoever_goes_back_is_told_to_name_the_old_image_before_anything_starts() -> None:
     """No service is built when it starts, so it would be the new image once more."""
     assert {SERVICES[name]["pull_policy"] for name in ("api", "worker-1", "worker-2", "beat")} == {"never"}
-    going_back = OPERATIONS.partition("\nTo go back while old processes still fit")[2].partition("\n\n")[0]
+    going_back = UPGRADING.partition("\nTo go back while old processes still fit")[2].partition("\n\n")[0]
     steps = (
         "`PRORATA_IMAGE_TAG`",
         "`docker image ls prorata`",

@@ -1,4 +1,4 @@
-"""The two roles that docs/operations.md tells how to make: one may migrate, the other may do all the rest and pass no guard."""
+"""The two roles that docs/deploying.md tells how to make: one may migrate, the other may do all the rest and pass no guard."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ from worker.database import Transactions
 from worker.embedded import postgres
 from worker.processes import Supervisor, http_ok
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
 WARNING = "the database's role can switch off what guards invoices and ledger"
 
 

@@ -21,7 +21,7 @@ from tasks.upstream.api_keys import KeyRefused
 from tests.support.world import Customer, World
 from worker.commands import keys
 
-OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+DEPLOYING = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
 OLGA = ("--by", "olga", "--why", "ticket 4711")
 MADE_ELSEWHERE = "prk_" + "0123456789abcdef" * 2
 UNKNOWN = {"accounts": None, "name": None, "scopes": None, "changed_by": None, "changed_why": None}
@@ -300,7 +300,7 @@ def test_the_documented_query_tells_who_gave_any_key_access_to_an_account(
     issue(bob, name="desk")
     run("allow", "desk", *of(ada), *OLGA)
     run("revoke", "shop", "--by=root")
-    [query] = re.findall(r"```sql\n(select changed_at, name.*?);\n```", OPERATIONS, re.DOTALL)
+    [query] = re.findall(r"```sql\n(select changed_at, name.*?);\n```", DEPLOYING, re.DOTALL)
     with world.begin() as session:
         rows = session.execute(text(query.replace("ID OF THE ACCOUNT", str(ada.account_id)))).all()
     assert [(row.name, row.what, row.changed_by, row.changed_why) for row in rows] == [

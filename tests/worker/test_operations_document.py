@@ -1,4 +1,4 @@
-"""docs/operations.md names what there is: every status, every metric to alert on, and nothing that is not."""
+"""The pages for operators name what there is: every status, every setting, every metric to alert on, and nothing that is not."""
 
 import ast
 import re
@@ -22,12 +22,11 @@ from worker.commands.loading import db
 from worker.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
-DOCUMENT = (DOCS / "operations.md").read_text()
 METRICS = (DOCS.parent / "api_stub/routes/metrics.py").read_text()
 
 
-def section(title: str) -> str:
-    return DOCUMENT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+def section(title: str, page: str = "operations.md") -> str:
+    return (DOCS / page).read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("status", OrderStatus)
@@ -35,7 +34,7 @@ def test_every_status_is_explained(status: OrderStatus) -> None:
     assert re.search(rf"^\| `{status.value}` \|", section("Statuses"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["operations.md", "money.md"])
+@pytest.mark.parametrize("page", ["promises.md", "money.md"])
 def test_currencies_that_are_charged_in_larger_steps_are_named(page: str) -> None:
     coarse = [[c for c in sorted(EXPONENTS) if charge_unit(c) == unit] for unit in (10, 100)]
     assert coarse == [["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], ["MGA"]]
@@ -49,17 +48,17 @@ def test_every_metric_of_the_books_is_explained_and_no_other() -> None:
 
 
 def test_every_command_of_the_database_is_explained_and_no_other() -> None:
-    assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database"))) == {
+    assert set(re.findall(r"prorata db (\w+)", section("Upgrading the database", "upgrading.md"))) == {
         command.name for command in db.registered_commands
     }
 
 
 def test_every_queue_is_named() -> None:
-    assert [name for name in QUEUE_NAMES if f"`{name}`" not in section("Workers")] == []
+    assert [name for name in QUEUE_NAMES if f"`{name}`" not in section("Workers", "deploying.md")] == []
 
 
 def test_the_database_that_the_documents_speak_of_is_this_one() -> None:
-    assert f"is at migration {migrations.head()}." in section("Upgrading the database")
+    assert f"is at migration {migrations.head()}." in section("Upgrading the database", "upgrading.md")
     assert f"migrations 0001 to {migrations.head()}." in (DOCS.parent / "CHANGELOG.md").read_text()
 
 
@@ -79,7 +78,7 @@ def written(field: FieldInfo) -> str:
 
 
 def test_every_setting_is_explained_with_its_default_and_no_other() -> None:
-    told = re.findall(r"^\| `PRORATA_(\w+)` \| (.*?) \|", section("Settings"), re.MULTILINE)
+    told = re.findall(r"^\| `PRORATA_(\w+)` \| (.*?) \|", section("Settings", "deploying.md"), re.MULTILINE)
     assert [(name.lower(), default) for name, default in told] == [
         (name, written(field)) for name, field in Settings.model_fields.items()
     ]
