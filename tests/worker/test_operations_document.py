@@ -22,6 +22,7 @@ from worker.commands.loading import db
 from worker.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
+CHANGELOG = (DOCS.parent / "CHANGELOG.md").read_text()
 METRICS = (DOCS.parent / "api_stub/routes/metrics.py").read_text()
 
 
@@ -59,7 +60,12 @@ def test_every_queue_is_named() -> None:
 
 def test_the_database_that_the_documents_speak_of_is_this_one() -> None:
     assert f"is at migration {migrations.head()}." in section("Upgrading the database", "upgrading.md")
-    assert f"migrations 0001 to {migrations.head()}." in (DOCS.parent / "CHANGELOG.md").read_text()
+    assert f"migrations 0001 to {migrations.head()}." in CHANGELOG
+
+
+def test_what_each_migration_locks_is_in_the_changelog() -> None:
+    told = set(re.findall(r"\b00\d\d\b", CHANGELOG.partition("\n### Migrations\n")[2]))
+    assert {f"{number:04}" for number in range(9, int(migrations.head()) + 1)} - told == set()
 
 
 def written(field: FieldInfo) -> str:
