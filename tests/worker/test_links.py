@@ -45,6 +45,13 @@ def test_no_page_has_two_sections_of_one_name() -> None:
     assert [page.name for page in PAGES if len(titles(page)) != len(anchors(page))] == []
 
 
+@pytest.mark.parametrize("page", ["operations.md", "deploying.md", "promises.md"])
+def test_the_top_of_a_long_page_lists_its_sections(page: str) -> None:
+    text = prose(ROOT / "docs" / page)
+    listed = re.findall(r"\[([^\]]+)\]\(#", text.partition("\nOn this page: ")[2].partition("\n\n")[0])
+    assert listed == re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
 def test_every_section_that_the_code_names_is_there() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in CODE)
     named = {(page, title) for title, page in re.findall(r'"([^"\n]+)" in (docs/\w+\.md)', code)}
