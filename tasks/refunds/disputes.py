@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import progress
@@ -33,24 +34,37 @@ def find(charge_ref: str) -> Sequence[Dispute]:
 
 
 def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequence[Dispute]) -> None:
-    """Record each status of the charge's disputes once, for a person to act. The caller has locked the order's row."""
+    """Record each turn of the charge's disputes once, for a person to act. The caller has locked the order's row."""
     for dispute in disputes:
+        if is_noted(session, order_id, dispute):
+            continue
         is_open = dispute.status in (DisputeStatus.INQUIRY, DisputeStatus.CHARGEBACK)
-        known_by = _known_by(dispute)
-        facts = known_by | {
+        facts = {
+            "dispute": dispute.ref,
+            "status": dispute.status.value,
             "attempt": charge_attempt,
             "amount_minor": dispute.amount_minor,
             "currency": dispute.currency,
             "bank_says": dispute.reason,
             "due": dispute.due_at.isoformat() if dispute.due_at is not None and is_open else None,
         }
-        if progress.note_once(session, order_id, OPEN if is_open else CLOSED, facts, known_by=known_by):
-            report(order_id, dispute)
+        progress.note(session, order_id, OPEN if is_open else CLOSED, facts)
+        report(order_id, dispute)
 
 
 def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
-    """Whether the dispute is noted with the status that it has."""
-    return any(progress.is_noted(session, order_id, kind, _known_by(dispute)) for kind in (OPEN, CLOSED))
+    """Whether the newest entry about the dispute has its status. An earlier one may have it, too: what was decided is contested, and decided anew."""
+    status = (
+        select(OrderEvent.facts["status"].astext)
+        .where(
+            OrderEvent.order_id == order_id,
+            OrderEvent.kind.in_((OPEN, CLOSED)),
+            OrderEvent.facts.contains({"dispute": dispute.ref}),
+        )
+        .order_by(OrderEvent.id.desc())
+        .limit(1)
+    )
+    return session.scalar(status) == dispute.status.value
 
 
 def taken_back(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:
@@ -60,10 +74,6 @@ def taken_back(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mappi
     """
     latest = {entry.facts["dispute"]: entry.facts for entry in entries if "status" in entry.facts}
     return [facts for facts in latest.values() if facts["attempt"] == charge_attempt and facts["status"] in TAKEN]
-
-
-def _known_by(dispute: Dispute) -> dict[str, Any]:
-    return {"dispute": dispute.ref, "status": dispute.status.value}
 
 
 def report(order_id: UUID, dispute: Dispute) -> None:

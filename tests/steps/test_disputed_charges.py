@@ -15,6 +15,7 @@ from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
+from tasks.refunds import disputes
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
 from tests.support.world import Customer, World, change, purchase
@@ -283,6 +284,50 @@ def test_each_turn_of_a_dispute_is_noted_once_whatever_event_tells_of_it_and_the
         ("dispute.closed", "won", 119_00),
     ]
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def turn(world: World, charge_ref: str, status: str) -> None:
+    """The charge's dispute changes, also where it was decided before."""
+    [made] = world.stripe.client().v1.disputes.list({"payment_intent": charge_ref}).data
+    world.stripe.control("change", id=made.id, values={"status": status})
+
+
+def test_a_dispute_that_comes_back_to_a_status_is_noted_with_it_again(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge)
+    for status, who_has_it in (
+        ("needs_response", [("what the customer's bank took back (dispute du_1, chargeback)", "0", "11900")]),
+        ("won", []),
+        ("appeal_needs_response", [("what the customer's bank took back (dispute du_1, chargeback)", "0", "11900")]),
+        ("lost", [("what the customer's bank took back (dispute du_1, lost)", "0", "11900")]),
+        ("won", []),
+        ("lost", [("what the customer's bank took back (dispute du_1, lost)", "0", "11900")]),
+    ):
+        turn(world, charge, status)
+        for _ in range(2):
+            world.notify(charge, "charge.dispute.updated")
+        assert named(world) == who_has_it
+    assert noted(world, order_id) == [
+        ("charge.disputed", "chargeback", 119_00),
+        ("dispute.closed", "won", 119_00),
+        ("charge.disputed", "chargeback", 119_00),
+        ("dispute.closed", "lost", 119_00),
+        ("dispute.closed", "won", 119_00),
+        ("dispute.closed", "lost", 119_00),
+    ]
+
+
+def test_an_older_answer_that_is_noted_late_is_mended_by_the_next_event(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge)
+    older = disputes.find(charge)
+    dispute(world, charge, "won")
+    world.notify(charge, "charge.dispute.closed")
+    with world.begin() as session:
+        disputes.note(session, order_id, 1, older)
+    world.notify(charge, "charge.dispute.closed")
+    assert [status for _, status, _ in noted(world, order_id)] == ["won", "chargeback", "won"]
+    assert named(world) == []
 
 
 def test_a_dispute_is_noted_with_what_an_operator_must_know_and_nothing_about_the_customer(world: World) -> None:
