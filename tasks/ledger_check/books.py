@@ -42,6 +42,8 @@ class OrderBook:
     """its timeline entries of the kinds in `NOTES`"""
     disputes: list[OrderEvent] = field(default_factory=list)
     """its timeline entries about disputes, oldest first"""
+    settled: list[OrderEvent] = field(default_factory=list)
+    """its timeline entries that a refund was made by other means, oldest first"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -149,11 +151,12 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED)
+    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED, refunding.SETTLED)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]
-        (book.notes if event.kind in NOTES else book.disputes).append(event)
+        others = {disputes.OPEN: book.disputes, disputes.CLOSED: book.disputes, refunding.SETTLED: book.settled}
+        others.get(event.kind, book.notes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(of_orders)).order_by(InvoiceLine.position)

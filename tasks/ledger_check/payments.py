@@ -1,6 +1,7 @@
 """Checks that the charge is what was due, and that charges that had to be undone were refunded."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
 
 from models.payments import RefundAttempt
 from models.states import (
@@ -15,6 +16,7 @@ from models.states import (
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
+from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere
 
 
@@ -56,14 +58,15 @@ def check_payments(book: OrderBook) -> Found:
 
 def _check_unexpected(book: OrderBook) -> Found:
     """Money that the order has no use for belongs to the customer. The charge of an order that turned back counts as its own again."""
-    amounts, outside = _unexpected(book), _outside(book)
+    amounts, settled = _unexpected(book), _settled(book)
     for charge in book.charges:
         if charge.status is AttemptStatus.SUCCEEDED or charge.ref is None or charge.attempt not in amounts:
             continue
         what = f"what went back of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
-        if charge.attempt not in outside:  # what was settled outside includes what the bank has
-            back += sum(facts["amount_minor"] for facts in disputes.taken_back(book.disputes, charge.attempt))
+        for facts in disputes.latest(book.disputes, charge.attempt):
+            at_bank, counted = _at_bank(facts, settled.get(charge.attempt, ()))
+            back += at_bank - counted
         yield from differs(Check.REFUND, book.where, what, expected, back)
 
 
@@ -72,19 +75,32 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
 
     taken: the attempts whose charges the order was paid by.
     """
-    outside = _outside(book)
+    settled = _settled(book)
     refunded = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
     for attempt in taken:
-        if attempt in outside or (attempt not in refunded and book.order.status is not OrderStatus.COMPLETED):
+        if attempt not in refunded and book.order.status is not OrderStatus.COMPLETED:
             continue
-        for facts in disputes.taken_back(book.disputes, attempt):
+        for facts in disputes.latest(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
-            yield from differs(Check.REFUND, book.where, what, 0, facts["amount_minor"])
+            at_bank, counted = _at_bank(facts, settled.get(attempt, ()))
+            yield from differs(Check.REFUND, book.where, what, counted, at_bank)
 
 
-def _outside(book: OrderBook) -> set[int]:
-    """The attempts whose charges a person says were given back by other means, or by the bank."""
-    return {refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
+def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, int]:
+    """What the bank has by a dispute, and how much of that is a part of what a person recorded as given back. counted: the disputes that are."""
+    taken = facts["amount_minor"] if facts["status"] in disputes.TAKEN else 0
+    return taken, facts["amount_minor"] if facts["dispute"] in counted else 0
+
+
+def _settled(book: OrderBook) -> dict[int, set[str]]:
+    """The disputes that were lost when a person recorded a charge as given back by other means, or by the bank; by the charge's attempt."""
+    charges = {refund.attempt: refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
+    settled = dict[int, set[str]]()
+    for entry in book.settled:
+        if (attempt := entry.facts["attempt"]) in charges:
+            before = disputes.latest((noted for noted in book.disputes if noted.id < entry.id), charges[attempt])
+            settled[charges[attempt]] = {facts["dispute"] for facts in before if facts["status"] == DisputeStatus.LOST}
+    return settled
 
 
 def _unexpected(book: OrderBook) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Record that an order's money was given back outside the provider: by other means, or by the customer's bank."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -35,12 +36,14 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
         return True
     asked = True
+    found: Sequence[Dispute] = ()
     try:
         if refunding.is_back_at_provider(charge):
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
         dispute, left = support_refund.disputed(charge)
+        found = _disputes_of(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
@@ -48,17 +51,19 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
     if dispute is not None:
         _require_decided(order, dispute, left_minor=0 if rest_paid else left)
     with begin() as session:
-        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(dispute, charge))
+        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(dispute, charge), found=found)
     return asked
 
 
-def settle_refund(session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False) -> None:
+def settle_refund(
+    session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False, found: Sequence[Dispute] = ()
+) -> None:
     """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
 
-    Raises NotPossible if the order is not parked there, or there is nothing left to refund.
+    found: the charge's disputes. Raises NotPossible if the order is not parked there, or there is nothing left to refund.
     """
     order, charge = _to_settle(session, order_id)
-    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
+    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
     resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
 
 
@@ -81,9 +86,10 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
         _require_decided(order, dispute, left_minor=0)
         if dispute.status is DisputeStatus.LOST and not left:
             _require_rest_paid(charge, dispute, rest_paid=rest_paid)
+    found = _disputes_of(charge)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        _record_outside(session, order, charge, by=by, why=why, by_bank=False)
+        _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found)
 
 
 def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool) -> None:
@@ -101,11 +107,12 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, r
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
     _require_decided(order, dispute, left_minor=0 if rest_paid else left)
+    found = _disputes_of(charge)
     try:
         with begin() as session:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
             by_bank = _returned_by_bank(dispute, charge)
-            _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank)
+            _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
     except NotPossible as refused:
         ends_nothing = str(refused).removesuffix(f"; {FEWER_SEATS}")  # the bank, not we, has what is unused
         raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
@@ -138,11 +145,19 @@ def _returned_by_bank(dispute: Dispute | None, charge: ChargeAttempt) -> bool:
     return dispute.currency != charge.currency or dispute.amount_minor >= charge.amount_minor
 
 
-def _record_outside(session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool) -> None:
+def _disputes_of(charge: ChargeAttempt) -> Sequence[Dispute]:
+    return disputes.find(charge.ref) if charge.ref is not None else ()
+
+
+def _record_outside(
+    session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool, found: Sequence[Dispute]
+) -> None:
+    """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded."""
+    disputes.note(session, order.id, charge.attempt, found)
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
-    progress.note(session, order.id, "refund.settled_outside", facts)
+    progress.note(session, order.id, refunding.SETTLED, facts)
 
 
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:

@@ -67,13 +67,13 @@ def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
     return session.scalar(status) == dispute.status.value
 
 
-def taken_back(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:
-    """The facts of the disputes of a charge in which we do not have the money. entries: those of its order about disputes, oldest first.
+def latest(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:
+    """The newest facts of each dispute of a charge. entries: those of its order about disputes, oldest first.
 
     An earlier release noted no status.
     """
-    latest = {entry.facts["dispute"]: entry.facts for entry in entries if "status" in entry.facts}
-    return [facts for facts in latest.values() if facts["attempt"] == charge_attempt and facts["status"] in TAKEN]
+    newest = {entry.facts["dispute"]: entry.facts for entry in entries if "status" in entry.facts}
+    return [facts for facts in newest.values() if facts["attempt"] == charge_attempt]
 
 
 def report(order_id: UUID, dispute: Dispute) -> None:

@@ -33,6 +33,8 @@ from tasks.wiring import begin, exact_now, now, payments, policy
 
 UNEXPECTED: Final = "charge.unexpected"
 """kind of the timeline entry that money arrived on an attempt that we had given up"""
+SETTLED: Final = "refund.settled_outside"
+"""kind of the timeline entry that a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
 _OUTSIDE: Final = "outside:"
 _DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
