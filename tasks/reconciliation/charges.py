@@ -6,12 +6,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
+from tasks.refunds import disputes, refunding, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -48,7 +50,7 @@ def _attempt_of(session: Session, charge: Charge | Unreadable) -> ChargeAttempt 
 
 
 def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | None) -> bool:
-    """A charge that took no money may have several statuses; one that took some, only as taken, unless we know that it was refunded."""
+    """A charge that took no money may have several statuses; one that took some, only as taken, unless we know that it went back."""
     if isinstance(charge, Unreadable):
         return False
     if row is None:
@@ -66,7 +68,20 @@ def _went_back(session: Session, row: ChargeAttempt) -> bool:
         RefundAttempt.charge_attempt == row.attempt,
         RefundAttempt.status == RefundState.SUCCEEDED,
     )
-    return session.scalar(back) is not None
+    return session.scalar(back) is not None or _is_at_bank(session, row)
+
+
+def _is_at_bank(session: Session, row: ChargeAttempt) -> bool:
+    """Whether the customer's bank has taken back a charge that its order had no use for, or what others had left of it."""
+    if not refunding.is_unexpected(session, row):
+        return False
+    about = OrderEvent.kind.in_((disputes.OPEN, disputes.CLOSED))
+    noted = session.scalars(
+        select(OrderEvent).where(OrderEvent.order_id == row.order_id, about).order_by(OrderEvent.id)
+    )
+    taken = [facts for facts in disputes.latest(noted, row.attempt) if facts["status"] in disputes.TAKEN]
+    at_bank: int = sum(facts["amount_minor"] for facts in taken if facts["currency"] == row.currency)
+    return at_bank > 0 and at_bank + refunds_elsewhere.sum_minor(session, row.order_id, row.attempt) >= row.amount_minor
 
 
 def _stands(ref: str | None) -> bool:

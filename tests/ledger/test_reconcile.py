@@ -17,7 +17,7 @@ from tasks.charges import webhooks
 from tasks.operating import outside_refunds
 from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tests.support.backup import BackUp
-from tests.support.payment import DECLINES, refund_by_hand, refundable, unanswered
+from tests.support.payment import DECLINES, given_up_and_paid_late, refund_by_hand, refundable, unanswered
 from tests.support.world import Customer, World, purchase
 from worker.adapters import stripe_pages
 from worker.commands import ledger
@@ -363,3 +363,35 @@ def test_a_time_that_makes_no_sense_is_refused(command: CliRunner, words: list[s
     said = command.invoke(ledger.ledger, ["reconcile", *words])
     assert said.exit_code == 2
     assert words[0] in said.stderr
+
+
+@pytest.mark.parametrize("elsewhere", [0, 19_00])
+def test_an_unexpected_charge_that_its_bank_took_back_is_named_until_that_is_noted(
+    world: World, elsewhere: int
+) -> None:
+    ada = world.customer()
+
+    def of_charges() -> list[str]:
+        return [found for _, kind, _, found in differences(world, ada) if kind == "charge"]
+
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    if elsewhere:
+        world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": elsewhere})
+    world.stripe.control("dispute", payment_intent=late, status="needs_response", amount=119_00 - elsewhere)
+    assert of_charges() == ["void: 11900 EUR"]
+    world.notify(late, "charge.refunded")
+    assert of_charges() == []
+    world.stripe.control("dispute", payment_intent=late, status="lost")
+    world.notify(late, "charge.dispute.closed")
+    assert of_charges() == []
+
+
+def test_an_unexpected_charge_of_which_its_bank_took_a_part_back_is_named(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    world.stripe.control("dispute", payment_intent=late, status="lost", amount=19_00)
+    world.notify(late, "charge.dispute.closed")
+    where = f"order {world.order(order_id).number}"
+    assert differences(world, ada) == [(where, "charge", "succeeded: 11900 EUR", "void: 11900 EUR")]
