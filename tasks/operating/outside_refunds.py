@@ -16,8 +16,8 @@ from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
 from tasks.operating.support_refund import FEWER_SEATS, locked
 from tasks.ports import Dispute, DisputeStatus
-from tasks.refunds import disputes, refunding
-from tasks.wiring import begin, now
+from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +71,16 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
 
     Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole.
-    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
+    What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         has_failed = bool(refunding.failed_refunds(session, charge))
+    refunds = payments().find_refunds(charge_ref=charge_ref)
+    with begin() as session:
+        locked(session, order_id)
+        refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
     back = refunding.back_minor(charge_ref)
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")

@@ -146,3 +146,25 @@ def test_the_orders_own_charge_is_not_settled_as_an_unexpected_one(world: World)
     with pytest.raises(NotPossible, match="no unexpected charge"):
         settle(order_id, charge)
     assert world.refunds(order_id) == []
+
+
+def test_one_of_which_the_bank_took_more_than_was_charged_is_not_named(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.control("dispute", payment_intent=late, status="lost", amount=119_40)
+    world.notify(late, "charge.dispute.closed")
+    assert named(world) == []
+
+
+def test_one_that_went_back_in_part_unheard_before_the_bank_took_the_rest_is_not_named_once_the_provider_was_asked(
+    world: World,
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 19_00})
+    world.stripe.control("dispute", payment_intent=late, status="lost", amount=100_00)
+    world.notify(late, "charge.dispute.closed")
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "10000")]
+    with pytest.raises(NotPossible, match="nothing is owed"):
+        settle(order_id, late)
+    assert named(world) == []
