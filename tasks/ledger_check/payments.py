@@ -15,7 +15,7 @@ from models.states import (
 )
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
-from tasks.ledger_check.differences import Check, Found, differs
+from tasks.ledger_check.differences import Check, Difference, Found, differs
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere
 
@@ -62,15 +62,23 @@ def _check_unexpected(book: OrderBook) -> Found:
     for charge in book.charges:
         if charge.status is AttemptStatus.SUCCEEDED or charge.ref is None or charge.attempt not in amounts:
             continue
-        what = f"what went back of the unexpected charge {charge.ref}"
+        of_charge = f"of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
-        by_bank = 0
+        by_bank, foreign = 0, list[Difference]()
         for facts in disputes.latest(book.disputes, charge.attempt):
             at_bank, counted = _at_bank(facts, settled.get(charge.attempt, ()))
-            by_bank += at_bank - counted
+            if facts["currency"] == charge.currency:
+                by_bank += at_bank - counted
+            elif at_bank != counted:
+                what = f"what the bank has (dispute {facts['dispute']}, {facts['status']}) {of_charge}"
+                due = f"{counted} {facts['currency']}" if counted else f"{expected - back} {charge.currency}"
+                foreign += differs(Check.REFUND, book.where, what, due, f"{at_bank} {facts['currency']}")
+        if foreign:  # sums in other currencies are added to none
+            yield from foreign
+            continue
         # Alone it may be a little more than the charge, which was in the customer's currency at another day's rate.
         back += by_bank if back else min(by_bank, expected)
-        yield from differs(Check.REFUND, book.where, what, expected, back)
+        yield from differs(Check.REFUND, book.where, f"what went back {of_charge}", expected, back)
 
 
 def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:

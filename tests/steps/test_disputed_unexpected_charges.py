@@ -8,7 +8,7 @@ from models.orders import OrderEvent
 from models.states import OrderStatus
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
-from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom
+from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom, turn
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
 
@@ -89,11 +89,16 @@ def test_one_of_which_the_bank_took_a_sum_in_another_currency_is_recorded_once_t
     [lost] = world.stripe.client().v1.disputes.list({"payment_intent": late}).data
     world.stripe.control("change", id=lost.id, values={"currency": "usd"})
     world.notify(late, "charge.dispute.closed")
+    what = "what the bank has (dispute du_1, lost) of the unexpected charge pi_1"
+    assert named(world) == [(what, "11900 EUR", "1900 USD")]
     told = rf"taken 1900 USD \(minor units\) of unexpected charge {late} back for good .* was of 11900 EUR: .* add --rest-paid"
     with pytest.raises(NotPossible, match=told):
         settle(order_id, late)
     settle(order_id, late, rest_paid=True)
     assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
+    turn(world, late, "won")
+    world.notify(late, "charge.dispute.closed")
+    assert named(world) == [(what.replace("lost", "won"), "1900 USD", "0 USD")]
 
 
 @pytest.mark.parametrize("heard", [True, False])
