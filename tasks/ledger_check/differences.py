@@ -34,6 +34,8 @@ class Difference:
     what: str
     expected: str
     found: str
+    waits: bool = False
+    """until a customer's bank has decided, there is nothing to mend"""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what} should be {self.expected}, is {self.found}"
@@ -42,10 +44,10 @@ class Difference:
 Found = Iterator[Difference]
 
 
-def differs(check: Check, where: str, what: str, expected: object, found: object) -> Found:
+def differs(check: Check, where: str, what: str, expected: object, found: object, *, waits: bool = False) -> Found:
     """The difference, if there is one."""
     if expected != found:
-        yield Difference(check, where, what, _said(expected), _said(found))
+        yield Difference(check, where, what, _said(expected), _said(found), waits)
 
 
 def _said(value: object) -> str:

@@ -65,20 +65,23 @@ def _check_unexpected(book: OrderBook) -> Found:
         of_charge = f"of the unexpected charge {charge.ref}"
         expected, back = amounts[charge.attempt], _went_back(book, charge.attempt)
         by_bank, foreign = 0, list[Difference]()
-        for facts in disputes.latest(book.disputes, charge.attempt):
+        noted = disputes.latest(book.disputes, charge.attempt)
+        waits = any(map(_is_undecided, noted))
+        for facts in noted:
             at_bank, counted = _at_bank(facts, settled.get(charge.attempt, ()))
             if facts["currency"] == charge.currency:
                 by_bank += at_bank - counted
             elif at_bank != counted:
                 what = f"what the bank has (dispute {facts['dispute']}, {facts['status']}) {of_charge}"
                 due = f"{counted} {facts['currency']}" if counted else f"{expected - back} {charge.currency}"
-                foreign += differs(Check.REFUND, book.where, what, due, f"{at_bank} {facts['currency']}")
+                has = f"{at_bank} {facts['currency']}"
+                foreign += differs(Check.REFUND, book.where, what, due, has, waits=waits)
         if foreign:  # sums in other currencies are added to none
             yield from foreign
             continue
         # Alone it may be a little more than the charge, which was in the customer's currency at another day's rate.
         back += by_bank if back else min(by_bank, expected)
-        yield from differs(Check.REFUND, book.where, f"what went back {of_charge}", expected, back)
+        yield from differs(Check.REFUND, book.where, f"what went back {of_charge}", expected, back, waits=waits)
 
 
 def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
@@ -94,7 +97,11 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
         for facts in disputes.latest(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
             at_bank, counted = _at_bank(facts, settled.get(attempt, ()))
-            yield from differs(Check.REFUND, book.where, what, counted, at_bank)
+            yield from differs(Check.REFUND, book.where, what, counted, at_bank, waits=_is_undecided(facts))
+
+
+def _is_undecided(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["status"] == DisputeStatus.CHARGEBACK)
 
 
 def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, int]:

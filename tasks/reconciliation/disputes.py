@@ -1,4 +1,4 @@
-"""Disputes: each status must be noted, and what the customer's bank has taken back must not count as ours."""
+"""Disputes: each status must be noted, and what the customer's bank has taken back for good must not count as ours."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Dispute
+from tasks.ports import Dispute, DisputeStatus
 from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
 from tasks.refunds import disputes, refunding
 
@@ -19,7 +19,7 @@ def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> F
     known = numbers(session, (order_id for _, order_id in found))
     for dispute, order_id in found:
         noted = disputes.is_noted(session, order_id, dispute)
-        counted = dispute.status in disputes.TAKEN and _counts(session, dispute)
+        counted = dispute.status is DisputeStatus.LOST and _counts(session, dispute)
         if not noted or counted:
             written = f"noted as {dispute.status}, but counted as taken" if noted else NOTHING
             yield from differs(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from models.books_checks import BooksCheck
+from models.payments import ChargeAttempt
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check
 from tests.support.world import World, change, purchase
@@ -44,6 +45,7 @@ def test_verify_names_each_difference_and_fails(world: World) -> None:
             "what": "what its card was charged",
             "expected": "11900",
             "found": "11899",
+            "waits": False,
         }
     ]
 
@@ -63,6 +65,25 @@ def test_the_metrics_learn_what_a_check_of_all_books_found(world: World) -> None
         session.execute(text("update charge_attempts set amount_minor = 11899"))
     CliRunner().invoke(ledger.ledger, ["verify", "--json"])
     assert recorded(world) == [("verify", 1)]
+
+
+@pytest.mark.parametrize(("status", "exit_status"), [("needs_response", 0), ("lost", 1)])
+def test_a_chargeback_is_shown_and_counts_only_once_the_bank_has_decided(
+    world: World, status: str, exit_status: int
+) -> None:
+    order = world.buy(world.customer(), purchase("desk", seats=10))
+    [charge] = world.rows(ChargeAttempt, order_id=order.id)
+    made = world.stripe.control("dispute", payment_intent=charge.ref, status=status)
+    world.notify(str(charge.ref), "charge.dispute.created")
+    said = CliRunner().invoke(ledger.ledger, ["verify"])
+    read = CliRunner().invoke(ledger.ledger, ["verify", "--json"])
+    assert (said.exit_code, read.exit_code, recorded(world)) == (exit_status, exit_status, [("verify", exit_status)])
+    assert f"what the customer's bank took back (dispute {made['id']}, " in said.stdout
+    told = "1 not counted, as a customer's bank has not decided yet" in said.stdout
+    assert (told, "Everything else agrees." in said.stdout) == (exit_status == 0, exit_status == 0)
+    assert [(each["expected"], each["found"], each["waits"]) for each in json.loads(read.stdout)] == [
+        ("0", "11900", exit_status == 0)
+    ]
 
 
 def test_a_check_that_cannot_be_recorded_says_what_it_found_all_the_same(world: World) -> None:

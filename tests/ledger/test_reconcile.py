@@ -90,7 +90,7 @@ def disputed(world: World, order_id: UUID, status: str) -> str:
     return str(made["id"])
 
 
-def test_a_dispute_is_named_until_it_is_noted_and_while_its_money_counts_as_ours(world: World) -> None:
+def test_a_dispute_is_named_until_it_is_noted_and_once_it_is_lost_while_its_money_counts_as_ours(world: World) -> None:
     ada = world.customer()
     order = world.buy(ada, purchase())
 
@@ -100,6 +100,10 @@ def test_a_dispute_is_named_until_it_is_noted_and_while_its_money_counts_as_ours
     inquiry = disputed(world, order.id, "warning_needs_response")
     assert named(inquiry) == [("inquiry: 11900 EUR", "nothing")]
     world.notify(charge_of(world, order.id), "charge.dispute.created")
+    assert named(inquiry) == []
+    disputed(world, order.id, "needs_response")
+    assert named(inquiry) == [("chargeback: 11900 EUR", "nothing")]
+    world.notify(charge_of(world, order.id), "charge.dispute.funds_withdrawn")
     assert named(inquiry) == []
     disputed(world, order.id, "lost")
     assert named(inquiry) == [("lost: 11900 EUR", "nothing")]
@@ -328,6 +332,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
         "what": f"charge {charge_of(world, order.id)}",
         "expected": "succeeded: 11900 EUR",
         "found": "succeeded: 11899 EUR",
+        "waits": False,
     } in told["differences"]
     assert datetime.fromisoformat(told["until"]) - datetime.fromisoformat(told["since"]) == timedelta(days=2)
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.states import OrderStatus
+from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
 from tests.steps.test_disputed_charges import bought, charge_of, dispute, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
@@ -89,3 +90,31 @@ def test_an_unexpected_charge_of_which_a_lost_part_is_won_after_the_rest_was_pai
     turn(world, late, "won")
     world.notify(late, "charge.dispute.closed")
     assert named(world) == [(UNEXPECTED, "11900", "10000")]
+
+
+def waiting(world: World) -> list[bool]:
+    """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
+    with world.begin() as session:
+        return [difference.waits for difference in verify(session)]
+
+
+def test_a_part_of_an_unexpected_charge_that_the_bank_has_waits_until_it_has_decided(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.control("dispute", payment_intent=late, status="needs_response", amount=19_00)
+    world.notify(late, "charge.dispute.created")
+    assert (named(world), waiting(world)) == ([(UNEXPECTED, "11900", "1900")], [True])
+    turn(world, late, "lost")
+    world.notify(late, "charge.dispute.closed")
+    assert (named(world), waiting(world)) == ([(UNEXPECTED, "11900", "1900")], [False])
+
+
+def test_a_sum_in_another_currency_of_an_unexpected_charge_waits_until_the_bank_has_decided(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    made = dispute(world, late)
+    world.stripe.control("change", id=made, values={"currency": "usd"})
+    for status, waits in (("needs_response", True), ("lost", False)):
+        turn(world, late, status)
+        world.notify(late, "charge.dispute.updated")
+        assert waiting(world) == [waits]

@@ -1,7 +1,7 @@
 """`prorata ledger`: an account's balance, movement by movement, and whether everything about money agrees, here and with the provider."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -91,19 +91,28 @@ def check(
     account: Annotated[str | None, typer.Option(help="only this one: code from the accounts file, or id")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute everything about money from what happened; each difference is named, and the exit status is 1 if there is one."""
+    """Recompute everything about money from what happened; each difference is named, and the exit status is 1 if there is one.
+
+    What a customer's bank has taken back and has not decided about is named apart, and does not count.
+    """
     plug_in_from_settings()
     with begin() as session:
         account_id = account_named(session, account).id if account is not None else None
     with begin() as session:  # another: that of one moment has asked nothing before
         found = verify(of_one_moment(session), account_id)
+    waiting = [difference for difference in found if difference.waits]
+    wrong = [difference for difference in found if not difference.waits]
     if as_json:
         print_json([asdict(difference) for difference in found])
     else:
-        console().print(_differences(found) if found else "[green]Everything agrees.[/]")
+        agrees = "Everything else agrees." if waiting else "Everything agrees."
+        where = console()
+        where.print(_differences(wrong) if wrong else f"[green]{agrees}[/]")
+        if waiting:
+            where.print(_rows(waiting, title=f"{len(waiting)} not counted, as a customer's bank has not decided yet"))
     if account_id is None:
-        _record(Compared.VERIFY, found)
-    if found:
+        _record(Compared.VERIFY, wrong)
+    if wrong:
         raise typer.Exit(FAILED)
 
 
@@ -199,8 +208,12 @@ def _held(of: Balance | Total) -> tuple[str, ...]:
 
 
 def _differences(found: Sequence[Difference]) -> Rows:
-    cells = [[plain(str(cell)) for cell in astuple(difference)] for difference in found]
-    return Rows(_DIFFERS, cells, title=f"{len(found)} {'difference' if len(found) == 1 else 'differences'}")
+    return _rows(found, title=f"{len(found)} {'difference' if len(found) == 1 else 'differences'}")
+
+
+def _rows(found: Sequence[Difference], *, title: str) -> Rows:
+    cells = [[plain(each) for each in (d.check.value, d.where, d.what, d.expected, d.found)] for d in found]
+    return Rows(_DIFFERS, cells, title=title)
 
 
 def _as_json(row: LedgerMovement) -> dict[str, object]:
