@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from models import attention, lease
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import RefundState, Step
+from models.states import Step
 from tasks.billing import invoicing, receivables
 from tasks.errors import Misconfigured
 from tasks.failure_points import reach
@@ -37,12 +37,13 @@ def refund_payment(order_id: UUID) -> Outcome:
     with outside():
         reach("refund_payment.calling")
         answer = refunding.request_refund(attempt, charge_ref=_ref(charge))
+        failed = refunding.why_failed(attempt, answer, charge_ref=_ref(charge))
     reach("refund_payment.called")
     with begin() as session:
         lease.require_ours(session, order)
-        if refunding.record(session, attempt, answer) is RefundState.FAILED:
-            error = f"refund {answer.ref} failed: {answer.failure_reason}"
-            attention.park(session, order.id, error=error, token=order.lease_token)
+        refunding.record(session, attempt, answer)
+        if failed is not None:
+            attention.park(session, order.id, error=failed, token=order.lease_token)
             return Outcome.STOPPED
         _take_back(session, order)
         return done(session, order, facts={"refunded_minor": attempt.amount_minor})

@@ -67,6 +67,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
     disputed = payments().find_disputes(charge_ref=charge_ref) if charge.disputed else ()
     _note_disputes(charge, charge.order_id, disputed)
+    owed = _why_owed(charge, refunds, disputed)
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_of(session, charge)
@@ -75,7 +76,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if attempt is None:
             return _note_unknown(session, order, charge)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
-        _note_failed_refunds(session, order, attempt, refunds)
+        _note_failed_refunds(session, order, attempt, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
@@ -200,7 +201,16 @@ def _space_out(session: Session, attempt: ChargeAttempt) -> None:
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
 
-def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund]) -> None:
+def _why_owed(charge: Charge, refunds: Sequence[Refund], disputed: Sequence[Dispute]) -> str | None:
+    """What a dispute means for a refund that has failed: it may be because of the dispute, and then nobody should pay in its place."""
+    if all(refund.status is not RefundStatus.FAILED for refund in refunds):
+        return None
+    return refunding.why_owed(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
+
+
+def _note_failed_refunds(
+    session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund], owed: str | None
+) -> None:
     """Record that an accepted refund failed later (the card's account is closed, say): a person must look.
 
     This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again.
@@ -208,7 +218,9 @@ def _note_failed_refunds(session: Session, order: Order, attempt: ChargeAttempt,
     for refund in refunds:
         if refund.status is not RefundStatus.FAILED or not refunding.mark_failed_later(session, attempt, refund):
             continue
-        error = f"refund {refund.ref} failed after the provider had accepted it"
+        error = f"refund {refund.ref} failed after the provider had accepted it: {refund.failure_reason}"
+        if owed is not None:
+            error = f"{error}. But {owed}"
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
         progress.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models import attention, lease, progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, RefundState
+from models.states import AttemptStatus
 from tasks import cancellation
 from tasks.charges import charge_attempts
 from tasks.errors import TemporarilyUnavailable
@@ -44,9 +44,10 @@ def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
     with outside():
         reach("collect_payment.calling")
         answer = refunding.request_refund(begun, charge_ref=charge.ref)
+        failed = refunding.why_failed(begun, answer, charge_ref=charge.ref)
     reach("collect_payment.called")
     with begin() as session:
-        ended = _record(session, order, attempt, charge, begun, answer)
+        ended = _record(session, order, attempt, charge, begun, answer, failed=failed)
     if ended:
         return ended
     raise TemporarilyUnavailable(f"the charge under {attempt.key} was of another amount and is back; beginning another")
@@ -67,13 +68,24 @@ def _begin(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
 
 
 def _record(
-    session: Session, order: Order, attempt: ChargeAttempt, charge: Charge, refund: RefundAttempt, answer: Answer
+    session: Session,
+    order: Order,
+    attempt: ChargeAttempt,
+    charge: Charge,
+    refund: RefundAttempt,
+    answer: Answer,
+    *,
+    failed: str | None,
 ) -> Outcome | None:
-    """Record the refund, and that the attempt is over. An Outcome if the order does not go on; if the refund failed, its attempt stays under way."""
+    """Record the refund, and that the attempt is over. An Outcome if the order does not go on; if the refund failed, its attempt stays under way.
+
+    failed: what to tell a person of a refund that has.
+    """
     lease.require_ours(session, order)
-    if refunding.record(session, refund, answer) is RefundState.FAILED:
+    refunding.record(session, refund, answer)
+    if failed is not None:
         error = (
-            f"refund {answer.ref} failed: {answer.failure_reason}. Charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
+            f"{failed}. Charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"not of what is due, {order.due_minor} {order.currency} (minor units): resume the order to give it back once more, "
             "or cancel the order"
         )

@@ -100,6 +100,31 @@ def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: in
     return max(0, left - back_minor(charge_ref)) if left else 0
 
 
+def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_minor: int, currency: str) -> str | None:
+    """What a dispute that is in the way means for a refund of the charge that was not made; None if none is. disputed: None if they cannot be asked for.
+
+    Call it outside a transaction. Raises as `is_back_at_provider` does.
+    """
+    if disputed is None:
+        told = disputes.why_owed(charge_ref, None, left_minor=0, currency=currency)
+    elif in_the_way := disputes.in_the_way(disputed):
+        left = left_minor(charge_ref, disputed, amount_minor=amount_minor, currency=currency)
+        told = disputes.why_owed(charge_ref, in_the_way, left_minor=left, currency=currency)
+    else:
+        return None
+    return f"{told}. See docs/operations.md, A disputed charge"
+
+
+def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> str | None:
+    """What to tell a person of a refund that has failed; None if it has not. Call it outside a transaction. Raises TemporarilyUnavailable."""
+    if not answer.has_failed:
+        return None
+    failed = f"refund {answer.ref} failed: {answer.failure_reason}"
+    disputed = _disputes(charge_ref)
+    owed = why_owed(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
+    return f"{failed}. But {owed}" if owed else failed
+
+
 def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     """The refunds of the charge that failed."""
     return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
@@ -289,14 +314,19 @@ def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
 def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> str:
     if not isinstance(refused, ChargeDisputed):
         return f"the provider refuses to refund {charge_ref}: {refused}"
+    disputed = _disputes(charge_ref)
+    if disputed is not None and disputes.in_the_way(disputed) is None:
+        disputed = None  # it has ended since
+    owed = why_owed(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
+    return f"{owed}. The provider refuses to refund it: {refused}"
+
+
+def _disputes(charge_ref: str) -> Sequence[Dispute] | None:
+    """The charge's disputes; None if they cannot be asked for, because the key may not read them, say: then it is taken for undecided."""
     try:
-        disputed = disputes.find(charge_ref)
-    except (Misconfigured, Refused):  # the key may not read disputes, say: then it is taken for undecided
-        disputed = ()
-    left = left_minor(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
-    in_the_way = disputes.in_the_way(disputed)
-    why = disputes.why_owed(charge_ref, in_the_way, left_minor=left, currency=attempt.currency)
-    return f"{why}. The provider refuses to refund it: {refused}. See docs/operations.md, A disputed charge"
+        return disputes.find(charge_ref)
+    except (Misconfigured, Refused):
+        return None
 
 
 def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool) -> Answer:

@@ -18,6 +18,7 @@ from tasks.operating.resumption import NotPossible
 from tasks.refunds import disputes
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
+from tests.support.places import dying_at
 from tests.support.world import Customer, World, change, purchase
 
 
@@ -114,6 +115,41 @@ def test_a_refund_that_is_refused_because_of_a_dispute_parks_once_and_says_not_t
     assert world.timeline(order_id).count("refund.attempted") == 1
     assert world.run(order_id).status is OrderStatus.NEEDS_ATTENTION
     assert world.given_back(ada) == []
+
+
+def test_a_refund_that_fails_later_because_of_a_dispute_parks_and_says_not_to_pay(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    order_id = world.buy(ada, purchase()).id
+    charge = charge_of(world, order_id)
+    give_back(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    dispute(world, charge)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+    order = world.order(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert re.sub(r"(du|pi|re)_\w+", r"\1_1", str(order.last_error)) == (
+        "refund re_1 failed after the provider had accepted it: expired_or_canceled_card. But the customer's bank has taken 11900 EUR (minor units) "
+        "of pi_1 back (dispute du_1, not decided yet); do not give it back in any other way: the customer would be paid twice. "
+        "See docs/operations.md, A disputed charge"
+    )
+
+
+def test_a_refund_that_has_failed_by_the_time_it_is_recorded_says_not_to_pay_if_the_charge_is_disputed(
+    world: World,
+) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    charge = charge_of(world, order_id)
+    with dying_at("refund_payment.called"):
+        world.run(order_id)
+    dispute(world, charge)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order = world.go_on(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert re.sub(r"(du|pi|re)_\w+", r"\1_1", str(order.last_error)).startswith(
+        "refund re_1 failed: expired_or_canceled_card. But the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, "
+        "not decided yet); do not give it back in any other way"
+    )
 
 
 def test_money_on_its_way_back_by_a_chargeback_is_not_said_to_be_paid_until_the_bank_has_decided(world: World) -> None:
