@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, selec
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account, AccountKind, Contact
+from models.disputed_charges import is_taken_back
 from models.errors import Unknown
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
@@ -101,6 +102,8 @@ class _HeldRow(NamedTuple):
     most_recent: list[str]
     charged_in: str | None
     """the time zone of the order that charged the period; None where that was not kept"""
+    taken_back: bool
+    """whether the customer's bank has what was charged for the period"""
 
 
 # Run for every quote and twice for every order, so built once. However many people an account has, it returns few rows.
@@ -132,7 +135,7 @@ _ACCOUNT = Prepared[
     Account,
     Contact,
 )
-_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | None](
+_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | None, bool](
     select(
         Subscription,
         SubscriptionPeriod,
@@ -152,6 +155,7 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | 
         .where(Order.id == SubscriptionPeriod.order_id)
         .correlate(SubscriptionPeriod)
         .scalar_subquery(),
+        is_taken_back(SubscriptionPeriod.order_id),
     )
     .outerjoin(
         SubscriptionPeriod,
@@ -199,6 +203,7 @@ def _held(row: _HeldRow, offer: Offer, as_of: datetime) -> HeldSubscription:
         assigned=row.assigned,
         most_recent=tuple(row.most_recent),
         period_over=subscription.period_end <= as_of,
+        taken_back=row.taken_back,
     )
 
 

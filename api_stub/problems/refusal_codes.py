@@ -54,6 +54,11 @@ REASONS: Final[Mapping[RefusalCode, Reason]] = {
     RefusalCode.PERIOD_OVER: Reason(
         _ACTION, "The subscription's period is over; purchase the product again.", _PRODUCT
     ),
+    RefusalCode.PAYMENT_DISPUTED: Reason(
+        _ACTION,
+        "The customer's bank has taken back the payment of the subscription's period; until that is settled, nothing is changed.",
+        _PRODUCT,
+    ),
     RefusalCode.NOTHING_CHANGES: Reason("", "The change changes nothing."),
     RefusalCode.LOWER_TIER: Reason(
         _TIER,

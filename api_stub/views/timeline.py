@@ -22,6 +22,7 @@ _TEXT = {
     "vat.invalid": "The VAT registry does not know the VAT number.",
     "vat.unavailable": "The VAT registry did not answer.",
     "vat.followed_up": "The VAT registry has answered.",
+    "vat.credit_withheld": "VAT that is not due is not credited while the payment is disputed.",
     "invoice.paid": "An invoice was paid.",
     "invoice.unpaid": "A payment of an invoice was withdrawn.",
     "charge.attempted": "The payment was requested.",

@@ -1,7 +1,8 @@
 """May this account order this cart? Returns every reason against it, as data to build an answer from.
 
 Only a billing contact may order, and not for a corporate account. A cart has one line per product, and the catalogue must sell it. A product
-has one trial. An active subscription is changed, not bought again: never to a lower tier, never to fewer seats than are assigned.
+has one trial. An active subscription is changed, not bought again: never to a lower tier, never to fewer seats than are assigned, and not
+while the customer's bank has the money that was paid for it.
 Amounts follow docs/money.md.
 """
 
@@ -59,6 +60,8 @@ class HeldSubscription:
     most_recent: tuple[str, ...] = ()
     """the users of the last `MOST_NAMED` of them, the latest first"""
     period_over: bool = False
+    taken_back: bool = False
+    """whether the customer's bank has taken back what was charged for the running period"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,8 @@ def _against_change(line: CartLine, held: HeldSubscription | None, offer: Offer)
     if held.period_over:
         code = RefusalCode.TRIAL_ENDED if held.status is SubscriptionStatus.TRIALING else RefusalCode.PERIOD_OVER
         return [(code, {"product": line.product})]
+    if held.taken_back:  # each change credits what is left of the period, and nobody has paid for that
+        return [(RefusalCode.PAYMENT_DISPUTED, {"product": line.product})]
     found: list[_Reason] = []
     tier, seats, interval = line.tier or held.tier, line.seats or held.seats, line.interval or held.interval
     if held.status is SubscriptionStatus.TRIALING and interval is not None:

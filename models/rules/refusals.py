@@ -27,6 +27,7 @@ class RefusalCode(StrEnum):
     NOT_SUBSCRIBED = "not-subscribed"
     TRIAL_ENDED = "trial-ended"
     PERIOD_OVER = "period-over"
+    PAYMENT_DISPUTED = "payment-disputed"
     NOTHING_CHANGES = "nothing-changes"
     LOWER_TIER = "lower-tier"
     SEATS_BELOW_ASSIGNED = "seats-below-assigned"

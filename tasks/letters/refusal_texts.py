@@ -39,6 +39,10 @@ _TEXTS: Final[Mapping[RefusalCode, str]] = {
     RefusalCode.PERIOD_OVER: mark(
         "The billing period of %(product)s is over, so there is nothing left to change. Please subscribe anew."
     ),
+    RefusalCode.PAYMENT_DISPUTED: mark(
+        "Your payment for %(product)s was disputed with your bank, which has taken it back. Until that is settled, the"
+        " subscription cannot be changed. Please write to %(support)s."
+    ),
     RefusalCode.NOTHING_CHANGES: mark(
         "That is what you have already. Please choose another plan, number of seats, or billing frequency."
     ),

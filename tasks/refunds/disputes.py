@@ -11,19 +11,17 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import disputed_charges, progress
 from models.orders import OrderEvent
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
 
 log = structlog.get_logger(__name__)
 
-OPEN: Final = "charge.disputed"
-CLOSED: Final = "dispute.closed"
-"""kinds of the timeline entries about a dispute: that it is an inquiry or a chargeback now, and how it has ended"""
+OPEN, CLOSED = disputed_charges.OPEN, disputed_charges.CLOSED
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
-TAKEN: Final = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST)
+TAKEN: Final = tuple(DisputeStatus(status) for status in disputed_charges.TAKEN)
 """statuses in which the bank, or the customer, has the money"""
 _WORST_FIRST: Final = (*TAKEN, DisputeStatus.WON)
 

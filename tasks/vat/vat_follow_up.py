@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import order_cache, progress
+from models import disputed_charges, order_cache, progress
 from models.account_lock import lock_account
 from models.accounts import Account
 from models.orders import Order, OrderedProduct
@@ -33,6 +33,8 @@ BATCH = 50
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
 """before the second question, the third ...; then a day each"""
 _DAY = timedelta(days=1)
+WITHHELD = "vat.credit_withheld"
+"""kind of the timeline entry that VAT which is not due is not credited, as the customer's bank has it"""
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 
@@ -108,9 +110,15 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     lock_account(session, order.account_id)
     if order.status not in FINAL:
         return
-    if answer.status is VatStatus.UNAVAILABLE or not _hold_products(session, order):
+    if answer.status is VatStatus.UNAVAILABLE:
         return
-    outcome = _correct(session, order, row, valid=answer.status is VatStatus.VALID)
+    is_valid = answer.status is VatStatus.VALID
+    if _is_to_be_credited(order, row, valid=is_valid) and disputed_charges.was_taken_back(session, order_id):
+        _withhold(session, order)
+        return
+    if not _hold_products(session, order):
+        return
+    outcome = _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
     if outcome in _CORRECTED:
         row.letter_owed, row.next_at = True, now() + WAITS[0]
@@ -129,10 +137,20 @@ def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -
     if row.reason is FollowUpReason.PROVISIONAL and not valid:
         charged = vat_correction.charge_vat(session, order) is not None
         return FollowUpOutcome.VAT_CHARGED if charged else FollowUpOutcome.CONFIRMED
-    if row.reason is FollowUpReason.SET_ASIDE and valid:
+    if _is_to_be_credited(order, row, valid=valid):
         credited = vat_correction.credit_vat(session, order, row.number) is not None
         return FollowUpOutcome.VAT_CREDITED if credited else FollowUpOutcome.CONFIRMED
     return FollowUpOutcome.CONFIRMED
+
+
+def _is_to_be_credited(order: Order, row: VatFollowUp, *, valid: bool) -> bool:
+    return order.status is OrderStatus.COMPLETED and row.reason is FollowUpReason.SET_ASIDE and valid
+
+
+def _withhold(session: Session, order: Order) -> None:
+    """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. Asked again until a person has settled the dispute, or it was won."""
+    if progress.note_once(session, order.id, WITHHELD, {}):
+        log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
 
 
 def _hold_products(session: Session, order: Order) -> bool:

@@ -11,6 +11,7 @@ from api_stub.problems.details import BASE
 from api_stub.problems.members import FORMS, FORMS_OF_REASON, OF_PROBLEM, OF_REASON
 from api_stub.problems.refusal_codes import REASONS
 from models.accounts import AccountKind
+from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from models.support_cases import SupportCase
@@ -83,7 +84,7 @@ BUYERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("corporate-account", CORPORATE, {"portal_url": PORTAL}),
     ("vat-number-invalid", WRONG_NUMBER, {"country": "FR"}),
 ]
-ONE_BY_ONE = {"not-a-billing-contact", "lower-tier"}
+ONE_BY_ONE = {"not-a-billing-contact", "lower-tier", "payment-disputed"}
 
 
 def reason(answer: httpx.Response, code: str) -> dict[str, Any]:
@@ -107,6 +108,13 @@ def test_so_has_that_of_a_change_that_comes_too_late(
 ) -> None:
     world.pass_time(days=40)
     assert reason(api.quote(held, *lines), code) == members
+
+
+def test_so_has_that_of_a_change_whose_payment_the_bank_has_taken_back(world: World, api: Api, held: Customer) -> None:
+    [charge] = [row.ref for row in world.rows(ChargeAttempt) if row.ref is not None]
+    world.stripe.control("dispute", payment_intent=charge, status="needs_response")
+    world.notify(charge, "charge.dispute.created")
+    assert reason(api.quote(held, change("desk", seats=6)), "payment-disputed") == {"product": "desk"}
 
 
 @pytest.mark.parametrize(("code", "account", "members"), BUYERS)

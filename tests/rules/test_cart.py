@@ -177,6 +177,11 @@ def test_only_what_runs_is_changed(held: HeldSubscription | None, code: str) -> 
     assert reasons(change(seats=7), having(held)) == [(code, {"product": "docs"})]
 
 
+@pytest.mark.parametrize("line", [change(), change("free"), change("business"), change(seats=1), change(seats=7)])
+def test_what_the_bank_has_taken_back_is_not_credited_by_any_change(line: CartLine) -> None:
+    assert reasons(line, having(replace(HELD, taken_back=True))) == [("payment-disputed", {"product": "docs"})]
+
+
 @pytest.mark.parametrize("line", [change(), change("team", 5, MONTH), change(seats=5)])
 def test_a_change_changes_something(line: CartLine) -> None:
     assert reasons(line, having(HELD)) == [("nothing-changes", {})]

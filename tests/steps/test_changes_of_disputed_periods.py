@@ -1,0 +1,96 @@
+"""A period whose payment the customer's bank has taken back is not credited: it would become balance, which no bank takes back."""
+
+import pytest
+
+from models.disputed_charges import TAKEN
+from models.orders import OrderEvent
+from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
+from models.states import OrderStatus
+from models.vat_follow_ups import FollowUpOutcome
+from tasks.policy import VatOutage
+from tasks.ports import DisputeStatus
+from tasks.refunds import disputes
+from tests.steps.test_disputed_charges import bought, charge_of, dispute
+from tests.support.payment import given_up_and_paid_late
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
+from tests.support.world import YEAR, Customer, World, change, purchase
+
+
+def happens(world: World, charge: str, *statuses: str) -> None:
+    for status in statuses:
+        dispute(world, charge, status)
+        world.notify(charge, "charge.dispute.updated")
+
+
+def refused(world: World, customer: Customer, line: CartLine) -> list[RefusalCode]:
+    return [refusal.code for refusal in world.refused(customer, line)]
+
+
+@pytest.mark.parametrize(
+    ("line", "statuses"),
+    [
+        (change("desk", seats=1), ["needs_response"]),
+        (change("desk", seats=200), ["lost"]),
+        (change("desk", interval=YEAR), ["needs_response", "lost"]),
+    ],
+)
+def test_no_change_credits_what_the_bank_has(world: World, line: CartLine, statuses: list[str]) -> None:
+    ada, _, charge = bought(world)
+    happens(world, charge, *statuses)
+    assert refused(world, ada, line) == [RefusalCode.PAYMENT_DISPUTED]
+    assert world.buy(ada, purchase("chat")).status is OrderStatus.COMPLETED
+    assert world.balance(ada) == 0
+
+
+@pytest.mark.parametrize(
+    "statuses", [["warning_needs_response"], ["warning_needs_response", "warning_closed"], ["needs_response", "won"]]
+)
+def test_a_change_credits_what_the_bank_has_not_taken_or_has_returned(world: World, statuses: list[str]) -> None:
+    ada, _, charge = bought(world)
+    happens(world, charge, *statuses)
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+def test_one_of_two_disputes_that_the_bank_has_decided_for_itself_is_enough(world: World) -> None:
+    ada, _, charge = bought(world)
+    for status in ("lost", "won"):
+        world.stripe.control("dispute", payment_intent=charge, status=status, amount=19_00)
+    world.notify(charge, "charge.dispute.closed")
+    assert refused(world, ada, change("desk", seats=1)) == [RefusalCode.PAYMENT_DISPUTED]
+
+
+def test_a_chargeback_between_quote_and_order_rejects_the_order(world: World) -> None:
+    ada, _, charge = bought(world)
+    order_id = world.place(ada, change("desk", seats=1))
+    happens(world, charge, "needs_response")
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, "payment-disputed")
+    assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10)
+
+
+def test_a_disputed_charge_that_the_order_has_no_use_for_keeps_nothing_from_being_changed(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    happens(world, late, "needs_response")
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    charge = charge_of(world, order.id)
+    happens(world, charge, "needs_response")
+    world.vies.register(NUMBER, status="valid")
+    for minutes in (6, 20):
+        assert ask_again(world, minutes=minutes) == 1
+        assert (world.balance(eva), follow_up(world, order).outcome) == (0, None)
+    assert len(world.rows(OrderEvent, order_id=order.id, kind="vat.credit_withheld")) == 1
+    happens(world, charge, "won")
+    assert ask_again(world, minutes=24 * 60) == 1
+    assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
+
+
+def test_both_layers_mean_the_same_statuses() -> None:
+    assert tuple(status.value for status in disputes.TAKEN) == TAKEN
+    assert disputes.TAKEN == (DisputeStatus.CHARGEBACK, DisputeStatus.LOST)
