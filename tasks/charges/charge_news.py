@@ -23,6 +23,8 @@ from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
 
+MOST_REFUNDS: Final = 2
+"""of unexpected money that are tried: if the card's account takes no money, it comes back each time, days later"""
 UNKNOWN: Final = "charge.unknown"
 """kind of the timeline entry that the order has ended without a charge that was made for it, by an attempt that we do not know"""
 
@@ -41,6 +43,8 @@ class NewsOutcome(StrEnum):
     UNEXPECTED_AND_REFUNDED_BEFORE = "unexpected charge, refunded before"
     UNEXPECTED_AND_DISPUTED = "unexpected charge, disputed"
     """the customer's bank has taken it back, so the provider would refund nothing"""
+    UNEXPECTED_AND_LEFT = "unexpected charge, its refunds failed"
+    """a person must give it back in another way"""
 
 
 class RefundFailed(Exception):
@@ -177,12 +181,15 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
 
 
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
-    """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded."""
+    """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded; after `MOST_REFUNDS` it is for a person to do."""
     with begin() as session:
         lock_order(session, order.id)
         if refunding.given_back(session, attempt):
             return NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE
-        _space_out(session, attempt)
+        if not charge.refunded:  # in the dashboard, say: that is only to be recorded
+            if _is_left_to_person(session, order, attempt, charge):
+                return NewsOutcome.UNEXPECTED_AND_LEFT
+            _space_out(session, attempt)
         reason = "unexpected-charge"
         refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
     answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
@@ -194,10 +201,22 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
     return NewsOutcome.UNEXPECTED_AND_REFUNDED
 
 
+def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:
+    """Whether as many refunds as are tried were made, and failed. It is noted once; a refund that was not made is not counted."""
+    made = [each for each in refunding.failed_refunds(session, attempt) if each.ref is not None]
+    if len(made) < MOST_REFUNDS:
+        return False
+    error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
+    if progress.note_once(session, order.id, "refund.refused", {"error": error}):
+        log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+    return True
+
+
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:
-    """Delay the next refund after a failed one. Each refund causes several events, and each of these would otherwise start another refund."""
+    """Delay the next refund once one is known to have failed. Each refund causes several events, and each of these would otherwise start another refund."""
     failed = refunding.failed_refunds(session, attempt)
-    if failed and now() < max(each.created_at for each in failed) + retry_policy.event_delay(len(failed) - 1):
+    since = [each.settled_at or each.created_at for each in failed]
+    if failed and now() < max(since) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
 

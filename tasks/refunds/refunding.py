@@ -233,7 +233,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
         .values(
             status=RefundState.FAILED,
             ref=case((succeeded, RefundAttempt.ref), else_=refund.ref),
-            settled_at=func.clock_timestamp(),
+            settled_at=exact_now(),
         )
         .returning(RefundAttempt.key)
         .execution_options(synchronize_session=False)
@@ -371,5 +371,5 @@ def _settle(session: Session, attempt: RefundAttempt, state: RefundState, *, ref
     session.execute(
         update(RefundAttempt)
         .where(RefundAttempt.key == attempt.key, RefundAttempt.status == RefundState.PENDING)
-        .values(status=state, ref=ref, settled_at=func.clock_timestamp())
+        .values(status=state, ref=ref, settled_at=exact_now())
     )

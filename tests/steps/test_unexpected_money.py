@@ -9,14 +9,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models import progress
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from tasks.charges import charge_news, webhooks
 from tasks.charges.charge_news import NewsOutcome, RefundFailed
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tasks.ports import EventKind, Refund, RefundStatus
 from tasks.refunds import refunding
 from tests.support.payment import DECLINES, REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
@@ -133,37 +133,83 @@ def wrong_refunds(world: World) -> list[str]:
         return [difference.found for difference in verify(session) if difference.check is Check.REFUND]
 
 
-def test_unexpected_money_whose_refund_fails_later_goes_back_again_and_again_ever_more_slowly(world: World) -> None:
+def comes_back(world: World, late: str, times: int) -> None:
+    """A refund of the charge fails, days after the provider has accepted it."""
+    world.pass_time(days=5)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"] * times)
+
+
+def test_unexpected_money_whose_refund_fails_later_goes_back_once_more_and_is_then_for_a_person(world: World) -> None:
     order_id, late = money_twice(world, "pm_card_refundFail")
     world.notify(late)
-    for refunds in (1, 2):
-        assert world.stripe.banks_settle(lambda n=refunds: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
-        world.notify(late, "refund.failed")
-        world.notify(late, "charge.refund.updated")
-        assert world.refunds(order_id) == [("failed", 119_00)] * refunds
-        assert wrong_refunds(world) == ["0"]
-        assert len(waiting_events(world)) == 2
-        world.pass_time(seconds=3600)
-        webhooks.handle_webhooks()
-        assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * refunds + [("succeeded", 119_00)]
-        world.pass_time(seconds=1)
+    comes_back(world, late, 1)
+    for kind in ("refund.failed", "charge.refund.updated"):
+        world.notify(late, kind)
+    assert (world.refunds(order_id), wrong_refunds(world)) == ([("failed", 119_00)], ["0"])
+    assert len(waiting_events(world)) == 2
+    world.pass_time(seconds=10)
+    webhooks.handle_webhooks()
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+    comes_back(world, late, 2)
+    for kind in ("refund.failed", "charge.refund.updated"):
+        world.notify(late, kind)
+    world.pass_time(days=1)
+    webhooks.handle_webhooks()
+    assert (world.refunds(order_id), wrong_refunds(world)) == ([("failed", 119_00)] * 2, ["0"])
+    assert waiting_events(world) == {}
+    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    assert refused.facts == {
+        "error": f"2 refunds of unexpected charge {late} failed, and no other is made: give it back by other means"
+    }
     assert world.order(order_id).status is OrderStatus.COMPLETED
-    assert world.timeline(order_id).count("charge.unexpected") == 1
     assert world.timeline(order_id).count("refund.failed") == 2
 
 
-def test_after_each_failure_the_next_refund_of_unexpected_money_waits_twice_as_long(world: World) -> None:
+@pytest.mark.parametrize("failures", [1, 2])
+def test_unexpected_money_whose_refund_failed_is_recorded_as_given_back_whenever_a_person_does_so(
+    world: World, failures: int
+) -> None:
     order_id, late = money_twice(world, "pm_card_refundFail")
-    for failures, seconds in ((1, 10), (2, 20), (3, 40)):
-        assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
-        assert world.stripe.banks_settle(lambda n=failures: world.refunds_at_provider(late) == ["failed"] * n)  # type: ignore[misc]
-        with pytest.raises(RefundFailed):
-            charge_news.handle(late, kind=EventKind.REFUND)
-        world.pass_time(seconds=seconds - 1)
-        with pytest.raises(RefundFailed):
-            charge_news.handle(late)
-        world.pass_time(seconds=1)
-    assert world.refunds(order_id) == [("failed", 119_00)] * 3
+    for times in range(1, failures + 1):
+        world.notify(late)
+        comes_back(world, late, times)
+        world.notify(late, "refund.failed")
+        if times < failures:
+            world.pass_time(seconds=10)
+    outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer")
+    world.pass_time(days=1)
+    webhooks.handle_webhooks()
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * failures + [("succeeded", 119_00)]
+    assert (world.refunds_at_provider(late), wrong_refunds(world)) == (["failed"] * failures, [])
+
+
+def test_unexpected_money_that_a_person_refunds_in_the_dashboard_after_two_failures_is_recorded(world: World) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    for times in (1, 2):
+        world.notify(late)
+        comes_back(world, late, times)
+        world.notify(late, "refund.failed")
+        world.pass_time(seconds=10)
+    world.stripe.client().v1.refunds.create({"payment_intent": late})
+    world.notify(late, "charge.refunded")
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * 2 + [("succeeded", 119_00)]
+    assert wrong_refunds(world) == []
+
+
+def test_the_next_refund_of_unexpected_money_waits_from_when_the_one_before_is_known_to_have_failed(
+    world: World,
+) -> None:
+    order_id, late = money_twice(world, "pm_card_refundFail")
+    assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
+    comes_back(world, late, 1)
+    with pytest.raises(RefundFailed):
+        charge_news.handle(late, kind=EventKind.REFUND)
+    world.pass_time(seconds=9)
+    with pytest.raises(RefundFailed):
+        charge_news.handle(late)
+    world.pass_time(seconds=1)
+    assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
+    assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
 
 
 def test_a_refund_of_unexpected_money_that_fails_later_calls_no_refunded_order_back(world: World) -> None:
