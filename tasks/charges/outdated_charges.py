@@ -14,7 +14,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus
 from tasks import cancellation
 from tasks.charges import charge_attempts
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import RefundRefused, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
 from tasks.refunds import refunding
@@ -43,7 +43,11 @@ def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
         return begun
     with outside():
         reach("collect_payment.calling")
-        answer = refunding.request_refund(begun, charge_ref=charge.ref)
+        try:
+            answer = refunding.request_refund(begun, charge_ref=charge.ref)
+        except RefundRefused as refused:
+            how = f"Before you record that it was given back by other means, run `prorata orders cancel {order.number}`"
+            raise RefundRefused(f"{refused}. {how}") from refused
         failed = refunding.why_failed(begun, answer, charge_ref=charge.ref)
     reach("collect_payment.called")
     with begin() as session:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import OrderStatus, Step
+from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
@@ -187,6 +187,11 @@ def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Orde
     charge = session.scalar(made)
     if charge is None or not refunding.is_unexpected(session, charge):
         raise NotPossible(f"{charge_ref} is no unexpected charge of order {order.number}")
+    if charge.status in ATTEMPT_UNDER_WAY:
+        raise NotPossible(
+            f"order {order.number} waits for {charge_ref} to go back before it charges what is due: run `prorata orders cancel {order.number}` first, "
+            f"then `prorata orders refunded-outside {order.number}`, without --charge"
+        )
     if refunding.given_back(session, charge):
         raise NotPossible(f"unexpected charge {charge_ref} is back already")
     return order, charge

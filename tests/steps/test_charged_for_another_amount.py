@@ -17,6 +17,7 @@ from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds, resumption
+from tasks.operating.resumption import NotPossible
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tests.support.backup import BackUp
 from tests.support.payment import ASKS_BANK, DECLINES
@@ -210,6 +211,28 @@ def test_one_whose_refund_fails_can_be_cancelled_and_settled_outside(
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", LOST), ("succeeded", LOST)]
     assert (verified(world), money(world, ada)[0]) == ([], [LOST])
+
+
+def test_one_that_the_provider_refunds_no_more_is_recorded_once_the_order_is_cancelled(
+    world: World, charged_since: Callable[..., tuple[Customer, UUID]]
+) -> None:
+    ada, order_id = charged_since()
+    charge = lost_charge(world, ada)
+    world.stripe.control("dispute", payment_intent=charge, status="won")
+    with pytest.raises(Misconfigured, match=r"is owed still: .* run `prorata orders cancel \d+`$"):
+        world.go_on(order_id)
+    with pytest.raises(
+        NotPossible, match=r"run `prorata orders cancel \d+` first, then `prorata orders refunded-outside"
+    ):
+        outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer of 3 May")
+    assert world.refunds(order_id) == [("pending", LOST)]
+    assert world.cancel(order_id) is OrderStatus.OPEN
+    with pytest.raises(Misconfigured):
+        world.go_on(order_id)
+    outside_refunds.settle(order_id, by="Olga", why="transfer of 3 May")
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert (verified(world), sorted(world.refunds(order_id))) == ([], [("failed", LOST), ("succeeded", LOST)])
+    assert world.given_back(ada) == []
 
 
 def test_an_accepted_refund_that_fails_later_is_made_again(
