@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import disputed_charges, progress
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
@@ -26,12 +26,13 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
     """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
 
     Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too.
-    rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible;
-    for a completed order TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
+    not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
     """
     with begin() as session:
         bought = support_refund.completed(session, order_id)
         order, charge = bought or _to_settle(session, order_id)
+        taken_back = disputed_charges.was_taken_back(session, order_id)
     if bought:
         _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
         return True
@@ -45,6 +46,8 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         dispute, left = support_refund.disputed(charge)
         found = _disputes_of(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
+        if taken_back:  # who has the money, and all of it, is not to be guessed
+            raise
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
         dispute, left = None, 0

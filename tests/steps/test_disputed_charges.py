@@ -179,6 +179,26 @@ def test_what_the_provider_gave_back_is_not_settled_outside_because_its_disputes
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
 
 
+@pytest.mark.parametrize("status", ["needs_response", "lost"])
+def test_what_the_bank_has_is_not_settled_as_paid_by_us_because_the_provider_cannot_be_asked(
+    world: World, status: str
+) -> None:
+    ada, order_id = refundable(world)
+    charge = charge_of(world, order_id)
+    dispute(world, charge, status)
+    world.notify(charge, "charge.dispute.created")
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    world.stripe.fail("unavailable", "refunds.list")
+    with pytest.raises(TemporarilyUnavailable):
+        outside_refunds.settle(order_id, by="Olga", why="transfer")
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+    world.stripe.calm()
+    dispute(world, charge, "lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, BY_BANK)
+
+
 def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_payment(world: World) -> None:
     ada, order_id, charge = bought(world)
     dispute(world, charge)
