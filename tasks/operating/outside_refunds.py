@@ -14,7 +14,7 @@ from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
-from tasks.operating.support_refund import FEWER_SEATS, locked
+from tasks.operating.support_refund import locked
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
@@ -122,8 +122,8 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, r
             by_bank = _returned_by_bank(dispute, charge)
             _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
     except NotPossible as refused:
-        ends_nothing = str(refused).removesuffix(f"; {FEWER_SEATS}")  # the bank, not we, has what is unused
-        raise NotPossible(f"{ends_nothing}. What to do then: docs/operations.md, A disputed charge") from None
+        # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
+        raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
 
 
 def _require_decided(order: Order, dispute: Dispute, *, left_minor: int) -> None:

@@ -22,7 +22,14 @@ from tasks.operating.order_story import Story
 
 
 class NotPossible(Explained):
-    """The order's state does not allow this; the message says why, and what can be done instead."""
+    """The order's state does not allow this; the message says why, and what can be done instead.
+
+    advice: what can be done instead, apart from `why` where it does not hold for everybody who is refused.
+    """
+
+    def __init__(self, why: str, *, advice: str | None = None) -> None:
+        super().__init__(f"{why}; {advice}" if advice else why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

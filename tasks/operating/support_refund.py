@@ -23,6 +23,7 @@ from tasks.refunds import disputes, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
 FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
+_THE_REST: Final = "refund the rest in the provider's dashboard"
 
 
 def give_back(order_id: UUID, *, by: str, why: str) -> None:
@@ -74,7 +75,8 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     if credited := _vat_credited(session, order_id):
         raise NotPossible(
             f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
-            "already, as VAT that was not due; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+            "already, as VAT that was not due; giving the whole charge back would give that twice",
+            advice=_THE_REST,
         )
     _take_rounding_back(session, order)
     for line in order.lines:
@@ -165,7 +167,8 @@ def _take_rounding_back(session: Session, order: Order) -> None:
     except BalanceTooLow:
         raise NotPossible(
             f"the charge of order {order.number} was rounded up by {order.to_balance_minor} {order.currency} (minor units), which became "
-            "balance and is spent; giving the whole charge back would give that twice. Refund the rest in the provider's dashboard"
+            "balance and is spent; giving the whole charge back would give that twice",
+            advice=_THE_REST,
         ) from None
 
 
@@ -173,7 +176,7 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
     """is_back: all that it was charged went back already, even if it is over."""
     if line.action is not Action.PURCHASE:
         raise NotPossible(
-            f"order {order.number} changed what was there before, and that cannot be brought back; {FEWER_SEATS}"
+            f"order {order.number} changed what was there before, and that cannot be brought back", advice=FEWER_SEATS
         )
     subscription = session.scalar(select(Subscription).where(Subscription.id == line.subscription_id).with_for_update())
     running = running_period(session, subscription) if subscription else None
@@ -181,7 +184,7 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
     if is_back and period is not None and period.ran_out:
         return
     if subscription is None or running is None or running.order_id != order.id:
-        raise NotPossible(_overtaken(session, order, running, period))
+        raise _overtaken(session, order, running, period)
     running.closed_at = now
     running.unused_minor = running.charged_minor
     running.unused_tax_minor = running.tax_minor
@@ -193,14 +196,17 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
 
 def _overtaken(
     session: Session, order: Order, running: SubscriptionPeriod | None, period: SubscriptionPeriod | None
-) -> str:
+) -> NotPossible:
     """Why refunding the order cannot end what it bought. running: the subscription's running period, which belongs to another order; period: the order's."""
     was_changed = period is not None and period.closed_at is not None and not period.ran_out
     if was_changed or (running is not None and _changed(session, running)):
-        return f"what order {order.number} bought was changed by a later order, and that cannot be brought back; {FEWER_SEATS}"
-    return (
-        f"what order {order.number} bought is over already, so there is nothing of it to end. If you give all of the charge back in the "
-        "provider's dashboard, run this command again: it then issues the credit note"
+        return NotPossible(
+            f"what order {order.number} bought was changed by a later order, and that cannot be brought back",
+            advice=FEWER_SEATS,
+        )
+    return NotPossible(
+        f"what order {order.number} bought is over already, so there is nothing of it to end",
+        advice="if you give all of the charge back in the provider's dashboard, run this command again: it then issues the credit note",
     )
 
 

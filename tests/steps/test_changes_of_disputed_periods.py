@@ -8,6 +8,8 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
+from tasks.operating import outside_refunds
+from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
@@ -89,6 +91,19 @@ def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: 
     happens(world, charge, "won")
     assert ask_again(world, minutes=24 * 60) == 1
     assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
+
+
+def test_a_lost_dispute_of_a_charge_whose_vat_became_balance_before_is_not_said_to_be_refunded_by_the_provider(
+    world: World,
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    world.vies.register(NUMBER, status="valid")
+    ask_again(world)
+    assert world.balance(eva) == 20_00
+    happens(world, charge_of(world, order.id), "lost")
+    told = r"would give that twice\. What to do then: docs/operations\.md, A disputed charge$"
+    with pytest.raises(NotPossible, match=told):
+        outside_refunds.settle(order.id, by="Olga", why="dispute lost")
 
 
 def test_both_layers_mean_the_same_statuses() -> None:
