@@ -12,6 +12,7 @@ from models.states import AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
+from tasks.reconciliation.unseen import Recorded, unseen
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.refunds import disputes, refunding, refunds_elsewhere
 from tasks.wiring import begin, payments
@@ -27,15 +28,19 @@ def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> F
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
 
 
-def check_missing_charges(since: datetime, until: datetime, seen: Container[str]) -> Found:
+def check_missing_charges(since: datetime, until: datetime, seen: Container[str | None]) -> Found:
     """Attempts recorded as taken in that range whose charge was not `seen`. Usually the provider dates it just outside the range, so each is looked up."""
+    columns = (
+        *(ChargeAttempt.order_id, ChargeAttempt.ref, ChargeAttempt.status),
+        *(ChargeAttempt.amount_minor, ChargeAttempt.currency),
+    )
+    taken = select(*columns).where(
+        ChargeAttempt.created_at >= since,
+        ChargeAttempt.created_at < until,
+        ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+    )
     with begin() as session:
-        query = select(ChargeAttempt).where(
-            ChargeAttempt.created_at >= since,
-            ChargeAttempt.created_at < until,
-            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
-        )
-        missing = [row for row in session.scalars(query) if row.ref not in seen]
+        missing = unseen(session, taken, seen)
         known = numbers(session, (row.order_id for row in missing))
     for row in missing:
         if not _stands(row.ref):
@@ -91,5 +96,5 @@ def _stands(ref: str | None) -> bool:
         return False
 
 
-def _written(row: ChargeAttempt) -> str:
+def _written(row: ChargeAttempt | Recorded) -> str:
     return told(row.status, row.amount_minor, row.currency)

@@ -12,6 +12,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
+from tasks.reconciliation.unseen import Recorded, unseen
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.refunds import refunds_elsewhere
 from tasks.refunds.refunding import SETTLED_OUTSIDE
@@ -58,38 +59,41 @@ def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
     return gave == (row.status is RefundState.SUCCEEDED) and (not gave or refund.amount_minor == row.amount_minor)
 
 
-def check_missing_refunds(since: datetime, until: datetime, seen: Container[str]) -> Found:
+def check_missing_refunds(since: datetime, until: datetime, seen: Container[str | None]) -> Found:
     """Refunds recorded as made in that range that were not `seen`. Usually the provider dates them just outside the range, so each is looked up."""
-    with begin() as session:
-        query = (
-            select(RefundAttempt, ChargeAttempt.ref)
-            .join(
-                ChargeAttempt,
-                and_(
-                    ChargeAttempt.order_id == RefundAttempt.order_id,
-                    ChargeAttempt.attempt == RefundAttempt.charge_attempt,
-                ),
-            )
-            .where(
-                RefundAttempt.created_at >= since,
-                RefundAttempt.created_at < until,
-                RefundAttempt.status == RefundState.SUCCEEDED,
-                or_(RefundAttempt.ref.is_(None), ~SETTLED_OUTSIDE),
-            )
+    columns = (
+        *(RefundAttempt.order_id, RefundAttempt.key, RefundAttempt.ref, RefundAttempt.status),
+        *(RefundAttempt.amount_minor, RefundAttempt.currency, ChargeAttempt.ref.label("charge_ref")),
+    )
+    given = (
+        select(*columns)
+        .join(
+            ChargeAttempt,
+            and_(
+                ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
+            ),
         )
-        missing = [(row, charge_ref) for row, charge_ref in session.execute(query) if row.ref not in seen]
-        known = numbers(session, (row.order_id for row, _ in missing))
-    for row, charge_ref in missing:
-        made = payments().find_refunds(charge_ref=charge_ref) if charge_ref is not None else ()
+        .where(
+            RefundAttempt.created_at >= since,
+            RefundAttempt.created_at < until,
+            RefundAttempt.status == RefundState.SUCCEEDED,
+            or_(RefundAttempt.ref.is_(None), ~SETTLED_OUTSIDE),
+        )
+    )
+    with begin() as session:
+        missing = unseen(session, given, seen)
+        known = numbers(session, (row.order_id for row in missing))
+    for row in missing:
+        made = payments().find_refunds(charge_ref=row.charge_ref) if row.charge_ref is not None else ()
         if not _stands(row, [refund for refund in made if refund.status is not RefundStatus.FAILED]):
             named = f"refund {row.ref or row.key}"
             yield from differs(Check.REFUND, where(row.order_id, known), named, NOTHING, _written(row))
 
 
-def _stands(row: RefundAttempt, made: Sequence[Refund]) -> bool:
+def _stands(row: Recorded, made: Sequence[Refund]) -> bool:
     """Whether the provider made it. Without an id, it consists of refunds made elsewhere (see `refunding.Answer`)."""
     if row.ref is None:
-        return sum(refund.amount_minor for refund in made) >= row.amount_minor
+        return bool(sum(refund.amount_minor for refund in made) >= row.amount_minor)
     return any(refund.ref == row.ref for refund in made)
 
 
@@ -99,5 +103,5 @@ def _noted(session: Session, refund: Refund | Unreadable, order_id: UUID) -> str
     return "noted as made elsewhere" if noted else NOTHING
 
 
-def _written(row: RefundAttempt) -> str:
+def _written(row: RefundAttempt | Recorded) -> str:
     return told(row.status, row.amount_minor, row.currency)

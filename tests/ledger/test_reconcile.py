@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable, Container
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +17,10 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
 from tasks.operating import outside_refunds
+from tasks.reconciliation import unseen
+from tasks.reconciliation.charges import check_missing_charges
 from tasks.reconciliation.reconcile import Reconciled, reconcile
+from tasks.reconciliation.refunds import check_missing_refunds
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, given_up_and_paid_late, refund_by_hand, refundable, unanswered
 from tests.support.world import Customer, World, purchase
@@ -284,6 +289,39 @@ def test_a_charge_and_a_refund_of_ours_that_cannot_be_read_are_named(world: Worl
         (where, "charge", told, "succeeded: 11900 EUR"),
         (where, "refund", told, "succeeded: 11900 EUR"),
     ]
+
+
+class AllListed(Container[str]):
+    """Every charge and refund is listed by the provider. Notes which of the reader's statements brought the row that is looked for."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.brought: list[tuple[datetime, str]] = []
+
+    def __contains__(self, _: object) -> bool:
+        reading = text(
+            "select query_start, query from pg_stat_activity"
+            " where datname = current_database() and state = 'idle in transaction' and pid <> pg_backend_pid()"
+        )
+        with self._world.begin() as session:
+            [(at, query)] = session.execute(reading)
+        self.brought.append((at, query.partition(" ")[0]))
+        return True
+
+
+@pytest.mark.parametrize("check_missing", [check_missing_charges, check_missing_refunds])
+def test_what_is_recorded_is_read_in_parts_so_that_no_range_needs_much_memory_or_stands_still(
+    world: World, monkeypatch: pytest.MonkeyPatch, check_missing: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(unseen, "BATCH", 2)
+    for _ in range(3):
+        _, order_id = refundable(world)
+        world.run(order_id)
+    listed = AllListed(world)
+    since, until = world.time - timedelta(minutes=1), world.time + timedelta(hours=1)
+    assert list(check_missing(since, until, listed)) == []
+    parts = [list(part) for _, part in groupby(listed.brought)]
+    assert [(len(part), part[0][1]) for part in parts] == [(2, "FETCH"), (1, "FETCH")]
 
 
 def test_only_what_was_made_in_that_time_counts(world: World) -> None:
