@@ -21,6 +21,7 @@ from tasks.reconciliation import unseen
 from tasks.reconciliation.charges import check_missing_charges
 from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tasks.reconciliation.refunds import check_missing_refunds
+from tasks.reconciliation.words import numbers
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, given_up_and_paid_late, refund_by_hand, refundable, unanswered
 from tests.support.world import Customer, World, purchase
@@ -322,6 +323,14 @@ def test_what_is_recorded_is_read_in_parts_so_that_no_range_needs_much_memory_or
     assert list(check_missing(since, until, listed)) == []
     parts = [list(part) for _, part in groupby(listed.brought)]
     assert [(len(part), part[0][1]) for part in parts] == [(2, "FETCH"), (1, "FETCH")]
+
+
+def test_any_number_of_orders_is_looked_up_at_once(world: World) -> None:
+    """A statement may have 65,535 parameters."""
+    order = world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        known = numbers(session, [order.id, None, *(uuid4() for _ in range(65_535))])
+    assert known == {order.id: order.number}
 
 
 def test_only_what_was_made_in_that_time_counts(world: World) -> None:
