@@ -1,6 +1,6 @@
 """Charges: each one that the provider took must be recorded as taken, once, and vice versa."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -28,7 +28,9 @@ def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> F
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
 
 
-def check_missing_charges(since: datetime, until: datetime, seen: Container[str | None]) -> Found:
+def check_missing_charges(
+    since: datetime, until: datetime, seen: Container[str | None], say: Callable[[str], None]
+) -> Found:
     """Attempts recorded as taken in that range whose charge was not `seen`. Usually the provider dates it just outside the range, so each is looked up."""
     columns = (
         *(ChargeAttempt.order_id, ChargeAttempt.ref, ChargeAttempt.status),
@@ -42,7 +44,8 @@ def check_missing_charges(since: datetime, until: datetime, seen: Container[str 
     with begin() as session:
         missing = unseen(session, taken, seen)
         known = numbers(session, (row.order_id for row in missing))
-    for row in missing:
+    for done, row in enumerate(missing, start=1):
+        say(f"looking up charge {done} of {len(missing)} that were not listed")
         if not _stands(row.ref):
             yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, _written(row))
 

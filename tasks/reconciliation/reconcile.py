@@ -56,7 +56,7 @@ def _reconcile_charges(
         with begin() as session:
             found.differences += check_charges(session, ours)
         say(f"{found.charges} charges")
-    found.differences += check_missing_charges(since, until, made)
+    found.differences += check_missing_charges(since, until, made, say)
     return made
 
 
@@ -71,7 +71,7 @@ def _reconcile_refunds(
             found.refunds += len(ours)
             found.differences += check_refunds(session, ours)
         say(f"{found.charges} charges, {found.refunds} refunds")
-    found.differences += check_missing_refunds(since, until, seen)
+    found.differences += check_missing_refunds(since, until, seen, say)
 
 
 def _reconcile_disputes(found: Reconciled, since: datetime, until: datetime, made: Mapping[str, UUID]) -> None:

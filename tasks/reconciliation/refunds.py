@@ -1,6 +1,6 @@
 """Refunds: each one that the provider made must be recorded as made, and vice versa."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -59,7 +59,9 @@ def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
     return gave == (row.status is RefundState.SUCCEEDED) and (not gave or refund.amount_minor == row.amount_minor)
 
 
-def check_missing_refunds(since: datetime, until: datetime, seen: Container[str | None]) -> Found:
+def check_missing_refunds(
+    since: datetime, until: datetime, seen: Container[str | None], say: Callable[[str], None]
+) -> Found:
     """Refunds recorded as made in that range that were not `seen`. Usually the provider dates them just outside the range, so each is looked up."""
     columns = (
         *(RefundAttempt.order_id, RefundAttempt.key, RefundAttempt.ref, RefundAttempt.status),
@@ -83,7 +85,8 @@ def check_missing_refunds(since: datetime, until: datetime, seen: Container[str 
     with begin() as session:
         missing = unseen(session, given, seen)
         known = numbers(session, (row.order_id for row in missing))
-    for row in missing:
+    for done, row in enumerate(missing, start=1):
+        say(f"looking up refund {done} of {len(missing)} that were not listed")
         made = payments().find_refunds(charge_ref=row.charge_ref) if row.charge_ref is not None else ()
         if not _stands(row, [refund for refund in made if refund.status is not RefundStatus.FAILED]):
             named = f"refund {row.ref or row.key}"

@@ -320,9 +320,29 @@ def test_what_is_recorded_is_read_in_parts_so_that_no_range_needs_much_memory_or
         world.run(order_id)
     listed = AllListed(world)
     since, until = world.time - timedelta(minutes=1), world.time + timedelta(hours=1)
-    assert list(check_missing(since, until, listed)) == []
+    assert list(check_missing(since, until, listed, lambda _: None)) == []
     parts = [list(part) for _, part in groupby(listed.brought)]
     assert [(len(part), part[0][1]) for part in parts] == [(2, "FETCH"), (1, "FETCH")]
+
+
+def test_what_is_looked_up_one_by_one_is_told(world: World) -> None:
+    for _ in range(2):
+        _, order_id = refundable(world)
+        world.run(order_id)
+        world.buy(world.customer(), purchase())
+    another = "ref = 'another_' || order_id"
+    execute(world, f"update refund_attempts set {another}")
+    unrefunded = "order_id not in (select order_id from refund_attempts)"
+    execute(world, f"update charge_attempts set {another} where {unrefunded}")
+    said: list[str] = []
+    reconcile(world.time - timedelta(minutes=1), world.time + timedelta(hours=1), say=said.append)
+    looked_up = [line for line in said if line.startswith("looking up ")]
+    assert looked_up == [
+        "looking up charge 1 of 2 that were not listed",
+        "looking up charge 2 of 2 that were not listed",
+        "looking up refund 1 of 2 that were not listed",
+        "looking up refund 2 of 2 that were not listed",
+    ]
 
 
 def test_any_number_of_orders_is_looked_up_at_once(world: World) -> None:
