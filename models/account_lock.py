@@ -1,6 +1,6 @@
-"""The row lock that serializes changes to an account's balance, subscriptions and periods.
+"""The row lock that serializes changes to an account's balance, subscriptions, periods, cart and contacts' right to order.
 
-Placing an order does not wait for it: a row that refers to the account needs only its key, which this lock (FOR NO KEY UPDATE) leaves free.
+Neither placing an order nor issuing a key waits for it: a row that refers to the account needs only its key, which this lock (FOR NO KEY UPDATE) leaves free.
 """
 
 from collections.abc import Collection

@@ -23,6 +23,7 @@ from api_stub.schemas.accounts import (
 )
 from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.values import LOCATION
+from models.account_lock import lock_account
 from models.accounts import NOT_ERASED, Account, Contact
 from models.base import uuid7
 from models.rules import vat
@@ -95,7 +96,7 @@ def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, cal
     """An account keeps at least one billing contact: somebody must be able to order."""
     with begin() as session:
         account_of(session, caller, account_id)
-        session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+        lock_account(session, account_id)
         contact = _contact(session, account_id, contact_id)
         could_order = contact.is_billing_contact
         for name in wanted.model_fields_set:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from models.accounts import Account
+from models.account_lock import lock_account
 from models.carts import CartItem
 from models.rules.cart import MAX_LINES, MAX_SEATS, CartLine
 from models.rules.refusals import Refusal, RefusalCode
@@ -31,7 +31,7 @@ def put(session: Session, *, account_id: UUID, lines: Sequence[CartLine]) -> Non
         if line.seats is not None and not 1 <= line.seats <= MAX_SEATS:
             facts = {"seats": line.seats, "most": MAX_SEATS}
             raise CartUnstorable(Refusal(RefusalCode.SEATS_OUT_OF_RANGE, index, facts))
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    lock_account(session, account_id)
     clear(session, account_id=account_id)
     rows = [
         {

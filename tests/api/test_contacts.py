@@ -1,6 +1,13 @@
 """The contacts of an account, and where letters are sent."""
 
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+from models.account_lock import lock_account
+from models.accounts import Contact
+from tasks.upstream import api_keys
 from tests.api.conftest import Api, problem, purchase
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import Customer, World
 
 
@@ -28,6 +35,27 @@ def test_somebody_stays_able_to_order(world: World, api: Api, ada: Customer) -> 
     own = f"/v1/accounts/{ada.account_id}/contacts/{ada.contact_id}"
     assert problem(api("PATCH", own, json={"is_billing_contact": False})) == (409, "last-billing-contact")
     assert api.get(own).json()["is_billing_contact"] is True
+
+
+def test_of_two_who_stop_ordering_at_once_one_stays(world: World, api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    bob = api.post(own, {"name": "Bob", "email": "bob@customer.example", "is_billing_contact": True})
+    with ThreadPoolExecutor() as pool:
+        with world.begin() as first:
+            lock_account(first, ada.account_id)
+            first.get_one(Contact, ada.contact_id).is_billing_contact = False
+            first.flush()
+            later = pool.submit(api, "PATCH", bob.headers["location"], json={"is_billing_contact": False})
+            until_it_waits_for(first, later)
+        assert problem(later.result()) == (409, "last-billing-contact")
+
+
+def test_a_contact_does_not_wait_for_a_key_that_is_being_issued(world: World, api: Api, ada: Customer) -> None:
+    own = f"/v1/accounts/{ada.account_id}/contacts/{ada.contact_id}"
+    with world.impatient(), world.begin() as another:
+        api_keys.issue(another, name=uuid4().hex, scopes=[], account_ids=[ada.account_id], by="root")
+        renamed = api("PATCH", own, json={"name": "Ada Lovelace"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Ada Lovelace")
 
 
 def test_an_email_address_comes_without_a_name(api: Api, ada: Customer) -> None:
