@@ -44,6 +44,11 @@ class Subscription(Base):
     """the renewal date; for a trial, when it ends"""
     created_at: Mapped[CreatedAt]
 
+    def status_at(self, moment: datetime) -> SubscriptionStatus:
+        """A trial is over at its end, even while the sweep leaves it `trialing` because an order on the product is open."""
+        over = self.status is SubscriptionStatus.TRIALING and self.period_end <= moment
+        return SubscriptionStatus.TRIAL_ENDED if over else self.status
+
 
 class Trial(Base):
     """Records that a trial was taken. The primary key enforces the rule: one trial per product and account."""

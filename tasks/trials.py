@@ -9,7 +9,10 @@ from tasks.wiring import begin, now
 
 
 def end_due() -> None:
-    """End the trials whose time is over, unless an order on the same product is still open; the sweep calls this."""
+    """End the trials whose time is over, unless an order on the same product is still open; the sweep calls this.
+
+    An order that was charged may contain a change of the trial, which an ended one would refuse. Nobody sees such a trial as running: `Subscription.status_at`.
+    """
     ordered = and_(
         OrderedProduct.account_id == Subscription.account_id, OrderedProduct.product_code == Subscription.product_code
     )

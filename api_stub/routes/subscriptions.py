@@ -12,7 +12,7 @@ from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import SubscriptionList, SubscriptionView
 from api_stub.schemas.values import Period
 from models.subscriptions import Subscription
-from tasks.wiring import begin
+from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1", tags=["subscriptions"], route_class=HeadRoute)
 
@@ -44,7 +44,7 @@ def view(subscription: Subscription) -> SubscriptionView:
         tier=subscription.tier_code,
         seats=subscription.seats,
         interval=subscription.interval,
-        status=subscription.status,
+        status=subscription.status_at(now()),
         period=Period(start=subscription.period_start, end=subscription.period_end),
         currency=subscription.currency,
         created_at=subscription.created_at,

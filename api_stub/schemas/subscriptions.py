@@ -19,7 +19,7 @@ class SubscriptionView(BaseModel):
     seats: int
     interval: Interval | None = Field(description="null for a trial")
     status: SubscriptionStatus = Field(
-        description="`trialing`: on trial; at `period.end` it becomes `trial_ended` by itself. `active`: bought. It does not end by itself, not even when its period is over: "
+        description="`trialing`: on trial; from `period.end` on it is `trial_ended`, also while an order waits. `active`: bought. It does not end by itself, not even when its period is over: "
         "compare `period.end` with the clock. `ended`: what it was bought with was refunded."
     )
     period: Period = Field(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models.base import uuid7
 from models.orders import Order, OrderedProduct, OrderLine
-from models.rules.cart import Action, SubscriptionStatus
+from models.rules.cart import RUNNING, Action
 from models.subscriptions import SITS, SeatAssignment, Subscription, assigned
 
 MAX_CHANGES = 20_000
@@ -148,7 +148,7 @@ def _refuse_too_many(
     new = [i for i, result in enumerate(results) if result is SeatResult.ASSIGNED]
     if not new:
         return
-    if not _in_use(subscription, now):
+    if subscription.status_at(now) not in RUNNING:
         raise SeatsRefused(
             "not-active", "The subscription is not active, so its seats cannot be assigned; subscribe first."
         )
@@ -167,12 +167,6 @@ def _refuse_too_many(
         limit=room.limit,
         assigned=sitting,
     )
-
-
-def _in_use(subscription: Subscription, now: datetime) -> bool:
-    if subscription.status is SubscriptionStatus.TRIALING:
-        return now < subscription.period_end
-    return subscription.status is SubscriptionStatus.ACTIVE
 
 
 def _results(session: Session, subscription_id: UUID, changes: Sequence[SeatChange]) -> list[SeatResult]:

@@ -6,7 +6,9 @@ from sqlalchemy import delete
 from models.accounts import Language
 from models.api_keys import ApiKeyAccount
 from models.rules.vat import BuyerType
-from tests.api.conftest import Api, problem, purchase
+from models.states import OrderStatus
+from tasks import sweep
+from tests.api.conftest import Api, change, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
 
@@ -128,6 +130,23 @@ def test_subscriptions_show_seats_period_and_status(world: World, api: Api, ada:
     ]
     assert listed[1]["period"] == {"start": "2026-11-01T09:00:00Z", "end": "2026-12-01T09:00:00Z"}
     assert api.get(f"/v1/subscriptions/{listed[1]['id']}").json() == listed[1]
+
+
+def test_a_trial_that_an_open_order_keeps_from_being_ended_is_shown_as_ended(world: World, api: Api) -> None:
+    ada = world.customer(card=None)
+    api.use(ada)
+    world.buy(ada, worlds.trial("desk"))
+    own = f"/v1/subscriptions/{world.subscription(ada, 'desk').id}"
+    world.pass_time(days=13, hours=23)
+    assert world.buy(ada, worlds.purchase("desk")).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    before = api.get(own).json()
+    world.pass_time(hours=1)
+    sweep.sweep()
+    after = api.get(own).json()
+    assert (before["status"], after) == ("trialing", before | {"status": "trial_ended"})
+    assert api.get(f"/v1/accounts/{ada.account_id}/subscriptions").json()["subscriptions"] == [after]
+    assert problem(api.post(f"{own}/seats/assign", {"email": "mia@x.example"})) == (409, "not-active")
+    assert problem(api.quote(ada, change(seats=7))) == (422, "trial-ended")
 
 
 def test_what_is_refused_is_said_in_the_accounts_language(world: World, api: Api) -> None:
