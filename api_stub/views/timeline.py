@@ -33,6 +33,7 @@ _TEXT = {
     "activate_subscription.turned_back": "The order cannot continue; what was charged will be refunded.",
     "send_confirmation_email.done": "The confirmation is on its way.",
     "letter.sent": "An email was sent.",
+    "letter.unanswered": "An email was sent; whether it was accepted is not known yet.",
     "letter.undeliverable": "An email could not be delivered.",
     "refund.requested": "A refund was requested.",
     "refund.attempted": "The refund was requested from the payment provider.",

@@ -1,4 +1,5 @@
 """Letters on their way to the mail server. `tasks.letters` composes them.
 
 - `mailing` sends each kind once per order; `writing` reads what a letter is about, and has it composed
+- `unanswered` has a person decide where a letter was sent several times without an answer
 """

@@ -2,7 +2,8 @@
 
 The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
 mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
-a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark.
+a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark. A lost answer leaves it open, too:
+`unanswered` limits how often the letter is sent then.
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from models.lease import LeaseLost
 from models.orders import Order
 from models.prepared import Prepared
 from models.states import LetterKind, LetterStatus, OrderStatus
-from tasks.errors import NO_DATABASE, Refused
+from tasks.errors import NO_DATABASE, OutcomeUnknown, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import message_id
+from tasks.mail import unanswered
 from tasks.mail.writing import written
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
@@ -31,7 +33,7 @@ log = structlog.get_logger(__name__)
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
     """Send those of `kinds` that were not sent before. A letter refused for good is recorded and does not hold up the others.
 
-    Raises TemporarilyUnavailable, OutcomeUnknown: no letter after the one that failed was sent. Raises LeaseLost.
+    Raises TemporarilyUnavailable, OutcomeUnknown, MayHaveArrived: no letter after the one that failed was sent. Raises LeaseLost.
     """
     for kind in kinds:
         _send(order, kind)
@@ -61,6 +63,9 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
             if not completed:
                 _end(order, kind, LetterStatus.SENT)
             return completed
+    except OutcomeUnknown as lost:
+        unanswered.note(order, kind, lost)
+        raise
     except Refused as refused:
         fields = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
         log.warning("letter undeliverable", **fields)

@@ -23,6 +23,7 @@ from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.mail import mailing
+from tasks.mail.unanswered import MayHaveArrived
 from tasks.ports import VatAnswer, VatStatus
 from tasks.vat import vat_check, vat_correction
 from tasks.wiring import begin, now, policy, vat_registry
@@ -35,6 +36,8 @@ WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
 _DAY = timedelta(days=1)
 WITHHELD = "vat.credit_withheld"
 """kind of the timeline entry that VAT which is not due is not credited, as the customer's bank has it"""
+_UNDER_WAY = timedelta(minutes=20)
+"""how long a letter is left alone while it is sent: longer than a mail server may take to accept it (`worker.watchdog`)"""
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 
@@ -121,7 +124,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     outcome = _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
     if outcome in _CORRECTED:
-        row.letter_owed, row.next_at = True, now() + WAITS[0]
+        row.letter_owed, row.next_at = True, now() + _UNDER_WAY
     order.vat_provisional = False
     if row.reason is FollowUpReason.PROVISIONAL:
         order.vat_check_id = check.id
@@ -167,7 +170,7 @@ def _hold_products(session: Session, order: Order) -> bool:
 
 
 def _tell(order_id: UUID) -> None:
-    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due.
+    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due, one that may have arrived is not.
 
     No letter is owed for an order that has been refunded meanwhile: its sums would be out of date, and the refund notice brings the last
     document.
@@ -184,5 +187,7 @@ def _tell(order_id: UUID) -> None:
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
         return
+    except MayHaveArrived:
+        log.error("vat letter may have arrived, and is not sent again", order_id=str(order_id))
     with begin() as session:
         session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(letter_owed=False))

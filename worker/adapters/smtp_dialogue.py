@@ -18,8 +18,8 @@ from worker.server_urls import is_this_machine
 
 Tls = Literal["none", "starttls", "tls"]
 
-ANSWER_TIMEOUT = 60.0
-"""seconds to wait for the answer to the email itself, which servers may take longer over"""
+ANSWER_TIMEOUT = 600.0
+"""Seconds to wait for the answer to the email itself. Whoever waits less sends again what has arrived (RFC 5321, 4.5.3.2.6)."""
 
 OUR_FAULT = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
 """Syntax, order and login: the same for every recipient, so a person must look."""

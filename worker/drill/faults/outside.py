@@ -9,6 +9,8 @@ from worker.drill.faults.kind import Fault, Strike
 LONGER_THAN_WE_WAIT = 10.0
 """seconds; we give Stripe 8"""
 CALLS = 4
+LETTERS = 2
+"""how often an answer to a letter is lost: after the third to the same letter a person must decide"""
 
 
 def _stripe(kind: str, **details: Any) -> Fault:
@@ -26,10 +28,10 @@ async def _webhooks_twice(on: Strike) -> int:
     return 1
 
 
-def _mail(kind: str) -> Fault:
+def _mail(kind: str, *, times: int = CALLS) -> Fault:
     async def strike(on: Strike) -> int:
-        await on.aside(on.ground.mailbox_fault, kind, times=CALLS)
-        return CALLS
+        await on.aside(on.ground.mailbox_fault, kind, times=times)
+        return times
 
     return Fault(f"SMTP: {kind.replace('_', ' ')}", strike)
 
@@ -61,8 +63,8 @@ OUTSIDE = (
     _stripe("hang", seconds=LONGER_THAN_WE_WAIT),
     _stripe("hang_half_way", seconds=LONGER_THAN_WE_WAIT),
     Fault("Stripe: webhooks twice and late", _webhooks_twice),
-    _mail("drop_before_storing"),
-    _mail("drop_after_data"),
+    _mail("drop_before_storing", times=LETTERS),
+    _mail("drop_after_data", times=LETTERS),
     _mail("greylisted"),
     Fault("SMTP: down", _mail_server_down),
     Fault("VIES: unavailable", _vies("MS_UNAVAILABLE")),
