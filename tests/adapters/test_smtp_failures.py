@@ -5,7 +5,9 @@ import socketserver
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -192,6 +194,91 @@ def test_a_server_that_takes_no_password_needs_a_person() -> None:
         with pytest.raises(Misconfigured, match="no login by user name and password"):
             ours.send(LETTER)
         server.shutdown()
+
+
+class Answers(socketserver.StreamRequestHandler):
+    """A mail server without pipelining or SMTPUTF8 that gives the answers it was told to."""
+
+    answers: ClassVar[dict[str, str]] = {}
+    """the first word of a command, or "." for the email's end -> its answer; any other is accepted"""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        within = False
+        while line := self.rfile.readline().decode():
+            if within and line != ".\r\n":
+                continue
+            word = line.partition(" ")[0].strip().lower()
+            answer = self.answers.get(word, "354 go on" if word == "data" else "250 2.0.0 ok")
+            within = answer.startswith("354")
+            self.wfile.write(f"{answer}\r\n".encode())
+
+
+@contextmanager
+def answering(**answers: str) -> Iterator[Server]:
+    """data_end: to the email's end."""
+    given = {"." if word == "data_end" else word: answer for word, answer in answers.items()}
+    handler = type("Handler", (Answers,), {"answers": given})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host, port = server.server_address[:2]
+        yield Server(host=str(host), port=port, tls="none")
+        server.shutdown()
+
+
+BLAME_US = [
+    "554 Message rejected: Email address is not verified. The following identities failed the check: billing@prorata.example",
+    "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+    "554 5.2.252 SendAsDenied; billing@prorata.example not allowed to send as x@prorata.example",
+    "550 The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved.",
+    "550 5.1.7 Invalid address",
+    "553 5.1.8 <billing@prorata.example>: Sender address rejected: Domain not found",
+    "550 Sender verify failed",
+]
+
+
+@pytest.mark.parametrize("where", ["rcpt", "data", "data_end"])
+@pytest.mark.parametrize("answer", BLAME_US)
+def test_a_refusal_that_is_about_our_sender_needs_a_person_wherever_it_comes(where: str, answer: str) -> None:
+    with answering(**{where: answer}) as server, pytest.raises(Misconfigured, match="our sender"):
+        SmtpMailer(server, OURS).send(LETTER)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("550 5.1.1 <sender@customer.example>: unknown user, tell the sender", "5.1.1"),
+        ("550 <sender@customer.example>: no such user", "550"),
+        ("550 not-verified@customer.example: no such user", "550"),
+        ("554 5.6.0 Message contains invalid header", "5.6.0"),
+        ("550 Message looks like spam", "550"),
+    ],
+)
+@pytest.mark.parametrize("where", ["rcpt", "data_end"])
+def test_a_refusal_that_only_sounds_so_is_about_the_recipient(where: str, answer: str, code: str) -> None:
+    with answering(**{where: answer}) as server, pytest.raises(Refused) as refused:
+        SmtpMailer(server, OURS).send(LETTER)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        Sender.read("b\u00fcro@prorata.example", "Prorata"),
+        Sender.read("billing@prorata.example", "Prorata", reply_to="b\u00fcro@prorata.example"),
+    ],
+)
+@pytest.mark.parametrize("to", ["anna@customer.example", "\u00e4nna@customer.example"])
+def test_our_own_address_that_the_server_cannot_write_needs_a_person(ours: Sender, to: str) -> None:
+    with answering() as server, pytest.raises(Misconfigured, match="PRORATA_MAIL_FROM and PRORATA_MAIL_REPLY_TO"):
+        SmtpMailer(server, ours).send(replace(LETTER, to=to))
+
+
+def test_a_recipient_that_the_server_cannot_write_is_refused() -> None:
+    with answering() as server, pytest.raises(AddressRefused) as refused:
+        SmtpMailer(server, OURS).send(replace(LETTER, to="\u00e4nna@customer.example"))
+    assert refused.value.code == "5.6.7"
 
 
 def test_nobody_listening_is_temporarily_unavailable(unused_tcp_port: int) -> None:

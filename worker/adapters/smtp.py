@@ -54,6 +54,7 @@ class SmtpMailer:
             recipient=to.address,
             international=to.international or self._sender.international,
             content=as_bytes(letter, sender=self._sender, to=to, date=self._now()),
+            ours_is_international=self._sender.international,
         )
         self._retrying(letter.message_id)(deliver, self._server, self._connections, envelope)
         log.info("email handed over message_id=%s", letter.message_id)

@@ -30,6 +30,12 @@ NOT_FOR_US = b"5.7."
 QUOTA_SPENT = b"5.4.5"
 """We have sent as much as we may today. Some servers say so with a permanent (5xx) code."""
 
+ABOUT_OUR_SENDER = frozenset({"5.1.7", "5.1.8", "5.7.60", "5.2.252"})
+"""Our sender address is malformed, does not exist, or may not be used by us (RFC 3463; Exchange). Some servers say so only once they have the email."""
+
+_NAMES_OUR_SENDER = re.compile(rb"\bsender\b|\bfrom address\b|\bnot verified\b", re.IGNORECASE)
+"""the same in words, where an answer has no enhanced code"""
+_ADDRESS = re.compile(rb"[^\s<>:;,]+@[^\s<>:;,]+")
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -68,7 +74,10 @@ class Envelope:
     sender: str = field(repr=False)
     recipient: str = field(repr=False)
     international: bool
+    """sender, Reply-To or recipient need SMTPUTF8"""
     content: bytes = field(repr=False)
+    ours_is_international: bool = False
+    """sender or Reply-To do"""
 
 
 def deliver(server: Server, connections: Connections, envelope: Envelope) -> None:
@@ -114,7 +123,7 @@ def _takes_another(connection: smtplib.SMTP, server: Server, envelope: Envelope)
         if connection.sock is not None:
             connection.sock.settimeout(server.timeout)
         return _sender(connection, envelope)[0] == 250
-    except (OSError, AddressRefused):
+    except (OSError, AddressRefused, Misconfigured):
         return False
 
 
@@ -163,6 +172,10 @@ def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
     connection.command_encoding = "ascii"
     if envelope.international:
         if not connection.has_extn("smtputf8"):
+            if envelope.ours_is_international:
+                raise Misconfigured(
+                    "the mail server cannot send from addresses outside ASCII (no SMTPUTF8): PRORATA_MAIL_FROM and PRORATA_MAIL_REPLY_TO must be ASCII"
+                )
             raise AddressRefused("the mail server cannot deliver to addresses outside ASCII", code="5.6.7")
         options += ["SMTPUTF8", "BODY=8BITMIME"]
         connection.command_encoding = "utf-8"
@@ -215,6 +228,7 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         raise TemporarilyUnavailable(f"the mail server asks us to send the email later: {_code(code, text)}")
     if code in OUR_FAULT:
         raise Misconfigured(f"the mail server refuses the email, whoever it is for: {_code(code, text)}")
+    _refuse_if_about_our_sender(code, text)
     if 500 <= code < 600:
         raise Refused("the mail server refuses the email", code=_code(code, text))
     if code != 250:
@@ -226,7 +240,16 @@ def _dots_doubled(content: bytes) -> bytes:
     return (b"." if content.startswith(b".") else b"") + content.replace(b"\n.", b"\n..")
 
 
+def _refuse_if_about_our_sender(code: int, text: bytes) -> None:
+    if code < 500:
+        return
+    names_it = not _ENHANCED_CODE.match(text) and _NAMES_OUR_SENDER.search(_ADDRESS.sub(b"", text))
+    if names_it or _code(code, text) in ABOUT_OUR_SENDER:
+        raise Misconfigured(f"the mail server refuses our sender address, see PRORATA_MAIL_FROM: {_code(code, text)}")
+
+
 def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
+    _refuse_if_about_our_sender(code, text)
     if code in OUR_FAULT and not text.startswith(b"5.1."):  # 5.1.x is about the address, whatever the code before it
         raise Misconfigured(f"the mail server refuses our commands: {_code(code, text)}")
     passes = code == 552 or text.startswith(QUOTA_SPENT)  # RFC 5321 4.5.3.1.10: 552 may mean "too many"
