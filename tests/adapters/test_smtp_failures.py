@@ -262,6 +262,13 @@ def test_a_refusal_that_only_sounds_so_is_about_the_recipient(where: str, answer
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("answer", ["552 5.2.2 mailbox full", "552 5.2.3 too long for it", "552 5.3.4 too big"])
+def test_what_one_recipient_will_never_take_is_refused_though_its_code_may_mean_later(answer: str) -> None:
+    with answering(rcpt=answer) as server, pytest.raises(AddressRefused) as refused:
+        SmtpMailer(server, OURS).send(LETTER)
+    assert refused.value.code == answer.split()[1]
+
+
 @pytest.mark.parametrize(
     "ours",
     [

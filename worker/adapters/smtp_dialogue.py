@@ -30,6 +30,9 @@ NOT_FOR_US = b"5.7."
 QUOTA_SPENT = b"5.4.5"
 """We have sent as much as we may today. Some servers say so with a permanent (5xx) code."""
 
+THEIR_LIMIT = (b"5.2.", b"5.3.4")
+"""The recipient's mailbox, or its server, has no room for the email."""
+
 ABOUT_OUR_SENDER = frozenset({"5.1.7", "5.1.8", "5.7.60", "5.2.252"})
 """Our sender address is malformed, does not exist, or may not be used by us (RFC 3463; Exchange). Some servers say so only once they have the email."""
 
@@ -252,7 +255,8 @@ def _not_accepted(code: int, text: bytes, for_good: Exception) -> NoReturn:
     _refuse_if_about_our_sender(code, text)
     if code in OUR_FAULT and not text.startswith(b"5.1."):  # 5.1.x is about the address, whatever the code before it
         raise Misconfigured(f"the mail server refuses our commands: {_code(code, text)}")
-    passes = code == 552 or text.startswith(QUOTA_SPENT)  # RFC 5321 4.5.3.1.10: 552 may mean "too many"
+    too_many = code == 552 and not text.startswith(THEIR_LIMIT)  # RFC 5321 4.5.3.1.10: 552 may mean "too many"
+    passes = too_many or text.startswith(QUOTA_SPENT)
     if 500 <= code < 600 and not passes:
         raise for_good
     raise NotHandedOver(f"the mail server asks us to try again later: {_code(code, text)}")
