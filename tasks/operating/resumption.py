@@ -1,12 +1,14 @@
-"""What an operator may do with a parked order: resume it, at its current step or another one."""
+"""What an operator may do with a parked order: resume it, at its current step or another one, or without the letter that it waits for."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from models import waiting_orders
+from models import progress, waiting_orders
 from models.errors import Explained
+from models.messages import SentLetter
 from models.orders import OrderEvent
 from models.states import (
     AFTER_ACTIVATION,
@@ -14,6 +16,8 @@ from models.states import (
     ATTEMPT_UNDER_WAY,
     BACK,
     FORWARD,
+    LetterKind,
+    LetterStatus,
     OrderStatus,
     Step,
     steps_from,
@@ -40,10 +44,15 @@ class Resumption:
     first: Step
     happened: tuple[str, ...]
     would: tuple[str, ...]
+    without: LetterKind | None = None
+    """the letter that is given up"""
 
 
-def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumption:
-    """What resuming a parked order would do, from `from_step` or else from its current step. Raises NotPossible."""
+def plan_resumption(story: Story, *, from_step: Step | None = None, without_letters: bool = False) -> Resumption:
+    """What resuming a parked order would do, from `from_step` or else from its current step. Raises NotPossible.
+
+    without_letters: give up the letter at which it stands; a later one is tried all the same.
+    """
     order = story.order
     if order.status is not OrderStatus.NEEDS_ATTENTION or order.next_step is None:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
@@ -52,31 +61,64 @@ def plan_resumption(story: Story, *, from_step: Step | None = None) -> Resumptio
         _refuse_way_back(story, order.next_step, first)
     else:
         _refuse_way_forward(story, order.next_step, first)
-    return Resumption(
-        order.next_step, first, tuple(_happened(story)), tuple(f"{step}: {_WILL[step]}" for step in steps_from(first))
-    )
+    without = _begun(story, order.next_step) if without_letters else None
+    would = [f"{step}: {_WILL[step]}" for step in steps_from(first)]
+    if without is not None:
+        would.insert(0, f"{without}: is not sent, and counts as undeliverable")
+    return Resumption(order.next_step, first, tuple(_happened(story)), tuple(would), without)
 
 
-def resume(session: Session, order_id: UUID, *, stands_at: Step, first: Step, by: str, why: str | None = None) -> None:
+def resume(
+    session: Session,
+    order_id: UUID,
+    *,
+    stands_at: Step,
+    first: Step,
+    without: LetterKind | None = None,
+    by: str,
+    why: str | None = None,
+) -> None:
     """Resume the order as planned, recording by whom and why. Raises NotPossible if somebody else was faster.
 
     stands_at: its step when the resumption was planned. If it has moved since, the plan no longer applies.
+    without: the letter to give up.
     """
     waiting = (OrderStatus.NEEDS_ATTENTION,)
-    why = _resumed_by(by, why)
-    if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=why):
+    said = _resumed_by(by, why)
+    if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=said):
         raise NotPossible("the order has moved on since; look at it again")
+    if without is not None:
+        _give_up(session, order_id, without, by=by, why=why)
 
 
 def _resumed_by(by: str, why: str | None) -> str:
     return f"resumed by {by}: {why}" if why else f"resumed by {by}"
 
 
+def _begun(story: Story, step: Step) -> LetterKind:
+    """The letter that keeps the order at `step`. Raises NotPossible."""
+    kinds = _LETTERS.get(step, ())
+    begun = [each.kind for each in story.letters if each.kind in kinds and each.status is LetterStatus.SENDING]
+    if not begun:
+        raise NotPossible(f"it stands at {step} and waits for no letter; resume it without --without-letters")
+    return begun[0]
+
+
+def _give_up(session: Session, order_id: UUID, kind: LetterKind, *, by: str, why: str | None) -> None:
+    """Mark the letter as undeliverable. Raises NotPossible if it was sent meanwhile."""
+    begun = (SentLetter.order_id == order_id, SentLetter.kind == kind, SentLetter.status == LetterStatus.SENDING)
+    given_up = {"status": LetterStatus.UNDELIVERABLE, "sent_at": func.clock_timestamp()}
+    if session.scalar(update(SentLetter).where(*begun).values(**given_up).returning(SentLetter.kind)) is None:
+        raise NotPossible(f"the {kind} was sent meanwhile; resume it without --without-letters")
+    said = {"kind": kind.value, "by": by, **({"why": why} if why else {})}
+    progress.note(session, order_id, f"letter.{LetterStatus.UNDELIVERABLE}", said)
+
+
 def _refuse_way_back(story: Story, stands_at: Step, first: Step) -> None:
     if stands_at in BACK:
         return
     if stands_at in AFTER_ACTIVATION:
-        raise NotPossible("what it bought is active; resume it, and refund it once it is completed")
+        raise NotPossible(f"what it bought is active; resume it{_OR_WITHOUT}, and refund it once it is completed")
     if first is not Step.REFUND_PAYMENT:
         raise NotPossible(f"the way back begins with {Step.REFUND_PAYMENT}")
     if any(charge.status in ATTEMPT_UNDER_WAY for charge in story.charges):
@@ -91,7 +133,8 @@ def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
     if stands_at in BACK:
         raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
     if FORWARD.index(first) > FORWARD.index(stands_at):
-        raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that")
+        otherwise = f"; resume it{_OR_WITHOUT}" if stands_at in _LETTERS else ""
+        raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that{otherwise}")
     if stands_at in AFTER_ACTIVATION and first not in AFTER_ACTIVATION:
         raise NotPossible(f"what it bought is active; begin with {stands_at}")
     charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
@@ -119,6 +162,12 @@ def _accepts(event: OrderEvent, quote_id: UUID) -> bool:
     return event.kind == waiting_orders.REOPENED and event.facts.get("quote_id") == str(quote_id)
 
 
+_OR_WITHOUT = " (with --without-letters if its letter cannot be sent)"
+_LETTERS = {
+    Step.SEND_CONFIRMATION_EMAIL: (LetterKind.CONFIRMATION, LetterKind.TRIAL_WELCOME),
+    Step.PROMPT_SEAT_ASSIGNMENT: (LetterKind.SEAT_PROMPT,),
+    Step.SEND_REFUND_NOTICE: (LetterKind.REFUND_NOTICE,),
+}
 _WILL = {
     Step.VALIDATE_CART: "checks the cart against the account as it is now",
     Step.COMPUTE_PRORATION: "works the amount out again; stops and asks if it is not the quote's",

@@ -121,7 +121,11 @@ def _instead(order: Order) -> str:
     if order.next_step in BACK:
         return "; it is being undone already"
     if order.next_step in AFTER_ACTIVATION:
-        return "; let it complete first: what it bought is active, only its letters are not sent"
+        parked = order.status is OrderStatus.NEEDS_ATTENTION
+        resume = (
+            f" (`prorata orders resume {order.number}`, with --without-letters if they cannot be)" if parked else ""
+        )
+        return f"; let it complete first: what it bought is active, only its letters are not sent{resume}"
     return "; cancel it instead"
 
 

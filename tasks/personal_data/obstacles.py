@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.orders import Order
-from models.states import FINAL, OrderStatus
+from models.states import AFTER_ACTIVATION, FINAL, OrderStatus
 from models.subscriptions import SITS, SeatAssignment, Subscription
 from models.support_cases import OPEN
 from models.vat_follow_ups import VatFollowUp
@@ -34,9 +34,14 @@ def _seats(session: Session, of: Person) -> Iterator[str]:
 
 def _orders(session: Session, of: Person) -> Iterator[str]:
     under_way = finding.theirs(Order, of), Order.status.not_in(FINAL)
-    for number, status in session.execute(select(Order.number, Order.status).where(*under_way).order_by(Order.number)):
-        resume = f"`prorata orders resume {number}` or " if status is OrderStatus.NEEDS_ATTENTION else ""
-        yield f"order {number} is {status}: let it end, or end it by {resume}`prorata orders cancel {number}`"
+    orders = select(Order.number, Order.status, Order.next_step).where(*under_way).order_by(Order.number)
+    for number, status, next_step in session.execute(orders):
+        resume = f"`prorata orders resume {number}`" if status is OrderStatus.NEEDS_ATTENTION else ""
+        cancel = f"`prorata orders cancel {number}`" if next_step not in AFTER_ACTIVATION else ""
+        if resume and not cancel:
+            resume += ", with --without-letters if its letter cannot be sent"
+        ways = " or ".join(filter(None, (resume, cancel)))
+        yield f"order {number} is {status}: let it end{', or end it by ' if ways else ''}{ways}"
 
 
 def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:

@@ -23,7 +23,8 @@ from models.support_cases import SupportCase
 from models.tables import metadata
 from models.vat_follow_ups import VatFollowUp
 from tasks import placement
-from tasks.operating import support_desk, support_refund
+from tasks.errors import Misconfigured
+from tasks.operating import resumption, support_desk, support_refund
 from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
@@ -361,6 +362,22 @@ def order_before_its_letter(world: World, ada: Customer) -> Callable[[], Any]:
     return lambda: world.run(order)
 
 
+def order_without_its_letter(world: World, ada: Customer) -> Callable[[], Any]:
+    order = world.place(ada, purchase())
+    world.mailbox.fail("relay_denied", recipient=ada.email)
+    with pytest.raises(Misconfigured):
+        world.run(order)
+
+    def end() -> None:
+        world.mailbox.heal()
+        with world.begin() as session:
+            at = Step.SEND_CONFIRMATION_EMAIL
+            resumption.resume(session, order, stands_at=at, first=at, without=LetterKind.CONFIRMATION, by="ops")
+        world.run(order)
+
+    return end
+
+
 def parked_order(world: World, ada: Customer) -> Callable[[], Any]:
     order = world.place(ada, purchase())
     world.park(order)
@@ -384,7 +401,11 @@ def open_case(world: World, ada: Customer) -> Callable[[], Any]:
         (seated, "a seat of desk at Customer 1: the upstream takes it away by POST /v1/subscriptions/{subscription}/seats/unassign"),
         (open_order, "order {order} is open: let it end, or end it by `prorata orders cancel {order}`"),
         (waiting_order, "order {order} is payment_declined: let it end, or end it by `prorata orders cancel {order}`"),
-        (order_before_its_letter, "order {order} is open: let it end, or end it by `prorata orders cancel {order}`"),
+        (order_before_its_letter, "order {order} is open: let it end"),
+        (
+            order_without_its_letter,
+            "order {order} is needs_attention: let it end, or end it by `prorata orders resume {order}`, with --without-letters if its letter cannot be sent",
+        ),
         (
             parked_order,
             "order {order} is needs_attention: let it end, or end it by `prorata orders resume {order}` or `prorata orders cancel {order}`",

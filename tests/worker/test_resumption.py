@@ -393,7 +393,8 @@ def test_what_has_ended_otherwise_is_not_refunded_and_nothing_impossible_is_advi
         (Step.ACTIVATE_SUBSCRIPTION, "cancel it instead"),
         (
             Step.SEND_CONFIRMATION_EMAIL,
-            "let it complete first: what it bought is active, only its letters are not sent",
+            "let it complete first: what it bought is active, only its letters are not sent "
+            r"\(`prorata orders resume 1001`, with --without-letters if they cannot be\)",
         ),
     ],
 )

@@ -7,13 +7,14 @@ import typer
 
 from models.messages import SentLetter
 from models.orders import Order
-from models.states import LetterKind, OrderStatus, Step
+from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import at_provider, order_story, outside_refunds, resumption, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
+from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, exact_now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
@@ -105,10 +106,20 @@ ErrorContains = Annotated[
 ]
 
 
+WithoutLetters = Annotated[
+    bool,
+    typer.Option(
+        "--without-letters",
+        help="give up the letter that it waits for, which then counts as undeliverable; later ones are tried",
+    ),
+]
+
+
 @orders.command("resume")
 def resume(
     which: Annotated[str | None, _WHICH] = None,
     from_step: FromStep = None,
+    without_letters: WithoutLetters = False,
     dry_run: DryRun = False,
     all_parked: AllParked = False,
     error_contains: ErrorContains = None,
@@ -119,15 +130,33 @@ def resume(
 ) -> None:
     """Put an order that needs attention back on its way, or all of them; nothing already done is repeated."""
     _refuse_contradictions(which, from_step, error_contains, all_parked=all_parked)
+    if without_letters and from_step is not None:
+        raise typer.BadParameter("--without-letters goes on from where the order stands, so without --from")
     plug_in_from_settings()
     if which is None:
-        resuming.resume_all(error_contains=error_contains, dry_run=dry_run, by=by, why=why, as_json=as_json)
+        resuming.resume_all(
+            error_contains=error_contains,
+            without_letters=without_letters,
+            dry_run=dry_run,
+            by=by,
+            why=why,
+            as_json=as_json,
+        )
         return
     with begin() as session:
         order_id = order_story.find(session, which)
-        planned = resumption.plan_resumption(order_story.tell(session, order_id), from_step=from_step)
+        story = order_story.tell(session, order_id)
+        planned = resumption.plan_resumption(story, from_step=from_step, without_letters=without_letters)
         if not dry_run:
-            resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
+            resumption.resume(
+                session,
+                order_id,
+                stands_at=planned.stands_at,
+                first=planned.first,
+                without=planned.without,
+                by=by,
+                why=why,
+            )
     if as_json:
         done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
         print_json({**done, "would": planned.would})
@@ -168,20 +197,34 @@ def cancel(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-        already = session.get_one(Order, order_id).status is OrderStatus.CANCELLED
-        status = placement.cancel(
-            session,
-            order_id=order_id,
-            by=by,
-            why=why,
-            now=exact_now(),
-            reason=BY_CUSTOMER if customer_asked else BY_US,
-        )
+        order = session.get_one(Order, order_id)
+        already = order.status is OrderStatus.CANCELLED
+        try:
+            status = placement.cancel(
+                session,
+                order_id=order_id,
+                by=by,
+                why=why,
+                now=exact_now(),
+                reason=BY_CUSTOMER if customer_asked else BY_US,
+            )
+        except RequestRefused as refused:
+            raise RequestRefused(refused.code, f"{refused}{_instead_of_cancelling(order)}") from None
     if as_json:
         print_json({"id": order_id, "status": status, "already": already})
         return
     outcome = "It was cancelled already." if already else _CANCELLED.get(status)
     typer.echo(outcome or f"Cancellation was already requested; status: {status}.")
+
+
+def _instead_of_cancelling(order: Order) -> str:
+    """What gives back what an order bought that is too late to cancel."""
+    if order.next_step not in AFTER_ACTIVATION:
+        return ""
+    return (
+        f" `prorata orders refund {order.number}` gives it back once it is completed; "
+        f"if it is parked because of a letter that cannot be sent, `prorata orders resume {order.number} --without-letters` first."
+    )
 
 
 @orders.command("refund")

@@ -1,8 +1,9 @@
 """`prorata orders resume --all-parked`: after one cause (a wrong credential, say) parked many orders, put each of them back."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from uuid import UUID
 
 import typer
@@ -35,11 +36,14 @@ class Resumed:
     why_not: str | None
 
 
-def resume_all(*, error_contains: str | None, dry_run: bool, by: str, why: str | None, as_json: bool) -> None:
+def resume_all(
+    *, error_contains: str | None, without_letters: bool, dry_run: bool, by: str, why: str | None, as_json: bool
+) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
     resumed: list[Resumed] = []
     with keeping(lambda: _put_back(resumed, dry_run=dry_run)):
-        resumed.extend(_resumed(error_contains or "", dry_run=dry_run, by=by, why=why))
+        resume = partial(_resume, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
+        resumed.extend(_resumed(error_contains or "", resume))
     if as_json:
         print_json([asdict(each) for each in resumed])
     elif not resumed:
@@ -67,22 +71,33 @@ def _nothing(error_contains: str | None) -> str:
     return "\n".join(["No order that needs attention has such an error. There are:", *most, *more])
 
 
-def _resumed(error_contains: str, *, dry_run: bool, by: str, why: str | None) -> Iterator[Resumed]:
+def _resumed(error_contains: str, resume: Callable[[UUID], tuple[str | None, str | None]]) -> Iterator[Resumed]:
     with begin() as session:
         parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
     for order, account in reversed(parked):
         error = order.last_error or ""
         if error_contains.lower() in error.lower():
-            step, why_not = _resume(order.id, dry_run=dry_run, by=by, why=why)
+            step, why_not = resume(order.id)
             yield Resumed(order.number, account, step, error, why_not)
 
 
-def _resume(order_id: UUID, *, dry_run: bool, by: str, why: str | None) -> tuple[str | None, str | None]:
+def _resume(
+    order_id: UUID, *, without_letters: bool, dry_run: bool, by: str, why: str | None
+) -> tuple[str | None, str | None]:
     try:
         with begin() as session:
-            planned = resumption.plan_resumption(order_story.tell(session, order_id))
+            story = order_story.tell(session, order_id)
+            planned = resumption.plan_resumption(story, without_letters=without_letters)
             if not dry_run:
-                resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by=by, why=why)
+                resumption.resume(
+                    session,
+                    order_id,
+                    stands_at=planned.stands_at,
+                    first=planned.first,
+                    without=planned.without,
+                    by=by,
+                    why=why,
+                )
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None

@@ -1,0 +1,131 @@
+"""`prorata orders resume --without-letters`: an order whose letter no server takes goes on without it, and can then be refunded."""
+
+import json
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.messages import SentLetter
+from models.orders import OrderEvent
+from models.rules.cart import SubscriptionStatus
+from models.states import LetterStatus, OrderStatus, Step
+from tasks.errors import Misconfigured
+from tasks.ledger_check.verify import verify
+from tasks.operating import support_refund
+from tests.support.world import Customer, World, purchase, trial
+from worker.commands import orders
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(orders.orders, [str(word) for word in words])
+
+
+def refused(world: World, *cart: object) -> tuple[Customer, UUID]:
+    """A charged order, parked because the mail server does not take a letter to its contact, and never will."""
+    ada = world.customer()
+    order_id = world.place(ada, *(cart or (purchase(),)))  # type: ignore[arg-type]
+    world.mailbox.fail("relay_denied", recipient=ada.email)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    return ada, order_id
+
+
+def go_on_without(world: World, order_id: UUID) -> None:
+    assert run("resume", order_id, "--without-letters", "--by", "ops", "--why", "no such server").exit_code == 0
+
+
+def statuses(world: World, order_id: UUID) -> dict[str, str]:
+    return {letter.kind.value: letter.status.value for letter in world.rows(SentLetter, order_id=order_id)}
+
+
+def test_the_order_completes_and_who_gave_the_letter_up_is_kept(world: World) -> None:
+    _, order_id = refused(world)
+    go_on_without(world, order_id)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)  # the prompt is tried, too
+    assert world.order(order_id).next_step is Step.PROMPT_SEAT_ASSIGNMENT
+    go_on_without(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert statuses(world, order_id) == {"confirmation": "undeliverable", "seat_prompt": "undeliverable"}
+    told = [event.facts for event in world.rows(OrderEvent, order_id=order_id, kind="letter.undeliverable")]
+    assert told == [{"kind": kind, "by": "ops", "why": "no such server"} for kind in ("confirmation", "seat_prompt")]
+    [listed] = json.loads(run("list", "--undeliverable", "--json").stdout)
+    assert listed["id"] == str(order_id)
+
+
+def test_the_confirmations_other_letter_is_sent_all_the_same(world: World) -> None:
+    ada, order_id = refused(world, purchase("desk"), trial("chat"))
+    world.mailbox.heal()
+    go_on_without(world, order_id)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert statuses(world, order_id) == {
+        "confirmation": "undeliverable",
+        "trial_welcome": "sent",
+        "seat_prompt": "sent",
+    }
+    assert len(world.mails(ada)) == 2
+
+
+def test_then_it_can_be_refunded_and_the_notice_may_be_left_out_too(world: World) -> None:
+    ada, order_id = refused(world)
+    go_on_without(world, order_id)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    go_on_without(world, order_id)
+    world.run(order_id)
+    support_refund.give_back(order_id, by="ops", why="asked by phone")
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    assert world.given_back(ada) == [119_00]
+    go_on_without(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert statuses(world, order_id)["refund_notice"] == "undeliverable"
+    assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
+    with world.begin() as session:
+        assert verify(session) == []
+
+
+def test_each_command_that_refuses_such_an_order_names_this_way(world: World) -> None:
+    _, order_id = refused(world)
+    number = world.order(order_id).number
+    for words in (
+        ("cancel", number),
+        ("refund", number, "--why", "asked"),
+        ("resume", number, "--from", "prompt_seat_assignment"),
+        ("resume", number, "--from", "refund_payment"),
+    ):
+        done = run(*words)
+        assert done.exit_code == 1, words
+        assert "--without-letters" in str(done.exception), words
+
+
+def test_a_dry_run_says_which_letter_is_left_out(world: World) -> None:
+    _, order_id = refused(world)
+    told = json.loads(run("resume", order_id, "--without-letters", "--dry-run", "--json").stdout)
+    assert told["would"][0] == "confirmation: is not sent, and counts as undeliverable"
+    assert statuses(world, order_id) == {"confirmation": "sending"}
+
+
+def test_all_that_one_cause_parked_go_on_without_theirs(world: World) -> None:
+    order_ids = [refused(world)[1] for _ in range(2)]
+    other = world.place(world.customer(), purchase())
+    world.park(other)
+    done = run("resume", "--all-parked", "--without-letters", "--json")
+    told = {each["number"]: each["why_not"] for each in json.loads(done.stdout)}
+    assert [told[world.order(each).number] for each in order_ids] == [None, None]
+    assert "waits for no letter" in told[world.order(other).number]
+    assert [statuses(world, each) for each in order_ids] == [{"confirmation": LetterStatus.UNDELIVERABLE}] * 2
+    assert world.order(other).status is OrderStatus.NEEDS_ATTENTION
+
+
+def test_it_goes_with_no_other_step(world: World) -> None:
+    _, order_id = refused(world)
+    done = run("resume", order_id, "--without-letters", "--from", "send_confirmation_email")
+    assert (done.exit_code, statuses(world, order_id)) == (2, {"confirmation": "sending"})
