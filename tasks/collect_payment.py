@@ -20,11 +20,13 @@ from tasks.charges import charge_attempts, charge_calls, charging, outdated_char
 from tasks.charges.charging import Plan
 from tasks.errors import Refused
 from tasks.failure_points import reach
+from tasks.ports import Charge
 from tasks.quotes import fresh_quote
+from tasks.refunds import disputes
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, stop, take, turn_back
 from tasks.vat import vat_check
-from tasks.wiring import begin, carry, now, outside, policy, vat_registry
+from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
 
@@ -52,10 +54,21 @@ def collect_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             return charging.record_refusal(session, order, planned.attempt, refusal.code)
     reach("collect_payment.called")
+    if charge.disputed:
+        _note_disputes(order, planned.attempt, charge)
     if outdated_charges.is_outdated(order, charge):
         return outdated_charges.give_back(order, planned.attempt, charge)
     with carry() as session:
         return charging.record(session, order, planned.attempt, charge)
+
+
+def _note_disputes(order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
+    """A disputed charge is an old one that a restored database had forgotten, with its disputes: the provider tells of them only once. Raises LeaseLost."""
+    with outside():
+        found = payments().find_disputes(charge_ref=charge.ref)
+    with begin() as session:
+        lease.require_ours(session, order)
+        disputes.note(session, order.id, attempt.attempt, found)
 
 
 def _number_to_check(session: Session, order: Order) -> str | None:

@@ -14,6 +14,7 @@ from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.operating import support_refund
 from tests.invoices.documents import documents, summed_up
+from tests.steps.test_disputed_charges import dispute, named, noted
 from tests.support.backup import BackUp
 from tests.support.payment import DECLINES, refund_by_hand
 from tests.support.restored import about_to_buy
@@ -78,6 +79,26 @@ def test_a_charge_whose_money_went_back_since_the_backup_activates_nothing(
     assert (world.charged(ada), sorted(world.given_back(ada))) == ([119_00], went_back)
     assert world.rows(Subscription, account_id=ada.account_id) == []
     assert world.rows(Invoice, order_id=order_id) == []
+
+
+@pytest.mark.parametrize("hours", [1, 23.5], ids=["its key is known", "its key is forgotten"])
+def test_a_charge_that_its_bank_took_back_since_the_backup_is_found_with_its_dispute(
+    world: World, backed_up: BackUp, hours: float
+) -> None:
+    ada, order_id = about_to_buy(world)
+    restore = backed_up()
+    world.run(order_id)
+    [charge] = world._books(ada)["payment_intents"]
+    dispute(world, charge["id"], "lost")
+    world.notify(charge["id"], "charge.dispute.closed")
+    restore()
+    world.pass_time(hours=hours)
+    if hours > 23:
+        world.stripe.expire_keys()
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+    assert noted(world, order_id) == [("dispute.closed", "lost", 119_00)]
+    assert named(world) == [("what the customer's bank took back (dispute du_1, lost)", "0", "11900")]
 
 
 def test_a_charge_of_which_a_part_went_back_since_the_backup_is_found(world: World, backed_up: BackUp) -> None:
