@@ -15,9 +15,10 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks.charges import charge_attempts
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import RefundRefused, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, DisputeStatus, EventKind, Refund, RefundStatus
 from tasks.refunds import disputes, refunding, refunds_elsewhere, unfunded_refunds
+from tasks.refunds.refunding import REFUSED
 from tasks.running import retry_policy
 from tasks.wiring import begin, now, payments
 
@@ -175,7 +176,7 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
     if error is not None:
         with begin() as session:
             lock_order(session, order.id)
-            if progress.note_once(session, order.id, "refund.refused", {"error": error}):
+            if progress.note_once(session, order.id, REFUSED, {"error": error}):
                 log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
@@ -192,7 +193,11 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
             _space_out(session, attempt)
         reason = "unexpected-charge"
         refund_attempt = refunding.start(session, order, attempt, amount_minor=charge.amount_minor, reason=reason)
-    answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
+    try:
+        answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
+    except RefundRefused as refused:
+        _note_refused(order, attempt, str(refused))
+        raise
     with begin() as session:
         lock_order(session, order.id)
         state = refunding.record(session, refund_attempt, answer)
@@ -201,13 +206,22 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
     return NewsOutcome.UNEXPECTED_AND_REFUNDED
 
 
+def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
+    """Call a person, once: the refusal names another request each time."""
+    known_by = {"attempt": attempt.attempt}
+    with begin() as session:
+        lock_order(session, order.id)
+        if progress.note_once(session, order.id, REFUSED, known_by | {"error": error}, known_by=known_by):
+            log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+
+
 def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:
     """Whether as many refunds as are tried were made, and failed. It is noted once; a refund that was not made is not counted."""
     made = [each for each in refunding.failed_refunds(session, attempt) if each.ref is not None]
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
-    if progress.note_once(session, order.id, "refund.refused", {"error": error}):
+    if progress.note_once(session, order.id, REFUSED, {"error": error}):
         log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return True
 

@@ -1,5 +1,6 @@
 """Looks once more for the charge of an attempt that was given up: should money have arrived all the same, no webhook is needed to notice it."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -7,14 +8,12 @@ from celery import shared_task
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import progress
 from models.accounts import CUSTOMER, Account, PaymentMethod
-from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
 from tasks.charges import charge_news
 from tasks.errors import NO_DATABASE, RefundRefused, TemporarilyUnavailable
-from tasks.ports import Charge, ChargeStatus
+from tasks.ports import ChargeStatus
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
@@ -75,24 +74,11 @@ def _look(attempt: ChargeAttempt, customer_ref: str) -> None:
     ours = [charge for charge in found if charge.attempt == attempt.attempt]
     for charge in ours:
         if charge.status is ChargeStatus.SUCCEEDED:
-            _give_back(attempt, charge)
+            with suppress(RefundRefused):  # as the next refund would be; a person was called
+                charge_news.handle(charge.ref)
     if all(charge.status is not ChargeStatus.PROCESSING for charge in ours):
         with begin() as session:
             _look_again(session, attempt, in_=None)
-
-
-def _give_back(attempt: ChargeAttempt, charge: Charge) -> None:
-    try:
-        charge_news.handle(charge.ref)
-    except RefundRefused as refused:  # as the next refund would be
-        _call_person(attempt, str(refused))
-
-
-def _call_person(attempt: ChargeAttempt, error: str) -> None:
-    with begin() as session:
-        lock_order(session, attempt.order_id)
-        if progress.note_once(session, attempt.order_id, "refund.refused", {"error": error}):
-            log.error("late charge does not go back", order_id=str(attempt.order_id), error=error)
 
 
 def _look_again(session: Session, attempt: ChargeAttempt, *, in_: timedelta | None) -> None:

@@ -73,13 +73,13 @@ def settle_refund(
 def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> None:
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
 
-    Without a dispute, a refund of it must have failed, or be refused because a part went back elsewhere: ours is of the whole.
+    Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
     rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
     What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        has_failed = bool(refunding.failed_refunds(session, charge))
+        is_for_a_person = refunding.is_for_a_person(session, charge)
     refunds = payments().find_refunds(charge_ref=charge_ref)
     with begin() as session:
         locked(session, order_id)
@@ -88,8 +88,10 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
     dispute, left = support_refund.disputed(charge)
-    if dispute is None and not (has_failed or back):
-        raise NotPossible(f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed")
+    if dispute is None and not (is_for_a_person or back):
+        raise NotPossible(
+            f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
+        )
     if dispute is not None:
         _require_decided(order, dispute, left_minor=0)
         if dispute.status is DisputeStatus.LOST and not left:

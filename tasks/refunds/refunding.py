@@ -35,6 +35,8 @@ UNEXPECTED: Final = "charge.unexpected"
 """kind of the timeline entry that money arrived on an attempt that we had given up"""
 SETTLED: Final = "refund.settled_outside"
 """kind of the timeline entry that a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
+REFUSED: Final = "refund.refused"
+"""kind of the timeline entry that such money does not go back by itself; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
 _OUTSIDE: Final = "outside:"
 _DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
@@ -140,6 +142,12 @@ def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
     noted = progress.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
     return noted and charge.status is not AttemptStatus.SUCCEEDED
+
+
+def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether a refund of an unexpected charge failed, or was refused."""
+    refused = progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
+    return refused or bool(failed_refunds(session, charge))
 
 
 def anything_given_back(session: Session, order: Order) -> bool:

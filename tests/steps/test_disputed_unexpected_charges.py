@@ -6,8 +6,10 @@ import pytest
 
 from models.orders import OrderEvent
 from models.states import OrderStatus
+from tasks.errors import RefundRefused
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
+from tasks.refunds import refunding
 from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom, turn
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
@@ -131,13 +133,32 @@ def test_one_whose_refund_failed_is_recorded_without_a_dispute(world: World) -> 
     assert (world.refunds_at_provider(late), named(world)) == (["failed"], [])
 
 
+def test_one_whose_refund_the_provider_refuses_for_a_reason_of_its_own_is_for_a_person_and_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    requests = iter(["charge_too_old req_1", "charge_too_old req_2"])
+
+    def refuse(*_: object, **__: str) -> None:
+        raise RefundRefused(next(requests))
+
+    monkeypatch.setattr(refunding, "request_refund", refuse)
+    for _ in range(2):
+        world.notify(late)
+    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    assert refused.facts == {"attempt": 1, "error": "charge_too_old req_1"}
+    settle(order_id, late)
+    assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
+
+
 def test_one_that_goes_back_by_itself_or_has_is_not_recorded_as_given_back_by_other_means(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
     world.stripe.fail("unavailable", "refunds.create")
     world.notify(late)
     world.stripe.calm()
-    with pytest.raises(NotPossible, match=f"{late} goes back by itself: no refund of it has failed"):
+    with pytest.raises(NotPossible, match=f"{late} goes back by itself: no refund of it has failed or was refused"):
         settle(order_id, late)
     world.stripe.client().v1.refunds.create({"payment_intent": late})
     with pytest.raises(NotPossible, match=f"the provider has given back unexpected charge {late}$"):

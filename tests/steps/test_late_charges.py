@@ -131,7 +131,7 @@ def test_one_that_went_back_in_part_elsewhere_is_noted_for_a_person_and_not_look
         assert late_charges() == 1
     assert [(entry["event"], "exc_info" in entry) for entry in logged if entry["log_level"] == "error"] == [
         ("unexpected charge goes back", False),
-        ("late charge does not go back", False),
+        ("unexpected charge does not go back", False),
     ]
     [noted] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
     assert noted.facts["error"].startswith(f"the provider refuses to refund {late}: ")
