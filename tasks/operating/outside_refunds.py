@@ -37,24 +37,21 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
         return True
     asked = True
-    found: Sequence[Dispute] = ()
     try:
         if refunding.is_back_at_provider(charge):
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
-        dispute, left = support_refund.disputed(charge)
-        found = _disputes_of(charge)
+        found, left = support_refund.disputed(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         if taken_back:  # who has the money, and all of it, is not to be guessed
             raise
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
-        dispute, left = None, 0
-    if dispute is not None:
-        _require_decided(order, dispute, left_minor=0 if rest_paid else left)
+        found, left = (), 0
+    _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
     with begin() as session:
-        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(dispute, charge), found=found)
+        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(found, charge), found=found)
     return asked
 
 
@@ -87,16 +84,14 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     back = refunding.back_minor(charge_ref)
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
-    dispute, left = support_refund.disputed(charge)
-    if dispute is None and not (is_for_a_person or back):
+    found, left = support_refund.disputed(charge)
+    if not found and not (is_for_a_person or back):
         raise NotPossible(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
         )
-    if dispute is not None:
-        _require_decided(order, dispute, left_minor=0)
-        if dispute.status is DisputeStatus.LOST and not left:
-            _require_rest_paid(charge, dispute, rest_paid=rest_paid)
-    found = _disputes_of(charge)
+    _require_decided(order, charge, found, left_minor=0, rest_paid=True)
+    if _is_lost(found) and not left:
+        _require_rest_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found)
@@ -111,52 +106,73 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, r
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
-    dispute, left = support_refund.disputed(charge)
-    if dispute is None:
+    found, left = support_refund.disputed(charge)
+    if not found:
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    _require_decided(order, dispute, left_minor=0 if rest_paid else left)
-    found = _disputes_of(charge)
+    _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
     try:
         with begin() as session:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
-            by_bank = _returned_by_bank(dispute, charge)
+            by_bank = _returned_by_bank(found, charge)
             _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
     except NotPossible as refused:
         # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
         raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
 
 
-def _require_decided(order: Order, dispute: Dispute, *, left_minor: int) -> None:
-    """Raises NotPossible while the bank has not decided, or if it took a part for good and the rest is not paid."""
-    if dispute.status is DisputeStatus.CHARGEBACK or (dispute.status is DisputeStatus.LOST and left_minor):
-        raise NotPossible(disputes.why_not(order.number, dispute, left_minor=left_minor))
+def _require_decided(
+    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, left_minor: int, rest_paid: bool
+) -> None:
+    """Raises NotPossible while the bank has not decided, or if it took a part for good, or a sum in another currency, and nobody says that the rest was paid.
 
-
-def _require_rest_paid(charge: ChargeAttempt, lost: Dispute, *, rest_paid: bool) -> None:
-    """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
-    if lost.currency == charge.currency:
+    found: none, if no dispute is in the way.
+    """
+    dispute = disputes.in_the_way(found)
+    if dispute is None or dispute.status is DisputeStatus.WON or (dispute.status is DisputeStatus.LOST and rest_paid):
+        return
+    if dispute.status is DisputeStatus.CHARGEBACK or left_minor:
+        raise NotPossible(disputes.why_not(order.number, found, left_minor=left_minor))
+    if _is_foreign(found, charge):
         raise NotPossible(
-            f"the customer's bank has taken back all of unexpected charge {charge.ref} (dispute {lost.ref}, lost): nothing is owed"
+            f"{_taken(found, f'what order {order.number} was charged')}, which was {charge.amount_minor} {charge.currency}: compare the sums. "
+            "If that is less than all, pay the rest by other means; then, or if it is all, add --rest-paid"
+        )
+
+
+def _require_rest_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
+    """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
+    if not _is_foreign(lost, charge):
+        raise NotPossible(
+            f"the customer's bank has taken back all of unexpected charge {charge.ref} ({disputes.named(lost)}, lost): nothing is owed"
         )
     if not rest_paid:
         raise NotPossible(
-            f"the customer's bank has taken {lost.amount_minor} {lost.currency} (minor units) of unexpected charge {charge.ref} back for good "
-            f"(dispute {lost.ref}, lost), which was of {charge.amount_minor} {charge.currency}: compare the sums. If that is less than all, "
-            "pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
+            f"{_taken(lost, f'unexpected charge {charge.ref}')}, which was of {charge.amount_minor} {charge.currency}: compare the sums. "
+            "If that is less than all, pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
         )
 
 
-def _returned_by_bank(dispute: Dispute | None, charge: ChargeAttempt) -> bool:
+def _taken(lost: Sequence[Dispute], of_what: str) -> str:
+    return f"the customer's bank has taken {disputes.sum_taken_back(lost)} of {of_what} back for good ({disputes.named(lost)}, lost)"
+
+
+def _is_lost(found: Sequence[Dispute]) -> bool:
+    dispute = disputes.in_the_way(found)
+    return dispute is not None and dispute.status is DisputeStatus.LOST
+
+
+def _is_foreign(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
+    """Whether the bank took a sum in another currency, which cannot be compared with the charge."""
+    return any(each.status in disputes.TAKEN and each.currency != charge.currency for each in found)
+
+
+def _returned_by_bank(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
     """Whether the customer has all of the charge from the bank, for good. A sum in another currency counts as all of it."""
-    if dispute is None or dispute.status is not DisputeStatus.LOST:
-        return False
-    return dispute.currency != charge.currency or dispute.amount_minor >= charge.amount_minor
-
-
-def _disputes_of(charge: ChargeAttempt) -> Sequence[Dispute]:
-    return disputes.find(charge.ref) if charge.ref is not None else ()
+    return _is_lost(found) and not disputes.left_minor(
+        found, amount_minor=charge.amount_minor, currency=charge.currency
+    )
 
 
 def _record_outside(

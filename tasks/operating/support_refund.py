@@ -1,5 +1,6 @@
 """Refund all that an order was charged, for an operator. `outside_refunds` records what was given back in another way."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -34,9 +35,9 @@ def give_back(order_id: UUID, *, by: str, why: str) -> None:
     with begin() as session:
         order, charge = completed(session, order_id) or (None, None)
     if order is not None and charge is not None and charge.ref is not None:
-        dispute, left = (None, 0) if refunding.is_back_at_provider(charge) else disputed(charge)
-        if dispute is not None:
-            raise NotPossible(disputes.why_not(order.number, dispute, left_minor=left))
+        found, left = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
+        if found:
+            raise NotPossible(disputes.why_not(order.number, found, left_minor=left))
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
             locked(session, order_id)
@@ -96,15 +97,14 @@ def completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] |
     return None if charge is None else (order, charge)
 
 
-def disputed(charge: ChargeAttempt) -> tuple[Dispute | None, int]:
-    """The dispute because of which the provider refunds nothing of the charge, and what the customer has from nobody, if the bank took a part."""
+def disputed(charge: ChargeAttempt) -> tuple[Sequence[Dispute], int]:
+    """The disputes of the charge, if the provider refunds nothing of it because of one, and what the customer has from nobody, if the bank took a part."""
     if charge.ref is None:
-        return None, 0
+        return (), 0
     found = disputes.find(charge.ref)
-    dispute = disputes.in_the_way(found)
-    if dispute is None:
-        return None, 0
-    return dispute, refunding.left_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)
+    if disputes.in_the_way(found) is None:
+        return (), 0
+    return found, refunding.left_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)
 
 
 def locked(session: Session, order_id: UUID) -> Order:

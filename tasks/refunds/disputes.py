@@ -98,19 +98,23 @@ def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str)
     return max(0, amount_minor - sum(each.amount_minor for each in taken))
 
 
-def why_not(number: int, dispute: Dispute, *, left_minor: int = 0) -> str:
-    """Why the order's charge is not refunded, and what to do instead. left_minor: what the customer has from nobody, if the bank took a part."""
-    sum_taken, left = _sum(dispute.amount_minor, dispute.currency), _sum(left_minor, dispute.currency)
+def why_not(number: int, disputes: Sequence[Dispute], *, left_minor: int = 0) -> str:
+    """Why the order's charge, of which a dispute is in the way, is not refunded, and what to do instead.
+
+    left_minor: what the customer has from nobody, if the bank took a part.
+    """
+    dispute = _one_in_the_way(disputes)
+    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(left_minor, dispute.currency)
     match dispute.status:
         case DisputeStatus.LOST if left_minor:
             return (
-                f"the customer's bank has taken only {sum_taken} of order {number} back for good (dispute {dispute.ref}, lost), and the provider refunds no more of it. "
+                f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. "
                 f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
                 '--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note'
             )
         case DisputeStatus.LOST:
             return (
-                f"the customer's bank has taken {sum_taken} of order {number} back for good (dispute {dispute.ref}, lost); {DO_NOT_PAY}. "
+                f"the customer's bank has taken {sum_taken} of order {number} back for good ({which}, lost); {DO_NOT_PAY}. "
                 f'Run `prorata orders refunded-outside {number} --why "dispute lost"`: that ends what was bought, and issues the credit note'
             )
         case DisputeStatus.WON:
@@ -121,31 +125,56 @@ def why_not(number: int, dispute: Dispute, *, left_minor: int = 0) -> str:
         case _:
             but = f". The remaining {left} it has left with you" if left_minor else ""
             return (
-                f"the customer's bank has taken {sum_taken} of order {number} back (dispute {dispute.ref}), and has not decided yet; {DO_NOT_PAY}{but}. "
+                f"the customer's bank has taken {sum_taken} of order {number} back ({which}), and has not decided yet; {DO_NOT_PAY}{but}. "
                 "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
             )
 
 
-def why_owed(charge_ref: str, dispute: Dispute | None, *, left_minor: int, currency: str) -> str:
-    """What a refund that the provider refuses because of a dispute means for money that is owed. dispute: None if it could not be asked for.
+def why_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, left_minor: int, currency: str) -> str:
+    """What a refund that the provider refuses because of a dispute means for money that is owed. disputes: the charge's; None if they could not be asked for.
 
     left_minor: what the customer has from nobody, in the charge's currency.
     """
     left = _sum(left_minor, currency)
-    if dispute is None:
+    if disputes is None:
         return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
+    dispute = _one_in_the_way(disputes)
     if dispute.status is DisputeStatus.WON:
         return (
             f"the dispute {dispute.ref} of {charge_ref} was won, so the money is with you, and {left} of this refund is owed still: pay that by other means, "
             "and record that with `prorata orders refunded-outside`"
         )
     decided = "for good, lost" if dispute.status is DisputeStatus.LOST else "not decided yet"
-    taken = f"the customer's bank has taken {_sum(dispute.amount_minor, dispute.currency)} of {charge_ref} back (dispute {dispute.ref}, {decided})"
+    taken = (
+        f"the customer's bank has taken {sum_taken_back(disputes)} of {charge_ref} back ({named(disputes)}, {decided})"
+    )
     if not left_minor:
         return f"{taken}; {DO_NOT_PAY}"
     if dispute.status is not DisputeStatus.LOST:
         return f"{taken}; {DO_NOT_PAY}. Do not pay the remaining {left} yet either: one sum is owed once the dispute is closed, and the order, resumed then, names it"
     return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means"
+
+
+def sum_taken_back(disputes: Sequence[Dispute]) -> str:
+    """What the bank has taken of the charge, in words."""
+    sums: dict[str, int] = {}
+    for each in disputes:
+        if each.status in TAKEN:
+            sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
+    return " and ".join(_sum(amount, currency) for currency, amount in sums.items())
+
+
+def named(disputes: Sequence[Dispute]) -> str:
+    """The disputes in which the bank has taken money, by their refs."""
+    refs = [each.ref for each in disputes if each.status in TAKEN]
+    return f"dispute{'s' if len(refs) > 1 else ''} {', '.join(refs)}"
+
+
+def _one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:
+    dispute = in_the_way(disputes)
+    if dispute is None:
+        raise ValueError("no dispute keeps the provider from refunding the charge")
+    return dispute
 
 
 def _sum(amount_minor: int, currency: str) -> str:

@@ -109,9 +109,9 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
     """
     if disputed is None:
         told = disputes.why_owed(charge_ref, None, left_minor=0, currency=currency)
-    elif in_the_way := disputes.in_the_way(disputed):
+    elif disputes.in_the_way(disputed):
         left = left_minor(charge_ref, disputed, amount_minor=amount_minor, currency=currency)
-        told = disputes.why_owed(charge_ref, in_the_way, left_minor=left, currency=currency)
+        told = disputes.why_owed(charge_ref, disputed, left_minor=left, currency=currency)
     else:
         return None
     return f"{told}. See docs/operations.md, A disputed charge"

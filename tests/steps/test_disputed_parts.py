@@ -14,7 +14,7 @@ from tasks.operating import outside_refunds
 from tasks.operating.resumption import NotPossible, resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
-from tests.steps.test_disputed_charges import bought, charge_of, dispute, give_back, named
+from tests.steps.test_disputed_charges import BY_BANK, bought, charge_of, dispute, give_back, named, told_by_whom
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.world import World
 
@@ -168,6 +168,44 @@ def test_a_part_that_the_bank_took_ends_nothing_before_the_rest_was_paid(world: 
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
     assert outside_refunds.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_of_two_parts_that_the_bank_took_for_good_the_sum_is_named(world: World) -> None:
+    _, order_id, charge = bought(world)
+    for part in (19_00, 20_00):
+        dispute_part(world, charge, part)
+    told = r"taken only 3900 EUR .* \(disputes du_\w+, du_\w+, lost\), .* pay the remaining 8000 EUR"
+    with pytest.raises(NotPossible, match=told):
+        give_back(order_id)
+
+
+def test_two_disputes_that_took_all_of_a_charge_together_are_told_as_the_banks(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    for part in (19_00, 100_00):
+        dispute_part(world, charge, part)
+    assert outside_refunds.settle(order_id, by="Olga", why="disputes lost")
+    assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, BY_BANK)
+
+
+@pytest.mark.parametrize("parked_before", [True, False])
+def test_a_sum_in_another_currency_is_named_and_ends_nothing_until_the_rest_is_said_to_be_paid(
+    world: World, *, parked_before: bool
+) -> None:
+    if parked_before:
+        _, order_id = refundable(world)
+        charge = charge_of(world, order_id)
+    else:
+        _, order_id, charge = bought(world)
+    dispute_part(world, charge, 19_00)
+    [lost] = world.stripe.client().v1.disputes.list({"payment_intent": charge}).data
+    world.stripe.control("change", id=lost.id, values={"currency": "usd"})
+    if parked_before:
+        parked(world, order_id)
+    told = rf"taken 1900 USD \(minor units\) of what order \d+ was charged back for good \(dispute {lost.id}, lost\), which was 11900 EUR: .* --rest-paid"
+    with pytest.raises(NotPossible, match=told):
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert outside_refunds.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
 @pytest.mark.parametrize("told", [True, False])
