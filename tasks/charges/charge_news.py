@@ -217,7 +217,7 @@ def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
 
 def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:
     """Whether as many refunds as are tried were made, and failed. It is noted once; a refund that was not made is not counted."""
-    made = [each for each in refunding.failed_refunds(session, attempt) if each.ref is not None]
+    made = refunding.made_in_vain(session, attempt)
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"

@@ -94,7 +94,17 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
         _require_rest_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
+        if not found:
+            _require_none_under_way(session, order, charge)
         _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found)
+
+
+def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
+    """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal, keeps it from that."""
+    if refunding.is_under_way(session, charge) and not refunding.is_refused(session, charge):
+        raise NotPossible(
+            f"a refund of unexpected charge {charge.ref} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
+        )
 
 
 def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool) -> None:

@@ -146,8 +146,22 @@ def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
 
 def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
     """Whether a refund of an unexpected charge failed, or was refused."""
-    refused = progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
-    return refused or bool(failed_refunds(session, charge))
+    return is_refused(session, charge) or bool(made_in_vain(session, charge))
+
+
+def is_refused(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the provider refuses to refund an unexpected charge."""
+    return progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
+
+
+def made_in_vain(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge that the provider made, and that failed; not those that were given up and never made."""
+    return [attempt for attempt in failed_refunds(session, charge) if attempt.ref is not None]
+
+
+def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether a refund of the charge was begun, and its outcome is not known."""
+    return any(attempt.status is RefundState.PENDING for attempt in _attempts_of(session, charge))
 
 
 def anything_given_back(session: Session, order: Order) -> bool:
