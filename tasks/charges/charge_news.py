@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models import attention, progress, waiting_orders
 from models.order_lock import lock_order
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from tasks.charges import charge_attempts
@@ -163,7 +163,7 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 
 def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor: int) -> NewsOutcome:
     """The bank gives unexpected money back itself. If it has decided for us, or took only a part, a person must look: the money is the customer's
-    all the same. left_minor: what the customer has from nobody then.
+    all the same, until the bank takes that as well. left_minor: what the customer has from nobody then.
     """
     error = None
     left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
@@ -173,12 +173,23 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
         error = (
             f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         )
+    elif dispute.status is DisputeStatus.CHARGEBACK:
+        error = f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}"
     if error is not None:
         with begin() as session:
             lock_order(session, order.id)
-            if progress.note_once(session, order.id, REFUSED, {"error": error}):
+            said = _said_last(session, order, charge)
+            if said != error and (said or dispute.status is not DisputeStatus.CHARGEBACK):
+                progress.note(session, order.id, REFUSED, {"charge": charge.ref, "error": error})
                 log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
+
+
+def _said_last(session: Session, order: Order, charge: Charge) -> str | None:
+    """The newest entry of what a person is to do about an unexpected charge that is disputed."""
+    about = (OrderEvent.order_id == order.id, OrderEvent.kind == REFUSED)
+    said = select(OrderEvent.facts["error"].astext).where(*about, OrderEvent.facts.contains({"charge": charge.ref}))
+    return session.scalar(said.order_by(OrderEvent.id.desc()).limit(1))
 
 
 def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:

@@ -219,6 +219,23 @@ def test_what_the_bank_left_and_the_dashboard_gave_back_is_not_owed_again(world:
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 
+def test_what_the_bank_left_of_an_unexpected_charge_is_not_owed_while_it_is_disputed_as_well(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    for part, status in ((19_00, "needs_response"), (19_00, "lost"), (100_00, "needs_response"), (100_00, "won")):
+        dispute_part(world, late, part, status)
+        for event in ("updated", "funds_withdrawn"):
+            world.notify(late, f"charge.dispute.{event}")
+    owed = f"10000 EUR (minor units) of unexpected charge {late} is still the customer's: the bank took only a part"
+    rows = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
+    refused = [row.facts["error"] for row in sorted(rows, key=lambda row: row.id)]
+    assert [said.startswith(owed) for said in refused] == [True, False, True]
+    assert re.fullmatch(
+        rf"{late} is disputed \(dispute du_\w+, not decided yet\): do not give it back in any other way: the customer would be paid twice",
+        refused[1],
+    )
+
+
 def test_what_the_bank_left_of_an_unexpected_charge_is_for_a_person_to_give_back(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
