@@ -1,9 +1,12 @@
 """`verify`: all checks over all accounts, or one; the list of what differs, empty where everything agrees."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from models.accounts import Account
 from tasks.ledger_check.balances import check_balances, check_order_balance
 from tasks.ledger_check.books import Books, read
 from tasks.ledger_check.chains import check_chains
@@ -18,8 +21,21 @@ from tasks.ledger_check.receivables import check_receivables
 
 def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
     """All differences; reads only. While orders are being processed, pass a session from `tasks.snapshot.of_one_moment`, so that all it reads is one snapshot."""
-    found = [difference for books in read(session, account_id) for difference in _check(books)]
-    return found + (list(check_numbers(session)) if account_id is None else [])
+    return [difference for found in step_by_step(session, account_id) for difference in found]
+
+
+def step_by_step(session: Session, account_id: UUID | None = None) -> Iterator[list[Difference]]:
+    """What `verify` finds: of each account; and last, unless only one is asked for, among the numbers of documents."""
+    for books in read(session, account_id):
+        yield list(_check(books))
+    if account_id is None:
+        yield list(check_numbers(session))
+
+
+def steps(session: Session, account_id: UUID | None = None) -> int:
+    if account_id is not None:
+        return 1
+    return session.scalars(select(func.count()).select_from(Account)).one() + 1
 
 
 def _check(books: Books) -> Found:

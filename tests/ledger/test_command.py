@@ -1,7 +1,12 @@
 """`prorata ledger`: what a person sees, what a program reads, and the exit status."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,8 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check
+from tests.support.command import SETTINGS, prorata_at_a_terminal
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, change, purchase
 from worker.commands import ledger
 
@@ -48,6 +55,51 @@ def test_verify_names_each_difference_and_fails(world: World) -> None:
             "waits": False,
         }
     ]
+
+
+def test_a_person_at_a_terminal_sees_how_far_it_is(world: World, world_database_url: str) -> None:
+    world.customer()
+    seen = prorata_at_a_terminal(100, "ledger", "verify", **SETTINGS | {"PRORATA_DATABASE_URL": world_database_url})
+    assert re.findall(r"checking .* (\d+%)", seen)[-1] == "100%"
+    assert seen.endswith("Everything agrees.\n")
+
+
+INTERRUPTIBLE = """
+import signal
+from worker.cli import main
+# Whoever runs the tests may have it ignored, and what is ignored stays so in a child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(["ledger", "verify"])
+"""
+
+
+def test_what_was_found_before_an_interruption_is_told_where_no_program_takes_it_for_all(
+    world: World, world_database_url: str
+) -> None:
+    order = world.buy(world.customer(), purchase("desk", seats=10))
+    with world.begin() as session:
+        session.execute(text("update charge_attempts set amount_minor = 11899"))
+    verifying = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE],
+        env=os.environ | SETTINGS | {"PRORATA_DATABASE_URL": world_database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with ThreadPoolExecutor() as pool, world.begin() as session:
+        session.execute(text("lock table invoice_series"))  # which it reads last
+        ended = pool.submit(verifying.communicate)
+        until_it_waits_for(session, ended)
+        verifying.send_signal(signal.SIGINT)
+        out, err = ended.result()
+    assert (verifying.returncode, out) == (130, "")
+    title, _, row, *last = err.splitlines()
+    assert (title, last) == (
+        "1 difference",
+        ["Incomplete: checked were 1 of 1 accounts, and not the numbers of documents."],
+    )
+    assert " ".join(row.split()) == f"charge order {order.number} what its card was charged 11900 11899"
+    assert world.rows(BooksCheck) == []
 
 
 def recorded(world: World) -> list[tuple[str, int]]:

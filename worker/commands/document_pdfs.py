@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from tasks.closing.document_pdfs import count, document_pdfs
 from tasks.ports import Attachment
@@ -13,6 +11,7 @@ from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, FirstDay, LastDay, refuse_backwards
+from worker.commands.progress import progress
 from worker.commands.screen import print_json
 from worker.commands.standard_output import NotWritten
 from worker.wiring import plug_in_from_settings
@@ -27,13 +26,12 @@ def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = F
     """Write the documents issued on some days, each as NUMBER.pdf. No file is overwritten; exit status 1 if one is there with another content."""
     refuse_backwards(first, last)
     plug_in_from_settings()
-    screen = Console(stderr=True)
     told: dict[str, list[str]] = {"written": [], "already_there": [], "differs": []}
     try:
         into.mkdir(parents=True, exist_ok=True)
-        with begin() as session, Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        with begin() as session, progress() as shown:
             total = count(of_one_moment(session), first, last)
-            for pdf in progress.track(document_pdfs(session, first, last), total, description="writing"):
+            for pdf in shown.track(document_pdfs(session, first, last), total, description="writing"):
                 told[_write(pdf, into)].append(pdf.filename)
     except OSError as error:
         raise NotWritten(f"Not everything could be written into {into}: {error.strerror}.") from error

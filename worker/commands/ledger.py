@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -13,14 +14,16 @@ from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
 from tasks.closing.balances import Balance, Total, balances, totals
+from tasks.errors import NO_DATABASE
 from tasks.ledger_check.differences import Difference
-from tasks.ledger_check.verify import verify
+from tasks.ledger_check.verify import step_by_step, steps
 from tasks.reconciliation.reconcile import reconcile as reconcile_books
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsCsv, AsJson, PastDay, refuse_both, refuse_future, time_in_utc
 from worker.commands.order_views import major
+from worker.commands.progress import progress
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.sheet import print_sheet
 from worker.commands.which_account import account_named
@@ -98,8 +101,7 @@ def check(
     plug_in_from_settings()
     with begin() as session:
         account_id = account_named(session, account).id if account is not None else None
-    with begin() as session:  # another: that of one moment has asked nothing before
-        found = verify(of_one_moment(session), account_id)
+    found = _verified(account_id)
     waiting = [difference for difference in found if difference.waits]
     wrong = [difference for difference in found if not difference.waits]
     if as_json:
@@ -114,6 +116,26 @@ def check(
         _record(Compared.VERIFY, wrong)
     if wrong:
         raise typer.Exit(FAILED)
+
+
+def _verified(account_id: UUID | None) -> list[Difference]:
+    """Where it ends early, what was found before is told on standard error: there no program takes it for all that there is."""
+    found: list[Difference] = []
+    checked = total = 0
+    try:
+        with begin() as session, progress() as shown:
+            total = steps(of_one_moment(session), account_id)
+            for differences in shown.track(step_by_step(session, account_id), total, description="checking"):
+                found += differences
+                checked += 1
+    except (KeyboardInterrupt, *NO_DATABASE):
+        if found:
+            console(stderr=True).print(_differences(found))
+        if account_id is None and total:
+            parts = f"{checked} of {total - 1} accounts, and not the numbers of documents"
+            typer.echo(f"Incomplete: checked were {parts}.", err=True)
+        raise
+    return found
 
 
 Since = Annotated[

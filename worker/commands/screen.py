@@ -26,10 +26,10 @@ class _Screen(Console):
         raise
 
 
-def console() -> Console:
-    """Standard output; where that is no terminal, no line is folded or cut. `:x:` in a name is no emoji."""
-    made = _Screen(emoji=False)
-    return made if made.is_terminal else _Screen(emoji=False, width=ENDLESS)
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or error; where that is no terminal, no line is folded or cut. `:x:` in a name is no emoji."""
+    made = _Screen(emoji=False, stderr=stderr)
+    return made if made.is_terminal else _Screen(emoji=False, stderr=stderr, width=ENDLESS)
 
 
 def tell_if_cut(shown: int, limit: int) -> None:
