@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from tasks.closing.sums import summed_up
 from tasks.operating import outside_refunds, support_refund
 from tasks.policy import VatOutage
 from tests.closing.test_equation import refund
+from tests.support.command import SETTINGS, prorata_at_a_terminal, prorata_at_a_terminal_into
 from tests.support.payment import DECLINES
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import World, change, purchase, trial
@@ -480,6 +483,20 @@ def test_a_list_is_of_one_moment_and_may_take_longer_than_others_may_say_nothing
     monkeypatch.setattr(command, "levies", slowly)
     ended = run("--from", "2026-11-01", "--to", "2026-11-30", *how)
     assert (ended.exit_code, ended.exception, limits) == (0, None, ["10min", "10min"])
+
+
+@pytest.mark.parametrize("which", ["list", "lines"])
+def test_a_person_sees_how_far_a_list_is_that_goes_to_a_file(
+    world: World, world_database_url: str, tmp_path: Path, which: str
+) -> None:
+    world.buy(world.customer(), purchase())
+    words = ("documents", which, "--from", "2026-11-01", "--to", "2026-11-30", "--csv")
+    chosen = SETTINGS | {"PRORATA_DATABASE_URL": world_database_url}
+    seen = prorata_at_a_terminal_into(tmp_path / "november.csv", 100, *words, **chosen)
+    assert re.findall(r"reading .* (\d+%)", seen)[-1] == "100%"
+    told = prorata_at_a_terminal(100, *words, **chosen)
+    assert told == (tmp_path / "november.csv").read_text()
+    assert [row["number"] for row in csv.DictReader(io.StringIO(told))] == ["INV-2026-000001"]
 
 
 def test_days_are_those_of_the_sellers_clock(world: World) -> None:

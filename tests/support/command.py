@@ -8,8 +8,10 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -103,12 +105,25 @@ def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
 
 def prorata_at_a_terminal(columns: int, *words: str, **chosen: str) -> str:
     """What a person sees who calls the command in a terminal of so many columns; the colours are left out."""
+    return _at_a_terminal(columns, words, chosen)
+
+
+def prorata_at_a_terminal_into(file: Path, columns: int, *words: str, **chosen: str) -> str:
+    """The same where standard output goes to a file."""
+    return _at_a_terminal(columns, words, chosen, into=file)
+
+
+def _at_a_terminal(columns: int, words: Sequence[str], chosen: Mapping[str, str], *, into: Path | None = None) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PRORATA_", "COLUMNS"))}
     command = [sys.executable, "-m", "worker.cli", *words]
-    env = inherited | {"TERM": "xterm"} | chosen
-    with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True):
+    env = inherited | {"TERM": "xterm"} | dict(chosen)
+    with ExitStack() as opened:
+        stdout = opened.enter_context(into.open("wb")) if into else theirs
+        opened.enter_context(
+            subprocess.Popen(command, env=env, stdin=theirs, stdout=stdout, stderr=theirs, close_fds=True)
+        )
         os.close(theirs)
         seen = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)

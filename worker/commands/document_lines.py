@@ -3,10 +3,12 @@
 from dataclasses import asdict, fields
 
 from tasks.closing.document_lines import DocumentLine, document_lines
+from tasks.closing.document_pdfs import count
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
+from worker.commands.progress import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet
 from worker.tables import Column, Rows
@@ -24,15 +26,17 @@ def list_lines(first: FirstDay, last: LastDay, as_json: AsJson = False, as_csv: 
     refuse_backwards(first, last)
     refuse_both(as_json=as_json, as_csv=as_csv)
     plug_in_from_settings()
-    with begin() as session:
-        found = document_lines(of_one_moment(session), first, last)
+    with begin() as session, progress(beside_rows=as_json or as_csv) as shown:
+        total = count(of_one_moment(session), first, last)
+        found = by_document(shown, document_lines(session, first, last), total)
         if as_json:
             print_json_rows(asdict(each) for each in found)
         elif as_csv:
             print_sheet([each.name for each in fields(DocumentLine)], (asdict(each) for each in found))
         else:
             cells = [_cells(each) for each in found]
-            console().print(Rows(_COLUMNS, cells) if cells else f"No document was issued from {first} to {last}.")
+    if not as_json and not as_csv:
+        console().print(Rows(_COLUMNS, cells) if cells else f"No document was issued from {first} to {last}.")
 
 
 def _cells(line: DocumentLine) -> tuple[str, ...]:

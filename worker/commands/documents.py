@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from models.invoices import InvoiceReason
-from tasks.closing.documents import Day, DocumentLevy, levies
+from tasks.closing.documents import Day, DocumentLevy, count, levies
 from tasks.closing.one_stop_shop import Declared, declared
 from tasks.closing.quarters import Quarter
 from tasks.closing.sums import Sum, summed_up
@@ -19,6 +19,7 @@ from worker.commands.document_lines import list_lines
 from worker.commands.document_pdfs import write_pdfs
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
+from worker.commands.progress import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet
 from worker.tables import Column, Rows
@@ -78,8 +79,10 @@ def list_documents(
         _refuse_all_but_a_quarter(first, last, chosen=by is not Day.ISSUED or bool(reason))
     plug_in_from_settings()
     names = _names(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
-    with begin() as session:
-        found = levies(of_one_moment(session), first, last, by=by, reasons=reason or (), seller=policy().seller)
+    with begin() as session, progress(beside_rows=as_json or as_csv) as shown:
+        total = count(of_one_moment(session), first, last, by=by, reasons=reason or ())
+        read = levies(session, first, last, by=by, reasons=reason or (), seller=policy().seller)
+        found = by_document(shown, read, total)
         rows: Iterable[_Row] = found
         if for_oss:
             rows = declared(found, Quarter.of(first))
