@@ -21,7 +21,7 @@ from models.api_keys import ApiKey, ApiKeyAccount, ApiKeyChange, KeyChange
 from models.base import uuid7
 from models.errors import Explained, Unknown
 from tasks.plain_text import one_line
-from tasks.upstream.key_history import record
+from tasks.upstream.key_history import NAMED, record
 
 LONGEST_NAME = 100
 PREFIX = "prk_"
@@ -239,11 +239,11 @@ def _array(accounts: Collection[UUID]) -> ColumnElement[Any]:
     return cast(sorted(set(accounts)), ARRAY(Uuid))
 
 
-def accounts_of(session: Session, key_id: UUID) -> list[tuple[UUID, str]]:
-    """Id and name of each account that the key may act for, by name."""
+def accounts_of(session: Session, key_id: UUID, *, at_most: int = NAMED) -> list[tuple[UUID, str]]:
+    """Id and name of the first accounts, by name, that the key may act for."""
     query = select(Account.id, Account.name).join(ApiKeyAccount, ApiKeyAccount.account_id == Account.id)
-    rows = session.execute(query.where(ApiKeyAccount.api_key_id == key_id).order_by(Account.name, Account.id))
-    return [(row.id, row.name) for row in rows]
+    bound = query.where(ApiKeyAccount.api_key_id == key_id).order_by(Account.name, Account.id)
+    return [(row.id, row.name) for row in session.execute(bound.limit(at_most))]
 
 
 def issued(session: Session) -> list[IssuedKey]:

@@ -24,7 +24,15 @@ from worker.commands import keys
 DEPLOYING = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
 OLGA = ("--by", "olga", "--why", "ticket 4711")
 MADE_ELSEWHERE = "prk_" + "0123456789abcdef" * 2
-UNKNOWN = {"accounts": None, "name": None, "scopes": None, "changed_by": None, "changed_why": None}
+UNKNOWN = {
+    "accounts": None,
+    "accounts_cut": False,
+    "accounts_in_all": None,
+    "name": None,
+    "scopes": None,
+    "changed_by": None,
+    "changed_why": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +88,7 @@ def test_every_change_of_a_key_is_recorded_with_its_accounts_who_made_it_and_why
         "bob": {"id": str(bob.account_id), "name": "Bob & Sons"},
     }
     times = [each.pop("changed_at") for each in shown["history"]]
-    key = {"name": "shop", "scopes": ["orders:read"]}
+    key = {"name": "shop", "scopes": ["orders:read"], "accounts_cut": False, "accounts_in_all": 1}
     assert shown["history"] == [
         {"what": "issued", "accounts": [named["ada"]], **key, "changed_by": "root", "changed_why": "pilot"},
         {"what": "allowed", "accounts": [named["bob"]], **key, "changed_by": "olga", "changed_why": "ticket 4711"},
@@ -114,13 +122,14 @@ def test_a_key_for_all_accounts_is_bound_and_recorded_without_reading_them(
 
     def note(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         columns = [each.name for each in cursor.description or ()]
-        if columns and (cursor.rowcount > 1 or (statement.startswith("INSERT") and "accounts" in columns)):
+        if columns and (cursor.rowcount > 1 or {"accounts", "api_key_changes_accounts"} & {*columns}):
             read.append(statement)
 
     engine = world.transactions._engine
     event.listen(engine, "after_cursor_execute", note)
     run("issue", "shop", "--by=root")
     assert len(as_json("list")) == 1
+    assert as_json("show", "shop", "--limit=1")["accounts"] == 2
     run("revoke", "shop", "--by=root")
     event.remove(engine, "after_cursor_execute", note)
     both = ["Ada Ltd", "Bob & Sons"]

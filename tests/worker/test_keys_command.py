@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, insert, literal, select, text
 from typer.testing import CliRunner, Result
 
 from models.accounts import Account
@@ -257,7 +257,8 @@ def test_the_accounts_of_a_key_are_shown_by_name(world: World) -> None:
         {"id": str(first.account_id), "name": "Zacharias & Co"},
     ]
     shown = json.loads(run("show", "shop", "--json").stdout)
-    assert {name: shown[name] for name in shown if name != "history"} == listed | {"bound_to": bound}
+    rest = {name: shown[name] for name in shown if name != "history"}
+    assert rest == listed | {"bound_to": bound, "bound_to_cut": False}
     seen = run("show", "shop").stdout.splitlines()
     assert seen[1].startswith("shop  orders:read         2  ")
     assert [line.strip().split(maxsplit=1) for line in seen[2:6]] == [
@@ -266,6 +267,50 @@ def test_the_accounts_of_a_key_are_shown_by_name(world: World) -> None:
         [str(second.account_id), "Ada [bold]Ltd"],
         [str(first.account_id), "Zacharias & Co"],
     ]
+
+
+def test_of_many_accounts_the_first_are_shown_and_how_many_there_are(world: World) -> None:
+    first, second, third = (world.customer(name=name) for name in ("Ada Ltd", "Bob & Sons", "Eve SARL"))
+    run("issue", "shop", *(f"--account={each.account_id}" for each in (third, second, first)), "--by=root")
+    run("disallow", "shop", f"--account={first.account_id}", "--by=root")
+    run("allow", "shop", f"--account={first.account_id}", "--by=root")
+    names = {"Ada Ltd": first, "Bob & Sons": second, "Eve SARL": third}
+    listed = [{"id": str(each.account_id), "name": name} for name, each in names.items()]
+    for limit, cut, notice in ((2, True, "The first 2 of 3 accounts: see --limit.\n"), (3, False, "")):
+        asked = ("show", "shop", f"--limit={limit}")
+        shown, seen = run(*asked, "--json"), run(*asked)
+        told = json.loads(shown.stdout)
+        assert (told["accounts"], told["bound_to"], told["bound_to_cut"]) == (3, listed[:limit], cut)
+        assert [(each["accounts"], each["accounts_cut"], each["accounts_in_all"]) for each in told["history"]] == [
+            (listed[:limit], cut, 3),
+            (listed[:1], False, 1),
+            (listed[:1], False, 1),
+        ]
+        assert (shown.stderr, seen.stderr) == (notice, notice)
+        bound, _, past = seen.stdout.partition("account_id")[2].partition("changed (UTC)")
+        assert [line.strip().split(maxsplit=1)[1] for line in bound.split("\n")[1:-2]] == [*names][:limit]
+        whole = [[str(each.account_id), *name.split()] for name, each in names.items()]
+        assert [line.split()[2:] for line in past.splitlines()[1:]] == [
+            *([["issued", "root", "3", "accounts"]] if cut else [["issued", "root", *each] for each in whole]),
+            ["disallowed", "root", *whole[0]],
+            ["allowed", "root", *whole[0]],
+        ]
+
+
+def test_a_revoked_key_that_had_many_accounts_says_how_many_it_has_lost(world: World) -> None:
+    """As told to the program that revokes it: a thousand by name."""
+    row = select(func.gen_random_uuid(), literal("Many"), literal("DE"), literal("EUR"))
+    with world.begin() as session:
+        rows = row.select_from(func.generate_series(1, 1_001))
+        session.execute(insert(Account).from_select(["id", "name", "country", "currency"], rows))
+    told = [json.loads(run(command, "shop", "--json").stdout) for command in ("issue", "revoke")]
+    for [recorded] in (each["recorded"] for each in told):
+        assert (len(recorded["accounts"]), recorded["accounts_cut"], recorded["accounts_in_all"]) == (
+            1_000,
+            True,
+            1_001,
+        )
+    assert (told[1]["accounts"], len(told[1]["bound_to"]), told[1]["bound_to_cut"]) == (1_001, 1_000, True)
 
 
 def test_a_key_that_was_never_issued_is_not_shown(world: World) -> None:

@@ -45,17 +45,18 @@ def bound_table(bound: Sequence[tuple[UUID, str]]) -> Rows:
 
 
 def history_table(past: Sequence[PastChange]) -> Rows:
-    """A row for each account, so that whoever looks for one finds all about it in its rows."""
+    """A row for each account, so that whoever looks for one finds all about it in its rows; one with their number where not all are named."""
     return Rows(_HISTORY, [row for change in past for row in _rows(change)])
 
 
 def key_as_json(row: IssuedKey, bound: Sequence[tuple[UUID, str]]) -> dict[str, Any]:
-    return asdict(row) | {"bound_to": _accounts(bound)}
+    return asdict(row) | {"bound_to": _accounts(bound), "bound_to_cut": len(bound) < row.accounts}
 
 
 def changes_as_json(past: Sequence[PastChange]) -> list[dict[str, Any]]:
     return [
-        asdict(change) | {"accounts": None if change.accounts is None else _accounts(change.accounts)}
+        asdict(change)
+        | {"accounts": None if change.accounts is None else _accounts(change.accounts), "accounts_cut": _is_cut(change)}
         for change in past
     ]
 
@@ -66,9 +67,17 @@ def _accounts(named: Sequence[tuple[UUID, str]]) -> list[dict[str, Any]]:
 
 def _rows(change: PastChange) -> Iterator[tuple[str, ...]]:
     when, by, why = moment(change.changed_at), plain(change.changed_by or ""), plain(change.changed_why or "")
+    if _is_cut(change):
+        yield when, _what(change), by, "", f"{change.accounts_in_all} accounts", why
+        return
     for account in change.accounts or [None]:
         account_id, called = (str(account[0]), plain(account[1])) if account else ("", "")
         yield when, _what(change), by, account_id, called, why
+
+
+def _is_cut(change: PastChange) -> bool:
+    """Whether it concerned more accounts than are named."""
+    return change.accounts is not None and len(change.accounts) != change.accounts_in_all
 
 
 def _what(change: PastChange) -> str:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from models.accounts import Account
 from models.api_keys import ApiKeyChange
 from models.cart_facts import UnknownAccount
-from tasks.snapshot import allow_silence, of_one_moment
+from tasks.snapshot import of_one_moment
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import IssuedKey, KeyRefused, Scope, UnknownKey
-from tasks.upstream.key_history import history, told
+from tasks.upstream.key_history import NAMED, history, told
 from tasks.wiring import begin
 from worker.commands.key_views import bound_table, changes_as_json, history_table, key_as_json, keys_table
 from worker.commands.options import AsJson, By, WhyIfKnown
@@ -65,7 +65,6 @@ def issue_key(
             session, name=name, scopes=scope or list(Scope), account_ids=ids, by=by, why=why, key=key
         )
         if as_json:  # in the same transaction: a key that is made, and not shown, is lost
-            allow_silence(session)
             made, recorded = _called(session, name), told(session, issued.changes)
     if as_json:
         print_json({"key": issued.key, **asdict(made), "recorded": changes_as_json(recorded)})
@@ -90,19 +89,26 @@ def list_keys(as_json: AsJson = False) -> None:
 
 
 @keys.command("show")
-def show_key(name: Name, as_json: AsJson = False) -> None:
+def show_key(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="at most this many accounts")] = NAMED,
+    as_json: AsJson = False,
+) -> None:
     """One key, with the accounts that it may act for, and what happened to it: what, for which accounts, by whom and why. Never the key."""
     plug_in_from_settings()
     with begin() as session:
         row = _called(of_one_moment(session), name)
-        bound = api_keys.accounts_of(session, row.id)
-        past = history(session, row.id)
+        bound = api_keys.accounts_of(session, row.id, at_most=limit)
+        past = history(session, row.id, at_most=limit)
     if as_json:
         print_json(key_as_json(row, bound) | {"history": changes_as_json(past)})
-        return
-    tables = [keys_table([row]), *([bound_table(bound)] if bound else []), history_table(past)]
-    for number, table in enumerate(tables):
-        console().print(*([""] if number else []), table, sep="\n")
+    else:
+        tables = [keys_table([row]), *([bound_table(bound)] if bound else []), history_table(past)]
+        for number, table in enumerate(tables):
+            console().print(*([""] if number else []), table, sep="\n")
+    most = max([row.accounts, *(each.accounts_in_all or 0 for each in past)])
+    if most > limit:
+        typer.echo(f"The first {limit} of {most} accounts: see --limit.", err=True)
 
 
 @keys.command("allow")
@@ -170,7 +176,6 @@ def _changed(
     row = _called(session, name)
     if not as_json:
         return row, {}
-    allow_silence(session)
     recorded = told(session, [change] if change else [])
     answer = key_as_json(row, api_keys.accounts_of(session, row.id))
     return row, answer | {"recorded": changes_as_json(recorded)}
