@@ -12,7 +12,6 @@ from models.accounts import PaymentMethod
 from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.rules import vat
 from models.rules.quote import needs_payment_details
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, display_names
@@ -25,7 +24,7 @@ from tasks.quotes import fresh_quote
 from tasks.refunds import disputes
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, stop, take, turn_back
-from tasks.vat import vat_check
+from tasks.vat import number_instead, vat_check
 from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
@@ -123,24 +122,10 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
     waits = Ending(
         OrderStatus.AWAITING_PAYMENT_DETAILS,
         reason="payment-details-missing",
-        facts={"vat_number_would_do": True} if _would_be_invoiced_on_a_number(session, order) else {},
+        facts=number_instead.facts(session, order),
         wake_in=policy().waiting_lifetime,
     )
     return stop(session, order, waits)
-
-
-def _would_be_invoiced_on_a_number(session: Session, order: Order) -> bool:
-    """Whether no VAT number was given, and one would do instead of a payment method. A number that is set aside counts as given."""
-    account = order_cache.account(session, order)
-    treatments = {line.tax_treatment for line in order_cache.lines(session, order)}
-    if order.vat_number is not None or order.vat_set_aside:
-        return False
-    if account.buyer_type is not vat.BuyerType.BUSINESS:
-        return False
-    if vat.Treatment.OUT_OF_SCOPE in treatments or not vat.has_numbers(account.country):
-        return False
-    decides_tax = vat.Treatment.DESTINATION_RATE in treatments
-    return policy().invoice_on_vat or (order.due_minor == 0 and decides_tax)
 
 
 def _already_taken(session: Session, order: Order) -> Outcome:

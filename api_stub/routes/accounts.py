@@ -121,7 +121,10 @@ def _contact(session: Session, account_id: UUID, contact_id: UUID) -> Contact:
 
 
 def _require_plausible_vat_number(session: Session, account: Account) -> None:
-    """What format and check digits can say; the registry is asked when something is ordered."""
+    """What format and check digits can say; the registry is asked when something is ordered.
+
+    Of the seller's own country, too, although there the number decides no tax: the account may be invoiced on it.
+    """
     decision = vat.decide(
         seller_country=policy().seller.country,
         buyer_country=account.country,
@@ -130,6 +133,7 @@ def _require_plausible_vat_number(session: Session, account: Account) -> None:
         tax_point=now(),
         postcode=account.postcode,
     )
-    if decision.treatment is vat.Treatment.INVALID_NUMBER:
+    counts = account.buyer_type is vat.BuyerType.BUSINESS and decision.treatment is not vat.Treatment.OUT_OF_SCOPE
+    if counts and vat.is_malformed(account.vat_number, country=account.country):
         refusal = Refusal(RefusalCode.VAT_NUMBER_INVALID, facts={"country": account.country})
         raise refusals.about_field(session, refusal, account.language, at="/vat_number")

@@ -65,8 +65,8 @@ class AccountPatch(Patch):
     address: Address = ""
     vat_number: VatNumber | None = Field(
         default=None,
-        description="null removes it. A business's is checked for its form; the registry is asked when something is ordered. A consumer's "
-        "(`buyer_type`) is kept as it is, and counts nowhere: it is not checked, changes no tax, and is on no invoice",
+        description="null removes it. A business's in a member state is checked for its form; the registry is asked when something is ordered. A consumer's "
+        "(`buyer_type`), or one where no VAT of the Union is owed, is kept as it is, and counts nowhere: it is not checked, changes no tax, and is on no invoice",
         examples=["DE136695976"],
     )
 

@@ -126,6 +126,15 @@ def has_numbers(country: str) -> bool:
     return state_of(country) in STATES
 
 
+def is_malformed(number: str | None, *, country: str) -> bool:
+    """Whether no business there can have this number, by format, check digits or country. A blank one is none.
+
+    Where `has_numbers` is false no number is. Raises UnknownCountry, WrongType.
+    """
+    state = state_of(country)
+    return state in STATES and not numbers.is_blank(number) and numbers.normalized(number or "", country=state) is None
+
+
 def state_of(country: str) -> str:
     """The state to which a country belongs for VAT: FR for Monaco and Guadeloupe. Raises UnknownCountry, WrongType."""
     return _state_of(country_for_vat("country", country))

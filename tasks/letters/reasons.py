@@ -75,6 +75,18 @@ DECLINED_OTHERWISE: Final = mark("The payment was declined.")
 METHOD_REFUSED: Final = mark("The payment method was refused; please provide another.")
 """before anything is charged to it"""
 
+NUMBER_INSTEAD: Final[Mapping[str, str]] = {
+    "malformed": mark(
+        "Your order needs payment details, and the VAT number of your account is not valid. Please correct it or add a"
+        " payment method; nothing has been charged."
+    ),
+    "not-recognised": mark(
+        "Your order needs payment details, and VIES does not recognise the VAT number of your account. Please correct it"
+        " or add a payment method; nothing has been charged."
+    ),
+}
+"""What is wrong with the VAT number that would do instead of a payment method, by the words of `tasks.vat.number_instead`."""
+
 DIFFERS: Final[Mapping[str, str]] = {
     "unit_minor": mark("the price"),
     "unused_minor": mark("the credit for unused time"),

@@ -63,6 +63,8 @@ def status_text(
             return w.say(
                 "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
             )
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if wrong := reasons.NUMBER_INSTEAD.get(facts.get("vat_number", "")):
+            return w.say(wrong)
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
                 "The refund of your order failed and our team is looking after it. You do not need to do anything."

@@ -137,9 +137,15 @@ def decide_vat(
     seller = policy.seller.country
     decision = sold_to.vat(seller_country=seller, at=tax_point)
     lately = tax_point - policy.vat_evidence_lifetime
-    if decision.number and (set_aside or _called_invalid(session, account.id, decision.number, not_before=lately)):
+    if decision.number and (set_aside or called_invalid(session, account.id, decision.number, not_before=lately)):
         return sold_to.vat(seller_country=seller, at=tax_point, with_number=False)
     return decision
+
+
+def called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:
+    """Whether the registry's latest answer about the number since `not_before` is that it is invalid."""
+    last = evidence(session, account_id, number, not_before=not_before)
+    return last is not None and last.status is VatCheckStatus.INVALID
 
 
 def evidence(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> VatCheck | None:
@@ -189,8 +195,3 @@ def save_quote(
     session.add(quote)
     session.flush()
     return quote
-
-
-def _called_invalid(session: Session, account_id: UUID, number: str, *, not_before: datetime) -> bool:
-    last = evidence(session, account_id, number, not_before=not_before)
-    return last is not None and last.status is VatCheckStatus.INVALID

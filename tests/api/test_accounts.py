@@ -58,6 +58,24 @@ def test_a_vat_number_is_checked_for_its_form_and_can_be_removed(world: World, a
     assert api("PATCH", own, json={"vat_number": None}).json()["vat_number"] is None
 
 
+@pytest.mark.parametrize("number", ["DE136695977", "ATU13585627", "junk"])
+def test_a_number_of_the_sellers_own_country_is_checked_for_its_form_too(api: Api, ada: Customer, number: str) -> None:
+    own = f"/v1/accounts/{ada.account_id}"
+    answer = api("PATCH", own, json={"vat_number": number})
+    assert (problem(answer), api.get(own).json()["vat_number"]) == ((422, "vat-number-invalid"), None)
+    assert api("PATCH", own, json={"vat_number": "DE136695976"}).json()["vat_number"] == "DE136695976"
+
+
+@pytest.mark.parametrize("place", [{"country": "US"}, {"country": "ES", "postcode": "35001"}])
+def test_a_number_where_no_vat_of_the_union_is_owed_is_not_checked(
+    world: World, api: Api, place: dict[str, str]
+) -> None:
+    customer = world.customer(**place)
+    api.use(customer)
+    own = f"/v1/accounts/{customer.account_id}"
+    assert api("PATCH", own, json={"vat_number": "12-345"}).json()["vat_number"] == "12-345"
+
+
 @pytest.mark.parametrize(
     ("patch", "pointer"),
     [

@@ -159,9 +159,20 @@ def test_a_number_that_the_registry_could_not_confirm_is_told_without_asking_for
 
 
 @pytest.mark.parametrize(
-    ("facts", "asked_for"), [({}, "a payment method;"), ({"vat_number_would_do": True}, "or a VAT number;")]
+    ("facts", "asked_for"),
+    [
+        ({}, "add a payment method;"),
+        ({"vat_number_would_do": True}, "add a payment method or a VAT number;"),
+        ({"vat_number": "malformed"}, "your account is not valid. Please correct it or add a payment method;"),
+        (
+            {"vat_number": "not-recognised"},
+            "VIES does not recognise the VAT number of your account. Please correct it or",
+        ),
+    ],
 )
-def test_a_vat_number_is_asked_for_only_where_it_would_do(facts: dict[str, Any], asked_for: str) -> None:
+def test_a_vat_number_is_asked_for_only_where_it_would_do_and_one_that_is_no_good_is_named(
+    facts: dict[str, Any], asked_for: str
+) -> None:
     assert asked_for in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "payment-details-missing", facts)
 
 

@@ -380,6 +380,36 @@ def test_a_vat_number_is_asked_for_where_it_would_do_instead_of_a_card(
     assert (order.reason_facts or {}).get("vat_number_would_do") is would_do
 
 
+@pytest.mark.parametrize(
+    ("invoices", "number", "wrong"),
+    [
+        (True, "DE136695977", "malformed"),
+        (True, FRENCH, "malformed"),
+        (True, "DE111111109", "not-recognised"),
+        (False, "DE136695977", None),
+    ],
+)
+def test_who_gave_a_number_that_is_no_good_instead_of_a_card_is_told_so(
+    world: World, invoices: bool, number: str, wrong: str | None
+) -> None:
+    world.policy(invoice_on_vat=invoices)
+    ada = world.customer(card=None, vat_number=number)
+    for product in ("desk", "chat"):
+        order = world.buy(ada, purchase(product))
+        assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
+        assert order.reason_facts == ({"vat_number": wrong} if wrong else None)
+
+
+def test_who_confirmed_a_price_with_vat_because_the_number_is_unknown_is_not_asked_for_a_number(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, country="AT", vat_number="ATU11111107")
+    order_id = world.buy(ada, purchase()).id
+    world.confirm(order_id)
+    order = world.run(order_id)
+    assert (order.status, order.vat_number) == (OrderStatus.AWAITING_PAYMENT_DETAILS, None)
+    assert order.reason_facts == {"vat_number": "not-recognised"}
+
+
 def test_no_number_is_asked_for_where_one_was_given_and_set_aside_in_an_outage(world: World) -> None:
     world.policy(vat_outage=VatOutage.CHARGE_VAT, invoice_on_vat=True)
     world.vies.fail("MS_UNAVAILABLE")
