@@ -13,7 +13,7 @@ class OrderStatus(StrEnum):
     AWAITING_AUTHENTICATION = "awaiting_authentication"
     """3-D Secure; a signed webhook, or the sweep's question, continues it"""
     AWAITING_CONFIRMATION = "awaiting_confirmation"
-    """the amount would no longer equal the quote; the customer accepts a fresh one"""
+    """the order would no longer be as quoted; the customer accepts a fresh quote"""
     NEEDS_ATTENTION = "needs_attention"
     """restarted too often, or the provider says we are wrong: a person must look, then resume"""
     COMPLETED = "completed"

@@ -55,7 +55,7 @@ _TEXT = {
     "order.awaiting_payment_details": "The order waits for payment details.",
     "order.payment_declined": "The payment was declined.",
     "order.awaiting_authentication": "The order waits for the customer to authenticate the payment.",
-    "order.awaiting_confirmation": "The amount has changed; the order waits for confirmation.",
+    "order.awaiting_confirmation": "The order is no longer as quoted; it waits for confirmation.",
     "order.needs_attention": "A person is looking into the order.",
     "order.completed": "The order is completed.",
     "order.rejected": "The order was rejected.",

@@ -44,6 +44,23 @@ def test_an_order_that_ends_while_it_is_read_is_shown_as_of_one_moment(
     assert api.get(f"/v1/orders/{order_id}").json()["status"] == "completed"
 
 
+def test_a_purchase_whose_trial_was_changed_is_not_told_as_another_amount(
+    world: World, api: Api, ada: Customer
+) -> None:
+    world.buy(ada, worlds.trial("desk", "team", 5))
+    quote = api.quote(ada, purchase(seats=9)).json()["id"]
+    world.pass_time(minutes=1)
+    world.buy(ada, worlds.change(seats=9))
+    order_id = api.place(ada, quote).json()["id"]
+    world.run(UUID(order_id))
+    order = api.get(f"/v1/orders/{order_id}").json()
+    asked = order["timeline"][-1]
+    assert (order["status"], asked["facts"]["differs"]) == ("awaiting_confirmation", ["from_seats"])
+    assert asked["facts"]["quoted_total_minor"] == asked["facts"]["total_minor"] == 107_10
+    assert asked["text"] == "The order is no longer as quoted; it waits for confirmation."
+    assert "though the amount is" in order["status_text"]
+
+
 def test_a_timeline_tells_no_addresses_and_no_errors(world: World, api: Api, ada: Customer) -> None:
     quote = api.quote(ada, purchase()).json()["id"]
     order_id = api.place(ada, quote).json()["id"]
