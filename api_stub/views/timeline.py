@@ -10,7 +10,7 @@ _SHOWN = frozenset(
     {
         "amount_minor", "attempt", "charged_minor", "decline_code", "differs", "due_minor", "invoiced_minor", "kind",
         "net_minor", "quote_id", "quoted_due_minor", "quoted_total_minor", "reason", "refunded_minor", "restart", "seconds",
-        "step", "total_minor",
+        "step", "total_minor", "unassigned",
     }
 )  # fmt: skip
 

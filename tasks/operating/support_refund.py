@@ -27,7 +27,7 @@ FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
 _THE_REST: Final = "refund the rest in the provider's dashboard"
 
 
-def give_back(order_id: UUID, *, by: str, why: str) -> None:
+def give_back(order_id: UUID, *, by: str, why: str) -> int:
     """`refund`, once the provider was asked what went back already: it would refuse when everything is ended.
 
     Raises NotPossible, also if the customer's bank has taken back what the provider has not refunded; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
@@ -43,11 +43,13 @@ def give_back(order_id: UUID, *, by: str, why: str) -> None:
             locked(session, order_id)
             refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
     with begin() as session:
-        refund(session, order_id, by=by, why=why, now=now())
+        return refund(session, order_id, by=by, why=why, now=now())
 
 
-def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> None:
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> int:
     """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
+
+    Returns how many users lose their seats with it: whoever buys again assigns them anew.
 
     If all of the charge is back already, so that only the credit note is missing, what it bought may be over: that stays as it is.
     is_back: the customer's bank has taken it back; what was refunded in the provider's dashboard is known.
@@ -80,14 +82,14 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
             advice=_THE_REST,
         )
     _take_rounding_back(session, order)
-    for line in order.lines:
-        if line.action is not Action.TRIAL:
-            _end_purchase(session, order, line, now, is_back=is_back)
-    progress.note(session, order_id, "refund.requested", {"by": by, "why": why})
+    purchases = [line for line in order.lines if line.action is not Action.TRIAL]
+    unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
+    progress.note(session, order_id, "refund.requested", {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
+    return unassigned
 
 
 def completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
@@ -176,8 +178,8 @@ def _take_rounding_back(session: Session, order: Order) -> None:
         ) from None
 
 
-def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime, *, is_back: bool) -> None:
-    """is_back: all that it was charged went back already, even if it is over."""
+def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime, *, is_back: bool) -> int:
+    """is_back: all that it was charged went back already, even if it is over. Returns how many users had seats on it."""
     if line.action is not Action.PURCHASE:
         raise NotPossible(
             f"order {order.number} changed what was there before, and that cannot be brought back", advice=FEWER_SEATS
@@ -186,16 +188,15 @@ def _end_purchase(session: Session, order: Order, line: OrderLine, now: datetime
     running = running_period(session, subscription) if subscription else None
     period = period_of(session, line)
     if is_back and period is not None and period.ran_out:
-        return
+        return 0
     if subscription is None or running is None or running.order_id != order.id:
         raise _overtaken(session, order, running, period)
     running.closed_at = now
     running.unused_minor = running.charged_minor
     running.unused_tax_minor = running.tax_minor
     subscription.status = SubscriptionStatus.ENDED
-    session.execute(
-        update(SeatAssignment).where(SeatAssignment.subscription_id == subscription.id, SITS).values(unassigned_at=now)
-    )
+    sat = update(SeatAssignment).where(SeatAssignment.subscription_id == subscription.id, SITS)
+    return len(session.scalars(sat.values(unassigned_at=now).returning(SeatAssignment.id)).all())
 
 
 def _overtaken(

@@ -11,6 +11,7 @@ from models.accounts import VatCheck
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
+from models.subscriptions import SeatAssignment
 from tasks.errors import TemporarilyUnavailable
 from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
@@ -21,7 +22,7 @@ from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late
 from tests.support.restored import verified
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
-from tests.support.world import World, change, purchase
+from tests.support.world import World, change, purchase, trial
 from worker.commands import orders
 
 
@@ -147,7 +148,7 @@ def test_a_program_reads_what_became_of_an_order_that_it_resumes_or_cancels(worl
 def test_a_program_reads_that_a_refund_is_on_its_way(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     told = json.loads(run("refund", order_id, "--why", "they asked", "--json").stdout)
-    assert told == {"id": str(order_id), "status": "open"}
+    assert told == {"id": str(order_id), "status": "open", "unassigned": 0}
 
 
 def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
@@ -273,7 +274,26 @@ def test_who_resumed_and_why_is_kept(world: World) -> None:
 def test_who_refunded_and_why_is_kept(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     run("refund", order_id, "--by", "ops", "--why", "goodwill")
-    assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill"}]
+    assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill", "unassigned": 0}]
+
+
+def test_a_refund_says_how_many_users_lose_their_seats_with_it(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase("desk"), purchase("wiki"), trial("chat")).id
+    for product, users in (
+        ("desk", ["a@x.example", "b@x.example"]),
+        ("wiki", ["a@x.example"]),
+        ("chat", ["c@x.example"]),
+    ):
+        world.assign(ada, product, *users)
+    assert run("refund", order_id, "--why", "wants a lower tier").stdout == (
+        f"The refund is on its way; see `prorata orders show {order_id}`.\n"
+        "Users who lost their seats: 3. Whoever buys again must assign them again.\n"
+    )
+    [told] = facts(world, order_id, "refund.requested")
+    assert told["unassigned"] == 3
+    [left] = world.rows(SeatAssignment, unassigned_at=None)
+    assert left.subscription_id == world.subscription(ada, "chat").id
 
 
 def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(world: World) -> None:

@@ -234,17 +234,19 @@ def refund(
     by: By,
     as_json: AsJson = False,
 ) -> None:
-    """Give back all that a completed purchase charged to a card, and end what it bought."""
+    """Give back all that a completed purchase charged to a card, and end what it bought: its users lose their seats."""
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-    support_refund.give_back(order_id, by=by, why=why)
+    unassigned = support_refund.give_back(order_id, by=by, why=why)
     with begin() as session:
         status = session.get_one(Order, order_id).status
     if as_json:
-        print_json({"id": order_id, "status": status})
-    else:
-        typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
+        print_json({"id": order_id, "status": status, "unassigned": unassigned})
+        return
+    typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
+    if unassigned:
+        typer.echo(f"Users who lost their seats: {unassigned}. Whoever buys again must assign them again.")
 
 
 @orders.command("refunded-outside")
