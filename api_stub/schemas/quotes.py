@@ -64,7 +64,8 @@ class QuoteView(BaseModel):
     totals: TotalsView
     vat_number: str | None = Field(description="the VAT number that the tax rests on")
     needs_payment_details: bool = Field(
-        description="a payment method will be needed, or, where the merchant invoices businesses on them, a VAT number"
+        description="a payment method will be needed, or an accepted VAT number: where the merchant invoices businesses on them, or where balance pays all and "
+        "the number is one of another member state than the seller's"
     )
     as_of: Instant = Field(description="when the order takes effect")
     expires_at: Instant
