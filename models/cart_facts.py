@@ -53,9 +53,9 @@ def load(
     as_of: datetime,
     priced_at: datetime | None = None,
 ) -> CartFacts:
-    """Read the facts for a cart with these `products`: periods as of `as_of`, prices as of `priced_at`. Raises UnknownAccount."""
-    codes = sorted(set(products))
-    params = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at or as_of}
+    """Read the facts for a cart with these `products`: periods as of `as_of`, prices and which trials are over as of `priced_at`. Raises UnknownAccount."""
+    codes, priced_at = sorted(set(products)), priced_at or as_of
+    params = {"account_id": account_id, "contact_id": contact_id, "priced_at": priced_at}
     row = _ACCOUNT.one_or_none(session, params)
     if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
@@ -65,7 +65,7 @@ def load(
     return CartFacts(
         account=read.account,
         contact=read.contact,
-        buyer=_buyer(read, held, catalogue.offers, codes, as_of),
+        buyer=_buyer(read, held, catalogue.offers, codes, as_of=as_of, today=priced_at),
         sold=catalogue,
         offers={code: catalogue.offers[code] for code in codes if code in catalogue.offers},
         running={code: _running(each.period, each.charged_in) for code, each in held.items() if each.period},
@@ -181,21 +181,23 @@ def _buyer(
     held: Mapping[str, _HeldRow],
     offers: Mapping[str, Offer],
     products: Iterable[str],
+    *,
     as_of: datetime,
+    today: datetime,
 ) -> Buyer:
     return Buyer(
         corporate=read.account.kind is AccountKind.CORPORATE,
         is_billing_contact=read.contact is not None and read.contact.is_billing_contact,
         billing_contacts=tuple(read.billing_contacts),
-        held={code: _held(row, offers[code], as_of) for code, row in held.items()},
+        held={code: _held(row, offers[code], as_of, today) for code, row in held.items()},
         trials_used=frozenset(read.trials_used).intersection(products),
     )
 
 
-def _held(row: _HeldRow, offer: Offer, as_of: datetime) -> HeldSubscription:
+def _held(row: _HeldRow, offer: Offer, as_of: datetime, today: datetime) -> HeldSubscription:
     subscription = row.subscription
     return HeldSubscription(
-        status=subscription.status,
+        status=subscription.status_at(today),
         tier=subscription.tier_code,
         tier_rank=offer.tier_ranks[subscription.tier_code],
         seats=subscription.seats,

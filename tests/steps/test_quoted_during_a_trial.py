@@ -80,6 +80,30 @@ def test_a_change_of_a_trial_that_has_ended_is_rejected_for_that(world: World, a
     assert (world.charged(ada), world.letters(order.id)) == ([], [])
 
 
+@pytest.mark.parametrize("placed", ["during it", "after it"])
+def test_a_change_carried_out_after_the_trial_is_rejected_whether_or_not_a_sweep_came_by(
+    world: World, ada: Customer, placed: str
+) -> None:
+    quote = world.quote(ada, change(seats=9))
+    world.pass_time(minutes=9, seconds=59)
+    if placed == "during it":
+        order_id = world.place_quote(ada, quote.id)
+        world.pass_time(seconds=1)
+    else:
+        world.pass_time(seconds=1)
+        order_id = world.place_quote(ada, quote.id)
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, RefusalCode.TRIAL_ENDED)
+    assert (world.subscription(ada, "desk").seats, world.letters(order_id)) == (5, [])
+
+
+def test_a_purchase_quoted_during_a_trial_and_carried_out_after_it_needs_no_sweep(world: World, ada: Customer) -> None:
+    quote = world.quote(ada, purchase(seats=6))
+    world.pass_time(minutes=10)
+    order = ordered(world, ada, quote)
+    assert (order.status, order.revision, world.charged(ada)) == (OrderStatus.COMPLETED, 1, [71_40])
+
+
 def test_users_of_the_trial_must_fit_the_seats_that_were_quoted(world: World, ada: Customer) -> None:
     quote = world.quote(ada, purchase(seats=1))
     world.assign(ada, "desk", "a@x.example", "b@x.example")
