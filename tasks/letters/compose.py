@@ -1,4 +1,4 @@
-"""A letter, composed: its content, laid out as text and as HTML; under a Message-ID that never changes."""
+"""A letter, composed: its content, laid out as text and as HTML; under a Message-ID made from the order."""
 
 from uuid import UUID
 

@@ -7,6 +7,7 @@ a slot (`tasks.slots`), which behind many other threads takes a hundred times as
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -50,11 +51,11 @@ def deliver_last(order: Order, kind: LetterKind) -> bool:
 def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
     """Send the letter, unless it was sent before, and mark it. Returns whether the order was completed with its mark."""
     with begin_alone() as session:
-        is_ours = _begin(session, order, kind)
-    if not is_ours:
+        mail_id = _begin(session, order, kind)
+    if mail_id is None:
         return False
     with begin() as session:  # without locks, so that no invoice number waits for the letter
-        letter = written(session, order, kind)
+        letter = replace(written(session, order, kind), message_id=mail_id)
     reach(f"{order.next_step}.calling")
     try:
         with outside():
@@ -73,18 +74,21 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
         return False
 
 
-def _begin(session: Session, order: Order, kind: LetterKind) -> bool:
-    """Insert the letter's row; returns whether to send the letter. False if it was sent before, or another worker has the order."""
+def _begin(session: Session, order: Order, kind: LetterKind) -> str | None:
+    """Insert the letter's row; returns the Message-ID to send it under: that of the first try, even if our domain has changed since.
+
+    None if it was sent before, or another worker has the order.
+    """
     mail_id = message_id(order.id, kind, policy().seller.mail_domain)
     ours = {"token": order.lease_token, "step": order.next_step, "unleased": order.lease_token is None}
     row = {"order_id": order.id, "kind": kind.value, "message_id": mail_id}
     ends = step_ends.take_stored(session, order.id)
     if ends is None:
-        return _BEGIN.scalar(session, row | ours) is not None
+        return _BEGIN.scalar(session, row | ours)
     found = _END_AND_BEGIN.one_or_none(session, row | ends)
     if found is None:
         raise LeaseLost(order.id)
-    return found[1] is not None
+    return found[1]
 
 
 def _complete(order: Order, kind: LetterKind) -> bool:

@@ -1,5 +1,6 @@
 """A letter that the mail server takes without an answer may have arrived: it is not sent again and again."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -59,6 +60,24 @@ def test_two_lost_answers_hold_no_order_up(world: World) -> None:
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     told = [event.facts["kind"] for event in world.rows(OrderEvent, order_id=order_id, kind="letter.unanswered")]
     assert told == ["confirmation", "confirmation"]
+
+
+def test_it_keeps_its_message_id_though_our_domain_has_changed(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.mailbox.fail("drop_after_data", recipient=ada.email, times=1)
+    world.run(order_id)
+    world.policy(seller=replace(world.wiring.policy.seller, mail_domain="billing.example"))
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    came = [mail["MessageID"] for mail in world.mailbox.listed(f"to:{ada.email}")]
+    assert sorted(came) == sorted(
+        [
+            f"order-{order_id}.confirmation@prorata.example",
+            f"order-{order_id}.confirmation@prorata.example",
+            f"order-{order_id}.seat_prompt@billing.example",
+        ]
+    )
+    assert {letter.message_id.strip("<>") for letter in world.rows(SentLetter)} == set(came)
 
 
 @pytest.fixture
