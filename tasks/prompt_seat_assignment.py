@@ -3,6 +3,7 @@
 Unassigned seats stay on the subscription, are billed with it (on a trial nothing is) and can be assigned at any time.
 """
 
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from models import order_cache, progress
@@ -28,8 +29,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
-    asks = any(rose(line) and line.seats > _users(line, assigned) for line in lines)
-    completed = asks and mailing.deliver_last(order, LetterKind.SEAT_PROMPT)
+    completed = asks(lines, assigned) and mailing.deliver_last(order, LetterKind.SEAT_PROMPT)
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:
@@ -37,10 +37,15 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     return Outcome.DONE
 
 
+def asks(lines: Iterable[OrderLine], assigned: Mapping[UUID, int]) -> bool:
+    """Whether the order added seats that nobody sits on. assigned: users by subscription."""
+    return any(rose(line) and line.seats > _users(line, assigned) for line in lines)
+
+
 def rose(line: OrderLine) -> bool:
     """Whether the seats rose with the order, or are new."""
     return line.from_seats is None or line.seats > line.from_seats
 
 
-def _users(line: OrderLine, assigned: dict[UUID, int]) -> int:
+def _users(line: OrderLine, assigned: Mapping[UUID, int]) -> int:
     return assigned.get(line.subscription_id, 0) if line.subscription_id else 0

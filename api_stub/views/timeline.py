@@ -33,6 +33,8 @@ _TEXT = {
     "activate_subscription.turned_back": "The order cannot continue; what was charged will be refunded.",
     "send_confirmation_email.done": "The confirmation is on its way.",
     "letter.sent": "An email was sent.",
+    "letter.send_again": "An email is sent once more.",
+    "letter.not_sent": "An email could not be sent now.",
     "letter.unanswered": "An email was sent; whether it was accepted is not known yet.",
     "letter.undeliverable": "An email could not be delivered.",
     "refund.requested": "A refund was requested.",

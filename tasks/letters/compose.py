@@ -25,6 +25,10 @@ def compose(kind: LetterKind, occasion: Occasion, content: Content) -> Letter:
     )
 
 
-def message_id(order_id: UUID, kind: LetterKind, domain: str) -> str:
-    """`<order-….confirmation@prorata.example>`: made from order and kind, so that a letter sent twice is one letter."""
-    return f"<order-{order_id}.{kind.value}@{domain.encode('idna').decode()}>"
+def message_id(order_id: UUID, kind: LetterKind, domain: str, *, again: int = 0) -> str:
+    """`<order-….confirmation@prorata.example>`: made from order and kind, so that a letter sent twice is one letter.
+
+    again: how often an operator has sent it again; mail programs then show another letter.
+    """
+    which = f"{kind.value}.again-{again}" if again else kind.value
+    return f"<order-{order_id}.{which}@{domain.encode('idna').decode()}>"

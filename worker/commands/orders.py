@@ -11,7 +11,7 @@ from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating import at_provider, order_story, outside_refunds, resumption, support_refund
+from tasks.operating import at_provider, letters_again, order_story, outside_refunds, resumption, support_refund
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
 from tasks.upstream.request import RequestRefused
@@ -247,6 +247,29 @@ def refund(
     typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
     if unassigned:
         typer.echo(f"Users who lost their seats: {unassigned}. Whoever buys again must assign them again.")
+
+
+@orders.command("send-letter")
+def send_letter(
+    which: Which,
+    kind: Annotated[
+        LetterKind | None,
+        typer.Option(metavar="KIND", help=f"if the order has several: {', '.join(LetterKind)}", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    by: By,
+    why: WhyIfKnown = None,
+) -> None:
+    """Send a letter of an order that has ended once more, to the present address of its contact."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+    sent = letters_again.send_again(order_id, kind, by=by, why=why)
+    if as_json:
+        print_json({"id": order_id, "sent": sent})
+    else:
+        typer.echo(f"The mail server has taken the {sent}.")
 
 
 @orders.command("refunded-outside")

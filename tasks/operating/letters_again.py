@@ -1,0 +1,122 @@
+"""Send a letter of an order that has ended once more, for an operator: it bounced later, was refused, or never came.
+
+The timeline says so before the mail server is asked, and the server is asked once: whoever repeats the command sends another letter.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import order_cache, progress
+from models.accounts import Contact
+from models.messages import SentLetter
+from models.order_lock import lock_order
+from models.orders import Order, OrderEvent
+from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
+from models.vat_follow_ups import VatFollowUp
+from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.letters.compose import message_id
+from tasks.mail.writing import written
+from tasks.operating.order_story import UnknownOrder
+from tasks.operating.resumption import NotPossible
+from tasks.ports import Letter
+from tasks.prompt_seat_assignment import asks
+from tasks.wiring import begin, mailer, outside, policy
+
+BEGUN: Final = "letter.send_again"
+
+
+def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | None) -> LetterKind:
+    """Send the letter to the present address of the order's contact, under a Message-ID of its own. Returns its kind.
+
+    kind: None for the only one, or the only one that did not go out.
+    Raises NotPossible, also if the server refuses it or gives no answer; TemporarilyUnavailable, Misconfigured: it was not sent.
+    """
+    with begin() as session:
+        order = _locked(session, order_id)
+        kind = _which(session, order, kind)
+        letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
+        said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
+        progress.note(session, order_id, BEGUN, said)
+    _send(order, kind, letter)
+    return kind
+
+
+def _locked(session: Session, order_id: UUID) -> Order:
+    order = lock_order(session, order_id)
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    if order.status not in FINAL:
+        resume = f": `prorata orders resume {order.number}`" if order.status is OrderStatus.NEEDS_ATTENTION else ""
+        raise NotPossible(f"order {order.number} is {order.status}: its letters are sent when it goes on{resume}")
+    if session.get_one(Contact, order.contact_id).erased_at is not None:
+        raise NotPossible(f"the contact of order {order.number} was erased, so there is nobody to write to")
+    return order
+
+
+def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKind:
+    rows = session.scalars(select(SentLetter).where(SentLetter.order_id == order.id).order_by(SentLetter.created_at))
+    letters = {letter.kind: letter.status for letter in rows}
+    listed = ", ".join(letters)
+    if not letters:
+        raise NotPossible(f"order {order.number} has no letter to send again")
+    if kind is None:
+        failed = [each for each, status in letters.items() if status is not LetterStatus.SENT]
+        kind, *others = failed or letters
+        if others:
+            raise NotPossible(f"order {order.number} has several letters, name one with --kind: {listed}")
+    if kind not in letters:
+        raise NotPossible(f"order {order.number} has no {kind} to send again; it has: {listed}")
+    if kind is LetterKind.SEAT_PROMPT and not _asks_for_users(session, order):
+        raise NotPossible(f"order {order.number} has no seats to assign any more")
+    if kind is LetterKind.VAT_CORRECTION and _is_owed(session, order):
+        raise NotPossible(f"the {kind} of order {order.number} is still tried by itself")
+    return kind
+
+
+def _asks_for_users(session: Session, order: Order) -> bool:
+    is_active = order.status is OrderStatus.COMPLETED
+    return is_active and asks(order_cache.lines(session, order), order_cache.assigned_users(session, order))
+
+
+def _is_owed(session: Session, order: Order) -> bool:
+    owed = select(VatFollowUp.letter_owed).where(VatFollowUp.order_id == order.id)
+    return session.scalar(owed) or False
+
+
+def _another_id(session: Session, order: Order, kind: LetterKind) -> str:
+    before = (OrderEvent.order_id == order.id, OrderEvent.kind == BEGUN, OrderEvent.facts.contains({"kind": kind}))
+    times = session.scalar(select(func.count()).where(*before)) or 0
+    return message_id(order.id, kind, policy().seller.mail_domain, again=times + 1)
+
+
+def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
+    told = {"kind": kind.value, "message_id": letter.message_id}
+    try:
+        with outside():
+            mailer().send(letter)
+    except OutcomeUnknown as lost:
+        _note(order, "letter.unanswered", told | {"error": str(lost)})
+        raise NotPossible(
+            f"the mail server did not answer whether it takes the {kind}: it may have arrived, so ask the customer first"
+        ) from lost
+    except Refused as refused:
+        _note(order, f"letter.{LetterStatus.UNDELIVERABLE}", told | {"code": refused.code})
+        raise NotPossible(f"the {kind} is undeliverable: {refused} ({refused.code})") from refused
+    except (TemporarilyUnavailable, Misconfigured) as error:
+        _note(order, "letter.not_sent", told | {"error": str(error)})
+        raise
+    with begin() as session:
+        lock_order(session, order.id)
+        mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == kind)
+        session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
+        progress.note(session, order.id, f"letter.{LetterStatus.SENT}", told)
+
+
+def _note(order: Order, event: str, facts: dict[str, Any]) -> None:
+    with begin() as session:
+        lock_order(session, order.id)
+        progress.note(session, order.id, event, facts)

@@ -1,0 +1,150 @@
+"""`prorata orders send-letter`: a letter that did not reach its customer is sent once more, once for each command."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+from typer.testing import CliRunner, Result
+
+from models.accounts import Contact
+from models.messages import SentLetter
+from models.orders import OrderEvent
+from tasks import wiring
+from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.operating.resumption import NotPossible
+from tasks.personal_data import erasure
+from tasks.ports import Letter, Mailer
+from tests.support.world import World, purchase, trial
+from worker.commands import orders
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(orders.orders, [str(word) for word in words])
+
+
+def send(order_id: UUID, *words: str) -> Result:
+    return run("send-letter", order_id, "--by", "ops", *words)
+
+
+def refusal(order_id: UUID, *words: str) -> str:
+    done = send(order_id, *words)
+    assert isinstance(done.exception, NotPossible), done.output
+    return str(done.exception)
+
+
+def facts(world: World, order_id: UUID, kind: str) -> list[dict[str, Any]]:
+    return [event.facts for event in world.rows(OrderEvent, order_id=order_id, kind=kind)]
+
+
+def test_a_letter_that_was_refused_reaches_the_address_that_the_contact_has_now(world: World) -> None:
+    ada = world.customer()
+    world.mailbox.fail("address_refused", recipient=ada.email, times=1)
+    order_id = world.buy(ada, purchase()).id
+    with world.begin() as session:
+        session.execute(update(Contact).where(Contact.id == ada.contact_id).values(email=f"new-{ada.email}"))
+    done = send(order_id, "--why", "the address was wrong")
+    assert (done.exit_code, done.stdout) == (0, "The mail server has taken the confirmation.\n")
+    [mail] = world.mailbox.listed(f"to:new-{ada.email}")
+    again = f"order-{order_id}.confirmation.again-1@prorata.example"
+    assert (mail["Subject"], mail["MessageID"]) == ("Order 1001 is confirmed", again)
+    assert [each["FileName"] for each in world.mailbox.read(mail["ID"])["Attachments"]] == ["INV-2026-000001.pdf"]
+    assert facts(world, order_id, "letter.send_again") == [
+        {"kind": "confirmation", "message_id": f"<{again}>", "by": "ops", "why": "the address was wrong"}
+    ]
+    assert facts(world, order_id, "letter.sent")[-1] == {"kind": "confirmation", "message_id": f"<{again}>"}
+    assert json.loads(run("list", "--undeliverable", "--json").stdout) == []
+
+
+def test_each_command_sends_one_letter_under_another_message_id(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    for _ in range(2):
+        assert send(order_id, "--kind", "seat_prompt").exit_code == 0
+    came = sorted(mail["MessageID"].partition(".")[2] for mail in world.mailbox.listed(f"to:{ada.email}"))
+    assert [each.partition("@")[0] for each in came] == [
+        "confirmation",
+        "seat_prompt.again-1",
+        "seat_prompt.again-2",
+        "seat_prompt",
+    ]
+
+
+def test_that_it_is_sent_is_in_the_timeline_before_the_server_is_asked(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+
+    class Looks(Mailer):
+        def send(self, letter: Letter) -> None:
+            assert facts(world, order_id, "letter.send_again")[0]["message_id"] == letter.message_id
+            raise KeyboardInterrupt
+
+    wiring.plug_in(replace(world.wiring, mailer=Looks()))
+    assert send(order_id, "--kind", "confirmation").exit_code == 130
+    assert world.timeline(order_id)[-1] == "letter.send_again"
+
+
+def test_a_lost_answer_is_told_and_nothing_is_sent_by_itself(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    world.mailbox.fail("drop_after_data", recipient=ada.email)
+    assert "it may have arrived, so ask the customer first" in refusal(order_id, "--kind", "confirmation")
+    assert len(world.mails(ada)) == 3
+    assert world.timeline(order_id)[-2:] == ["letter.send_again", "letter.unanswered"]
+
+
+def test_a_refused_recipient_is_told_with_the_servers_code(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    world.mailbox.fail("address_refused", recipient=ada.email)
+    assert "(5.1.1)" in refusal(order_id, "--kind", "confirmation")
+    assert facts(world, order_id, "letter.undeliverable")[0]["code"] == "5.1.1"
+
+
+@pytest.mark.parametrize(("kind", "error"), [("relay_denied", Misconfigured), ("greylisted", TemporarilyUnavailable)])
+def test_a_server_that_does_not_take_it_now_is_told(world: World, kind: str, error: type[Exception]) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    world.mailbox.fail(kind, recipient=ada.email)
+    assert isinstance(send(order_id, "--kind", "confirmation").exception, error)
+    assert world.timeline(order_id)[-2:] == ["letter.send_again", "letter.not_sent"]
+    assert {letter.status for letter in world.rows(SentLetter)} == {"sent"}
+
+
+def test_where_there_is_nothing_to_send_that_is_said(world: World) -> None:
+    ada = world.customer()
+    open_order = world.place(ada, purchase())
+    assert refusal(open_order) == "order 1001 is open: its letters are sent when it goes on"
+    world.park(open_order)
+    assert refusal(open_order).endswith("`prorata orders resume 1001`")
+    waits = world.run(world.place(world.customer(card=None), purchase())).id
+    world.cancel(waits)
+    assert refusal(waits) == "order 1002 has no letter to send again"
+    order_id = world.buy(world.customer(), purchase()).id
+    assert refusal(order_id) == "order 1003 has several letters, name one with --kind: confirmation, seat_prompt"
+    assert refusal(order_id, "--kind", "refund_notice").startswith("order 1003 has no refund_notice to send again")
+
+
+def test_seats_that_all_have_users_are_not_asked_for_again(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, trial(seats=1)).id
+    world.assign(ada, "desk", "mia@customer.example")
+    assert refusal(order_id, "--kind", "seat_prompt") == "order 1001 has no seats to assign any more"
+
+
+def test_nobody_writes_to_a_contact_who_was_erased(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    erasure.erase(ada.email, by="bob", why="asked on 3 May")
+    assert (
+        refusal(order_id, "--kind", "confirmation")
+        == "the contact of order 1001 was erased, so there is nobody to write to"
+    )
+    assert "letter.send_again" not in world.timeline(order_id)
