@@ -39,6 +39,15 @@ ABOUT_OUR_SENDER = frozenset({"5.1.7", "5.1.8", "5.7.60", "5.2.252"})
 _NAMES_OUR_SENDER = re.compile(rb"\bsender\b|\bfrom address\b|\bnot verified\b", re.IGNORECASE)
 """the same in words, where an answer has no enhanced code"""
 _ADDRESS = re.compile(rb"[^\s<>:;,]+@[^\s<>:;,]+")
+NO_COMMON_TLS = (
+    "UNSUPPORTED_PROTOCOL",
+    "PROTOCOL_VERSION",
+    "HANDSHAKE_FAILURE",
+    "CERTIFICATE_REQUIRED",
+    "DH_KEY_TOO_SMALL",
+)
+"""How OpenSSL's reasons end where the server knows only older TLS or other ciphers than we do, or wants a certificate of us."""
+
 _ENHANCED_CODE = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -164,10 +173,19 @@ def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
         raise Misconfigured(f"the mail server refuses us while {doing}: {error.smtp_code}") from None
     if isinstance(error, ssl.SSLCertVerificationError):
         raise Misconfigured(f"the mail server's certificate is not trusted: {error.verify_message}") from None
-    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+    tls = _of_tls(error)
+    if tls == "WRONG_VERSION_NUMBER":
         raise Misconfigured("the mail server does not speak TLS on this port; is it starttls?") from None
-    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else type(error).__name__
+    if tls.endswith(NO_COMMON_TLS):
+        raise Misconfigured(f"with the mail server no TLS can be agreed on while {doing}: {tls}") from None
+    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else tls or type(error).__name__
     raise NotHandedOver(f"the mail server is not available while {doing}: {code}") from None
+
+
+def _of_tls(error: OSError) -> str:
+    """OpenSSL's name for what went wrong, "" if that was not TLS. While waiting for an answer the library wraps its error in one of its own."""
+    cause = error if isinstance(error, ssl.SSLError) else error.__context__
+    return (cause.reason or "SSLError") if isinstance(cause, ssl.SSLError) else ""
 
 
 def _sender(connection: smtplib.SMTP, envelope: Envelope) -> tuple[int, bytes]:
