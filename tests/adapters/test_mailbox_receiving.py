@@ -48,7 +48,7 @@ def raw(mailbox: Mailbox) -> bytes:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 64, 10_000])
-def test_it_may_come_in_pieces_of_any_size(shared: Mailbox, size: int) -> None:
+def test_an_email_may_come_in_pieces_of_any_size(shared: Mailbox, size: int) -> None:
     content = b"Subject: x\r\n\r\n..hidden\r\nin . the middle.\r\n...\r\nlast\r\n"
     whole = content + b".\r\n"
     with Line(shared) as line:

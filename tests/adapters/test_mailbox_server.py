@@ -117,7 +117,7 @@ def test_chosen_emails_are_deleted_or_all(mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/livez"])
-def test_it_says_that_it_is_there(mailbox: Mailbox, path: str) -> None:
+def test_the_mailbox_says_that_it_is_there(mailbox: Mailbox, path: str) -> None:
     assert mailbox.http.get(path).status_code == 200
 
 

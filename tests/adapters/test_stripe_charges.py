@@ -265,7 +265,9 @@ def test_the_charges_of_an_order_that_is_older_than_its_customer_are_found_among
     assert [charge.ref for charge in of_the_same_order(buyer, instead_of="cus_deleted").found()] == [paid]
 
 
-def test_everybodys_are_not_listed_for_an_accounts_first_customer(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+def test_everybodys_charges_are_not_listed_for_an_accounts_first_customer(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
     """An order may wait for days for its account's first card: all charges of that time would be listed before it is charged."""
     buyer.payments.charge(buyer.charge())
     lists = stripe_server.fail("hang", "payment_intents.list", seconds=0)
@@ -274,7 +276,7 @@ def test_everybodys_are_not_listed_for_an_accounts_first_customer(stripe_server:
 
 
 @pytest.mark.parametrize(("older_by", "among_everybodys"), [(3600, True), (3601, False)])
-def test_nor_for_a_customer_that_is_surely_older_than_the_order(
+def test_everybodys_charges_are_not_listed_for_a_customer_that_is_surely_older_than_the_order(
     stripe_server: StripeStandIn, buyer: Buyer, older_by: int, among_everybodys: bool
 ) -> None:
     """Stripe's clock may be an hour behind ours."""
@@ -288,7 +290,9 @@ def test_nor_for_a_customer_that_is_surely_older_than_the_order(
     assert (stripe_server.seen(lists) > 1) is among_everybodys
 
 
-def test_nor_where_the_customer_has_charges_of_the_order(stripe_server: StripeStandIn, buyer: Buyer) -> None:
+def test_everybodys_charges_are_not_listed_where_the_customer_has_some_of_the_order(
+    stripe_server: StripeStandIn, buyer: Buyer
+) -> None:
     paid = buyer.payments.charge(buyer.charge()).ref
     lists = stripe_server.fail("hang", "payment_intents.list", seconds=0)
     assert [charge.ref for charge in buyer.found()] == [paid]

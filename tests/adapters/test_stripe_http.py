@@ -47,7 +47,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert kind("http://127.0.0.1:12111") is DirectClient
 
 
-def test_so_is_one_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_for_everything_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
     assert kind() is stripe.RequestsClient
 
@@ -55,7 +55,9 @@ def test_so_is_one_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("not_for", "base"), [("stripe.com", stripe.DEFAULT_API_BASE), ("10.0.0.0/8", "https://10.1.2.3")]
 )
-def test_but_not_for_a_host_that_it_is_not_for(monkeypatch: pytest.MonkeyPatch, not_for: str, base: str) -> None:
+def test_a_proxy_is_not_used_for_a_host_that_it_is_not_for(
+    monkeypatch: pytest.MonkeyPatch, not_for: str, base: str
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", not_for)
     assert kind(base) is DirectClient

@@ -46,7 +46,9 @@ def test_the_permissions_in_the_documentation_are_enough(stripe_server: StripeSt
 
 
 @pytest.mark.parametrize("lacking", PERMISSIONS)
-def test_none_of_them_is_too_many_and_a_missing_one_is_named(stripe_server: StripeStandIn, lacking: str) -> None:
+def test_no_permission_in_the_documentation_is_too_many_and_a_missing_one_is_named(
+    stripe_server: StripeStandIn, lacking: str
+) -> None:
     others = [permission for permission in PERMISSIONS if permission != lacking]
     asked = f"API key may not do this .it lacks the permission {lacking}., see PRORATA_STRIPE_API_KEY: .* 403 req_"
     with pytest.raises(Misconfigured, match=asked):

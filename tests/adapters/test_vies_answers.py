@@ -200,7 +200,7 @@ def test_a_number_that_was_not_normalized_is_never_sent(vies: ViesStandIn, numbe
     assert vies.questions() == []
 
 
-def test_nor_is_one_of_our_own(vies: ViesStandIn) -> None:
+def test_a_number_of_our_own_that_was_not_normalized_is_never_sent(vies: ViesStandIn) -> None:
     with pytest.raises(Misconfigured, match="the seller's own VAT number must"):
         asked(vies).check("FR40303265045", requester="DE 136695976")
     assert vies.questions() == []

@@ -139,7 +139,7 @@ def test_a_key_that_is_bound_to_no_account_may_read_it(api: Api) -> None:
 
 
 @pytest.mark.parametrize("code", ["desk", "wiki"])
-def test_its_codes_are_those_that_a_cart_takes(api: Api, ada: Customer, code: str) -> None:
+def test_the_codes_of_the_catalogue_are_those_that_a_cart_takes(api: Api, ada: Customer, code: str) -> None:
     for tier in product(api, code)["tiers"]:
         for price in product(api, code, account_id=str(ada.account_id))["tiers"][0]["prices"]:
             line = purchase(product=code, tier=tier["code"], interval=price["interval"])

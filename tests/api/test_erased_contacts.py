@@ -22,7 +22,9 @@ def erase(customer: Customer) -> None:
     erasure.erase(customer.email, by="bob", why="asked on 3 May")
 
 
-def test_neither_a_quote_nor_an_order_is_granted_in_their_name(api: Api, ada: Customer, own: str) -> None:
+def test_neither_a_quote_nor_an_order_is_granted_in_the_name_of_an_erased_contact(
+    api: Api, ada: Customer, own: str
+) -> None:
     quote = api.quote(ada, purchase()).json()["id"]
     erase(ada)
     assert problem(api.place(ada, quote)) == (409, "quote-expired")
@@ -33,7 +35,7 @@ def test_neither_a_quote_nor_an_order_is_granted_in_their_name(api: Api, ada: Cu
     )
 
 
-def test_they_are_not_there_any_more(world: World, api: Api, ada: Customer, own: str) -> None:
+def test_an_erased_contact_is_not_there_any_more(world: World, api: Api, ada: Customer, own: str) -> None:
     erase(ada)
     assert [contact["name"] for contact in api.get(own).json()["contacts"]] == ["Bob"]
     erased = f"{own}/{ada.contact_id}"
@@ -51,7 +53,7 @@ def test_whoever_comes_back_is_another_contact(api: Api, ada: Customer, own: str
     assert api.quote(ada, purchase(), contact_id=added.json()["id"]).status_code == 201
 
 
-def test_their_orders_are_told_as_before(world: World, api: Api, ada: Customer, own: str) -> None:
+def test_the_orders_of_an_erased_contact_are_told_as_before(world: World, api: Api, ada: Customer, own: str) -> None:
     order = api.order(ada, purchase())
     world.run(UUID(order))
     before = api.get(f"/v1/orders/{order}").json()

@@ -50,7 +50,7 @@ def test_nothing_is_changed_by_a_body_that_says_two_things(api: Api, ada: Custom
     assert api.get(own).json()["language"] == Language.EN.value
 
 
-def test_it_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
+def test_that_a_name_is_given_twice_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
     api.key = "prk_nobodys"
     for path in ("/v1/orders", f"/v1/accounts/{ada.account_id}/contacts"):
         answer = api.post(path, content=b'{"a": 1, "a": 2}', headers=JSON)

@@ -36,7 +36,9 @@ def test_names_are_kept_and_given_back_as_they_are(api: Api, ada: Customer, text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_they_do_nothing_wherever_else_text_is_taken(world: World, api: Api, ada: Customer, text: str) -> None:
+def test_hostile_text_does_nothing_wherever_else_text_is_taken(
+    world: World, api: Api, ada: Customer, text: str
+) -> None:
     own, order_id = f"/v1/accounts/{ada.account_id}", api.order(ada, purchase())
     with world.begin() as session:
         accounts = session.scalar(select(func.count()).select_from(Account))

@@ -22,7 +22,7 @@ def test_a_number_in_a_query_is_digits_and_nothing_else(api: Api, ada: Customer,
 
 
 @pytest.mark.parametrize("text", ["1_0", "5.0", "+5"])
-def test_so_it_is_in_a_header(api: Api, ada: Customer, text: str) -> None:
+def test_a_number_in_a_header_is_digits_and_nothing_else(api: Api, ada: Customer, text: str) -> None:
     answer = api.get(f"/v1/orders/{UUID(int=0)}/events", headers={"Last-Event-ID": text})
     assert problem(answer) == (422, "invalid-request")
     assert {"header": "Last-Event-ID", "detail": WHOLE} in answer.json()["errors"]

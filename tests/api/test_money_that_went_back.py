@@ -43,13 +43,17 @@ def told(api: Api, order_id: UUID) -> str:
     return str(api.get(f"/v1/orders/{order_id}").json()["status_text"])
 
 
-def test_while_it_waits_for_another_card(world: World, api: Api, charged_too_late: UUID) -> None:
+def test_an_order_that_waits_for_another_card_says_that_what_was_charged_is_refunded(
+    world: World, api: Api, charged_too_late: UUID
+) -> None:
     assert told(api, charged_too_late) == (
         "The payment was declined. What was charged is refunded to you. Please provide another payment method."
     )
 
 
-def test_once_it_is_cancelled(world: World, api: Api, charged_too_late: UUID) -> None:
+def test_a_cancelled_order_says_that_what_was_charged_is_refunded(
+    world: World, api: Api, charged_too_late: UUID
+) -> None:
     assert world.cancel(charged_too_late) is OrderStatus.CANCELLED
     assert told(api, charged_too_late) == (
         "The order was cancelled at your request. What was charged is refunded to you."
@@ -58,7 +62,7 @@ def test_once_it_is_cancelled(world: World, api: Api, charged_too_late: UUID) ->
     assert explained[0] == "Your order was cancelled. What was charged is refunded to you."
 
 
-def test_once_another_card_has_paid_it_is_complete_and_says_no_more(
+def test_an_order_that_another_card_has_paid_says_that_it_is_complete_and_no_more(
     world: World, api: Api, charged_too_late: UUID
 ) -> None:
     world.give_card(Customer(world.order(charged_too_late).account_id, UUID(int=0), ""))

@@ -18,7 +18,7 @@ TAKES_NONE = [
 ]
 
 
-def test_these_take_no_body() -> None:
+def test_only_cancelling_an_order_and_emptying_a_cart_take_no_body() -> None:
     assert TAKES_NONE == [
         ("POST", "/v1/orders/{order_id}/cancel"),
         ("DELETE", "/v1/accounts/{account_id}/cart"),
@@ -53,7 +53,7 @@ def test_an_empty_body_is_none(api: Api, ada: Customer, content: bytes) -> None:
     assert api("DELETE", path, content=content, headers=headers).status_code == 204
 
 
-def test_it_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
+def test_that_no_body_is_taken_is_said_only_to_who_may_ask(api: Api, ada: Customer) -> None:
     api.key = "prk_nobodys"
     for method, path in TAKES_NONE:
         assert problem(api(method, path.format(**NONE), json={"a": 1})) == (401, "unauthorized")

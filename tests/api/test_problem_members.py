@@ -103,7 +103,7 @@ def test_a_refused_carts_reason_has_its_members(
 
 
 @pytest.mark.parametrize(("code", "lines", "members"), LATER)
-def test_so_has_that_of_a_change_that_comes_too_late(
+def test_the_reason_of_a_change_that_comes_too_late_has_its_members(
     world: World, api: Api, held: Customer, code: str, lines: list[dict[str, Any]], members: dict[str, Any]
 ) -> None:
     world.pass_time(days=40)
@@ -118,7 +118,7 @@ def test_so_has_that_of_a_change_whose_payment_the_bank_has_taken_back(world: Wo
 
 
 @pytest.mark.parametrize(("code", "account", "members"), BUYERS)
-def test_so_has_that_of_an_account_that_may_not_order(
+def test_the_reason_of_an_account_that_may_not_order_has_its_members(
     world: World, api: Api, ada: Customer, code: str, account: dict[str, Any], members: dict[str, Any]
 ) -> None:
     world.change_account(ada, **account)

@@ -81,7 +81,7 @@ def test_what_was_committed_before_the_end_is_published_before_it(
     assert outbox.rounds.get_nowait() == ["last"]
 
 
-def test_it_ends_though_there_was_nothing_to_publish(publisher: Publisher, outbox: Outbox) -> None:
+def test_the_thread_ends_though_there_was_nothing_to_publish(publisher: Publisher, outbox: Outbox) -> None:
     outbox.held.set()
     publisher.stop()
     assert "publisher" not in [thread.name for thread in threading.enumerate()]

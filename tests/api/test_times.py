@@ -39,14 +39,14 @@ def test_a_charge_does_not_precede_its_order_and_periods_are_in_whole_seconds(
     assert attempt.asked_at == world.time - WITHIN_THE_SECOND
 
 
-def test_nor_does_the_request_to_cancel_it(world: World, api: Api, ada: Customer) -> None:
+def test_a_request_to_cancel_does_not_precede_its_order(world: World, api: Api, ada: Customer) -> None:
     order_id = UUID(api.order(ada, purchase()))
     world.placed_now(order_id)
     shown: dict[str, Any] = api.post(f"/v1/orders/{order_id}/cancel").json()
     assert instant(shown["created_at"]) == instant(shown["cancel_requested_at"]) == world.time
 
 
-def test_nor_a_refund_its_charge(world: World, api: Api) -> None:
+def test_a_refund_does_not_precede_its_charge(world: World, api: Api) -> None:
     customer, order_id = refundable(world)
     api.use(customer)
     world.run(order_id)

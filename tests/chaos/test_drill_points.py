@@ -55,7 +55,7 @@ def test_what_a_process_did_just_before_does_not_seem_to_come_after_its_end(tmp_
         assert float(before) <= died_at
 
 
-def test_it_dies_during_the_call_where_the_call_is_meant(tmp_path: Path) -> None:
+def test_a_process_dies_during_the_call_where_the_call_is_meant(tmp_path: Path) -> None:
     drill_points.order_death(tmp_path, "collect_payment.calling", ORDER)
     assert passes(tmp_path, "collect_payment.calling", stays=20) == (-signal.SIGKILL, "")
 

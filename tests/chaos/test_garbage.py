@@ -198,7 +198,7 @@ def worker(
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_it_is_kept_once_and_the_worker_goes_on(worker: Running, garbage: bytes) -> None:
+def test_garbage_is_kept_once_and_the_worker_goes_on(worker: Running, garbage: bytes) -> None:
     worker.forget()
     pid = worker.child.pid
     worker.broker.lpush("orders", garbage)
@@ -208,7 +208,7 @@ def test_it_is_kept_once_and_the_worker_goes_on(worker: Running, garbage: bytes)
     assert '"message rejected"' in worker.child.output()
 
 
-def test_all_of_it_in_every_queue_neither_ends_the_worker_nor_goes_round(worker: Running) -> None:
+def test_all_garbage_in_every_queue_neither_ends_the_worker_nor_goes_round(worker: Running) -> None:
     worker.forget()
     pid = worker.child.pid
     for queue in QUEUE_NAMES:

@@ -44,7 +44,7 @@ def through(before: Proxies, port: int) -> int:
     return int(detoured["PRORATA_BROKER_URL"].rpartition(":")[2])
 
 
-def test_it_passes_on_what_is_said_and_the_end(before: Proxies, echo: int) -> None:
+def test_a_proxy_passes_on_what_is_said_and_the_end(before: Proxies, echo: int) -> None:
     with socket.create_connection(("127.0.0.1", through(before, echo)), timeout=240) as connection:
         connection.sendall(b"x" * 1000)
         connection.shutdown(socket.SHUT_WR)

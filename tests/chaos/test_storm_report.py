@@ -81,7 +81,7 @@ def test_what_a_customer_was_told_is_held_against_the_order(world: World, told: 
     assert said == (["its customer was told (11899, 'EUR'), and the order says (11900, 'EUR')"] if differs else [])
 
 
-def test_it_says_what_makes_the_same_storm_again() -> None:
+def test_the_report_says_what_makes_the_same_storm_again() -> None:
     shown = StringIO()
     show_storm(over(OrderStatus.COMPLETED, Doing.NOTHING), Console(file=shown, width=200))
     assert "Again: prorata drill storm --orders 1 --minutes 0.5 --seed 1\n" in shown.getvalue()

@@ -36,7 +36,7 @@ def holds(world: World) -> bool:
     return all(invoiced == settled for _, invoiced, settled in equation(world))
 
 
-def test_it_holds_where_balance_was_granted_made_spent_and_rounded(world: World) -> None:
+def test_the_equation_holds_where_balance_was_granted_made_spent_and_rounded(world: World) -> None:
     ada, eve = world.customer(), world.customer(currency="KWD", country="KW")
     world.grant(ada, 19_00)
     world.buy(ada, purchase("desk", seats=10))
@@ -49,14 +49,14 @@ def test_it_holds_where_balance_was_granted_made_spent_and_rounded(world: World)
     assert holds(world)
 
 
-def test_it_holds_after_a_refund(world: World) -> None:
+def test_the_equation_holds_after_a_refund(world: World) -> None:
     ada = world.customer()
     world.grant(ada, 19_00)
     refund(world, world.buy(ada, purchase()).id)
     assert (equation(world), world.balance(ada)) == ([("EUR", 0, 0)], 19_00)
 
 
-def test_it_holds_while_vat_is_owed_once_it_is_paid_and_when_it_has_become_balance(world: World) -> None:
+def test_the_equation_holds_while_vat_is_owed_once_it_is_paid_and_when_it_has_become_balance(world: World) -> None:
     _, order = corrected_invoice(world)
     assert equation(world) == [("EUR", 120_00, 120_00)]
     with world.begin() as session:
@@ -66,13 +66,13 @@ def test_it_holds_while_vat_is_owed_once_it_is_paid_and_when_it_has_become_balan
     assert equation(world) == [("EUR", 0, 0)]
 
 
-def test_it_holds_where_vat_has_become_balance(world: World) -> None:
+def test_the_equation_holds_where_vat_has_become_balance(world: World) -> None:
     eva, _ = during_outage(world, VatOutage.CHARGE_VAT)
     ask_again(world)
     assert (equation(world), world.balance(eva)) == ([("EUR", 100_00, 100_00)], 20_00)
 
 
-def test_it_holds_for_an_invoice_that_was_replaced(world: World) -> None:
+def test_the_equation_holds_for_an_invoice_that_was_replaced(world: World) -> None:
     world.policy(invoice_on_vat=True)
     during_outage(world, card=None)
     world.vies.register(NUMBER, status="invalid")
@@ -135,7 +135,7 @@ HAPPENS: dict[str, Callable[[World, UUID], None]] = {
     history=[PAID, REPLACED, "the last is paid", PAID, "the last is not paid", "the first was called back"],
 )
 @given(by_card=st.booleans(), history=st.lists(st.sampled_from(sorted(HAPPENS)), min_size=3, max_size=9))
-def test_it_holds_whatever_is_paid_and_withdrawn_and_a_past_day_shows_what_was_owed_on_it(
+def test_the_equation_holds_whatever_is_paid_and_withdrawn_and_a_past_day_shows_what_was_owed_on_it(
     world: World, by_card: bool, history: list[str]
 ) -> None:
     world.policy(invoice_on_vat=True)

@@ -95,7 +95,7 @@ def test_a_person_reads_the_totals_of_each_currency_too(world: World) -> None:
         (datetime(2026, 12, 1, 23, tzinfo=UTC), 1),
     ],
 )
-def test_it_is_overdue_when_the_due_day_is_over(world: World, now: datetime, days: int) -> None:
+def test_an_invoice_is_overdue_when_its_due_day_is_over(world: World, now: datetime, days: int) -> None:
     invoiced(world)
     world.time = now
     assert [each["days_overdue"] for each in told()] == [days]

@@ -58,7 +58,7 @@ def test_a_strict_reader_reads_it_with_its_title_and_language(caplog: pytest.Log
     assert caplog.text == ""
 
 
-def test_its_typeface_is_embedded_in_two_weights() -> None:
+def test_the_typeface_of_a_pdf_is_embedded_in_two_weights() -> None:
     embedded = re.findall(rb"/FontName/AAAAAA\+([A-Za-z-]+)/.*/FontFile2 \d+ 0 R", as_pdf(PAGE))
     assert embedded == [b"DejaVuSansCondensed", b"DejaVuSansCondensed-Bold"]
 

@@ -52,7 +52,7 @@ def test_a_program_reads_what_was_paid(world: World, monkeypatch: pytest.MonkeyP
     assert told == {"number": number, "amount_minor": 119_00, "currency": "EUR", "paid_at": paid_at}
 
 
-def test_it_is_paid_once(world: World) -> None:
+def test_an_invoice_is_paid_once(world: World) -> None:
     _, number = invoiced(world)
     pay(world, number)
     with pytest.raises(receivables.NothingOwed, match=f"nothing is owed on {number} any more: it is paid"):
@@ -82,7 +82,7 @@ def test_an_invoice_that_the_balance_paid_and_a_credit_note_owe_nothing(world: W
 
 
 @pytest.mark.parametrize("days", [-1, 1], ids=["before it was issued", "tomorrow"])
-def test_it_was_paid_between_its_issue_and_today(world: World, days: int) -> None:
+def test_an_invoice_was_paid_between_its_issue_and_today(world: World, days: int) -> None:
     _, number = invoiced(world)
     with pytest.raises(receivables.WrongDay, match="only from then until today"), world.begin() as session:
         receivables.mark_paid(session, number, on=world.time + timedelta(days=days), by="ops")

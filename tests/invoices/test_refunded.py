@@ -36,7 +36,9 @@ def settled(world: World, order: Order) -> str:
         (Language.IT, "Rimborsato su Visa •••• 4242 100,00 €", "Aggiunto al Suo saldo 19,00 €"),
     ],
 )
-def test_it_names_the_card_and_the_balance(world: World, language: Language, to_card: str, to_balance: str) -> None:
+def test_the_credit_note_of_a_refund_names_the_card_and_the_balance(
+    world: World, language: Language, to_card: str, to_balance: str
+) -> None:
     ada = world.customer(language=language)
     world.grant(ada, 19_00)
     order = world.buy(ada, purchase("desk", "team", seats=10))

@@ -50,7 +50,7 @@ def agrees(world: World) -> bool:
     return nothing_differs(world) and all(invoiced == settled for _, invoiced, settled in equation(world))
 
 
-def test_it_is_owed_again_as_it_was_before_as_often_as_needed(world: World) -> None:
+def test_what_a_withdrawn_payment_had_settled_is_owed_again_as_it_was_as_often_as_needed(world: World) -> None:
     _, number = invoiced(world)
     before = still_open(world)
     for _ in range(3):
@@ -64,7 +64,7 @@ def test_it_is_owed_again_as_it_was_before_as_often_as_needed(world: World) -> N
     assert len(world.rows(WithdrawnPayment)) == 3
 
 
-def test_it_is_overdue_again_once_its_day_is_over(world: World) -> None:
+def test_an_invoice_whose_payment_is_withdrawn_is_overdue_again_once_its_day_is_over(world: World) -> None:
     _, number = invoiced(world)
     world.pass_time(days=5)
     pay(world, number)
@@ -146,7 +146,7 @@ def test_what_a_card_or_the_balance_paid_and_a_credit_note_have_no_transfer(worl
 
 
 @pytest.mark.parametrize("days", [-1, 1], ids=["before it was paid", "tomorrow"])
-def test_it_is_withdrawn_between_the_day_it_was_paid_and_today(world: World, days: int) -> None:
+def test_a_payment_is_withdrawn_between_the_day_it_was_made_and_today(world: World, days: int) -> None:
     _, number = invoiced(world)
     world.pass_time(days=3)
     pay(world, number)
@@ -161,7 +161,7 @@ def test_it_is_withdrawn_between_the_day_it_was_paid_and_today(world: World, day
     assert (kept.paid_at, kept.unpaid_at) == (world.time, world.time)
 
 
-def test_of_two_operators_one_withdraws_it(world: World) -> None:
+def test_of_two_operators_one_withdraws_a_payment(world: World) -> None:
     _, number = invoiced(world)
     pay(world, number)
     with ThreadPoolExecutor(1) as another:

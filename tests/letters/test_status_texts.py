@@ -276,7 +276,9 @@ def test_where_money_was_taken_and_goes_back_nobody_reads_that_nothing_was_charg
     ],
 )
 @pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.PAYMENT_DECLINED])
-def test_so_it_is_in_every_language(status: OrderStatus, language: Language, said: str) -> None:
+def test_that_money_was_taken_and_goes_back_is_said_in_every_language(
+    status: OrderStatus, language: Language, said: str
+) -> None:
     assert said in text(status, language=language, given_back=True)
 
 

@@ -108,7 +108,7 @@ def test_every_cent_charged_is_either_used_or_given_back(
 
 
 @given(first_charge=amounts, start=instants, chain=changes, zone=zones, first_rate=rates)
-def test_the_same_holds_for_tax_though_every_plan_had_its_own_rate(
+def test_every_cent_of_tax_is_either_used_or_given_back_though_every_plan_had_its_own_rate(
     first_charge: int, start: datetime, chain: list[Change], zone: str, first_rate: Decimal
 ) -> None:
     running, rate = tax(net_minor=first_charge, rate=first_rate), first_rate

@@ -114,7 +114,7 @@ def sweep_finds(world: World, order_id: UUID) -> Order:
     return world.run(order_id)
 
 
-def test_while_it_is_asked_about_an_order_still_waits_and_nothing_new_is_not_told(world: World) -> None:
+def test_an_order_still_waits_while_the_provider_is_asked_about_it_and_nothing_new_is_not_told(world: World) -> None:
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     before, published = world.timeline(order.id), world.outbox()
     world.let_waits_run_out(order.id)

@@ -77,7 +77,9 @@ def test_the_charge_goes_back_before_what_is_due_is_charged(
     assert len(world.rows(Invoice, order_id=order_id)) == 1
 
 
-def test_so_it_is_with_a_purchase_whose_price_has_changed(world: World, backed_up: BackUp) -> None:
+def test_the_charge_of_a_purchase_whose_price_has_changed_goes_back_and_what_is_due_is_charged(
+    world: World, backed_up: BackUp
+) -> None:
     ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)
@@ -88,7 +90,7 @@ def test_so_it_is_with_a_purchase_whose_price_has_changed(world: World, backed_u
     assert verified(world) == []
 
 
-def test_its_events_that_come_late_change_nothing(
+def test_late_events_of_the_charge_that_goes_back_change_nothing(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]]
 ) -> None:
     ada, order_id = charged_since()
@@ -195,7 +197,7 @@ def test_a_refund_that_fails_calls_a_person_who_resumes_it(
     assert (verified(world), reconciled(world, ada)) == ([], [])
 
 
-def test_one_whose_refund_fails_can_be_cancelled_and_settled_outside(
+def test_a_change_whose_refund_fails_can_be_cancelled_and_settled_outside(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]]
 ) -> None:
     ada, order_id = charged_since("pm_card_refundFail")
@@ -252,7 +254,7 @@ def test_an_accepted_refund_that_fails_later_is_made_again(
 
 @pytest.mark.parametrize("parked", [False, True], ids=["open", "parked"])
 @pytest.mark.parametrize("since", ["nothing", "refunded in the dashboard"])
-def test_one_that_is_cancelled_gives_the_charge_back_and_its_notice_names_what_was_charged(
+def test_a_change_that_is_cancelled_gives_the_charge_back_and_its_notice_names_what_was_charged(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]], parked: bool, since: str
 ) -> None:
     """Cancelled when the provider was asked to look the charge up, and gave no answer."""
@@ -282,7 +284,7 @@ def told_in_the_notice(world: World, order_id: UUID, ada: Customer) -> dict[str,
     return {"refunded": "€376.84" in said, "due": "€381.60" in said}
 
 
-def test_one_that_is_cancelled_while_the_charge_goes_back_ends_without_another(
+def test_a_change_that_is_cancelled_while_the_charge_goes_back_ends_without_another(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]]
 ) -> None:
     ada, order_id = charged_since()

@@ -97,7 +97,7 @@ def test_whoever_follows_a_worker_that_died_after_a_500_waits_for_what_may_still
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
 
-def test_but_for_no_longer_than_a_minute_after_the_last_request(
+def test_whoever_follows_a_worker_that_died_after_a_500_waits_no_longer_than_a_minute_after_the_last_request(
     world: World, failed_at_stripe: tuple[Customer, UUID]
 ) -> None:
     ada, order_id = failed_at_stripe

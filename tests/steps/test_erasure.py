@@ -145,7 +145,7 @@ def test_the_books_agree_and_the_invoice_is_the_same_to_the_byte(world: World, l
     assert pdf(world, one(world, order.id)) == before
 
 
-def test_it_is_recorded_by_whom_when_and_why_but_not_whom(world: World, left: Customer) -> None:
+def test_an_erasure_is_recorded_by_whom_when_and_why_but_not_of_whom(world: World, left: Customer) -> None:
     with capture_logs() as logs:
         done = erasure.erase(left.email, by=" bob\x1b[2J ", why="asked on 3 May\n\udcff")
     [record] = world.rows(Erasure)
@@ -262,7 +262,7 @@ def test_a_downgrade_and_an_upgrade_leave_whoever_was_erased_nobody(world: World
     assert (contact.name, contact.is_billing_contact, contact.erased_at is None) == ("(erased)", False, False)
 
 
-def test_once_more_does_nothing(world: World, left: Customer) -> None:
+def test_a_second_erasure_of_the_same_person_does_nothing(world: World, left: Customer) -> None:
     erase(left)
     before = everything(world)
     again = erase(left)

@@ -41,7 +41,9 @@ def test_the_delivered_step_is_shown_as_done_before_the_next_one_begins(world: W
     assert told_of("delivery", events) == ["task-succeeded"]
 
 
-def test_so_is_one_whose_delivery_is_a_retry(world: World, events: Events) -> None:
+def test_a_step_whose_delivery_is_a_retry_is_shown_as_done_once_and_before_the_next_ones(
+    world: World, events: Events
+) -> None:
     order_id = world.place(world.customer(), purchase())
     world.stripe.fail("unavailable", "payment_intents.create")
     delivered(order_id, Step.VALIDATE_CART, task_id="first")

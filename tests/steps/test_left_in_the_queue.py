@@ -67,7 +67,7 @@ def test_orders_in_a_queue_are_not_published_again(world: World, redis: Redis) -
     assert [world.order(order_id).restarts for order_id in orders] == [0, 0, 0]
 
 
-def test_one_lost_out_of_the_middle_of_a_long_queue_is_found_when_its_turn_has_passed(
+def test_an_order_lost_out_of_the_middle_of_a_long_queue_is_found_when_its_turn_has_passed(
     world: World, redis: Redis
 ) -> None:
     lost = published(world, ago=timedelta(minutes=3))
@@ -79,7 +79,7 @@ def test_one_lost_out_of_the_middle_of_a_long_queue_is_found_when_its_turn_has_p
     assert world.run(lost).status is OrderStatus.COMPLETED
 
 
-def test_one_that_a_worker_has_just_taken_has_time_to_begin(world: World, redis: Redis) -> None:
+def test_an_order_that_a_worker_has_just_taken_has_time_to_begin(world: World, redis: Redis) -> None:
     order_id = published(world)
     assert sweep.sweep() == 0
     next_one_is_taken(redis)
@@ -105,7 +105,7 @@ def postponed(world: World, order_id: UUID) -> None:
 
 
 @pytest.mark.parametrize("before", [begun_by_a_worker_that_died, postponed])
-def test_one_published_again_waits_behind_the_others_whatever_became_of_it_before(
+def test_an_order_published_again_waits_behind_the_others_whatever_became_of_it_before(
     world: World, redis: Redis, before: Callable[[World, UUID], None]
 ) -> None:
     order_id = published(world, ago=timedelta(minutes=3))
@@ -123,7 +123,7 @@ def test_one_published_again_waits_behind_the_others_whatever_became_of_it_befor
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
-def test_one_that_a_dead_worker_had_begun_goes_on_however_long_the_queue_is(world: World, redis: Redis) -> None:
+def test_an_order_that_a_dead_worker_had_begun_goes_on_however_long_the_queue_is(world: World, redis: Redis) -> None:
     begun = published(world, ago=timedelta(minutes=3))
     next_one_is_taken(redis)
     begun_by_a_worker_that_died(world, begun)
@@ -133,7 +133,9 @@ def test_one_that_a_dead_worker_had_begun_goes_on_however_long_the_queue_is(worl
     assert world.outbox() == [(begun, Step.VALIDATE_CART)]
 
 
-def test_one_that_waits_for_its_customer_ends_in_time_however_long_the_queue_is(world: World, redis: Redis) -> None:
+def test_an_order_that_waits_for_its_customer_ends_in_time_however_long_the_queue_is(
+    world: World, redis: Redis
+) -> None:
     waiting = world.buy(world.customer(card=None), purchase()).id
     relay.publish_pending()
     next_one_is_taken(redis)

@@ -75,7 +75,7 @@ def test_an_attempt_that_was_void_without_a_charge_is_not_charged_again(world: W
     assert verified(world) == []
 
 
-def test_nor_where_another_amount_is_due_now(world: World, backed_up: BackUp) -> None:
+def test_a_void_attempt_is_not_charged_again_where_another_amount_is_due_now(world: World, backed_up: BackUp) -> None:
     ada, order_id = about_to_change(world)
     restore = backed_up()
     charged_by_the_second(world, order_id)
@@ -99,7 +99,9 @@ def paid_with_another_card(world: World, ada: Customer, order_id: UUID) -> None:
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
 
 
-def test_nor_where_its_own_payment_was_cancelled_and_another_card_paid(world: World, backed_up: BackUp) -> None:
+def test_a_void_attempt_is_not_charged_again_where_its_payment_was_cancelled_and_another_card_paid(
+    world: World, backed_up: BackUp
+) -> None:
     ada, order_id = about_to_change(world, ASKS_BANK)
     restore = backed_up()
     paid_with_another_card(world, ada, order_id)
@@ -110,7 +112,7 @@ def test_nor_where_its_own_payment_was_cancelled_and_another_card_paid(world: Wo
     assert (verified(world), reconciled(world, ada)) == ([], [])
 
 
-def test_nor_is_its_customer_asked_for_another_card_while_the_key_still_gives_the_cancelled_payment(
+def test_no_other_card_is_asked_for_while_the_key_still_gives_the_cancelled_payment(
     world: World, backed_up: BackUp
 ) -> None:
     ada, order_id = about_to_buy(world)
@@ -125,7 +127,9 @@ def test_nor_is_its_customer_asked_for_another_card_while_the_key_still_gives_th
     )
 
 
-def test_nor_where_we_cancelled_its_payment_ourselves_after_an_earlier_restore(world: World, backed_up: BackUp) -> None:
+def test_a_void_attempt_is_not_charged_again_where_we_cancelled_its_payment_after_an_earlier_restore(
+    world: World, backed_up: BackUp
+) -> None:
     ada, order_id = about_to_change(world, ASKS_BANK)
     restore = backed_up()
     world.run(order_id)
@@ -148,7 +152,7 @@ def test_nor_where_we_cancelled_its_payment_ourselves_after_an_earlier_restore(w
     assert (verified(world), reconciled(world, ada)) == ([], [])
 
 
-def test_nor_is_an_order_that_waits_for_its_customer_at_the_bank(world: World, backed_up: BackUp) -> None:
+def test_an_order_that_waits_for_its_customer_at_the_bank_is_not_charged_again(world: World, backed_up: BackUp) -> None:
     """The second attempt's payment, not over when the database was lost, goes on."""
     ada, order_id = about_to_buy(world)
     world.give_card(ada, ASKS_BANK)
@@ -332,7 +336,9 @@ def test_news_of_a_forgotten_attempt_waits_until_its_order_has_found_the_charge(
     assert (outcome_of(world, event), world.given_back(ada)) == ("nothing to do", [])
 
 
-def test_while_its_order_waits_such_news_is_tried_ever_more_slowly(world: World, backed_up: BackUp) -> None:
+def test_news_of_a_forgotten_attempt_is_tried_ever_more_slowly_while_its_order_waits(
+    world: World, backed_up: BackUp
+) -> None:
     ada, order_id = about_to_buy(world)
     restore = backed_up()
     charged_by_the_second(world, order_id)
@@ -371,7 +377,7 @@ def test_a_person_is_told_once_of_a_forgotten_attempts_charge_where_its_order_ha
     assert (world.given_back(ada), world.attempts(order_id)) == ([], [])
 
 
-def test_nobody_is_told_of_one_that_is_back(world: World, backed_up: BackUp) -> None:
+def test_nobody_is_told_of_a_forgotten_attempts_charge_that_is_back(world: World, backed_up: BackUp) -> None:
     ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)

@@ -56,7 +56,7 @@ def test_an_order_whose_declines_are_repeated_finds_the_charge_that_paid_it(
     assert paid_once(world, ada, order_id, attempts=declined + 1)
 
 
-def test_one_that_was_declined_in_the_backup_already_finds_it_at_once_with_the_next_card(
+def test_an_order_that_was_declined_in_the_backup_already_finds_its_charge_at_once_with_the_next_card(
     world: World, backed_up: BackUp
 ) -> None:
     ada, order_id = about_to_buy(world, DECLINES)
@@ -73,7 +73,9 @@ def test_one_that_was_declined_in_the_backup_already_finds_it_at_once_with_the_n
     assert [status for _, status, _ in world.attempts(order_id)] == ["declined", "void", "void", "succeeded"]
 
 
-def test_nor_does_a_card_that_the_provider_no_longer_has_hide_it(world: World, backed_up: BackUp) -> None:
+def test_a_card_that_the_provider_no_longer_has_does_not_hide_the_charge_that_paid(
+    world: World, backed_up: BackUp
+) -> None:
     """Such a refusal is not kept under the key, so nothing says that it is repeated."""
     ada, order_id = about_to_buy(world, "pm_card_visa")
     with world.begin() as session:
@@ -117,7 +119,7 @@ ENDED = ["payment_failed", "canceled"]
 
 @pytest.mark.parametrize("came_to", ENDED)
 @pytest.mark.parametrize("minutes", [1, 61], ids=["in time", "once its time is over"])
-def test_nor_does_a_payment_that_came_to_nothing_at_the_bank(
+def test_a_payment_that_came_to_nothing_at_the_bank_does_not_hide_the_charge_that_paid(
     world: World, waits_at_the_bank: Callable[[str], tuple[Customer, UUID]], came_to: str, minutes: int
 ) -> None:
     ada, order_id = waits_at_the_bank(came_to)
@@ -128,7 +130,7 @@ def test_nor_does_a_payment_that_came_to_nothing_at_the_bank(
 
 
 @pytest.mark.parametrize("came_to", ENDED)
-def test_an_order_cancelled_while_it_waits_for_such_a_payment_gives_the_later_charge_back(
+def test_an_order_cancelled_while_it_waits_for_its_customer_at_the_bank_gives_the_later_charge_back(
     world: World, waits_at_the_bank: Callable[[str], tuple[Customer, UUID]], came_to: str
 ) -> None:
     ada, order_id = waits_at_the_bank(came_to)
@@ -154,7 +156,7 @@ def test_a_decline_that_is_repeated_stays_one_where_nothing_paid_since(world: Wo
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "declined", 119_00)], [])
 
 
-def test_until_it_can_be_looked_up_the_order_waits(world: World, backed_up: BackUp) -> None:
+def test_an_order_waits_until_the_charge_that_paid_it_can_be_looked_up(world: World, backed_up: BackUp) -> None:
     ada, order_id = about_to_buy(world, DECLINES)
     restore = backed_up()
     paid_with_another_card(world, ada, order_id)

@@ -12,7 +12,7 @@ def reach_here(times: int) -> None:
         reach("here")
 
 
-def test_it_happens_at_the_time_that_is_named_and_only_then() -> None:
+def test_what_is_to_happen_at_a_place_happens_at_the_time_that_is_named_and_only_then() -> None:
     seen: list[str] = []
     with at("here", lambda: seen.append("it"), nth=2):
         reach_here(1)

@@ -155,7 +155,7 @@ _ADD = Prepared[()](insert(Product).values({name: bindparam(name) for name in ("
 _PEN = {"code": "pen", "name": "Pen", "trial_days": None}
 
 
-def test_it_belongs_to_the_sessions_transaction(world: World) -> None:
+def test_a_prepared_statement_belongs_to_the_sessions_transaction(world: World) -> None:
     def add_and_fail() -> None:
         with world.begin() as session:
             _ADD.run(session, _PEN)

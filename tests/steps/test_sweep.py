@@ -115,7 +115,7 @@ def test_after_too_many_restarts_a_person_must_look_and_the_order_says_why(world
     assert world.timeline(order_id).count("order.restarted") == 3
 
 
-def test_so_must_one_at_one_that_workers_died_with(world: World) -> None:
+def test_after_workers_died_with_an_order_too_often_a_person_must_look_and_the_order_says_why(world: World) -> None:
     world.policy(max_restarts=3)
     order_id = world.place(world.customer(), purchase())
     with world.begin() as session:

@@ -102,7 +102,7 @@ def test_the_registrys_answer_stands_for_a_day(world: World, ada: Customer) -> N
     assert len(world.vies.questions()) == 1
 
 
-def test_so_does_the_answer_that_a_number_is_invalid_for_it_may_be_registered_since(
+def test_the_answer_that_a_number_is_invalid_stands_for_a_day_for_it_may_be_registered_since(
     world: World, ada: Customer
 ) -> None:
     world.vies.register(FRENCH, status="invalid")

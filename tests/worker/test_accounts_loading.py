@@ -258,14 +258,14 @@ def test_a_file_that_names_a_contact_who_was_erased_is_refused(world: World, tmp
         assert session.get_one(Account, account_id("suedwind")).name == "Südwind GmbH"
 
 
-def test_a_file_without_them_is_loaded_and_says_nothing_of_them(world: World, tmp_path: Path) -> None:
+def test_a_file_without_erased_contacts_is_loaded_and_says_nothing_of_them(world: World, tmp_path: Path) -> None:
     load(tmp_path)
     erase_bernd()
     again = load(tmp_path, ("      - {name: Bernd, email: bernd@nordwind.example}\n", ""))
     assert (again.changed, again.left_alone) == ([], [])
 
 
-def test_one_who_came_back_may_be_named_again(world: World, tmp_path: Path) -> None:
+def test_an_erased_contact_who_came_back_may_be_named_again(world: World, tmp_path: Path) -> None:
     load(tmp_path)
     erase_bernd()
     with world.begin() as session:
@@ -274,7 +274,7 @@ def test_one_who_came_back_may_be_named_again(world: World, tmp_path: Path) -> N
     assert ("Bernd", "nordwind.example") in contacts(world)
 
 
-def test_one_whom_the_upstream_added_can_order_what_the_file_lists(world: World, tmp_path: Path) -> None:
+def test_a_contact_whom_the_upstream_added_can_order_what_the_file_lists(world: World, tmp_path: Path) -> None:
     anna = "{name: Anna, email: anna@nordwind.example, billing_contact: true}"
     load(tmp_path, (anna, anna.replace("Anna", "Zoe").replace("anna", "zoe")))
     for order in world.rows(Order):

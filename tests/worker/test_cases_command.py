@@ -76,7 +76,7 @@ def test_where_there_is_none_that_is_said(world: World) -> None:
     assert run("list", "--all").stdout == "There was never a case.\n"
 
 
-def test_one_is_shown_with_all_that_support_has_to_know(world: World) -> None:
+def test_a_case_is_shown_with_all_that_support_has_to_know(world: World) -> None:
     ada, case = wished(world)
     seen = run("show", str(case.number)).stdout.splitlines()
     assert seen[0].startswith(f"Case {case.number}  opened ")
@@ -97,7 +97,7 @@ def test_a_program_is_given_the_same(world: World) -> None:
     assert [told] == json.loads(run("list", "--json").stdout)
 
 
-def test_one_that_is_closed_says_by_whom_and_why(world: World) -> None:
+def test_a_closed_case_says_by_whom_and_why(world: World) -> None:
     _, case = wished(world)
     said = run("close", str(case.number), "--why", "agreed by telephone", "--by", "bob").stdout
     assert said.startswith(f"Case {case.number}, last asked for at ")
@@ -110,7 +110,7 @@ def test_one_that_is_closed_says_by_whom_and_why(world: World) -> None:
     )
 
 
-def test_who_closes_it_is_the_user_unless_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_closes_a_case_is_the_user_unless_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     _, case = wished(world)
     answer = json.loads(run("close", str(case.number), "--why", "agreed", "--json").stdout)
@@ -127,7 +127,7 @@ def test_what_was_closed_once_is_not_closed_anew(world: World) -> None:
 
 
 @pytest.mark.parametrize("words", [["show"], ["close", "--why", "gone"]])
-def test_one_that_is_not_there_is_said_not_to_be(world: World, words: list[str]) -> None:
+def test_a_case_that_is_not_there_is_said_not_to_be(world: World, words: list[str]) -> None:
     _, case = wished(world)
     refused = run(words[0], str(case.number + 1), *words[1:]).exception
     assert isinstance(refused, UnknownCase)

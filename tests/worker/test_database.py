@@ -56,7 +56,7 @@ def test_a_connection_is_used_again(begin: Transactions) -> None:
         assert backend(session) == first
 
 
-def test_those_that_broke_while_they_rested_are_replaced_before_use(
+def test_connections_that_broke_while_they_rested_are_replaced_before_use(
     begin: Transactions, fresh_database_url: str
 ) -> None:
     with begin() as one, begin() as other:
@@ -210,7 +210,7 @@ def test_an_error_names_the_constraint_and_not_the_values(
     assert driver.diag.constraint_name == constraint
 
 
-def test_neither_does_an_error_of_the_commit(people: Transactions) -> None:
+def test_an_error_of_the_commit_names_the_constraint_and_not_the_values(people: Transactions) -> None:
     def add_twice() -> None:
         with people() as session:
             session.execute(text("set constraints all deferred"))

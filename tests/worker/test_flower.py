@@ -63,12 +63,12 @@ def flower(
 
 
 @pytest.mark.parametrize(("auth", "status"), [(None, 401), (("admin", "development"), 401), (OURS, 200)])
-def test_it_shows_its_pages_to_its_login_only(flower: httpx.Client, auth: Any, status: int) -> None:
+def test_flower_shows_its_pages_to_its_login_only(flower: httpx.Client, auth: Any, status: int) -> None:
     assert flower.get("/workers", auth=auth).status_code == status
 
 
 @pytest.mark.parametrize("way", ["send-task", "async-apply", "apply"])
-def test_its_login_can_send_no_task(flower: httpx.Client, broker: "redis.Redis", way: str) -> None:
+def test_the_login_of_flower_can_send_no_task(flower: httpx.Client, broker: "redis.Redis", way: str) -> None:
     answer = flower.post(f"/api/task/{way}/heartbeat", json={"args": ["upkeep"]}, auth=OURS)
     assert (answer.status_code, answer.text) == (403, "Read only mode is enabled")
     assert broker.llen("upkeep") + broker.llen("orders") == 0

@@ -58,7 +58,7 @@ def test_a_user_without_a_name_is_the_operator(monkeypatch: pytest.MonkeyPatch, 
         (webhooks.webhooks, ["dismiss", "evt_1", "--why", "a test", "--by", " "]),
     ],
 )
-def test_neither_may_be_blank(group: typer.Typer, words: list[str]) -> None:
+def test_who_did_it_and_why_may_not_be_blank(group: typer.Typer, words: list[str]) -> None:
     refused = RUNNER.invoke(group, words)
     assert refused.exit_code == 2
     assert "must not be blank" in refused.output

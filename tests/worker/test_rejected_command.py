@@ -37,7 +37,7 @@ def keep(world: World, **values: object) -> int:
         return message.id
 
 
-def test_they_are_listed_latest_first_without_what_they_contain(world: World) -> None:
+def test_rejected_messages_are_listed_latest_first_without_what_they_contain(world: World) -> None:
     first, second = keep(world), keep(world, task="another_task", because=RejectedBecause.MALFORMED)
     told = json.loads(run("list", "--json").stdout)
     assert [(each["id"], each["because"], each["task"]) for each in told] == [
@@ -59,7 +59,7 @@ def test_where_there_is_none_that_is_said() -> None:
     assert (run("list").stdout, run("list", "--json").stdout) == ("No message was rejected.\n", "[]\n")
 
 
-def test_one_is_shown_whole_whatever_bytes_it_has(world: World) -> None:
+def test_a_rejected_message_is_shown_whole_whatever_bytes_it_has(world: World) -> None:
     number = keep(world, headers={"task": "no_such_task"}, body=b'["\xff\x1b[31m"]')
     answer = run("show", str(number)).stdout
     assert "\x1b" not in answer, "it would steer the terminal"
@@ -73,14 +73,14 @@ def test_what_steers_a_terminal_is_not_shown_in_the_table(world: World) -> None:
     assert "[bold]no_such_task[/]" in seen
 
 
-def test_one_is_deleted_and_no_other(world: World) -> None:
+def test_a_rejected_message_is_deleted_and_no_other(world: World) -> None:
     first, second = keep(world), keep(world)
     assert run("delete", str(first)).stdout == f"Message {first} is deleted.\n"
     assert [message.id for message in world.rows(RejectedMessage)] == [second]
 
 
 @pytest.mark.parametrize("word", ["show", "delete"])
-def test_one_that_is_not_there_is_said_not_to_be(world: World, word: str) -> None:
+def test_a_rejected_message_that_is_not_there_is_said_not_to_be(world: World, word: str) -> None:
     there = keep(world)
     refused = run(word, str(there + 1)).exception
     assert isinstance(refused, UnknownMessage)
@@ -90,5 +90,5 @@ def test_one_that_is_not_there_is_said_not_to_be(world: World, word: str) -> Non
 
 @pytest.mark.parametrize("word", ["show", "delete"])
 @pytest.mark.parametrize("number", ["0", str(2**63), "first"])
-def test_what_is_no_number_of_one_is_a_wrong_word(word: str, number: str) -> None:
+def test_what_is_no_number_of_a_rejected_message_is_a_wrong_word(word: str, number: str) -> None:
     assert run(word, number).exit_code == 2

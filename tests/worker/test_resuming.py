@@ -55,7 +55,7 @@ def test_every_parked_order_goes_on_and_each_is_charged_once(world: World) -> No
         assert "resumed by ops" in str([event.facts for event in world.rows(OrderEvent, order_id=order_id)])
 
 
-def test_only_those_that_one_error_parked_go_on(world: World) -> None:
+def test_only_orders_that_one_error_parked_go_on(world: World) -> None:
     first, second = parked(world, WRONG_KEY), parked(world, BUG)
     done = resume_all("--error-contains", "api key", "--json")
     assert [(each["number"], each["step"], each["why_not"]) for each in json.loads(done.stdout)] == [
@@ -64,7 +64,7 @@ def test_only_those_that_one_error_parked_go_on(world: World) -> None:
     assert statuses(world, first, second) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
 
 
-def test_those_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
+def test_orders_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
     wrong = StripePayments(
         api_key="sk_test_wrong", webhook_secret="unused", orders_page="http://unused.example", api_base=world.stripe.url
     )
@@ -78,7 +78,7 @@ def test_those_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentatio
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
 
-def test_those_that_a_restricted_stripe_key_parked_are_found_by_the_same_words(world: World) -> None:
+def test_orders_that_a_restricted_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
     _, order_id = refundable(world)
     world.stripe.control("restricted-key", key="rk_test_charges_only", permissions=["rak_payment_intent_write"])
     restricted = world.stripe.payments(api_key="rk_test_charges_only")
@@ -94,7 +94,7 @@ def test_those_that_a_restricted_stripe_key_parked_are_found_by_the_same_words(w
     assert world.run(order_id).status is OrderStatus.REFUNDED
 
 
-def test_a_dry_run_names_them_and_changes_nothing(world: World) -> None:
+def test_a_dry_run_names_the_parked_orders_and_changes_nothing(world: World) -> None:
     order_id = parked(world, WRONG_KEY)
     done = resume_all("--dry-run")
     assert (done.exit_code, "would go on with" in done.stdout, WRONG_KEY in done.stdout) == (0, True, True)
@@ -112,7 +112,7 @@ def test_where_nothing_is_parked_that_is_said(world: World) -> None:
     assert statuses(world, order_id) == [OrderStatus.OPEN]
 
 
-def test_one_that_stays_parked_is_said_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_stays_parked_is_said_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stays, goes = parked(world, WRONG_KEY), parked(world, WRONG_KEY)
     real = waiting_orders.reopen
     monkeypatch.setattr(

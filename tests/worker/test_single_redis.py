@@ -53,7 +53,7 @@ def pings(port: int) -> bool:
 
 
 @pytest.mark.parametrize(("options", "mode"), [(CLUSTER, "cluster"), (SENTINEL, "sentinel")])
-def test_it_is_refused_as_a_process_starts_and_readyz_says_so(
+def test_a_cluster_or_a_sentinel_is_refused_as_a_process_starts_and_readyz_says_so(
     options: list[str], mode: str, started: Started, fresh_database_url: str
 ) -> None:
     url = started(options)
@@ -101,12 +101,12 @@ def answering(info: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("info", [b":1\r\n", b"*0\r\n", b"$-1\r\n", b"+OK\r\n", b"?\r\n"])
-def test_so_is_one_whose_answer_does_not_tell(info: bytes) -> None:
+def test_a_server_whose_answer_does_not_tell_is_accepted(info: bytes) -> None:
     """As from a broken proxy."""
     with answering(info) as url:
         single_redis.check(url)
 
 
-def test_and_one_that_says_cluster_there_is_refused() -> None:
+def test_a_server_whose_answer_says_cluster_is_refused() -> None:
     with answering(b"$18\r\nredis_mode:cluster\r\n") as url, pytest.raises(single_redis.NotOneServer):
         single_redis.check(url)

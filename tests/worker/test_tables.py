@@ -63,7 +63,7 @@ def test_a_name_with_a_word_between_colons_is_no_picture(columns: int | None) ->
     assert "erp:germany:prod" in " ".join(seen(columns, (ID, "erp:germany:prod", "1.00", "2.00", "EUR"))).split()
 
 
-def test_in_a_file_it_is_what_rich_makes_of_it() -> None:
+def test_in_a_file_a_table_is_what_rich_makes_of_it() -> None:
     rows = [
         (ID, "A name of words " * 12, "1.00", "−2.00", "EUR"),
         (ID, r"[bold]Söhne[/] \[x] " + "日本 " * 60, "", "1,234.00", ""),

@@ -46,7 +46,7 @@ def of(url: str) -> dict[str, str]:
     return SETTINGS | {"PRORATA_DATABASE_URL": url}
 
 
-def test_one_that_gives_up_on_a_table_says_that_what_was_done_stays(
+def test_an_upgrade_that_gives_up_on_a_table_says_that_what_was_done_stays(
     postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgres_server.create_database("behind-a-backup-for-ever")
@@ -67,7 +67,7 @@ def test_one_that_gives_up_on_a_table_says_that_what_was_done_stays(
 @pytest.mark.parametrize(
     ("change", "start", "end"), [(upgrading.upgrade, "0006", "0009"), (upgrading.downgrade, "0009", "0006")]
 )
-def test_it_waits_for_a_table_without_holding_up_those_who_use_it(
+def test_an_upgrade_and_a_downgrade_wait_for_a_table_without_holding_up_those_who_use_it(
     change: Callable[..., None], start: str, end: str, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres_server.create_database(f"from-{start}-behind-a-backup")

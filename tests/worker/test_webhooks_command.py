@@ -57,7 +57,7 @@ def test_where_nothing_waits_that_is_said() -> None:
     assert (run("list").stdout, run("list", "--json").stdout) == ("No notification waits.\n", "[]\n")
 
 
-def test_one_is_tried_again_at_once(world: World, hopeless: str) -> None:
+def test_a_notification_is_tried_again_at_once(world: World, hopeless: str) -> None:
     assert handling.handle_webhooks() == 0
     assert the_event(world).attempts == 1  # its delay is not over
     assert run("retry", hopeless).stdout == f"{hopeless} will be retried at once.\n"
@@ -65,7 +65,7 @@ def test_one_is_tried_again_at_once(world: World, hopeless: str) -> None:
     assert the_event(world).attempts == 2
 
 
-def test_one_that_is_dismissed_waits_no_more_and_says_who_did_it_and_why(world: World, hopeless: str) -> None:
+def test_a_dismissed_notification_waits_no_more_and_says_who_did_it_and_why(world: World, hopeless: str) -> None:
     answer = run("dismiss", hopeless, "--why", "test data was deleted", "--by", "ada", "--json")
     assert json.loads(answer.stdout) == {"id": hopeless, "result": "dismissed"}
     event = the_event(world)
@@ -82,7 +82,7 @@ def test_a_reason_has_to_be_given(world: World, hopeless: str) -> None:
 
 
 @pytest.mark.parametrize("words", [["retry", "evt_0"], ["dismiss", "evt_0", "--why", "gone"]])
-def test_an_unknown_one_is_said_to_be_unknown(words: list[str]) -> None:
+def test_an_unknown_notification_is_said_to_be_unknown(words: list[str]) -> None:
     refused = run(*words).exception
     assert isinstance(refused, UnknownWebhook)
     assert str(refused) == "there is no notification evt_0"
