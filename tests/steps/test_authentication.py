@@ -18,10 +18,7 @@ from tasks.charges.payment_authentication import ask_about_authentication
 from tasks.ledger_check.verify import verify
 from tests.invoices.documents import one, pdf, text_of
 from tests.support.in_one_process import Messages, without_broker
-from tests.support.payment import (
-    ASKS_BANK,
-    CREATE,
-)
+from tests.support.payment import ASKS_BANK, CREATE, DECLINES
 from tests.support.world import World, purchase
 
 
@@ -218,6 +215,19 @@ def test_an_authentication_has_its_hour_however_late_we_could_ask_for_it(world: 
     assert sweep_finds(world, order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     world.authenticate(order_id)
     assert sweep_finds(world, order_id).status is OrderStatus.COMPLETED
+
+
+def test_an_authentication_has_its_whole_time_however_long_the_cards_before_it_took(world: World) -> None:
+    world.policy(quote_lifetime=timedelta(days=365))
+    ada = world.customer(card=DECLINES)
+    order_id = world.buy(ada, purchase()).id
+    world.time = world.order(order_id).created_at.replace(microsecond=0) + timedelta(days=8)
+    world.give_card(ada, ASKS_BANK)
+    world.pay_again(order_id)
+    world.run(order_id)
+    world.let_waits_run_out(order_id)
+    sweep.sweep()
+    assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
 
 
 def test_a_card_that_fails_authentication_at_the_last_moment_can_be_replaced(world: World) -> None:

@@ -6,8 +6,10 @@ import pytest
 from models import waiting_orders
 from models.orders import OrderedProduct
 from models.states import OrderStatus, Step
+from tasks import placement
+from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.placement import RequestRefused
-from tests.support.payment import ASKS_BANK
+from tests.support.payment import ASKS_BANK, refundable
 from tests.support.places import at
 from tests.support.world import MONTH, World, purchase
 
@@ -170,6 +172,39 @@ def test_an_order_that_needs_attention_is_cancelled_on_its_way(world: World) -> 
     assert world.charged(ada) == []
 
 
+def test_an_order_that_was_parked_after_its_cancellation_goes_on_by_another(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.cancel(order_id)
+    world.park(order_id)
+    with world.begin() as session:
+        again = placement.cancel(session, order_id=order_id, by="ops", now=world.time, reason=BY_US)
+    assert again is OrderStatus.OPEN
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (CANCELLED, BY_CUSTOMER), "the customer asked first"
+
+
+def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.cancel(order_id)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    world.park(order_id)
+    with world.begin() as session:
+        waiting = (OrderStatus.NEEDS_ATTENTION,)
+        assert waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.REFUND_PAYMENT, why="resumed")
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (REFUNDED, "cancelled-by-customer")
+
+
+def test_an_order_parked_on_its_way_back_is_not_cancelled(world: World) -> None:
+    _, order_id = refundable(world)
+    world.run(order_id, until=Step.REFUND_PAYMENT)
+    world.park(order_id)
+    with pytest.raises(RequestRefused, match="being undone already"):
+        world.cancel(order_id)
+
+
 def test_a_cancellation_of_what_already_goes_back_changes_nothing(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
@@ -178,6 +213,15 @@ def test_a_cancellation_of_what_already_goes_back_changes_nothing(world: World) 
     timeline = world.timeline(order_id)
     assert world.cancel(order_id) is OrderStatus.OPEN
     assert world.timeline(order_id) == timeline
+
+
+def test_who_is_cancelled_by_us_while_the_chain_runs_is_told_so(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    with world.begin() as session:
+        placement.cancel(session, order_id=order_id, by="ops", now=world.time, reason=BY_US)
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (CANCELLED, BY_US)
 
 
 @pytest.mark.parametrize("pays", [False, True])

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text, update
+from structlog.testing import capture_logs
 
 from models import lease, order_cache, progress, step_ends
 from models.orders import Order, OrderLine
@@ -114,3 +115,13 @@ def test_whoever_has_lost_an_order_leaves_the_lease_of_the_next_alone(monkeypatc
     with keeper.working():
         keeper.hold(order_id, second)
     assert keeper._held == {}
+
+
+def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_connections() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(leases, "begin", out_of_connections)
+    with capture_logs() as logged:
+        leases.Keeper()._renew({}, timedelta(seconds=8))
+    assert [(entry["event"], entry["error"]) for entry in logged] == [("leases not renewed", "TimeoutError")]
