@@ -5,7 +5,6 @@ import os
 import smtplib
 import subprocess
 import sys
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -16,18 +15,6 @@ from api_stub.stand_ins.mailbox.store import Store
 from api_stub.stand_ins.state import open_state
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stand_in_process import ROOT
-
-
-@pytest.fixture(scope="module")
-def shared_mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
-    with running_mailbox(tmp_path_factory.mktemp("mailbox")) as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
-def mailbox(shared_mailbox: Mailbox) -> Mailbox:
-    shared_mailbox.forget()
-    return shared_mailbox
 
 
 def post(

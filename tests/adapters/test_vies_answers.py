@@ -1,14 +1,13 @@
 """What the VIES adapter makes of each answer, against the stand-in over HTTP."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from tasks.errors import Misconfigured
 from tasks.ports import VatAnswer, VatRegistry, VatStatus
-from tests.support.vies_stand_in import ViesStandIn, running_vies
+from tests.support.vies_stand_in import ViesStandIn
 from worker.adapters import vies_answers
 from worker.adapters.vies import Vies
 
@@ -24,18 +23,6 @@ OUTAGE_CODES = [
     "MS_MAX_CONCURRENT_REQ",
     "MS_MAX_CONCURRENT_REQ_TIME",
 ]
-
-
-@pytest.fixture(scope="module")
-def shared_vies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViesStandIn]:
-    with running_vies(tmp_path_factory.mktemp("vies")) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def vies(shared_vies: ViesStandIn) -> ViesStandIn:
-    shared_vies.forget()
-    return shared_vies
 
 
 def asked(vies: ViesStandIn, *, attempts: int = 1, timeout: float = 60.0) -> VatRegistry:

@@ -1,26 +1,13 @@
 """What the VIES adapter asks again, how often, and for how long."""
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tasks.ports import VatStatus
-from tests.support.vies_stand_in import ViesStandIn, running_vies
+from tests.support.vies_stand_in import ViesStandIn
 from worker.adapters.vies import Vies
-
-
-@pytest.fixture(scope="module")
-def shared_vies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViesStandIn]:
-    with running_vies(tmp_path_factory.mktemp("vies")) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def vies(shared_vies: ViesStandIn) -> ViesStandIn:
-    shared_vies.forget()
-    return shared_vies
 
 
 def registry(vies: ViesStandIn, *, timeout: float = 60.0, total_timeout: float = 120.0, attempts: int = 3) -> Vies:

@@ -3,25 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.stand_in_process import ROOT
 from tests.support.vies_stand_in import BASE_PATH, ViesStandIn, running_vies
-
-
-@pytest.fixture(scope="module")
-def shared_vies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViesStandIn]:
-    with running_vies(tmp_path_factory.mktemp("vies")) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def vies(shared_vies: ViesStandIn) -> ViesStandIn:
-    shared_vies.forget()
-    return shared_vies
 
 
 def test_an_outage_comes_as_http_200_with_its_code_in_the_body(vies: ViesStandIn) -> None:
