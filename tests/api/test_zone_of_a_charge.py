@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from models.rules.proration import Granularity
-from tasks.ledger_check.verify import verify
 from tests.api.conftest import Api, change, purchase
 from tests.invoices.documents import one, pdf, text_of
+from tests.support.books import verified
 from tests.support.world import Customer, World
 
 
@@ -109,8 +109,7 @@ def test_every_text_names_the_days_that_the_credited_invoice_named(
     for each in texts:
         assert had in each
         assert left in each
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_an_order_from_before_its_zone_was_kept_is_credited_in_the_zone_of_today(world: World, api: Api) -> None:

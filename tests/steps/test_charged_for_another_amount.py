@@ -20,9 +20,10 @@ from tasks.operating import outside_refunds, resumption
 from tasks.operating.resumption import NotPossible
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tests.support.backup import BackUp
+from tests.support.books import verified
 from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.places import at, dying_at
-from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled, verified
+from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled
 from tests.support.world import Customer, World, purchase
 
 

@@ -6,6 +6,7 @@ from models.states import OrderStatus, Step
 from tasks.ledger_check.verify import verify
 from tasks.operating import order_story, resumption
 from tasks.operating.resumption import NotPossible
+from tests.support.books import verified
 from tests.support.payment import unanswered
 from tests.support.world import World
 
@@ -38,5 +39,4 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     world.notify(world._books(ada)["payment_intents"][0]["id"])
     assert world.given_back(ada) == [119_00]
     assert (world.attempts(order_id), world.order(order_id).status) == ([(1, "void", 119_00)], OrderStatus.REJECTED)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []

@@ -13,9 +13,10 @@ from tasks.charges import webhooks
 from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
 from tests.support.backup import BackUp
+from tests.support.books import verified
 from tests.support.payment import ASKS_BANK, CREATE, REFUND, waiting_events
 from tests.support.places import dying_at
-from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled, verified
+from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled
 from tests.support.world import Customer, World, purchase
 
 

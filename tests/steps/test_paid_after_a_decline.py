@@ -10,9 +10,10 @@ from models.accounts import PaymentMethod
 from models.states import OrderStatus
 from tests.steps.test_authentication import sweep_finds
 from tests.support.backup import BackUp
+from tests.support.books import verified
 from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.places import dying_at
-from tests.support.restored import reconciled, verified
+from tests.support.restored import reconciled
 from tests.support.world import Customer, World, purchase
 
 LIST = "payment_intents.list"

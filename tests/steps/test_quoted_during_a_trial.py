@@ -10,14 +10,9 @@ from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from models.subscriptions import SubscriptionPeriod
 from tasks import sweep
-from tasks.ledger_check.verify import verify
+from tests.support.books import verified
 from tests.support.quoted import differs, ordered
 from tests.support.world import MONTH, Customer, World, change, purchase, trial
-
-
-def nothing_differs(world: World) -> bool:
-    with world.begin() as session:
-        return [str(difference) for difference in verify(session)] == []
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def test_a_purchase_quoted_during_a_trial_is_carried_out_as_quoted_after_its_end
     assert (held.status, held.seats, held.period_start) == (SubscriptionStatus.ACTIVE, seats, quote.as_of)
     closed = [p.closed_at for p in world.rows(SubscriptionPeriod, subscription_id=held.id)]
     assert sorted(closed, key=str) == [quote.as_of, None]
-    assert nothing_differs(world)
+    assert verified(world) == []
 
 
 def test_a_lower_tier_quoted_during_a_trial_is_bought_after_its_end(world: World, ada: Customer) -> None:
@@ -140,7 +135,7 @@ def test_a_quote_asked_for_after_the_trial_is_confirmed_for_an_order_placed_duri
     world.confirm(order.id, world.quote(ada, purchase(seats=5)).id)
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert (world.subscription(ada, "desk").period_start, world.charged(ada)) == (world.time, [71_40])
-    assert nothing_differs(world)
+    assert verified(world) == []
 
 
 def test_a_purchase_quoted_at_the_end_of_a_trial_is_as_quoted_once_the_sweep_has_ended_it(
@@ -175,7 +170,7 @@ def test_a_trial_that_another_order_changed_is_named_as_what_has_changed(
     assert differs(order) == named
     world.confirm(order.id)
     assert world.run(order.id).status is OrderStatus.COMPLETED
-    assert nothing_differs(world)
+    assert verified(world) == []
 
 
 def test_a_trial_begun_since_the_purchase_was_quoted_is_named_as_what_has_changed(world: World) -> None:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from uuid import UUID
 
-from tasks.ledger_check.verify import verify
 from tasks.reconciliation.reconcile import reconcile
 from tests.support.world import Customer, World, change, purchase
 
@@ -33,11 +32,6 @@ def money(world: World, ada: Customer) -> tuple[list[int], list[int]]:
     first, *then = world.charged(ada)
     assert first == 119_00
     return then, world.given_back(ada)
-
-
-def verified(world: World) -> list[str]:
-    with world.begin() as session:
-        return [str(difference) for difference in verify(session)]
 
 
 def reconciled(world: World, ada: Customer) -> list[tuple[str, str, str]]:

@@ -6,9 +6,9 @@ from models.orders import Order
 from models.states import OrderStatus
 from models.vat_follow_ups import VatFollowUp
 from tasks import placement
-from tasks.ledger_check.verify import verify
 from tasks.policy import VatOutage
 from tasks.vat.vat_follow_up import vat_follow_up
+from tests.support.books import verified
 from tests.support.world import Customer, World, purchase
 
 NUMBER = "ATU13585627"
@@ -50,5 +50,4 @@ def follow_up(world: World, order: Order) -> VatFollowUp:
 
 
 def nothing_differs(world: World) -> bool:
-    with world.begin() as session:
-        return [str(difference) for difference in verify(session)] == []
+    return verified(world) == []

@@ -17,10 +17,10 @@ from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
+from tests.support.books import verified
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late
-from tests.support.restored import verified
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase, trial
 from worker.commands import orders

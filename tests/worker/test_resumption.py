@@ -21,6 +21,7 @@ from tasks.ledger_check.verify import verify
 from tasks.operating import order_story, outside_refunds, resumption, support_refund
 from tasks.operating.resumption import NotPossible
 from tasks.upstream import seats
+from tests.support.books import verified
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 
@@ -163,12 +164,10 @@ def test_what_a_charge_was_rounded_up_by_leaves_the_balance_with_its_refund(worl
     noor, order_id = rounded_up(world)
     refund(world, order_id)
     assert world.balance(noor) == 0
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert (world.given_back(noor), world.balance(noor)) == ([10_010], 0)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_what_a_charge_was_rounded_up_by_is_not_given_a_second_time_once_it_is_spent(world: World) -> None:
@@ -199,12 +198,10 @@ def test_what_a_charge_was_rounded_up_by_may_be_covered_by_the_balance_that_its_
     noor, order_id = paid_from_balance_and_rounded_up(world, granted=9, total=10_001)
     refund(world, order_id)
     assert world.balance(noor) == 1
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert (world.given_back(noor), world.balance(noor)) == ([10_000], 1)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_balance_that_its_order_gives_back_covers_no_more_than_it_is(world: World) -> None:
@@ -234,8 +231,7 @@ def test_a_trial_in_the_same_cart_goes_on_when_the_purchase_is_refunded(world: W
     assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
     assert world.subscription(ada, "chat").status is SubscriptionStatus.TRIALING
     assert "Your free trial of Chat goes on as before." in notice(world, ada)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_a_refund_takes_the_seats_of_what_it_ends_and_nobody_elses(world: World) -> None:
@@ -278,8 +274,7 @@ def test_a_trial_that_was_bought_since_stays_bought_when_the_other_purchase_is_r
     assert world.given_back(ada) == [119_00]
     assert world.subscription(ada, "chat").status is SubscriptionStatus.ACTIVE
     assert "goes on" not in notice(world, ada)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_a_trial_that_is_over_is_not_said_to_go_on(world: World) -> None:
@@ -351,8 +346,7 @@ def test_what_was_bought_anew_gets_its_credit_note_once_all_of_its_charge_is_bac
     said = notice(world, ada)
     assert "A period that it paid for was over already; no subscription ends because of that." in said
     assert "has ended" not in said
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_of_what_was_bought_anew_a_changed_period_gets_no_credit_note_though_all_is_back(world: World) -> None:
@@ -467,8 +461,7 @@ def test_a_refund_made_outside_ends_the_order_and_the_provider_is_not_asked_for_
     assert event.facts == {"attempt": 1, "amount_minor": 119_00, "by": "ops", "why": "bank transfer"}
     assert "refund_notice" in world.letters(order_id)
     assert [document.kind for document in world.rows(Invoice, order_id=order_id, sign=-1)] == ["credit_note"]
-    with world.begin() as session:
-        assert verify(session) == []
+    assert verified(world) == []
 
 
 def test_a_refund_made_outside_is_settled_once(world: World) -> None:
