@@ -110,7 +110,9 @@ def test_the_reason_of_a_change_that_comes_too_late_has_its_members(
     assert reason(api.quote(held, *lines), code) == members
 
 
-def test_so_has_that_of_a_change_whose_payment_the_bank_has_taken_back(world: World, api: Api, held: Customer) -> None:
+def test_the_reason_of_a_change_whose_payment_the_bank_has_taken_back_has_its_members(
+    world: World, api: Api, held: Customer
+) -> None:
     [charge] = [row.ref for row in world.rows(ChargeAttempt) if row.ref is not None]
     world.stripe.control("dispute", payment_intent=charge, status="needs_response")
     world.notify(charge, "charge.dispute.created")

@@ -73,7 +73,7 @@ def test_the_confirmations_other_letter_is_sent_all_the_same(world: World) -> No
     assert len(world.mails(ada)) == 2
 
 
-def test_then_it_can_be_refunded_and_the_notice_may_be_left_out_too(world: World) -> None:
+def test_an_order_that_went_on_without_its_letter_can_be_refunded_and_the_notice_be_left_out_too(world: World) -> None:
     ada, order_id = refused(world)
     go_on_without(world, order_id)
     with pytest.raises(Misconfigured):
@@ -113,7 +113,7 @@ def test_a_dry_run_says_which_letter_is_left_out(world: World) -> None:
     assert statuses(world, order_id) == {"confirmation": "sending"}
 
 
-def test_all_that_one_cause_parked_go_on_without_theirs(world: World) -> None:
+def test_all_orders_that_one_cause_parked_go_on_without_their_letters(world: World) -> None:
     order_ids = [refused(world)[1] for _ in range(2)]
     other = world.place(world.customer(), purchase())
     world.park(other)
@@ -125,7 +125,7 @@ def test_all_that_one_cause_parked_go_on_without_theirs(world: World) -> None:
     assert world.order(other).status is OrderStatus.NEEDS_ATTENTION
 
 
-def test_it_goes_with_no_other_step(world: World) -> None:
+def test_another_step_is_refused_beside_without_letters(world: World) -> None:
     _, order_id = refused(world)
     done = run("resume", order_id, "--without-letters", "--from", "send_confirmation_email")
     assert (done.exit_code, statuses(world, order_id)) == (2, {"confirmation": "sending"})
