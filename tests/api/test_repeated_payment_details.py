@@ -15,15 +15,14 @@ from tasks.ports import StoredPaymentMethod
 from tasks.upstream import payment_details
 from tests.api.conftest import Api, problem, purchase
 from tests.api.repeated import cancel, in_their_order, reopened, statuses
+from tests.support.payment import DECLINES
 from tests.support.world import Customer, World
-
-DECLINED = "pm_card_chargeCustomerFail"
 
 
 @pytest.fixture
 def unpaid(world: World, api: Api) -> tuple[Customer, UUID]:
     """An order whose card was declined, and whose it is."""
-    customer = world.customer(card=DECLINED)
+    customer = world.customer(card=DECLINES)
     api.use(customer)
     order_id = UUID(api.order(customer, purchase(seats=10)))
     assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
@@ -93,11 +92,11 @@ def test_the_slower_of_two_requests_finds_that_the_faster_was_tried_and_declined
     faster: list[httpx.Response] = []
 
     def another_does_it() -> None:
-        faster.append(pay(api, order_id, token=DECLINED))
+        faster.append(pay(api, order_id, token=DECLINES))
         world.run(order_id)
 
     once_its_card_is_stored(monkeypatch, another_does_it)
-    slower = pay(api, order_id, token=DECLINED)
+    slower = pay(api, order_id, token=DECLINES)
     assert statuses(*faster, slower) == [(200, "open"), (200, "payment_declined")]
     assert [attempt for attempt, _, _ in world.attempts(order_id)] == [1, 2]
 
@@ -141,10 +140,10 @@ def test_a_payment_method_given_before_the_last_one_does_not_take_its_place(
     world: World, api: Api, unpaid: tuple[Customer, UUID]
 ) -> None:
     customer, order_id = unpaid
-    pay(api, order_id, token=DECLINED)
+    pay(api, order_id, token=DECLINES)
     world.run(order_id)
     pay(api, order_id, token="pm_card_mastercard")
-    assert statuses(pay(api, order_id, token=DECLINED)) == [(200, "open")]
+    assert statuses(pay(api, order_id, token=DECLINES)) == [(200, "open")]
     assert usable(api, customer) == "4444"
     assert world.run(order_id).status is OrderStatus.COMPLETED
 
@@ -154,7 +153,7 @@ def test_the_same_payment_method_once_more_is_another_try_where_the_order_waits_
 ) -> None:
     _, order_id = unpaid
     for _ in range(2):
-        assert statuses(pay(api, order_id, token=DECLINED)) == [(200, "open")]
+        assert statuses(pay(api, order_id, token=DECLINES)) == [(200, "open")]
         assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
     assert [attempt for attempt, _, _ in world.attempts(order_id)] == [1, 2, 3]
 

@@ -36,13 +36,19 @@ def charged_since(world: World, backed_up: BackUp) -> Callable[..., tuple[Custom
         restore = backed_up()
         assert world.run(order_id).status is OrderStatus.COMPLETED
         restore()
-        world.pass_time(days=1.2)
-        world.stripe.expire_keys()
-        assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
-        world.confirm(order_id)
+        confirms_days_later(world, order_id)
         return ada, order_id
 
     return make
+
+
+def confirms_days_later(world: World, order_id: UUID, *, key: str = "forgotten") -> None:
+    """Another amount is due by then. key: whether the provider still knows that of the first charge."""
+    world.pass_time(days=1.2)
+    if key == "forgotten":
+        world.stripe.expire_keys()
+    assert world.run(order_id).status is OrderStatus.AWAITING_CONFIRMATION
+    world.confirm(order_id)
 
 
 def lost_charge(world: World, ada: Customer) -> str:
@@ -216,7 +222,7 @@ def test_a_change_whose_refund_fails_can_be_cancelled_and_settled_outside(
     assert (verified(world), money(world, ada)[0]) == ([], [LOST])
 
 
-def test_one_that_the_provider_refunds_no_more_is_recorded_once_the_order_is_cancelled(
+def test_a_charge_that_the_provider_refunds_no_more_is_recorded_as_given_back_once_the_order_is_cancelled(
     world: World, charged_since: Callable[..., tuple[Customer, UUID]]
 ) -> None:
     ada, order_id = charged_since()
@@ -319,11 +325,7 @@ def test_a_payment_of_another_amount_that_waits_for_the_customer_can_no_longer_b
     restore = backed_up()
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     restore()
-    world.pass_time(days=1.2)
-    if key == "forgotten":
-        world.stripe.expire_keys()
-    world.run(order_id)
-    world.confirm(order_id)
+    confirms_days_later(world, order_id, key=key)
     world.go_on(order_id)
     world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
@@ -346,11 +348,7 @@ def test_a_charge_of_another_amount_that_was_declined_is_nothing_against_the_car
     assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
     restore()
     world.give_card(ada, "pm_card_mastercard")
-    world.pass_time(days=1.2)
-    if key == "forgotten":
-        world.stripe.expire_keys()
-    world.run(order_id)
-    world.confirm(order_id)
+    confirms_days_later(world, order_id, key=key)
     world.go_on(order_id)
     world.pass_time(seconds=61)
     order = world.go_on(order_id)
@@ -397,10 +395,7 @@ def test_after_a_second_restore_the_charge_that_stands_is_found_behind_the_one_t
 
 def confirmed_days_later(world: World, order_id: UUID) -> int:
     """What is due, and charged."""
-    world.pass_time(days=1.2)
-    world.stripe.expire_keys()
-    world.run(order_id)
-    world.confirm(order_id)
+    confirms_days_later(world, order_id)
     order = world.go_on(order_id)
     assert order.status is OrderStatus.COMPLETED
     return order.due_minor

@@ -13,17 +13,10 @@ from tests.support.backup import BackUp
 from tests.support.books import verified
 from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.places import dying_at
-from tests.support.restored import reconciled
-from tests.support.world import Customer, World, purchase
+from tests.support.restored import about_to_buy, reconciled
+from tests.support.world import Customer, World
 
 LIST = "payment_intents.list"
-
-
-def about_to_buy(world: World, card: str) -> tuple[Customer, UUID]:
-    ada = world.customer(card=card)
-    order_id = world.place(ada, purchase())
-    world.placed_now(order_id)
-    return ada, order_id
 
 
 def paid_with_another_card(world: World, ada: Customer, order_id: UUID, *, declined: int = 1) -> None:
@@ -78,7 +71,7 @@ def test_a_card_that_the_provider_no_longer_has_does_not_hide_the_charge_that_pa
     world: World, backed_up: BackUp
 ) -> None:
     """Such a refusal is not kept under the key, so nothing says that it is repeated."""
-    ada, order_id = about_to_buy(world, "pm_card_visa")
+    ada, order_id = about_to_buy(world)
     with world.begin() as session:
         of_hers = PaymentMethod.account_id == ada.account_id
         session.execute(update(PaymentMethod).where(of_hers).values(ref="pm_removed"))

@@ -18,10 +18,8 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.charge_news import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
-from tests.support.payment import DECLINES, refund_by_hand, unanswered, waiting_events
+from tests.support.payment import ASKS_BANK, DECLINES, refund_by_hand, unanswered, waiting_events
 from tests.support.world import World, purchase
-
-ASKS_BANK = "pm_card_authenticationRequired"
 
 
 def outcomes(world: World) -> list[str | None]:

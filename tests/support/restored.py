@@ -10,8 +10,8 @@ LOST, DUE = 376_84, 381_60
 """what was charged since the backup, and what the customer has confirmed after the restore"""
 
 
-def about_to_buy(world: World) -> tuple[Customer, UUID]:
-    ada = world.customer()
+def about_to_buy(world: World, card: str = "pm_card_visa") -> tuple[Customer, UUID]:
+    ada = world.customer(card=card)
     order_id = world.place(ada, purchase())
     world.placed_now(order_id)
     return ada, order_id

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.accounts import VatCheck
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment
@@ -151,21 +151,24 @@ def test_a_program_reads_that_a_refund_is_on_its_way(world: World) -> None:
     assert told == {"id": str(order_id), "status": "open", "unassigned": 0}
 
 
-def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
+def with_a_lost_answer(world: World) -> Order:
+    """An order that was charged, which only the provider knows yet."""
     world.stripe.fail("answer_lost", "payment_intents.create")
     world.stripe.fail("unavailable", "payment_intents.list")
-    order_id = world.run(world.place(world.customer(), purchase())).id
+    order = world.run(world.place(world.customer(), purchase()))
     world.stripe.calm()
+    return order
+
+
+def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
+    order_id = with_a_lost_answer(world).id
     [charge] = world.rows(ChargeAttempt, order_id=order_id)
     told = json.loads(run("show", order_id, "--json").stdout)
     assert (charge.ref, [each["amount_minor"] for each in told["at_provider"]]) == (None, [119_00])
 
 
 def test_why_a_step_failed_is_said_once_for_each_try_in_the_timeline(world: World) -> None:
-    world.stripe.fail("answer_lost", "payment_intents.create")
-    world.stripe.fail("unavailable", "payment_intents.list")
-    order = world.run(world.place(world.customer(), purchase()))
-    world.stripe.calm()
+    order = with_a_lost_answer(world)
     told = json.loads(run("show", order.id, "--json").stdout)
     [why] = [each["facts"]["error"] for each in told["events"] if each["kind"] == "collect_payment.postponed"]
     assert told["last_error"] == why
@@ -173,10 +176,7 @@ def test_why_a_step_failed_is_said_once_for_each_try_in_the_timeline(world: Worl
 
 
 def test_how_many_tries_a_step_took_is_said_where_it_took_several(world: World) -> None:
-    world.stripe.fail("answer_lost", "payment_intents.create")
-    world.stripe.fail("unavailable", "payment_intents.list")
-    order_id = world.run(world.place(world.customer(), purchase())).id
-    world.stripe.calm()
+    order_id = with_a_lost_answer(world).id
     world.go_on(order_id)
     told = json.loads(run("show", order_id, "--json").stdout)
     ends = {each["kind"]: each["facts"].get("tries") for each in told["events"] if each["kind"].endswith(".done")}
