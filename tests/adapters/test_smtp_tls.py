@@ -160,7 +160,7 @@ def wants_one_by_tls_1_3() -> ssl.SSLContext:
 
 @pytest.mark.parametrize("server", [only_older_tls, other_ciphers, wants_a_certificate, wants_one_by_tls_1_3])
 def test_a_server_with_which_no_tls_can_be_agreed_on_needs_a_person(server: Callable[[], ssl.SSLContext]) -> None:
-    with handshaking(server()) as port, pytest.raises(Misconfigured, match="no TLS can be agreed on.*: [A-Z_0-9]+$"):
+    with handshaking(server()) as port, pytest.raises(Misconfigured, match=r"no TLS can be agreed on.*: [A-Z_0-9]+$"):
         SmtpMailer(
             Server(
                 host="localhost", port=port, tls="tls", timeout=60.0, trust=ssl.create_default_context(cafile=TRUSTED)
