@@ -4,24 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import structlog
-from redis.exceptions import RedisError
-
+from api_stub import broker_check
 from api_stub.edge.rate_limit import RateLimit
-from worker import heap, single_redis
+from worker import heap
 from worker.logs import set_up_logging
 from worker.relay import publish_pending
 from worker.settings import settings
 from worker.wiring import plug_in_from_settings
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     rate_limit: RateLimit
     publish: Callable[[], int]
-    broker_answers: Callable[[], bool]
+    require_broker: Callable[[], None]
+    """raises what `broker_check.require_writes` does"""
     secure: bool
     """reached by HTTPS only, and browsers may be told so"""
 
@@ -37,19 +34,6 @@ def from_settings() -> Parts:
     return Parts(
         rate_limit=RateLimit(chosen.api_rate_limit, broker),
         publish=publish_pending,
-        broker_answers=lambda: answers(broker),
+        require_broker=lambda: broker_check.require_writes(broker),
         secure=str(chosen.public_url).startswith("https://"),
     )
-
-
-def answers(redis_url: str) -> bool:
-    """Whether Redis is one server and accepts a write within a second; a replica or a full Redis would still answer a PING."""
-    try:
-        with single_redis.connected(redis_url) as client:
-            single_redis.check_mode(client, redis_url)
-            return bool(client.set("prorata:readyz", "asked", ex=60))
-    except single_redis.NotOneServer as error:
-        log.warning("not ready: broker", advice=str(error))
-    except RedisError:
-        pass
-    return False

@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from api_stub import broker_check
+
 log = structlog.get_logger(__name__)
 
 REST: Final = 0.02
@@ -43,6 +45,6 @@ class Publisher:
             try:
                 self._publish()
             except Exception as error:  # noqa: BLE001 - whatever it is, the outbox keeps the rows and the next nudge comes
-                log.warning("outbox not published", error=type(error).__name__)
+                log.warning("outbox not published", error=type(error).__name__, **broker_check.told(error))
             if self._ending.wait(REST) and not self._wanted.is_set():
                 return

@@ -1,21 +1,25 @@
 """Is this process alive, and can it do its work?"""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api_stub import database_check
+from api_stub import broker_check, database_check
 from api_stub.edge.head_requests import HeadRoute
+from api_stub.parts import Parts
 from api_stub.schemas.values import Shown
 from models.messages import Heartbeat
 from tasks.wiring import begin
 from worker import certificates
+from worker.single_redis import NotOneServer
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"], route_class=HeadRoute)
@@ -59,13 +63,25 @@ async def healthz() -> Alive:
     responses={503: {"model": Readiness, "description": "What is `failing` is named"}},
 )
 def readyz(request: Request, response: Response) -> Readiness:
-    broker: State = "ok" if request.app.state.parts.broker_answers() else "failing"
+    parts: Parts = request.app.state.parts
     readiness = _database_and_beat(up_for=timedelta(seconds=time.monotonic() - request.app.state.started))
-    readiness.checks["broker"] = broker
+    readiness.checks["broker"], advice = _broker(parts.require_broker)
+    readiness.advice = readiness.advice or advice
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
         response.status_code = 503
     return readiness
+
+
+def _broker(require: Callable[[], None]) -> tuple[State, str | None]:
+    """With what to do, where that is known."""
+    try:
+        require()
+    except (RedisError, NotOneServer) as error:
+        said = broker_check.told(error)
+        log.warning("not ready: broker", error=type(error).__name__, **said)
+        return "failing", said.get("advice")
+    return "ok", None
 
 
 def _database_and_beat(*, up_for: timedelta) -> Readiness:

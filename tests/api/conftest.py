@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
+from api_stub import broker_check
 from api_stub.app import create_app
 from api_stub.edge.rate_limit import RateLimit
 from api_stub.edge.request_head import LimitedHead
@@ -146,7 +147,7 @@ def client(world: World, redis_server: RedisServer, published: Published) -> Ite
     parts = Parts(
         rate_limit=RateLimit("100000/minute", redis_server.url),
         publish=published,
-        broker_answers=redis_server.answers,
+        require_broker=lambda: broker_check.require_writes(redis_server.url),
         secure=True,
     )
     with TestClient(create_app(lambda: parts), raise_server_exceptions=False) as made:
@@ -156,7 +157,7 @@ def client(world: World, redis_server: RedisServer, published: Published) -> Ite
 @pytest.fixture
 def live(redis_server: RedisServer, world: World) -> Iterator[str]:
     """The application on a port of its own. A connection that nothing else ends lasts longer than any test."""
-    parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, redis_server.answers, secure=False)
+    parts = Parts(RateLimit("100000/minute", redis_server.url), lambda: 0, lambda: None, secure=False)
     app = create_app(lambda: parts)
     server = uvicorn.Server(
         uvicorn.Config(app, http=LimitedHead, log_config=None, timeout_graceful_shutdown=2, timeout_keep_alive=600)

@@ -15,8 +15,9 @@ import httpx
 import pytest
 from redis import Redis
 from sqlalchemy import create_engine, event, text
+from structlog.testing import capture_logs
 
-from api_stub import parts
+from api_stub import broker_check
 from api_stub.routes import metrics
 from models import migrations
 from models.messages import Heartbeat
@@ -24,7 +25,6 @@ from tasks import wiring
 from tasks.ports import PaymentProvider
 from tasks.queues import QUEUE_NAMES
 from tests.api.conftest import Api, problem, purchase, state
-from tests.support.messages import eventually
 from tests.support.world import Customer, World
 from worker.database import Transactions, set_up_sessions
 from worker.embedded.redis_server import redis as embedded_redis
@@ -239,13 +239,31 @@ def set_to(world: World, revision: str | None) -> None:
         )
 
 
-@pytest.mark.parametrize("refuses", ["replicaof 127.0.0.1 1", "config set maxmemory 1"])
-def test_a_broker_that_takes_no_writes_is_none(tmp_path: Path, refuses: str) -> None:
+@pytest.mark.parametrize(
+    ("refuses", "says", "advises"),
+    [
+        ("replicaof 127.0.0.1 1", "You can't write against a read only replica.", broker_check.REPLICA),
+        ("config set maxmemory 1", "command not allowed when used memory > 'maxmemory'.", broker_check.FULL),
+        ("acl setuser default -set", "has no permissions to run the 'set' command", None),
+    ],
+)
+def test_not_ready_where_the_broker_takes_no_writes_and_says_why(
+    api: Api, tmp_path: Path, refuses: str, says: str, advises: str | None
+) -> None:
     with embedded_redis(tmp_path, persistence=False) as server:
-        assert eventually(lambda: parts.answers(server.url))
+        state(api).parts = replace(state(api).parts, require_broker=lambda: broker_check.require_writes(server.url))
+        assert api.get("/readyz").json()["checks"]["broker"] == "ok"
         with Redis.from_url(server.url) as client:
             client.execute_command(*refuses.split())
-        assert not parts.answers(server.url)
+        with capture_logs() as logs:
+            answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["broker"], answer.json().get("advice")) == (
+        503,
+        "failing",
+        advises,
+    )
+    [told] = [line for line in logs if line["event"] == "not ready: broker"]
+    assert (says in told["said"], told.get("advice")) == (True, advises)
 
 
 def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:

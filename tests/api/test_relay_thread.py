@@ -3,12 +3,18 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Queue
 
 import pytest
+from celery import Celery
+from redis import Redis
+from structlog.testing import capture_logs
 
-from api_stub import relay_thread
+from api_stub import broker_check, relay_thread
 from api_stub.relay_thread import Publisher
+from tests.support.world import World, purchase
+from worker import embedded, relay
 
 
 @dataclass
@@ -85,3 +91,26 @@ def test_the_thread_ends_though_there_was_nothing_to_publish(publisher: Publishe
     outbox.held.set()
     publisher.stop()
     assert "publisher" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_full_broker_is_named_in_the_log_and_nothing_is_lost(world: World, tmp_path: Path) -> None:
+    world.place(world.customer(), purchase())
+    with embedded.redis(tmp_path, persistence=False) as server, Redis.from_url(server.url) as redis:
+        app = Celery("full", broker=server.url, set_as_current=False)
+        app.conf.task_publish_retry_policy = {"max_retries": 0}
+        redis.config_set("maxmemory", 1)
+
+        def publish() -> int:
+            app.set_current()
+            return relay.publish_pending()
+
+        publisher = Publisher(publish)
+        with capture_logs() as logs:
+            publisher.start()
+            publisher.nudge()
+            publisher.stop()
+        app.close()
+    [line] = logs
+    assert (line["event"], line["advice"]) == ("outbox not published", broker_check.FULL)
+    assert line["said"].endswith("command not allowed when used memory > 'maxmemory'.")
+    assert len(world.outbox()) == 1

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from structlog.testing import capture_logs
 
-from api_stub import parts
+from api_stub import broker_check
 from tests.support.command import SETTINGS, Ended, prorata_of_its_own
 from worker import single_redis
 from worker.embedded import RedisServer
@@ -64,9 +63,9 @@ def test_a_cluster_or_a_sentinel_is_refused_as_a_process_starts_and_readyz_says_
     )
     there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url, "PRORATA_BROKER_URL": url}
     assert prorata_of_its_own("beat", **there) == Ended(1, "", f"{why}\n")
-    with capture_logs() as logged:
-        assert not parts.answers(url)
-    assert logged == [{"event": "not ready: broker", "log_level": "warning", "advice": why}]
+    with pytest.raises(single_redis.NotOneServer) as refused:
+        broker_check.require_writes(url)
+    assert broker_check.told(refused.value) == {"advice": why}
 
 
 def test_one_server_is_accepted_and_so_is_one_that_is_away_or_may_not_be_asked(redis_server: RedisServer) -> None:
@@ -75,7 +74,7 @@ def test_one_server_is_accepted_and_so_is_one_that_is_away_or_may_not_be_asked(r
         quiet = redis_server.url.replace("redis://", "redis://quiet:secret@")
         for url in (redis_server.url, "redis://127.0.0.1:1/0", quiet):
             single_redis.check(url)
-        assert parts.answers(quiet)
+        broker_check.require_writes(quiet)
         broker.acl_deluser("quiet")
 
 

@@ -1,0 +1,36 @@
+"""Does Redis accept writes, and what is to be done if not? Asked for `/readyz`, and told where the outbox is not published."""
+
+from typing import Final
+
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+
+from worker import certificates, single_redis
+from worker.single_redis import NotOneServer
+
+FULL: Final = "Redis is full, its `maxmemory` is reached: give it more, or delete what does not belong there. Orders wait meanwhile"
+REPLICA: Final = "this Redis is a replica: name its primary in PRORATA_BROKER_URL"
+
+
+def require_writes(redis_url: str) -> None:
+    """Raises NotOneServer, and RedisError unless it accepts a write within a second; a replica or a full Redis would still answer a PING."""
+    with single_redis.connected(redis_url) as client:
+        single_redis.check_mode(client, redis_url)
+        client.set("prorata:readyz", "asked", ex=60)
+
+
+def told(error: BaseException | None) -> dict[str, str]:
+    """What Redis said, and what to do about it where that is known; nothing where it was not Redis that failed. kombu's errors have Redis's as their cause."""
+    while error is not None and not isinstance(error, RedisError | NotOneServer):
+        error = error.__cause__
+    match error:
+        case None:
+            return {}
+        case NotOneServer():
+            return {"advice": str(error)}
+        case OutOfMemoryError():
+            advice: str | None = FULL
+        case ReadOnlyError():
+            advice = REPLICA
+        case _:
+            advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
+    return {"said": str(error)} | ({"advice": advice} if advice else {})
