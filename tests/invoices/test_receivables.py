@@ -13,7 +13,7 @@ from tasks.closing.open_invoices import OpenInvoice, open_invoices
 from tasks.operating import support_refund
 from tests.invoices.documents import documents, one
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
-from tests.support.world import Customer, World, purchase
+from tests.support.world import Customer, World, change, purchase
 from worker.commands import invoices as command
 
 
@@ -42,6 +42,15 @@ def test_what_is_owed_is_listed_until_it_is_paid(world: World) -> None:
     assert still_open(world) == []
     [row] = world.rows(Receivable)
     assert (row.status, row.settled_at) == (ReceivableStatus.PAID, world.time)
+
+
+def test_a_change_of_what_is_not_paid_yet_credits_the_balance_and_leaves_all_of_the_invoice_owed(world: World) -> None:
+    ada, number = invoiced(world)
+    world.pass_time(days=15)
+    world.buy(ada, change(seats=1))
+    assert [(owed.number, owed.amount_minor) for owed in still_open(world)] == [(number, 119_00)]
+    assert world.balance(ada) == 59_50 - 11_90
+    assert nothing_differs(world)
 
 
 def test_a_program_reads_what_was_paid(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
