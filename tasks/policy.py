@@ -32,7 +32,7 @@ class Seller:
     """no slash at its end"""
     corporate_portal_url: str
     mail_domain: str
-    """right of the @ in Message-IDs"""
+    """right of the @ in Message-IDs, in ASCII: as the mail server is told it"""
     bank_account: str | None = None
     """where customers pay invoices, as printed on them: bank, IBAN, BIC"""
     legal_notice: str | None = None

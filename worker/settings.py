@@ -28,6 +28,7 @@ from models.rules.vat_rates import HOME, STATES
 from tasks.plain_text import looks_encoded
 from tasks.policy import Policy, Seller, VatOutage
 from worker import certificates, production, server_urls
+from worker.adapters.mime import MailAddress
 
 
 class SettingsError(Exception):
@@ -249,7 +250,7 @@ class Settings(ServerSettings):
                 support_email=self.support_email,
                 public_url=str(self.public_url).rstrip("/"),
                 corporate_portal_url=str(self.corporate_portal_url),
-                mail_domain=self.mail_from.rpartition("@")[2],
+                mail_domain=MailAddress.read(self.mail_from).address.rpartition("@")[2],
             ),
             quote_lifetime=timedelta(minutes=self.quote_minutes),
             granularity=self.proration_granularity,

@@ -31,4 +31,4 @@ def message_id(order_id: UUID, kind: LetterKind, domain: str, *, again: int = 0)
     again: how often an operator has sent it again; mail programs then show another letter.
     """
     which = f"{kind.value}.again-{again}" if again else kind.value
-    return f"<order-{order_id}.{which}@{domain.encode('idna').decode()}>"
+    return f"<order-{order_id}.{which}@{domain}>"

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
+from models.states import LetterKind
 from tasks.errors import AddressRefused, Misconfigured
+from tasks.letters import compose
 from tasks.ports import Attachment, Letter, Mailer
 from tests.support.mailbox import Mailbox, running_mailbox
 from worker.adapters.mime import Sender
@@ -77,9 +80,34 @@ def test_an_answer_goes_to_the_sender_unless_another_address_is_given(
     assert mailbox.headers().get("Reply-To") == shown
 
 
+@pytest.mark.parametrize(
+    ("domain", "sent_as"),
+    [
+        ("stra\u00dfe.example", "xn--strae-oqa.example"),
+        ("fa\u00df.example", "xn--fa-hia.example"),
+        ("\u03b2\u03cc\u03bb\u03bf\u03c2.example", "xn--nxasmm1c.example"),
+        ("b\u00fccher.example", "xn--bcher-kva.example"),
+        ("prorata.example", "prorata.example"),
+    ],
+)
+def test_a_message_id_is_under_the_domain_that_the_letter_comes_from(
+    mailbox: Mailbox, domain: str, sent_as: str
+) -> None:
+    chosen = settings(mailbox, mail_from=f"billing@{domain}")
+    message_id = compose.message_id(UUID(int=7), LetterKind.CONFIRMATION, chosen.policy().seller.mail_domain)
+    assert message_id == f"<order-{UUID(int=7)}.confirmation@{sent_as}>"
+    wired(chosen, engine(chosen)).mailer.send(replace(LETTER, message_id=message_id))
+    assert mailbox.read()["From"]["Address"] == f"billing@{sent_as}"
+
+
 def as_set(mailbox: Mailbox, **given: str) -> Mailer:
     """The mailer of a process that has these settings."""
-    chosen = Settings.model_validate(
+    chosen = settings(mailbox, **given)
+    return wired(chosen, engine(chosen)).mailer
+
+
+def settings(mailbox: Mailbox, **given: str) -> Settings:
+    return Settings.model_validate(
         {
             "database_url": "postgresql+psycopg://nobody@127.0.0.1:1/nothing",
             "broker_url": "redis://127.0.0.1:1/0",
@@ -92,7 +120,6 @@ def as_set(mailbox: Mailbox, **given: str) -> Mailer:
             **given,
         }
     )
-    return wired(chosen, engine(chosen)).mailer
 
 
 def test_the_headers_are_exactly_these(mailbox: Mailbox) -> None:

@@ -10,7 +10,6 @@ from models.accounts import Language
 from models.invoices import InvoiceKind
 from models.rules.quote import Quoted
 from models.states import LetterKind, PaymentKind
-from tasks.letters.compose import message_id
 from tasks.letters.enclosed import Enclosed, Owed
 from tasks.ports import Letter
 from tests.letters.orders import (
@@ -152,9 +151,3 @@ def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:
 def test_the_message_id_comes_from_order_and_kind_alone(kind: LetterKind) -> None:
     made = {letter(kind, priced(UPGRADE, TRIAL), language=language).message_id for language in Language}
     assert made == {f"<order-{ORDER_ID}.{kind.value}@prorata.example>"}
-
-
-def test_a_message_id_is_ascii_whatever_the_domain() -> None:
-    assert message_id(ORDER_ID, LetterKind.CONFIRMATION, "bücher.example") == (
-        "<order-0192f000-0000-7000-8000-000000001001.confirmation@xn--bcher-kva.example>"
-    )
