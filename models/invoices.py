@@ -96,6 +96,7 @@ class Invoice(Base):
             "sign = -1 or due_minor = total_minor + to_balance_minor - balance_used_minor - paid_before_minor",
             name="settlement_adds_up",
         ),
+        Index("ix_invoices_corrects_id", "corrects_id", postgresql_where="corrects_id is not null"),
     )
 
     id: Mapped[Key]

@@ -2,11 +2,13 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 from typer.testing import CliRunner
 
-from models.invoices import Receivable, ReceivableStatus
+from models.invoices import Invoice, Receivable, ReceivableStatus
 from models.orders import Order
 from tasks.billing import receivables
 from tasks.closing.open_invoices import OpenInvoice, open_invoices
@@ -131,3 +133,22 @@ def test_once_the_replacement_is_paid_nothing_is_owed_on_what_it_replaced(world:
     with pytest.raises(receivables.NothingOwed, match=f"{corrected.number} replaced it"):
         pay(world, first.number, on=paid_on)
     assert nothing_differs(world)
+
+
+def test_what_replaces_an_invoice_is_found_by_an_index(world: World) -> None:
+    world.buy(world.customer(), purchase())
+    [invoice] = world.rows(Invoice)
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    with world.begin() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        assert receivables.replacement(session, invoice) is None
+        event.remove(connection, "before_cursor_execute", note)
+        [(asked, known)] = sent
+        session.execute(text("set local enable_seqscan = off"))
+        plan = connection.exec_driver_sql(f"explain {asked}", known).scalars().all()
+    assert "ix_invoices_corrects_id" in "\n".join(plan)
