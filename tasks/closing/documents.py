@@ -106,9 +106,10 @@ class DocumentLevy:
 
 
 _Corrected = aliased(Invoice)
+_CORRECTS_VAT = Invoice.reason.in_((InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED))
 _DECLARED_ON: ColumnElement[date] = case(
     (
-        Invoice.reason.in_((InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)),
+        _CORRECTS_VAT,
         select(_Corrected.issued_on).where(_Corrected.id == Invoice.corrects_id).scalar_subquery(),
     ),
     else_=Invoice.issued_on,
@@ -142,8 +143,10 @@ def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
     match by:
         case Day.ISSUED:
             return Invoice.issued_on.between(first, last)
-        case Day.DECLARED:
-            return _DECLARED_ON.between(first, last)
+        case Day.DECLARED:  # in other words than `_DECLARED_ON`, for which all documents would be read
+            of_those_days = select(_Corrected.id).where(_Corrected.issued_on.between(first, last)).scalar_subquery()
+            corrects_one = Invoice.corrects_id == func.any(func.array(of_those_days))
+            return or_(and_(~_CORRECTS_VAT, Invoice.issued_on.between(first, last)), and_(_CORRECTS_VAT, corrects_one))
     in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
     around = in_utc.between(literal(first) - 1, literal(last) + 1)
     return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))

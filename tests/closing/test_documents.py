@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
@@ -437,6 +437,26 @@ def test_all_but_corrections_of_vat_are_declared_with_the_day_of_issue(world: Wo
         ("CN-2026-000001", date(2026, 12, 11)),
     ]
     assert [each.number for each in listed(world, *DECEMBER, by=Day.DECLARED)] == ["CN-2026-000001"]
+
+
+def test_what_is_declared_in_a_month_is_found_by_indexes(world: World) -> None:
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    with world.begin() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", note)
+        assert list(levies(session, *NOVEMBER, by=Day.DECLARED, seller=world.wiring.policy.seller)) == []
+        event.remove(connection, "before_cursor_execute", note)
+        [(asked, known)] = sent
+        session.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(connection.exec_driver_sql(f"explain {asked}", known).scalars())
+    assert set(re.findall(r"Index Scan (?:using|on) (\w+)", plan)) == {
+        "ix_invoices_issued_on",
+        "ix_invoices_corrects_id",
+    }
 
 
 def test_vat_that_is_credited_is_declared_with_the_document_that_charged_it(world: World) -> None:
