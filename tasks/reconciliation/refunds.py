@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
+from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
 from tasks.reconciliation.unseen import Recorded, unseen
@@ -87,10 +88,18 @@ def check_missing_refunds(
         known = numbers(session, (row.order_id for row in missing))
     for done, row in enumerate(missing, start=1):
         say(f"looking up refund {done} of {len(missing)} that were not listed")
-        made = payments().find_refunds(charge_ref=row.charge_ref) if row.charge_ref is not None else ()
-        if not _stands(row, [refund for refund in made if refund.status is not RefundStatus.FAILED]):
+        if not _stands(row, _made(row.charge_ref)):
             named = f"refund {row.ref or row.key}"
             yield from differs(Check.REFUND, where(row.order_id, known), named, NOTHING, _written(row))
+
+
+def _made(charge_ref: str | None) -> Sequence[Refund]:
+    """The provider's refunds of a charge, without those that failed; none if it has no charge with this id."""
+    try:
+        found = payments().find_refunds(charge_ref=charge_ref) if charge_ref is not None else ()
+    except Misconfigured:
+        return ()
+    return [refund for refund in found if refund.status is not RefundStatus.FAILED]
 
 
 def _stands(row: Recorded, made: Sequence[Refund]) -> bool:

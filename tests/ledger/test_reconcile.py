@@ -345,6 +345,18 @@ def test_what_is_looked_up_one_by_one_is_told(world: World) -> None:
     ]
 
 
+def test_a_refund_of_a_charge_that_stripe_does_not_know_is_named_with_the_charge(world: World) -> None:
+    """As with the key of another Stripe account."""
+    ada, order_id = refundable(world)
+    world.run(order_id)
+    assert differences(world, ada) == []
+    for table in ("refund_attempts", "charge_attempts"):
+        execute(world, f"update {table} set ref = 'another_' || ref")
+    found = reconcile(world.time - timedelta(minutes=1), world.time + timedelta(hours=1), say=lambda _: None)
+    missing = [(each.what.split()[0], each.found) for each in found.differences if each.expected == "nothing"]
+    assert missing == [("charge", "succeeded: 11900 EUR"), ("refund", "succeeded: 11900 EUR")]
+
+
 def test_any_number_of_orders_is_looked_up_at_once(world: World) -> None:
     """A statement may have 65,535 parameters."""
     order = world.buy(world.customer(), purchase())
