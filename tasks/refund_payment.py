@@ -11,7 +11,7 @@ from models.states import Step
 from tasks.billing import invoicing, receivables
 from tasks.errors import Misconfigured
 from tasks.failure_points import reach
-from tasks.refunds import refunding
+from tasks.refunds import refunded, refunding
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import done, step, take
 from tasks.wiring import begin, outside
@@ -32,7 +32,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         with begin() as session:
             lease.require_ours(session, order)
             _take_back(session, order)
-            return done(session, order, facts={"refunded_minor": refunding.refunded_minor(session, order.id)})
+            return done(session, order, facts={"refunded_minor": refunded.refunded_minor(session, order.id)})
     charge, attempt = begun
     with outside():
         reach("refund_payment.calling")
@@ -51,8 +51,8 @@ def refund_payment(order_id: UUID) -> Outcome:
 
 def _begin(session: Session, order: Order) -> tuple[ChargeAttempt, RefundAttempt] | None:
     """The charge to refund, and the row of its refund; None if nothing was charged, or it was refunded."""
-    charge = refunding.succeeded_charge(session, order)
-    if charge is None or refunding.given_back(session, charge):
+    charge = refunded.succeeded_charge(session, order)
+    if charge is None or refunded.given_back(session, charge):
         return None
     reason = order.reason or "refund"
     return charge, refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)

@@ -10,7 +10,7 @@ from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
 from tasks.failure_points import reach
 from tasks.mail import mailing
-from tasks.refunds import refunding
+from tasks.refunds import refunded
 from tasks.running.outcome import Outcome, why_not
 from tasks.step import step, take
 from tasks.wiring import begin
@@ -43,7 +43,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
 
 def _ends_as(session: Session, order: Order) -> OrderStatus | None:
     """None if money was charged and is not being refunded."""
-    charge = refunding.succeeded_charge(session, order)
+    charge = refunded.succeeded_charge(session, order)
     if charge is not None:
-        return OrderStatus.REFUNDED if refunding.given_back(session, charge) else None
+        return OrderStatus.REFUNDED if refunded.given_back(session, charge) else None
     return OrderStatus.CANCELLED if order.cancel_requested_at is not None else OrderStatus.REJECTED

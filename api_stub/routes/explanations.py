@@ -22,7 +22,7 @@ from tasks.letters.explain import explain_outcome, explain_settlement, sentences
 from tasks.letters.telling import Telling
 from tasks.letters.whose_vat import of_two_countries
 from tasks.letters.wording import Wording
-from tasks.refunds import refunding
+from tasks.refunds import refunded
 from tasks.wiring import begin, policy
 
 router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
@@ -85,6 +85,6 @@ def _explained(
 
 def _settlement(session: Session, w: Wording, totals: Quote | Order) -> tuple[str, ...]:
     if isinstance(totals, Order) and totals.status in FINAL:
-        card, given_back = display_names.card(session, totals), refunding.anything_given_back(session, totals)
+        card, given_back = display_names.card(session, totals), refunded.anything_given_back(session, totals)
         return explain_outcome(w, totals, card=card, given_back=given_back)
     return explain_settlement(w, totals)

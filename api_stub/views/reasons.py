@@ -11,7 +11,7 @@ from models.states import AttemptStatus, OrderStatus
 from tasks import display_names
 from tasks.charges import charge_attempts, charging
 from tasks.letters.status_texts import GIVEN_BACK, status_text
-from tasks.refunds import refunding
+from tasks.refunds import refunded
 from tasks.wiring import policy
 
 
@@ -21,8 +21,8 @@ def where_it_stands(session: Session, order: Order) -> str:
         order,
         seller=policy().seller,
         names=display_names.of_lines(session, order.lines),
-        refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunding.has_failed(session, order),
-        given_back=order.status in GIVEN_BACK and refunding.anything_given_back(session, order),
+        refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunded.has_failed(session, order),
+        given_back=order.status in GIVEN_BACK and refunded.anything_given_back(session, order),
     )
 
 

@@ -15,7 +15,7 @@ from models.states import PaymentKind
 from tasks.billing import attachments, documents, receivables
 from tasks.billing.documents import Draft, Settlement
 from tasks.billing.invoice_lines import copy_of, frozen
-from tasks.refunds import refunding
+from tasks.refunds import refunded
 
 
 def issue(session: Session, order: Order, lines: Sequence[OrderLine]) -> Invoice | None:
@@ -49,8 +49,8 @@ def issue_credit_note(session: Session, order: Order) -> Invoice | None:
         return None
     receivables.cancel_open(session, order)
     settlement = Settlement(
-        by_the_order=not refunding.was_settled_outside(session, order.id),
-        paid_before_minor=refunding.refunded_minor(session, order.id),
+        by_the_order=not refunded.was_settled_outside(session, order.id),
+        paid_before_minor=refunded.refunded_minor(session, order.id),
         to_balance_minor=order.balance_used_minor + receivables.paid_by_transfer(session, order.id),
         balance_used_minor=order.to_balance_minor,
     )

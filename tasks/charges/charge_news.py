@@ -17,8 +17,8 @@ from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus,
 from tasks.charges import charge_attempts
 from tasks.errors import RefundRefused, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, DisputeStatus, EventKind, Refund, RefundStatus
-from tasks.refunds import disputes, refunding, refunds_elsewhere, unfunded_refunds
-from tasks.refunds.refunding import REFUSED
+from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
+from tasks.refunds.refunded import REFUSED
 from tasks.running import retry_policy
 from tasks.wiring import begin, now, payments
 
@@ -86,7 +86,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
-        is_back = charge.refunded or refunding.given_back(session, attempt)
+        is_back = charge.refunded or refunded.given_back(session, attempt)
     if not is_back and (dispute := disputes.in_the_way(disputed)):
         left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
         return _leave_to_bank(order, charge, dispute, left_minor=left)
@@ -153,7 +153,7 @@ def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, refunding.UNEXPECTED, facts):
+    if progress.note_once(session, order.id, refunded.UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         attempt.amount_minor, attempt.currency = charge.amount_minor, charge.currency
         if attempt.status not in ATTEMPT_OVER:
@@ -196,7 +196,7 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
     """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded; after `MOST_REFUNDS` it is for a person to do."""
     with begin() as session:
         lock_order(session, order.id)
-        if refunding.given_back(session, attempt):
+        if refunded.given_back(session, attempt):
             return NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE
         if not charge.refunded:  # in the dashboard, say: that is only to be recorded
             if _is_left_to_person(session, order, attempt, charge):
@@ -228,7 +228,7 @@ def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
 
 def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:
     """Whether as many refunds as are tried were made, and failed. It is noted once; a refund that was not made is not counted."""
-    made = refunding.made_in_vain(session, attempt)
+    made = refunded.made_in_vain(session, attempt)
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
@@ -239,7 +239,7 @@ def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, c
 
 def _space_out(session: Session, attempt: ChargeAttempt) -> None:
     """Delay the next refund once one is known to have failed. Each refund causes several events, and each of these would otherwise start another refund."""
-    failed = refunding.failed_refunds(session, attempt)
+    failed = refunded.failed_refunds(session, attempt)
     since = [each.settled_at or each.created_at for each in failed]
     if failed and now() < max(since) + retry_policy.event_delay(len(failed) - 1):
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")

@@ -15,14 +15,14 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
-from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunds_elsewhere
 
 BATCH = 200
 """accounts read at once"""
 _OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
 _OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
 NOTES: Final[Mapping[str, Mapping[str, type]]] = {
-    refunding.UNEXPECTED: _OF_CHARGE,
+    refunded.UNEXPECTED: _OF_CHARGE,
     refunds_elsewhere.MADE: _OF_REFUND,
     refunds_elsewhere.FAILED: _OF_REFUND,
 }
@@ -151,11 +151,11 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED, refunding.SETTLED)
+    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED, refunded.SETTLED)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]
-        others = {disputes.OPEN: book.disputes, disputes.CLOSED: book.disputes, refunding.SETTLED: book.settled}
+        others = {disputes.OPEN: book.disputes, disputes.CLOSED: book.disputes, refunded.SETTLED: book.settled}
         others.get(event.kind, book.notes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))

@@ -17,7 +17,7 @@ from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Difference, Found, differs
 from tasks.ports import DisputeStatus
-from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunds_elsewhere
 
 
 def check_payments(book: OrderBook) -> Found:
@@ -50,7 +50,7 @@ def check_payments(book: OrderBook) -> Found:
             )
     yield from _check_unexpected(book)
     yield from _check_disputes(book, taken)
-    for refund in filter(refunding.is_made_of_others, book.refunds):
+    for refund in filter(refunded.is_made_of_others, book.refunds):
         what = f"what {refund.key} is made of, noted as made elsewhere,"
         elsewhere = _went_back_elsewhere(book, refund.charge_attempt)
         yield from differs(Check.REFUND, book.where, what, refund.amount_minor, elsewhere)
@@ -90,9 +90,9 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
     taken: the attempts whose charges the order was paid by.
     """
     settled = _settled(book)
-    refunded = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
+    back = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
     for attempt in taken:
-        if attempt not in refunded and book.order.status is not OrderStatus.COMPLETED:
+        if attempt not in back and book.order.status is not OrderStatus.COMPLETED:
             continue
         for facts in disputes.latest(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
@@ -112,7 +112,7 @@ def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, in
 
 def _settled(book: OrderBook) -> dict[int, set[str]]:
     """The disputes that were lost when a person recorded a charge as given back by other means, or by the bank; by the charge's attempt."""
-    charges = {refund.attempt: refund.charge_attempt for refund in book.refunds if refunding.is_settled_outside(refund)}
+    charges = {refund.attempt: refund.charge_attempt for refund in book.refunds if refunded.is_settled_outside(refund)}
     settled = dict[int, set[str]]()
     for entry in book.settled:
         if (attempt := entry.facts["attempt"]) in charges:
@@ -123,7 +123,7 @@ def _settled(book: OrderBook) -> dict[int, set[str]]:
 
 def _unexpected(book: OrderBook) -> dict[int, int]:
     """The amounts of unexpected charges, by their attempts."""
-    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == refunding.UNEXPECTED}
+    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == refunded.UNEXPECTED}
 
 
 def _went_back(book: OrderBook, attempt: int) -> int:
@@ -133,8 +133,8 @@ def _went_back(book: OrderBook, attempt: int) -> int:
     if not ours:
         return elsewhere
     [refund] = ours  # a unique index allows no second
-    settled_with_others = refunding.is_settled_outside(refund) and elsewhere < refund.amount_minor
-    made_of_others = refunding.is_made_of_others(refund) or _names_one_of_several(book, refund)
+    settled_with_others = refunded.is_settled_outside(refund) and elsewhere < refund.amount_minor
+    made_of_others = refunded.is_made_of_others(refund) or _names_one_of_several(book, refund)
     includes_them = made_of_others or settled_with_others
     return refund.amount_minor if includes_them else refund.amount_minor + elsewhere
 

@@ -23,7 +23,7 @@ from tasks.letters.seat_prompt import seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import vat_correction
 from tasks.ports import Letter
-from tasks.refunds import refunding
+from tasks.refunds import refunded
 from tasks.wiring import now, policy
 
 
@@ -70,9 +70,9 @@ def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> d
 
 def _refunded(session: Session, order: Order, lines: Sequence[OrderLine]) -> Refunded:
     return Refunded(
-        charge_minor=refunding.refunded_minor(session, order.id),
-        outside=refunding.was_settled_outside(session, order.id),
-        by_bank=refunding.was_returned_by_bank(session, order.id),
+        charge_minor=refunded.refunded_minor(session, order.id),
+        outside=refunded.was_settled_outside(session, order.id),
+        by_bank=refunded.was_returned_by_bank(session, order.id),
         transferred_minor=receivables.paid_by_transfer(session, order.id),
         trials_running=_trials_running(session, lines),
         ran_out=_ran_out(session, lines),

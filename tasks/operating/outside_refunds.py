@@ -16,7 +16,7 @@ from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
 from tasks.operating.support_refund import locked
 from tasks.ports import Dispute, DisputeStatus
-from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        is_for_a_person = refunding.is_for_a_person(session, charge)
+        is_for_a_person = refunded.is_for_a_person(session, charge)
     refunds = payments().find_refunds(charge_ref=charge_ref)
     with begin() as session:
         locked(session, order_id)
@@ -101,7 +101,7 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
     """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal, keeps it from that."""
-    if refunding.is_under_way(session, charge) and not refunding.is_refused(session, charge):
+    if refunded.is_under_way(session, charge) and not refunded.is_refused(session, charge):
         raise NotPossible(
             f"a refund of unexpected charge {charge.ref} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
         )
@@ -193,7 +193,7 @@ def _record_outside(
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
-    progress.note(session, order.id, refunding.SETTLED, facts)
+    progress.note(session, order.id, refunded.SETTLED, facts)
 
 
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
@@ -203,10 +203,10 @@ def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     if order.next_step is not Step.REFUND_PAYMENT:
         raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
-    charge = refunding.succeeded_charge(session, order)
+    charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
-    if refunding.given_back(session, charge):
+    if refunded.given_back(session, charge):
         raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
     return order, charge
 
@@ -216,13 +216,13 @@ def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Orde
     order = locked(session, order_id)
     made = select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.ref == charge_ref)
     charge = session.scalar(made)
-    if charge is None or not refunding.is_unexpected(session, charge):
+    if charge is None or not refunded.is_unexpected(session, charge):
         raise NotPossible(f"{charge_ref} is no unexpected charge of order {order.number}")
     if charge.status in ATTEMPT_UNDER_WAY:
         raise NotPossible(
             f"order {order.number} waits for {charge_ref} to go back before it charges what is due: run `prorata orders cancel {order.number}` first, "
             f"then `prorata orders refunded-outside {order.number}`, without --charge"
         )
-    if refunding.given_back(session, charge):
+    if refunded.given_back(session, charge):
         raise NotPossible(f"unexpected charge {charge_ref} is back already")
     return order, charge

@@ -20,7 +20,7 @@ from models.subscriptions import SITS, SeatAssignment, Subscription, Subscriptio
 from tasks.operating.order_story import UnknownOrder
 from tasks.operating.resumption import NotPossible
 from tasks.ports import Dispute
-from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
 FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
@@ -64,7 +64,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
         raise NotPossible(
             f"order {order.number} is {order.status}, only a completed one can be refunded{_instead(order)}"
         )
-    charge = refunding.succeeded_charge(session, order)
+    charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
     if not is_back and (rest := _left_by_others(session, charge)):
@@ -95,7 +95,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
 def completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
     """The order and its charge, if it is completed and a card was charged for it."""
     order = locked(session, order_id)
-    charge = refunding.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
+    charge = refunded.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
     return None if charge is None else (order, charge)
 
 

@@ -14,7 +14,7 @@ from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
 from tasks.reconciliation.unseen import Recorded, unseen
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
-from tasks.refunds import disputes, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -81,7 +81,7 @@ def _went_back(session: Session, row: ChargeAttempt) -> bool:
 
 def _is_at_bank(session: Session, row: ChargeAttempt) -> bool:
     """Whether the customer's bank has taken back a charge that its order had no use for, or what others had left of it."""
-    if not refunding.is_unexpected(session, row):
+    if not refunded.is_unexpected(session, row):
         return False
     about = OrderEvent.kind.in_((disputes.OPEN, disputes.CLOSED))
     noted = session.scalars(

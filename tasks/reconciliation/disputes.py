@@ -11,7 +11,7 @@ from models.states import AttemptStatus
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, DisputeStatus
 from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
-from tasks.refunds import disputes, refunding
+from tasks.refunds import disputes, refunded
 
 
 def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> Found:
@@ -34,4 +34,4 @@ def _counts(session: Session, dispute: Dispute) -> bool:
             ChargeAttempt.ref == dispute.charge_ref, ChargeAttempt.status == AttemptStatus.SUCCEEDED
         )
     )
-    return charge is not None and not refunding.given_back(session, charge)
+    return charge is not None and not refunded.given_back(session, charge)

@@ -16,7 +16,7 @@ from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
 from tasks.reconciliation.unseen import Recorded, unseen
 from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
 from tasks.refunds import refunds_elsewhere
-from tasks.refunds.refunding import SETTLED_OUTSIDE
+from tasks.refunds.refunded import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
 Followed = TypeVar("Followed", Refund | Unreadable, Dispute)

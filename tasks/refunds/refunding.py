@@ -7,16 +7,14 @@ index enforces that), so that nothing is refunded twice. Three modules ask for r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
 
-from sqlalchemy import Select, and_, case, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import progress
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, RefundState
+from models.states import RefundState
 from tasks.errors import (
     ChargeDisputed,
     KeySpent,
@@ -27,24 +25,9 @@ from tasks.errors import (
     TemporarilyUnavailable,
 )
 from tasks.ports import UNDER_WAY, Dispute, Refund, RefundRequest, RefundStatus
-from tasks.refunds import disputes, refunds_elsewhere, unfunded_refunds
+from tasks.refunds import disputes, refunded, refunds_elsewhere, unfunded_refunds
 from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
-
-UNEXPECTED: Final = "charge.unexpected"
-"""kind of the timeline entry that money arrived on an attempt that we had given up"""
-SETTLED: Final = "refund.settled_outside"
-"""kind of the timeline entry that a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
-REFUSED: Final = "refund.refused"
-"""kind of the timeline entry that such money does not go back by itself; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
-_OUTSIDE: Final = "outside:"
-_DISPUTE_LOST: Final = "dispute-lost"
-SETTLED_OUTSIDE = RefundAttempt.ref.startswith(_OUTSIDE)
-"""selects refunds that a person recorded as made by other means; the provider does not know their refs"""
-
-_OF_CHARGE = and_(
-    ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +49,6 @@ class Answer:
     @property
     def failure_reason(self) -> str | None:
         return next((each.failure_reason for each in self.refunds if each.status is RefundStatus.FAILED), None)
-
-
-def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
-    """The attempt that took the order's money."""
-    return session.scalar(
-        select(ChargeAttempt).where(ChargeAttempt.order_id == order.id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
-    )
-
-
-def given_back(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the charge was refunded, or is being refunded."""
-    return any(attempt.status is RefundState.SUCCEEDED for attempt in _attempts_of(session, charge))
 
 
 def is_back_at_provider(charge: ChargeAttempt) -> bool:
@@ -127,52 +98,11 @@ def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> st
     return f"{failed}. But {owed}" if owed else failed
 
 
-def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
-    """The refunds of the charge that failed."""
-    return [attempt for attempt in _attempts_of(session, charge) if attempt.status is RefundState.FAILED]
-
-
-def has_failed(session: Session, order: Order) -> bool:
-    """Whether the order's money was to go back, and has not: a refund of it failed, and none has succeeded since."""
-    charge = succeeded_charge(session, order)
-    return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
-
-
-def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
-    noted = progress.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
-    return noted and charge.status is not AttemptStatus.SUCCEEDED
-
-
-def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether a refund of an unexpected charge failed, or was refused."""
-    return is_refused(session, charge) or bool(made_in_vain(session, charge))
-
-
-def is_refused(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the provider refuses to refund an unexpected charge."""
-    return progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
-
-
-def made_in_vain(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
-    """The refunds of the charge that the provider made, and that failed; not those that were given up and never made."""
-    return [attempt for attempt in failed_refunds(session, charge) if attempt.ref is not None]
-
-
-def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether a refund of the charge was begun, and its outcome is not known."""
-    return any(attempt.status is RefundState.PENDING for attempt in _attempts_of(session, charge))
-
-
-def anything_given_back(session: Session, order: Order) -> bool:
-    """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for, even if nobody has begun to refund it."""
-    refund = select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)
-    return session.scalar(refund) is not None or progress.is_noted(session, order.id, UNEXPECTED, {})
-
-
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
     """Insert a refund's row, or return the one under way. Commit it before `request_refund`."""
-    under_way = next((each for each in _attempts_of(session, charge) if each.status is RefundState.PENDING), None)
+    under_way = next(
+        (each for each in refunded.attempts_of(session, charge) if each.status is RefundState.PENDING), None
+    )
     if under_way is not None:
         return under_way
     last = session.scalar(select(func.max(RefundAttempt.attempt)).where(RefundAttempt.order_id == order.id)) or 0
@@ -269,57 +199,8 @@ def settle_outside(session: Session, attempt: RefundAttempt, *, by_bank: bool = 
     by_bank: the customer's bank has taken it back.
     """
     if by_bank:
-        attempt.reason = _DISPUTE_LOST
-    _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{_OUTSIDE}{attempt.order_id}:{attempt.attempt}")
-
-
-def refunded_minor(session: Session, order_id: UUID) -> int:
-    """How much of the order's charge was refunded, without refunds of unexpected money."""
-    query = (
-        select(func.sum(RefundAttempt.amount_minor))
-        .join(ChargeAttempt, _OF_CHARGE)
-        .where(
-            RefundAttempt.order_id == order_id,
-            RefundAttempt.status == RefundState.SUCCEEDED,
-            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
-        )
-    )
-    return int(session.scalar(query) or 0)
-
-
-def is_settled_outside(attempt: RefundAttempt) -> bool:
-    """Whether a person says that it was made by other means (see `settle_outside`)."""
-    return attempt.ref is not None and attempt.ref.startswith(_OUTSIDE)
-
-
-def is_made_of_others(attempt: RefundAttempt) -> bool:
-    """Whether it succeeded because several refunds made elsewhere return the money together (see `Answer`)."""
-    return attempt.status is RefundState.SUCCEEDED and attempt.ref is None
-
-
-def was_settled_outside(session: Session, order_id: UUID) -> bool:
-    """Whether a person says that the order's own charge was refunded by other means."""
-    return session.scalar(_settled_outside(order_id)) is not None
-
-
-def was_returned_by_bank(session: Session, order_id: UUID) -> bool:
-    """Whether what was settled outside is what the customer's bank has taken back."""
-    return session.scalar(_settled_outside(order_id).where(RefundAttempt.reason == _DISPUTE_LOST)) is not None
-
-
-def _settled_outside(order_id: UUID) -> Select[str]:
-    return (
-        select(RefundAttempt.key)
-        .join(ChargeAttempt, _OF_CHARGE)
-        .where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
-    )
-
-
-def _attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
-    query = select(RefundAttempt).where(
-        RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt
-    )
-    return list(session.scalars(query.execution_options(populate_existing=True)))
+        attempt.reason = refunded.DISPUTE_LOST
+    _settle(session, attempt, RefundState.SUCCEEDED, ref=f"{refunded.OUTSIDE}{attempt.order_id}:{attempt.attempt}")
 
 
 def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:

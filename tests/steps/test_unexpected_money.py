@@ -18,7 +18,7 @@ from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.ports import EventKind, Refund, RefundStatus
-from tasks.refunds import refunding
+from tasks.refunds import refunded, refunding
 from tests.support.payment import DECLINES, REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase, trial
@@ -56,7 +56,7 @@ def test_unexpected_money_that_is_told_twice_at_the_same_moment_goes_back_once(
     ada = world.customer()
     order_id, late = given_up_and_paid_late(world, ada)
     world.run(order_id)
-    given_back = refunding.given_back
+    given_back = refunded.given_back
     others: list[Future[NewsOutcome]] = []
 
     def see(session: Session, charge: ChargeAttempt) -> bool:
@@ -66,7 +66,7 @@ def test_unexpected_money_that_is_told_twice_at_the_same_moment_goes_back_once(
             until_it_waits_for(session, others[0])
         return seen
 
-    monkeypatch.setattr(refunding, "given_back", see)
+    monkeypatch.setattr(refunded, "given_back", see)
     with ThreadPoolExecutor(1) as another:
         assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
     assert others[0].result() in (NewsOutcome.UNEXPECTED_AND_REFUNDED, NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE)
@@ -103,7 +103,7 @@ def test_an_order_that_is_refunded_although_money_came_twice_gives_both_back(wor
     assert world.given_back(ada) == [119_00, 119_00]
     assert world.refunds(order_id) == [("succeeded", 119_00), ("succeeded", 119_00)]
     with world.begin() as session:
-        assert refunding.refunded_minor(session, order_id) == 119_00, (
+        assert refunded.refunded_minor(session, order_id) == 119_00, (
             "the letter names what the order itself was charged"
         )
 

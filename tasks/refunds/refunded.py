@@ -1,0 +1,134 @@
+"""What is recorded about refunds: whether an order's money went back, or was to, and who returned it. `refunding` makes them."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from models import progress
+from models.orders import Order
+from models.payments import ChargeAttempt, RefundAttempt
+from models.states import AttemptStatus, RefundState
+
+UNEXPECTED: Final = "charge.unexpected"
+"""kind of the timeline entry that money arrived on an attempt that we had given up"""
+SETTLED: Final = "refund.settled_outside"
+"""kind of the timeline entry that a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
+REFUSED: Final = "refund.refused"
+"""kind of the timeline entry that such money does not go back by itself; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
+OUTSIDE: Final = "outside:"
+"""begins the ref of a refund that a person recorded as made by other means"""
+DISPUTE_LOST: Final = "dispute-lost"
+"""reason of such a refund, if the customer's bank has taken the money back"""
+SETTLED_OUTSIDE = RefundAttempt.ref.startswith(OUTSIDE)
+"""selects refunds that a person recorded as made by other means; the provider does not know their refs"""
+
+_OF_CHARGE = and_(
+    ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
+)
+
+
+def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
+    """The attempt that took the order's money."""
+    return session.scalar(
+        select(ChargeAttempt).where(ChargeAttempt.order_id == order.id, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )
+
+
+def attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge, as the database has them now."""
+    query = select(RefundAttempt).where(
+        RefundAttempt.order_id == charge.order_id, RefundAttempt.charge_attempt == charge.attempt
+    )
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def given_back(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the charge was refunded, or is being refunded."""
+    return any(attempt.status is RefundState.SUCCEEDED for attempt in attempts_of(session, charge))
+
+
+def failed_refunds(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge that failed."""
+    return [attempt for attempt in attempts_of(session, charge) if attempt.status is RefundState.FAILED]
+
+
+def made_in_vain(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
+    """The refunds of the charge that the provider made, and that failed; not those that were given up and never made."""
+    return [attempt for attempt in failed_refunds(session, charge) if attempt.ref is not None]
+
+
+def has_failed(session: Session, order: Order) -> bool:
+    """Whether the order's money was to go back, and has not: a refund of it failed, and none has succeeded since."""
+    charge = succeeded_charge(session, order)
+    return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
+
+
+def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether a refund of the charge was begun, and its outcome is not known."""
+    return any(attempt.status is RefundState.PENDING for attempt in attempts_of(session, charge))
+
+
+def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
+    noted = progress.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
+    return noted and charge.status is not AttemptStatus.SUCCEEDED
+
+
+def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether a refund of an unexpected charge failed, or was refused."""
+    return is_refused(session, charge) or bool(made_in_vain(session, charge))
+
+
+def is_refused(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether the provider refuses to refund an unexpected charge."""
+    return progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
+
+
+def anything_given_back(session: Session, order: Order) -> bool:
+    """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for, even if nobody has begun to refund it."""
+    refund = select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)
+    return session.scalar(refund) is not None or progress.is_noted(session, order.id, UNEXPECTED, {})
+
+
+def refunded_minor(session: Session, order_id: UUID) -> int:
+    """How much of the order's charge was refunded, without refunds of unexpected money."""
+    query = (
+        select(func.sum(RefundAttempt.amount_minor))
+        .join(ChargeAttempt, _OF_CHARGE)
+        .where(
+            RefundAttempt.order_id == order_id,
+            RefundAttempt.status == RefundState.SUCCEEDED,
+            ChargeAttempt.status == AttemptStatus.SUCCEEDED,
+        )
+    )
+    return int(session.scalar(query) or 0)
+
+
+def is_settled_outside(attempt: RefundAttempt) -> bool:
+    """Whether a person says that it was made by other means (see `refunding.settle_outside`)."""
+    return attempt.ref is not None and attempt.ref.startswith(OUTSIDE)
+
+
+def is_made_of_others(attempt: RefundAttempt) -> bool:
+    """Whether it succeeded because several refunds made elsewhere return the money together (see `refunding.Answer`)."""
+    return attempt.status is RefundState.SUCCEEDED and attempt.ref is None
+
+
+def was_settled_outside(session: Session, order_id: UUID) -> bool:
+    """Whether a person says that the order's own charge was refunded by other means."""
+    return session.scalar(_settled_outside(order_id)) is not None
+
+
+def was_returned_by_bank(session: Session, order_id: UUID) -> bool:
+    """Whether what was settled outside is what the customer's bank has taken back."""
+    return session.scalar(_settled_outside(order_id).where(RefundAttempt.reason == DISPUTE_LOST)) is not None
+
+
+def _settled_outside(order_id: UUID) -> Select[str]:
+    return (
+        select(RefundAttempt.key)
+        .join(ChargeAttempt, _OF_CHARGE)
+        .where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
+    )
