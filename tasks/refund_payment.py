@@ -52,7 +52,7 @@ def refund_payment(order_id: UUID) -> Outcome:
 def _begin(session: Session, order: Order) -> tuple[ChargeAttempt, RefundAttempt] | None:
     """The charge to refund, and the row of its refund; None if nothing was charged, or it was refunded."""
     charge = refunded.succeeded_charge(session, order)
-    if charge is None or refunded.given_back(session, charge):
+    if charge is None or refunded.is_refunded(session, charge):
         return None
     reason = order.reason or "refund"
     return charge, refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason=reason)

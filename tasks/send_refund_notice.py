@@ -45,5 +45,5 @@ def _ends_as(session: Session, order: Order) -> OrderStatus | None:
     """None if money was charged and is not being refunded."""
     charge = refunded.succeeded_charge(session, order)
     if charge is not None:
-        return OrderStatus.REFUNDED if refunded.given_back(session, charge) else None
+        return OrderStatus.REFUNDED if refunded.is_refunded(session, charge) else None
     return OrderStatus.CANCELLED if order.cancel_requested_at is not None else OrderStatus.REJECTED

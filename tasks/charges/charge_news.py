@@ -86,7 +86,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
-        is_back = charge.refunded or refunded.given_back(session, attempt)
+        is_back = charge.refunded or refunded.is_refunded(session, attempt)
     if not is_back and (dispute := disputes.in_the_way(disputed)):
         left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
         return _leave_to_bank(order, charge, dispute, left_minor=left)
@@ -196,7 +196,7 @@ def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutc
     """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded; after `MOST_REFUNDS` it is for a person to do."""
     with begin() as session:
         lock_order(session, order.id)
-        if refunded.given_back(session, attempt):
+        if refunded.is_refunded(session, attempt):
             return NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE
         if not charge.refunded:  # in the dashboard, say: that is only to be recorded
             if _is_left_to_person(session, order, attempt, charge):

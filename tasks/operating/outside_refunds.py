@@ -206,7 +206,7 @@ def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
     charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
-    if refunded.given_back(session, charge):
+    if refunded.is_refunded(session, charge):
         raise NotPossible(f"what order {order.number} was charged is back already; resume it instead")
     return order, charge
 
@@ -223,6 +223,6 @@ def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Orde
             f"order {order.number} waits for {charge_ref} to go back before it charges what is due: run `prorata orders cancel {order.number}` first, "
             f"then `prorata orders refunded-outside {order.number}`, without --charge"
         )
-    if refunded.given_back(session, charge):
+    if refunded.is_refunded(session, charge):
         raise NotPossible(f"unexpected charge {charge_ref} is back already")
     return order, charge

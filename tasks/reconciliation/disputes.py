@@ -34,4 +34,4 @@ def _counts(session: Session, dispute: Dispute) -> bool:
             ChargeAttempt.ref == dispute.charge_ref, ChargeAttempt.status == AttemptStatus.SUCCEEDED
         )
     )
-    return charge is not None and not refunded.given_back(session, charge)
+    return charge is not None and not refunded.is_refunded(session, charge)

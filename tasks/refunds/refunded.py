@@ -44,8 +44,8 @@ def attempts_of(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]:
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def given_back(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the charge was refunded, or is being refunded."""
+def is_refunded(session: Session, charge: ChargeAttempt) -> bool:
+    """Whether a refund of it was accepted."""
     return any(attempt.status is RefundState.SUCCEEDED for attempt in attempts_of(session, charge))
 
 
@@ -62,7 +62,7 @@ def made_in_vain(session: Session, charge: ChargeAttempt) -> list[RefundAttempt]
 def has_failed(session: Session, order: Order) -> bool:
     """Whether the order's money was to go back, and has not: a refund of it failed, and none has succeeded since."""
     charge = succeeded_charge(session, order)
-    return charge is not None and bool(failed_refunds(session, charge)) and not given_back(session, charge)
+    return charge is not None and bool(failed_refunds(session, charge)) and not is_refunded(session, charge)
 
 
 def is_under_way(session: Session, charge: ChargeAttempt) -> bool:

@@ -56,17 +56,17 @@ def test_unexpected_money_that_is_told_twice_at_the_same_moment_goes_back_once(
     ada = world.customer()
     order_id, late = given_up_and_paid_late(world, ada)
     world.run(order_id)
-    given_back = refunded.given_back
+    is_refunded = refunded.is_refunded
     others: list[Future[NewsOutcome]] = []
 
     def see(session: Session, charge: ChargeAttempt) -> bool:
-        seen = given_back(session, charge)
+        seen = is_refunded(session, charge)
         if not others:
             others.append(another.submit(charge_news.handle, late))
             until_it_waits_for(session, others[0])
         return seen
 
-    monkeypatch.setattr(refunded, "given_back", see)
+    monkeypatch.setattr(refunded, "is_refunded", see)
     with ThreadPoolExecutor(1) as another:
         assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
     assert others[0].result() in (NewsOutcome.UNEXPECTED_AND_REFUNDED, NewsOutcome.UNEXPECTED_AND_REFUNDED_BEFORE)
