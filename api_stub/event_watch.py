@@ -143,7 +143,7 @@ def _lost(rights: Collection[Right]) -> set[Right]:
 
 def _news(wanted: Mapping[UUID, int]) -> list[News]:
     """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
-    a writer locks the order's row before the event gets its id (`progress.note`)."""
+    a writer locks the order's row before the event gets its id (`timeline.note`)."""
     if not wanted:
         return []
     ids, last_seen = cast(list(wanted), ARRAY(Uuid)), cast(list(wanted.values()), ARRAY(BigInteger))

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, update
 from sqlalchemy.orm import Session
 
-from models import progress, step_ends
+from models import step_ends, timeline
 from models.orders import Order
 from models.states import BACK, OrderStatus, Step
 
@@ -52,5 +52,5 @@ def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], er
     )
     parked = session.scalar(statement) is not None
     if parked:
-        progress.note(session, order_id, "order.needs_attention", {"error": error[:500]})
+        timeline.note(session, order_id, "order.needs_attention", {"error": error[:500]})
     return parked

@@ -11,20 +11,14 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import recording, reservation, step_ends
+from models import recording, reservation, step_ends, timeline
 from models.ending import Ending
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.prepared import Prepared
 from models.states import LetterKind, OrderStatus, PaymentKind, Step, steps_from
 
-# Run several times for every order, so built once.
-_NOTE = Prepared[()](
-    insert(OrderEvent.metadata.tables[OrderEvent.__tablename__])
-    .values({name: bindparam(name) for name in ("order_id", "kind", "facts")})
-    .inline()
-)
 _PAID = Prepared[()](
     update(Order)
     .where(Order.id == bindparam("order"))
@@ -119,7 +113,8 @@ def postpone(
     )
     if session.scalar(statement) is None:
         return False
-    note(session, order_id, f"{step}.postponed", {"seconds": round(delay.total_seconds(), 1), "error": error[:500]})
+    facts = {"seconds": round(delay.total_seconds(), 1), "error": error[:500]}
+    timeline.note(session, order_id, f"{step}.postponed", facts)
     return True
 
 
@@ -154,37 +149,3 @@ def status_and_step(session: Session, order_id: UUID) -> tuple[OrderStatus, Step
     """Status and next step now, None where there is no such order."""
     row = session.execute(select(Order.status, Order.next_step).where(Order.id == order_id)).one_or_none()
     return (row[0], row[1]) if row else None
-
-
-def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] | None = None) -> None:
-    """Append to the order's timeline. `facts` is JSON and holds no secrets and no addresses.
-
-    Lock the order's row first. Of two concurrent writers, the one whose entry has the lower id must commit first: a reader that continues
-    after the newest entry it has seen would otherwise miss the lower one.
-    """
-    step_ends.write(session)
-    _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
-
-
-def note_once(
-    session: Session,
-    order_id: UUID,
-    kind: str,
-    facts: Mapping[str, Any],
-    *,
-    known_by: Mapping[str, Any] | None = None,
-) -> bool:
-    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or it may be new to two callers.
-
-    known_by: the facts that identify the entry, if the others may differ.
-    """
-    if is_noted(session, order_id, kind, facts if known_by is None else known_by):
-        return False
-    note(session, order_id, kind, facts)
-    return True
-
-
-def is_noted(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any]) -> bool:
-    """Whether the timeline has an entry of this kind with these facts, among others."""
-    same = (OrderEvent.order_id == order_id, OrderEvent.kind == kind, OrderEvent.facts.contains(dict(facts)))
-    return session.scalar(select(OrderEvent.id).where(*same).limit(1)) is not None

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from models import progress, reservation
+from models import reservation, timeline
 from models.attention import NEEDS_ATTENTION
 from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
@@ -56,7 +56,7 @@ def reopen(
     if session.scalar(statement) is None:
         return False
     session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
-    progress.note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
+    timeline.note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
     return True
 
 
@@ -80,7 +80,7 @@ def cancel(session: Session, order: Order, *, reason: str, by: str | None = None
         return False
     reservation.release(session, order, OrderStatus.CANCELLED, None)
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    progress.note(session, order.id, "order.cancelled", {"reason": reason, **({"by": by} if by else {})})
+    timeline.note(session, order.id, "order.cancelled", {"reason": reason, **({"by": by} if by else {})})
     return True
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import lease, ledger, order_cache, progress
+from models import lease, ledger, order_cache, timeline
 from models.activation import CannotActivate, activate
 from models.ledger import MovementKind
 from models.orders import Order
@@ -45,7 +45,7 @@ def _activate(session: Session, order: Order) -> Outcome:
         with session.begin_nested() if len(lines) > 1 else nullcontext():
             activate(session, order, lines)
     except CannotActivate as error:
-        progress.note(session, order.id, "activation.failed", {"reason": error.code})
+        timeline.note(session, order.id, "activation.failed", {"reason": error.code})
         return turn_back(session, order, error.code)
     if order.to_balance_minor:
         ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)

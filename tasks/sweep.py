@@ -12,7 +12,7 @@ from celery import shared_task
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import attention, lease, progress, waiting_orders
+from models import attention, lease, timeline, waiting_orders
 from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order
@@ -118,7 +118,7 @@ def _restart(session: Session, order: Order) -> bool:
     no_lease = {"lease_token": None, "lease_until": None, "next_attempt_at": None}
     _look_again_in(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **no_lease)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
-    progress.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
+    timeline.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)
     return True
 

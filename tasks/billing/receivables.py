@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import ledger, progress
+from models import ledger, timeline
 from models.errors import Explained
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
 from models.ledger import LedgerMovement, MovementKind
@@ -56,7 +56,7 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     owed.status, owed.settled_at = ReceivableStatus.PAID, on
     if still_owed is not owed:
         still_owed.amount_minor -= owed.amount_minor
-    progress.note(
+    timeline.note(
         session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
     )
     return owed

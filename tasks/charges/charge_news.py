@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import attention, progress, waiting_orders
+from models import attention, timeline, waiting_orders
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
@@ -117,7 +117,7 @@ def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome
     if order.status not in FINAL:
         raise NotFoundYet(f"the order has no attempt {charge.attempt}, and may find its charge once it goes on")
     facts = {"attempt": charge.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, UNKNOWN, facts):
+    if timeline.note_once(session, order.id, UNKNOWN, facts):
         log.error("charge of an attempt that is not known", order_id=str(order.id), charge=charge.ref)
     return NewsOutcome.UNKNOWN_ATTEMPT
 
@@ -153,7 +153,7 @@ def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, refunded.UNEXPECTED, facts):
+    if timeline.note_once(session, order.id, refunded.UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         attempt.amount_minor, attempt.currency = charge.amount_minor, charge.currency
         if attempt.status not in ATTEMPT_OVER:
@@ -180,7 +180,7 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
             lock_order(session, order.id)
             said = _said_last(session, order, charge)
             if said != error and (said or dispute.status is not DisputeStatus.CHARGEBACK):
-                progress.note(session, order.id, REFUSED, {"charge": charge.ref, "error": error})
+                timeline.note(session, order.id, REFUSED, {"charge": charge.ref, "error": error})
                 log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
@@ -222,7 +222,7 @@ def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
     known_by = {"attempt": attempt.attempt}
     with begin() as session:
         lock_order(session, order.id)
-        if progress.note_once(session, order.id, REFUSED, known_by | {"error": error}, known_by=known_by):
+        if timeline.note_once(session, order.id, REFUSED, known_by | {"error": error}, known_by=known_by):
             log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
 
 
@@ -232,7 +232,7 @@ def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, c
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
-    if progress.note_once(session, order.id, REFUSED, {"error": error}):
+    if timeline.note_once(session, order.id, REFUSED, {"error": error}):
         log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return True
 
@@ -266,6 +266,6 @@ def _note_failed_refunds(
         if owed is not None:
             error = f"{error}. But {owed}"
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
-        progress.note(session, order.id, "refund.failed", {"error": error})
+        timeline.note(session, order.id, "refund.failed", {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
             attention.park_refunded(session, order.id, error=error)

@@ -8,7 +8,7 @@ If the order is to be cancelled meanwhile, it turns back instead, and `refund_pa
 import structlog
 from sqlalchemy.orm import Session
 
-from models import attention, lease, progress
+from models import attention, lease, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus
@@ -61,7 +61,7 @@ def _begin(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     """Record the charge as it is, and that its refund begins; or turn back, if the order is to be cancelled."""
     lease.require_ours(session, order)
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if progress.note_once(session, order.id, refunded.UNEXPECTED, facts):
+    if timeline.note_once(session, order.id, refunded.UNEXPECTED, facts):
         log.error("charge of another amount goes back", order_id=str(order.id), charge=charge.ref)
     taken = session.get_one(ChargeAttempt, (order.id, attempt.attempt))
     taken.ref, taken.amount_minor, taken.currency = charge.ref, charge.amount_minor, charge.currency

@@ -162,5 +162,5 @@ _END = Prepared[()](
     SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
 """).bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
 )
-"""Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`progress.note`): the foreign
+"""Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`timeline.note`): the foreign
 key's own lock would come only after the entry's id was drawn, and would mostly have to wait for the same transactions anyway."""

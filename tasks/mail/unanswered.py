@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from models import progress
+from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.states import LetterKind
@@ -29,7 +29,7 @@ def note(order: Order, kind: LetterKind, error: Exception) -> None:
     same = (OrderEvent.order_id == order.id, OrderEvent.kind == _NOTED, OrderEvent.facts.contains({"kind": kind}))
     with begin() as session:
         lock_order(session, order.id)
-        progress.note(session, order.id, _NOTED, {"kind": kind, "error": str(error)})
+        timeline.note(session, order.id, _NOTED, {"kind": kind, "error": str(error)})
         times = session.scalar(select(func.count()).where(*same)) or 0
     if times > AGAIN:
         raise MayHaveArrived(order, kind, times) from error

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import order_cache, progress
+from models import order_cache, timeline
 from models.accounts import Contact
 from models.messages import SentLetter
 from models.order_lock import lock_order
@@ -40,7 +40,7 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
         kind = _which(session, order, kind)
         letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
-        progress.note(session, order_id, BEGUN, said)
+        timeline.note(session, order_id, BEGUN, said)
     _send(order, kind, letter)
     return kind
 
@@ -113,10 +113,10 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
         lock_order(session, order.id)
         mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == kind)
         session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
-        progress.note(session, order.id, f"letter.{LetterStatus.SENT}", told)
+        timeline.note(session, order.id, f"letter.{LetterStatus.SENT}", told)
 
 
 def _note(order: Order, event: str, facts: dict[str, Any]) -> None:
     with begin() as session:
         lock_order(session, order.id)
-        progress.note(session, order.id, event, facts)
+        timeline.note(session, order.id, event, facts)

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, progress
+from models import disputed_charges, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
@@ -193,7 +193,7 @@ def _record_outside(
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
-    progress.note(session, order.id, refunded.SETTLED, facts)
+    timeline.note(session, order.id, refunded.SETTLED, facts)
 
 
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:

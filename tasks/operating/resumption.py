@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from models import progress, waiting_orders
+from models import timeline, waiting_orders
 from models.errors import Explained
 from models.messages import SentLetter
 from models.orders import OrderEvent
@@ -111,7 +111,7 @@ def _give_up(session: Session, order_id: UUID, kind: LetterKind, *, by: str, why
     if session.scalar(update(SentLetter).where(*begun).values(**given_up).returning(SentLetter.kind)) is None:
         raise NotPossible(f"the {kind} was sent meanwhile; resume it without --without-letters")
     said = {"kind": kind.value, "by": by, **({"why": why} if why else {})}
-    progress.note(session, order_id, f"letter.{LetterStatus.UNDELIVERABLE}", said)
+    timeline.note(session, order_id, f"letter.{LetterStatus.UNDELIVERABLE}", said)
 
 
 def _refuse_way_back(story: Story, stands_at: Step, first: Step) -> None:

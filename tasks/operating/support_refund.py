@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import ledger, progress, reservation, waiting_orders
+from models import ledger, reservation, timeline, waiting_orders
 from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.order_lock import lock_order
@@ -84,7 +84,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     _take_rounding_back(session, order)
     purchases = [line for line in order.lines if line.action is not Action.TRIAL]
     unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
-    progress.note(session, order_id, "refund.requested", {"by": by, "why": why, "unassigned": unassigned})
+    timeline.note(session, order_id, "refund.requested", {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )

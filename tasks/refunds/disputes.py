@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, progress
+from models import disputed_charges, timeline
 from models.orders import OrderEvent
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
@@ -46,7 +46,7 @@ def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequen
             "bank_says": dispute.reason,
             "due": dispute.due_at.isoformat() if dispute.due_at is not None and is_open else None,
         }
-        progress.note(session, order_id, OPEN if is_open else CLOSED, facts)
+        timeline.note(session, order_id, OPEN if is_open else CLOSED, facts)
         report(order_id, dispute)
 
 

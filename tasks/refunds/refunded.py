@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
@@ -72,7 +72,7 @@ def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
 
 def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
-    noted = progress.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
+    noted = timeline.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
     return noted and charge.status is not AttemptStatus.SUCCEEDED
 
 
@@ -83,13 +83,13 @@ def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
 
 def is_refused(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the provider refuses to refund an unexpected charge."""
-    return progress.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
+    return timeline.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
 
 
 def anything_given_back(session: Session, order: Order) -> bool:
     """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for, even if nobody has begun to refund it."""
     refund = select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)
-    return session.scalar(refund) is not None or progress.is_noted(session, order.id, UNEXPECTED, {})
+    return session.scalar(refund) is not None or timeline.is_noted(session, order.id, UNEXPECTED, {})
 
 
 def refunded_minor(session: Session, order_id: UUID) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
@@ -119,7 +119,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
     )
     session.add(attempt)
     session.flush()
-    progress.note(session, order.id, "refund.attempted", {"attempt": attempt.attempt, "amount_minor": amount_minor})
+    timeline.note(session, order.id, "refund.attempted", {"attempt": attempt.attempt, "amount_minor": amount_minor})
     return attempt
 
 
@@ -160,7 +160,7 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
     unfunded_refunds.note(session, attempt.order_id, answer.refunds)
     _settle(session, attempt, state, ref=answer.ref)
     if state is RefundState.FAILED:
-        progress.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})
+        timeline.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})
     return state
 
 

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import timeline
 from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
@@ -35,7 +35,7 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
 
 
 def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bool:
-    return progress.is_noted(session, order_id, kind, {"refund": ref})
+    return timeline.is_noted(session, order_id, kind, {"refund": ref})
 
 
 def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
@@ -67,5 +67,5 @@ def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> li
 
 def _note_once(session: Session, order_id: UUID, kind: str, charge_attempt: int, refund: Refund) -> None:
     facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
-    if progress.note_once(session, order_id, kind, facts, known_by={"refund": refund.ref}):
+    if timeline.note_once(session, order_id, kind, facts, known_by={"refund": refund.ref}):
         log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=refund.ref)

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import timeline
 from tasks.ports import Refund, RefundStatus
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ def note(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> None:
     """Record those of `refunds` that wait for funds, so that a person tops up. The caller has locked the order's row."""
     for refund in refunds:
         facts = {"refund": refund.ref, "amount_minor": refund.amount_minor}
-        if refund.status is RefundStatus.AWAITING_FUNDS and progress.note_once(
+        if refund.status is RefundStatus.AWAITING_FUNDS and timeline.note_once(
             session, order_id, "refund.awaiting_funds", facts
         ):
             log.error(

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import progress, waiting_orders
+from models import timeline, waiting_orders
 from models.orders import Order
 from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
@@ -50,7 +50,7 @@ def cancel(
 
 def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
     if "why" in asked:  # the entry for its end says who asked, not why
-        progress.note(session, order.id, granted_requests.CANCELLATION, asked)
+        timeline.note(session, order.id, granted_requests.CANCELLATION, asked)
     waiting_orders.cancel(session, order, reason=reason, by=asked["by"])
 
 
@@ -73,7 +73,7 @@ def _request_cancellation(
     session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
 ) -> None:
     """Leave the cancellation to the order's chain. An order that is being undone anyway only gets the timeline entry."""
-    progress.note(session, order.id, granted_requests.CANCELLATION, asked)
+    timeline.note(session, order.id, granted_requests.CANCELLATION, asked)
     if order.next_step in BACK:
         return
     if order.cancel_requested_at is None:  # the customer is told the first request's reason

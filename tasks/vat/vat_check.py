@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import lease, order_cache, progress
+from models import lease, order_cache, timeline
 from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
@@ -60,7 +60,7 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy) ->
     """Store the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
     lease.require_ours(session, order)
     check = keep(session, order, answer)
-    progress.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
+    timeline.note(session, order.id, f"vat.{answer.status}", {"reason": answer.reason})
     if order.cancel_requested_at is not None:
         return None
     match answer.status:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, order_cache, progress
+from models import disputed_charges, order_cache, timeline
 from models.account_lock import lock_account
 from models.accounts import Account
 from models.orders import Order, OrderedProduct
@@ -130,7 +130,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
         order.vat_check_id = check.id
     session.flush()
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    progress.note(session, order.id, "vat.followed_up", {"answer": answer.status.value, "outcome": outcome.value})
+    timeline.note(session, order.id, "vat.followed_up", {"answer": answer.status.value, "outcome": outcome.value})
     log.info("vat follow-up", order_id=str(order.id), answer=answer.status.value, outcome=outcome.value)
 
 
@@ -152,7 +152,7 @@ def _is_to_be_credited(order: Order, row: VatFollowUp, *, valid: bool) -> bool:
 
 def _withhold(session: Session, order: Order) -> None:
     """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. Asked again until a person has settled the dispute, or it was won."""
-    if progress.note_once(session, order.id, WITHHELD, {}):
+    if timeline.note_once(session, order.id, WITHHELD, {}):
         log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
 
 

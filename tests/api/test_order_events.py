@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from api_stub import event_watch
 from api_stub.event_watch import EventWatch, Follower, News
 from api_stub.routes import order_events
-from models import attention, progress, waiting_orders
+from models import attention, timeline, waiting_orders
 from models.api_keys import ApiKey
 from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
@@ -195,8 +195,8 @@ def test_a_refund_after_completion_is_part_of_the_stream(live: str, world: World
     order_id = api.order(ada, purchase())
     order = world.run(world.rows(Order)[0].id)
     with world.begin() as session:
-        progress.note(session, order.id, "refund.requested", {"by": "support"})
-        progress.note(session, order.id, "order.refunded", {})
+        timeline.note(session, order.id, "refund.requested", {"by": "support"})
+        timeline.note(session, order.id, "order.refunded", {})
     kinds = [kind for _, kind, _ in follow(live, api, order_id)]
     assert kinds[-3:] == ["order.completed", "refund.requested", "order.refunded"]
 
@@ -209,11 +209,11 @@ def test_a_stream_ends_with_what_was_noted_after_the_order_was_final(
     order = world.run(world.rows(Order)[0].id)
     ids = {event.kind: event.id for event in world.rows(OrderEvent)}
     with world.begin() as session:
-        progress.note(session, order.id, "vat.followed_up", {})
-        progress.note(session, order.id, "invoice.paid", {})
+        timeline.note(session, order.id, "vat.followed_up", {})
+        timeline.note(session, order.id, "invoice.paid", {})
     kinds = [kind for _, kind, _ in follow(live, api, order_id, last_seen=ids.get(seen or ""))]
-    timeline = world.timeline(order.id)
-    assert kinds == timeline[timeline.index(seen) + 1 if seen else 0 :]
+    noted = world.timeline(order.id)
+    assert kinds == noted[noted.index(seen) + 1 if seen else 0 :]
     assert kinds[-2:] == ["vat.followed_up", "invoice.paid"]
 
 
@@ -227,7 +227,7 @@ def test_a_stream_ends_where_something_is_noted_together_with_the_end(live: str,
     with world.begin() as session:
         order = session.scalars(select(Order)).one()
         assert waiting_orders.cancel(session, order, reason="cancelled-by-customer")
-        progress.note(session, order.id, "charge.unexpected", {})
+        timeline.note(session, order.id, "charge.unexpected", {})
     assert [kind for _, kind, _ in stream] == ["order.cancelled", "charge.unexpected"]
 
 

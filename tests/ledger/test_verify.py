@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from models import progress, reservation
+from models import reservation, timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
@@ -289,7 +289,7 @@ def test_an_entry_that_does_not_say_all_is_named_and_the_rest_is_checked(world: 
             ("refund.elsewhere_failed", {}),
             ("refund.elsewhere", {"attempt": 1, "amount_minor": 19_00, "refund": "re_2"}),
         ):
-            progress.note(session, order.id, kind, facts)
+            timeline.note(session, order.id, kind, facts)
     first = min(row.id for row in world.rows(OrderEvent, order_id=order.id) if row.kind == "charge.unexpected")
     entry = "order 1002, timeline entry {}"
     found = broken(world, "update subscriptions set seats = seats + 1 where product_code = 'desk'")

@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import lease, ledger, progress
+from models import lease, ledger, timeline
 from models.account_lock import lock_account
 from models.catalogue import Price
 from models.lease import LeaseLost
@@ -234,7 +234,7 @@ def noted_meanwhile(world: World, order_id: UUID, write: Callable[[], object]) -
             session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
             writing = another.submit(write)
             until_it_waits_for(session, writing)
-            progress.note(session, order_id, "noted.meanwhile")
+            timeline.note(session, order_id, "noted.meanwhile")
         writing.result()
     return world.timeline(order_id)
 

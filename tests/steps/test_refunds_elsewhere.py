@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
-from models import progress
+from models import timeline
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, RefundState, Step
@@ -241,7 +241,7 @@ def test_one_that_was_the_orders_refund_and_failed_makes_up_for_no_part_of_the_n
 def test_an_entry_that_lacks_its_amount_does_not_keep_support_from_refunding(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     with world.begin() as session:
-        progress.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": "re_x"})
+        timeline.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": "re_x"})
     with world.begin() as session:
         support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
     assert world.order(order_id).next_step is Step.REFUND_PAYMENT
@@ -253,7 +253,7 @@ def test_one_that_is_noted_without_its_amount_is_not_noted_again(world: World) -
     refund_by_hand(world, order_id, 19_00)
     [(ref, _)] = made(world, ada)
     with world.begin() as session:
-        progress.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": ref})
+        timeline.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": ref})
     tell(world, order_id)
     [entry] = world.rows(OrderEvent, order_id=order_id, kind="refund.elsewhere")
     assert entry.facts == {"attempt": 1, "refund": ref}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import progress
+from models import timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
@@ -250,7 +250,7 @@ def test_that_a_refund_failed_comes_after_what_is_noted_by_who_has_the_order(
             session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
             answered.set()
             until_it_waits_for(session, telling)
-            progress.note(session, order_id, "noted.meanwhile")
+            timeline.note(session, order_id, "noted.meanwhile")
         telling.result()
     assert world.timeline(order_id)[-2:] == ["noted.meanwhile", "refund.failed"]
 
