@@ -4,7 +4,8 @@
   `vat_follow_ups`, `messages` (outbox, letters, webhooks), `rejected_messages`, `support_cases`, `api_keys`, `books_checks`,
   `erasures`, `lost_numbers`, `withdrawn_payments`; all of them at once: `tables`
 - how an order changes: `progress`, under the lease of `lease`; where it stops, `ending`, `waiting_orders` and `attention` (for a
-  person); at its two ends, `placing` and `activation`; what it has been through, `timeline`
+  person); at its two ends, `placing` and `activation`; what it has been through, `timeline`, in entries of
+  `timeline_kinds`
 - what protects money: `reservation`, `invoice_numbers`, `account_lock`, `order_lock`, `never_changed`, `disputed_charges`
 - input for the rules: `cart_facts`, `offers`, `sold_to`
 - speed, for what every order does: `prepared`, `recording`, `step_ends`, `row_inserts`, `order_cache`; for queries with many answers: `planning`

@@ -52,5 +52,5 @@ def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], er
     )
     parked = session.scalar(statement) is not None
     if parked:
-        timeline.note(session, order_id, "order.needs_attention", {"error": error[:500]})
+        timeline.note(session, order_id, f"order.{OrderStatus.NEEDS_ATTENTION}", {"error": error[:500]})
     return parked

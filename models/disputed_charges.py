@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session, aliased
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus
+from models.timeline_kinds import Kind
 
-OPEN: Final = "charge.disputed"
-CLOSED: Final = "dispute.closed"
-"""kinds of the timeline entries about a dispute: that it is an inquiry or a chargeback now, and how it has ended"""
+KINDS: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
+"""of the timeline entries about a dispute"""
 TAKEN: Final = ("chargeback", "lost")
 """the entries' statuses in which the bank, or the customer, has the money"""
 
@@ -20,7 +20,7 @@ _noted, _later = aliased(OrderEvent), aliased(OrderEvent)
 
 
 def _is_about_a_dispute(entry: type[OrderEvent]) -> ColumnElement[bool]:
-    return or_(entry.kind == OPEN, entry.kind == CLOSED)
+    return or_(*(entry.kind == kind for kind in KINDS))
 
 
 def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from models.lease import GRACE
 from models.orders import Order, OrderedProduct, PricedLine, Totals
 from models.prepared import Prepared
 from models.states import OrderStatus, Step
+from models.timeline_kinds import Kind
 
 _TOTALS = ", ".join(Totals.__annotations__)
 _LINE = ", ".join(PricedLine.__annotations__)
@@ -54,7 +55,7 @@ _PLACE = Prepared[UUID, int, UUID, datetime, list[str]](
     sent AS (INSERT INTO outbox (order_id, step) SELECT id, '{Step.VALIDATE_CART}' FROM whole),
     noted AS (
         INSERT INTO order_events (order_id, kind, facts)
-        SELECT whole.id, 'order.placed', jsonb_build_object('quote_id', offered.id, 'due_minor', due_minor)
+        SELECT whole.id, '{Kind.ORDER_PLACED}', jsonb_build_object('quote_id', offered.id, 'due_minor', due_minor)
         FROM whole, offered
     )
     SELECT id, number, account_id, created_at, ARRAY(SELECT product_code FROM taken ORDER BY 1) FROM placed

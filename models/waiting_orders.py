@@ -4,7 +4,6 @@ Each function is a compare-and-set update, as in `progress`.
 """
 
 from collections.abc import Mapping
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
@@ -16,8 +15,7 @@ from models.lease import GRACE, db_now
 from models.messages import OutboxMessage
 from models.orders import Order, OrderedProduct, OrderEvent
 from models.states import AWAITS_PAYMENT, BACK, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
-
-REOPENED: Final = "order.reopened"
+from models.timeline_kinds import Kind
 
 
 def reopen(
@@ -56,7 +54,7 @@ def reopen(
     if session.scalar(statement) is None:
         return False
     session.execute(insert(OutboxMessage).values(order_id=order_id, step=step))
-    timeline.note(session, order_id, REOPENED, {"why": why, "step": step.value, **(facts or {})})
+    timeline.note(session, order_id, Kind.ORDER_REOPENED, {"why": why, "step": step.value, **(facts or {})})
     return True
 
 
@@ -80,7 +78,7 @@ def cancel(session: Session, order: Order, *, reason: str, by: str | None = None
         return False
     reservation.release(session, order, OrderStatus.CANCELLED, None)
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    timeline.note(session, order.id, "order.cancelled", {"reason": reason, **({"by": by} if by else {})})
+    timeline.note(session, order.id, f"order.{OrderStatus.CANCELLED}", {"reason": reason, **({"by": by} if by else {})})
     return True
 
 
@@ -91,7 +89,7 @@ def waited_for_customer(session: Session, order: Order) -> bool:
     """
     accepted = select(func.max(OrderEvent.id)).where(
         OrderEvent.order_id == order.id,
-        OrderEvent.kind == REOPENED,
+        OrderEvent.kind == Kind.ORDER_REOPENED,
         OrderEvent.facts.contains({"quote_id": str(order.quote_id)}),
     )
     stopped = select(OrderEvent.id).where(

@@ -10,6 +10,7 @@ from models.activation import CannotActivate, activate
 from models.ledger import MovementKind
 from models.orders import Order
 from models.states import Step
+from models.timeline_kinds import Kind
 from tasks import cancellation
 from tasks.billing import invoicing
 from tasks.failure_points import reach
@@ -45,7 +46,7 @@ def _activate(session: Session, order: Order) -> Outcome:
         with session.begin_nested() if len(lines) > 1 else nullcontext():
             activate(session, order, lines)
     except CannotActivate as error:
-        timeline.note(session, order.id, "activation.failed", {"reason": error.code})
+        timeline.note(session, order.id, Kind.ACTIVATION_FAILED, {"reason": error.code})
         return turn_back(session, order, error.code)
     if order.to_balance_minor:
         ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)

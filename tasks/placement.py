@@ -20,6 +20,7 @@ from models import placing
 from models.orders import Order, OrderedProduct, OrderEvent, Quote
 from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
+from models.timeline_kinds import Kind
 from tasks.policy import Policy
 from tasks.quotes import quoting
 from tasks.quotes.support_case import open_cases
@@ -143,6 +144,6 @@ def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) 
 
 def _placed_on_a_quote_since_replaced(session: Session, quote_id: UUID, account_id: UUID) -> UUID | None:
     """The order that was placed on this quote and has since been confirmed with another."""
-    on_it = (OrderEvent.kind == "order.placed") & (OrderEvent.facts["quote_id"].astext == str(quote_id))
+    on_it = (OrderEvent.kind == Kind.ORDER_PLACED) & (OrderEvent.facts["quote_id"].astext == str(quote_id))
     query = select(Order.id).join(OrderEvent, OrderEvent.order_id == Order.id)
     return session.scalar(query.where(Order.account_id == account_id, on_it))

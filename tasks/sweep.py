@@ -17,6 +17,7 @@ from models.lease import GRACE
 from models.messages import OutboxMessage, record_heartbeat
 from models.orders import Order
 from models.states import OrderStatus, Step
+from models.timeline_kinds import Kind
 from tasks import cancellation, trials
 from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
@@ -118,7 +119,7 @@ def _restart(session: Session, order: Order) -> bool:
     no_lease = {"lease_token": None, "lease_until": None, "next_attempt_at": None}
     _look_again_in(session, order.id, retry_policy.restart_delay(order.restarts), restarts=restart, **no_lease)
     session.execute(insert(OutboxMessage).values(order_id=order.id, step=order.next_step))
-    timeline.note(session, order.id, "order.restarted", {"step": str(order.next_step), "restart": restart})
+    timeline.note(session, order.id, Kind.ORDER_RESTARTED, {"step": str(order.next_step), "restart": restart})
     log.warning("order restarted", order_id=str(order.id), step=order.next_step, restart=restart)
     return True
 

@@ -16,6 +16,7 @@ from models.ledger import LedgerMovement, MovementKind
 from models.orders import Order
 from models.rules.timezone import local
 from models.states import Step
+from models.timeline_kinds import Kind
 from tasks.billing import lost_documents
 from tasks.wiring import now, policy
 
@@ -57,7 +58,7 @@ def mark_paid(session: Session, number: str, *, on: datetime, by: str) -> Receiv
     if still_owed is not owed:
         still_owed.amount_minor -= owed.amount_minor
     timeline.note(
-        session, invoice.order_id, "invoice.paid", {"number": number, "amount_minor": owed.amount_minor, "by": by}
+        session, invoice.order_id, Kind.INVOICE_PAID, {"number": number, "amount_minor": owed.amount_minor, "by": by}
     )
     return owed
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models import timeline
 from models.errors import Explained
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
+from models.timeline_kinds import Kind
 from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import lost_documents, receivables
 from tasks.billing.receivables import WrongDay
@@ -53,7 +54,7 @@ def mark_unpaid(session: Session, number: str, *, on: datetime, by: str, why: st
     )
     session.add(withdrawn)
     facts = {"number": number, "amount_minor": paid.amount_minor, "paid_on": str(paid_on), "unpaid_on": str(unpaid_on)}
-    timeline.note(session, invoice.order_id, "invoice.unpaid", {**facts, "by": name_typed(by), "why": typed(why)})
+    timeline.note(session, invoice.order_id, Kind.INVOICE_UNPAID, {**facts, "by": name_typed(by), "why": typed(why)})
     return Withdrawal(paid.amount_minor, paid.currency, paid_at, unpaid_at, asking.number, owed.amount_minor)
 
 

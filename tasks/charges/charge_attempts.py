@@ -14,6 +14,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, PaymentKind
+from models.timeline_kinds import Kind
 from tasks.ports import Charge
 from tasks.wiring import exact_now, now
 
@@ -105,9 +106,9 @@ _BEGUN = """
     )
 """
 _BY_CARD = "payment_kind = 'card', payment_due_at = NULL"
-_ATTEMPTED = """
-    SELECT order_id, 'charge.attempted', jsonb_build_object('attempt', attempt, 'amount_minor', :amount_minor) FROM begun
-"""
+_ATTEMPTED = f"""
+    SELECT order_id, '{Kind.CHARGE_ATTEMPTED}', jsonb_build_object('attempt', attempt, 'amount_minor', :amount_minor) FROM begun
+"""  # noqa: S608 - put together from constants
 _AMOUNT = bindparam("amount_minor", type_=BigInteger)
 _BEGIN = Prepared[int, str](
     text(f"""

@@ -14,11 +14,11 @@ from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
+from models.timeline_kinds import Kind
 from tasks.charges import charge_attempts
 from tasks.errors import RefundRefused, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, DisputeStatus, EventKind, Refund, RefundStatus
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
-from tasks.refunds.refunded import REFUSED
 from tasks.running import retry_policy
 from tasks.wiring import begin, now, payments
 
@@ -26,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 MOST_REFUNDS: Final = 2
 """of unexpected money that are tried: if the card's account takes no money, it comes back each time, days later"""
-UNKNOWN: Final = "charge.unknown"
-"""kind of the timeline entry that the order has ended without a charge that was made for it, by an attempt that we do not know"""
 
 
 class NewsOutcome(StrEnum):
@@ -117,7 +115,7 @@ def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome
     if order.status not in FINAL:
         raise NotFoundYet(f"the order has no attempt {charge.attempt}, and may find its charge once it goes on")
     facts = {"attempt": charge.attempt, "amount_minor": charge.amount_minor}
-    if timeline.note_once(session, order.id, UNKNOWN, facts):
+    if timeline.note_once(session, order.id, Kind.CHARGE_UNKNOWN, facts):
         log.error("charge of an attempt that is not known", order_id=str(order.id), charge=charge.ref)
     return NewsOutcome.UNKNOWN_ATTEMPT
 
@@ -153,7 +151,7 @@ def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
     """Record that money arrived on an attempt we had given up."""
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if timeline.note_once(session, order.id, refunded.UNEXPECTED, facts):
+    if timeline.note_once(session, order.id, Kind.CHARGE_UNEXPECTED, facts):
         attempt.ref, attempt.settled_at = charge.ref, now()
         attempt.amount_minor, attempt.currency = charge.amount_minor, charge.currency
         if attempt.status not in ATTEMPT_OVER:
@@ -180,14 +178,14 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
             lock_order(session, order.id)
             said = _said_last(session, order, charge)
             if said != error and (said or dispute.status is not DisputeStatus.CHARGEBACK):
-                timeline.note(session, order.id, REFUSED, {"charge": charge.ref, "error": error})
+                timeline.note(session, order.id, Kind.REFUND_REFUSED, {"charge": charge.ref, "error": error})
                 log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
 
 def _said_last(session: Session, order: Order, charge: Charge) -> str | None:
     """The newest entry of what a person is to do about an unexpected charge that is disputed."""
-    about = (OrderEvent.order_id == order.id, OrderEvent.kind == REFUSED)
+    about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.REFUND_REFUSED)
     said = select(OrderEvent.facts["error"].astext).where(*about, OrderEvent.facts.contains({"charge": charge.ref}))
     return session.scalar(said.order_by(OrderEvent.id.desc()).limit(1))
 
@@ -222,7 +220,7 @@ def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
     known_by = {"attempt": attempt.attempt}
     with begin() as session:
         lock_order(session, order.id)
-        if timeline.note_once(session, order.id, REFUSED, known_by | {"error": error}, known_by=known_by):
+        if timeline.note_once(session, order.id, Kind.REFUND_REFUSED, known_by | {"error": error}, known_by=known_by):
             log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
 
 
@@ -232,7 +230,7 @@ def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, c
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
-    if timeline.note_once(session, order.id, REFUSED, {"error": error}):
+    if timeline.note_once(session, order.id, Kind.REFUND_REFUSED, {"error": error}):
         log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
     return True
 
@@ -266,6 +264,6 @@ def _note_failed_refunds(
         if owed is not None:
             error = f"{error}. But {owed}"
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
-        timeline.note(session, order.id, "refund.failed", {"error": error})
+        timeline.note(session, order.id, Kind.REFUND_FAILED, {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:
             attention.park_refunded(session, order.id, error=error)

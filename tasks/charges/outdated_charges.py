@@ -12,12 +12,13 @@ from models import attention, lease, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus
+from models.timeline_kinds import Kind
 from tasks import cancellation
 from tasks.charges import charge_attempts
 from tasks.errors import RefundRefused, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
-from tasks.refunds import refunded, refunding
+from tasks.refunds import refunding
 from tasks.refunds.refunding import Answer
 from tasks.running.outcome import Outcome
 from tasks.step import turn_back
@@ -61,7 +62,7 @@ def _begin(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     """Record the charge as it is, and that its refund begins; or turn back, if the order is to be cancelled."""
     lease.require_ours(session, order)
     facts = {"attempt": attempt.attempt, "amount_minor": charge.amount_minor}
-    if timeline.note_once(session, order.id, refunded.UNEXPECTED, facts):
+    if timeline.note_once(session, order.id, Kind.CHARGE_UNEXPECTED, facts):
         log.error("charge of another amount goes back", order_id=str(order.id), charge=charge.ref)
     taken = session.get_one(ChargeAttempt, (order.id, attempt.attempt))
     taken.ref, taken.amount_minor, taken.currency = charge.ref, charge.amount_minor, charge.currency

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import disputed_charges
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
@@ -15,16 +16,16 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
-from tasks.refunds import disputes, refunded, refunds_elsewhere
+from models.timeline_kinds import Kind
 
 BATCH = 200
 """accounts read at once"""
 _OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
 _OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
 NOTES: Final[Mapping[str, Mapping[str, type]]] = {
-    refunded.UNEXPECTED: _OF_CHARGE,
-    refunds_elsewhere.MADE: _OF_REFUND,
-    refunds_elsewhere.FAILED: _OF_REFUND,
+    Kind.CHARGE_UNEXPECTED: _OF_CHARGE,
+    Kind.REFUND_ELSEWHERE: _OF_REFUND,
+    Kind.REFUND_ELSEWHERE_FAILED: _OF_REFUND,
 }
 """kinds of timeline entries about money that came or went without our doing, and the facts that each must have, with their types"""
 
@@ -151,11 +152,15 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    kinds = (*NOTES, disputes.OPEN, disputes.CLOSED, refunded.SETTLED)
+    kinds = (*NOTES, *disputed_charges.KINDS, Kind.REFUND_SETTLED_OUTSIDE)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]
-        others = {disputes.OPEN: book.disputes, disputes.CLOSED: book.disputes, refunded.SETTLED: book.settled}
+        others: dict[str, list[OrderEvent]] = {
+            Kind.CHARGE_DISPUTED: book.disputes,
+            Kind.DISPUTE_CLOSED: book.disputes,
+            Kind.REFUND_SETTLED_OUTSIDE: book.settled,
+        }
         others.get(event.kind, book.notes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))

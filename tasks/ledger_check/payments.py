@@ -13,11 +13,12 @@ from models.states import (
     PaymentKind,
     RefundState,
 )
+from models.timeline_kinds import Kind
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Difference, Found, differs
 from tasks.ports import DisputeStatus
-from tasks.refunds import disputes, refunded, refunds_elsewhere
+from tasks.refunds import disputes, refunded
 
 
 def check_payments(book: OrderBook) -> Found:
@@ -123,7 +124,7 @@ def _settled(book: OrderBook) -> dict[int, set[str]]:
 
 def _unexpected(book: OrderBook) -> dict[int, int]:
     """The amounts of unexpected charges, by their attempts."""
-    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == refunded.UNEXPECTED}
+    return {note.attempt: note.amount_minor for note in notes.read(book) if note.kind == Kind.CHARGE_UNEXPECTED}
 
 
 def _went_back(book: OrderBook, attempt: int) -> int:
@@ -142,14 +143,14 @@ def _went_back(book: OrderBook, attempt: int) -> int:
 def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
     """If several refunds returned the money together, an earlier release recorded all of it under the ref of the first."""
     return any(
-        note.kind == refunds_elsewhere.MADE and note.refund == refund.ref and note.amount_minor < refund.amount_minor
+        note.kind == Kind.REFUND_ELSEWHERE and note.refund == refund.ref and note.amount_minor < refund.amount_minor
         for note in notes.read(book)
     )
 
 
 def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:
     ours = {row.ref for row in book.refunds}
-    made = {refunds_elsewhere.MADE: 1, refunds_elsewhere.FAILED: -1}
+    made: dict[str, int] = {Kind.REFUND_ELSEWHERE: 1, Kind.REFUND_ELSEWHERE_FAILED: -1}
     return sum(
         made[note.kind] * note.amount_minor
         for note in notes.read(book)

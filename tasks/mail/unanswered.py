@@ -6,12 +6,12 @@ from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.states import LetterKind
+from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured
 from tasks.wiring import begin
 
 AGAIN = 2
 """how often such a letter is sent again before a person decides"""
-_NOTED = "letter.unanswered"
 
 
 class MayHaveArrived(Misconfigured):
@@ -26,10 +26,11 @@ class MayHaveArrived(Misconfigured):
 
 def note(order: Order, kind: LetterKind, error: Exception) -> None:
     """Note on the timeline that the letter was sent and not answered. Raises MayHaveArrived if it is not to be sent again by itself."""
-    same = (OrderEvent.order_id == order.id, OrderEvent.kind == _NOTED, OrderEvent.facts.contains({"kind": kind}))
+    unanswered, of_it = OrderEvent.kind == Kind.LETTER_UNANSWERED, OrderEvent.facts.contains({"kind": kind})
+    same = (OrderEvent.order_id == order.id, unanswered, of_it)
     with begin() as session:
         lock_order(session, order.id)
-        timeline.note(session, order.id, _NOTED, {"kind": kind, "error": str(error)})
+        timeline.note(session, order.id, Kind.LETTER_UNANSWERED, {"kind": kind, "error": str(error)})
         times = session.scalar(select(func.count()).where(*same)) or 0
     if times > AGAIN:
         raise MayHaveArrived(order, kind, times) from error

@@ -4,7 +4,7 @@ The timeline says so before the mail server is asked, and the server is asked on
 """
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -16,6 +16,7 @@ from models.messages import SentLetter
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
+from models.timeline_kinds import Kind
 from models.vat_follow_ups import VatFollowUp
 from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.letters.compose import message_id
@@ -25,8 +26,6 @@ from tasks.operating.resumption import NotPossible
 from tasks.ports import Letter
 from tasks.prompt_seat_assignment import asks
 from tasks.wiring import begin, mailer, outside, policy
-
-BEGUN: Final = "letter.send_again"
 
 
 def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | None) -> LetterKind:
@@ -40,7 +39,7 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
         kind = _which(session, order, kind)
         letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
-        timeline.note(session, order_id, BEGUN, said)
+        timeline.note(session, order_id, Kind.LETTER_SEND_AGAIN, said)
     _send(order, kind, letter)
     return kind
 
@@ -88,7 +87,11 @@ def _is_owed(session: Session, order: Order) -> bool:
 
 
 def _another_id(session: Session, order: Order, kind: LetterKind) -> str:
-    before = (OrderEvent.order_id == order.id, OrderEvent.kind == BEGUN, OrderEvent.facts.contains({"kind": kind}))
+    before = (
+        OrderEvent.order_id == order.id,
+        OrderEvent.kind == Kind.LETTER_SEND_AGAIN,
+        OrderEvent.facts.contains({"kind": kind}),
+    )
     times = session.scalar(select(func.count()).where(*before)) or 0
     return message_id(order.id, kind, policy().seller.mail_domain, again=times + 1)
 
@@ -99,7 +102,7 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
         with outside():
             mailer().send(letter)
     except OutcomeUnknown as lost:
-        _note(order, "letter.unanswered", told | {"error": str(lost)})
+        _note(order, Kind.LETTER_UNANSWERED, told | {"error": str(lost)})
         raise NotPossible(
             f"the mail server did not answer whether it takes the {kind}: it may have arrived, so ask the customer first"
         ) from lost
@@ -107,7 +110,7 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
         _note(order, f"letter.{LetterStatus.UNDELIVERABLE}", told | {"code": refused.code})
         raise NotPossible(f"the {kind} is undeliverable: {refused} ({refused.code})") from refused
     except (TemporarilyUnavailable, Misconfigured) as error:
-        _note(order, "letter.not_sent", told | {"error": str(error)})
+        _note(order, Kind.LETTER_NOT_SENT, told | {"error": str(error)})
         raise
     with begin() as session:
         lock_order(session, order.id)

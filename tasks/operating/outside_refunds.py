@@ -11,6 +11,7 @@ from models import disputed_charges, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
+from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
@@ -193,7 +194,7 @@ def _record_outside(
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
-    timeline.note(session, order.id, refunded.SETTLED, facts)
+    timeline.note(session, order.id, Kind.REFUND_SETTLED_OUTSIDE, facts)
 
 
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:

@@ -22,6 +22,7 @@ from models.states import (
     Step,
     steps_from,
 )
+from models.timeline_kinds import Kind
 from tasks.operating.order_story import Story
 
 
@@ -159,7 +160,7 @@ def _step_ends(story: Story) -> dict[str, str]:
 
 
 def _accepts(event: OrderEvent, quote_id: UUID) -> bool:
-    return event.kind == waiting_orders.REOPENED and event.facts.get("quote_id") == str(quote_id)
+    return event.kind == Kind.ORDER_REOPENED and event.facts.get("quote_id") == str(quote_id)
 
 
 _OR_WITHOUT = " (with --without-letters if its letter cannot be sent)"

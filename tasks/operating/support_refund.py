@@ -17,6 +17,7 @@ from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
+from models.timeline_kinds import Kind
 from tasks.operating.order_story import UnknownOrder
 from tasks.operating.resumption import NotPossible
 from tasks.ports import Dispute
@@ -84,7 +85,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     _take_rounding_back(session, order)
     purchases = [line for line in order.lines if line.action is not Action.TRIAL]
     unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
-    timeline.note(session, order_id, "refund.requested", {"by": by, "why": why, "unassigned": unassigned})
+    timeline.note(session, order_id, Kind.REFUND_REQUESTED, {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
         session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )

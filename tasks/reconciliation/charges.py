@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import disputed_charges
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
@@ -83,7 +84,7 @@ def _is_at_bank(session: Session, row: ChargeAttempt) -> bool:
     """Whether the customer's bank has taken back a charge that its order had no use for, or what others had left of it."""
     if not refunded.is_unexpected(session, row):
         return False
-    about = OrderEvent.kind.in_((disputes.OPEN, disputes.CLOSED))
+    about = OrderEvent.kind.in_(disputed_charges.KINDS)
     noted = session.scalars(
         select(OrderEvent).where(OrderEvent.order_id == row.order_id, about).order_by(OrderEvent.id)
     )

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
+from models.timeline_kinds import Kind
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
 
 log = structlog.get_logger(__name__)
 
-OPEN, CLOSED = disputed_charges.OPEN, disputed_charges.CLOSED
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
 TAKEN: Final = tuple(DisputeStatus(status) for status in disputed_charges.TAKEN)
@@ -46,7 +46,7 @@ def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequen
             "bank_says": dispute.reason,
             "due": dispute.due_at.isoformat() if dispute.due_at is not None and is_open else None,
         }
-        timeline.note(session, order_id, OPEN if is_open else CLOSED, facts)
+        timeline.note(session, order_id, Kind.CHARGE_DISPUTED if is_open else Kind.DISPUTE_CLOSED, facts)
         report(order_id, dispute)
 
 
@@ -56,7 +56,7 @@ def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
         select(OrderEvent.facts["status"].astext)
         .where(
             OrderEvent.order_id == order_id,
-            OrderEvent.kind.in_((OPEN, CLOSED)),
+            OrderEvent.kind.in_(disputed_charges.KINDS),
             OrderEvent.facts.contains({"dispute": dispute.ref}),
         )
         .order_by(OrderEvent.id.desc())

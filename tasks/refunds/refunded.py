@@ -10,13 +10,8 @@ from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
+from models.timeline_kinds import Kind
 
-UNEXPECTED: Final = "charge.unexpected"
-"""kind of the timeline entry that money arrived on an attempt that we had given up"""
-SETTLED: Final = "refund.settled_outside"
-"""kind of the timeline entry that a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
-REFUSED: Final = "refund.refused"
-"""kind of the timeline entry that such money does not go back by itself; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
 OUTSIDE: Final = "outside:"
 """begins the ref of a refund that a person recorded as made by other means"""
 DISPUTE_LOST: Final = "dispute-lost"
@@ -72,7 +67,7 @@ def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
 
 def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the charge is money that its order has no use for. That of an order that turned back counts as its own again."""
-    noted = timeline.is_noted(session, charge.order_id, UNEXPECTED, {"attempt": charge.attempt})
+    noted = timeline.is_noted(session, charge.order_id, Kind.CHARGE_UNEXPECTED, {"attempt": charge.attempt})
     return noted and charge.status is not AttemptStatus.SUCCEEDED
 
 
@@ -83,13 +78,13 @@ def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
 
 def is_refused(session: Session, charge: ChargeAttempt) -> bool:
     """Whether the provider refuses to refund an unexpected charge."""
-    return timeline.is_noted(session, charge.order_id, REFUSED, {"attempt": charge.attempt})
+    return timeline.is_noted(session, charge.order_id, Kind.REFUND_REFUSED, {"attempt": charge.attempt})
 
 
 def anything_given_back(session: Session, order: Order) -> bool:
     """Whether money that was taken for the order went back, or is to: its own, or such as it had no use for, even if nobody has begun to refund it."""
     refund = select(RefundAttempt.key).where(RefundAttempt.order_id == order.id).limit(1)
-    return session.scalar(refund) is not None or timeline.is_noted(session, order.id, UNEXPECTED, {})
+    return session.scalar(refund) is not None or timeline.is_noted(session, order.id, Kind.CHARGE_UNEXPECTED, {})
 
 
 def refunded_minor(session: Session, order_id: UUID) -> int:

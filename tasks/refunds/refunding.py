@@ -15,6 +15,7 @@ from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
+from models.timeline_kinds import Kind
 from tasks.errors import (
     ChargeDisputed,
     KeySpent,
@@ -26,7 +27,6 @@ from tasks.errors import (
 )
 from tasks.ports import UNDER_WAY, Dispute, Refund, RefundRequest, RefundStatus
 from tasks.refunds import disputes, refunded, refunds_elsewhere, unfunded_refunds
-from tasks.refunds.refunds_elsewhere import FAILED
 from tasks.wiring import begin, exact_now, now, payments, policy
 
 
@@ -119,7 +119,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
     )
     session.add(attempt)
     session.flush()
-    timeline.note(session, order.id, "refund.attempted", {"attempt": attempt.attempt, "amount_minor": amount_minor})
+    timeline.note(session, order.id, Kind.REFUND_ATTEMPTED, {"attempt": attempt.attempt, "amount_minor": amount_minor})
     return attempt
 
 
@@ -153,14 +153,15 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
 
     The caller has locked the order's row. Raises TemporarilyUnavailable if a webhook has meanwhile reported that a refund made elsewhere failed.
     """
-    if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, FAILED) for each in answer.refunds):
+    failed = Kind.REFUND_ELSEWHERE_FAILED
+    if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, failed) for each in answer.refunds):
         raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
     state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
     refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)
     unfunded_refunds.note(session, attempt.order_id, answer.refunds)
     _settle(session, attempt, state, ref=answer.ref)
     if state is RefundState.FAILED:
-        timeline.note(session, attempt.order_id, "refund.failed", {"error": answer.failure_reason})
+        timeline.note(session, attempt.order_id, Kind.REFUND_FAILED, {"error": answer.failure_reason})
     return state
 
 

@@ -4,7 +4,6 @@ They are recorded when an event reports them, or when a refund of ours turns out
 """
 
 from collections.abc import Sequence
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -15,12 +14,10 @@ from models import timeline
 from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
+from models.timeline_kinds import Kind
 from tasks.ports import Refund, RefundStatus
 
 log = structlog.get_logger(__name__)
-
-MADE: Final = "refund.elsewhere"
-FAILED: Final = "refund.elsewhere_failed"
 
 
 def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequence[Refund]) -> None:
@@ -29,12 +26,12 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
     As with our own, a pending one counts as made; if it fails later, that is recorded, too.
     """
     for refund in _not_ours(session, order_id, refunds):
-        _note_once(session, order_id, MADE, charge_attempt, refund)
+        _note_once(session, order_id, Kind.REFUND_ELSEWHERE, charge_attempt, refund)
         if refund.status is RefundStatus.FAILED:
-            _note_once(session, order_id, FAILED, charge_attempt, refund)
+            _note_once(session, order_id, Kind.REFUND_ELSEWHERE_FAILED, charge_attempt, refund)
 
 
-def is_noted(session: Session, order_id: UUID, ref: str, kind: str = MADE) -> bool:
+def is_noted(session: Session, order_id: UUID, ref: str, kind: Kind = Kind.REFUND_ELSEWHERE) -> bool:
     return timeline.is_noted(session, order_id, kind, {"refund": ref})
 
 
@@ -44,13 +41,13 @@ def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
     One that became a refund of ours does not count: whether it failed is recorded there. Nor does an entry without an amount, which
     `prorata ledger verify` names.
     """
+    sign = {Kind.REFUND_ELSEWHERE: 1, Kind.REFUND_ELSEWHERE_FAILED: -1}
     notes = select(OrderEvent.kind, OrderEvent.facts).where(
         OrderEvent.order_id == order_id,
-        OrderEvent.kind.in_((MADE, FAILED)),
+        OrderEvent.kind.in_(list(sign)),
         OrderEvent.facts.contains({"attempt": charge_attempt}),
     )
     ours = set(session.scalars(select(RefundAttempt.ref).where(RefundAttempt.order_id == order_id)))
-    sign = {MADE: 1, FAILED: -1}
     return sum(
         sign[kind] * facts.get("amount_minor", 0)
         for kind, facts in session.execute(notes)
@@ -65,7 +62,7 @@ def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> li
     return [refund for refund in refunds if refund.ref not in refs and refund.attempt not in unanswered]
 
 
-def _note_once(session: Session, order_id: UUID, kind: str, charge_attempt: int, refund: Refund) -> None:
+def _note_once(session: Session, order_id: UUID, kind: Kind, charge_attempt: int, refund: Refund) -> None:
     facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
     if timeline.note_once(session, order_id, kind, facts, known_by={"refund": refund.ref}):
         log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=refund.ref)

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from models import timeline
+from models.timeline_kinds import Kind
 from tasks.ports import Refund, RefundStatus
 
 log = structlog.get_logger(__name__)
@@ -20,7 +21,7 @@ def note(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> None:
     for refund in refunds:
         facts = {"refund": refund.ref, "amount_minor": refund.amount_minor}
         if refund.status is RefundStatus.AWAITING_FUNDS and timeline.note_once(
-            session, order_id, "refund.awaiting_funds", facts
+            session, order_id, Kind.REFUND_AWAITING_FUNDS, facts
         ):
             log.error(
                 "refund waits until our account at the payment provider is topped up",

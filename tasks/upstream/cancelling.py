@@ -14,6 +14,7 @@ from models import timeline, waiting_orders
 from models.orders import Order
 from models.rules.timezone import utc
 from models.states import AFTER_ACTIVATION, BACK, FINAL, WAITS_WITHOUT_A_CHARGE, OrderStatus, Step
+from models.timeline_kinds import Kind
 from tasks.cancellation import BY_CUSTOMER
 from tasks.upstream import granted_requests
 from tasks.upstream.request import RequestRefused, locked_order
@@ -50,7 +51,7 @@ def cancel(
 
 def _cancel_waiting(session: Session, order: Order, asked: Mapping[str, str], *, reason: str) -> None:
     if "why" in asked:  # the entry for its end says who asked, not why
-        timeline.note(session, order.id, granted_requests.CANCELLATION, asked)
+        timeline.note(session, order.id, Kind.ORDER_CANCEL_REQUESTED, asked)
     waiting_orders.cancel(session, order, reason=reason, by=asked["by"])
 
 
@@ -73,7 +74,7 @@ def _request_cancellation(
     session: Session, order: Order, asked: Mapping[str, str], *, now: datetime, reason: str
 ) -> None:
     """Leave the cancellation to the order's chain. An order that is being undone anyway only gets the timeline entry."""
-    timeline.note(session, order.id, granted_requests.CANCELLATION, asked)
+    timeline.note(session, order.id, Kind.ORDER_CANCEL_REQUESTED, asked)
     if order.next_step in BACK:
         return
     if order.cancel_requested_at is None:  # the customer is told the first request's reason

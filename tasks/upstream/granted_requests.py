@@ -3,16 +3,13 @@ and nothing is done twice."""
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from models.orders import OrderEvent
-from models.waiting_orders import REOPENED
-
-CANCELLATION: Final = "order.cancel_requested"
+from models.timeline_kinds import Kind
 
 
 def confirmation_facts(quote_id: UUID) -> dict[str, str]:
@@ -27,12 +24,12 @@ def payment_details_facts(token: str | None) -> dict[str, str]:
 
 def was_granted(session: Session, order_id: UUID, what: Mapping[str, str], *, since_event: int = 0) -> bool:
     """Whether this same request has continued the order before. since_event: only timeline entries with a higher id count."""
-    return _noted(session, order_id, REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > since_event)
+    return _noted(session, order_id, Kind.ORDER_REOPENED, OrderEvent.facts.contains(what), OrderEvent.id > since_event)
 
 
 def cancellation_was_requested(session: Session, order_id: UUID) -> bool:
     """Whether cancellation was requested while the order could still be cancelled."""
-    return _noted(session, order_id, CANCELLATION)
+    return _noted(session, order_id, Kind.ORDER_CANCEL_REQUESTED)
 
 
 def newest_entry(session: Session, order_id: UUID) -> int:

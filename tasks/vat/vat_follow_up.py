@@ -19,6 +19,7 @@ from models.accounts import Account
 from models.orders import Order, OrderedProduct
 from models.sold_to import sold_to
 from models.states import FINAL, LetterKind, OrderStatus
+from models.timeline_kinds import Kind
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.failure_points import reach
@@ -34,8 +35,6 @@ BATCH = 50
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
 """before the second question, the third ...; then a day each"""
 _DAY = timedelta(days=1)
-WITHHELD = "vat.credit_withheld"
-"""kind of the timeline entry that VAT which is not due is not credited, as the customer's bank has it"""
 _UNDER_WAY = timedelta(minutes=20)
 """how long a letter is left alone while it is sent: longer than a mail server may take to accept it (`worker.watchdog`)"""
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
@@ -130,7 +129,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
         order.vat_check_id = check.id
     session.flush()
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    timeline.note(session, order.id, "vat.followed_up", {"answer": answer.status.value, "outcome": outcome.value})
+    timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, {"answer": answer.status.value, "outcome": outcome.value})
     log.info("vat follow-up", order_id=str(order.id), answer=answer.status.value, outcome=outcome.value)
 
 
@@ -152,7 +151,7 @@ def _is_to_be_credited(order: Order, row: VatFollowUp, *, valid: bool) -> bool:
 
 def _withhold(session: Session, order: Order) -> None:
     """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. Asked again until a person has settled the dispute, or it was won."""
-    if timeline.note_once(session, order.id, WITHHELD, {}):
+    if timeline.note_once(session, order.id, Kind.VAT_CREDIT_WITHHELD, {}):
         log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
 
 

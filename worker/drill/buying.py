@@ -12,6 +12,7 @@ import httpx
 from models.errors import Explained
 from models.rules.cart import CartLine
 from models.states import FINAL, OrderStatus
+from models.timeline_kinds import Kind
 from worker.drill.ground import Customer
 from worker.drill.kinds import VISA, Doing
 from worker.drill.watch import Watch
@@ -119,7 +120,7 @@ class Shop:
             return  # asked again as long as the order waits
 
     async def _cancel_while_charged(self, bought: Bought, order_id: UUID) -> None:
-        await self.watch.happens(order_id, "charge.attempted", within=max(0.1, self.deadline - time.monotonic()))
+        await self.watch.happens(order_id, Kind.CHARGE_ATTEMPTED, within=max(0.1, self.deadline - time.monotonic()))
         await self._post(bought, f"/v1/orders/{order_id}/cancel", {}, may_refuse=True)
 
     async def _get(self, bought: Bought, path: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.orders import OrderEvent
+from models.timeline_kinds import Kind
 from worker import drill_points
 from worker.drill.audit import Audit, audit
 from worker.drill.buying import Bought, GaveUp, Shop
@@ -171,7 +172,7 @@ def _went_on_after(session: Session, killed: Killed, deaths: Sequence[float]) ->
         return None
     then = datetime.fromtimestamp(killed.died_at, UTC)
     events = select(OrderEvent.at).where(
-        OrderEvent.order_id == killed.bought.order_id, OrderEvent.at > then, OrderEvent.kind != "order.restarted"
+        OrderEvent.order_id == killed.bought.order_id, OrderEvent.at > then, OrderEvent.kind != Kind.ORDER_RESTARTED
     )
     first = session.scalar(events.order_by(OrderEvent.id).limit(1))
     if first is not None:
