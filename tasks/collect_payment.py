@@ -76,7 +76,7 @@ def _number_to_check(session: Session, order: Order) -> str | None:
         return None
     if charge_attempts.live(session, order.id) is not None:
         return None
-    return vat_check.number_to_ask(session, order, policy())
+    return vat_check.reuse_or_number_to_ask(session, order, policy())
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -104,7 +104,7 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
     if attempt.status is AttemptStatus.SUCCEEDED:
         return _already_taken(session, order)
     display_names.keep_card(order, standing.method)
-    return charging.plan(session, order, attempt, standing)
+    return charging.plan_and_mark(session, order, attempt, standing)
 
 
 def _begin_payment(session: Session, order: Order, method: PaymentMethod | None) -> ChargeAttempt | Outcome:

@@ -36,11 +36,11 @@ def _asked(order: Order, planned: Plan) -> Charge:
     ref = planned.attempt.ref
     match planned.move:
         case Move.RETRIEVE if ref is not None:
-            return _unless_a_later_one_stands(order, planned, payments().retrieve_charge(ref))
+            return _or_give_way(order, planned, payments().retrieve_charge(ref))
         case Move.LAST_LOOK if ref is not None:
-            return _unless_a_later_one_stands(order, planned, _last_look(ref))
+            return _or_give_way(order, planned, _last_look(ref))
         case Move.CANCEL if ref is not None:
-            return _unless_a_later_one_stands(order, planned, payments().cancel_charge(ref))
+            return _or_give_way(order, planned, payments().cancel_charge(ref))
         case Move.FIND:
             return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
         case Move.FIND_OR_CHARGE:
@@ -69,7 +69,7 @@ def _charge(order: Order, planned: Plan) -> Charge:
             currency=request.currency,
             decline_code=refused.code,
         )
-        return _unless_a_later_one_stands(order, planned, declined)
+        return _or_give_way(order, planned, declined)
     except KeySpent as spent:
         reach("collect_payment.key_spent")
         # Whoever was told `just_now` may have died of something else since: what remains of that is when the request was made.
@@ -81,16 +81,16 @@ def _charge(order: Order, planned: Plan) -> Charge:
         if found is None:
             raise
         return found
-    return _unless_a_later_one_stands(order, planned, charge) if charge.made_before else charge
+    return _or_give_way(order, planned, charge) if charge.made_before else charge
 
 
-def _unless_a_later_one_stands(order: Order, planned: Plan, charge: Charge) -> Charge:
+def _or_give_way(order: Order, planned: Plan, charge: Charge) -> Charge:
     """The attempt's charge, made a while ago: if it has come to nothing, a later one may have paid the order, which only a restored database forgets.
 
-    Raises TemporarilyUnavailable then: the next attempt has begun.
+    Raises TemporarilyUnavailable then, and the next attempt has begun.
     """
     if charge.refunded or charge.status not in TAKES:
-        later_charges.require_none(_made(order, planned), order, planned.attempt, charge)
+        later_charges.give_way_to_later(_made(order, planned), order, planned.attempt, charge)
     return charge
 
 
@@ -115,7 +115,7 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
     If there is none, or none that a bank was or will be asked about, end the attempt and let the next delivery begin another, unless the
     request may still be under way. Raises TemporarilyUnavailable in either case.
     """
-    charge = _find(order, planned)
+    charge = _find_or_give_way(order, planned)
     if charge is not None and charge.status is ChargeStatus.UNTRIED and not may_be_under_way:
         charge = payments().cancel_charge(charge.ref)
     if charge is not None and charge.status not in (ChargeStatus.UNTRIED, ChargeStatus.CANCELED):
@@ -131,21 +131,26 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
 
 def _find_tried(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge; None if no bank was asked, or it is not known yet: then repeat the same request."""
-    charge = _find(order, planned)
+    charge = _find_or_give_way(order, planned)
     return None if charge is None or charge.status is ChargeStatus.UNTRIED else charge
 
 
-def _find(order: Order, planned: Plan) -> Charge | None:
+def _find_or_give_way(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
 
-    One of another amount, on another card perhaps, does not count if it was declined or cancelled. If it still waits for the customer, it is cancelled here.
+    One of another amount, on another card perhaps, does not count if it was declined or cancelled, and is cancelled if it still waits for the customer.
     Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
     """
     found = _made(order, planned)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
     charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
-    later_charges.require_none(found, order, planned.attempt, charge)
-    if charge is None or charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):
+    later_charges.give_way_to_later(found, order, planned.attempt, charge)
+    return None if charge is None else _cancel_if_of_another_amount(charge, planned)
+
+
+def _cancel_if_of_another_amount(charge: Charge, planned: Plan) -> Charge | None:
+    """Cancel the charge if it waits for the customer and is of another amount than is due. None if it does not count then."""
+    if charge.status is not ChargeStatus.REQUIRES_ACTION or _is_of_the_amount(charge, planned):
         return charge
     ended = payments().cancel_charge(charge.ref)
     return ended if _counts(ended, planned) else None

@@ -73,7 +73,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     owed = _why_owed(charge, refunds, disputed)
     with begin() as session:
         order = lock_order(session, charge.order_id)
-        attempt = _attempt_of(session, charge)
+        attempt = _attempt_for(session, charge)
         if order is None:
             return NewsOutcome.UNKNOWN_ORDER
         if attempt is None:
@@ -96,7 +96,7 @@ def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
     return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
 
 
-def _attempt_of(session: Session, charge: Charge) -> ChargeAttempt | None:
+def _attempt_for(session: Session, charge: Charge) -> ChargeAttempt | None:
     """The attempt that the charge was made for. A second successful charge for the same attempt gets an attempt of its own, void from the start.
 
     While the provider remembers a key, that key cannot make two charges. Should there be two all the same, the second must be refunded.
@@ -141,7 +141,7 @@ def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) 
         return
     with begin() as session:
         if lock_order(session, order_id) is not None:
-            attempt = _attempt_of(session, charge)
+            attempt = _attempt_for(session, charge)
             disputes.note(session, order_id, attempt.attempt if attempt is not None else charge.attempt or 0, disputed)
             return
     for dispute in disputed:

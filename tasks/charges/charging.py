@@ -57,7 +57,7 @@ class Plan:
     """when the provider was last asked to make this charge, before this plan"""
 
 
-def plan(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
+def plan_and_mark(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
     """Decide what to ask the provider about an unsettled attempt. Raises Misconfigured.
 
     A charge to be made is marked as asked: commit before asking.

@@ -25,8 +25,8 @@ MOST = 50
 _MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
 
 
-def require_none(found: Iterable[Charge], order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
-    """Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
+def give_way_to_later(found: Iterable[Charge], order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
+    """Begin the next attempt where the order's charge is a later one's. Raises TemporarilyUnavailable then.
 
     found: the order's charges at the provider. charge: the attempt's own.
     """

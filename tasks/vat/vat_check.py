@@ -21,7 +21,7 @@ ASK_AGAIN = timedelta(minutes=5)
 """while policy `hold` waits for the registry"""
 
 
-def number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
+def reuse_or_number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
     """The number to ask the registry about now. None if nothing depends on it, or if an earlier valid answer still counts, which is
     then recorded on the order.
 
