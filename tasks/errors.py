@@ -23,6 +23,10 @@ class TemporarilyUnavailable(Exception):
         self.retry_after = retry_after
 
 
+class StepAgain(TemporarilyUnavailable):
+    """We did a part, or know more than before; deliver the step again."""
+
+
 class OutcomeUnknown(TemporarilyUnavailable):
     """The request was sent and no trustworthy answer came: it may have taken effect.
 

@@ -12,6 +12,7 @@ from tasks.errors import (
     Misconfigured,
     OutcomeUnknown,
     PaymentMethodRefused,
+    StepAgain,
     TemporarilyUnavailable,
 )
 from tasks.failure_points import reach
@@ -22,7 +23,7 @@ from tasks.wiring import begin, now, payments
 def request_charge(order: Order, planned: Plan) -> Charge:
     """Make the planned request; returns the provider's charge, which a bank was asked about.
 
-    Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer.
+    Raises Refused; TemporarilyUnavailable or OutcomeUnknown without a clear answer; StepAgain once another attempt is to be charged.
     """
     charge = _asked(order, planned)
     if charge.status is ChargeStatus.UNTRIED:
@@ -87,7 +88,7 @@ def _charge(order: Order, planned: Plan) -> Charge:
 def _or_give_way(order: Order, planned: Plan, charge: Charge) -> Charge:
     """The attempt's charge, made a while ago: if it has come to nothing, a later one may have paid the order, which only a restored database forgets.
 
-    Raises TemporarilyUnavailable then, and the next attempt has begun.
+    Raises StepAgain then: the next attempt has begun.
     """
     if charge.refunded or charge.status not in TAKES:
         later_charges.give_way_to_later(_made(order, planned), order, planned.attempt, charge)
@@ -113,7 +114,7 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
     """The attempt's charge, where its request will not be made again.
 
     If there is none, or none that a bank was or will be asked about, end the attempt and let the next delivery begin another, unless the
-    request may still be under way. Raises TemporarilyUnavailable in either case.
+    request may still be under way. Raises StepAgain where the attempt is ended, TemporarilyUnavailable where it waits.
     """
     charge = _find_or_give_way(order, planned)
     if charge is not None and charge.status is ChargeStatus.UNTRIED and not may_be_under_way:
@@ -126,7 +127,7 @@ def _look_up(order: Order, planned: Plan, *, may_be_under_way: bool) -> Charge:
     with begin() as session:
         charge_attempts.void(session, order, planned.attempt)
         late_charges.watch(session, planned.attempt)
-    raise TemporarilyUnavailable(f"the provider has no charge under {planned.attempt.key}; beginning another")
+    raise StepAgain(f"the provider has no charge under {planned.attempt.key}; beginning another")
 
 
 def _find_tried(order: Order, planned: Plan) -> Charge | None:
@@ -139,7 +140,7 @@ def _find_or_give_way(order: Order, planned: Plan) -> Charge | None:
     """The attempt's charge among the customer's, by metadata; one that was tried before one that was not.
 
     One of another amount, on another card perhaps, does not count if it was declined or cancelled, and is cancelled if it still waits for the customer.
-    Raises TemporarilyUnavailable where the order's charge is a later attempt's: the next has begun.
+    Raises StepAgain where the order's charge is a later attempt's: the next has begun.
     """
     found = _made(order, planned)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]

@@ -13,7 +13,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from tasks.charges import charge_attempts, charge_news, late_charges
 from tasks.charges.charge_news import RefundFailed
-from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.errors import Misconfigured, StepAgain, TemporarilyUnavailable
 from tasks.ports import TAKES, Charge, ChargeStatus
 from tasks.wiring import begin, payments
 
@@ -26,13 +26,13 @@ _MAY_BE_CANCELED = (ChargeStatus.UNTRIED, ChargeStatus.REQUIRES_ACTION)
 
 
 def give_way_to_later(found: Iterable[Charge], order: Order, attempt: ChargeAttempt, charge: Charge | None) -> None:
-    """Begin the next attempt where the order's charge is a later one's. Raises TemporarilyUnavailable then.
+    """Begin the next attempt where the order's charge is a later one's. Raises StepAgain then.
 
     found: the order's charges at the provider. charge: the attempt's own.
     """
     if _is_the_orders(found, attempt, charge):
         _begin_next(order, attempt, charge)
-        raise TemporarilyUnavailable(f"the provider has a later charge than {attempt.key}; looking it up")
+        raise StepAgain(f"the provider has a later charge than {attempt.key}; looking it up")
 
 
 def _is_the_orders(found: Iterable[Charge], attempt: ChargeAttempt, charge: Charge | None) -> bool:

@@ -15,7 +15,7 @@ from models.states import AttemptStatus
 from models.timeline_kinds import Kind
 from tasks import cancellation
 from tasks.charges import charge_attempts
-from tasks.errors import RefundRefused, TemporarilyUnavailable
+from tasks.errors import RefundRefused, StepAgain
 from tasks.failure_points import reach
 from tasks.ports import Charge, ChargeStatus
 from tasks.refunds import refunding
@@ -36,7 +36,7 @@ def is_outdated(order: Order, charge: Charge) -> bool:
 def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
     """Refund an outdated charge and void its attempt; the next delivery begins another, of what is due. Parks the order if the refund fails.
 
-    Raises LeaseLost; Misconfigured if the provider refuses; TemporarilyUnavailable, also once the money is back.
+    Raises LeaseLost; Misconfigured if the provider refuses; TemporarilyUnavailable; StepAgain once the money is back.
     """
     with begin() as session:
         begun = _begin(session, order, attempt, charge)
@@ -55,7 +55,7 @@ def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
         ended = _record(session, order, attempt, charge, begun, answer, failed=failed)
     if ended:
         return ended
-    raise TemporarilyUnavailable(f"the charge under {attempt.key} was of another amount and is back; beginning another")
+    raise StepAgain(f"the charge under {attempt.key} was of another amount and is back; beginning another")
 
 
 def _begin(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> RefundAttempt | Outcome:

@@ -23,6 +23,7 @@ from tasks.errors import (
     OutcomeUnknown,
     RefundRefused,
     Refused,
+    StepAgain,
     TemporarilyUnavailable,
 )
 from tasks.ports import UNDER_WAY, Dispute, Refund, RefundRequest, RefundStatus
@@ -126,7 +127,7 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
 def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     """Ask the provider to make the refund; after an unclear answer it is looked up among the charge's refunds.
 
-    Raises TemporarilyUnavailable; RefundRefused if the provider refuses and the charge is not refunded.
+    Raises TemporarilyUnavailable, StepAgain; RefundRefused if the provider refuses and the charge is not refunded.
     """
     key_may_be_forgotten = attempt.created_at < now() - policy().charge_key_lifetime
     if key_may_be_forgotten and (found := _find(attempt, charge_ref)) is not None:
@@ -151,11 +152,11 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
 def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundState:
     """Record the provider's answer. An accepted refund counts as made; if it fails later, a webhook reports that.
 
-    The caller has locked the order's row. Raises TemporarilyUnavailable if a webhook has meanwhile reported that a refund made elsewhere failed.
+    The caller has locked the order's row. Raises StepAgain if a webhook has meanwhile reported that a refund made elsewhere failed.
     """
     failed = Kind.REFUND_ELSEWHERE_FAILED
     if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, failed) for each in answer.refunds):
-        raise TemporarilyUnavailable("a refund made elsewhere, found in place of ours, has failed meanwhile")
+        raise StepAgain("a refund made elsewhere, found in place of ours, has failed meanwhile")
     state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
     refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)
     unfunded_refunds.note(session, attempt.order_id, answer.refunds)
@@ -237,7 +238,7 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
     """The attempt's refund, where its request will not be made again.
 
     If there is none, end the attempt and let the next delivery begin another, unless the request may still be under way. Raises
-    TemporarilyUnavailable in either case.
+    StepAgain where the attempt is ended, TemporarilyUnavailable where it waits.
     """
     found = _find(attempt, charge_ref)
     if found is not None:
@@ -246,7 +247,7 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
         wait = UNDER_WAY.total_seconds()
         raise TemporarilyUnavailable("the request to refund may still be under way at the provider", retry_after=wait)
     _give_up(attempt)
-    raise TemporarilyUnavailable("the refund's key is spent; beginning another")
+    raise StepAgain("the refund's key is spent; beginning another")
 
 
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
