@@ -56,7 +56,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     if charge.disputed:
         _note_disputes(order, planned.attempt, charge)
     if outdated_charges.is_outdated(order, charge):
-        return outdated_charges.give_back(order, planned.attempt, charge)
+        return outdated_charges.refund_and_void(order, planned.attempt, charge)
     with carry() as session:
         return charging.record(session, order, planned.attempt, charge)
 

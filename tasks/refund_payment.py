@@ -31,7 +31,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     if begun is None:
         with begin() as session:
             lease.require_ours(session, order)
-            _take_back(session, order)
+            _reverse_documents(session, order)
             return done(session, order, facts={"refunded_minor": refunded.refunded_minor(session, order.id)})
     charge, attempt = begun
     with outside():
@@ -45,7 +45,7 @@ def refund_payment(order_id: UUID) -> Outcome:
         if failed is not None:
             attention.park(session, order.id, error=failed, token=order.lease_token)
             return Outcome.STOPPED
-        _take_back(session, order)
+        _reverse_documents(session, order)
         return done(session, order, facts={"refunded_minor": attempt.amount_minor})
 
 
@@ -64,7 +64,7 @@ def _ref(charge: ChargeAttempt) -> str:
     return charge.ref
 
 
-def _take_back(session: Session, order: Order) -> None:
+def _reverse_documents(session: Session, order: Order) -> None:
     """Return what was paid by transfer on the order's documents, and reverse them. The caller has locked the order's row.
 
     In this sequence the account is locked before the series of documents, as in activations and corrections.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from models.orders import Order
-from tasks.charges import charge_attempts, late_charges, later_charges
+from tasks.charges import charge_attempts, forgotten_attempts, late_charges
 from tasks.charges.charging import Move, Plan
 from tasks.errors import (
     KeyReused,
@@ -91,7 +91,7 @@ def _or_give_way(order: Order, planned: Plan, charge: Charge) -> Charge:
     Raises StepAgain then: the next attempt has begun.
     """
     if charge.refunded or charge.status not in TAKES:
-        later_charges.give_way_to_later(_made(order, planned), order, planned.attempt, charge)
+        forgotten_attempts.give_way_to_later(_made(order, planned), order, planned.attempt, charge)
     return charge
 
 
@@ -145,7 +145,7 @@ def _find_or_give_way(order: Order, planned: Plan) -> Charge | None:
     found = _made(order, planned)
     ours = [charge for charge in found if charge.attempt == planned.attempt.attempt and _counts(charge, planned)]
     charge = min(ours, key=lambda charge: charge.status is ChargeStatus.UNTRIED, default=None)
-    later_charges.give_way_to_later(found, order, planned.attempt, charge)
+    forgotten_attempts.give_way_to_later(found, order, planned.attempt, charge)
     return None if charge is None else _cancel_if_of_another_amount(charge, planned)
 
 

@@ -88,7 +88,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     if not is_back and (dispute := disputes.in_the_way(disputed)):
         left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
         return _leave_to_bank(order, charge, dispute, left_minor=left)
-    return _give_back(order, attempt, charge)
+    return _refund_unexpected(order, attempt, charge)
 
 
 def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
@@ -190,7 +190,7 @@ def _said_last(session: Session, order: Order, charge: Charge) -> str | None:
     return session.scalar(said.order_by(OrderEvent.id.desc()).limit(1))
 
 
-def _give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
+def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
     """Refund unexpected money, whatever the order's status. Raises RefundFailed until that has succeeded; after `MOST_REFUNDS` it is for a person to do."""
     with begin() as session:
         lock_order(session, order.id)

@@ -33,7 +33,7 @@ def is_outdated(order: Order, charge: Charge) -> bool:
     return charge.status is ChargeStatus.SUCCEEDED and (charge.amount_minor, charge.currency) != sum_due
 
 
-def give_back(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
+def refund_and_void(order: Order, attempt: ChargeAttempt, charge: Charge) -> Outcome:
     """Refund an outdated charge and void its attempt; the next delivery begins another, of what is due. Parks the order if the refund fails.
 
     Raises LeaseLost; Misconfigured if the provider refuses; TemporarilyUnavailable; StepAgain once the money is back.

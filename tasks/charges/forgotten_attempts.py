@@ -1,6 +1,6 @@
-"""Charges of an order under a later number than the attempt that is looked up. Only a database restored from a backup has forgotten them.
+"""Attempts after the one that is looked up, whose charges the provider has. Only a database restored from a backup has forgotten them.
 
-The order's charge is the last of them. So the attempt that is looked up is given up, and the next begins with it, in one transaction: an
+The order's charge is that of the last. So the attempt that is looked up is given up, and the next begins with it, in one transaction: an
 order that waited or ended between the two would never find that charge. What the attempt took goes back, as all that arrives on one given up.
 """
 
@@ -64,10 +64,10 @@ def _begin_next(order: Order, attempt: ChargeAttempt, charge: Charge | None) -> 
         charge_attempts.begin(session, order, attempt.payment_method_id)
     log.warning("a later charge is looked up", order_id=str(order.id), instead_of=attempt.key)
     if charge is not None and took:
-        _give_back(charge)
+        _give_back_what_it_took(charge)
 
 
-def _give_back(charge: Charge) -> None:
+def _give_back_what_it_took(charge: Charge) -> None:
     try:
         charge_news.handle(charge.ref)
     except (RefundFailed, Misconfigured) as error:  # `late_charges` tries again; the order need not wait for that
