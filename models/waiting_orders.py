@@ -1,4 +1,4 @@
-"""Continues or cancels an order that waits for its customer, a bank or a person.
+"""Continues an order that has stopped, or cancels one that waits for its customer.
 
 Each function is a compare-and-set update, as in `progress`.
 """
@@ -22,21 +22,19 @@ def reopen(
     session: Session,
     order_id: UUID,
     *,
-    waiting_in: tuple[OrderStatus, ...],
+    out_of: tuple[OrderStatus, ...],
     step: Step,
     why: str,
     stands_at: Step | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> bool:
-    """Continue a waiting order from `step`; its chain is published through the outbox. False where its status is not in `waiting_in` (any more).
+    """Continue a stopped order from `step`; its chain is published through the outbox. False where its status is not in `out_of` (any more).
 
-    stands_at: the step at which it must be waiting, if that matters. facts: added to `why` on the timeline.
+    stands_at: the step at which it must stand, if that matters. facts: added to `why` on the timeline.
     """
     statement = (
         update(Order)
-        .where(
-            Order.id == order_id, Order.status.in_(waiting_in), *([Order.next_step == stands_at] if stands_at else [])
-        )
+        .where(Order.id == order_id, Order.status.in_(out_of), *([Order.next_step == stands_at] if stands_at else []))
         .values(
             status=OrderStatus.OPEN,
             next_step=step,

@@ -126,7 +126,7 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     if not settled or attempt.ref not in (None, charge.ref):
         return NewsOutcome.NOTHING_TO_DO
     waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-    if waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why=why):
+    if waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why=why):
         return NewsOutcome.REOPENED
     if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")

@@ -131,7 +131,7 @@ def _await_authentication(
     outcome = stop(session, order, waits)
     if cancelled:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-        waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="cancel")
+        waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why="cancel")
     return outcome
 
 

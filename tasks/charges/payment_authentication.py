@@ -37,7 +37,7 @@ def look_after(session: Session, order: Order) -> bool:
     attempt = charge_attempts.live(session, order.id)
     if attempt is None or not charging.may_be_authenticated(attempt):
         why = "asking the provider"
-        return waiting_orders.reopen(session, order.id, waiting_in=(_WAITING,), step=Step.COLLECT_PAYMENT, why=why)
+        return waiting_orders.reopen(session, order.id, out_of=(_WAITING,), step=Step.COLLECT_PAYMENT, why=why)
     session.execute(update(Order).where(Order.id == order.id).values(wake_at=db_now(charging.next_look(attempt))))
     return True
 

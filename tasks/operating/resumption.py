@@ -86,7 +86,7 @@ def resume(
     """
     waiting = (OrderStatus.NEEDS_ATTENTION,)
     said = _resumed_by(by, why)
-    if not waiting_orders.reopen(session, order_id, waiting_in=waiting, stands_at=stands_at, step=first, why=said):
+    if not waiting_orders.reopen(session, order_id, out_of=waiting, stands_at=stands_at, step=first, why=said):
         raise NotPossible("the order has moved on since; look at it again")
     if without is not None:
         _give_up(session, order_id, without, by=by, why=why)

@@ -87,7 +87,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
     timeline.note(session, order_id, Kind.REFUND_REQUESTED, {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
-        session, order_id, waiting_in=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
+        session, order_id, out_of=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
     return unassigned

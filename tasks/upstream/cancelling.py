@@ -82,4 +82,4 @@ def _request_cancellation(
         session.execute(update(Order).where(Order.id == order.id).values(**asked_for))
     stopped = (OrderStatus.AWAITING_AUTHENTICATION, OrderStatus.NEEDS_ATTENTION)
     step = order.next_step or Step.COLLECT_PAYMENT
-    waiting_orders.reopen(session, order.id, waiting_in=stopped, step=step, why="cancel")
+    waiting_orders.reopen(session, order.id, out_of=stopped, step=step, why="cancel")

@@ -34,9 +34,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise RequestRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
     _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    waiting_orders.reopen(
-        session, order_id, waiting_in=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted
-    )
+    waiting_orders.reopen(session, order_id, out_of=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
 
 
 def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datetime) -> Quote:
@@ -110,7 +108,7 @@ def pay_again(
     if stored is not None:
         payment_details.use(session, order.account_id, stored)
     why = "payment details given"
-    waiting_orders.reopen(session, order_id, waiting_in=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
+    waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:

@@ -192,7 +192,7 @@ def test_why_an_order_turned_back_is_still_known_after_a_person_resumed_it(world
     world.park(order_id)
     with world.begin() as session:
         waiting = (OrderStatus.NEEDS_ATTENTION,)
-        assert waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.REFUND_PAYMENT, why="resumed")
+        assert waiting_orders.reopen(session, order_id, out_of=waiting, step=Step.REFUND_PAYMENT, why="resumed")
     order = world.run(order_id)
     assert (order.status, order.reason) == (REFUNDED, "cancelled-by-customer")
 

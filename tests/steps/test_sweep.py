@@ -138,7 +138,7 @@ def test_a_parked_order_is_resumed_where_it_stood(world: World) -> None:
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
     with world.begin() as session:
         waiting = (OrderStatus.NEEDS_ATTENTION,)
-        waiting_orders.reopen(session, order_id, waiting_in=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")
+        waiting_orders.reopen(session, order_id, out_of=waiting, step=Step.ACTIVATE_SUBSCRIPTION, why="resumed")
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 

@@ -141,7 +141,7 @@ def test_news_that_comes_while_a_step_is_asking_waits_for_what_the_step_makes_of
     world.authenticate(order.id)
     with world.begin() as session:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-        assert waiting_orders.reopen(session, order.id, waiting_in=waiting, step=Step.COLLECT_PAYMENT, why="asking")
+        assert waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why="asking")
     world.receive(charge_of(world, order.id), "payment_intent.succeeded")
     assert (webhooks.handle_webhooks(), outcomes(world)) == (0, [None])
     with world.begin() as session:  # the step had asked before the customer authenticated
