@@ -45,7 +45,7 @@ class VatFollowUp(Base):
     next_at: Mapped[datetime]
     outcome: Mapped[FollowUpOutcome | None] = mapped_column(Listed(FollowUpOutcome))
     vat_check_id: Mapped[UUID | None] = mapped_column(ForeignKey("vat_checks.id"))
-    """the answer that settled it"""
+    """the answer that settled it; without an outcome the one that will, once the customer's bank has decided a dispute"""
     letter_owed: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[CreatedAt]
     settled_at: Mapped[datetime | None]

@@ -1,7 +1,8 @@
 """Follows up VAT numbers after an outage of the registry: asks until it answers, then confirms or corrects the order, once.
 
 Each such order has one row. The time of its next question is set before the question is asked, so after a crash it is only
-asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet.
+asked again. The answer is acted on under the order's lock, and only while the row has no outcome yet. An answer that gives back VAT which the
+customer's bank has is kept with the row until the bank has decided, and the registry is not asked again.
 """
 
 from datetime import timedelta
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges, order_cache, timeline
 from models.account_lock import lock_account
-from models.accounts import Account
+from models.accounts import Account, VatCheck, VatCheckStatus
 from models.orders import Order, OrderedProduct
 from models.sold_to import sold_to
 from models.states import FINAL, LetterKind, OrderStatus
@@ -49,18 +50,24 @@ def vat_follow_up() -> int:
     worked_on = 0
     while worked_on < BATCH and (due := _next()) is not None:
         worked_on += 1
-        if due.outcome is None and _ask(due) is VatStatus.UNAVAILABLE:
+        if due.outcome is None and not _settle(due):
             break
         _tell(due.order_id)
     return worked_on
 
 
-def _ask(due: VatFollowUp) -> VatStatus:
-    answer = vat_registry().check(due.number, requester=policy().seller.requester)
-    reach("vat_follow_up.answered")
+def _settle(due: VatFollowUp) -> bool:
+    """Act on the registry's answer; False if it gives none."""
+    answer = _ask(due.number) if due.vat_check_id is None else None
     with begin() as session:
         _act_on(session, due.order_id, answer)
-    return answer.status
+    return answer is None or answer.status is not VatStatus.UNAVAILABLE
+
+
+def _ask(number: str) -> VatAnswer:
+    answer = vat_registry().check(number, requester=policy().seller.requester)
+    reach("vat_follow_up.answered")
+    return answer
 
 
 def watch(session: Session, order: Order) -> None:
@@ -93,8 +100,8 @@ def _next() -> VatFollowUp | None:
         return row
 
 
-def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
-    """Act on the registry's answer, once. Nothing is corrected in an outage, while this order has not ended, or while another claims its products.
+def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
+    """Act on the registry's answer, once; on the first, if one is kept with the row. Nothing is corrected in an outage, while this order has not ended, or while another claims its products.
 
     An order that is active but whose letters wait claims its products itself. That claim must stay: only orders that have ended may come to
     `_hold_products`, which cannot tell it from another order's and would release it.
@@ -108,15 +115,15 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
     order = session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
     if row is None:
         return
-    check = vat_check.keep(session, order, answer)
+    check = _evidence(session, row, order, answer)
     lock_account(session, order.account_id)
     if order.status not in FINAL:
         return
-    if answer.status is VatStatus.UNAVAILABLE:
+    if check is None or check.status is VatCheckStatus.UNAVAILABLE:
         return
-    is_valid = answer.status is VatStatus.VALID
+    is_valid = check.status is VatCheckStatus.VALID
     if _is_to_be_credited(order, row, valid=is_valid) and disputed_charges.was_taken_back(session, order_id):
-        _withhold(session, order)
+        _withhold(session, order, row, check)
         return
     if not _hold_products(session, order):
         return
@@ -129,8 +136,13 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer) -> None:
         order.vat_check_id = check.id
     session.flush()
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, {"answer": answer.status.value, "outcome": outcome.value})
-    log.info("vat follow-up", order_id=str(order.id), answer=answer.status.value, outcome=outcome.value)
+    timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, {"answer": check.status.value, "outcome": outcome.value})
+    log.info("vat follow-up", order_id=str(order.id), answer=check.status.value, outcome=outcome.value)
+
+
+def _evidence(session: Session, row: VatFollowUp, order: Order, answer: VatAnswer | None) -> VatCheck | None:
+    asked = vat_check.keep(session, order, answer) if answer is not None else None
+    return asked if row.vat_check_id is None else session.get_one(VatCheck, row.vat_check_id)
 
 
 def _correct(session: Session, order: Order, row: VatFollowUp, *, valid: bool) -> FollowUpOutcome:
@@ -149,8 +161,9 @@ def _is_to_be_credited(order: Order, row: VatFollowUp, *, valid: bool) -> bool:
     return order.status is OrderStatus.COMPLETED and row.reason is FollowUpReason.SET_ASIDE and valid
 
 
-def _withhold(session: Session, order: Order) -> None:
-    """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. Asked again until a person has settled the dispute, or it was won."""
+def _withhold(session: Session, order: Order, row: VatFollowUp, check: VatCheck) -> None:
+    """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. The number may have ceased by the time the dispute is won, so this answer is kept."""
+    row.vat_check_id = check.id
     if timeline.note_once(session, order.id, Kind.VAT_CREDIT_WITHHELD, {}):
         log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
 

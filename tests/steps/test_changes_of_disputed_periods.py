@@ -3,11 +3,9 @@
 import pytest
 
 from models.disputed_charges import TAKEN
-from models.orders import OrderEvent
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import outside_refunds
 from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
@@ -15,7 +13,7 @@ from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
 from tests.steps.test_disputed_charges import bought, charge_of, dispute
 from tests.support.payment import given_up_and_paid_late
-from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import YEAR, Customer, World, change, purchase
 
 
@@ -77,20 +75,6 @@ def test_a_disputed_charge_that_the_order_has_no_use_for_keeps_nothing_from_bein
     assert world.run(order_id).status is OrderStatus.COMPLETED
     happens(world, late, "needs_response")
     assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
-
-
-def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: World) -> None:
-    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    charge = charge_of(world, order.id)
-    happens(world, charge, "needs_response")
-    world.vies.register(NUMBER, status="valid")
-    for minutes in (6, 20):
-        assert ask_again(world, minutes=minutes) == 1
-        assert (world.balance(eva), follow_up(world, order).outcome) == (0, None)
-    assert len(world.rows(OrderEvent, order_id=order.id, kind="vat.credit_withheld")) == 1
-    happens(world, charge, "won")
-    assert ask_again(world, minutes=24 * 60) == 1
-    assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
 
 
 def test_a_lost_dispute_of_a_charge_whose_vat_became_balance_before_is_not_said_to_be_refunded_by_the_provider(
