@@ -85,10 +85,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
     if original is None:
         return None
     periods = _periods(session, order)
-    lines = [
-        _vat_only(original, line, periods[line.product_code], position)
-        for position, line in enumerate(invoices.lines_of(session, original))
-    ]
+    lines = _vat_lines(session, original, periods)
     given = -sum(line.tax_minor for line in lines)
     if given <= 0:
         return None
@@ -105,6 +102,21 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         buyer={**original.buyer, "vat_number": number},
     )
     return documents.write(session, credit)
+
+
+def still_charged(session: Session, order: Order) -> int:
+    """The VAT that `credit_vat` would credit."""
+    original = invoicing.document_in_force(session, order)
+    if original is None:
+        return 0
+    return -sum(line.tax_minor for line in _vat_lines(session, original, _periods(session, order)))
+
+
+def _vat_lines(session: Session, original: Invoice, periods: Periods) -> list[InvoiceLine]:
+    return [
+        _vat_only(original, line, periods[line.product_code], position)
+        for position, line in enumerate(invoices.lines_of(session, original))
+    ]
 
 
 def _periods(session: Session, order: Order) -> Periods:

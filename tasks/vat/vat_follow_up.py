@@ -14,7 +14,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, order_cache, timeline
+from models import order_cache, timeline
 from models.account_lock import lock_account
 from models.accounts import Account, VatCheck, VatCheckStatus
 from models.orders import Order, OrderedProduct
@@ -27,7 +27,8 @@ from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.mail.unanswered import MayHaveArrived
 from tasks.ports import VatAnswer, VatStatus
-from tasks.vat import vat_check, vat_correction
+from tasks.vat import vat_at_bank, vat_check, vat_correction
+from tasks.vat.vat_at_bank import Taken
 from tasks.wiring import begin, now, policy, vat_registry
 
 log = structlog.get_logger(__name__)
@@ -122,12 +123,14 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
     if check is None or check.status is VatCheckStatus.UNAVAILABLE:
         return
     is_valid = check.status is VatCheckStatus.VALID
-    if _is_to_be_credited(order, row, valid=is_valid) and disputed_charges.was_taken_back(session, order_id):
+    taken = vat_at_bank.taken_back(session, order) if _is_to_be_credited(order, row, valid=is_valid) else ()
+    if taken:
         _withhold(session, order, row, check)
+    if not vat_at_bank.is_decided(taken):
         return
     if not _hold_products(session, order):
         return
-    outcome = _correct(session, order, row, valid=is_valid)
+    outcome = FollowUpOutcome.CONFIRMED if taken else _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
     if outcome in _CORRECTED:
         row.letter_owed, row.next_at = True, now() + _UNDER_WAY
@@ -136,7 +139,8 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
         order.vat_check_id = check.id
     session.flush()
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
-    timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, {"answer": check.status.value, "outcome": outcome.value})
+    facts = {"answer": check.status.value, "outcome": outcome.value, **_left_to_a_person(session, order, taken)}
+    timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, facts)
     log.info("vat follow-up", order_id=str(order.id), answer=check.status.value, outcome=outcome.value)
 
 
@@ -166,6 +170,15 @@ def _withhold(session: Session, order: Order, row: VatFollowUp, check: VatCheck)
     row.vat_check_id = check.id
     if timeline.note_once(session, order.id, Kind.VAT_CREDIT_WITHHELD, {}):
         log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
+
+
+def _left_to_a_person(session: Session, order: Order, taken: Taken) -> dict[str, int]:
+    """VAT that the customer is owed although the dispute was lost, as the bank took less. A credit note is for all of it or none, so the rest does not become balance."""
+    owed = vat_at_bank.left_minor(session, order, taken) if taken else 0
+    if not owed:
+        return {}
+    log.error("VAT is owed: the customer's bank has taken less than that", order_id=str(order.id), owed_minor=owed)
+    return {"owed_minor": owed}
 
 
 def _hold_products(session: Session, order: Order) -> bool:

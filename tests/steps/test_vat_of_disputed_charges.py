@@ -1,16 +1,42 @@
 """VAT that turns out not to be due, of a charge that the customer's bank has taken back: the customer gets it once, from the bank or from us."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
 from models.accounts import VatCheck
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
+from models.states import OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
+from tasks.operating import outside_refunds
 from tasks.policy import VatOutage
+from tasks.ports import Dispute, DisputeStatus
+from tasks.refunds import disputes
 from tests.steps.test_changes_of_disputed_periods import happens
 from tests.steps.test_disputed_charges import charge_of
+from tests.steps.test_disputed_parts import dispute_part
+from tests.support.payment import refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
 from tests.support.world import World
 
 DAY = 24 * 60
+
+
+def loses(world: World, order: Order, minor: int) -> None:
+    """The customer's bank takes that back for good."""
+    charge = charge_of(world, order.id)
+    dispute_part(world, charge, minor)
+    world.notify(charge, "charge.dispute.closed")
+
+
+def told(world: World, order: Order) -> Mapping[str, Any]:
+    """What the timeline says of the registry's answer."""
+    [entry] = world.rows(OrderEvent, order_id=order.id, kind="vat.followed_up")
+    facts: Mapping[str, Any] = entry.facts
+    return facts
 
 
 def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: World) -> None:
@@ -66,3 +92,57 @@ def test_an_answer_that_comes_after_the_one_that_is_kept_is_not_acted_on(world: 
     happens(world, charge, "won")
     ask_again(world, minutes=DAY)
     assert (follow_up(world, order).outcome, world.balance(eva)) == (FollowUpOutcome.VAT_CREDITED, 20_00)
+
+
+@pytest.mark.parametrize(("lost", "owed"), [(19_00, {"owed_minor": 1_00}), (20_00, {}), (120_00, {}), (120_01, {})])
+def test_vat_is_not_credited_any_more_once_the_dispute_is_lost_and_what_the_bank_left_of_it_is_named(
+    world: World, lost: int, owed: dict[str, int]
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, lost)
+    with capture_logs() as logged:
+        ask_again(world)
+    row = follow_up(world, order)
+    assert (row.outcome, row.letter_owed, world.balance(eva)) == (FollowUpOutcome.CONFIRMED, False, 0)
+    assert told(world, order) == {"answer": "valid", "outcome": "confirmed", **owed}
+    assert [line["owed_minor"] for line in logged if line["event"].startswith("VAT is owed: ")] == [*owed.values()]
+    assert ask_again(world, minutes=400 * DAY) == 0
+
+
+def test_what_the_dashboard_refunded_of_vat_that_is_not_due_is_not_named_as_owed(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    refund_by_hand(world, order.id, 70)
+    world.notify(charge_of(world, order.id), "charge.refunded")
+    loses(world, order, 19_00)
+    ask_again(world)
+    assert told(world, order)["owed_minor"] == 30
+
+
+def test_what_the_bank_took_in_another_currency_counts_as_all_of_the_vat(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    lost = Dispute("du_1", DisputeStatus.LOST, 1_00, "USD", reason="general", refundable=False)
+    with world.begin() as session:
+        disputes.note(session, order.id, 1, [lost])
+    ask_again(world)
+    assert told(world, order) == {"answer": "valid", "outcome": "confirmed"}
+
+
+def test_vat_of_a_charge_with_a_lost_dispute_waits_for_another_that_is_undecided(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, 19_00)
+    dispute_part(world, charge_of(world, order.id), 10_00, "needs_response")
+    world.notify(charge_of(world, order.id), "charge.dispute.created")
+    ask_again(world)
+    assert (follow_up(world, order).outcome, world.balance(eva)) == (None, 0)
+
+
+def test_a_lost_dispute_that_was_recorded_ends_the_order_and_leaves_no_vat_to_be_credited(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    happens(world, charge_of(world, order.id), "needs_response")
+    ask_again(world)
+    happens(world, charge_of(world, order.id), "lost")
+    outside_refunds.settle(order.id, by="Olga", why="dispute lost")
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    ask_again(world, minutes=DAY)
+    assert (follow_up(world, order).outcome, world.balance(eva)) == (FollowUpOutcome.ORDER_ENDED, 0)
+    assert nothing_differs(world)
