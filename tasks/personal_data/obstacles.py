@@ -14,6 +14,7 @@ from models.vat_follow_ups import VatFollowUp
 from tasks.personal_data import finding
 from tasks.personal_data.person import Person
 from tasks.plain_text import one_line
+from tasks.vat import vat_at_bank
 
 
 def obstacles(session: Session, of: Person) -> list[str]:
@@ -47,9 +48,15 @@ def _orders(session: Session, of: Person) -> Iterator[str]:
 def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
     """Such an order has ended, but a letter may still be due."""
     waits = or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed)
-    orders = select(Order.number).join(VatFollowUp, VatFollowUp.order_id == Order.id)
-    for number in session.scalars(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
-        yield f"order {number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
+    orders = select(Order).join(VatFollowUp, VatFollowUp.order_id == Order.id)
+    for order in session.scalars(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
+        if vat_at_bank.is_withheld(session, order):
+            yield (
+                f"order {order.number} awaits the end of the dispute of its charge, as VAT is credited if that is won: answer it or accept it in the "
+                "provider's dashboard. Within a day after its end is noted this ends by itself: docs/operations.md, A disputed charge"
+            )
+        else:
+            yield f"order {order.number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
 
 
 def _cases(session: Session, of: Person) -> Iterator[str]:

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges
 from models.orders import Order, OrderEvent
+from models.states import OrderStatus
+from models.vat_follow_ups import VatFollowUp
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
@@ -27,6 +29,13 @@ def taken_back(session: Session, order: Order) -> Taken:
 
 def is_decided(taken: Taken) -> bool:
     return all(facts["status"] == DisputeStatus.LOST for facts in taken)
+
+
+def is_withheld(session: Session, order: Order) -> bool:
+    """Whether VAT is not credited as long as the bank has not decided."""
+    row = session.get(VatFollowUp, order.id)
+    answered = row is not None and row.outcome is None and row.vat_check_id is not None
+    return answered and order.status is OrderStatus.COMPLETED and not is_decided(taken_back(session, order))
 
 
 def left_minor(session: Session, order: Order, taken: Taken) -> int:

@@ -11,16 +11,18 @@ from models.orders import Order, OrderEvent
 from models.states import OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import outside_refunds
+from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
 from tests.steps.test_changes_of_disputed_periods import happens
 from tests.steps.test_disputed_charges import charge_of
 from tests.steps.test_disputed_parts import dispute_part
+from tests.steps.test_erasure import erase
 from tests.support.payment import refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
-from tests.support.world import World
+from tests.support.world import Customer, World
 
 DAY = 24 * 60
 
@@ -37,6 +39,13 @@ def told(world: World, order: Order) -> Mapping[str, Any]:
     [entry] = world.rows(OrderEvent, order_id=order.id, kind="vat.followed_up")
     facts: Mapping[str, Any] = entry.facts
     return facts
+
+
+def needed_for(customer: Customer) -> str:
+    with pytest.raises(NotErasable) as refused:
+        erase(customer)
+    _, reason = str(refused.value).splitlines()
+    return reason
 
 
 def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: World) -> None:
@@ -146,3 +155,26 @@ def test_a_lost_dispute_that_was_recorded_ends_the_order_and_leaves_no_vat_to_be
     ask_again(world, minutes=DAY)
     assert (follow_up(world, order).outcome, world.balance(eva)) == (FollowUpOutcome.ORDER_ENDED, 0)
     assert nothing_differs(world)
+
+
+def test_a_person_whose_order_waits_for_a_dispute_can_be_erased_once_that_was_decided(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    charge = charge_of(world, order.id)
+    happens(world, charge, "needs_response")
+    ask_again(world)
+    assert needed_for(eva) == (
+        f"order {order.number} awaits the end of the dispute of its charge, as VAT is credited if that is won: answer it or accept it in the "
+        "provider's dashboard. Within a day after its end is noted this ends by itself: docs/operations.md, A disputed charge"
+    )
+    happens(world, charge, "lost")
+    assert needed_for(eva) == (
+        f"order {order.number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
+    )
+    ask_again(world, minutes=DAY)
+    assert erase(eva).erasure_id is not None
+
+
+def test_before_the_registry_has_answered_a_dispute_is_not_said_to_be_in_the_way_of_erasing(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    happens(world, charge_of(world, order.id), "needs_response")
+    assert "awaits the VAT registry's answer" in needed_for(eva)
