@@ -76,26 +76,26 @@ def corrected_vat(session: Session, order: Order) -> int:
 def _told(session: Session, document: Invoice) -> Enclosed:
     """The sum owed may have changed since the document was issued: the invoice that it replaced was paid, for example."""
     w = Wording(document.language, document.currency, document.timezone)
-    owed = _owed(session, document.id, ReceivableStatus.OPEN) if is_owed(document) else None
-    taken_back = _owed(session, document.corrects_id, ReceivableStatus.CANCELLED) if document.sign == -1 else None
+    owed = _owed(session, document.id) if is_owed(document) else None
+    corrected = _owed(session, document.corrects_id) if document.sign == -1 else None
     return Enclosed(
         kind=document.kind,
         number=document.number,
         owed=None
-        if owed is None
+        if owed is None or owed.status is not ReceivableStatus.OPEN
         else Owed(
             amount_minor=owed.amount_minor,
             due_at=owed.due_at,
             terms=tuple(payment_terms(w, document, still_owed=owed.amount_minor)),
             bank_account=bank_account(w, document),
         ),
-        cancels=document.corrects_number if taken_back else None,
+        paid=owed is not None and owed.status is ReceivableStatus.PAID,
+        cancels=document.corrects_number if corrected and corrected.status is ReceivableStatus.CANCELLED else None,
     )
 
 
-def _owed(session: Session, invoice_id: UUID | None, status: ReceivableStatus) -> Receivable | None:
-    query = select(Receivable).where(Receivable.invoice_id == invoice_id, Receivable.status == status)
-    return session.scalar(query)
+def _owed(session: Session, invoice_id: UUID | None) -> Receivable | None:
+    return session.scalar(select(Receivable).where(Receivable.invoice_id == invoice_id))
 
 
 def attached(document: Invoice, lines: Sequence[InvoiceLine]) -> Attachment:

@@ -71,5 +71,11 @@ def _settlement(o: Occasion) -> tuple[Row, ...]:
         rows.append(Row(w.say("Paid from your balance"), w.money(-order.balance_used_minor)))
     if order.to_balance_minor:
         rows.append(Row(w.say("Rounding up, added to your balance"), w.money(order.to_balance_minor)))
-    due = how_it_is_paid(w, due_minor=order.due_minor, payment_due_at=order.payment_due_at, card=o.card)
+    due = how_it_is_paid(
+        w,
+        due_minor=order.due_minor,
+        payment_due_at=order.payment_due_at,
+        card=o.card,
+        has_come=any(each.paid for each in o.enclosed),
+    )
     return *rows, Row(due, w.money(order.due_minor), Weight.TOTAL)

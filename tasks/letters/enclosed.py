@@ -29,6 +29,8 @@ class Enclosed:
     kind: InvoiceKind
     number: str
     owed: Owed | None = None
+    paid: bool = False
+    """what was to be paid on it by transfer has come"""
     cancels: str | None = None
     """number of the invoice that it takes back before anybody paid it"""
 

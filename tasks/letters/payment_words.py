@@ -5,10 +5,17 @@ from datetime import datetime
 from tasks.letters.wording import Wording
 
 
-def how_it_is_paid(w: Wording, *, due_minor: int, payment_due_at: datetime | None, card: str | None) -> str:
-    """The label of the amount due. payment_due_at: if it is to be paid by transfer. card: the card's name, if it has one."""
+def how_it_is_paid(
+    w: Wording, *, due_minor: int, payment_due_at: datetime | None, card: str | None, has_come: bool = False
+) -> str:
+    """The label of the amount due. payment_due_at: if it is to be paid by transfer. card: the card's name, if it has one.
+
+    has_come: the transfer has.
+    """
     if not due_minor:
         return w.say("Nothing due")
+    if payment_due_at is not None and has_come:
+        return w.say("Paid by bank transfer")
     if payment_due_at is not None:
         return w.say("Payable by bank transfer, due date %(date)s", date=w.date(payment_due_at))
     return w.say("Charged to %(card)s", card=card) if card else w.say("Charged to your card")

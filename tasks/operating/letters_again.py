@@ -18,6 +18,7 @@ from models.orders import Order, OrderEvent
 from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import VatFollowUp
+from tasks.billing import invoicing
 from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.letters.compose import message_id
 from tasks.mail.writing import written
@@ -62,13 +63,20 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
     listed = ", ".join(letters)
     if not letters:
         raise NotPossible(f"order {order.number} has no letter to send again")
+    is_true = [each for each in letters if _says(each, order.status)]
+    if kind is None and not is_true:
+        raise NotPossible(f"order {order.number} is {order.status}, which none of its letters says: {listed}")
     if kind is None:
-        failed = [each for each, status in letters.items() if status is not LetterStatus.SENT]
-        kind, *others = failed or letters
+        failed = [each for each in is_true if letters[each] is not LetterStatus.SENT]
+        kind, *others = failed or is_true
         if others:
             raise NotPossible(f"order {order.number} has several letters, name one with --kind: {listed}")
     if kind not in letters:
         raise NotPossible(f"order {order.number} has no {kind} to send again; it has: {listed}")
+    if kind not in is_true:
+        raise NotPossible(f"order {order.number} is {order.status}, which its {kind} does not say")
+    if kind is LetterKind.CONFIRMATION:
+        _refuse_if_replaced(session, order)
     if kind is LetterKind.SEAT_PROMPT and not _asks_for_users(session, order):
         raise NotPossible(f"order {order.number} has no seats to assign any more")
     if kind is LetterKind.VAT_CORRECTION and _is_owed(session, order):
@@ -76,9 +84,23 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
     return kind
 
 
+def _says(kind: LetterKind, ended: OrderStatus) -> bool:
+    """Whether a letter of that kind is still true of an order that ended so."""
+    return ended is OrderStatus.COMPLETED or kind is LetterKind.REFUND_NOTICE
+
+
+def _refuse_if_replaced(session: Session, order: Order) -> None:
+    """The confirmation would bring, and have paid, an invoice that a correction has taken back. Raises NotPossible."""
+    in_force = invoicing.document_in_force(session, order)
+    if in_force is not None and in_force.corrects_number is not None:
+        raise NotPossible(
+            f"{in_force.corrects_number}, which the {LetterKind.CONFIRMATION} of order {order.number} brings, "
+            f"was replaced by {in_force.number}; its {LetterKind.VAT_CORRECTION} says that"
+        )
+
+
 def _asks_for_users(session: Session, order: Order) -> bool:
-    is_active = order.status is OrderStatus.COMPLETED
-    return is_active and asks(order_cache.lines(session, order), order_cache.assigned_users(session, order))
+    return asks(order_cache.lines(session, order), order_cache.assigned_users(session, order))
 
 
 def _is_owed(session: Session, order: Order) -> bool:

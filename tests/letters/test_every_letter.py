@@ -35,6 +35,7 @@ INVOICED = {
 CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001", cancels="INV-2026-000001")
 OWED = Owed(amount_minor=1190, due_at=TEN_DAYS_LEFT, terms=("Please pay.",))
 TO_BE_PAID = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", owed=OWED)
+PAID = Enclosed(kind=InvoiceKind.INVOICE, number="INV-2026-000002", paid=True)
 VAT_BACK = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
     "purchase": (LetterKind.CONFIRMATION, priced(PURCHASE), {}),
@@ -45,6 +46,11 @@ ORDERS: dict[str, tuple[LetterKind, Quoted, dict[str, Any]]] = {
         LetterKind.CONFIRMATION,
         priced(UPGRADE, vat=REVERSE_CHARGE),
         {"order": INVOICED, "enclosed": [TO_BE_PAID]},
+    ),
+    "paid": (
+        LetterKind.CONFIRMATION,
+        priced(UPGRADE, vat=REVERSE_CHARGE),
+        {"order": INVOICED, "enclosed": [PAID]},
     ),
     "abroad": (LetterKind.CONFIRMATION, priced(UPGRADE, vat=OUT_OF_SCOPE), {}),
     "trial": (LetterKind.TRIAL_WELCOME, priced(TRIAL), {}),

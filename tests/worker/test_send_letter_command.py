@@ -1,22 +1,27 @@
 """`prorata orders send-letter`: a letter that did not reach its customer is sent once more, once for each command."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from typer.testing import CliRunner, Result
 
 from models.accounts import Contact
 from models.messages import SentLetter
 from models.orders import OrderEvent
+from models.states import LetterKind
 from tasks import wiring
+from tasks.billing import receivables
 from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
+from tests.support.vat_outage import corrected_invoice
 from tests.support.world import World, purchase, trial
 from worker.commands import orders
 
@@ -137,6 +142,59 @@ def test_seats_that_all_have_users_are_not_asked_for_again(world: World) -> None
     order_id = world.buy(ada, trial(seats=1)).id
     world.assign(ada, "desk", "mia@customer.example")
     assert refusal(order_id, "--kind", "seat_prompt") == "order 1001 has no seats to assign any more"
+
+
+def test_an_order_that_was_given_back_sends_only_the_letter_that_says_so(world: World) -> None:
+    ada = world.customer()
+    world.mailbox.fail("address_refused", recipient=ada.email, times=1)
+    order_id = world.buy(ada, purchase()).id
+    support_refund.give_back(order_id, by="ops", why="asked for")
+    assert refusal(order_id) == "order 1001 is open: its letters are sent when it goes on"
+    world.run(order_id)
+    for kind in ("confirmation", "seat_prompt"):
+        assert refusal(order_id, "--kind", kind) == f"order 1001 is refunded, which its {kind} does not say"
+    done = send(order_id)
+    assert (done.exit_code, done.stdout) == (0, "The mail server has taken the refund_notice.\n")
+
+
+def test_an_order_that_was_given_back_and_has_no_letter_that_says_so_sends_none(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    support_refund.give_back(order_id, by="ops", why="asked for")
+    world.run(order_id)
+    with world.begin() as session:
+        session.execute(delete(SentLetter).where(SentLetter.kind == LetterKind.REFUND_NOTICE))
+    none_says_so = "order 1001 is refunded, which none of its letters says: confirmation, seat_prompt"
+    assert refusal(order_id) == none_says_so
+
+
+def test_a_confirmation_whose_invoice_was_replaced_asks_nobody_to_pay_that(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    eva, order = corrected_invoice(world, card=None)
+    before = len(world.mails(eva))
+    assert refusal(order.id, "--kind", "confirmation") == (
+        "INV-2026-000001, which the confirmation of order 1001 brings, was replaced by INV-2026-000002; "
+        "its vat_correction says that"
+    )
+    assert len(world.mails(eva)) == before
+    assert "letter.send_again" not in world.timeline(order.id)
+    assert send(order.id, "--kind", "vat_correction").exit_code == 0
+
+
+def test_a_confirmation_says_that_its_invoice_was_paid_meanwhile(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    ada = world.customer(card=None, vat_number="DE136695976")
+    order_id = world.buy(ada, purchase()).id
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
+    assert send(order_id, "--kind", "confirmation").exit_code == 0
+    told = {
+        mail["MessageID"].partition(".")[2].partition("@")[0]: re.findall(
+            ".*bank transfer.*", world.mailbox.read(mail["ID"])["Text"]
+        )
+        for mail in world.mailbox.listed(f"to:{ada.email}")
+    }
+    assert [" ".join(each.split()) for each in told["confirmation.again-1"]] == ["Paid by bank transfer €119.00"]
+    assert told["confirmation"][0].startswith("Payable by bank transfer, due date")
 
 
 def test_nobody_writes_to_a_contact_who_was_erased(world: World) -> None:
