@@ -85,6 +85,10 @@ class RefundRefused(Misconfigured):
     """The provider refuses to refund a charge, and not all of it is back: a part went back elsewhere, say. A person must look."""
 
 
+class NotRecorded(Explained):
+    """The other side answered a person's command, and the database did not take that down; the message says what it was."""
+
+
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.set_up_sessions`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")

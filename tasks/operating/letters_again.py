@@ -19,7 +19,15 @@ from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import VatFollowUp
 from tasks.billing import invoicing
-from tasks.errors import Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.errors import (
+    NO_DATABASE,
+    Misconfigured,
+    NotRecorded,
+    OutcomeUnknown,
+    Refused,
+    TemporarilyUnavailable,
+    behind_a_lock,
+)
 from tasks.letters.compose import message_id
 from tasks.mail.writing import written
 from tasks.operating.order_story import UnknownOrder
@@ -33,7 +41,8 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
     """Send the letter to the present address of the order's contact, under a Message-ID of its own. Returns its kind.
 
     kind: None for the only one, or the only one that did not go out.
-    Raises NotPossible, also if the server refuses it or gives no answer; TemporarilyUnavailable, Misconfigured: it was not sent.
+    Raises NotPossible, also if the server refuses it or gives no answer; TemporarilyUnavailable, Misconfigured: it was not sent;
+    NotRecorded: what came of it is known, and not in the timeline.
     """
     with begin() as session:
         order = _locked(session, order_id)
@@ -124,24 +133,41 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
         with outside():
             mailer().send(letter)
     except OutcomeUnknown as lost:
-        _note(order, Kind.LETTER_UNANSWERED, told | {"error": str(lost)})
-        raise NotPossible(
-            f"the mail server did not answer whether it takes the {kind}: it may have arrived, so ask the customer first"
-        ) from lost
+        said = f"the mail server did not answer whether it takes the {kind}: it may have arrived, so ask the customer first"
+        _record(order, Kind.LETTER_UNANSWERED, told | {"error": str(lost)}, said)
+        raise NotPossible(said) from lost
     except Refused as refused:
-        _note(order, f"letter.{LetterStatus.UNDELIVERABLE}", told | {"code": refused.code})
-        raise NotPossible(f"the {kind} is undeliverable: {refused} ({refused.code})") from refused
+        said = f"the {kind} is undeliverable: {refused} ({refused.code})"
+        _record(order, f"letter.{LetterStatus.UNDELIVERABLE}", told | {"code": refused.code}, said)
+        raise NotPossible(said) from refused
     except (TemporarilyUnavailable, Misconfigured) as error:
-        _note(order, Kind.LETTER_NOT_SENT, told | {"error": str(error)})
+        _record(order, Kind.LETTER_NOT_SENT, told | {"error": str(error)}, f"the {kind} was not sent: {error}")
         raise
-    with begin() as session:
-        lock_order(session, order.id)
-        mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == kind)
-        session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
-        timeline.note(session, order.id, f"letter.{LetterStatus.SENT}", told)
+    taken = f"the mail server has taken the {kind}: do not send it again"
+    _record(order, f"letter.{LetterStatus.SENT}", told, taken, sent=kind)
 
 
-def _note(order: Order, event: str, facts: dict[str, Any]) -> None:
+def _record(order: Order, event: str, facts: dict[str, Any], said: str, *, sent: LetterKind | None = None) -> None:
+    """Write down what came of it; `said` tells that to people. Tried twice, the second time on another connection. Raises NotRecorded.
+
+    sent: the letter to mark.
+    """
+    try:
+        _note(order, event, facts, sent)
+    except NO_DATABASE:
+        try:
+            _note(order, event, facts, sent)
+        except NO_DATABASE as error:
+            why = "other transactions hold the order" if behind_a_lock(error) else "the database did not answer"
+            raise NotRecorded(
+                f"{said[0].upper()}{said[1:]}. The timeline of order {order.number} lacks that: {why}."
+            ) from error
+
+
+def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | None) -> None:
     with begin() as session:
         lock_order(session, order.id)
+        if sent is not None:
+            mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == sent)
+            session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
         timeline.note(session, order.id, event, facts)

@@ -2,28 +2,30 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from typer.testing import CliRunner, Result
 
 from models.accounts import Contact
 from models.messages import SentLetter
+from models.order_lock import lock_order
 from models.orders import OrderEvent
 from models.states import LetterKind
 from tasks import wiring
 from tasks.billing import receivables
 from tasks.errors import Misconfigured, TemporarilyUnavailable
-from tasks.operating import support_refund
+from tasks.operating import letters_again, support_refund
 from tasks.operating.resumption import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import World, purchase, trial
-from worker.commands import orders
+from worker.commands import failures, orders
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +96,65 @@ def test_that_it_is_sent_is_in_the_timeline_before_the_server_is_asked(world: Wo
     wiring.plug_in(replace(world.wiring, mailer=Looks()))
     assert send(order_id, "--kind", "confirmation").exit_code == 130
     assert world.timeline(order_id)[-1] == "letter.send_again"
+
+
+class Then(Mailer):
+    """The real one, and then something else happens."""
+
+    def __init__(self, mailer: Mailer, happens: Callable[[], object]) -> None:
+        self._mailer, self._happens = mailer, happens
+
+    def send(self, letter: Letter) -> None:
+        try:
+            self._mailer.send(letter)
+        finally:
+            self._happens()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (None, "The mail server has taken the confirmation: do not send it again."),
+        (
+            "drop_after_data",
+            "The mail server did not answer whether it takes the confirmation: it may have arrived, so ask the customer first.",
+        ),
+        ("address_refused", "The confirmation is undeliverable: "),
+        ("greylisted", "The confirmation was not sent: "),
+    ],
+)
+def test_what_came_of_it_is_told_though_it_cannot_be_recorded(
+    world: World, capsys: pytest.CaptureFixture[str], fault: str | None, said: str
+) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    if fault is not None:
+        world.mailbox.fail(fault, recipient=ada.email)
+    with world.impatient(), world.begin() as another:
+        locked: list[object] = []
+        mine = wiring.wired()
+        locks = Then(mine.mailer, lambda: locked.append(lock_order(another, order_id)))
+        wiring.plug_in(replace(mine, mailer=locks))
+        status = failures.run(lambda: letters_again.send_again(order_id, LetterKind.CONFIRMATION, by="ops", why=None))
+    told = capsys.readouterr().err
+    assert (status, len(locked), told.startswith(said)) == (3, 1, True), told
+    assert told.endswith("The timeline of order 1001 lacks that: other transactions hold the order.\n")
+    assert world.timeline(order_id)[-1] == "letter.send_again"
+
+
+def test_what_came_of_it_is_recorded_though_the_connection_broke(world: World) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+
+    def cut_every_connection() -> None:
+        with world.begin() as another:
+            ours = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            another.execute(text(f"SELECT pg_terminate_backend(pid, 60000) {ours}"))
+
+    with world.impatient(behind_a_lock=60):
+        mine = wiring.wired()
+        wiring.plug_in(replace(mine, mailer=Then(mine.mailer, cut_every_connection)))
+        assert send(order_id, "--kind", "confirmation").stdout == "The mail server has taken the confirmation.\n"
+    assert world.timeline(order_id)[-2:] == ["letter.send_again", "letter.sent"]
 
 
 def test_a_lost_answer_is_told_and_nothing_is_sent_by_itself(world: World) -> None:

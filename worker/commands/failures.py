@@ -8,7 +8,7 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 
 from models.errors import Explained, Unknown
-from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, behind_a_lock, stood_still
+from tasks.errors import NO_DATABASE, Misconfigured, NotRecorded, TemporarilyUnavailable, behind_a_lock, stood_still
 from worker import certificates, server_urls
 from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
 from worker.commands.standard_output import NotWritten, written
@@ -32,7 +32,7 @@ def run(command: Callable[[], object]) -> int:
             command()
     except (SettingsError, Unknown) as error:
         return _say(str(error), WRONGLY_ASKED)
-    except (Misconfigured, NotWritten) as error:
+    except (Misconfigured, NotRecorded, NotWritten) as error:
         return _say(str(error), NO_ANSWER)
     except Explained as error:
         return _say(str(error), FAILED)
