@@ -1,7 +1,7 @@
 """A worker that no longer takes messages, though it lives and its broker answers, ends itself: its supervisor starts it again.
 
 A thread beside Celery's loop regularly sends the worker a canary, and checks when it last took any message. While every slot of the pool
-is busy, the worker cannot take a canary, so that time does not count, unless it is longer than any delivery takes.
+is busy, or once the worker was told to end, it cannot take a canary, so that time does not count, unless it is longer than any delivery takes.
 """
 
 import os
@@ -71,6 +71,7 @@ class Watchdog:
     last_taken: float = field(init=False)
     counted_from: float = field(init=False)
     seen: int = field(init=False, default=0)
+    ending: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.last_taken = self.counted_from = self.now()
@@ -78,6 +79,11 @@ class Watchdog:
     def taken(self, **_: Any) -> None:
         """The worker took a message, began to work on it, or finished one."""
         self.last_taken = self.counted_from = self.now()
+
+    def told_to_end(self, **_: Any) -> None:
+        """The worker takes no more messages, and finishes what it has begun."""
+        self.ending = True
+        self.taken()
 
     def look(self) -> None:
         if (begun := self.begun()) != self.seen:  # a message that waited here for its ETA: it was not received just now
@@ -88,7 +94,7 @@ class Watchdog:
         except RedisError:
             self.taken()  # nobody could have taken anything: the time counts anew
             return
-        if self.full() and self.now() - self.last_taken <= self.longest:
+        if (self.ending or self.full()) and self.now() - self.last_taken <= self.longest:
             self.counted_from = self.now()
         if self.now() - self.counted_from > PATIENCE:
             try:
@@ -114,4 +120,5 @@ def _start(sender: Any, **_: Any) -> None:
     )
     signals.task_received.connect(watchdog.taken, weak=False)
     signals.task_postrun.connect(watchdog.taken, weak=False)
+    signals.worker_shutting_down.connect(watchdog.told_to_end, weak=False)
     threading.Thread(target=watchdog.run, name="watchdog", daemon=True).start()

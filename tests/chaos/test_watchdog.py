@@ -110,6 +110,19 @@ def test_a_full_worker_that_goes_on_with_what_it_holds_is_not_at_fault() -> None
         scene.begun += 1
 
 
+def test_a_worker_that_is_told_to_end_takes_no_messages_and_is_not_at_fault() -> None:
+    scene = Scene(takes=False)
+    scene.dog.told_to_end()
+    assert looks(scene, during=LONGEST) == 0
+
+
+def test_a_worker_that_is_told_to_end_and_does_not_for_longer_than_any_delivery_is_ended() -> None:
+    scene = Scene(takes=False)
+    scene.dog.told_to_end()
+    assert looks(scene, during=LONGEST + PATIENCE) == 0
+    assert scene.after(EVERY) == 1
+
+
 AT_FAULT = """
 import logging, os, signal, threading
 from worker.logs import set_up_logging
