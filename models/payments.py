@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, CreatedAt, Currency, Listed, Minor
@@ -65,4 +65,6 @@ class RefundAttempt(Base):
     ref: Mapped[str | None] = mapped_column(String(255), unique=True)
     """the provider's id of the refund; None on one that succeeded: several refunds made elsewhere return the money together"""
     created_at: Mapped[CreatedAt]
+    asked_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
+    """when we last requested it from the provider; committed before the request is sent. None: that request was refused"""
     settled_at: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models import attention, timeline, waiting_orders
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
-from models.payments import ChargeAttempt
+from models.payments import ChargeAttempt, RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from models.timeline_kinds import Kind
 from tasks.charges import charge_attempts
@@ -205,7 +205,7 @@ def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> 
     try:
         answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
     except RefundRefused as refused:
-        _note_refused(order, attempt, str(refused))
+        _note_refused(order, attempt, refund_attempt, str(refused))
         raise
     with begin() as session:
         lock_order(session, order.id)
@@ -215,11 +215,12 @@ def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> 
     return NewsOutcome.UNEXPECTED_AND_REFUNDED
 
 
-def _note_refused(order: Order, attempt: ChargeAttempt, error: str) -> None:
+def _note_refused(order: Order, attempt: ChargeAttempt, refund_attempt: RefundAttempt, error: str) -> None:
     """Call a person, once: the refusal names another request each time."""
     known_by = {"attempt": attempt.attempt}
     with begin() as session:
         lock_order(session, order.id)
+        refunding.mark_refused(session, refund_attempt)
         if timeline.note_once(session, order.id, Kind.REFUND_REFUSED, known_by | {"error": error}, known_by=known_by):
             log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
 

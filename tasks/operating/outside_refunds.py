@@ -101,8 +101,8 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
-    """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal, keeps it from that."""
-    if refunded.is_under_way(session, charge) and not refunded.is_refused(session, charge):
+    """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal of the last request, keeps it from that."""
+    if refunded.is_under_way(session, charge):
         raise NotPossible(
             f"a refund of unexpected charge {charge.ref} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
         )

@@ -61,8 +61,11 @@ def has_failed(session: Session, order: Order) -> bool:
 
 
 def is_under_way(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether a refund of the charge was begun, and its outcome is not known."""
-    return any(attempt.status is RefundState.PENDING for attempt in attempts_of(session, charge))
+    """Whether a refund of the charge was requested, and the answer to the last request is not known."""
+    return any(
+        attempt.status is RefundState.PENDING and attempt.asked_at is not None
+        for attempt in attempts_of(session, charge)
+    )
 
 
 def is_unexpected(session: Session, charge: ChargeAttempt) -> bool:
@@ -77,7 +80,7 @@ def is_for_a_person(session: Session, charge: ChargeAttempt) -> bool:
 
 
 def is_refused(session: Session, charge: ChargeAttempt) -> bool:
-    """Whether the provider refuses to refund an unexpected charge."""
+    """Whether the provider has ever refused to refund an unexpected charge. It may be asked again since: see `is_under_way`."""
     return timeline.is_noted(session, charge.order_id, Kind.REFUND_REFUSED, {"attempt": charge.attempt})
 
 

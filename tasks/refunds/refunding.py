@@ -100,12 +100,12 @@ def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> st
 
 
 def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor: int, reason: str) -> RefundAttempt:
-    """Insert a refund's row, or return the one under way. Commit it before `request_refund`."""
-    under_way = next(
-        (each for each in refunded.attempts_of(session, charge) if each.status is RefundState.PENDING), None
-    )
-    if under_way is not None:
-        return under_way
+    """Insert a refund's row, or return the one that is pending, to be requested now. Commit it before `request_refund`."""
+    pending = next((each for each in refunded.attempts_of(session, charge) if each.status is RefundState.PENDING), None)
+    if pending is not None:
+        pending.asked_at = exact_now()
+        session.flush()
+        return pending
     last = session.scalar(select(func.max(RefundAttempt.attempt)).where(RefundAttempt.order_id == order.id)) or 0
     attempt = RefundAttempt(
         order_id=order.id,
@@ -116,7 +116,8 @@ def start(session: Session, order: Order, charge: ChargeAttempt, *, amount_minor
         currency=charge.currency,
         reason=reason,
         status=RefundState.PENDING,
-        created_at=exact_now(),
+        created_at=(begun := exact_now()),
+        asked_at=begun,
     )
     session.add(attempt)
     session.flush()
@@ -164,6 +165,16 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
     if state is RefundState.FAILED:
         timeline.note(session, attempt.order_id, Kind.REFUND_FAILED, {"error": answer.failure_reason})
     return state
+
+
+def mark_refused(session: Session, attempt: RefundAttempt) -> None:
+    """Record that the request which `attempt` was started for is refused, unless another has been begun since: that one may yet be granted."""
+    session.execute(
+        update(RefundAttempt)
+        .where(RefundAttempt.key == attempt.key, RefundAttempt.asked_at == attempt.asked_at)
+        .values(asked_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -> bool:

@@ -7,7 +7,8 @@ from sqlalchemy import update
 
 from models.messages import WebhookReceived
 from models.payments import RefundAttempt
-from tasks.charges import webhooks
+from tasks.charges import charge_news, webhooks
+from tasks.errors import OutcomeUnknown, RefundRefused
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
 from tasks.operating.resumption import NotPossible
@@ -89,6 +90,65 @@ def test_nothing_is_recorded_while_stripe_may_still_make_the_refund(
     assert [status for status, _ in world.refunds(order_id)] == ["failed", "succeeded"]
     assert world.refunds_at_provider(late) == ["succeeded"]
     assert differences(world) == []
+
+
+@pytest.fixture
+def refused(world: World) -> tuple[UUID, str]:
+    """The same, whose refund was refused as a part had gone back in the Dashboard, which has failed since: another attempt is due."""
+    ada = world.customer(card="pm_card_refundFail")
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.give_card(ada)
+    world.run(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 50_00})
+    world.notify(late, "charge.refunded")
+    assert world.timeline(order_id).count("refund.refused") == 1
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
+    again(world)
+    assert world.refunds(order_id) == [("failed", 119_00)]
+    return order_id, late
+
+
+def test_nothing_is_recorded_while_stripe_may_make_a_refund_that_it_had_refused_before(
+    world: World, refused: tuple[UUID, str]
+) -> None:
+    order_id, late = refused
+    world.stripe.fail("server_error_before_effect", REFUND, times=1, seconds=3)
+    again(world)
+    with pytest.raises(NotPossible, match="is under way: do not pay"):
+        record(refused)
+    world.stripe.eventually(lambda: "succeeded" in world.refunds_at_provider(late), within=60)
+    again(world)
+    assert world.refunds(order_id) == [("failed", 119_00), ("succeeded", 119_00)]
+    assert sorted(world.refunds_at_provider(late)) == ["failed", "succeeded"]
+
+
+def test_a_newer_request_of_a_refused_refund_is_under_way_also_once_the_refusal_is_recorded(
+    world: World, made_in_vain: tuple[UUID, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def refuse(*_: object, **__: str) -> None:
+        raise RefundRefused("refused")
+
+    def refuse_the_first(*_: object, **__: str) -> None:
+        world.pass_time(seconds=1)
+        if told:
+            raise OutcomeUnknown("the second may still be granted")
+        told.append("the second begins before the answer to the first is recorded")
+        with pytest.raises(OutcomeUnknown):
+            charge_news.handle(made_in_vain[1])
+        refuse()
+
+    world.pass_time(seconds=70)
+    monkeypatch.setattr(refunding, "request_refund", refuse_the_first)
+    with pytest.raises(RefundRefused):
+        charge_news.handle(made_in_vain[1])
+    with pytest.raises(NotPossible, match="is under way: do not pay"):
+        record(made_in_vain)
+    monkeypatch.setattr(refunding, "request_refund", refuse)
+    with pytest.raises(RefundRefused):
+        charge_news.handle(made_in_vain[1])
+    record(made_in_vain)
 
 
 def differences(world: World) -> list[str]:
