@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, selec
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account, AccountKind, Contact
-from models.disputed_charges import is_taken_back
+from models.disputed_charges import is_paid_with_taken
 from models.errors import Unknown
 from models.ledger import LedgerMovement
 from models.offers import AS_OF, Edition, Sold, sold
@@ -103,7 +103,7 @@ class _HeldRow(NamedTuple):
     charged_in: str | None
     """the time zone of the order that charged the period; None where that was not kept"""
     taken_back: bool
-    """whether the customer's bank has what was charged for the period"""
+    """whether the customer's bank has what paid for the period"""
 
 
 # Run for every quote and twice for every order, so built once. However many people an account has, it returns few rows.
@@ -155,7 +155,7 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | 
         .where(Order.id == SubscriptionPeriod.order_id)
         .correlate(SubscriptionPeriod)
         .scalar_subquery(),
-        is_taken_back(SubscriptionPeriod.order_id),
+        is_paid_with_taken(),
     )
     .outerjoin(
         SubscriptionPeriod,

@@ -1,20 +1,23 @@
-"""Whether the customer's bank has taken back what an order was charged, as its timeline tells (`tasks.refunds.disputes` writes it)."""
+"""Whether the customer's bank has taken back what an order, or a period, was paid with, as timelines tell (`tasks.refunds.disputes` writes them)."""
 
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, exists, or_, select
+from sqlalchemy import ColumnElement, Double, Integer, SQLColumnExpression, and_, cast, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from models.orders import OrderEvent
+from models.orders import OrderEvent, OrderLine
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus
+from models.subscriptions import SubscriptionPeriod
 from models.timeline_kinds import Kind
 
 KINDS: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
 """of the timeline entries about a dispute"""
 TAKEN: Final = ("chargeback", "lost")
 """the entries' statuses in which the bank, or the customer, has the money"""
+_LEFT: Final = 0.5
+"""minor units of a charge below which nothing of it is left, so that chains of changes end"""
 
 _noted, _later = aliased(OrderEvent), aliased(OrderEvent)
 
@@ -48,3 +51,23 @@ def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[b
 def was_taken_back(session: Session, order_id: UUID) -> bool:
     """`is_taken_back`, of one order."""
     return bool(session.scalar(select(is_taken_back(order_id))))
+
+
+def is_paid_with_taken() -> ColumnElement[bool]:
+    """Whether the bank has taken back what paid for the statement's `SubscriptionPeriod`: its own order's charge, or that of a period that was credited to it.
+
+    Followed back from change to change, while half a minor unit of what a period was charged is left.
+    """
+    earlier = aliased(SubscriptionPeriod)
+    whole = cast(1, Double).label("left")
+    own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, whole)
+    paying = own.correlate(SubscriptionPeriod).cte("paying", recursive=True, nesting=True)
+    begun_by = and_(OrderLine.order_id == paying.c.order_id, OrderLine.subscription_id == paying.c.subscription_id)
+    credited = (
+        select(earlier.order_id, earlier.subscription_id, paying.c.left * earlier.unused_minor / earlier.charged_minor)
+        .join_from(paying, OrderLine, begun_by)
+        .join(earlier, earlier.id == OrderLine.from_period_id)
+        .where(earlier.charged_minor > 0, paying.c.left * earlier.unused_minor >= _LEFT)
+    )
+    paying = paying.union_all(credited)
+    return exists().where(is_taken_back(paying.c.order_id)).select_from(paying)

@@ -60,6 +60,44 @@ def test_one_of_two_disputes_that_the_bank_has_decided_for_itself_is_enough(worl
     assert refused(world, ada, change("desk", seats=1)) == [RefusalCode.PAYMENT_DISPUTED]
 
 
+@pytest.mark.parametrize("changes", [1, 2])
+def test_what_the_bank_has_is_not_credited_by_way_of_the_changes_before_the_dispute(world: World, changes: int) -> None:
+    ada, _, charge = bought(world)
+    for seats in range(11, 11 + changes):
+        world.pass_time(hours=1)
+        assert world.buy(ada, change("desk", seats=seats)).status is OrderStatus.COMPLETED
+    happens(world, charge, "needs_response", "lost")
+    assert refused(world, ada, change("desk", seats=1)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10 + changes)
+
+
+def test_of_a_period_that_was_over_before_it_was_bought_again_nothing_was_credited(world: World) -> None:
+    ada, _, charge = bought(world)
+    world.pass_time(days=40)
+    for line in (purchase("desk"), change("desk", seats=11)):
+        assert world.buy(ada, line).status is OrderStatus.COMPLETED
+    happens(world, charge, "lost")
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+def test_a_purchase_after_the_disputed_one_was_ended_is_not_paid_by_it(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    happens(world, charge, "lost")
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    for line in (purchase("desk"), change("desk", seats=11)):
+        assert world.buy(ada, line).status is OrderStatus.COMPLETED
+
+
+def test_a_charge_of_which_changes_have_left_nothing_keeps_nothing_from_being_changed(world: World) -> None:
+    ada, _, charge = bought(world)
+    for seats in (11, 12, 13):  # each leaves an hour of a month, so a 720th of what was left before
+        world.pass_time(days=30, hours=-1)
+        assert world.buy(ada, change("desk", seats=seats)).status is OrderStatus.COMPLETED
+    happens(world, charge, "lost")
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
 def test_a_chargeback_between_quote_and_order_rejects_the_order(world: World) -> None:
     ada, _, charge = bought(world)
     order_id = world.place(ada, change("desk", seats=1))
