@@ -56,12 +56,13 @@ def was_taken_back(session: Session, order_id: UUID) -> bool:
 def is_paid_with_taken() -> ColumnElement[bool]:
     """Whether the bank has taken back what paid for the statement's `SubscriptionPeriod`: its own order's charge, or that of a period that was credited to it.
 
-    Followed back from change to change, while half a minor unit of what a period was charged is left.
+    Followed back from change to change, while half a minor unit of what a period was charged is left. What was charged nothing nobody has paid for.
     """
     earlier = aliased(SubscriptionPeriod)
     whole = cast(1, Double).label("left")
     own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, whole)
-    paying = own.correlate(SubscriptionPeriod).cte("paying", recursive=True, nesting=True)
+    own = own.where(SubscriptionPeriod.charged_minor > 0).correlate(SubscriptionPeriod)
+    paying = own.cte("paying", recursive=True, nesting=True)
     begun_by = and_(OrderLine.order_id == paying.c.order_id, OrderLine.subscription_id == paying.c.subscription_id)
     credited = (
         select(earlier.order_id, earlier.subscription_id, paying.c.left * earlier.unused_minor / earlier.charged_minor)

@@ -14,7 +14,7 @@ from tasks.refunds import disputes
 from tests.steps.test_disputed_charges import bought, charge_of, dispute
 from tests.support.payment import given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
-from tests.support.world import YEAR, Customer, World, change, purchase
+from tests.support.world import YEAR, Customer, World, change, purchase, trial
 
 
 def happens(world: World, charge: str, *statuses: str) -> None:
@@ -69,6 +69,14 @@ def test_what_the_bank_has_is_not_credited_by_way_of_the_changes_before_the_disp
     happens(world, charge, "needs_response", "lost")
     assert refused(world, ada, change("desk", seats=1)) == [RefusalCode.PAYMENT_DISPUTED]
     assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10 + changes)
+
+
+def test_a_trial_beside_a_disputed_purchase_is_changed_as_it_cost_nothing(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase("desk"), trial("chat", seats=2))
+    happens(world, charge_of(world, order.id), "needs_response")
+    assert refused(world, ada, change("desk", seats=11)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert world.buy(ada, change("chat", seats=3)).status is OrderStatus.COMPLETED
 
 
 def test_of_a_period_that_was_over_before_it_was_bought_again_nothing_was_credited(world: World) -> None:
