@@ -11,11 +11,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 from models import order_cache
 from models.account_lock import lock_account
 from models.base import Base, uuid7
+from models.disputed_charges import is_paid_with_taken
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
 from models.row_inserts import insert_rows_and_update
 from models.rules.cart import RUNNING, Action, SubscriptionStatus
-from models.subscriptions import Subscription, SubscriptionPeriod, Trial, assigned, running_period
+from models.rules.refusals import RefusalCode
+from models.subscriptions import RUNS, Subscription, SubscriptionPeriod, Trial, assigned
 
 
 class CannotActivate(Exception):
@@ -41,6 +43,9 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
         order_cache.keep_nobody_assigned(order)
 
 
+_RUNNING = select(SubscriptionPeriod, is_paid_with_taken()).where(
+    SubscriptionPeriod.subscription_id == bindparam("subscription"), RUNS
+)
 _HELD_ONE = Prepared[UUID](
     select(Subscription.id)
     .where(Subscription.account_id == bindparam("account"), Subscription.product_code == bindparam("product"))
@@ -76,9 +81,11 @@ def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
 
 def _activate_held(session: Session, order: Order, line: OrderLine, subscription: Subscription) -> None:
     """The account has, or once had, the product: lock its subscription and start another period."""
-    running = running_period(session, subscription)
+    running, taken = _running(session, subscription)
     if line.action is Action.CHANGE:
         _check_change(subscription, running, line)
+        if taken:
+            raise CannotActivate(RefusalCode.PAYMENT_DISPUTED.value)
     else:
         _check_free(subscription, line, order)
     if assigned(session, subscription.id) > line.seats:
@@ -95,6 +102,12 @@ def _activate_held(session: Session, order: Order, line: OrderLine, subscription
 def _locked(session: Session, account_id: UUID, product: str) -> Subscription | None:
     held = _HELD_ONE.scalar(session, {"account": account_id, "product": product})
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
+
+
+def _running(session: Session, subscription: Subscription) -> tuple[SubscriptionPeriod | None, bool]:
+    """The subscription's open period, and whether the customer's bank has taken back what paid for it."""
+    row = session.execute(_RUNNING, {"subscription": subscription.id}).one_or_none()
+    return (row[0], row[1]) if row is not None else (None, False)
 
 
 def _check_change(subscription: Subscription, running: SubscriptionPeriod | None, line: OrderLine) -> None:

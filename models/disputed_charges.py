@@ -58,16 +58,16 @@ def is_paid_with_taken() -> ColumnElement[bool]:
 
     Followed back from change to change, while half a minor unit of what a period was charged is left. What was charged nothing nobody has paid for.
     """
-    earlier = aliased(SubscriptionPeriod)
+    line, earlier = aliased(OrderLine), aliased(SubscriptionPeriod)
     whole = cast(1, Double).label("left")
     own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, whole)
     own = own.where(SubscriptionPeriod.charged_minor > 0).correlate(SubscriptionPeriod)
     paying = own.cte("paying", recursive=True, nesting=True)
-    begun_by = and_(OrderLine.order_id == paying.c.order_id, OrderLine.subscription_id == paying.c.subscription_id)
+    begun_by = and_(line.order_id == paying.c.order_id, line.subscription_id == paying.c.subscription_id)
     credited = (
         select(earlier.order_id, earlier.subscription_id, paying.c.left * earlier.unused_minor / earlier.charged_minor)
-        .join_from(paying, OrderLine, begun_by)
-        .join(earlier, earlier.id == OrderLine.from_period_id)
+        .join_from(paying, line, begun_by)
+        .join(earlier, earlier.id == line.from_period_id)
         .where(earlier.charged_minor > 0, paying.c.left * earlier.unused_minor >= _LEFT)
     )
     paying = paying.union_all(credited)

@@ -13,6 +13,7 @@ from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.quote import needs_payment_details
+from models.rules.refusals import RefusalCode
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, display_names
 from tasks.charges import charge_attempts, charge_calls, charging, outdated_charges
@@ -95,6 +96,8 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
     if attempt is None:
         if ended := cancellation.stop_if_cancelled(session, order):
             return ended
+        if standing.credits_taken:
+            return turn_back(session, order, RefusalCode.PAYMENT_DISPUTED.value)
         if fresh_quote.we_are_late(order):
             return fresh_quote.propose(session, order, lines=order_cache.lines(session, order), differs=["period"])
         begun = _begin_payment(session, order, standing.method)

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, func, select, text, update
+from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, exists, func, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import lease, step_ends
 from models.accounts import CUSTOMER, Account, PaymentMethod, PaymentMethodStatus
-from models.orders import Order
+from models.disputed_charges import is_paid_with_taken
+from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, PaymentKind
+from models.subscriptions import SubscriptionPeriod
 from models.timeline_kinds import Kind
 from tasks.ports import Charge
 from tasks.wiring import exact_now, now
@@ -29,6 +31,8 @@ class Standing:
     """the attempt's; where there is none, the one that a new attempt would go to"""
     customer_ref: str | None
     """the provider's id of the customer that the method was stored with; where there is no method, of the account's"""
+    credits_taken: bool
+    """whether a line credits a period although the customer's bank has taken back what paid for it"""
 
 
 _IS_LIVE = (ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER))
@@ -37,8 +41,10 @@ _GOES_TO = case(
     (ChargeAttempt.order_id.is_not(None), PaymentMethod.id == ChargeAttempt.payment_method_id),
     else_=PaymentMethod.status == PaymentMethodStatus.USABLE,
 )
-_STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None](
-    select(ChargeAttempt, PaymentMethod, CUSTOMER)
+_TAKEN = select(is_paid_with_taken()).where(SubscriptionPeriod.id == OrderLine.from_period_id).scalar_subquery()
+_CREDITS_TAKEN = exists().where(OrderLine.order_id == bindparam("of"), OrderLine.from_period_id.is_not(None), _TAKEN)
+_STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None, bool](
+    select(ChargeAttempt, PaymentMethod, CUSTOMER, _CREDITS_TAKEN)
     .select_from(Account)
     .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
     .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))

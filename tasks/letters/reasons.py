@@ -26,6 +26,10 @@ UNDONE: Final[Mapping[str, str]] = {
     "subscription-ended": _OVERTAKEN,
     "already-subscribed": mark("The product was subscribed to by another order in the meantime."),
     "trial-used": mark("The trial of this product was used by another order in the meantime."),
+    "payment-disputed": mark(
+        "An earlier payment for your subscription was disputed with your bank, which has taken it back, so the"
+        " subscription could not be changed."
+    ),
     "amount-too-small": mark("The amount is too small to be charged to a card."),
     "amount-too-large": mark("The amount is too large to be charged to a card."),
     "payment-refused": mark("The payment provider does not accept this payment."),

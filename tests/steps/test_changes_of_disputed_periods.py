@@ -5,14 +5,14 @@ import pytest
 from models.disputed_charges import TAKEN
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from tasks.operating import outside_refunds
 from tasks.operating.resumption import NotPossible
 from tasks.policy import VatOutage
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
 from tests.steps.test_disputed_charges import bought, charge_of, dispute
-from tests.support.payment import given_up_and_paid_late
+from tests.support.payment import ASKS_BANK, given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
 
@@ -21,6 +21,11 @@ def happens(world: World, charge: str, *statuses: str) -> None:
     for status in statuses:
         dispute(world, charge, status)
         world.notify(charge, "charge.dispute.updated")
+
+
+def newest_mail(world: World, customer: Customer) -> str:
+    newest, *_ = world.mailbox.listed(f"to:{customer.email}")
+    return " ".join(str(world.mailbox.read(newest["ID"])["Text"]).split())
 
 
 def refused(world: World, customer: Customer, line: CartLine) -> list[RefusalCode]:
@@ -109,6 +114,46 @@ def test_a_charge_of_which_changes_have_left_nothing_keeps_nothing_from_being_ch
 def test_a_chargeback_between_quote_and_order_rejects_the_order(world: World) -> None:
     ada, _, charge = bought(world)
     order_id = world.place(ada, change("desk", seats=1))
+    happens(world, charge, "needs_response")
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, "payment-disputed")
+    assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10)
+
+
+@pytest.mark.parametrize("status", ["needs_response", "lost"])
+@pytest.mark.parametrize("seats", [1, 30])
+def test_a_chargeback_after_the_check_of_the_cart_keeps_the_change_from_being_charged(
+    world: World, status: str, seats: int
+) -> None:
+    ada, _, charge = bought(world)
+    order_id = world.place(ada, change("desk", seats=seats))
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    happens(world, charge, status)
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, "payment-disputed")
+    assert (world.charged(ada), world.balance(ada), world.subscription(ada, "desk").seats) == ([119_00], 0, 10)
+
+
+def test_a_chargeback_while_the_change_waits_for_its_bank_undoes_it_and_refunds_what_it_charged(world: World) -> None:
+    ada, _, charge = bought(world)
+    world.give_card(ada, ASKS_BANK)
+    order = world.buy(ada, change("desk", seats=30))
+    assert order.status is OrderStatus.AWAITING_AUTHENTICATION
+    happens(world, charge, "needs_response")
+    world.authenticate(order.id)
+    world.notify(charge_of(world, order.id))
+    order = world.run(order.id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "payment-disputed")
+    assert world.given_back(ada) == [order.due_minor]
+    assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10)
+    assert world.mails(ada)[-1] == f"Order {order.number} was not carried out"
+    assert "so the subscription could not be changed." in newest_mail(world, ada)
+
+
+def test_a_chargeback_before_a_change_to_fewer_seats_is_activated_undoes_it(world: World) -> None:
+    ada, _, charge = bought(world)
+    order_id = world.place(ada, change("desk", seats=1))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     happens(world, charge, "needs_response")
     order = world.run(order_id)
     assert (order.status, order.reason) == (OrderStatus.REJECTED, "payment-disputed")
