@@ -20,15 +20,16 @@ class AtProvider:
 
 
 def look_up(story: Story) -> list[AtProvider]:
-    """The order's charges, with their refunds and disputes, as the provider has them now. Call it outside a transaction.
+    """The order's charges, with their refunds and disputes. Call and errors as of `charges`."""
+    return [found for charge in charges(story) for found in _with_what_followed(charge)]
 
-    Charges that none of our attempts refers to are searched only if some attempt has no provider id.
+
+def charges(story: Story) -> list[Charge]:
+    """The order's charges, as the provider has them now. Call it outside a transaction.
+
+    Those that none of our attempts refers to are searched only if some attempt has no provider id.
     Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
     """
-    return [found for charge in _charges(story) for found in _with_what_followed(charge)]
-
-
-def _charges(story: Story) -> list[Charge]:
     found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
     if len(found) < len(story.charges):
         for customer_ref in story.customers:

@@ -15,6 +15,7 @@ from models.states import OrderStatus
 from tasks.invoices.corrected import corrected
 from tasks.operating.at_provider import AtProvider
 from tasks.operating.order_story import Story
+from tasks.ports import Dispute
 from worker.commands.screen import moment, plain
 from worker.tables import Column, Rows
 
@@ -111,6 +112,12 @@ def story_as_json(told: Story, at_provider: Sequence[AtProvider] | str) -> dict[
     )
     documents = [_document_as_json(*each) for each in told.documents]
     return {**order_as_json(told.order, told.account.name), **listed, "documents": documents, **asked}
+
+
+def dispute_as_json(dispute: Dispute) -> dict[str, Any]:
+    names = ("status", "amount_minor", "currency", "due_at")
+    told = {name: getattr(dispute, name) for name in names}
+    return {"dispute": dispute.ref, "charge": dispute.charge_ref, **told, "bank_says": dispute.reason}
 
 
 def _provider(at_provider: Sequence[AtProvider] | str) -> RenderableType:

@@ -11,7 +11,15 @@ from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus, Step
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating import at_provider, letters_again, order_story, outside_refunds, resumption, support_refund
+from tasks.operating import (
+    at_provider,
+    dispute_notes,
+    letters_again,
+    order_story,
+    outside_refunds,
+    resumption,
+    support_refund,
+)
 from tasks.operating.at_provider import AtProvider
 from tasks.plain_text import one_line
 from tasks.upstream.request import RequestRefused
@@ -315,6 +323,26 @@ def refunded_outside(
             "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
     typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
+
+
+@orders.command("note-disputes")
+def note_disputes(
+    which: Which,
+    as_json: AsJson = False,
+) -> None:
+    """Note the disputes of the order's charges as the payment provider has them now, as its events would have done; say which are new."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+    new = dispute_notes.note_now(order_id)
+    if as_json:
+        print_json({"id": order_id, "noted": [order_views.dispute_as_json(dispute) for dispute in new]})
+        return
+    for dispute in new:
+        amount = f"{order_views.major(dispute.amount_minor, dispute.currency)} {dispute.currency}"
+        typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
+    if not new:
+        typer.echo("Nothing new: no dispute has another status than is noted.")
 
 
 _TOLD_NOW = "Recorded; the order goes on, the credit note is issued and the customer is told."

@@ -1,0 +1,52 @@
+"""Note the disputes of an order's charges as the provider has them now, where its events were missed, or forgotten by a restored database."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import disputed_charges
+from models.orders import Order, OrderEvent
+from tasks.operating import at_provider, order_story
+from tasks.operating.resumption import NotPossible
+from tasks.operating.support_refund import locked
+from tasks.ports import Charge, Dispute
+from tasks.refunds import disputes
+from tasks.wiring import begin, payments
+
+
+def note_now(order_id: UUID) -> list[Dispute]:
+    """Returns the disputes that were not noted, or with another status. Call it outside a transaction.
+
+    Raises NotPossible if one was noted meanwhile; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        story = order_story.tell(session, order_id)
+    attempts = {tried.ref: tried.attempt for tried in story.charges}
+    disputed = [charge for charge in at_provider.charges(story) if charge.disputed]
+    return [
+        dispute
+        for charge in disputed
+        for dispute in _note(story.order, charge, attempts.get(charge.ref, charge.attempt or 0))
+    ]
+
+
+def _note(order: Order, charge: Charge, attempt: int) -> list[Dispute]:
+    """attempt: the number of the charge attempt, which a restored database may have forgotten."""
+    with begin() as session:
+        newest = _newest_entry(session, order.id)
+    found = payments().find_disputes(charge_ref=charge.ref)
+    with begin() as session:
+        locked(session, order.id)
+        if _newest_entry(session, order.id) != newest:  # what we have read may be older
+            raise NotPossible(f"a dispute of order {order.number} was noted meanwhile: run this again")
+        new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
+        disputes.note(session, order.id, attempt, new)
+    return new
+
+
+def _newest_entry(session: Session, order_id: UUID) -> int | None:
+    about = select(func.max(OrderEvent.id)).where(
+        OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
+    )
+    return session.scalar(about)

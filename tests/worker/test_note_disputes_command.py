@@ -1,0 +1,99 @@
+"""`prorata orders note-disputes`: what the provider says of an order's disputes is noted where its events were missed, or forgotten."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt
+from models.rules.refusals import RefusalCode
+from models.states import OrderStatus
+from tasks.operating import dispute_notes
+from tasks.operating.resumption import NotPossible
+from tasks.ports import Dispute
+from tests.steps.test_changes_of_disputed_periods import happens, refused
+from tests.steps.test_disputed_charges import bought, dispute, noted
+from tests.support.books import verified
+from tests.support.payment import given_up_and_paid_late
+from tests.support.world import World, change
+from worker.commands import orders
+
+
+@pytest.fixture(autouse=True)
+def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+
+
+def note_disputes(order_id: UUID, *words: str) -> str:
+    """What it prints; the log is beside it here."""
+    done = CliRunner().invoke(orders.orders, ["note-disputes", str(order_id), *words])
+    assert done.exit_code == 0, done.exception
+    return "".join(line for line in done.stdout.splitlines(keepends=True) if "charge disputed" not in line)
+
+
+NOTHING = "Nothing new: no dispute has another status than is noted.\n"
+
+
+def test_a_dispute_that_was_won_unheard_lets_the_period_be_changed_again(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    happens(world, charge, "needs_response")
+    ref = dispute(world, charge, "won")
+    assert refused(world, ada, change("desk", seats=11)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert note_disputes(order_id) == f"Noted: dispute {ref} of {charge}, won, 119.00 EUR\n"
+    assert world.buy(ada, change("desk", seats=11)).status is OrderStatus.COMPLETED
+    assert verified(world) == []
+
+
+def test_a_dispute_that_was_forgotten_keeps_the_period_from_being_changed_and_is_noted_once(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    ref = dispute(world, charge, "needs_response")
+    told = json.loads(note_disputes(order_id, "--json"))
+    [new] = told["noted"]
+    assert (told["id"], new["dispute"], new["charge"]) == (str(order_id), ref, charge)
+    assert (new["status"], new["amount_minor"], new["currency"]) == ("chargeback", 119_00, "EUR")
+    assert refused(world, ada, change("desk", seats=1)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert note_disputes(order_id) == NOTHING
+    assert json.loads(note_disputes(order_id, "--json"))["noted"] == []
+    assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00)]
+
+
+def test_every_charge_of_an_order_is_asked_about_also_one_that_it_has_no_use_for(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    [own] = [row.ref for row in world.rows(ChargeAttempt, order_id=order_id, attempt=2)]
+    for charge in (late, own):
+        dispute(world, charge, "lost")
+    told = json.loads(note_disputes(order_id, "--json"))["noted"]
+    assert sorted(each["charge"] for each in told) == sorted((late, own))
+    attempts = sorted(row.facts["attempt"] for row in world.rows(OrderEvent, order_id=order_id, kind="dispute.closed"))
+    assert attempts == [1, 2]
+
+
+def test_a_turn_that_is_noted_while_the_provider_is_asked_is_not_followed_by_an_older_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "needs_response")
+    payments = world.wiring.payments
+    read = payments.find_disputes
+
+    def read_before_the_bank_decides(*, charge_ref: str) -> Sequence[Dispute]:
+        found = read(charge_ref=charge_ref)
+        monkeypatch.undo()
+        happens(world, charge, "won")
+        return found
+
+    monkeypatch.setattr(payments, "find_disputes", read_before_the_bank_decides)
+    with pytest.raises(NotPossible, match="was noted meanwhile: run this again"):
+        dispute_notes.note_now(order_id)
+    assert noted(world, order_id) == [("dispute.closed", "won", 119_00)]
+
+
+def test_an_order_without_a_dispute_has_nothing_to_note(world: World) -> None:
+    _, order_id, _ = bought(world)
+    before = world.timeline(order_id)
+    assert note_disputes(order_id) == NOTHING
+    assert world.timeline(order_id) == before
