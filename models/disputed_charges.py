@@ -27,11 +27,10 @@ def _is_about_a_dispute(entry: type[OrderEvent]) -> ColumnElement[bool]:
 
 
 def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:
-    """Whether the newest entry about a dispute of the charge that paid for the order says that we do not have the money."""
-    came_later = exists().where(
+    """Whether the newest entry about a dispute of the charge that paid for the order says that we do not have the money, and no person has settled it."""
+    outdated = exists().where(
         _later.order_id == _noted.order_id,
-        _later.id > _noted.id,
-        _is_about_a_dispute(_later),
+        or_(and_(_later.id > _noted.id, _is_about_a_dispute(_later)), _later.kind == Kind.DISPUTE_SETTLED),
         _later.facts["dispute"].astext == _noted.facts["dispute"].astext,
     )
     paid_for_it = exists().where(
@@ -43,7 +42,7 @@ def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[b
         _noted.order_id == order_id,
         _is_about_a_dispute(_noted),
         or_(*(_noted.facts["status"].astext == status for status in TAKEN)),
-        ~came_later,
+        ~outdated,
         paid_for_it,
     )
 

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """the dispute is an inquiry or a chargeback now"""
     DISPUTE_CLOSED = "dispute.closed"
     """how it has ended"""
+    DISPUTE_SETTLED = "dispute.settled"
+    """a person says that what the customer's bank took was paid again, or is left to the customer"""
     ACTIVATION_FAILED = "activation.failed"
     LETTER_SEND_AGAIN = "letter.send_again"
     LETTER_NOT_SENT = "letter.not_sent"

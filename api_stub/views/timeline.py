@@ -48,6 +48,7 @@ _TEXT = {
     Kind.REFUND_SETTLED_OUTSIDE: "What was charged was refunded in another way.",
     Kind.CHARGE_DISPUTED: "The payment was disputed.",
     Kind.DISPUTE_CLOSED: "The dispute of the payment is closed.",
+    Kind.DISPUTE_SETTLED: "The dispute of the payment is settled.",
     Kind.CHARGE_UNEXPECTED: "A payment that this order has no use for was found.",
     Kind.CHARGE_UNKNOWN: "A payment was found that is not known to this order; a person is looking into it.",
     "refund_payment.done": "The refund is on its way.",

@@ -43,6 +43,8 @@ class OrderBook:
     """its timeline entries of the kinds in `NOTES`"""
     disputes: list[OrderEvent] = field(default_factory=list)
     """its timeline entries about disputes, oldest first"""
+    disputes_settled: list[OrderEvent] = field(default_factory=list)
+    """those that say which a person has settled"""
     settled: list[OrderEvent] = field(default_factory=list)
     """its timeline entries that a refund was made by other means, oldest first"""
     movements: list[LedgerMovement] = field(default_factory=list)
@@ -152,13 +154,14 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    kinds = (*NOTES, *disputed_charges.KINDS, Kind.REFUND_SETTLED_OUTSIDE)
+    kinds = (*NOTES, *disputed_charges.KINDS, Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]
         others: dict[str, list[OrderEvent]] = {
             Kind.CHARGE_DISPUTED: book.disputes,
             Kind.DISPUTE_CLOSED: book.disputes,
+            Kind.DISPUTE_SETTLED: book.disputes_settled,
             Kind.REFUND_SETTLED_OUTSIDE: book.settled,
         }
         others.get(event.kind, book.notes).append(event)

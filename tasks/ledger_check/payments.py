@@ -112,13 +112,15 @@ def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, in
 
 
 def _settled(book: OrderBook) -> dict[int, set[str]]:
-    """The disputes that were lost when a person recorded a charge as given back by other means, or by the bank; by the charge's attempt."""
+    """The disputes that were lost when a person recorded a charge as given back by other means, or by the bank, and those that a person has settled; by the charge's attempt."""
     charges = {refund.attempt: refund.charge_attempt for refund in book.refunds if refunded.is_settled_outside(refund)}
     settled = dict[int, set[str]]()
     for entry in book.settled:
         if (attempt := entry.facts["attempt"]) in charges:
             before = disputes.latest((noted for noted in book.disputes if noted.id < entry.id), charges[attempt])
             settled[charges[attempt]] = {facts["dispute"] for facts in before if facts["status"] == DisputeStatus.LOST}
+    for entry in book.disputes_settled:
+        settled.setdefault(entry.facts["attempt"], set()).add(entry.facts["dispute"])
     return settled
 
 

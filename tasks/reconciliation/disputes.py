@@ -6,8 +6,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import timeline
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus
+from models.timeline_kinds import Kind
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, DisputeStatus
 from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
@@ -28,10 +30,12 @@ def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> F
 
 
 def _counts(session: Session, dispute: Dispute) -> bool:
-    """Whether the money of the disputed charge counts as ours."""
+    """Whether the money of the disputed charge counts as ours, though no person has settled the dispute."""
     charge = session.scalar(
         select(ChargeAttempt).where(
             ChargeAttempt.ref == dispute.charge_ref, ChargeAttempt.status == AttemptStatus.SUCCEEDED
         )
     )
-    return charge is not None and not refunded.is_refunded(session, charge)
+    if charge is None or refunded.is_refunded(session, charge):
+        return False
+    return not timeline.is_noted(session, charge.order_id, Kind.DISPUTE_SETTLED, {"dispute": dispute.ref})

@@ -16,7 +16,7 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
-from tasks.operating import outside_refunds
+from tasks.operating import dispute_settlements, outside_refunds
 from tasks.reconciliation import unseen
 from tasks.reconciliation.charges import check_missing_charges
 from tasks.reconciliation.reconcile import Reconciled, reconcile
@@ -119,6 +119,17 @@ def test_a_dispute_is_named_until_it_is_noted_and_once_it_is_lost_while_its_mone
     assert world.run(order.id).status is OrderStatus.REFUNDED
     assert named(inquiry) == []
     assert reconciled(world).disputes == 1
+
+
+def test_a_lost_dispute_that_a_person_has_settled_is_not_named(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    lost = disputed(world, order.id, "lost")
+    world.notify(charge_of(world, order.id), "charge.dispute.closed")
+    named = [(expected, found) for _, _, expected, found in differences(world, ada, also=lost)]
+    assert named == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
+    dispute_settlements.settle(order.id, by="Olga", why="paid again")
+    assert differences(world, ada, also=lost) == []
 
 
 def test_what_a_restored_database_has_forgotten_is_named(world: World, backed_up: BackUp) -> None:

@@ -1,4 +1,7 @@
-"""`prorata orders note-disputes`: what the provider says of an order's disputes is noted where its events were missed, or forgotten."""
+"""`prorata orders note-disputes`: what the provider says of an order's disputes is noted where its events were missed, or forgotten.
+
+And `dispute-settled`, for those that were lost.
+"""
 
 import json
 from collections.abc import Sequence
@@ -97,3 +100,13 @@ def test_an_order_without_a_dispute_has_nothing_to_note(world: World) -> None:
     before = world.timeline(order_id)
     assert note_disputes(order_id) == NOTHING
     assert world.timeline(order_id) == before
+
+
+def test_a_lost_dispute_is_settled(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    ref = dispute(world, charge, "lost")
+    note_disputes(order_id)
+    words = ["dispute-settled", str(order_id), "--why", "paid again", "--by", "Olga", "--json"]
+    assert json.loads(CliRunner().invoke(orders.orders, words).stdout) == {"id": str(order_id), "settled": [ref]}
+    assert verified(world) == []
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED

@@ -14,6 +14,7 @@ from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
 from tasks.operating import (
     at_provider,
     dispute_notes,
+    dispute_settlements,
     letters_again,
     order_story,
     outside_refunds,
@@ -343,6 +344,24 @@ def note_disputes(
         typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
     if not new:
         typer.echo("Nothing new: no dispute has another status than is noted.")
+
+
+@orders.command("dispute-settled")
+def dispute_settled(
+    which: Which,
+    why: Why,
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Record that what the customer's bank took by a lost dispute was paid again, or is left to the customer: what was bought can be changed again."""
+    plug_in_from_settings()
+    with begin() as session:
+        order_id = order_story.find(session, which)
+    settled = dispute_settlements.settle(order_id, by=by, why=why)
+    if as_json:
+        print_json({"id": order_id, "settled": settled})
+    else:
+        typer.echo(f"Recorded for {', '.join(settled)}; the order and its invoice stay as they are.")
 
 
 _TOLD_NOW = "Recorded; the order goes on, the credit note is issued and the customer is told."

@@ -1,0 +1,45 @@
+"""Record that a lost dispute of a completed order is settled: the customer has paid again what the bank took, or is left it."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from models import disputed_charges, timeline
+from models.orders import OrderEvent
+from models.timeline_kinds import Kind
+from tasks.operating.resumption import NotPossible
+from tasks.operating.support_refund import completed, locked
+from tasks.ports import DisputeStatus
+from tasks.refunds import disputes
+from tasks.wiring import begin
+
+
+def settle(order_id: UUID, *, by: str, why: str) -> list[str]:
+    """Settle all lost disputes of the charge that paid for the order; returns their refs. What it bought can be changed again, and `verify` names them no more.
+
+    Raises NotPossible if the order is not completed, or while none is noted as lost, or another not as decided.
+    """
+    with begin() as session:
+        order = locked(session, order_id)
+        _, charge = completed(session, order_id) or (None, None)
+        if charge is None:
+            raise NotPossible(
+                f"order {order.number} is {order.status}, or charged no card: there is no dispute to settle"
+            )
+        if not disputed_charges.was_taken_back(session, order_id):
+            raise NotPossible(
+                f"no lost dispute of order {order.number} is noted that is not settled; `prorata orders note-disputes {order.number}` asks the provider"
+            )
+        about = (OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
+        noted = disputes.latest(
+            session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id)), charge.attempt
+        )
+        if any(facts["status"] == DisputeStatus.CHARGEBACK for facts in noted):
+            raise NotPossible(
+                f"the customer's bank has not decided about order {order.number} yet; wait until the dispute is closed"
+            )
+        lost = [facts for facts in noted if facts["status"] == DisputeStatus.LOST]
+        for facts in lost:
+            of_it = {name: facts[name] for name in ("dispute", "attempt", "amount_minor", "currency")}
+            timeline.note_once(session, order_id, Kind.DISPUTE_SETTLED, of_it | {"by": by, "why": why}, known_by=of_it)
+        return [facts["dispute"] for facts in lost]

@@ -1,0 +1,63 @@
+"""A lost dispute that a person has settled: the customer paid again what the bank took, or keeps it."""
+
+import pytest
+
+from models.orders import OrderEvent
+from models.rules.refusals import RefusalCode
+from models.states import OrderStatus
+from tasks.operating import dispute_settlements
+from tasks.operating.resumption import NotPossible
+from tests.steps.test_changes_of_disputed_periods import happens, refused
+from tests.steps.test_disputed_charges import bought, charge_of, named
+from tests.support.world import World, change
+
+TAKEN = "what the customer's bank took back"
+PAID_AGAIN = {"by": "Olga", "why": "paid again by transfer of 3 May"}
+
+
+def test_what_a_lost_dispute_left_of_a_period_is_changed_again_once_it_is_settled(world: World) -> None:
+    ada, _, _ = bought(world)
+    world.pass_time(hours=1)
+    changed = world.buy(ada, change("desk", seats=11))
+    charge = charge_of(world, changed.id)
+    happens(world, charge, "needs_response", "lost")
+    assert refused(world, ada, change("desk", seats=12)) == [RefusalCode.PAYMENT_DISPUTED]
+    [settled] = dispute_settlements.settle(changed.id, **PAID_AGAIN)
+    [entry] = world.rows(OrderEvent, order_id=changed.id, kind="dispute.settled")
+    told = {"dispute": settled, "attempt": 1, "amount_minor": changed.due_minor, "currency": "EUR"}
+    assert entry.facts == told | PAID_AGAIN
+    assert named(world) == []
+    assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
+    with pytest.raises(NotPossible, match="no lost dispute of order 1002 is noted that is not settled"):
+        dispute_settlements.settle(changed.id, **PAID_AGAIN)
+
+
+def test_one_that_is_won_after_all_is_named_as_the_customer_has_paid_twice(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    happens(world, charge, "lost")
+    [settled] = dispute_settlements.settle(order_id, **PAID_AGAIN)
+    for status, found in (("needs_response", []), ("won", [(f"{TAKEN} (dispute du_1, won)", "11900", "0")])):
+        world.stripe.control("change", id=settled, values={"status": status})
+        world.notify(charge, "charge.dispute.updated")
+        assert named(world) == found
+    assert world.buy(ada, change("desk", seats=11)).status is OrderStatus.COMPLETED
+
+
+def test_another_dispute_of_the_charge_is_not_settled_with_it(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=19_00)
+    world.notify(charge, "charge.dispute.closed")
+    dispute_settlements.settle(order_id, **PAID_AGAIN)
+    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
+    world.notify(charge, "charge.dispute.closed")
+    assert refused(world, ada, change("desk", seats=11)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert named(world) == [(f"{TAKEN} (dispute du_1, lost)", "0", "10000")]
+
+
+@pytest.mark.parametrize("statuses", [[], ["warning_needs_response"], ["needs_response"], ["needs_response", "won"]])
+def test_what_is_not_lost_is_not_settled(world: World, statuses: list[str]) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, *statuses)
+    with pytest.raises(NotPossible):
+        dispute_settlements.settle(order_id, **PAID_AGAIN)
+    assert "dispute.settled" not in world.timeline(order_id)
