@@ -63,12 +63,14 @@ def collect_payment(order_id: UUID) -> Outcome:
 
 
 def _note_disputes(order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
-    """A disputed charge is an old one that a restored database had forgotten, with its disputes: the provider tells of them only once. Raises LeaseLost."""
+    """A disputed charge is an old one that a restored database had forgotten, with its disputes: the provider tells of them only once. Raises LeaseLost, StepAgain."""
+    with begin() as session:
+        newest = disputes.newest_entry(session, order.id)
     with outside():
         found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
         lease.require_ours(session, order)
-        disputes.note(session, order.id, attempt.attempt, found)
+        disputes.note(session, order.id, attempt.attempt, found, newest=newest)
 
 
 def _number_to_check(session: Session, order: Order) -> str | None:

@@ -68,8 +68,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     if charge.order_id is None or charge.attempt is None:
         return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
-    disputed = payments().find_disputes(charge_ref=charge_ref) if charge.disputed else ()
-    _note_disputes(charge, charge.order_id, disputed)
+    disputed, noted = _note_disputes(charge, charge.order_id) if charge.disputed else ((), None)
     owed = _why_owed(charge, refunds, disputed)
     with begin() as session:
         order = lock_order(session, charge.order_id)
@@ -78,6 +77,8 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             return NewsOutcome.UNKNOWN_ORDER
         if attempt is None:
             return _note_unknown(session, order, charge)
+        if disputed:
+            disputes.require_newest(session, order.id, noted)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
         _note_failed_refunds(session, order, attempt, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
@@ -87,7 +88,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         is_back = charge.refunded or refunded.is_refunded(session, attempt)
     if not is_back and (dispute := disputes.in_the_way(disputed)):
         left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
-        return _leave_to_bank(order, charge, dispute, left_minor=left)
+        return _leave_to_bank(order, charge, dispute, left_minor=left, noted=noted)
     return _refund_unexpected(order, attempt, charge)
 
 
@@ -133,19 +134,24 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     return NewsOutcome.NOTHING_TO_DO
 
 
-def _note_disputes(charge: Charge, order_id: UUID, disputed: Sequence[Dispute]) -> None:
+def _note_disputes(charge: Charge, order_id: UUID) -> tuple[Sequence[Dispute], int | None]:
     """Report the charge's disputes, for a person; the order does not change. A dispute has a time limit, so it is reported
     also where a restored database has forgotten the charge, or its order: an order that is not here has no timeline.
+
+    Returns them, and the newest entry about a dispute of the order: they are out of date once there is another. Raises StepAgain if there is already.
     """
-    if not disputed:
-        return
+    with begin() as session:
+        newest = disputes.newest_entry(session, order_id)
+    found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
         if lock_order(session, order_id) is not None:
             attempt = _attempt_for(session, charge)
-            disputes.note(session, order_id, attempt.attempt if attempt is not None else charge.attempt or 0, disputed)
-            return
-    for dispute in disputed:
+            charge_attempt = attempt.attempt if attempt is not None else charge.attempt or 0
+            disputes.note(session, order_id, charge_attempt, found, newest=newest)
+            return found, disputes.newest_entry(session, order_id)
+    for dispute in found:
         disputes.report(order_id, dispute)
+    return found, None
 
 
 def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
@@ -159,9 +165,13 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 
-def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor: int) -> NewsOutcome:
+def _leave_to_bank(
+    order: Order, charge: Charge, dispute: Dispute, *, left_minor: int, noted: int | None
+) -> NewsOutcome:
     """The bank gives unexpected money back itself. If it has decided for us, or took only a part, a person must look: the money is the customer's
     all the same, until the bank takes that as well. left_minor: what the customer has from nobody then.
+
+    noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
     """
     error = None
     left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
@@ -176,6 +186,7 @@ def _leave_to_bank(order: Order, charge: Charge, dispute: Dispute, *, left_minor
     if error is not None:
         with begin() as session:
             lock_order(session, order.id)
+            disputes.require_newest(session, order.id, noted)
             said = _said_last(session, order, charge)
             if said != error and (said or dispute.status is not DisputeStatus.CHARGEBACK):
                 timeline.note(session, order.id, Kind.REFUND_REFUSED, {"charge": charge.ref, "error": error})

@@ -12,7 +12,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
 from models.timeline_kinds import Kind
-from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
+from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.resumption import NotPossible, resume
 from tasks.operating.support_refund import locked
@@ -34,8 +34,9 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         bought = support_refund.completed(session, order_id)
         order, charge = bought or _to_settle(session, order_id)
         taken_back = disputed_charges.was_taken_back(session, order_id)
+        newest = disputes.newest_entry(session, order_id)
     if bought:
-        _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid)
+        _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
         return True
     asked = True
     try:
@@ -52,19 +53,28 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         found, left = (), 0
     _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
     with begin() as session:
-        settle_refund(session, order_id, by=by, why=why, by_bank=_returned_by_bank(found, charge), found=found)
+        by_bank = _returned_by_bank(found, charge)
+        settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
     return asked
 
 
 def settle_refund(
-    session: Session, order_id: UUID, *, by: str, why: str, by_bank: bool = False, found: Sequence[Dispute] = ()
+    session: Session,
+    order_id: UUID,
+    *,
+    by: str,
+    why: str,
+    by_bank: bool = False,
+    found: Sequence[Dispute] = (),
+    newest: int | None = None,
 ) -> None:
     """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
 
-    found: the charge's disputes. Raises NotPossible if the order is not parked there, or there is nothing left to refund.
+    found: the charge's disputes. newest: the newest entry about a dispute before they were asked for. Raises NotPossible if the order is not parked
+    there, if there is nothing left to refund, or if a dispute has gone on.
     """
     order, charge = _to_settle(session, order_id)
-    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
+    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
     resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
 
 
@@ -78,6 +88,7 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         is_for_a_person = refunded.is_for_a_person(session, charge)
+        newest = disputes.newest_entry(session, order_id)
     refunds = payments().find_refunds(charge_ref=charge_ref)
     with begin() as session:
         locked(session, order_id)
@@ -97,7 +108,7 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
         order, charge = _unexpected(session, order_id, charge_ref)
         if not found:
             _require_none_under_way(session, order, charge)
-        _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found)
+        _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found, newest=newest)
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
@@ -108,7 +119,9 @@ def _require_none_under_way(session: Session, order: Order, charge: ChargeAttemp
         )
 
 
-def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool) -> None:
+def _settle_dispute(
+    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None
+) -> None:
     """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
 
     The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
@@ -123,14 +136,24 @@ def _settle_dispute(order: Order, charge: ChargeAttempt, *, by: str, why: str, r
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
     _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
-    try:
-        with begin() as session:
+    with begin() as session:
+        try:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
-            by_bank = _returned_by_bank(found, charge)
-            _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found)
-    except NotPossible as refused:
-        # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
-        raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
+        except NotPossible as refused:
+            # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
+            raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
+        by_bank = _returned_by_bank(found, charge)
+        _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
+
+
+def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:
+    """Raises NotPossible if a dispute of the order was noted since `newest`: who has the money is not known."""
+    try:
+        disputes.require_newest(session, order.id, newest)
+    except StepAgain:
+        raise NotPossible(
+            f"a dispute of order {order.number} has gone on meanwhile: look again, and do not pay yet"
+        ) from None
 
 
 def _require_decided(
@@ -187,10 +210,22 @@ def _returned_by_bank(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
 
 
 def _record_outside(
-    session: Session, order: Order, charge: ChargeAttempt, *, by: str, why: str, by_bank: bool, found: Sequence[Dispute]
+    session: Session,
+    order: Order,
+    charge: ChargeAttempt,
+    *,
+    by: str,
+    why: str,
+    by_bank: bool,
+    found: Sequence[Dispute],
+    newest: int | None,
 ) -> None:
-    """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded."""
-    disputes.note(session, order.id, charge.attempt, found)
+    """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded.
+
+    newest: the newest entry about a dispute before they were asked for. Raises NotPossible if there is another.
+    """
+    _require_unchanged(session, order, newest)
+    disputes.note(session, order.id, charge.attempt, found, newest=newest)
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}

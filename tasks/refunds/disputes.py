@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
 from models.timeline_kinds import Kind
+from tasks.errors import StepAgain
 from tasks.ports import Dispute, DisputeStatus
 from tasks.wiring import payments
 
@@ -31,8 +32,26 @@ def find(charge_ref: str) -> Sequence[Dispute]:
     return payments().find_disputes(charge_ref=charge_ref) if payments().retrieve_charge(charge_ref).disputed else ()
 
 
-def note(session: Session, order_id: UUID, charge_attempt: int, disputes: Sequence[Dispute]) -> None:
-    """Record each turn of the charge's disputes once, for a person to act. The caller has locked the order's row."""
+def newest_entry(session: Session, order_id: UUID) -> int | None:
+    """Id of the newest entry about a dispute. Take it before you ask the provider: what it answers is older than any entry that comes later."""
+    about = select(OrderEvent.id).where(OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
+    return session.scalar(about.order_by(OrderEvent.id.desc()).limit(1))
+
+
+def require_newest(session: Session, order_id: UUID, entry: int | None) -> None:
+    """Raises StepAgain if another entry about a dispute was noted since. The caller has locked the order's row."""
+    if newest_entry(session, order_id) != entry:
+        raise StepAgain("a turn of the order's disputes was noted meanwhile; asking for them again")
+
+
+def note(
+    session: Session, order_id: UUID, charge_attempt: int, disputes: Sequence[Dispute], *, newest: int | None
+) -> None:
+    """Record each turn of the charge's disputes once, for a person to act. The caller has locked the order's row.
+
+    newest: the `newest_entry` before they were asked for. Raises StepAgain if it is another now: what was read may be older.
+    """
+    require_newest(session, order_id, newest)
     for dispute in disputes:
         if is_noted(session, order_id, dispute):
             continue

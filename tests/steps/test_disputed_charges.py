@@ -15,7 +15,6 @@ from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
-from tasks.refunds import disputes
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
 from tests.support.places import dying_at
@@ -371,19 +370,6 @@ def test_a_dispute_that_comes_back_to_a_status_is_noted_with_it_again(world: Wor
         ("dispute.closed", "won", 119_00),
         ("dispute.closed", "lost", 119_00),
     ]
-
-
-def test_an_older_answer_that_is_noted_late_is_mended_by_the_next_event(world: World) -> None:
-    _, order_id, charge = bought(world)
-    dispute(world, charge)
-    older = disputes.find(charge)
-    dispute(world, charge, "won")
-    world.notify(charge, "charge.dispute.closed")
-    with world.begin() as session:
-        disputes.note(session, order_id, 1, older)
-    world.notify(charge, "charge.dispute.closed")
-    assert [status for _, status, _ in noted(world, order_id)] == ["won", "chargeback", "won"]
-    assert named(world) == []
 
 
 def test_a_dispute_is_noted_with_what_an_operator_must_know_and_nothing_about_the_customer(world: World) -> None:
