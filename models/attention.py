@@ -11,6 +11,7 @@ from models.orders import Order
 from models.states import BACK, OrderStatus, Step
 
 NEEDS_ATTENTION: Final = "needs-attention"
+_LONGEST: Final = 2000
 
 
 def park(session: Session, order_id: UUID, *, error: str, token: UUID | None = None) -> bool:
@@ -33,6 +34,11 @@ def park_refunded(session: Session, order_id: UUID, *, error: str) -> bool:
     return _park(session, order_id, is_either, error=error, next_step=Step.REFUND_PAYMENT, finished_at=None)
 
 
+def say_instead(order: Order, *, error: str) -> None:
+    """Replace what a parked order needs a person for. The caller has locked its row."""
+    order.last_error = error[:_LONGEST]
+
+
 def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], error: str, **also_set: Any) -> bool:
     statement = (
         update(Order)
@@ -40,7 +46,7 @@ def _park(session: Session, order_id: UUID, *conditions: ColumnElement[bool], er
         .values(
             status=OrderStatus.NEEDS_ATTENTION,
             reason=func.coalesce(Order.reason, NEEDS_ATTENTION),  # the customer still has to be told why
-            last_error=error[:2000],
+            last_error=error[:_LONGEST],
             lease_token=None,
             lease_until=None,
             next_attempt_at=None,

@@ -9,14 +9,14 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import attention, timeline, waiting_orders
+from models import attention, disputed_charges, timeline, waiting_orders
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, RefundState, Step
 from models.timeline_kinds import Kind
 from tasks.charges import charge_attempts
-from tasks.errors import RefundRefused, TemporarilyUnavailable
+from tasks.errors import RefundRefused, StepAgain, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, DisputeStatus, EventKind, Refund, RefundStatus
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
 from tasks.running import retry_policy
@@ -69,7 +69,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         return NewsOutcome.NOT_OURS
     refunds = payments().find_refunds(charge_ref=charge_ref) if kind is EventKind.REFUND else ()
     disputed, noted = _note_disputes(charge, charge.order_id) if charge.disputed else ((), None)
-    owed = _why_owed(charge, refunds, disputed)
+    owed = _why_owed(charge, disputed)
     with begin() as session:
         order = lock_order(session, charge.order_id)
         attempt = _attempt_for(session, charge)
@@ -80,7 +80,8 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         if disputed:
             disputes.require_newest(session, order.id, noted)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
-        _note_failed_refunds(session, order, attempt, refunds, owed)
+        _tell_what_is_owed(session, order, attempt, owed)
+        _note_failed_refunds(session, order, attempt, charge, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
         if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
@@ -255,19 +256,34 @@ def _space_out(session: Session, attempt: ChargeAttempt) -> None:
         raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
 
 
-def _why_owed(charge: Charge, refunds: Sequence[Refund], disputed: Sequence[Dispute]) -> str | None:
+def _why_owed(charge: Charge, disputed: Sequence[Dispute]) -> str | None:
     """What a dispute means for a refund that has failed: it may be because of the dispute, and then nobody should pay in its place."""
-    if all(refund.status is not RefundStatus.FAILED for refund in refunds):
+    if not disputed:
         return None
     return refunding.why_owed(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
 
 
+def _tell_what_is_owed(session: Session, order: Order, attempt: ChargeAttempt, owed: str | None) -> None:
+    """A person is to pay what a parked order owes, and the bank has taken it since, or has decided: say what that means."""
+    is_parked = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step is Step.REFUND_PAYMENT
+    if owed is None or not is_parked or owed in (order.last_error or ""):
+        return
+    if attempt.status is AttemptStatus.SUCCEEDED and not refunded.is_refunded(session, attempt):
+        attention.say_instead(order, error=f"{Step.REFUND_PAYMENT}: {owed}")
+
+
 def _note_failed_refunds(
-    session: Session, order: Order, attempt: ChargeAttempt, refunds: Sequence[Refund], owed: str | None
+    session: Session,
+    order: Order,
+    attempt: ChargeAttempt,
+    charge: Charge,
+    refunds: Sequence[Refund],
+    owed: str | None,
 ) -> None:
     """Record that an accepted refund failed later (the card's account is closed, say): a person must look.
 
-    This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again.
+    This overrides a step that still acts on the older answer. Unexpected money needs no person: it is refunded again. Raises StepAgain if
+    the charge is disputed since it was looked up.
     """
     for refund in refunds:
         if refund.status is not RefundStatus.FAILED or not refunding.mark_failed_later(session, attempt, refund):
@@ -275,6 +291,8 @@ def _note_failed_refunds(
         error = f"refund {refund.ref} failed after the provider had accepted it: {refund.failure_reason}"
         if owed is not None:
             error = f"{error}. But {owed}"
+        elif not charge.disputed and disputed_charges.was_taken_back(session, order.id):
+            raise StepAgain("the charge was taken back meanwhile; asking for its disputes")
         log.error("refund failed", order_id=str(order.id), refund=refund.ref)
         timeline.note(session, order.id, Kind.REFUND_FAILED, {"error": error})
         if attempt.status is AttemptStatus.SUCCEEDED:

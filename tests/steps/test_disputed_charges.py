@@ -9,12 +9,13 @@ import pytest
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
-from tasks.charges import webhooks
+from tasks.charges import charge_news, webhooks
 from tasks.charges.late_charges import late_charges
-from tasks.errors import Misconfigured, TemporarilyUnavailable
+from tasks.errors import Misconfigured, StepAgain, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.resumption import NotPossible
+from tasks.ports import EventKind
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
 from tests.support.places import dying_at
@@ -132,6 +133,64 @@ def test_a_refund_that_fails_later_because_of_a_dispute_parks_and_says_not_to_pa
         "of pi_1 back (dispute du_1, not decided yet); do not give it back in any other way: the customer would be paid twice. "
         "See docs/operations.md, A disputed charge"
     )
+
+
+def test_an_order_that_is_parked_as_its_refund_failed_says_not_to_pay_once_the_bank_has_the_charge(
+    world: World,
+) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.run(order_id)
+    charge = charge_of(world, order_id)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    world.notify(charge, "refund.failed")
+    parked = world.order(order_id)
+    told = [str(parked.last_error)]
+    for status in ("warning_needs_response", "needs_response", "lost"):
+        dispute(world, charge, status)
+        world.notify(charge, "charge.dispute.updated")
+        told.append(str(world.order(order_id).last_error))
+    assert [re.sub(r"(du|pi|re)_\w+", r"\1_1", each) for each in told] == [
+        *["refund re_1 failed after the provider had accepted it: expired_or_canceled_card"] * 2,
+        "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, not decided yet); "
+        "do not give it back in any other way: the customer would be paid twice. See docs/operations.md, A disputed charge",
+        "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost); "
+        "do not give it back in any other way: the customer would be paid twice. See docs/operations.md, A disputed charge",
+    ]
+    order = world.order(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
+    assert (order.reason, world.timeline(order_id).count("order.needs_attention")) == (parked.reason, 1)
+
+
+def test_an_order_that_is_parked_elsewhere_keeps_its_error_when_its_charge_is_disputed(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.park(order_id)
+    dispute(world, charge_of(world, order_id))
+    world.notify(charge_of(world, order_id), "charge.dispute.created")
+    assert world.order(order_id).last_error == "for the test"
+
+
+def test_a_refund_that_failed_while_a_dispute_came_says_not_to_pay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.run(order_id)
+    charge = charge_of(world, order_id)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    why, waiting = charge_news._why_owed, [charge]
+
+    def owed_before_it_came(*given: object) -> object:
+        if waiting:
+            dispute(world, waiting.pop())
+            charge_news.handle(charge)
+        return why(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(charge_news, "_why_owed", owed_before_it_came)
+    with pytest.raises(StepAgain):
+        charge_news.handle(charge, kind=EventKind.REFUND)
+    charge_news.handle(charge, kind=EventKind.REFUND)
+    assert "do not give it back in any other way" in str(world.order(order_id).last_error)
 
 
 def test_a_refund_that_has_failed_by_the_time_it_is_recorded_says_not_to_pay_if_the_charge_is_disputed(
