@@ -35,7 +35,7 @@ class Kind(StrEnum):
     REFUND_AWAITING_FUNDS = "refund.awaiting_funds"
     REFUND_FAILED = "refund.failed"
     REFUND_REFUSED = "refund.refused"
-    """unexpected money does not go back by itself; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
+    """unexpected money does not go back by itself, or is owed no more: the newest of a charge counts; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
     REFUND_ELSEWHERE = "refund.elsewhere"
     REFUND_ELSEWHERE_FAILED = "refund.elsewhere_failed"
     REFUND_SETTLED_OUTSIDE = "refund.settled_outside"

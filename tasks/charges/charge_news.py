@@ -1,8 +1,8 @@
 """Handles provider events about a charge: continues a waiting order, refunds unexpected money, or alerts a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -87,9 +87,9 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             return _go_on(session, order, attempt, charge, why)
         _note_unexpected(session, order, attempt, charge)
         is_back = charge.refunded or refunded.is_refunded(session, attempt)
-    if not is_back and (dispute := disputes.in_the_way(disputed)):
+    if not is_back and disputes.in_the_way(disputed):
         left = refunding.left_minor(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
-        return _leave_to_bank(order, charge, dispute, left_minor=left, noted=noted)
+        return _leave_to_bank(order, charge, disputed, left_minor=left, noted=noted)
     return _refund_unexpected(order, attempt, charge)
 
 
@@ -167,39 +167,59 @@ def _note_unexpected(session: Session, order: Order, attempt: ChargeAttempt, cha
 
 
 def _leave_to_bank(
-    order: Order, charge: Charge, dispute: Dispute, *, left_minor: int, noted: int | None
+    order: Order, charge: Charge, disputed: Sequence[Dispute], *, left_minor: int, noted: int | None
 ) -> NewsOutcome:
     """The bank gives unexpected money back itself. If it has decided for us, or took only a part, a person must look: the money is the customer's
     all the same, until the bank takes that as well. left_minor: what the customer has from nobody then.
 
-    noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
+    What a person was told before is called off. noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
     """
-    error = None
-    left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
-    if dispute.status is DisputeStatus.WON and left_minor:
-        error = f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more"
-    elif dispute.status is DisputeStatus.LOST and left_minor:
-        error = (
-            f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
-        )
-    elif dispute.status is DisputeStatus.CHARGEBACK:
-        error = f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}"
-    if error is not None:
-        with begin() as session:
-            lock_order(session, order.id)
-            disputes.require_newest(session, order.id, noted)
-            said = _said_last(session, order, charge)
-            if said != error and (said or dispute.status is not DisputeStatus.CHARGEBACK):
-                timeline.note(session, order.id, Kind.REFUND_REFUSED, {"charge": charge.ref, "error": error})
-                log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+    error, calls_person = _what_to_do(charge, disputed, left_minor=left_minor)
+    with begin() as session:
+        lock_order(session, order.id)
+        disputes.require_newest(session, order.id, noted)
+        said = _said_last(session, order, charge)
+        if said.get("error") != error and (said or calls_person):
+            _call_person(session, order, charge, error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
 
-def _said_last(session: Session, order: Order, charge: Charge) -> str | None:
-    """The newest entry of what a person is to do about an unexpected charge that is disputed."""
+def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, left_minor: int) -> tuple[str, bool]:
+    """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that."""
+    dispute = disputes.one_in_the_way(disputed)
+    left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
+    if dispute.status is DisputeStatus.CHARGEBACK:
+        return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
+    if dispute.status is DisputeStatus.WON and left_minor:
+        return f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more", True
+    if dispute.status is DisputeStatus.WON:
+        return (
+            f"the dispute {dispute.ref} of {charge.ref} was won, and the money is back: nothing of it is owed any more",
+            False,
+        )
+    if left_minor:
+        return (
+            f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
+        ), True
+    taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
+    if any(each.currency != charge.currency for each in disputed if each.status in disputes.TAKEN):
+        return (
+            f"{taken}, which was of {charge.amount_minor} {charge.currency}: compare the sums, and pay only what that left",
+            False,
+        )
+    return f"{taken}: nothing of it is owed any more", False
+
+
+def _said_last(session: Session, order: Order, charge: Charge) -> Mapping[str, Any]:
+    """The newest entry of what a person is to do about an unexpected charge; empty if there is none."""
     about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.REFUND_REFUSED)
-    said = select(OrderEvent.facts["error"].astext).where(*about, OrderEvent.facts.contains({"charge": charge.ref}))
-    return session.scalar(said.order_by(OrderEvent.id.desc()).limit(1))
+    said = select(OrderEvent.facts).where(*about, OrderEvent.facts.contains({"charge": charge.ref}))
+    return session.scalar(said.order_by(OrderEvent.id.desc()).limit(1)) or {}
+
+
+def _call_person(session: Session, order: Order, charge: Charge, error: str, **facts: int) -> None:
+    timeline.note(session, order.id, Kind.REFUND_REFUSED, {"charge": charge.ref, "error": error, **facts})
+    log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
 
 
 def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
@@ -217,7 +237,7 @@ def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> 
     try:
         answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
     except RefundRefused as refused:
-        _note_refused(order, attempt, refund_attempt, str(refused))
+        _note_refused(order, attempt, charge, refund_attempt, str(refused))
         raise
     with begin() as session:
         lock_order(session, order.id)
@@ -227,14 +247,15 @@ def _refund_unexpected(order: Order, attempt: ChargeAttempt, charge: Charge) -> 
     return NewsOutcome.UNEXPECTED_AND_REFUNDED
 
 
-def _note_refused(order: Order, attempt: ChargeAttempt, refund_attempt: RefundAttempt, error: str) -> None:
-    """Call a person, once: the refusal names another request each time."""
-    known_by = {"attempt": attempt.attempt}
+def _note_refused(
+    order: Order, attempt: ChargeAttempt, charge: Charge, refund_attempt: RefundAttempt, error: str
+) -> None:
+    """Call a person, unless that was the last that was said: the refusal names another request each time."""
     with begin() as session:
         lock_order(session, order.id)
         refunding.mark_refused(session, refund_attempt)
-        if timeline.note_once(session, order.id, Kind.REFUND_REFUSED, known_by | {"error": error}, known_by=known_by):
-            log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+        if "attempt" not in _said_last(session, order, charge):
+            _call_person(session, order, charge, error, attempt=attempt.attempt)
 
 
 def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:
@@ -243,8 +264,8 @@ def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, c
     if len(made) < MOST_REFUNDS:
         return False
     error = f"{len(made)} refunds of unexpected charge {charge.ref} failed, and no other is made: give it back by other means"
-    if timeline.note_once(session, order.id, Kind.REFUND_REFUSED, {"error": error}):
-        log.error("unexpected charge does not go back", order_id=str(order.id), error=error)
+    if _said_last(session, order, charge).get("error") != error:
+        _call_person(session, order, charge, error)
     return True
 
 

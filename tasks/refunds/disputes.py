@@ -109,6 +109,14 @@ def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
     return min(taken, key=lambda each: _WORST_FIRST.index(each.status), default=None)
 
 
+def one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:
+    """`in_the_way`, where there is one."""
+    dispute = in_the_way(disputes)
+    if dispute is None:
+        raise ValueError("no dispute keeps the provider from refunding the charge")
+    return dispute
+
+
 def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
     """How much of a charge with a dispute in the way the bank has not taken: all of it, if that was won. 0 if it took all, or a sum in another currency, which cannot be compared."""
     taken = [each for each in disputes if each.status in TAKEN]
@@ -122,7 +130,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, left_minor: int = 0) ->
 
     left_minor: what the customer has from nobody, if the bank took a part.
     """
-    dispute = _one_in_the_way(disputes)
+    dispute = one_in_the_way(disputes)
     sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(left_minor, dispute.currency)
     match dispute.status:
         case DisputeStatus.LOST if left_minor:
@@ -157,7 +165,7 @@ def why_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, left_minor:
     left = _sum(left_minor, currency)
     if disputes is None:
         return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
-    dispute = _one_in_the_way(disputes)
+    dispute = one_in_the_way(disputes)
     if dispute.status is DisputeStatus.WON:
         return (
             f"the dispute {dispute.ref} of {charge_ref} was won, so the money is with you, and {left} of this refund is owed still: pay that by other means, "
@@ -187,13 +195,6 @@ def named(disputes: Sequence[Dispute]) -> str:
     """The disputes in which the bank has taken money, by their refs."""
     refs = [each.ref for each in disputes if each.status in TAKEN]
     return f"dispute{'s' if len(refs) > 1 else ''} {', '.join(refs)}"
-
-
-def _one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:
-    dispute = in_the_way(disputes)
-    if dispute is None:
-        raise ValueError("no dispute keeps the provider from refunding the charge")
-    return dispute
 
 
 def _sum(amount_minor: int, currency: str) -> str:

@@ -1,5 +1,6 @@
 """A charge that an order has no use for, and that the customer's bank has taken back: it is owed as long as nobody gave it back, and once."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -147,7 +148,7 @@ def test_one_whose_refund_the_provider_refuses_for_a_reason_of_its_own_is_for_a_
     for _ in range(2):
         world.notify(late)
     [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
-    assert refused.facts == {"attempt": 1, "error": "charge_too_old req_1"}
+    assert refused.facts == {"attempt": 1, "charge": late, "error": "charge_too_old req_1"}
     settle(order_id, late)
     assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
 
@@ -194,3 +195,77 @@ def test_one_that_went_back_in_part_unheard_before_the_bank_took_the_rest_is_not
     with pytest.raises(NotPossible, match="nothing is owed"):
         settle(order_id, late)
     assert named(world) == []
+
+
+def said(world: World, order_id: UUID) -> list[str]:
+    """What a person is told to do, without ids."""
+    rows = sorted(world.rows(OrderEvent, order_id=order_id, kind="refund.refused"), key=lambda row: row.id)
+    return [re.sub(r"(du|pi|req)_\w+", r"\1_1", row.facts["error"]) for row in rows]
+
+
+OWED = "{} EUR (minor units) of unexpected charge pi_1 is still the customer's"
+DO_NOT_PAY = "pi_1 is disputed (dispute du_1, not decided yet): do not give it back in any other way: the customer would be paid twice"
+NOTHING_OWED = "the customer's bank has taken 11900 EUR (minor units) of pi_1 back for good (dispute{} du_1{}, lost): nothing of it is owed any more"
+NO_MORE = "the bank took only a part back (dispute du_1, lost), and the provider refunds it no more"
+
+
+def test_a_rest_that_a_second_dispute_takes_for_good_at_once_is_said_to_be_owed_no_more(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    for amount in (19_00, 100_00):
+        world.stripe.control("dispute", payment_intent=late, status="lost", amount=amount)
+        for _ in range(2):
+            world.notify(late, "charge.dispute.closed")
+    told = [f"{OWED.format(10000)}: {NO_MORE}", NOTHING_OWED.format("s", ", du_1")]
+    assert (said(world, order_id), named(world)) == (told, [])
+
+
+def test_what_is_won_and_then_lost_for_good_is_said_to_be_owed_no_more(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute(world, late, "won")
+    world.notify(late, "charge.dispute.closed")
+    turn(world, late, "lost")
+    world.notify(late, "charge.dispute.closed")
+    won = f"{OWED.format(11900)}, though its dispute du_1 was won; the provider refunds it no more"
+    assert (said(world, order_id), named(world)) == ([won, NOTHING_OWED.format("", "")], [])
+
+
+def test_what_is_to_be_given_back_as_its_refunds_failed_is_not_once_the_bank_has_it(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, ada := world.customer(card="pm_card_refundFail"))
+    world.give_card(ada)
+    world.run(order_id)
+    world.notify(late)
+    for made in (1, 2):
+        assert world.stripe.banks_settle(lambda made=made: world.refunds_at_provider(late) == ["failed"] * made)  # type: ignore[misc]
+        world.notify(late, "refund.failed")
+        world.pass_time(seconds=60)
+        world.notify(late)
+    failed = "2 refunds of unexpected charge pi_1 failed, and no other is made: give it back by other means"
+    assert said(world, order_id) == [failed]
+    for status in ("needs_response", "lost"):
+        dispute(world, late, status)
+        world.notify(late, "charge.dispute.updated")
+    assert (said(world, order_id), named(world)) == ([failed, DO_NOT_PAY, NOTHING_OWED.format("", "")], [])
+
+
+def test_what_is_to_be_given_back_as_its_refund_was_refused_is_not_once_the_bank_has_it(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 50_00})
+    world.notify(late, "charge.refunded")
+    [refused] = said(world, order_id)
+    for status in ("needs_response", "lost"):
+        world.stripe.control("dispute", payment_intent=late, status=status, amount=69_00)
+        world.notify(late, "charge.dispute.updated")
+    taken = NOTHING_OWED.format("", "").replace("11900", "6900")
+    assert (said(world, order_id), named(world)) == ([refused, DO_NOT_PAY, taken], [])
+
+
+def test_of_what_nobody_was_told_to_give_back_nothing_is_said_once_the_bank_has_it_for_good(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    for status in ("needs_response", "lost"):
+        dispute(world, late, status)
+        world.notify(late, "charge.dispute.updated")
+    assert said(world, order_id) == []

@@ -159,7 +159,8 @@ def test_unexpected_money_whose_refund_fails_later_goes_back_once_more_and_is_th
     assert waiting_events(world) == {}
     [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
     assert refused.facts == {
-        "error": f"2 refunds of unexpected charge {late} failed, and no other is made: give it back by other means"
+        "charge": late,
+        "error": f"2 refunds of unexpected charge {late} failed, and no other is made: give it back by other means",
     }
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert world.timeline(order_id).count("refund.failed") == 2
