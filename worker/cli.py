@@ -73,6 +73,13 @@ class _Group(TyperGroup):
         super().__init__(**attributes)
         self.commands = cast(Any, _Commands())  # typer only reads it
 
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Raises failures.Interrupted: of a KeyboardInterrupt typer would keep nothing but the exit status."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise failures.Interrupted.by(stopped) from stopped
+
 
 app = typer.Typer(
     name="prorata",

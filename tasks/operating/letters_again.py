@@ -132,6 +132,11 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
     try:
         with outside():
             mailer().send(letter)
+    except KeyboardInterrupt as stopped:
+        said = f"the mail server may have taken the {kind}, so ask the customer before you send it again"
+        _record(order, Kind.LETTER_UNANSWERED, told | {"error": "interrupted while the mail server was asked"}, said)
+        stopped.add_note(f"{_sentence(said)}.")
+        raise
     except OutcomeUnknown as lost:
         said = f"the mail server did not answer whether it takes the {kind}: it may have arrived, so ask the customer first"
         _record(order, Kind.LETTER_UNANSWERED, told | {"error": str(lost)}, said)
@@ -148,20 +153,25 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
 
 
 def _record(order: Order, event: str, facts: dict[str, Any], said: str, *, sent: LetterKind | None = None) -> None:
-    """Write down what came of it; `said` tells that to people. Tried twice, the second time on another connection. Raises NotRecorded.
+    """Write down what came of it; `said` tells that to people. Raises NotRecorded.
 
     sent: the letter to mark.
     """
     try:
-        _note(order, event, facts, sent)
-    except NO_DATABASE:
         try:
             _note(order, event, facts, sent)
-        except NO_DATABASE as error:
-            why = "other transactions hold the order" if behind_a_lock(error) else "the database did not answer"
-            raise NotRecorded(
-                f"{said[0].upper()}{said[1:]}. The timeline of order {order.number} lacks that: {why}."
-            ) from error
+        except NO_DATABASE:  # the connection may have broken while the mail server was asked
+            _note(order, event, facts, sent)
+    except NO_DATABASE as error:
+        why = "other transactions hold the order" if behind_a_lock(error) else "the database did not answer"
+        raise NotRecorded(f"{_sentence(said)}. The timeline of order {order.number} lacks that: {why}.") from error
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"{_sentence(said)}. The timeline of order {order.number} may lack that.")
+        raise
+
+
+def _sentence(said: str) -> str:
+    return f"{said[0].upper()}{said[1:]}"
 
 
 def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | None) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt
 from tasks.ledger_check import books
 from tasks.ledger_check.differences import Check
-from tests.support.command import SETTINGS, prorata_at_a_terminal
+from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, change, purchase
 from worker.commands import ledger
@@ -64,15 +63,6 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(world: World, world_database_
     assert seen.endswith("Everything agrees.\n")
 
 
-INTERRUPTIBLE = """
-import signal
-from worker.cli import main
-# Whoever runs the tests may have it ignored, and what is ignored stays so in a child.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main(["ledger", "verify"])
-"""
-
-
 def test_what_was_found_before_an_interruption_is_told_where_no_program_takes_it_for_all(
     world: World, world_database_url: str
 ) -> None:
@@ -80,7 +70,7 @@ def test_what_was_found_before_an_interruption_is_told_where_no_program_takes_it
     with world.begin() as session:
         session.execute(text("update charge_attempts set amount_minor = 11899"))
     verifying = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE],
+        interruptible("ledger", "verify"),
         env=os.environ | SETTINGS | {"PRORATA_DATABASE_URL": world_database_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -96,7 +86,7 @@ def test_what_was_found_before_an_interruption_is_told_where_no_program_takes_it
     title, _, row, *last = err.splitlines()
     assert (title, last) == (
         "1 difference",
-        ["Incomplete: checked were 1 of 1 accounts, and not the numbers of documents."],
+        ["Incomplete: checked were 1 of 1 accounts, and not the numbers of documents.", "Interrupted."],
     )
     assert " ".join(row.split()) == f"charge order {order.number} what its card was charged 11900 11899"
     assert world.rows(BooksCheck) == []

@@ -94,6 +94,19 @@ def prorata_command(*words: str) -> list[str]:
     return [sys.executable, "-m", "worker.cli", *words]
 
 
+def interruptible(*words: str) -> list[str]:
+    """The same, where whoever runs the tests may have SIGINT ignored, which stays so in a child."""
+    return [sys.executable, "-c", _INTERRUPTIBLE, *words]
+
+
+_INTERRUPTIBLE = """
+import signal
+from worker.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
     """The command in a process of its own, as a shell starts it: two seconds, most of which it imports."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}

@@ -1,7 +1,10 @@
 """`prorata orders send-letter`: a letter that did not reach its customer is sent once more, once for each command."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,6 +26,7 @@ from tasks.operating import letters_again, support_refund
 from tasks.operating.resumption import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
+from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import World, purchase, trial
 from worker.commands import failures, orders
@@ -95,7 +99,46 @@ def test_that_it_is_sent_is_in_the_timeline_before_the_server_is_asked(world: Wo
 
     wiring.plug_in(replace(world.wiring, mailer=Looks()))
     assert send(order_id, "--kind", "confirmation").exit_code == 130
-    assert world.timeline(order_id)[-1] == "letter.send_again"
+    assert world.timeline(order_id)[-2:] == ["letter.send_again", "letter.unanswered"]
+
+
+def settings_for(world: World, database_url: str) -> dict[str, str]:
+    server = {"HOST": world.mailbox.host, "PORT": str(world.mailbox.port), "TLS": "none"}
+    return SETTINGS | {"PRORATA_DATABASE_URL": database_url} | {f"PRORATA_SMTP_{name}": server[name] for name in server}
+
+
+def test_whoever_stops_waiting_for_the_mail_server_is_told_that_the_letter_may_have_arrived(
+    world: World, world_database_url: str
+) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    before = len(world.mails(ada))
+    world.mailbox.fail("slow", recipient=ada.email, seconds=240, times=1)
+    sending = subprocess.Popen(
+        interruptible("orders", "send-letter", str(order_id), "--kind", "confirmation", "--by", "ops"),
+        env=os.environ | settings_for(world, world_database_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(world.mails(ada)) == before:
+        assert sending.poll() is None, sending.communicate()
+    sending.send_signal(signal.SIGINT)
+    ended = (*sending.communicate(), sending.returncode)
+    told = (
+        "Interrupted. The mail server may have taken the confirmation, so ask the customer before you send it again.\n"
+    )
+    assert ended == ("", told, 130)
+    [noted] = facts(world, order_id, "letter.unanswered")
+    assert noted["error"] == "interrupted while the mail server was asked"
+
+
+def test_a_person_at_a_terminal_sees_what_is_waited_for(world: World, world_database_url: str) -> None:
+    order_id = world.buy(world.customer(), purchase()).id
+    words = ("orders", "send-letter", str(order_id), "--kind", "confirmation", "--by", "ops")
+    seen = prorata_at_a_terminal(100, *words, **settings_for(world, world_database_url))
+    assert "waiting for the mail server" in seen
+    assert seen.endswith("The mail server has taken the confirmation.\n")
 
 
 class Then(Mailer):

@@ -25,6 +25,14 @@ _OUT_OF_DATE = (
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 
 
+class Interrupted(Exception):
+    """Ctrl-C in a command. The message: what is kept, or under way, all the same."""
+
+    @classmethod
+    def by(cls, stopped: KeyboardInterrupt) -> "Interrupted":
+        return cls(" ".join(getattr(stopped, "__notes__", ())))
+
+
 def run(command: Callable[[], object]) -> int:
     """Run `command`; returns the exit status."""
     try:
@@ -49,8 +57,8 @@ def run(command: Callable[[], object]) -> int:
         if not isinstance(error.orig, errors.ReadOnlySqlTransaction):
             raise
         return _say(_why_no_answer(error), NO_ANSWER)
-    except KeyboardInterrupt:
-        return _say("Interrupted.", INTERRUPTED)
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        return _say(f"Interrupted. {stopped}".rstrip(), INTERRUPTED)
     return 0
 
 

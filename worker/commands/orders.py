@@ -27,6 +27,7 @@ from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, exact_now
 from worker.commands import order_views, resuming
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
+from worker.commands.progress import waiting
 from worker.commands.screen import console, print_json, tell_if_cut
 from worker.commands.which_account import account_named
 from worker.wiring import plug_in_from_settings
@@ -274,7 +275,8 @@ def send_letter(
     plug_in_from_settings()
     with begin() as session:
         order_id = order_story.find(session, which)
-    sent = letters_again.send_again(order_id, kind, by=by, why=why)
+    with waiting("the mail server"):
+        sent = letters_again.send_again(order_id, kind, by=by, why=why)
     if as_json:
         print_json({"id": order_id, "sent": sent})
     else:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
@@ -20,6 +21,14 @@ def progress(*, beside_rows: bool = False) -> Progress:
     screen = Console(stderr=True)
     hidden = not screen.is_terminal or (beside_rows and sys.stdout.isatty())
     return Progress(console=screen, transient=True, redirect_stdout=False, disable=hidden)
+
+
+@contextmanager
+def waiting(whom: str) -> Iterator[None]:
+    """whom: whose answer may take minutes."""
+    screen = Console(stderr=True)
+    with screen.status(f"waiting for {whom}") if screen.is_terminal else nullcontext():
+        yield
 
 
 def by_document(shown: Progress, rows: Iterable[Told], total: int) -> Iterator[Told]:
