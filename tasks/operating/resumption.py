@@ -1,5 +1,6 @@
 """What an operator may do with a parked order: resume it, at its current step or another one, or without the letter that it waits for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -63,10 +64,7 @@ def plan_resumption(story: Story, *, from_step: Step | None = None, without_lett
     else:
         _refuse_way_forward(story, order.next_step, first)
     without = _begun(story, order.next_step) if without_letters else None
-    would = [f"{step}: {_WILL[step]}" for step in steps_from(first)]
-    if without is not None:
-        would.insert(0, f"{without}: is not sent, and counts as undeliverable")
-    return Resumption(order.next_step, first, tuple(_happened(story)), tuple(would), without)
+    return Resumption(order.next_step, first, tuple(_happened(story)), tuple(_would(first, without)), without)
 
 
 def resume(
@@ -143,6 +141,14 @@ def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
         raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")
 
 
+def _would(first: Step, without: LetterKind | None) -> Iterator[str]:
+    if without is not None:
+        yield f"{without}: is not sent, and counts as undeliverable"
+    for step in steps_from(first):
+        does = _WITHOUT if without is not None and step is first else _WILL
+        yield f"{step}: {does[step]}"
+
+
 def _happened(story: Story) -> list[str]:
     """One phrase for each earlier effect that is not repeated."""
     steps = [f"{step}: {outcome}" for step, outcome in _step_ends(story).items()]
@@ -179,3 +185,9 @@ _WILL = {
     Step.REFUND_PAYMENT: "gives the whole charge back, once; nothing where nothing was charged",
     Step.SEND_REFUND_NOTICE: "tells the customer unless that was sent, and ends the order",
 }
+_WITHOUT = {
+    Step.SEND_CONFIRMATION_EMAIL: "sends the other letter, if there is one that was not sent",
+    Step.PROMPT_SEAT_ASSIGNMENT: "completes the order",
+    Step.SEND_REFUND_NOTICE: "ends the order",
+}
+"""without the letter that is given up"""

@@ -109,7 +109,11 @@ def test_each_command_that_refuses_such_an_order_names_this_way(world: World) ->
 def test_a_dry_run_says_which_letter_is_left_out(world: World) -> None:
     _, order_id = refused(world)
     told = json.loads(run("resume", order_id, "--without-letters", "--dry-run", "--json").stdout)
-    assert told["would"][0] == "confirmation: is not sent, and counts as undeliverable"
+    assert told["would"] == [
+        "confirmation: is not sent, and counts as undeliverable",
+        "send_confirmation_email: sends the other letter, if there is one that was not sent",
+        "prompt_seat_assignment: asks to assign new seats unless that was sent, and completes the order",
+    ]
     assert statuses(world, order_id) == {"confirmation": "sending"}
 
 
