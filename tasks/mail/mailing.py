@@ -60,6 +60,7 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
     try:
         with outside():
             mailer().send(letter)
+            log.info("email handed over", message_id=letter.message_id)
             completed = completes and _complete(order, kind)
             if not completed:
                 _end(order, kind, LetterStatus.SENT)

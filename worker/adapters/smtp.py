@@ -57,7 +57,6 @@ class SmtpMailer:
             ours_is_international=self._sender.international,
         )
         self._retrying(letter.message_id)(deliver, self._server, self._connections, envelope)
-        log.info("email handed over message_id=%s", letter.message_id)
 
     def _retrying(self, message_id: str) -> Retrying:
         def tell(state: RetryCallState) -> None:
