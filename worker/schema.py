@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from models import migrations
-from models.errors import Explained
+from tasks.errors import Misconfigured
 from worker import server_urls
 
 log = structlog.get_logger(__name__)
@@ -15,7 +15,7 @@ _MASTERS_ITS_TABLES = text("SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class
 """whether the role owns them, may become the role that does, or is a superuser, which may become any"""
 
 
-class SchemaOutdated(Explained):
+class SchemaOutdated(Misconfigured):
     """The database lacks what this release's migrations make; the message says what to run."""
 
 
