@@ -50,6 +50,7 @@ def figure(said: str, style: Style, width: float) -> Box:
 
 def shortened(said: str, style: Style, width: float) -> str:
     """`said`, cut if necessary, with an ellipsis."""
+    said = without_unseen(said)
 
     def fits(line: str) -> bool:
         return style.face.width(line, style.size) <= width

@@ -197,6 +197,12 @@ def test_what_shows_nothing_is_not_drawn(unseen: str) -> None:
     assert as_pdf(marked) == as_pdf(plain)
 
 
+def test_what_shows_nothing_takes_no_room_from_the_sellers_name_in_the_foot() -> None:
+    name = "Süd\u00adwind\u200b AG"
+    room = style.FOOT_STRONG.face.width("Südwind AG", style.FOOT_STRONG.size)
+    assert shortened(name, style.FOOT_STRONG, room) == "Südwind AG"
+
+
 def test_threads_get_the_bytes_that_one_gets() -> None:
     pages = [replace(PAGE, buyer=Part("Customer", (f"Имя {chr(0x410 + number)}",))) for number in range(24)]
     alone = [as_pdf(page) for page in pages]
