@@ -7,7 +7,9 @@ from typing import Any, Final
 from tasks.letters.wording import Wording
 from tasks.plain_text import one_line
 
-_HOUSE_NUMBER: Final = re.compile(r"(?:n[.º°o]*\s*)?\d{1,4}\s?(?:[a-z]|bis|ter)?(?:[-/][\da-z]{1,4})?", re.IGNORECASE)
+_HOUSE_NUMBER: Final = re.compile(
+    r"(?:n[.º°o]*\s*)?\d{1,4}\s?(?:[a-z]|bis|ter|quater|quinquies)?(?:[-/][\da-z]{1,4})?\.?", re.IGNORECASE
+)
 
 
 def seller_lines(w: Wording, seller: Mapping[str, Any]) -> tuple[str, ...]:

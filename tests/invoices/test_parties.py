@@ -18,6 +18,8 @@ ENGLISH = Wording(Language.EN, "EUR", "UTC")
         ("Via Torino, 2/A, 20123 Milano", ["Via Torino, 2/A", "20123 Milano"]),
         ("12, rue de la Paix, 75002 Paris", ["12, rue de la Paix", "75002 Paris"]),
         ("12 bis, rue de la Paix, 75002 Paris", ["12 bis, rue de la Paix", "75002 Paris"]),
+        ("12 quater, rue de la Paix, 75002 Paris", ["12 quater, rue de la Paix", "75002 Paris"]),
+        ("Andrássy út, 60., 1062 Budapest", ["Andrássy út, 60.", "1062 Budapest"]),
         ("Hauptstraße 5, 1010, Wien", ["Hauptstraße 5", "1010", "Wien"]),
         ("10, 20", ["10", "20"]),
         ("Tower 3, Canary Wharf, London", ["Tower 3", "Canary Wharf", "London"]),
