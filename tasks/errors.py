@@ -27,6 +27,10 @@ class StepAgain(TemporarilyUnavailable):
     """We did a part, or know more than before; deliver the step again."""
 
 
+class NotAsked(TemporarilyUnavailable):
+    """We did not ask yet, because too much of this process waits for the other side already. Nothing has failed: it does not count as a try."""
+
+
 class OutcomeUnknown(TemporarilyUnavailable):
     """The request was sent and no trustworthy answer came: it may have taken effect.
 

@@ -1,4 +1,5 @@
 """In a worker with a thread or solo pool, an order goes from step to step without a message, as long as the worker takes their queues.
+Letters may hold a third of its threads at most, unless it does nothing else.
 
 We send the events that Celery would have sent for those steps, so that Flower shows a task for each. In a prefork pool nothing
 is handed over: its processes have no connection of their own to Flower.
@@ -9,9 +10,11 @@ from typing import Any
 from celery import signals
 
 from models.states import Step
-from tasks.queues import QUEUES
+from tasks.mail import at_once
+from tasks.queues import QUEUE_NAMES, QUEUES
 from tasks.running import in_process
 
+_NOT_FOR_LETTERS = set(QUEUE_NAMES) - {QUEUES[Step.SEND_CONFIRMATION_EMAIL]}
 _IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
 
 
@@ -30,3 +33,5 @@ def _set_up(sender: Any, **_: Any) -> None:
         return QUEUES[step] in taken
 
     in_process.set_up(stays_here=stays_here, show=show)
+    if not taken.isdisjoint(_NOT_FOR_LETTERS):
+        at_once.set_up(at_once.Places(max(1, sender.pool.limit // 3)))

@@ -1,5 +1,6 @@
 """Letters on their way to the mail server. `tasks.letters` composes them.
 
 - `mailing` sends each kind once per order; `writing` reads what a letter is about, and has it composed
+- `at_once` limits how many threads of a process letters hold
 - `unanswered` has a person decide where a letter was sent several times without an answer
 """

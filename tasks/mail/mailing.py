@@ -24,7 +24,7 @@ from models.states import LetterKind, LetterStatus, OrderStatus
 from tasks.errors import NO_DATABASE, OutcomeUnknown, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import message_id
-from tasks.mail import unanswered
+from tasks.mail import at_once, unanswered
 from tasks.mail.writing import written
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
     """Send those of `kinds` that were not sent before. A letter refused for good is recorded and does not hold up the others.
 
-    Raises TemporarilyUnavailable, OutcomeUnknown, MayHaveArrived: no letter after the one that failed was sent. Raises LeaseLost.
+    Raises TemporarilyUnavailable, NotAsked, OutcomeUnknown, MayHaveArrived: no letter after the one that failed was sent. Raises LeaseLost.
     """
     for kind in kinds:
         _send(order, kind)
@@ -50,6 +50,11 @@ def deliver_last(order: Order, kind: LetterKind) -> bool:
 
 def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
     """Send the letter, unless it was sent before, and mark it. Returns whether the order was completed with its mark."""
+    with at_once.place():  # before anything is written: without a place nothing was tried
+        return _send_now(order, kind, completes=completes)
+
+
+def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
     with begin_alone() as session:
         mail_id = _begin(session, order, kind)
     if mail_id is None:

@@ -20,7 +20,7 @@ from models.lease import LeaseLost
 from models.states import Step, steps_from
 from tasks import carrying, slots
 from tasks.carrying import StepsUndone
-from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, TemporarilyUnavailable
 from tasks.failure_points import reach, working_on
 from tasks.running import in_process, retry_policy
 from tasks.running.delivery import Delivery
@@ -110,6 +110,8 @@ def _translate_errors(delivery: Delivery) -> Outcome:
         raise
     except LeaseLost:
         return Outcome.HELD_BY_ANOTHER
+    except NotAsked as error:
+        return _try_later(delivery, error, asked=error.retry_after, waits=True)
     except TemporarilyUnavailable as error:
         return _try_later(delivery, error, asked=error.retry_after)
     except NO_DATABASE as error:
@@ -135,18 +137,19 @@ def _again_if_away(delivery: Delivery, error: Exception, delay: timedelta) -> It
         raise delivery.again(error, delay) from error
 
 
-def _try_later(delivery: Delivery, error: Exception, *, asked: float | None = None) -> Outcome:
-    delay = retry_policy.delay(delivery.retries, asked=asked)
+def _try_later(delivery: Delivery, error: Exception, *, asked: float | None = None, waits: bool = False) -> Outcome:
+    """waits: nothing has failed, so this uses up no retry of Celery's, and the sweep goes on with the order."""
+    delay = retry_policy.delay(0 if waits else delivery.retries, asked=asked)
     with _again_if_away(delivery, error, delay):
-        if not _release(delivery, delay, error):
+        if not _release(delivery, delay, error, waits=waits):
             return why_not(delivery.order_id, delivery.step)
-    if delivery.is_last:
+    if waits or delivery.is_last:
         return Outcome.POSTPONED
     raise delivery.again(error, delay)
 
 
-def _release(delivery: Delivery, delay: timedelta, error: Exception) -> bool:
-    """Release the order for a later try and store the error with it. False if it has moved on without us."""
+def _release(delivery: Delivery, delay: timedelta, error: Exception, *, waits: bool = False) -> bool:
+    """Release the order for a later try and store the error with it. False if it has moved on without us. waits: see `progress.postpone`."""
     context = current.get()
     with begin() as session:
         return progress.postpone(
@@ -155,7 +158,8 @@ def _release(delivery: Delivery, delay: timedelta, error: Exception) -> bool:
             delivery.step,
             context.token,
             delay=delay,
-            grace=retry_policy.restart_delay(context.restarts),
+            waits=waits,
+            grace=retry_policy.restart_delay(0 if waits else context.restarts),
             error=f"{delivery.step}: {type(error).__name__}: {error}",
         )
 

@@ -22,7 +22,7 @@ from models.sold_to import sold_to
 from models.states import FINAL, LetterKind, OrderStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
-from tasks.errors import NO_DATABASE, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, NotAsked, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.mail.unanswered import MayHaveArrived
@@ -209,6 +209,11 @@ def _tell(order_id: UUID) -> None:
         return
     try:
         mailing.deliver(order, [LetterKind.VAT_CORRECTION])
+    except NotAsked:
+        with begin() as session:
+            again = {"tries": VatFollowUp.tries - 1, "next_at": now() + WAITS[0]}
+            session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(again))
+        return
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
         return
