@@ -14,12 +14,16 @@ AGAIN = 2
 """how often such a letter is sent again before a person decides"""
 
 
+MAY_HAVE_ARRIVED = "it may have arrived each time"
+"""by these words an order's last error is known as one"""
+
+
 class MayHaveArrived(Misconfigured):
     """A letter was sent as often as it may be, and nobody knows whether it arrived. A person must look."""
 
     def __init__(self, order: Order, kind: LetterKind, times: int) -> None:
         super().__init__(
-            f"the mail server did not answer whether it takes the {kind}, {times} times: it may have arrived each time. "
+            f"the mail server did not answer whether it takes the {kind}, {times} times: {MAY_HAVE_ARRIVED}. "
             f"`prorata orders resume {order.number}` sends it once more, and with --without-letters the order goes on without it"
         )
 

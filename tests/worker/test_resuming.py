@@ -1,7 +1,9 @@
 """`prorata orders resume --all-parked`: one cause mended, every order that it parked goes on, and only those."""
 
 import json
+import ssl
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,8 +14,12 @@ from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
+from tests.support.mailbox import TLS_FLAGS, TRUSTED, running_mailbox
 from tests.support.payment import refundable
-from tests.support.world import World, purchase
+from tests.support.world import Customer, World, purchase
+from worker.adapters.mime import Sender
+from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
 from worker.commands import failures, orders
 
@@ -92,6 +98,74 @@ def test_orders_that_a_restricted_stripe_key_parked_are_found_by_what_the_docume
     done = resume_all("--error-contains", "API key", "--json")
     assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
     assert world.run(order_id).status is OrderStatus.REFUNDED
+
+
+def may_have_arrived(world: World) -> tuple[Customer, UUID]:
+    """An order parked because the mail server took its confirmation three times, and answered none."""
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.mailbox.fail("drop_after_data", recipient=ada.email)
+    with pytest.raises(Misconfigured):
+        world.go_on(order_id, times=10)
+    world.mailbox.heal()
+    return ada, order_id
+
+
+@pytest.mark.parametrize("words", [(), ("--error-contains", "mail server"), ("--error-contains", "")])
+def test_a_letter_that_may_have_arrived_is_not_sent_again_among_all(world: World, words: tuple[str, ...]) -> None:
+    _, order_id = may_have_arrived(world)
+    login = parked(world, "send_confirmation_email: the mail server refuses us while opening the dialogue: 535")
+    done = resume_all(*words, "--json")
+    assert done.exit_code == 1
+    number = world.order(order_id).number
+    why_not = (
+        f"its letter may have arrived: `prorata orders resume {number}` sends it once more, for all such orders add "
+        '--error-contains "may have arrived"; --without-letters goes on without it'
+    )
+    assert {each["number"]: each["why_not"] for each in json.loads(done.stdout)} == {
+        number: why_not,
+        world.order(login).number: None,
+    }
+    assert statuses(world, order_id, login) == [OrderStatus.NEEDS_ATTENTION, OrderStatus.OPEN]
+
+
+def test_letters_that_may_have_arrived_are_sent_again_where_these_words_say_so(world: World) -> None:
+    ada, order_id = may_have_arrived(world)
+    assert resume_all("--error-contains", "may have Arrived").exit_code == 0
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert len(world.mails(ada)) == 5
+
+
+def test_other_words_of_its_error_do_not_say_so(world: World) -> None:
+    _, order_id = may_have_arrived(world)
+    assert resume_all("--error-contains", "time").exit_code == 1
+    assert statuses(world, order_id) == [OrderStatus.NEEDS_ATTENTION]
+
+
+def test_without_letters_those_that_may_have_arrived_go_on_among_all(world: World) -> None:
+    ada, order_id = may_have_arrived(world)
+    assert resume_all("--without-letters").exit_code == 0
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert len(world.mails(ada)) == 4
+
+
+def test_orders_that_a_wrong_mail_password_parked_are_found_by_what_the_documentation_says(
+    world: World, tmp_path: Path
+) -> None:
+    _, arrived = may_have_arrived(world)
+    order_id = world.place(world.customer(), purchase())
+    with running_mailbox(
+        tmp_path, "--tls", "starttls", *TLS_FLAGS, "--user", "prorata", "--password", "new"
+    ) as mailbox:
+        trust = ssl.create_default_context(cafile=TRUSTED)
+        server = Server(host="localhost", port=mailbox.port, username="prorata", password="old", trust=trust)
+        wiring.plug_in(replace(world.wiring, mailer=SmtpMailer(server, Sender.read("b@prorata.example", "B"))))
+        with pytest.raises(Misconfigured, match="refuses us while opening the dialogue: 535"):
+            world.run(order_id)
+    wiring.plug_in(world.wiring)
+    done = resume_all("--error-contains", "refuses us while", "--json")
+    assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
+    assert statuses(world, order_id, arrived) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
 
 
 def test_a_dry_run_names_the_parked_orders_and_changes_nothing(world: World) -> None:

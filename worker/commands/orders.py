@@ -110,7 +110,9 @@ FromStep = Annotated[
     Step | None, typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what happened already and what would; do nothing")]
-AllParked = Annotated[bool, typer.Option("--all-parked", help="every order that needs attention")]
+AllParked = Annotated[
+    bool, typer.Option("--all-parked", help="every order that needs attention, but those whose letter may have arrived")
+]
 ErrorContains = Annotated[
     str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
 ]

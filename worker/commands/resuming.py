@@ -10,6 +10,7 @@ import typer
 
 from models.states import OrderStatus
 from tasks.errors import keeping
+from tasks.mail.unanswered import MAY_HAVE_ARRIVED
 from tasks.operating import order_story, resumption
 from tasks.operating.resumption import NotPossible
 from tasks.plain_text import one_line
@@ -43,7 +44,8 @@ def resume_all(
     resumed: list[Resumed] = []
     with keeping(lambda: _put_back(resumed, dry_run=dry_run)):
         resume = partial(_resume, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
-        resumed.extend(_resumed(error_contains or "", resume))
+        decided = without_letters or "may have arrived" in (error_contains or "").lower()
+        resumed.extend(_resumed(error_contains or "", resume, decided=decided))
     if as_json:
         print_json([asdict(each) for each in resumed])
     elif not resumed:
@@ -71,14 +73,25 @@ def _nothing(error_contains: str | None) -> str:
     return "\n".join(["No order that needs attention has such an error. There are:", *most, *more])
 
 
-def _resumed(error_contains: str, resume: Callable[[UUID], tuple[str | None, str | None]]) -> Iterator[Resumed]:
+def _resumed(
+    error_contains: str, resume: Callable[[UUID], tuple[str | None, str | None]], *, decided: bool
+) -> Iterator[Resumed]:
+    """decided: whether a person wants orders to go on whose letter may have arrived; otherwise these stay."""
     with begin() as session:
         parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
     for order, account in reversed(parked):
         error = order.last_error or ""
         if error_contains.lower() in error.lower():
-            step, why_not = resume(order.id)
+            stays = MAY_HAVE_ARRIVED in error and not decided
+            step, why_not = (None, _undecided(order.number)) if stays else resume(order.id)
             yield Resumed(order.number, account, step, error, why_not)
+
+
+def _undecided(number: int) -> str:
+    return (
+        f"its letter may have arrived: `prorata orders resume {number}` sends it once more, for all such orders add "
+        '--error-contains "may have arrived"; --without-letters goes on without it'
+    )
 
 
 def _resume(
