@@ -2,11 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-
-from models import disputed_charges
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from tasks.operating import at_provider, order_story
 from tasks.operating.resumption import NotPossible
 from tasks.operating.support_refund import locked
@@ -34,19 +30,12 @@ def note_now(order_id: UUID) -> list[Dispute]:
 def _note(order: Order, charge: Charge, attempt: int) -> list[Dispute]:
     """attempt: the number of the charge attempt, which a restored database may have forgotten."""
     with begin() as session:
-        newest = _newest_entry(session, order.id)
+        newest = disputes.newest_entry(session, order.id)
     found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
         locked(session, order.id)
-        if _newest_entry(session, order.id) != newest:  # what we have read may be older
+        if disputes.newest_entry(session, order.id) != newest:  # what we have read may be older
             raise NotPossible(f"a dispute of order {order.number} was noted meanwhile: run this again")
         new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
-        disputes.note(session, order.id, attempt, new)
+        disputes.note(session, order.id, attempt, new, newest=newest)
     return new
-
-
-def _newest_entry(session: Session, order_id: UUID) -> int | None:
-    about = select(func.max(OrderEvent.id)).where(
-        OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
-    )
-    return session.scalar(about)

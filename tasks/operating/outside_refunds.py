@@ -137,6 +137,7 @@ def _settle_dispute(
         )
     _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
     with begin() as session:
+        _require_not_settled(session, order, charge, found)
         try:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:
@@ -144,6 +145,19 @@ def _settle_dispute(
             raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
         by_bank = _returned_by_bank(found, charge)
         _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
+
+
+def _require_not_settled(session: Session, order: Order, charge: ChargeAttempt, found: Sequence[Dispute]) -> None:
+    """Raises NotPossible if all that the bank took was settled with the customer: what they paid again would have to go back, too."""
+    lost = [dispute for dispute in found if dispute.status is DisputeStatus.LOST]
+    if lost and all(
+        timeline.is_noted(session, order.id, Kind.DISPUTE_SETTLED, {"dispute": dispute.ref, "attempt": charge.attempt})
+        for dispute in lost
+    ):
+        raise NotPossible(
+            f"the lost dispute of order {order.number} was settled with `prorata orders dispute-settled`: the customer keeps what they bought. "
+            "If it is to end all the same, give back by other means what they paid again, and let your accountant correct the invoice"
+        )
 
 
 def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:

@@ -5,7 +5,7 @@ import pytest
 from models.orders import OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks.operating import dispute_settlements
+from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.resumption import NotPossible
 from tests.steps.test_changes_of_disputed_periods import happens, refused
 from tests.steps.test_disputed_charges import bought, charge_of, named
@@ -30,6 +30,16 @@ def test_what_a_lost_dispute_left_of_a_period_is_changed_again_once_it_is_settle
     assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
     with pytest.raises(NotPossible, match="no lost dispute of order 1002 is noted that is not settled"):
         dispute_settlements.settle(changed.id, **PAID_AGAIN)
+
+
+def test_what_was_bought_is_not_ended_once_its_dispute_is_settled(world: World) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, "lost")
+    dispute_settlements.settle(order_id, **PAID_AGAIN)
+    with pytest.raises(NotPossible, match="the lost dispute of order 1001 was settled"):
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert named(world) == []
 
 
 def test_one_that_is_won_after_all_is_named_as_the_customer_has_paid_twice(world: World) -> None:
