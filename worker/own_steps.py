@@ -1,5 +1,5 @@
 """In a worker with a thread or solo pool, an order goes from step to step without a message, as long as the worker takes their queues.
-Letters may hold a third of its threads at most, unless it does nothing else.
+Letters may hold two thirds of its threads at most, unless it does nothing else.
 
 We send the events that Celery would have sent for those steps, so that Flower shows a task for each. In a prefork pool nothing
 is handed over: its processes have no connection of their own to Flower.
@@ -34,4 +34,4 @@ def _set_up(sender: Any, **_: Any) -> None:
 
     in_process.set_up(stays_here=stays_here, show=show)
     if not taken.isdisjoint(_NOT_FOR_LETTERS):
-        at_once.set_up(at_once.Places(max(1, sender.pool.limit // 3)))
+        at_once.set_up(at_once.Places(max(1, sender.pool.limit * 2 // 3)))

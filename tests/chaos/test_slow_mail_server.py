@@ -20,7 +20,7 @@ from worker.command_lines import Worker, worker_command
 from worker.embedded import RedisServer
 from worker.processes import Supervisor, log_says
 
-THREADS, LIMIT = 6, 2
+THREADS, LIMIT = 6, 4
 ORDERS = 9
 SLOW = 20.0
 """seconds that the mail server takes for each letter"""
