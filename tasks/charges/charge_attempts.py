@@ -4,11 +4,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Uuid, and_, bindparam, case, exists, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import lease, step_ends
+from models import lease, order_cache, step_ends
 from models.accounts import CUSTOMER, Account, PaymentMethod, PaymentMethodStatus
 from models.disputed_charges import is_paid_with_taken
 from models.orders import Order, OrderLine
@@ -43,15 +57,26 @@ _GOES_TO = case(
 )
 _TAKEN = select(is_paid_with_taken()).where(SubscriptionPeriod.id == OrderLine.from_period_id).scalar_subquery()
 _CREDITS_TAKEN = exists().where(OrderLine.order_id == bindparam("of"), OrderLine.from_period_id.is_not(None), _TAKEN)
-_STANDING = Prepared[ChargeAttempt | None, PaymentMethod | None, str | None, bool](
-    select(ChargeAttempt, PaymentMethod, CUSTOMER, _CREDITS_TAKEN)
-    .select_from(Account)
-    .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
-    .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))
-    .where(Account.id == bindparam("account")),
-    ChargeAttempt,
-    PaymentMethod,
-)
+
+
+def _standing(
+    credits_taken: ColumnElement[bool],
+) -> Prepared[ChargeAttempt | None, PaymentMethod | None, str | None, bool]:
+    return Prepared(
+        select(ChargeAttempt, PaymentMethod, CUSTOMER, credits_taken)
+        .select_from(Account)
+        .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
+        .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))
+        .where(Account.id == bindparam("account")),
+        ChargeAttempt,
+        PaymentMethod,
+    )
+
+
+_STANDING = _standing(literal_column("false", Boolean))
+_STANDING_OF_CHANGES = _standing(
+    _CREDITS_TAKEN
+)  # PostgreSQL sets up each part of a plan, also those that it never runs
 _ASKED = Prepared[()](
     update(ChargeAttempt)
     .where(ChargeAttempt.order_id == bindparam("of"), ChargeAttempt.attempt == bindparam("number"))
@@ -66,7 +91,9 @@ def live(session: Session, order_id: UUID) -> ChargeAttempt | None:
 
 def standing_of(session: Session, order: Order) -> Standing:
     """Read the order's standing. Lock the order first, or the standing may change a moment later."""
-    return Standing(*_STANDING.one(session, {"of": order.id, "account": order.account_id}))
+    changes = any(line.from_period_id is not None for line in order_cache.lines(session, order))
+    statement = _STANDING_OF_CHANGES if changes else _STANDING
+    return Standing(*statement.one(session, {"of": order.id, "account": order.account_id}))
 
 
 def mark_asked(session: Session, attempt: ChargeAttempt, at: datetime) -> None:
