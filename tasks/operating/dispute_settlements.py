@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
+from models.states import OrderStatus
 from models.timeline_kinds import Kind
 from tasks.operating.resumption import NotPossible
 from tasks.operating.support_refund import completed, locked
@@ -23,9 +24,8 @@ def settle(order_id: UUID, *, by: str, why: str) -> list[str]:
         order = locked(session, order_id)
         _, charge = completed(session, order_id) or (None, None)
         if charge is None:
-            raise NotPossible(
-                f"order {order.number} is {order.status}, or charged no card: there is no dispute to settle"
-            )
+            why_none = "charged no card" if order.status is OrderStatus.COMPLETED else f"is {order.status}"
+            raise NotPossible(f"order {order.number} {why_none}: there is no dispute to settle")
         if not disputed_charges.was_taken_back(session, order_id):
             raise NotPossible(
                 f"no lost dispute of order {order.number} is noted that is not settled; `prorata orders note-disputes {order.number}` asks the provider"

@@ -9,7 +9,8 @@ from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.resumption import NotPossible
 from tests.steps.test_changes_of_disputed_periods import happens, refused
 from tests.steps.test_disputed_charges import bought, charge_of, named
-from tests.support.world import World, change
+from tests.support.payment import DECLINES
+from tests.support.world import World, change, purchase, trial
 
 TAKEN = "what the customer's bank took back"
 PAID_AGAIN = {"by": "Olga", "why": "paid again by transfer of 3 May"}
@@ -71,3 +72,15 @@ def test_what_is_not_lost_is_not_settled(world: World, statuses: list[str]) -> N
     with pytest.raises(NotPossible):
         dispute_settlements.settle(order_id, **PAID_AGAIN)
     assert "dispute.settled" not in world.timeline(order_id)
+
+
+def test_an_order_without_a_charge_by_card_has_no_dispute_to_settle(world: World) -> None:
+    order = world.buy(world.customer(card=None), trial())
+    with pytest.raises(NotPossible, match=r"^order 1001 charged no card: there is no dispute to settle$"):
+        dispute_settlements.settle(order.id, **PAID_AGAIN)
+
+
+def test_an_order_that_is_not_completed_has_no_dispute_to_settle(world: World) -> None:
+    order = world.buy(world.customer(card=DECLINES), purchase())
+    with pytest.raises(NotPossible, match=r"^order 1001 is payment_declined: there is no dispute to settle$"):
+        dispute_settlements.settle(order.id, **PAID_AGAIN)
