@@ -142,7 +142,7 @@ def _settle_dispute(
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:
             # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
-            raise NotPossible(f"{refused.why}. What to do then: docs/operations.md, A disputed charge") from None
+            raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None
         by_bank = _returned_by_bank(found, charge)
         _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
 

@@ -53,7 +53,7 @@ def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
         if vat_at_bank.is_withheld(session, order):
             yield (
                 f"order {order.number} awaits the end of the dispute of its charge, as VAT is credited if that is won: answer it or accept it in the "
-                "provider's dashboard. Within a day after its end is noted this ends by itself: docs/operations.md, A disputed charge"
+                "provider's dashboard. Within a day after its end is noted this ends by itself: docs/disputes.md, A disputed charge"
             )
         else:
             yield f"order {order.number} awaits the VAT registry's answer, or a letter about it: that ends by itself"

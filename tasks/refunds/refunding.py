@@ -86,7 +86,7 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
         told = disputes.why_owed(charge_ref, disputed, left_minor=left, currency=currency)
     else:
         return None
-    return f"{told}. See docs/operations.md, A disputed charge"
+    return f"{told}. See docs/disputes.md, A disputed charge"
 
 
 def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> str | None:

@@ -131,7 +131,7 @@ def test_a_refund_that_fails_later_because_of_a_dispute_parks_and_says_not_to_pa
     assert re.sub(r"(du|pi|re)_\w+", r"\1_1", str(order.last_error)) == (
         "refund re_1 failed after the provider had accepted it: expired_or_canceled_card. But the customer's bank has taken 11900 EUR (minor units) "
         "of pi_1 back (dispute du_1, not decided yet); do not give it back in any other way: the customer would be paid twice. "
-        "See docs/operations.md, A disputed charge"
+        "See docs/disputes.md, A disputed charge"
     )
 
 
@@ -152,9 +152,9 @@ def test_an_order_that_is_parked_as_its_refund_failed_says_not_to_pay_once_the_b
     assert [re.sub(r"(du|pi|re)_\w+", r"\1_1", each) for each in told] == [
         *["refund re_1 failed after the provider had accepted it: expired_or_canceled_card"] * 2,
         "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, not decided yet); "
-        "do not give it back in any other way: the customer would be paid twice. See docs/operations.md, A disputed charge",
+        "do not give it back in any other way: the customer would be paid twice. See docs/disputes.md, A disputed charge",
         "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost); "
-        "do not give it back in any other way: the customer would be paid twice. See docs/operations.md, A disputed charge",
+        "do not give it back in any other way: the customer would be paid twice. See docs/disputes.md, A disputed charge",
     ]
     order = world.order(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
@@ -332,7 +332,7 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     world.pass_time(days=1)
     order_id = world.buy(ada, change("desk", seats=20)).id
     dispute(world, charge_of(world, order_id), "lost")
-    with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/operations.md, A disputed"):
+    with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/disputes.md, A disputed"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 

@@ -45,7 +45,7 @@ def test_no_page_has_two_sections_of_one_name() -> None:
     assert [page.name for page in PAGES if len(titles(page)) != len(anchors(page))] == []
 
 
-@pytest.mark.parametrize("page", ["operations.md", "deploying.md", "promises.md"])
+@pytest.mark.parametrize("page", ["operations.md", "disputes.md", "deploying.md", "promises.md"])
 def test_the_top_of_a_long_page_lists_its_sections(page: str) -> None:
     text = prose(ROOT / "docs" / page)
     listed = re.findall(r"\[([^\]]+)\]\(#", text.partition("\nOn this page: ")[2].partition("\n\n")[0])
@@ -56,7 +56,7 @@ def test_every_section_that_the_code_names_is_there() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in CODE)
     named = {(page, title) for title, page in re.findall(r'"([^"\n]+)" in (docs/\w+\.md)', code)}
     named.update(re.findall(r"(docs/\w+\.md), ([A-Z][\w' ]+)", code))
-    assert {("docs/operations.md", "A disputed charge"), ("docs/upgrading.md", "The order of a rollout")} <= named
+    assert {("docs/disputes.md", "A disputed charge"), ("docs/upgrading.md", "The order of a rollout")} <= named
     assert [(page, title) for page, title in sorted(named) if title not in titles(ROOT / page)] == []
 
 
