@@ -4,8 +4,7 @@ from uuid import UUID
 
 from models.orders import Order
 from tasks.operating import at_provider, order_story
-from tasks.operating.resumption import NotPossible
-from tasks.operating.support_refund import locked
+from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Charge, Dispute
 from tasks.refunds import disputes
 from tasks.wiring import begin, payments

@@ -8,8 +8,7 @@ from models import disputed_charges, timeline
 from models.orders import OrderEvent
 from models.states import OrderStatus
 from models.timeline_kinds import Kind
-from tasks.operating.resumption import NotPossible
-from tasks.operating.support_refund import completed, locked
+from tasks.operating.order_at_hand import NotPossible, completed, locked
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
 from tasks.wiring import begin

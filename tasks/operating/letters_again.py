@@ -30,8 +30,7 @@ from tasks.errors import (
 )
 from tasks.letters.compose import message_id
 from tasks.mail.writing import written
-from tasks.operating.order_story import UnknownOrder
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
 from tasks.prompt_seat_assignment import asks
 from tasks.wiring import begin, mailer, outside, policy
@@ -45,7 +44,7 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
     NotRecorded: what came of it is known, and not in the timeline.
     """
     with begin() as session:
-        order = _locked(session, order_id)
+        order = _ended(session, order_id)
         kind = _which(session, order, kind)
         letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
@@ -54,10 +53,8 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
     return kind
 
 
-def _locked(session: Session, order_id: UUID) -> Order:
-    order = lock_order(session, order_id)
-    if order is None:
-        raise UnknownOrder(f"there is no order {order_id}")
+def _ended(session: Session, order_id: UUID) -> Order:
+    order = locked(session, order_id)
     if order.status not in FINAL:
         resume = f": `prorata orders resume {order.number}`" if order.status is OrderStatus.NEEDS_ATTENTION else ""
         raise NotPossible(f"order {order.number} is {order.status}: its letters are sent when it goes on{resume}")

@@ -9,7 +9,6 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from models.accounts import CUSTOMER, Account, PaymentMethod, VatCheck
-from models.errors import Unknown
 from models.invoices import Invoice, Receivable
 from models.ledger import LedgerMovement
 from models.messages import SentLetter
@@ -17,12 +16,9 @@ from models.orders import LETTER_REFUSED, Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import LetterStatus, OrderStatus
 from models.vat_follow_ups import VatFollowUp
+from tasks.operating.order_at_hand import UnknownOrder
 
 _OF_A_DOCUMENT = re.compile(r"[A-Z]+-\d{4}-\d+")
-
-
-class UnknownOrder(Unknown):
-    """There is no such order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
 from tasks.operating import support_refund
-from tasks.operating.resumption import NotPossible, resume
-from tasks.operating.support_refund import locked
+from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
+from tasks.operating.resumption import resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
@@ -31,7 +31,7 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
     """
     with begin() as session:
-        bought = support_refund.completed(session, order_id)
+        bought = completed(session, order_id)
         order, charge = bought or _to_settle(session, order_id)
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
@@ -44,7 +44,7 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
-        found, left = support_refund.disputed(charge)
+        found, left = disputed(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         if taken_back:  # who has the money, and all of it, is not to be guessed
             raise
@@ -96,7 +96,7 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     back = refunding.back_minor(charge_ref)
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
-    found, left = support_refund.disputed(charge)
+    found, left = disputed(charge)
     if not found and not (is_for_a_person or back):
         raise NotPossible(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
@@ -130,7 +130,7 @@ def _settle_dispute(
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
-    found, left = support_refund.disputed(charge)
+    found, left = disputed(charge)
     if not found:
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"

@@ -8,7 +8,6 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from models import timeline, waiting_orders
-from models.errors import Explained
 from models.messages import SentLetter
 from models.orders import OrderEvent
 from models.states import (
@@ -24,18 +23,8 @@ from models.states import (
     steps_from,
 )
 from models.timeline_kinds import Kind
+from tasks.operating.order_at_hand import NotPossible
 from tasks.operating.order_story import Story
-
-
-class NotPossible(Explained):
-    """The order's state does not allow this; the message says why, and what can be done instead.
-
-    advice: what can be done instead, apart from `why` where it does not hold for everybody who is refused.
-    """
-
-    def __init__(self, why: str, *, advice: str | None = None) -> None:
-        super().__init__(f"{why}; {advice}" if advice else why)
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Refund all that an order was charged, for an operator. `outside_refunds` records what was given back in another way."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,16 +10,13 @@ from sqlalchemy.orm import Session
 from models import ledger, reservation, timeline, waiting_orders
 from models.account_lock import lock_account
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
-from models.order_lock import lock_order
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
-from tasks.operating.order_story import UnknownOrder
-from tasks.operating.resumption import NotPossible
-from tasks.ports import Dispute
+from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
@@ -58,9 +54,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     Raises NotPossible if nothing was charged to a card, if a part of the charge went back elsewhere, if balance that the order brought cannot be taken back, or unless everything
     else in the order is a purchase that is still as it was bought.
     """
-    order = lock_order(session, order_id, with_lines=True)
-    if order is None:
-        raise UnknownOrder(f"there is no order {order_id}")
+    order = locked(session, order_id, with_lines=True)
     if order.status is not OrderStatus.COMPLETED:
         raise NotPossible(
             f"order {order.number} is {order.status}, only a completed one can be refunded{_instead(order)}"
@@ -91,30 +85,6 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     )
     session.execute(update(Order).where(Order.id == order_id).values(reason=REFUNDED_BY_SUPPORT, finished_at=None))
     return unassigned
-
-
-def completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
-    """The order and its charge, if it is completed and a card was charged for it."""
-    order = locked(session, order_id)
-    charge = refunded.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
-    return None if charge is None else (order, charge)
-
-
-def disputed(charge: ChargeAttempt) -> tuple[Sequence[Dispute], int]:
-    """The disputes of the charge, if the provider refunds nothing of it because of one, and what the customer has from nobody, if the bank took a part."""
-    if charge.ref is None:
-        return (), 0
-    found = disputes.find(charge.ref)
-    if disputes.in_the_way(found) is None:
-        return (), 0
-    return found, refunding.left_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)
-
-
-def locked(session: Session, order_id: UUID) -> Order:
-    order = lock_order(session, order_id)
-    if order is None:
-        raise UnknownOrder(f"there is no order {order_id}")
-    return order
 
 
 def _instead(order: Order) -> str:

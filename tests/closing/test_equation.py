@@ -15,7 +15,7 @@ from tasks.billing import receivables, unpaid
 from tasks.billing.lost_documents import UnknownDocument
 from tasks.closing.open_invoices import open_invoices
 from tasks.operating import support_refund
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tests.closing.equation import equation
 from tests.invoices.documents import documents

@@ -7,7 +7,7 @@ from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from tasks.operating import outside_refunds
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes

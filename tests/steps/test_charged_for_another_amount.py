@@ -17,7 +17,7 @@ from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds, resumption
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tests.support.backup import BackUp
 from tests.support.books import verified

@@ -14,7 +14,7 @@ from tasks.charges.late_charges import late_charges
 from tasks.errors import Misconfigured, StepAgain, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import EventKind
 from tests.invoices.documents import documents
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events

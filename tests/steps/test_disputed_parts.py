@@ -11,7 +11,8 @@ from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds
-from tasks.operating.resumption import NotPossible, resume
+from tasks.operating.order_at_hand import NotPossible
+from tasks.operating.resumption import resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
 from tests.steps.test_disputed_charges import BY_BANK, bought, charge_of, dispute, give_back, named, told_by_whom

@@ -5,7 +5,7 @@ import pytest
 from models.states import OrderStatus, Step
 from tasks.ledger_check.verify import verify
 from tasks.operating import order_story, resumption
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tests.support.books import verified
 from tests.support.payment import unanswered
 from tests.support.world import World

@@ -12,6 +12,7 @@ from models.states import OrderStatus, RefundState, Step
 from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, resumption, support_refund
+from tasks.operating.order_at_hand import NotPossible
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.places import at
 from tests.support.world import Customer, World, purchase
@@ -65,7 +66,7 @@ def test_a_refund_by_support_after_a_part_went_back_elsewhere_ends_nothing_befor
     order_id = world.buy(ada, purchase()).id
     refund_by_hand(world, order_id, 19_00)
     tell(world, order_id)
-    with pytest.raises(resumption.NotPossible, match="the remaining 10000 EUR") as refused, world.begin() as session:
+    with pytest.raises(NotPossible, match="the remaining 10000 EUR") as refused, world.begin() as session:
         support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
     assert "dashboard" in str(refused.value)
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")

@@ -11,7 +11,7 @@ from tasks.charges import charge_news, webhooks
 from tasks.errors import OutcomeUnknown, RefundRefused
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
 from tests.support.payment import REFUND, given_up_and_paid_late
 from tests.support.world import World

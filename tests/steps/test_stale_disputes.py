@@ -11,7 +11,7 @@ from tasks.charges import charge_news
 from tasks.charges.charge_news import NotRecordedYet
 from tasks.errors import StepAgain
 from tasks.operating import outside_refunds
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute, PaymentProvider
 from tasks.wiring import payments
 from tests.steps.test_changes_of_disputed_periods import happens

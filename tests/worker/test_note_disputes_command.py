@@ -15,7 +15,7 @@ from models.payments import ChargeAttempt
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.operating import dispute_notes
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.steps.test_changes_of_disputed_periods import happens, refused
 from tests.steps.test_disputed_charges import bought, dispute, noted

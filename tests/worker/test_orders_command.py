@@ -13,7 +13,7 @@ from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment
 from tasks.errors import TemporarilyUnavailable
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments

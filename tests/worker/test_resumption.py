@@ -19,7 +19,7 @@ from tasks import wiring
 from tasks.errors import Misconfigured, Refused
 from tasks.ledger_check.verify import verify
 from tasks.operating import order_story, outside_refunds, resumption, support_refund
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.upstream import seats
 from tests.support.books import verified
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial

@@ -23,7 +23,7 @@ from tasks import wiring
 from tasks.billing import receivables
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.operating import letters_again, support_refund
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
 from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal

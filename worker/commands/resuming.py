@@ -12,7 +12,7 @@ from models.states import OrderStatus
 from tasks.errors import keeping
 from tasks.mail.unanswered import MAY_HAVE_ARRIVED
 from tasks.operating import order_story, resumption
-from tasks.operating.resumption import NotPossible
+from tasks.operating.order_at_hand import NotPossible
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
