@@ -15,7 +15,7 @@ from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
-from tasks.operating.resumption import resume
+from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
@@ -75,7 +75,7 @@ def settle_refund(
     """
     order, charge = _to_settle(session, order_id)
     _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
-    resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by=by)
+    resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by=by)
 
 
 def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> None:

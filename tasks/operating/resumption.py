@@ -32,9 +32,10 @@ class Resumption:
     """The effects of resuming an order, before it is resumed."""
 
     stands_at: Step
+    """its step when this was planned; if it has moved since, the plan no longer applies"""
     first: Step
-    happened: tuple[str, ...]
-    would: tuple[str, ...]
+    happened: tuple[str, ...] = ()
+    would: tuple[str, ...] = ()
     without: LetterKind | None = None
     """the letter that is given up"""
 
@@ -56,27 +57,16 @@ def plan_resumption(story: Story, *, from_step: Step | None = None, without_lett
     return Resumption(order.next_step, first, tuple(_happened(story)), tuple(_would(first, without)), without)
 
 
-def resume(
-    session: Session,
-    order_id: UUID,
-    *,
-    stands_at: Step,
-    first: Step,
-    without: LetterKind | None = None,
-    by: str,
-    why: str | None = None,
-) -> None:
-    """Resume the order as planned, recording by whom and why. Raises NotPossible if somebody else was faster.
-
-    stands_at: its step when the resumption was planned. If it has moved since, the plan no longer applies.
-    without: the letter to give up.
-    """
+def resume(session: Session, order_id: UUID, planned: Resumption, *, by: str, why: str | None = None) -> None:
+    """Resume the order as planned, recording by whom and why. Raises NotPossible if somebody else was faster."""
     waiting = (OrderStatus.NEEDS_ATTENTION,)
     said = _resumed_by(by, why)
-    if not waiting_orders.reopen(session, order_id, out_of=waiting, stands_at=stands_at, step=first, why=said):
+    if not waiting_orders.reopen(
+        session, order_id, out_of=waiting, stands_at=planned.stands_at, step=planned.first, why=said
+    ):
         raise NotPossible("the order has moved on since; look at it again")
-    if without is not None:
-        _give_up(session, order_id, without, by=by, why=why)
+    if planned.without is not None:
+        _give_up(session, order_id, planned.without, by=by, why=why)
 
 
 def _resumed_by(by: str, why: str | None) -> str:

@@ -245,7 +245,7 @@ def test_an_order_that_needs_a_person_after_its_end_is_followed_on(
     kinds = list(itertools.takewhile(lambda kind: kind != "order.needs_attention", (kind for _, kind, _ in stream)))
     assert kinds[-1] == "order.refunded"
     with world.begin() as session:
-        resumption.resume(session, order.id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order.id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     kinds = [kind for _, kind, _ in stream]
     assert (kinds[0], kinds[-1]) == ("order.reopened", "order.refunded")

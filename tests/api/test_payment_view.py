@@ -76,7 +76,7 @@ def status_text_when_parked(world: World, api: Api, order_id: UUID) -> str:
 def resume(world: World, order_id: UUID) -> None:
     at = Step.REFUND_PAYMENT
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=at, first=at, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(at, at), by="ops")
 
 
 @pytest.mark.parametrize("step", [Step.VALIDATE_CART, Step.ACTIVATE_SUBSCRIPTION])

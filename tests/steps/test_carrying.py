@@ -78,7 +78,7 @@ def test_an_order_that_is_charged_after_all_does_not_ask_for_a_transfer_too(worl
     world.give_card(ada)
     with world.begin() as session:
         stands_at, first = Step.ACTIVATE_SUBSCRIPTION, Step.COLLECT_PAYMENT
-        resumption.resume(session, order_id, stands_at=stands_at, first=first, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(stands_at, first), by="ops")
     delivered(order_id, Step.COLLECT_PAYMENT)
     order, [document] = world.order(order_id), world.rows(Invoice, order_id=order_id)
     assert (order.status, order.payment_kind, world.charged(ada)) == (OrderStatus.COMPLETED, "card", [119_00])

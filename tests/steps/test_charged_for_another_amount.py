@@ -170,7 +170,7 @@ def test_while_a_part_of_it_is_back_the_order_is_charged_nothing_and_a_person_lo
 
 def resume(world: World, order_id: UUID, step: Step = Step.COLLECT_PAYMENT) -> None:
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=step, first=step, by="Olga")
+        resumption.resume(session, order_id, resumption.Resumption(step, step), by="Olga")
 
 
 def refund_fails(world: World, order_id: UUID, ada: Customer) -> None:

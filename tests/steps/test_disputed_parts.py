@@ -12,7 +12,7 @@ from tasks import wiring
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
-from tasks.operating.resumption import resume
+from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
 from tests.steps.test_disputed_charges import BY_BANK, bought, charge_of, dispute, give_back, named, told_by_whom
@@ -104,7 +104,7 @@ def test_a_parked_refund_whose_dispute_cannot_be_looked_up_is_not_said_to_be_owe
 
 def resume_refund(world: World, order_id: UUID) -> None:
     with world.begin() as session:
-        resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="Olga")
+        resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="Olga")
     world.run(order_id)  # the key of the first request is spent
     world.let_waits_run_out(order_id)
 

@@ -372,7 +372,7 @@ def order_without_its_letter(world: World, ada: Customer) -> Callable[[], Any]:
         world.mailbox.heal()
         with world.begin() as session:
             at = Step.SEND_CONFIRMATION_EMAIL
-            resumption.resume(session, order, stands_at=at, first=at, without=LetterKind.CONFIRMATION, by="ops")
+            resumption.resume(session, order, resumption.Resumption(at, at, without=LetterKind.CONFIRMATION), by="ops")
         world.run(order)
 
     return end

@@ -29,7 +29,7 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     world.park(order_id)
     with world.begin() as session:
         stood_at = Step.COLLECT_PAYMENT
-        resumption.resume(session, order_id, stands_at=stood_at, first=Step.REFUND_PAYMENT, by="the test")
+        resumption.resume(session, order_id, resumption.Resumption(stood_at, Step.REFUND_PAYMENT), by="the test")
     order = world.run(order_id)
     assert order.status is OrderStatus.REJECTED
     assert "Nothing was charged" in world.mailbox.read(world.mailbox.listed(f"to:{ada.email}")[0]["ID"])["Text"]

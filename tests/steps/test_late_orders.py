@@ -38,7 +38,7 @@ def test_an_order_that_we_kept_for_days_is_not_charged_for_them(world: World, un
     world.park(order_id)
     world.pass_time(days=2)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=until, first=until, by="the test")
+        resumption.resume(session, order_id, resumption.Resumption(until, until), by="the test")
     order = world.run(order_id)
     assert (order.status, (order.reason_facts or {})["differs"], world.charged(ada)) == (ASKS, ["period"], [])
     world.confirm(order_id)

@@ -38,7 +38,7 @@ def test_a_resumed_order_is_published_from_the_step_it_stood_at(world: World) ->
     lose_message(world)
     first = Step.VALIDATE_CART
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=first, first=first, by="the test")
+        resumption.resume(session, order_id, resumption.Resumption(first, first), by="the test")
     assert world.outbox() == [(order_id, first)]
 
 

@@ -121,7 +121,7 @@ def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World)
     charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
 
@@ -186,7 +186,9 @@ def test_a_person_who_resumes_a_refund_that_failed_meanwhile_finds_it_called_bac
     world.park(order_id)
     refund_fails(world, order_id)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=Step.SEND_REFUND_NOTICE, first=Step.SEND_REFUND_NOTICE, by="ops")
+        resumption.resume(
+            session, order_id, resumption.Resumption(Step.SEND_REFUND_NOTICE, Step.SEND_REFUND_NOTICE), by="ops"
+        )
     order = world.run(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert world.letters(order_id) == []

@@ -158,7 +158,7 @@ def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of
     assert is_called_back(world, order_id)
     assert (world.refunds(order_id), world.timeline(order_id).count("refund.failed")) == ([("failed", 119_00)], 1)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
 
@@ -183,7 +183,7 @@ def test_a_part_that_failed_and_was_made_again_calls_back_nothing_until_another_
     assert is_called_back(world, order_id)
     refund_by_hand(world, order_id, 19_00)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     tell(world, order_id)
     assert world.order(order_id).status is OrderStatus.REFUNDED
@@ -231,7 +231,7 @@ def test_one_that_was_the_orders_refund_and_failed_makes_up_for_no_part_of_the_n
     for part in (19_00, 100_00):
         refund_by_hand(world, order_id, part)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=Step.REFUND_PAYMENT, first=Step.REFUND_PAYMENT, by="ops")
+        resumption.resume(session, order_id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert differences(world) == []
     comes_back(world, ada, 100_00)

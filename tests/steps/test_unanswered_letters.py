@@ -22,7 +22,7 @@ NUMBER = "FR40303265045"
 def resume(world: World, order_id: UUID) -> None:
     with world.begin() as session:
         planned = resumption.plan_resumption(order_story.tell(session, order_id))
-        resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by="ops")
+        resumption.resume(session, order_id, planned, by="ops")
 
 
 def test_a_letter_without_an_answer_is_sent_three_times_and_then_a_person_decides(world: World) -> None:

@@ -40,7 +40,7 @@ def plan(world: World, order_id: UUID, from_step: Step | None = None) -> resumpt
 def resume(world: World, order_id: UUID, from_step: Step | None = None) -> None:
     planned = plan(world, order_id, from_step)
     with world.begin() as session:
-        resumption.resume(session, order_id, stands_at=planned.stands_at, first=planned.first, by="ops")
+        resumption.resume(session, order_id, planned, by="ops")
 
 
 def refund(world: World, order_id: UUID) -> None:
@@ -561,7 +561,7 @@ def test_who_resumes_by_a_plan_that_is_outdated_is_refused(world: World) -> None
     world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
     world.park(order_id)
     with pytest.raises(NotPossible, match="moved on"), world.begin() as session:
-        resumption.resume(session, order_id, stands_at=outdated.stands_at, first=outdated.first, by="ops")
+        resumption.resume(session, order_id, outdated, by="ops")
     resume(world, order_id)
     assert world.run(order_id).status is OrderStatus.COMPLETED
 

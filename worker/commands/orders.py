@@ -18,7 +18,6 @@ from tasks.operating import (
     letters_again,
     order_story,
     outside_refunds,
-    resumption,
     support_refund,
 )
 from tasks.operating.at_provider import AtProvider
@@ -157,18 +156,15 @@ def resume(
         return
     with begin() as session:
         order_id = order_story.find(session, which)
-        story = order_story.tell(session, order_id)
-        planned = resumption.plan_resumption(story, from_step=from_step, without_letters=without_letters)
-        if not dry_run:
-            resumption.resume(
-                session,
-                order_id,
-                stands_at=planned.stands_at,
-                first=planned.first,
-                without=planned.without,
-                by=by,
-                why=why,
-            )
+        planned = resuming.resume_one(
+            session,
+            order_id,
+            from_step=from_step,
+            without_letters=without_letters,
+            dry_run=dry_run,
+            by=by,
+            why=why,
+        )
     if as_json:
         done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
         print_json({**done, "would": planned.would})

@@ -7,12 +7,14 @@ from functools import partial
 from uuid import UUID
 
 import typer
+from sqlalchemy.orm import Session
 
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from tasks.errors import keeping
 from tasks.mail.unanswered import MAY_HAVE_ARRIVED
-from tasks.operating import order_story, resumption
+from tasks.operating import order_story
 from tasks.operating.order_at_hand import NotPossible
+from tasks.operating.resumption import Resumption, plan_resumption, resume
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
@@ -37,15 +39,33 @@ class Resumed:
     why_not: str | None
 
 
+def resume_one(
+    session: Session,
+    order_id: UUID,
+    *,
+    from_step: Step | None = None,
+    without_letters: bool,
+    dry_run: bool,
+    by: str,
+    why: str | None,
+) -> Resumption:
+    """What resuming it does, or with `dry_run` would do. Raises NotPossible."""
+    story = order_story.tell(session, order_id)
+    planned = plan_resumption(story, from_step=from_step, without_letters=without_letters)
+    if not dry_run:
+        resume(session, order_id, planned, by=by, why=why)
+    return planned
+
+
 def resume_all(
     *, error_contains: str | None, without_letters: bool, dry_run: bool, by: str, why: str | None, as_json: bool
 ) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
     resumed: list[Resumed] = []
-    with keeping(lambda: _put_back(resumed, dry_run=dry_run)):
-        resume = partial(_resume, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
+    with keeping(lambda: _resumed_before(resumed, dry_run=dry_run)):
+        put_back = partial(_put_back, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
         decided = without_letters or "may have arrived" in (error_contains or "").lower()
-        resumed.extend(_resumed(error_contains or "", resume, decided=decided))
+        resumed.extend(_resumed(error_contains or "", put_back, decided=decided))
     if as_json:
         print_json([asdict(each) for each in resumed])
     elif not resumed:
@@ -56,7 +76,7 @@ def resume_all(
         raise typer.Exit(FAILED)
 
 
-def _put_back(resumed: Sequence[Resumed], *, dry_run: bool) -> str:
+def _resumed_before(resumed: Sequence[Resumed], *, dry_run: bool) -> str:
     count = 0 if dry_run else sum(1 for each in resumed if each.step is not None)
     return f"Resumed before that: {count}." if count else ""
 
@@ -74,7 +94,7 @@ def _nothing(error_contains: str | None) -> str:
 
 
 def _resumed(
-    error_contains: str, resume: Callable[[UUID], tuple[str | None, str | None]], *, decided: bool
+    error_contains: str, put_back: Callable[[UUID], tuple[str | None, str | None]], *, decided: bool
 ) -> Iterator[Resumed]:
     """decided: whether a person wants orders to go on whose letter may have arrived; otherwise these stay."""
     with begin() as session:
@@ -83,7 +103,7 @@ def _resumed(
         error = order.last_error or ""
         if error_contains.lower() in error.lower():
             stays = MAY_HAVE_ARRIVED in error and not decided
-            step, why_not = (None, _undecided(order.number)) if stays else resume(order.id)
+            step, why_not = (None, _undecided(order.number)) if stays else put_back(order.id)
             yield Resumed(order.number, account, step, error, why_not)
 
 
@@ -94,23 +114,12 @@ def _undecided(number: int) -> str:
     )
 
 
-def _resume(
+def _put_back(
     order_id: UUID, *, without_letters: bool, dry_run: bool, by: str, why: str | None
 ) -> tuple[str | None, str | None]:
     try:
         with begin() as session:
-            story = order_story.tell(session, order_id)
-            planned = resumption.plan_resumption(story, without_letters=without_letters)
-            if not dry_run:
-                resumption.resume(
-                    session,
-                    order_id,
-                    stands_at=planned.stands_at,
-                    first=planned.first,
-                    without=planned.without,
-                    by=by,
-                    why=why,
-                )
+            planned = resume_one(session, order_id, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None
