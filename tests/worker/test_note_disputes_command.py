@@ -22,12 +22,12 @@ from tests.steps.test_disputed_charges import bought, dispute, noted
 from tests.support.books import verified
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World, change
-from worker.commands import orders
+from worker.commands import order_acts, orders
 
 
 @pytest.fixture(autouse=True)
 def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    monkeypatch.setattr(order_acts, "plug_in_from_settings", lambda: None)
 
 
 def note_disputes(order_id: UUID, *words: str) -> str:

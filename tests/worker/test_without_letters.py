@@ -14,12 +14,13 @@ from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tests.support.world import Customer, World, purchase, trial
-from worker.commands import orders
+from worker.commands import order_acts, orders, resuming
 
 
 @pytest.fixture(autouse=True)
 def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "plug_in_from_settings", lambda: None)
+    for module in (orders, order_acts, resuming):
+        monkeypatch.setattr(module, "plug_in_from_settings", lambda: None)
     monkeypatch.setenv("COLUMNS", "200")
 
 

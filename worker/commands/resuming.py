@@ -1,25 +1,121 @@
-"""`prorata orders resume --all-parked`: after one cause (a wrong credential, say) parked many orders, put each of them back."""
+"""`prorata orders resume`: put an order back on its way or, after one cause (a wrong credential, say) parked many, each of them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy.orm import Session
 
 from models.states import OrderStatus, Step
 from tasks.errors import keeping
 from tasks.mail.unanswered import MAY_HAVE_ARRIVED
-from tasks.operating import order_story
+from tasks.operating import order_story, resumption
 from tasks.operating.order_at_hand import NotPossible
-from tasks.operating.resumption import Resumption, plan_resumption, resume
+from tasks.operating.resumption import Resumption
 from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
+from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, plain, print_json
+from worker.commands.which_order import WHICH, order_named
 from worker.tables import Column, Rows
+from worker.wiring import plug_in_from_settings
+
+FromStep = Annotated[
+    Step | None, typer.Option("--from", metavar="STEP", help=f"another than the one it stands at: {', '.join(Step)}")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what happened already and what would; do nothing")]
+AllParked = Annotated[
+    bool, typer.Option("--all-parked", help="every order that needs attention, but those whose letter may have arrived")
+]
+ErrorContains = Annotated[
+    str | None, typer.Option(help="with --all-parked: only where the last error contains this", show_default=False)
+]
+WithoutLetters = Annotated[
+    bool,
+    typer.Option(
+        "--without-letters",
+        help="give up the letter that it waits for, which then counts as undeliverable; later ones are tried",
+    ),
+]
+
+
+def resume(
+    which: Annotated[str | None, WHICH] = None,
+    from_step: FromStep = None,
+    without_letters: WithoutLetters = False,
+    dry_run: DryRun = False,
+    all_parked: AllParked = False,
+    error_contains: ErrorContains = None,
+    as_json: AsJson = False,
+    *,
+    by: By,
+    why: WhyIfKnown = None,
+) -> None:
+    """Put an order that needs attention back on its way, or all of them; nothing already done is repeated."""
+    _refuse_contradictions(which, from_step, error_contains, all_parked=all_parked)
+    if without_letters and from_step is not None:
+        raise typer.BadParameter("--without-letters goes on from where the order stands, so without --from")
+    plug_in_from_settings()
+    if which is None:
+        _resume_all(
+            error_contains=error_contains,
+            without_letters=without_letters,
+            dry_run=dry_run,
+            by=by,
+            why=why,
+            as_json=as_json,
+        )
+        return
+    order_id = order_named(which)
+    planned = _resume_one(
+        order_id, from_step=from_step, without_letters=without_letters, dry_run=dry_run, by=by, why=why
+    )
+    if as_json:
+        done = {"id": order_id, "dry_run": dry_run, "step": planned.first, "happened": planned.happened}
+        print_json({**done, "would": planned.would})
+        return
+    _print_list("Happened already:", planned.happened or ("nothing",))
+    _print_list("Would do:" if dry_run else "Does now:", planned.would)
+
+
+def _refuse_contradictions(
+    which: str | None, from_step: Step | None, error_contains: str | None, *, all_parked: bool
+) -> None:
+    if all_parked is (which is not None):
+        raise typer.BadParameter("name an order, or pass --all-parked")
+    if all_parked and from_step is not None:
+        raise typer.BadParameter("--from is for a single order")
+    if which is not None and error_contains:
+        raise typer.BadParameter("--error-contains goes with --all-parked")
+
+
+def _print_list(title: str, entries: tuple[str, ...]) -> None:
+    typer.echo(title)
+    for entry in entries:
+        typer.echo(f"  {one_line(entry)}")
+
+
+def _resume_one(
+    order_id: UUID,
+    *,
+    from_step: Step | None = None,
+    without_letters: bool,
+    dry_run: bool,
+    by: str,
+    why: str | None,
+) -> Resumption:
+    """What resuming it does, or with `dry_run` would do. Raises NotPossible."""
+    with begin() as session:
+        story = order_story.tell(session, order_id)
+        planned = resumption.plan_resumption(story, from_step=from_step, without_letters=without_letters)
+        if not dry_run:
+            resumption.resume(session, order_id, planned, by=by, why=why)
+    return planned
+
 
 ALL = 1_000_000
 MOST_ERRORS = 5
@@ -39,25 +135,7 @@ class Resumed:
     why_not: str | None
 
 
-def resume_one(
-    session: Session,
-    order_id: UUID,
-    *,
-    from_step: Step | None = None,
-    without_letters: bool,
-    dry_run: bool,
-    by: str,
-    why: str | None,
-) -> Resumption:
-    """What resuming it does, or with `dry_run` would do. Raises NotPossible."""
-    story = order_story.tell(session, order_id)
-    planned = plan_resumption(story, from_step=from_step, without_letters=without_letters)
-    if not dry_run:
-        resume(session, order_id, planned, by=by, why=why)
-    return planned
-
-
-def resume_all(
+def _resume_all(
     *, error_contains: str | None, without_letters: bool, dry_run: bool, by: str, why: str | None, as_json: bool
 ) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
@@ -118,8 +196,7 @@ def _put_back(
     order_id: UUID, *, without_letters: bool, dry_run: bool, by: str, why: str | None
 ) -> tuple[str | None, str | None]:
     try:
-        with begin() as session:
-            planned = resume_one(session, order_id, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
+        planned = _resume_one(order_id, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
     except NotPossible as refused:
         return None, str(refused)
     return planned.first.value, None

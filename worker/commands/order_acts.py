@@ -1,0 +1,197 @@
+"""`prorata orders`: what a person does about an order. To put one back on its way is in `resuming`."""
+
+from typing import Annotated
+
+import typer
+
+from models.messages import SentLetter
+from models.orders import Order
+from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus
+from tasks import placement
+from tasks.cancellation import BY_CUSTOMER, BY_US
+from tasks.operating import dispute_notes, dispute_settlements, letters_again, outside_refunds, support_refund
+from tasks.plain_text import one_line
+from tasks.upstream.request import RequestRefused
+from tasks.wiring import begin, exact_now
+from worker.commands import order_views
+from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
+from worker.commands.progress import waiting
+from worker.commands.screen import print_json
+from worker.commands.which_order import Which, order_named
+from worker.wiring import plug_in_from_settings
+
+_CANCELLED = {
+    OrderStatus.CANCELLED: "Cancelled.",
+    OrderStatus.OPEN: "It will be cancelled; what is charged, or being charged, goes back.",
+}
+
+
+def cancel(
+    which: Which,
+    by: By,
+    why: WhyIfKnown = None,
+    customer_asked: Annotated[
+        bool,
+        typer.Option("--customer-asked", help="tell the customer that it was at their request, not that we did it"),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an order; what was charged for it goes back."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    with begin() as session:
+        order = session.get_one(Order, order_id)
+        already = order.status is OrderStatus.CANCELLED
+        try:
+            status = placement.cancel(
+                session,
+                order_id=order_id,
+                by=by,
+                why=why,
+                now=exact_now(),
+                reason=BY_CUSTOMER if customer_asked else BY_US,
+            )
+        except RequestRefused as refused:
+            raise RequestRefused(refused.code, f"{refused}{_instead_of_cancelling(order)}") from None
+    if as_json:
+        print_json({"id": order_id, "status": status, "already": already})
+        return
+    outcome = "It was cancelled already." if already else _CANCELLED.get(status)
+    typer.echo(outcome or f"Cancellation was already requested; status: {status}.")
+
+
+def _instead_of_cancelling(order: Order) -> str:
+    """What gives back what an order bought that is too late to cancel."""
+    if order.next_step not in AFTER_ACTIVATION:
+        return ""
+    return (
+        f" `prorata orders refund {order.number}` gives it back once it is completed; "
+        f"if it is parked because of a letter that cannot be sent, `prorata orders resume {order.number} --without-letters` first."
+    )
+
+
+def refund(
+    which: Which,
+    why: Why,
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Give back all that a completed purchase charged to a card, and end what it bought: its users lose their seats."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    unassigned = support_refund.give_back(order_id, by=by, why=why)
+    with begin() as session:
+        status = session.get_one(Order, order_id).status
+    if as_json:
+        print_json({"id": order_id, "status": status, "unassigned": unassigned})
+        return
+    typer.echo(f"The refund is on its way; see `prorata orders show {which}`.")
+    if unassigned:
+        typer.echo(f"Users who lost their seats: {unassigned}. Whoever buys again must assign them again.")
+
+
+def send_letter(
+    which: Which,
+    kind: Annotated[
+        LetterKind | None,
+        typer.Option(metavar="KIND", help=f"if the order has several: {', '.join(LetterKind)}", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    by: By,
+    why: WhyIfKnown = None,
+) -> None:
+    """Send a letter of an order that has ended once more, to the present address of its contact."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    with waiting("the mail server"):
+        sent = letters_again.send_again(order_id, kind, by=by, why=why)
+    if as_json:
+        print_json({"id": order_id, "sent": sent})
+    else:
+        typer.echo(f"The mail server has taken the {sent}.")
+
+
+def refunded_outside(
+    which: Which,
+    why: Annotated[
+        str, typer.Option(help="how it went back, for the order's timeline", show_default=False, callback=not_blank)
+    ],
+    by: By,
+    rest_paid: Annotated[
+        bool,
+        typer.Option(
+            "--rest-paid", help="the customer's bank took a part for good, and the rest was paid by other means"
+        ),
+    ] = False,
+    charge: Annotated[
+        str | None,
+        typer.Option(
+            help="the unexpected charge (pi_...) that was given back, not the order's own", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that the whole charge, which the provider will never give back, was given back in another way, or by a lost dispute; the order ends as refunded."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    with begin() as session:
+        notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
+        told_before = notice is not None and notice.sent_at is not None
+    if charge is not None:
+        outside_refunds.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
+        if as_json:
+            print_json({"id": order_id, "charge": charge})
+        else:
+            typer.echo("Recorded; the order stays as it is.")
+        return
+    provider_asked = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
+    if as_json:
+        print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
+        return
+    if not provider_asked:
+        typer.echo(
+            "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
+        )
+    typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
+
+
+def note_disputes(
+    which: Which,
+    as_json: AsJson = False,
+) -> None:
+    """Note the disputes of the order's charges as the payment provider has them now, as its events would have done; say which are new."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    new = dispute_notes.note_now(order_id)
+    if as_json:
+        print_json({"id": order_id, "noted": [order_views.dispute_as_json(dispute) for dispute in new]})
+        return
+    for dispute in new:
+        amount = f"{order_views.major(dispute.amount_minor, dispute.currency)} {dispute.currency}"
+        typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
+    if not new:
+        typer.echo("Nothing new: no dispute has another status than is noted.")
+
+
+def dispute_settled(
+    which: Which,
+    why: Why,
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Record that what the customer's bank took by a lost dispute was paid again, or is left to the customer: what was bought can be changed again."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    settled = dispute_settlements.settle(order_id, by=by, why=why)
+    if as_json:
+        print_json({"id": order_id, "settled": settled})
+    else:
+        typer.echo(f"Recorded for {', '.join(settled)}; the order and its invoice stay as they are.")
+
+
+_TOLD_NOW = "Recorded; the order goes on, the credit note is issued and the customer is told."
+_TOLD_BEFORE = (
+    "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
+    "tell the customer, and your accountant."
+)
