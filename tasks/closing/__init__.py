@@ -1,6 +1,6 @@
 """What an accountant asks for at the end of a month; it only reads.
 
-- VAT: `documents` tells each document's net and VAT by state, rate and treatment, `sums` adds them up
+- VAT: `documents` tells each document's net and VAT by state, rate and treatment, which `shares` divides; `sums` adds them up
 - income that belongs to later months: `document_lines` tells the period of each charge and credit
 - an archive: `document_pdfs` makes the PDFs anew that customers got
 - the one-stop shop: `one_stop_shop` tells a quarter's sales from what corrects earlier ones, `quarters` says what a quarter is

@@ -1,30 +1,27 @@
-"""Documents with their levies: net and VAT of one state at one rate and treatment. A document's levies add up to its net and VAT.
+"""Documents with their levies (net and VAT of one state at one rate and treatment), their payment, and the answer of VIES.
 
-What a document credits or reverses belongs to the state, rate and VAT number of the document that charged it, which may differ from its own,
-and is a row of its own for each such document.
+A document's levies add up to its net and VAT.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import groupby
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Date, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import VatCheck, VatCheckStatus
-from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, Receivable, ReceivableStatus
+from models.invoices import Invoice, InvoiceKind, InvoiceReason, Receivable, ReceivableStatus
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.rules import vat
 from models.rules.timezone import local
 from models.rules.vat import Treatment
 from models.states import AttemptStatus, PaymentKind
 from models.vat_follow_ups import VatFollowUp
+from tasks.closing.shares import Divided, shares
 from tasks.invoices.corrected import corrected
 from tasks.policy import Seller
 
@@ -38,26 +35,6 @@ class Day(StrEnum):
     """on the clock of the buyer's country; a correction has that of what it corrects"""
     DECLARED = "declared"
     """by which it belongs to a return: the day of issue; a correction of VAT has that of what it corrects"""
-
-
-class Levy(NamedTuple):
-    """By what a net amount is taxed, and to which VAT number it was sold."""
-
-    seller_country: str
-    tax_country: str
-    """the state whose VAT it is; under the reverse charge and out of scope the buyer's country"""
-    treatment: Treatment | None
-    """None for credits on documents older than migration 0012"""
-    rate: Decimal
-    vat_number: str | None
-
-
-class Share(NamedTuple):
-    """What of a document is one row."""
-
-    levy: Levy
-    amends: str | None
-    sale_issued_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +109,10 @@ def levies(
     chosen = _of_days(by, first, last)
     for day in session.scalars(select(Invoice.issued_on).where(chosen).distinct().order_by(Invoice.issued_on)).all():
         these = and_(Invoice.issued_on == day, chosen, *([Invoice.reason.in_(reasons)] if reasons else []))
-        lines = _lines_by_document(session, these)
+        divided = shares(session, these)
         for row in session.execute(_DOCUMENTS.where(these)).all():
             if by is not Day.SUPPLIED or first <= _supplied_on(row.Invoice) <= last:
-                yield from _told(*row, lines[row.Invoice.id], seller)
+                yield from _told(*row, divided[row.Invoice.id], seller)
 
 
 def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
@@ -147,9 +124,10 @@ def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
             of_those_days = select(_Corrected.id).where(_Corrected.issued_on.between(first, last)).scalar_subquery()
             corrects_one = Invoice.corrects_id == func.any(func.array(of_those_days))
             return or_(and_(~_CORRECTS_VAT, Invoice.issued_on.between(first, last)), and_(_CORRECTS_VAT, corrects_one))
-    in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
-    around = in_utc.between(literal(first) - 1, literal(last) + 1)
-    return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))
+        case Day.SUPPLIED:
+            in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
+            around = in_utc.between(literal(first) - 1, literal(last) + 1)
+            return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))
 
 
 def _supplied_on(document: Invoice) -> date:
@@ -179,11 +157,11 @@ def _told(
     owed: Receivable | None,
     charge_ref: str | None,
     check: VatCheck | None,
-    lines: Sequence[Row[Any]],
+    divided: Divided,
     seller: Seller,
 ) -> Iterator[DocumentLevy]:
-    corrects = ", ".join(corrected(document, [row.InvoiceLine for row in lines]))
-    for (levy, amends, sale_issued_on), (net, tax) in _summed_up(lines).items():
+    corrects = ", ".join(corrected(document, divided.lines))
+    for (levy, amends, sale_issued_on), (net, tax) in divided.shares.items():
         yield DocumentLevy(
             number=document.number,
             kind=document.kind,
@@ -220,86 +198,3 @@ def _charged_minor(document: Invoice) -> int | None:
     if document.reason is InvoiceReason.ORDER and document.payment_kind is PaymentKind.CARD:
         return document.due_minor
     return None
-
-
-_Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)
-_Sold, _ChargedFirst = aliased(Invoice), aliased(Invoice)
-"""the order's own document, which all others of the order amend"""
-_SELLER = case((Invoice.sign == -1, _Replaced.seller["country"].astext), else_=Invoice.seller["country"].astext)
-"""who charged the line: the seller may have moved since the document that is reversed"""
-_LINES = (
-    select(
-        InvoiceLine,
-        Invoice.sign,
-        Invoice.corrects_id,
-        _SELLER.label("seller"),
-        Invoice.buyer["country"].astext.label("buyer"),
-        Invoice.buyer["vat_number"].astext.label("number"),
-        _Replaced.buyer["vat_number"].astext.label("replaced_number"),
-        _Charged.seller["country"].astext.label("charged_seller"),
-        _Charged.buyer["country"].astext.label("charged_buyer"),
-        _Charged.buyer["vat_number"].astext.label("charged_number"),
-        _Confirmed.buyer["vat_number"].astext.label("confirmed_number"),
-        Invoice.corrects_number,
-        func.coalesce(_Sold.issued_on, Invoice.issued_on).label("sold_on"),
-        func.coalesce(_ChargedFirst.issued_on, _Charged.issued_on).label("charge_sold_on"),
-    )
-    .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
-    .outerjoin(_Replaced, _Replaced.id == Invoice.corrects_id)
-    .outerjoin(_Charged, _Charged.number == InvoiceLine.from_invoice)
-    .outerjoin(
-        _Confirmed,
-        and_(_Confirmed.order_id == _Charged.order_id, _Confirmed.reason == InvoiceReason.VAT_NUMBER_CONFIRMED),
-    )
-    .outerjoin(_Sold, and_(_Sold.order_id == Invoice.order_id, _Sold.reason == InvoiceReason.ORDER))
-    .outerjoin(
-        _ChargedFirst, and_(_ChargedFirst.order_id == _Charged.order_id, _ChargedFirst.reason == InvoiceReason.ORDER)
-    )
-    .order_by(Invoice.id, InvoiceLine.position)
-)
-
-
-def _lines_by_document(session: Session, chosen: ColumnElement[bool]) -> dict[UUID, list[Row[Any]]]:
-    rows = session.execute(_LINES.where(chosen))
-    return {invoice_id: list(lines) for invoice_id, lines in groupby(rows, lambda row: row[0].invoice_id)}
-
-
-def _summed_up(lines: Iterable[Row[Any]]) -> dict[Share, tuple[int, int]]:
-    """Net and VAT of each share that is not zero; of the first if all are."""
-    sums: dict[Share, tuple[int, int]] = {}
-    for row in lines:
-        for share, net, tax in _parts(row):
-            before = sums.get(share, (0, 0))
-            sums[share] = (before[0] + row.sign * net, before[1] + row.sign * tax)
-    return {share: sum_ for share, sum_ in sums.items() if any(sum_)} or dict([*sums.items()][:1])
-
-
-def _parts(row: Row[Any]) -> Iterator[tuple[Share, int, int]]:
-    """The line's charge; what a later change credited of it before VAT became due on the rest; and its credit."""
-    line: InvoiceLine = row.InvoiceLine
-    own = _levy(row.seller, row.buyer, line.tax_treatment, line.tax_rate, row.number)
-    yield Share(own, row.corrects_number, row.sold_on), line.tax_base_minor, line.charge_tax_minor
-    if credited_later := line.charge_minor - line.tax_base_minor:
-        # That change credited it under the reverse charge, as it was charged: both together are nothing.
-        without_vat = _levy(row.seller, row.buyer, Treatment.REVERSE_CHARGE, Decimal(0), row.replaced_number)
-        yield Share(without_vat, row.corrects_number, row.sold_on), credited_later, 0
-    if line.unused_minor or line.unused_tax_minor:
-        amends, sold_on = line.from_invoice or row.corrects_number, row.charge_sold_on or row.sold_on
-        yield Share(_credited(row, line), amends, sold_on), -line.unused_minor, -line.unused_tax_minor
-
-
-def _credited(row: Row[Any], line: InvoiceLine) -> Levy:
-    """That of the charge for the period that is credited."""
-    rate = line.from_tax_rate or Decimal(0)
-    if row.charged_seller is None:
-        number = row.replaced_number if row.corrects_id else row.number
-        return _levy(row.seller, row.buyer, line.from_tax_treatment, rate, number)
-    confirmed = row.confirmed_number if line.from_tax_treatment is Treatment.REVERSE_CHARGE else None
-    number = confirmed or row.charged_number
-    return _levy(row.charged_seller, row.charged_buyer, line.from_tax_treatment, rate, number)
-
-
-def _levy(seller: str, buyer: str, treatment: Treatment | None, rate: Decimal, number: str | None) -> Levy:
-    charged_by = treatment and vat.levied_in(treatment, seller_country=seller, buyer_country=buyer)
-    without_vat = vat.state_of(buyer) if treatment is Treatment.REVERSE_CHARGE else buyer
-    return Levy(seller, charged_by or without_vat, treatment, rate, number)
