@@ -56,6 +56,12 @@ def reopen(
     return True
 
 
+def look_at_payment(session: Session, order_id: UUID, *, why: str) -> bool:
+    """Let the payment step ask the provider about an order that awaits authentication. False where it does not wait so (any more)."""
+    waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
+    return reopen(session, order_id, out_of=waiting, step=Step.COLLECT_PAYMENT, why=why)
+
+
 def cancel(session: Session, order: Order, *, reason: str, by: str | None = None) -> bool:
     """End an order that waits for its customer, with no charge under way. False where it does not wait so (any more)."""
     statement = (

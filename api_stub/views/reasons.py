@@ -9,7 +9,8 @@ from api_stub.schemas.quotes import QuoteView
 from models.orders import Order
 from models.states import AttemptStatus, OrderStatus
 from tasks import display_names
-from tasks.charges import charge_attempts, charging
+from tasks.charges import charge_attempts
+from tasks.charges.authentication_time import authenticate_until
 from tasks.letters.status_texts import GIVEN_BACK, status_text
 from tasks.refunds import refunded
 from tasks.wiring import policy
@@ -38,7 +39,7 @@ def waits_until(session: Session, order: Order) -> datetime | None:
         case OrderStatus.AWAITING_AUTHENTICATION:
             attempt = charge_attempts.live(session, order.id)
             if attempt is not None and attempt.status is AttemptStatus.REQUIRES_ACTION:
-                return charging.authenticate_until(attempt)
+                return authenticate_until(attempt)
     return None
 
 

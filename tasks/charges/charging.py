@@ -5,7 +5,7 @@ enforces that). A declined, cancelled or void attempt is over; the next one has 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 
 from sqlalchemy import update
@@ -19,17 +19,13 @@ from models.payments import ChargeAttempt
 from models.states import REFUNDED_BEFORE, AttemptStatus, OrderStatus, Step
 from tasks import cancellation
 from tasks.charges import charge_attempts
+from tasks.charges.authentication_time import FIRST_LOOK, authentication_expired, known_too_late, next_look
 from tasks.charges.charge_attempts import Standing
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeRequest, ChargeStatus
-from tasks.quotes.fresh_quote import TOLERATED_DELAY
 from tasks.running.outcome import Outcome
 from tasks.step import done, stop, turn_back, wait
 from tasks.wiring import now, policy
-
-FIRST_LOOK = timedelta(seconds=20)
-"""how long we wait for the webhook before the sweep has the provider asked; each further wait is a quarter of the time since the attempt began"""
-LONGEST_WAIT = timedelta(hours=1)
 
 
 class Move(Enum):
@@ -73,7 +69,7 @@ def _move(order: Order, attempt: ChargeAttempt) -> Move:
     if order.cancel_requested_at is not None:
         return Move.CANCEL if attempt.ref else Move.FIND
     if attempt.ref is not None:
-        return Move.LAST_LOOK if _authentication_expired(attempt) else Move.RETRIEVE
+        return Move.LAST_LOOK if authentication_expired(attempt) else Move.RETRIEVE
     keys_known_since = now() - policy().charge_key_lifetime
     if attempt.created_at < keys_known_since:
         return Move.FIND
@@ -98,7 +94,7 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
             f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
             f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
         )
-    expired, too_late = _authentication_expired(attempt), _known_too_late(attempt)  # as we knew it before this answer
+    expired, too_late = authentication_expired(attempt), known_too_late(attempt)  # as we knew it before this answer
     charge_attempts.settle(session, order, attempt, AttemptStatus(charge.status.value), charge)
     cancelled = order.cancel_requested_at is not None
     match charge.status:
@@ -130,40 +126,8 @@ def _await_authentication(
     )
     outcome = stop(session, order, waits)
     if cancelled:
-        waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-        waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why="cancel")
+        waiting_orders.look_at_payment(session, order.id, why="cancel")
     return outcome
-
-
-def next_look(attempt: ChargeAttempt) -> timedelta:
-    """How long to wait before asking the provider again about an attempt that awaits authentication."""
-    waited = now() - attempt.created_at
-    return min(max(FIRST_LOOK, waited / 4), LONGEST_WAIT, max(_time_to_authenticate(attempt), timedelta(0)))
-
-
-def may_be_authenticated(attempt: ChargeAttempt) -> bool:
-    """Whether there is time left to authenticate the payment of an attempt that awaits it."""
-    return _time_to_authenticate(attempt) > timedelta(0)
-
-
-def _authentication_expired(attempt: ChargeAttempt) -> bool:
-    """Whether the time to authenticate the payment is over and, as far as we know, the customer has not done so."""
-    return attempt.status is AttemptStatus.REQUIRES_ACTION and _time_to_authenticate(attempt) <= timedelta(0)
-
-
-def _known_too_late(attempt: ChargeAttempt) -> bool:
-    """Whether we learn of the payment only long after its time limit, when the period paid for has long begun."""
-    return _authentication_expired(attempt) and _time_to_authenticate(attempt) < -TOLERATED_DELAY
-
-
-def _time_to_authenticate(attempt: ChargeAttempt) -> timedelta:
-    """How long the customer still has to authenticate the payment; negative once over."""
-    return authenticate_until(attempt) - now()
-
-
-def authenticate_until(attempt: ChargeAttempt) -> datetime:
-    """When the time to authenticate the payment is over. It is limited because the period paid for has begun."""
-    return (attempt.asked_at or attempt.created_at) + policy().authentication_lifetime
 
 
 def _not_taken(

@@ -17,14 +17,14 @@ from models import waiting_orders
 from models.lease import db_now
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import AttemptStatus, OrderStatus, Step
-from tasks.charges import charge_attempts, charge_news, charging
+from models.states import AttemptStatus, OrderStatus
+from tasks.charges import charge_attempts, charge_news
+from tasks.charges.authentication_time import may_be_authenticated, next_look
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
 
-_WAITING = OrderStatus.AWAITING_AUTHENTICATION
 _EXPIRES = 60
 """seconds; by then the next check has sent another question (two hosts' clocks are compared; see `worker.celery_config`)"""
 
@@ -35,10 +35,9 @@ def look_after(session: Session, order: Order) -> bool:
     Lock the order first, and `enqueue_questions` about it afterwards.
     """
     attempt = charge_attempts.live(session, order.id)
-    if attempt is None or not charging.may_be_authenticated(attempt):
-        why = "asking the provider"
-        return waiting_orders.reopen(session, order.id, out_of=(_WAITING,), step=Step.COLLECT_PAYMENT, why=why)
-    session.execute(update(Order).where(Order.id == order.id).values(wake_at=db_now(charging.next_look(attempt))))
+    if attempt is None or not may_be_authenticated(attempt):
+        return waiting_orders.look_at_payment(session, order.id, why="asking the provider")
+    session.execute(update(Order).where(Order.id == order.id).values(wake_at=db_now(next_look(attempt))))
     return True
 
 
@@ -55,7 +54,7 @@ def enqueue_questions(orders: Iterable[UUID]) -> None:
 @shared_task(name="ask_about_authentication", ignore_result=True, throws=NO_DATABASE)
 def ask_about_authentication(order_id: str) -> str:
     """Ask for the payment's status, and handle the answer like a webhook; returns the outcome."""
-    waits = (Order.status == _WAITING, ChargeAttempt.status == AttemptStatus.REQUIRES_ACTION)
+    waits = (Order.status == OrderStatus.AWAITING_AUTHENTICATION, ChargeAttempt.status == AttemptStatus.REQUIRES_ACTION)
     charge = select(ChargeAttempt.ref).join(Order, Order.id == ChargeAttempt.order_id)
     with begin() as session:
         ref = session.scalar(charge.where(Order.id == UUID(order_id), *waits))
