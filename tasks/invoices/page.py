@@ -11,8 +11,9 @@ from tasks.invoices.corrected import corrected
 from tasks.invoices.items import Item, credit_timezones, items
 from tasks.invoices.parties import buyer_lines, seller_lines
 from tasks.invoices.row_vat import whose_vat
-from tasks.invoices.settlement import Row, bank_account, payment_terms, settlement
+from tasks.invoices.settlement import bank_account, payment_terms, settlement
 from tasks.invoices.tax_notes import tax_notes
+from tasks.letters.content import Row
 from tasks.letters.explain import sentences
 from tasks.letters.names import ProductNames
 from tasks.letters.telling import Telling

@@ -9,7 +9,7 @@ from tasks.invoices.items import Item
 from tasks.invoices.pdf_file import Style
 from tasks.invoices.pdf_layout import Box, below, beside, figure, moved, padded, ruled, text
 from tasks.invoices.pdf_style import MM
-from tasks.invoices.settlement import Row
+from tasks.letters.content import Row, Weight
 
 _FIGURES: Final = [15 * MM, 26 * MM, 27 * MM, 16 * MM, 27 * MM]
 """the columns beside the description, where no figure needs more; the description has the rest"""
@@ -73,11 +73,11 @@ def _in_columns(cells: Sequence[Box], widths: Sequence[float], *, bottom: bool =
 
 
 def _sum(row: Row, amounts: float) -> Box:
-    said = text(row.label, style.STRONG if row.strong else style.SOFT_TEXT, _LABEL)
+    said = text(row.label, style.STRONG if row.weight is Weight.TOTAL else style.SOFT_TEXT, _LABEL)
     amount = moved(figure(row.value, _style(row), amounts - _BETWEEN), _BETWEEN)
     box = padded(beside((0, said), (_LABEL, amount)), top=2.5, bottom=2.5)
-    return ruled(box, _LABEL + amounts, 0.5, style.LINE, above=True) if row.strong else box
+    return ruled(box, _LABEL + amounts, 0.5, style.LINE, above=True) if row.weight is Weight.TOTAL else box
 
 
 def _style(row: Row) -> Style:
-    return style.SUM if row.strong else style.NUMBER
+    return style.SUM if row.weight is Weight.TOTAL else style.NUMBER

@@ -2,19 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from tasks.invoices.row_vat import RowVat, RowVats
+from tasks.letters.content import Row, Weight
 from tasks.letters.payment_words import how_it_is_paid, where_it_went
 from tasks.letters.wording import Wording
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    label: str
-    value: str
-    strong: bool = False
 
 
 def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> tuple[Row, ...]:
@@ -23,10 +16,10 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
         Row(w.say("Net total"), w.money(document.net_minor)),
         *taxes,
         *([Row(w.say("VAT"), w.money(document.tax_minor))] if len(taxes) != 1 else []),
-        Row(w.say("Total"), w.money(document.total_minor), strong=True),
+        Row(w.say("Total"), w.money(document.total_minor), Weight.TOTAL),
     ]
     if document.sign == -1:
-        nothing_due = [Row(_due(w, document), w.money(0), strong=True)] if document.total_minor > 0 else []
+        nothing_due = [Row(_due(w, document), w.money(0), Weight.TOTAL)] if document.total_minor > 0 else []
         return (*rows, *nothing_due, *_given_back(w, document))
     if document.balance_used_minor:
         rows.append(Row(w.say("Paid from your balance"), w.money(-document.balance_used_minor)))
@@ -35,7 +28,7 @@ def settlement(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> t
     if document.to_balance_minor:
         rows.append(Row(w.say("Added to your balance"), w.money(document.to_balance_minor)))
     if document.due_minor or document.total_minor >= 0:
-        rows.append(Row(_due(w, document), w.money(document.due_minor), strong=True))
+        rows.append(Row(_due(w, document), w.money(document.due_minor), Weight.TOTAL))
     return tuple(rows)
 
 

@@ -20,7 +20,7 @@ from tasks.invoices.pdf_file import Text
 from tasks.invoices.pdf_layout import shortened
 from tasks.invoices.pdf_table import sums, table
 from tasks.invoices.printable import can_be_printed
-from tasks.invoices.settlement import Row
+from tasks.letters.content import Row, Weight
 from tasks.letters.wording import Wording
 from tests.invoices.documents import text_of
 
@@ -35,7 +35,7 @@ PAGE = Page(
     about="",
     columns=("Description", "Seats", "Price per seat", "Net", "VAT rate", "VAT"),
     items=(ITEM,),
-    totals=(Row("Total", "€119.00", strong=True),),
+    totals=(Row("Total", "€119.00", Weight.TOTAL),),
     notes=(),
     arithmetic=(Part("Desk Team", ("10 × €10.00 = €100.00, 3 ÷ 2 − 1.",)),),
     legal_notice="",
@@ -124,7 +124,7 @@ def large(w: Wording, minor: int, *, unit: int) -> Page:
     figures = (w.number(SEATS), w.money(unit), w.money(minor), w.percent(Decimal(27)), w.money(minor * 27 // 100))
     back = (w.number(SEATS), "", w.money(-minor), w.percent(Decimal(27)), w.money(-minor * 27 // 100))
     items = (Item("Desk Team", ("billed annually",), *figures), Item("Desk Team", ("billed annually",), *back))
-    return replace(PAGE, items=items, totals=(Row("Net", w.money(-minor)), Row("Total", w.money(minor), strong=True)))
+    return replace(PAGE, items=items, totals=(Row("Net", w.money(-minor)), Row("Total", w.money(minor), Weight.TOTAL)))
 
 
 def figures_of(page: Page) -> list[str]:
