@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 class Keeper:
     """The leases that this process holds: order -> token."""
 
+    _this_thread = threading.local()
+
     def __init__(self) -> None:
         self._held: dict[UUID, UUID] = {}
         self._lock = threading.Lock()
@@ -38,8 +40,6 @@ class Keeper:
         finally:
             if self._this_thread.held is not None:
                 self._let_go(*self._this_thread.held)
-
-    _this_thread = threading.local()
 
     def hold(self, order_id: UUID, token: UUID) -> None:
         with self._lock:
