@@ -15,7 +15,7 @@ from models.invoices import Invoice
 from models.rules.period import Interval
 from tasks.closing.document_lines import DocumentLine, document_lines
 from tasks.policy import VatOutage
-from tests.closing.test_equation import refund
+from tests.support.payment import refund
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase, trial
 from worker.commands import document_lines as command

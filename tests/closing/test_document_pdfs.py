@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.invoices import Invoice
-from tests.closing.test_equation import refund
 from tests.invoices.documents import pdf
+from tests.support.payment import refund
 from tests.support.world import World, purchase
 from worker.commands import document_pdfs as command
 from worker.commands import failures

@@ -26,9 +26,8 @@ from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
 from tasks.operating import outside_refunds, support_refund
 from tasks.policy import VatOutage
-from tests.closing.test_equation import refund
 from tests.support.command import SETTINGS, prorata_at_a_terminal, prorata_at_a_terminal_into
-from tests.support.payment import DECLINES
+from tests.support.payment import DECLINES, refund
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import World, change, purchase, trial
 from worker.commands import documents as command

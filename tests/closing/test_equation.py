@@ -14,22 +14,16 @@ from models.withdrawn_payments import WithdrawnPayment
 from tasks.billing import receivables, unpaid
 from tasks.billing.lost_documents import UnknownDocument
 from tasks.closing.open_invoices import open_invoices
-from tasks.operating import support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tests.closing.equation import equation
 from tests.invoices.documents import documents
+from tests.support.payment import refund
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, nothing_differs
 from tests.support.world import MONTH, Customer, World, change, purchase
 
 LONG = os.environ.get("PRORATA_LONG") == "1"
 EXAMPLES = 300 if LONG else 20
-
-
-def refund(world: World, order_id: UUID) -> None:
-    with world.begin() as session:
-        support_refund.refund(session, order_id, by="support", why="asked for", now=world.time)
-    world.run(order_id)
 
 
 def holds(world: World) -> bool:

@@ -11,7 +11,7 @@ from models.rules.period import Interval
 from models.rules.vat import BuyerType
 from tasks.closing.documents import DocumentLevy
 from tests.closing.test_documents import listed, run
-from tests.closing.test_equation import refund
+from tests.support.payment import refund
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
 from worker.commands import documents as command

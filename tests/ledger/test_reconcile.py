@@ -41,7 +41,7 @@ def reconciled(world: World) -> Reconciled:
 
 def differences(world: World, *customers: Customer, also: str = "") -> list[tuple[str, str, str, str]]:
     """Those about these customers' charges and refunds: other tests have theirs at the same provider. also: about this as well."""
-    books = [world._books(customer) for customer in customers]
+    books = [world.books(customer) for customer in customers]
     refs = {made["id"] for each in books for kind in ("payment_intents", "refunds") for made in each[kind]} | {also}
     found = [d for d in reconciled(world).differences if d.what.split()[1] in refs]
     return sorted((d.where, d.what.split()[0], d.expected, d.found) for d in found)
@@ -57,12 +57,12 @@ def charge_of(world: World, order_id: UUID) -> str:
 
 
 def customer_of(world: World, customer: Customer) -> str:
-    return str(world._books(customer)["payment_intents"][0]["customer"])
+    return str(world.books(customer)["payment_intents"][0]["customer"])
 
 
 def charged_again(world: World, customer: Customer, **metadata: str) -> str:
     """Taken from the customer's card by somebody who is not us. Returns the provider's id of it."""
-    made: dict[str, Any] = world._books(customer)["payment_intents"][0]
+    made: dict[str, Any] = world.books(customer)["payment_intents"][0]
     client = world.stripe.client()
     intent = client.v1.payment_intents.create(
         {

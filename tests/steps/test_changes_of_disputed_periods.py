@@ -11,25 +11,15 @@ from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
-from tests.steps.test_disputed_charges import bought, charge_of, dispute
+from tests.support.disputes import bought, charge_of, happens, refused
 from tests.support.payment import ASKS_BANK, given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
 
 
-def happens(world: World, charge: str, *statuses: str) -> None:
-    for status in statuses:
-        dispute(world, charge, status)
-        world.notify(charge, "charge.dispute.updated")
-
-
 def newest_mail(world: World, customer: Customer) -> str:
     newest, *_ = world.mailbox.listed(f"to:{customer.email}")
     return " ".join(str(world.mailbox.read(newest["ID"])["Text"]).split())
-
-
-def refused(world: World, customer: Customer, line: CartLine) -> list[RefusalCode]:
-    return [refusal.code for refusal in world.refused(customer, line)]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def confirms_days_later(world: World, order_id: UUID, *, key: str = "forgotten")
 
 
 def lost_charge(world: World, ada: Customer) -> str:
-    return str(world._books(ada)["charges"][1]["payment_intent"])
+    return str(world.books(ada)["charges"][1]["payment_intent"])
 
 
 def refund_by_hand(world: World, ada: Customer, *parts: int) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 
@@ -13,42 +12,25 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.late_charges import late_charges
 from tasks.errors import Misconfigured, StepAgain, TemporarilyUnavailable
 from tasks.ledger_check.verify import verify
-from tasks.operating import outside_refunds, support_refund
+from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import EventKind
 from tests.invoices.documents import documents
+from tests.support.disputes import (
+    BY_BANK,
+    BY_US,
+    bought,
+    charge_of,
+    dispute,
+    give_back,
+    named,
+    noted,
+    told_by_whom,
+    turn,
+)
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
 from tests.support.places import dying_at
-from tests.support.world import Customer, World, change, purchase
-
-
-def charge_of(world: World, order_id: UUID) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
-
-
-def dispute(world: World, charge_ref: str, status: str = "needs_response") -> str:
-    return str(world.stripe.control("dispute", payment_intent=charge_ref, status=status)["id"])
-
-
-def bought(world: World) -> tuple[Customer, UUID, str]:
-    ada = world.customer()
-    order_id = world.buy(ada, purchase()).id
-    return ada, order_id, charge_of(world, order_id)
-
-
-BY_BANK = "You have disputed this payment, and your bank returns the amount to you."
-BY_US = "This amount could not be refunded to your card, so we refunded it in another way."
-
-
-def told_by_whom(world: World, customer: Customer) -> str | None:
-    """Who gives the money back, as the notice tells the customer."""
-    newest, *_ = world.mailbox.listed(f"to:{customer.email}")
-    text = " ".join(str(world.mailbox.read(newest["ID"])["Text"]).split())
-    return next((said for said in (BY_BANK, BY_US) if said in text), None)
-
-
-def give_back(order_id: UUID) -> None:
-    support_refund.give_back(order_id, by="Olga", why="asked by phone")
+from tests.support.world import World, change, purchase
 
 
 @pytest.mark.parametrize(
@@ -337,13 +319,6 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 
 
-def named(world: World) -> list[tuple[str, str, str]]:
-    """What `prorata ledger verify` names, without ids."""
-    with world.begin() as session:
-        found = verify(session)
-    return [(re.sub(r"(du|pi)_\w+", r"\1_1", each.what), each.expected, each.found) for each in found]
-
-
 def test_verify_names_what_the_bank_has_until_it_is_ours_again_or_the_order_is_refunded(world: World) -> None:
     _, order_id, charge = bought(world)
     what = "what the customer's bank took back (dispute du_1, {})"
@@ -370,15 +345,6 @@ def test_verify_names_a_charge_that_was_refunded_and_is_taken_back_by_the_bank_a
     assert named(world) == [("what the customer's bank took back (dispute du_1, lost)", "0", "11900")]
 
 
-def noted(world: World, order_id: UUID) -> list[tuple[str, str, int]]:
-    """What the timeline says of disputes: kind of the entry, status, amount."""
-    kinds = ("charge.disputed", "dispute.closed")
-    rows = sorted(
-        (row for kind in kinds for row in world.rows(OrderEvent, order_id=order_id, kind=kind)), key=lambda row: row.id
-    )
-    return [(row.kind, row.facts["status"], row.facts["amount_minor"]) for row in rows]
-
-
 def test_each_turn_of_a_dispute_is_noted_once_whatever_event_tells_of_it_and_the_order_stays_as_it_is(
     world: World,
 ) -> None:
@@ -398,12 +364,6 @@ def test_each_turn_of_a_dispute_is_noted_once_whatever_event_tells_of_it_and_the
         ("dispute.closed", "won", 119_00),
     ]
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
-
-
-def turn(world: World, charge_ref: str, status: str) -> None:
-    """The charge's dispute changes, also where it was decided before."""
-    [made] = world.stripe.client().v1.disputes.list({"payment_intent": charge_ref}).data
-    world.stripe.control("change", id=made.id, values={"status": status})
 
 
 def test_a_dispute_that_comes_back_to_a_status_is_noted_with_it_again(world: World) -> None:

@@ -15,15 +15,20 @@ from tasks.operating.order_at_hand import NotPossible
 from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
-from tests.steps.test_disputed_charges import BY_BANK, bought, charge_of, dispute, give_back, named, told_by_whom
+from tests.support.disputes import (
+    BY_BANK,
+    bought,
+    charge_of,
+    dispute,
+    dispute_part,
+    give_back,
+    named,
+    told_by_whom,
+)
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.world import World
 
 ALL_BUT_DISPUTES = ["rak_customer_write", "rak_payment_method_write", "rak_payment_intent_write", "rak_charge_write"]
-
-
-def dispute_part(world: World, charge: str, amount: int, status: str = "lost") -> None:
-    world.stripe.control("dispute", payment_intent=charge, status=status, amount=amount)
 
 
 def parked(world: World, order_id: UUID) -> str:

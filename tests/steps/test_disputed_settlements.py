@@ -5,7 +5,7 @@ from uuid import UUID
 from models.states import OrderStatus
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
-from tests.steps.test_disputed_charges import bought, charge_of, dispute, named, noted, turn
+from tests.support.disputes import bought, charge_of, dispute, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.world import World
 

@@ -11,7 +11,7 @@ from tasks.errors import RefundRefused
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
-from tests.steps.test_disputed_charges import bought, dispute, named, told_by_whom, turn
+from tests.support.disputes import bought, dispute, named, told_by_whom, turn
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
 

@@ -36,7 +36,7 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     with world.begin() as session:
         (found,) = verify(session)
     assert found.what == f"order:{order_id}:charge:1 being under way, though the order has ended"
-    world.notify(world._books(ada)["payment_intents"][0]["id"])
+    world.notify(world.books(ada)["payment_intents"][0]["id"])
     assert world.given_back(ada) == [119_00]
     assert (world.attempts(order_id), world.order(order_id).status) == ([(1, "void", 119_00)], OrderStatus.REJECTED)
     assert verified(world) == []

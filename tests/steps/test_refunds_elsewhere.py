@@ -37,7 +37,7 @@ def noted(world: World, order_id: UUID, kind: str = "refund.elsewhere") -> list[
 
 def made(world: World, customer: Customer) -> list[tuple[str, int]]:
     """The provider's own books."""
-    return sorted((refund["id"], refund["amount"]) for refund in world._books(customer)["refunds"])
+    return sorted((refund["id"], refund["amount"]) for refund in world.books(customer)["refunds"])
 
 
 def differences(world: World) -> list[tuple[str, str, str]]:
@@ -165,7 +165,7 @@ def test_the_refund_of_an_order_has_failed_as_soon_as_one_of_those_it_is_made_of
 
 def comes_back(world: World, customer: Customer, amount: int) -> None:
     """The bank sends the newest refund of this amount back, and no other."""
-    books = world._books(customer)
+    books = world.books(customer)
     failed = [refund for refund in books["refunds"] if refund["amount"] == amount][-1]
     why = {"status": "failed", "failure_reason": "expired_or_canceled_card"}
     world.stripe.control("change", id=failed["id"], values=why)

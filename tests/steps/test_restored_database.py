@@ -14,8 +14,8 @@ from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.operating import support_refund
 from tests.invoices.documents import documents, summed_up
-from tests.steps.test_disputed_charges import dispute, named, noted
 from tests.support.backup import BackUp
+from tests.support.disputes import dispute, named, noted
 from tests.support.payment import DECLINES, refund_by_hand
 from tests.support.restored import about_to_buy
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
@@ -88,7 +88,7 @@ def test_a_charge_that_its_bank_took_back_since_the_backup_is_found_with_its_dis
     ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)
-    [charge] = world._books(ada)["payment_intents"]
+    [charge] = world.books(ada)["payment_intents"]
     dispute(world, charge["id"], "lost")
     world.notify(charge["id"], "charge.dispute.closed")
     restore()

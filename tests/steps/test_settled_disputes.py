@@ -7,8 +7,7 @@ from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
-from tests.steps.test_changes_of_disputed_periods import happens, refused
-from tests.steps.test_disputed_charges import bought, charge_of, named
+from tests.support.disputes import bought, charge_of, happens, named, refused
 from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial
 

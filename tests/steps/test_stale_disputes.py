@@ -14,9 +14,8 @@ from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute, PaymentProvider
 from tasks.wiring import payments
-from tests.steps.test_changes_of_disputed_periods import happens
-from tests.steps.test_disputed_charges import bought, charge_of, dispute, named, noted, turn
 from tests.support.backup import BackUp
+from tests.support.disputes import bought, charge_of, dispute, happens, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.restored import about_to_buy
 from tests.support.world import World

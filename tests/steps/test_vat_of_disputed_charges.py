@@ -15,10 +15,8 @@ from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
 from tasks.ports import Dispute, DisputeStatus
 from tasks.refunds import disputes
-from tests.steps.test_changes_of_disputed_periods import happens
-from tests.steps.test_disputed_charges import charge_of
-from tests.steps.test_disputed_parts import dispute_part
 from tests.steps.test_erasure import erase
+from tests.support.disputes import charge_of, dispute_part, happens
 from tests.support.payment import refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs

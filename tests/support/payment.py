@@ -9,6 +9,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import AttemptStatus, Step
 from models.subscriptions import Trial
+from tasks.operating import support_refund
 from tests.support.world import Customer, World, purchase, trial
 
 CREATE, REFUND = "payment_intents.create", "refunds.create"
@@ -30,6 +31,13 @@ def refundable(world: World, card: str = "pm_card_visa") -> tuple[Customer, UUID
     order_id = world.place(ada, purchase("desk"), trial("chat"))
     spoil_activation(world, ada, order_id)
     return ada, order_id
+
+
+def refund(world: World, order_id: UUID) -> None:
+    """By support."""
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="support", why="asked for", now=world.time)
+    world.run(order_id)
 
 
 def refund_by_hand(world: World, order_id: UUID, amount: int) -> None:

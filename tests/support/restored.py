@@ -36,7 +36,7 @@ def money(world: World, ada: Customer) -> tuple[list[int], list[int]]:
 
 def reconciled(world: World, ada: Customer) -> list[tuple[str, str, str]]:
     """What `prorata ledger reconcile` says about the change; the provider has the machine's clock."""
-    books = world._books(ada)
+    books = world.books(ada)
     refs = {made["id"] for kind in ("payment_intents", "refunds") for made in books[kind][kind != "refunds" :]}
     since, until = world.time - timedelta(days=30), world.time + timedelta(days=3650)
     found = [each for each in reconcile(since, until).differences if each.what.split()[1] in refs]

@@ -314,20 +314,21 @@ class World:
 
     def charged(self, customer: Customer) -> list[int]:
         """What the provider itself took from the customer: amounts in minor units, oldest first."""
-        return [charge["amount"] for charge in self._books(customer)["charges"]]
+        return [charge["amount"] for charge in self.books(customer)["charges"]]
 
     def given_back(self, customer: Customer) -> list[int]:
-        return [refund["amount"] for refund in self._books(customer)["refunds"]]
+        return [refund["amount"] for refund in self.books(customer)["refunds"]]
 
     def intents(self, customer: Customer) -> list[dict[str, Any]]:
         """The provider's charges, those included that no bank was asked about."""
-        return self._books(customer)["payment_intents"]
+        return self.books(customer)["payment_intents"]
 
     def refunds_at_provider(self, charge_ref: str) -> list[str]:
         """Their states in the provider's words."""
         return [str(r.status) for r in self.stripe.client().v1.refunds.list({"payment_intent": charge_ref}).data]
 
-    def _books(self, customer: Customer) -> dict[str, list[dict[str, Any]]]:
+    def books(self, customer: Customer) -> dict[str, list[dict[str, Any]]]:
+        """What the provider has of them: charges, refunds, payment intents."""
         with self.begin() as session:
             ref = session.get_one(Account, customer.account_id).customer_ref
         return self.stripe.books(ref or "")

@@ -17,9 +17,8 @@ from models.states import OrderStatus
 from tasks.operating import dispute_notes
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
-from tests.steps.test_changes_of_disputed_periods import happens, refused
-from tests.steps.test_disputed_charges import bought, dispute, noted
 from tests.support.books import verified
+from tests.support.disputes import bought, dispute, happens, noted, refused
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World, change
 from worker.commands import order_acts, orders

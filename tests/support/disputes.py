@@ -1,0 +1,76 @@
+"""Charges that the customer's bank asks about or takes back, and what is told of them."""
+
+import re
+from uuid import UUID
+
+from models.orders import OrderEvent
+from models.payments import ChargeAttempt
+from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
+from tasks.ledger_check.verify import verify
+from tasks.operating import support_refund
+from tests.support.world import Customer, World, purchase
+
+BY_BANK = "You have disputed this payment, and your bank returns the amount to you."
+BY_US = "This amount could not be refunded to your card, so we refunded it in another way."
+
+
+def bought(world: World) -> tuple[Customer, UUID, str]:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    return ada, order_id, charge_of(world, order_id)
+
+
+def charge_of(world: World, order_id: UUID) -> str:
+    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+
+
+def dispute(world: World, charge_ref: str, status: str = "needs_response") -> str:
+    return str(world.stripe.control("dispute", payment_intent=charge_ref, status=status)["id"])
+
+
+def dispute_part(world: World, charge: str, amount: int, status: str = "lost") -> None:
+    world.stripe.control("dispute", payment_intent=charge, status=status, amount=amount)
+
+
+def turn(world: World, charge_ref: str, status: str) -> None:
+    """The charge's dispute changes, also where it was decided before."""
+    [made] = world.stripe.client().v1.disputes.list({"payment_intent": charge_ref}).data
+    world.stripe.control("change", id=made.id, values={"status": status})
+
+
+def happens(world: World, charge: str, *statuses: str) -> None:
+    for status in statuses:
+        dispute(world, charge, status)
+        world.notify(charge, "charge.dispute.updated")
+
+
+def give_back(order_id: UUID) -> None:
+    support_refund.give_back(order_id, by="Olga", why="asked by phone")
+
+
+def told_by_whom(world: World, customer: Customer) -> str | None:
+    """Who gives the money back, as the notice tells the customer."""
+    newest, *_ = world.mailbox.listed(f"to:{customer.email}")
+    text = " ".join(str(world.mailbox.read(newest["ID"])["Text"]).split())
+    return next((said for said in (BY_BANK, BY_US) if said in text), None)
+
+
+def refused(world: World, customer: Customer, line: CartLine) -> list[RefusalCode]:
+    return [refusal.code for refusal in world.refused(customer, line)]
+
+
+def noted(world: World, order_id: UUID) -> list[tuple[str, str, int]]:
+    """What the timeline says of disputes: kind of the entry, status, amount."""
+    kinds = ("charge.disputed", "dispute.closed")
+    rows = sorted(
+        (row for kind in kinds for row in world.rows(OrderEvent, order_id=order_id, kind=kind)), key=lambda row: row.id
+    )
+    return [(row.kind, row.facts["status"], row.facts["amount_minor"]) for row in rows]
+
+
+def named(world: World) -> list[tuple[str, str, str]]:
+    """What `prorata ledger verify` names, without ids."""
+    with world.begin() as session:
+        found = verify(session)
+    return [(re.sub(r"(du|pi)_\w+", r"\1_1", each.what), each.expected, each.found) for each in found]
