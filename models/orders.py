@@ -90,7 +90,7 @@ class Totals:
     """see `models.sold_to`; None on rows that are older than this column"""
 
 
-def totals_add_up() -> tuple[CheckConstraint, ...]:
+def _totals_add_up() -> tuple[CheckConstraint, ...]:
     return (
         CheckConstraint("total_minor = net_minor + tax_minor", name="total_adds_up"),
         CheckConstraint("due_minor = total_minor + to_balance_minor - balance_used_minor", name="due_adds_up"),
@@ -104,7 +104,7 @@ class Quote(Totals, Base):
     """A binding offer until `expires_at`."""
 
     __tablename__ = "quotes"
-    __table_args__ = (*totals_add_up(), Index("ix_quotes_expires_at", "expires_at"))
+    __table_args__ = (*_totals_add_up(), Index("ix_quotes_expires_at", "expires_at"))
 
     id: Mapped[Key]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -141,7 +141,7 @@ class Order(Totals, Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        *totals_add_up(),
+        *_totals_add_up(),
         UniqueConstraint("api_key_id", "idempotency_key", postgresql_nulls_not_distinct=True),
         UniqueConstraint("quote_id"),
         CheckConstraint("(lease_token is null) = (lease_until is null)", name="lease_whole"),

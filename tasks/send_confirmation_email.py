@@ -23,12 +23,12 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("send_confirmation_email.claimed")
-    mailing.deliver(order, letters_for(actions))
+    mailing.deliver(order, _letters_for(actions))
     reach("send_confirmation_email.called")
     with carry() as session:
         return done(session, order)
 
 
-def letters_for(actions: set[Action]) -> list[LetterKind]:
+def _letters_for(actions: set[Action]) -> list[LetterKind]:
     kinds = [LetterKind.CONFIRMATION] if actions - {Action.TRIAL} else []
     return kinds + ([LetterKind.TRIAL_WELCOME] if Action.TRIAL in actions else [])

@@ -12,11 +12,11 @@ LONGEST_SILENCE = timedelta(minutes=10)
 def of_one_moment(session: Session) -> Session:
     """Make the session read one snapshot, taken when reading begins. Call before its first statement."""
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    allow_silence(session)
+    _allow_silence(session)
     return session
 
 
-def allow_silence(session: Session) -> None:
+def _allow_silence(session: Session) -> None:
     """Let the transaction stay idle for longer than others, which hold locks that somebody waits for.
 
     One that only reads delays no more than VACUUM, hence a limit all the same.

@@ -80,7 +80,7 @@ def page(document: Invoice, lines: Sequence[InvoiceLine]) -> Page:
     )
 
 
-def names_of(lines: Sequence[InvoiceLine]) -> ProductNames:
+def _names_of(lines: Sequence[InvoiceLine]) -> ProductNames:
     """The names that were frozen with the lines."""
     tiers = {(line.product_code, line.tier_code): line.tier_name for line in lines}
     tiers |= {(line.product_code, line.from_tier): line.from_tier_name for line in lines
@@ -140,7 +140,7 @@ def _arithmetic(w: Wording, document: Invoice, lines: Sequence[InvoiceLine]) -> 
         return []
     telling = Telling(
         w=w,
-        names=names_of(lines),
+        names=_names_of(lines),
         in_effect=True,
         whose_vat=whose_vat(document, lines),
         credit_timezones=credit_timezones(document),

@@ -8,7 +8,7 @@ from tasks.letters.names import ProductNames
 from tasks.letters.wording import Wording
 
 
-def seats_of(w: Wording, plan: str, seats: int, interval: Interval | None) -> str:
+def _seats_of(w: Wording, plan: str, seats: int, interval: Interval | None) -> str:
     """`plan` is the plan's display name. Without an interval it is a trial."""
     values: dict[str, str | int] = {"seats": seats, "plan": plan}
     match interval:
@@ -37,14 +37,14 @@ def seats_of(w: Wording, plan: str, seats: int, interval: Interval | None) -> st
 
 def after(w: Wording, line: PricedLine, names: ProductNames) -> str:
     """What the customer has once the line is in effect."""
-    return seats_of(w, names.plan(line.product_code, line.tier_code), line.seats, line.interval)
+    return _seats_of(w, names.plan(line.product_code, line.tier_code), line.seats, line.interval)
 
 
 def before(w: Wording, line: PricedLine, names: ProductNames) -> str | None:
     """What a change starts from; None on a line that starts anew."""
     if line.from_tier is None or line.from_seats is None:
         return None
-    return seats_of(w, names.plan(line.product_code, line.from_tier), line.from_seats, line.from_interval)
+    return _seats_of(w, names.plan(line.product_code, line.from_tier), line.from_seats, line.from_interval)
 
 
 def span(w: Wording, line: PricedLine) -> str:

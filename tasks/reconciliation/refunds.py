@@ -20,7 +20,7 @@ from tasks.refunds.refunded import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
 Followed = TypeVar("Followed", Refund | Unreadable, Dispute)
-Ours = Sequence[tuple[Refund | Unreadable, UUID]]
+_Ours = Sequence[tuple[Refund | Unreadable, UUID]]
 """refunds, each with the id of the order that was charged"""
 
 
@@ -39,7 +39,7 @@ def of_our_charges(
     return [(each, order_ids[ref]) for each in found if (ref := each.charge_ref) in order_ids]
 
 
-def check_refunds(session: Session, refunds: Ours) -> Found:
+def check_refunds(session: Session, refunds: _Ours) -> Found:
     known = numbers(session, (order_id for _, order_id in refunds))
     for refund, order_id in refunds:
         row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))

@@ -13,7 +13,7 @@ from tasks.quotes import quoting
 from tasks.wiring import policy
 
 MALFORMED = "malformed"
-NOT_RECOGNISED = "not-recognised"
+_NOT_RECOGNISED = "not-recognised"
 
 
 def facts(session: Session, order: Order) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def facts(session: Session, order: Order) -> dict[str, Any]:
         return {"vat_number": MALFORMED}
     lately = order.as_of - policy().vat_evidence_lifetime
     if quoting.called_invalid(session, order.account_id, number, not_before=lately):
-        return {"vat_number": NOT_RECOGNISED}
+        return {"vat_number": _NOT_RECOGNISED}
     return {}
 
 
