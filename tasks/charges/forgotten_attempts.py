@@ -12,7 +12,7 @@ import structlog
 from models.orders import Order
 from models.payments import ChargeAttempt
 from tasks.charges import charge_attempts, charge_news, late_charges
-from tasks.charges.charge_news import RefundFailed
+from tasks.charges.unexpected_money import RefundFailed
 from tasks.errors import Misconfigured, StepAgain, TemporarilyUnavailable
 from tasks.ports import TAKES, Charge, ChargeStatus
 from tasks.wiring import begin, payments

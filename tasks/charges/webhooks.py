@@ -13,7 +13,8 @@ from models.messages import WebhookReceived
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
 from tasks.charges import charge_news
-from tasks.charges.charge_news import NewsOutcome, NotFoundYet
+from tasks.charges.charge_news import NotFoundYet
+from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import EventKind
 from tasks.running import retry_policy

@@ -1,8 +1,8 @@
 """Refunds one charge: finds what is outstanding, asks the provider for it, and records its answer.
 
 A refund is committed with its key before the provider is asked, and a charge has at most one refund that has not failed (a unique
-index enforces that), so that nothing is refunded twice. Three modules ask for refunds: `refund_payment`, and `charge_news` and
-`outdated_charges` for money that an order has no use for.
+index enforces that), so that nothing is refunded twice. Three modules ask for refunds: `refund_payment`, and `unexpected_money`
+and `outdated_charges` for money that an order has no use for.
 """
 
 from collections.abc import Sequence

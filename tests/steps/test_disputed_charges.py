@@ -15,6 +15,7 @@ from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import EventKind
+from tasks.refunds import refunding
 from tests.invoices.documents import documents
 from tests.support.disputes import (
     BY_BANK,
@@ -160,15 +161,15 @@ def test_a_refund_that_failed_while_a_dispute_came_says_not_to_pay(
     world.run(order_id)
     charge = charge_of(world, order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
-    why, waiting = charge_news._why_owed, [charge]
+    why, waiting = refunding.why_owed, [charge]
 
-    def owed_before_it_came(*given: object) -> object:
+    def owed_before_it_came(*given: object, **named: object) -> object:
         if waiting:
             dispute(world, waiting.pop())
             charge_news.handle(charge)
-        return why(*given)  # type: ignore[arg-type]
+        return why(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(charge_news, "_why_owed", owed_before_it_came)
+    monkeypatch.setattr(refunding, "why_owed", owed_before_it_came)
     with pytest.raises(StepAgain):
         charge_news.handle(charge, kind=EventKind.REFUND)
     charge_news.handle(charge, kind=EventKind.REFUND)

@@ -7,7 +7,7 @@ import pytest
 
 from models.orders import OrderEvent
 from models.states import OrderStatus
-from tasks.charges import charge_news
+from tasks.charges import charge_news, unexpected_money
 from tasks.charges.charge_news import NotRecordedYet
 from tasks.errors import StepAgain
 from tasks.operating import outside_refunds
@@ -83,14 +83,14 @@ def test_what_is_owed_is_not_told_once_a_later_turn_is_noted(world: World, monke
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
     dispute(world, late, "won")
-    leave, waiting = charge_news._leave_to_bank, [lambda: goes_on(world, late, "needs_response", "lost")]
+    leave, waiting = unexpected_money.leave_to_bank, [lambda: goes_on(world, late, "needs_response", "lost")]
 
     def leave_late(*given: object, **named: object) -> object:
         if waiting:
             waiting.pop()()
         return leave(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(charge_news, "_leave_to_bank", leave_late)
+    monkeypatch.setattr(unexpected_money, "leave_to_bank", leave_late)
     with pytest.raises(StepAgain, match="noted meanwhile"):
         charge_news.handle(late)
     assert statuses(world, order_id) == ["won", "chargeback", "lost"]

@@ -13,7 +13,8 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from tasks.charges import charge_news, webhooks
-from tasks.charges.charge_news import NewsOutcome, RefundFailed
+from tasks.charges.news_outcome import NewsOutcome
+from tasks.charges.unexpected_money import RefundFailed
 from tasks.ledger_check.differences import Check
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund

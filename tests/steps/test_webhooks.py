@@ -15,7 +15,7 @@ from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus, Step
 from tasks import wiring
 from tasks.charges import charge_news, webhooks
-from tasks.charges.charge_news import NewsOutcome
+from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
 from tests.support.payment import ASKS_BANK, DECLINES, refund_by_hand, unanswered, waiting_events
