@@ -27,7 +27,7 @@ MOST_REFUNDS: Final = 2
 
 
 class RefundFailed(Exception):
-    """Unexpected money has not been refunded yet: its event stays unhandled and is tried again."""
+    """A refund of unexpected money failed, and the next is made later: its event stays unhandled until then. Nothing is wrong with either."""
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
@@ -148,4 +148,4 @@ def _space_out(session: Session, attempt: ChargeAttempt) -> None:
     failed = refunded.failed_refunds(session, attempt)
     since = [each.settled_at or each.created_at for each in failed]
     if failed and now() < max(since) + retry_policy.event_delay(len(failed) - 1):
-        raise RefundFailed(f"{len(failed)} refunds of unexpected money failed; the next one is not due yet")
+        raise RefundFailed("a refund of unexpected money failed; the next one is not due yet")

@@ -15,6 +15,7 @@ from models.prepared import Prepared
 from tasks.charges import charge_news
 from tasks.charges.charge_news import NotFoundYet
 from tasks.charges.news_outcome import NewsOutcome
+from tasks.charges.unexpected_money import RefundFailed
 from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
 from tasks.ports import EventKind
 from tasks.running import retry_policy
@@ -109,6 +110,9 @@ def _handle(event: WebhookReceived) -> dict[str, Any]:
         log.warning("webhook waits", event_id=event.id, error=str(error))
         at_most = timedelta.max if isinstance(error, NotFoundYet) else PROVIDER_AWAY
         return _again(event.attempts, error, at_most=at_most)
+    except RefundFailed as error:
+        log.warning("webhook waits", event_id=event.id, error=str(error))
+        return _again(event.attempts, error)
     except Exception as error:  # one event that cannot be handled must not stop those behind it
         log.exception("webhook cannot be handled", event_id=event.id)
         return _again(event.attempts, error)

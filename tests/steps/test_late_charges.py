@@ -36,6 +36,13 @@ def money_arrives(world: World, ada: Customer) -> None:
     assert world.stripe.eventually(lambda: len(world.charged(ada)) == before + 1)
 
 
+def late_charge(world: World, ada: Customer, order_id: UUID) -> str:
+    """The provider's id of the charge that is none of the order's."""
+    taken = {attempt.ref for attempt in world.rows(ChargeAttempt, order_id=order_id)}
+    [late] = [str(intent["id"]) for intent in world.intents(ada) if intent["id"] not in taken]
+    return late
+
+
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_money_that_arrives_minutes_after_its_attempt_was_given_up_goes_back(world: World, cancelled: bool) -> None:
     ada = world.customer()
@@ -69,8 +76,7 @@ def test_a_late_charge_that_a_webhook_has_told_of_goes_back_once(world: World) -
     ada = world.customer()
     order_id = given_up(world, ada)
     money_arrives(world, ada)
-    taken = {attempt.ref for attempt in world.rows(ChargeAttempt, order_id=order_id)}
-    [late] = [intent["id"] for intent in world.intents(ada) if intent["id"] not in taken]
+    late = late_charge(world, ada, order_id)
     world.notify(late)
     assert world.given_back(ada) == [119_00]
     world.pass_time(minutes=15)
@@ -119,12 +125,37 @@ def test_one_that_cannot_be_handled_does_not_stop_those_behind_it(
     assert (late_charges(), world.given_back(ada)) == (1, [119_00])
 
 
+def test_one_whose_next_refund_is_not_due_yet_is_no_error_and_goes_back_later(world: World) -> None:
+    ada, bob = world.customer(card="pm_card_refundFail"), world.customer()
+    order_id = given_up(world, ada)
+    money_arrives(world, ada)
+    late = late_charge(world, ada, order_id)
+    world.notify(late)
+    given_up(world, bob)
+    money_arrives(world, bob)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
+    world.pass_time(minutes=15)
+    world.notify(late, "refund.failed")
+    with capture_logs() as logged:
+        assert late_charges() == 2
+    assert [entry for entry in logged if entry["event"].startswith("late charge")] == [
+        {
+            "event": "late charge goes back later",
+            "log_level": "warning",
+            "order_id": str(order_id),
+            "error": "a refund of unexpected money failed; the next one is not due yet",
+        }
+    ]
+    assert (world.refunds(order_id), world.given_back(bob)) == ([("failed", 119_00)], [119_00])
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.refunds(order_id)) == (1, [("failed", 119_00), ("succeeded", 119_00)])
+
+
 def test_one_that_went_back_in_part_elsewhere_is_noted_for_a_person_and_not_looked_up_again(world: World) -> None:
     ada = world.customer()
     order_id = given_up(world, ada)
     money_arrives(world, ada)
-    taken = {attempt.ref for attempt in world.rows(ChargeAttempt, order_id=order_id)}
-    [late] = [intent["id"] for intent in world.intents(ada) if intent["id"] not in taken]
+    late = late_charge(world, ada, order_id)
     world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 19_00})
     world.pass_time(minutes=15)
     with capture_logs() as logged:

@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from models import timeline
+from models.messages import WebhookReceived
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
@@ -212,6 +214,26 @@ def test_the_next_refund_of_unexpected_money_waits_from_when_the_one_before_is_k
     world.pass_time(seconds=1)
     assert charge_news.handle(late) is NewsOutcome.UNEXPECTED_AND_REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", 119_00), ("succeeded", 119_00)]
+
+
+def test_events_that_wait_for_the_next_refund_of_unexpected_money_are_no_errors_and_wait_ever_longer(
+    world: World,
+) -> None:
+    _, late = money_twice(world, "pm_card_refundFail")
+    charge_news.handle(late)
+    comes_back(world, late, 1)
+    with capture_logs() as logged:
+        world.notify(late, "refund.failed", event_id="evt_first")
+        world.receive(late, "charge.refund.updated", event_id="evt_tried")
+        with world.begin() as session:
+            session.execute(update(WebhookReceived).where(WebhookReceived.id == "evt_tried").values(attempts=3))
+        assert webhooks.handle_webhooks() == 0
+    why = "a refund of unexpected money failed; the next one is not due yet"
+    assert [entry for entry in logged if entry["event"].startswith("webhook")] == [
+        {"event": "webhook waits", "log_level": "warning", "event_id": "evt_first", "error": why},
+        {"event": "webhook waits", "log_level": "warning", "event_id": "evt_tried", "error": why},
+    ]
+    assert waiting_events(world) == {"evt_first": (1, 10.0), "evt_tried": (4, 80.0)}
 
 
 def test_a_refund_of_unexpected_money_that_fails_later_calls_no_refunded_order_back(world: World) -> None:
