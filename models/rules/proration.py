@@ -109,14 +109,22 @@ def reset_period(
     charged, new_charge = amount("charged_minor", charged_minor), amount("new_charge_minor", new_charge_minor)
     share = share_left(period=period, changed_at=changed_at, granularity=granularity, timezone=timezone)
     end = period_end(changed_at, new_interval, timezone=timezone, anchor_day=anchor_day)
-    unused = round_half_up(Fraction(charged * share.remaining, share.whole))
+    unused = unused_credit(charged_minor=charged, share=share)
     return Proration(unused, charged - unused, new_charge, new_charge - unused, Period(changed_at, end))
+
+
+def unused_credit(*, charged_minor: int, share: Share) -> int:
+    """What is credited of `charged_minor`, net and minor units as it, while `share` of its period is left: half rounded up, once.
+
+    Raises NegativeAmount, and WrongType for floats and bools.
+    """
+    return round_half_up(Fraction(amount("charged_minor", charged_minor) * share.remaining, share.whole))
 
 
 def reset_tax(*, original_tax_minor: int, original_rate: Decimal, unused_minor: int) -> TaxProration:
     """Divide the tax that was charged: the part credited with the unused amount, at the original rate, and the part kept.
 
-    original_rate: percent (19 for 19 %) at which original_tax_minor was charged; unused_minor: net, from `reset_period`.
+    original_rate: percent (19 for 19 %) at which original_tax_minor was charged; unused_minor: net, from `unused_credit`.
     The credit is rounded half up, once, and is never more than the tax that was charged.
     """
     original = amount("original_tax_minor", original_tax_minor)

@@ -12,7 +12,7 @@ from uuid import UUID
 from models.rules.cart import Action, CartLine, Offer
 from models.rules.period import Interval, Period, anchor_day_of, period_end
 from models.rules.pricing import charge, tax
-from models.rules.proration import Granularity, Share, reset_period, reset_tax, share_left
+from models.rules.proration import Granularity, Share, reset_tax, share_left, unused_credit
 from models.rules.vat import VatDecision
 
 
@@ -33,7 +33,7 @@ class RunningPeriod:
     """in which it was charged, so that its days do not depend on where the account is now; None: unknown, the clock's counts"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuotedLine:
     """The same fields as `models.orders.PricedLine`."""
 
@@ -43,16 +43,16 @@ class QuotedLine:
     tier_code: str
     seats: int
     interval: Interval | None
-    unit_minor: int
-    charge_minor: int
-    unused_minor: int
-    net_minor: int
+    unit_minor: int = 0
+    charge_minor: int = 0
+    unused_minor: int = 0
+    net_minor: int = 0
     tax_rate: Decimal
     tax_treatment: str
-    charge_tax_minor: int
-    unused_tax_minor: int
-    tax_minor: int
-    total_minor: int
+    charge_tax_minor: int = 0
+    unused_tax_minor: int = 0
+    tax_minor: int = 0
+    total_minor: int = 0
     period_start: datetime
     period_end: datetime
     anchor_day: int
@@ -115,8 +115,8 @@ def _charged(
     unit = offer.prices[tier, interval]
     new_charge = charge(unit_price_minor=unit, seats=seats)
     charge_tax = tax(net_minor=new_charge, rate=vat.rate)
-    unused, unused_tax = _credit(held, new_charge, interval, clock) if held is not None else (0, 0)
-    net, line_tax = new_charge - unused, charge_tax - unused_tax
+    origin = _origin(held, clock) if held is not None else {}
+    net, line_tax = new_charge - origin.get("unused_minor", 0), charge_tax - origin.get("unused_tax_minor", 0)
     period = Period(clock.as_of, period_end(clock.as_of, interval, timezone=clock.timezone))
     return QuotedLine(
         position=position,
@@ -127,36 +127,17 @@ def _charged(
         interval=interval,
         unit_minor=unit,
         charge_minor=new_charge,
-        unused_minor=unused,
         net_minor=net,
         tax_rate=vat.rate,
         tax_treatment=vat.treatment,
         charge_tax_minor=charge_tax,
-        unused_tax_minor=unused_tax,
         tax_minor=line_tax,
         total_minor=net + line_tax,
         period_start=period.start,
         period_end=period.end,
         anchor_day=anchor_day_of(clock.as_of, clock.timezone),
-        **(_origin(held, clock) if held else {}),
+        **origin,
     )
-
-
-def _credit(held: RunningPeriod, new_charge: int, interval: Interval, clock: Clock) -> tuple[int, int]:
-    """What is left of the running period, and its tax. The new period is not taken from here: it is counted in the account's present zone."""
-    proration = reset_period(
-        charged_minor=held.charged_minor,
-        period=held.period,
-        changed_at=clock.as_of,
-        new_charge_minor=new_charge,
-        new_interval=interval,
-        granularity=clock.granularity,
-        timezone=held.timezone or clock.timezone,
-    )
-    unused_tax = reset_tax(
-        original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=proration.unused_minor
-    )
-    return proration.unused_minor, unused_tax.credit_tax_minor
 
 
 def _trial(position: int, wish: CartLine, offer: Offer, vat: VatDecision, clock: Clock) -> QuotedLine:
@@ -181,16 +162,8 @@ def _free(
         tier_code=tier,
         seats=seats,
         interval=None,
-        unit_minor=0,
-        charge_minor=0,
-        unused_minor=0,
-        net_minor=0,
         tax_rate=vat.rate if vat.rate is not None else Decimal(0),
         tax_treatment=vat.treatment,
-        charge_tax_minor=0,
-        unused_tax_minor=0,
-        tax_minor=0,
-        total_minor=0,
         period_start=period.start,
         period_end=period.end,
         anchor_day=anchor_day_of(clock.as_of, clock.timezone),
@@ -198,13 +171,18 @@ def _free(
 
 
 def _origin(held: RunningPeriod, clock: Clock) -> dict[str, Any]:
+    """The running period, what is left of it, and the credit for that with its tax: counted in the zone in which the period was charged."""
     share: Share = share_left(
         period=held.period,
         changed_at=clock.as_of,
         granularity=clock.granularity,
         timezone=held.timezone or clock.timezone,
     )
+    unused = unused_credit(charged_minor=held.charged_minor, share=share)
+    its_tax = reset_tax(original_tax_minor=held.tax_minor, original_rate=held.tax_rate, unused_minor=unused)
     return {
+        "unused_minor": unused,
+        "unused_tax_minor": its_tax.credit_tax_minor,
         "from_tier": held.tier,
         "from_seats": held.seats,
         "from_interval": held.interval,

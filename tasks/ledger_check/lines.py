@@ -7,7 +7,7 @@ from models.orders import Order, OrderLine
 from models.rules.errors import RuleError
 from models.rules.period import Period, period_end
 from models.rules.pricing import charge, tax
-from models.rules.proration import Granularity, Unit, reset_period, share_left
+from models.rules.proration import Granularity, Unit, share_left, unused_credit
 from models.sold_to import credit_timezones, kept_timezone
 from models.subscriptions import SubscriptionPeriod
 from tasks.ledger_check.books import Books, OrderBook
@@ -81,17 +81,8 @@ def _check_credit(where: str, order: Order, line: OrderLine, zone: str, books: B
     share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=zone)
     stored = (line.share_left, line.share_whole, line.share_unit)
     yield from differs(Check.LINE, where, "the share that is left", (share.remaining, share.whole, share.unit), stored)
-    proration = reset_period(
-        charged_minor=line.from_charged_minor,
-        period=running,
-        changed_at=order.as_of,
-        new_charge_minor=line.charge_minor,
-        new_interval=line.interval,
-        granularity=granularity,
-        timezone=zone,
-        anchor_day=line.anchor_day,
-    )
-    yield from differs(Check.LINE, where, "its credit for unused time", proration.unused_minor, line.unused_minor)
+    unused = unused_credit(charged_minor=line.from_charged_minor, share=share)
+    yield from differs(Check.LINE, where, "its credit for unused time", unused, line.unused_minor)
     if period is not None:
         credit = min(tax(net_minor=line.unused_minor, rate=line.from_tax_rate or Decimal(0)), period.tax_minor)
         yield from differs(Check.LINE, where, "the tax on its credit", credit, line.unused_tax_minor)
