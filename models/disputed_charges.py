@@ -8,14 +8,12 @@ from sqlalchemy.orm import Session, aliased
 
 from models.orders import OrderEvent, OrderLine
 from models.payments import ChargeAttempt
-from models.states import AttemptStatus
+from models.states import TAKEN_BACK, AttemptStatus
 from models.subscriptions import SubscriptionPeriod
 from models.timeline_kinds import Kind
 
 KINDS: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
 """of the timeline entries about a dispute"""
-TAKEN: Final = ("chargeback", "lost")
-"""the entries' statuses in which the bank, or the customer, has the money"""
 _LEFT: Final = 0.5
 """minor units of a charge below which nothing of it is left, so that chains of changes end"""
 
@@ -41,7 +39,7 @@ def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[b
     return exists().where(
         _noted.order_id == order_id,
         _is_about_a_dispute(_noted),
-        or_(*(_noted.facts["status"].astext == status for status in TAKEN)),
+        or_(*(_noted.facts["status"].astext == status for status in TAKEN_BACK)),
         ~outdated,
         paid_for_it,
     )

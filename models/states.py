@@ -1,4 +1,4 @@
-"""The statuses and steps of an order, and of its charges and refunds. Each is stored as written here."""
+"""The statuses and steps of an order, and of its charges, refunds and disputes. Each is stored as written here."""
 
 from enum import StrEnum
 
@@ -104,6 +104,24 @@ class RefundState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
+
+class DisputeStatus(StrEnum):
+    """The status of a dispute, as the timeline's entries about it name it."""
+
+    INQUIRY = "inquiry"
+    """the customer's bank asks about the charge, and has taken nothing yet"""
+    CHARGEBACK = "chargeback"
+    """the bank has taken the money back, and has not decided yet"""
+    WON = "won"
+    """the bank has decided for us, and returned the money to us"""
+    LOST = "lost"
+    """the bank has decided for the customer, who keeps the money"""
+    CLOSED = "closed"
+    """an inquiry that is over: the bank took nothing"""
+
+
+TAKEN_BACK = (DisputeStatus.CHARGEBACK, DisputeStatus.LOST)
+"""the bank, or the customer, has the money"""
 
 REFUNDED_BY_SUPPORT = "refunded-by-support"
 """the reason of an order that was refunded after it was completed: no other refunded order has been active"""

@@ -12,6 +12,8 @@ from enum import Enum, StrEnum, auto
 from typing import Protocol
 from uuid import UUID
 
+from models.states import DisputeStatus
+
 # --- payments
 
 
@@ -109,19 +111,6 @@ class Refund:
     """from the provider's metadata, to find the refund of a `RefundRequest.attempt`"""
     charge_ref: str | None = None
     """of the refunded charge"""
-
-
-class DisputeStatus(StrEnum):
-    INQUIRY = "inquiry"
-    """The customer's bank asks about the charge, and has taken nothing yet."""
-    CHARGEBACK = "chargeback"
-    """The bank has taken the money back, and has not decided yet."""
-    WON = "won"
-    """The bank has decided for us, and returned the money to us."""
-    LOST = "lost"
-    """The bank has decided for the customer, who keeps the money."""
-    CLOSED = "closed"
-    """An inquiry that is over: the bank took nothing."""
 
 
 @dataclass(frozen=True, slots=True)

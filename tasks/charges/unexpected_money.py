@@ -11,11 +11,11 @@ from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import ATTEMPT_OVER, AttemptStatus, RefundState
+from models.states import ATTEMPT_OVER, TAKEN_BACK, AttemptStatus, DisputeStatus, RefundState
 from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import RefundRefused
-from tasks.ports import Charge, Dispute, DisputeStatus
+from tasks.ports import Charge, Dispute
 from tasks.refunds import disputes, refunded, refunding
 from tasks.running import retry_policy
 from tasks.wiring import begin, now
@@ -76,7 +76,7 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, left_minor: int)
             f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         ), True
     taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
-    if any(each.currency != charge.currency for each in disputed if each.status in disputes.TAKEN):
+    if any(each.currency != charge.currency for each in disputed if each.status in TAKEN_BACK):
         return (
             f"{taken}, which was of {charge.amount_minor} {charge.currency}: compare the sums, and pay only what that left",
             False,

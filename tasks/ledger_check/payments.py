@@ -8,7 +8,9 @@ from models.states import (
     ATTEMPT_UNDER_WAY,
     BACK,
     FINAL,
+    TAKEN_BACK,
     AttemptStatus,
+    DisputeStatus,
     OrderStatus,
     PaymentKind,
     RefundState,
@@ -17,7 +19,6 @@ from models.timeline_kinds import Kind
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Difference, Found, differs
-from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunded
 
 
@@ -107,7 +108,7 @@ def _is_undecided(facts: Mapping[str, Any]) -> bool:
 
 def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, int]:
     """What the bank has by a dispute, and how much of that is a part of what a person recorded as given back. counted: the disputes that are."""
-    taken = facts["amount_minor"] if facts["status"] in disputes.TAKEN else 0
+    taken = facts["amount_minor"] if facts["status"] in TAKEN_BACK else 0
     return taken, facts["amount_minor"] if facts["dispute"] in counted else 0
 
 

@@ -6,10 +6,9 @@ from sqlalchemy import select
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
-from models.states import OrderStatus
+from models.states import DisputeStatus, OrderStatus
 from models.timeline_kinds import Kind
 from tasks.operating.order_at_hand import NotPossible, completed, locked
-from tasks.ports import DisputeStatus
 from tasks.refunds import disputes
 from tasks.wiring import begin
 

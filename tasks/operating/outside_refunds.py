@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import ATTEMPT_UNDER_WAY, OrderStatus, Step
+from models.states import ATTEMPT_UNDER_WAY, TAKEN_BACK, DisputeStatus, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
 from tasks.operating import support_refund
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
 from tasks.operating.resumption import Resumption, resume
-from tasks.ports import Dispute, DisputeStatus
+from tasks.ports import Dispute
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
 
@@ -213,7 +213,7 @@ def _is_lost(found: Sequence[Dispute]) -> bool:
 
 def _is_foreign(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
     """Whether the bank took a sum in another currency, which cannot be compared with the charge."""
-    return any(each.status in disputes.TAKEN and each.currency != charge.currency for each in found)
+    return any(each.status in TAKEN_BACK and each.currency != charge.currency for each in found)
 
 
 def _returned_by_bank(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import AttemptStatus, RefundState
+from models.states import TAKEN_BACK, AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
@@ -88,7 +88,7 @@ def _is_at_bank(session: Session, row: ChargeAttempt) -> bool:
     noted = session.scalars(
         select(OrderEvent).where(OrderEvent.order_id == row.order_id, about).order_by(OrderEvent.id)
     )
-    taken = [facts for facts in disputes.latest(noted, row.attempt) if facts["status"] in disputes.TAKEN]
+    taken = [facts for facts in disputes.latest(noted, row.attempt) if facts["status"] in TAKEN_BACK]
     at_bank: int = sum(facts["amount_minor"] for facts in taken if facts["currency"] == row.currency)
     return at_bank > 0 and at_bank + refunds_elsewhere.sum_minor(session, row.order_id, row.attempt) >= row.amount_minor
 

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from models import timeline
 from models.payments import ChargeAttempt
-from models.states import AttemptStatus
+from models.states import AttemptStatus, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.ledger_check.differences import Check, Found, differs
-from tasks.ports import Dispute, DisputeStatus
+from tasks.ports import Dispute
 from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
 from tasks.refunds import disputes, refunded
 

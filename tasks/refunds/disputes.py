@@ -13,18 +13,17 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
+from models.states import TAKEN_BACK, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
-from tasks.ports import Dispute, DisputeStatus
+from tasks.ports import Dispute
 from tasks.wiring import payments
 
 log = structlog.get_logger(__name__)
 
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
-TAKEN: Final = tuple(DisputeStatus(status) for status in disputed_charges.TAKEN)
-"""statuses in which the bank, or the customer, has the money"""
-_WORST_FIRST: Final = (*TAKEN, DisputeStatus.WON)
+_WORST_FIRST: Final = (*TAKEN_BACK, DisputeStatus.WON)
 
 
 def find(charge_ref: str) -> Sequence[Dispute]:
@@ -119,7 +118,7 @@ def one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:
 
 def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
     """How much of a charge with a dispute in the way the bank has not taken: all of it, if that was won. 0 if it took all, or a sum in another currency, which cannot be compared."""
-    taken = [each for each in disputes if each.status in TAKEN]
+    taken = [each for each in disputes if each.status in TAKEN_BACK]
     if in_the_way(disputes) is None or any(each.currency != currency for each in taken):
         return 0
     return max(0, amount_minor - sum(each.amount_minor for each in taken))
@@ -186,14 +185,14 @@ def sum_taken_back(disputes: Sequence[Dispute]) -> str:
     """What the bank has taken of the charge, in words."""
     sums: dict[str, int] = {}
     for each in disputes:
-        if each.status in TAKEN:
+        if each.status in TAKEN_BACK:
             sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
     return " and ".join(_sum(amount, currency) for currency, amount in sums.items())
 
 
 def named(disputes: Sequence[Dispute]) -> str:
     """The disputes in which the bank has taken money, by their refs."""
-    refs = [each.ref for each in disputes if each.status in TAKEN]
+    refs = [each.ref for each in disputes if each.status in TAKEN_BACK]
     return f"dispute{'s' if len(refs) > 1 else ''} {', '.join(refs)}"
 
 

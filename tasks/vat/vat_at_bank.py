@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges
 from models.orders import Order, OrderEvent
-from models.states import OrderStatus
+from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
 from models.vat_follow_ups import VatFollowUp
-from tasks.ports import DisputeStatus
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
 
@@ -24,7 +23,7 @@ def taken_back(session: Session, order: Order) -> Taken:
         return ()
     noted = select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind.in_(disputed_charges.KINDS))
     entries = session.scalars(noted.order_by(OrderEvent.id))
-    return [facts for facts in disputes.latest(entries, charge.attempt) if facts["status"] in disputes.TAKEN]
+    return [facts for facts in disputes.latest(entries, charge.attempt) if facts["status"] in TAKEN_BACK]
 
 
 def is_decided(taken: Taken) -> bool:

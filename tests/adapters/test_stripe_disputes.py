@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from api_stub.stand_ins.stripe.app import EVENTS
+from models.states import DisputeStatus
 from tasks.errors import ChargeDisputed
-from tasks.ports import DisputeStatus
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, StripeStandIn, webhook_inbox
 from worker.adapters.stripe import StripePayments
 

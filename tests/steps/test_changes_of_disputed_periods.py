@@ -2,15 +2,12 @@
 
 import pytest
 
-from models.disputed_charges import TAKEN
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
-from tasks.ports import DisputeStatus
-from tasks.refunds import disputes
 from tests.support.disputes import bought, charge_of, happens, refused
 from tests.support.payment import ASKS_BANK, given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
@@ -169,8 +166,3 @@ def test_a_lost_dispute_of_a_charge_whose_vat_became_balance_before_is_not_said_
     told = r"would give that twice\. What to do then: docs/disputes\.md, A disputed charge$"
     with pytest.raises(NotPossible, match=told):
         outside_refunds.settle(order.id, by="Olga", why="dispute lost")
-
-
-def test_both_layers_mean_the_same_statuses() -> None:
-    assert tuple(status.value for status in disputes.TAKEN) == TAKEN
-    assert disputes.TAKEN == (DisputeStatus.CHARGEBACK, DisputeStatus.LOST)

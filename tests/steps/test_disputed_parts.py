@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 
 from models.orders import OrderEvent
-from models.states import OrderStatus, Step
+from models.states import DisputeStatus, OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.operating.resumption import Resumption, resume
-from tasks.ports import Dispute, DisputeStatus
+from tasks.ports import Dispute
 from tasks.refunds import disputes
 from tests.support.disputes import (
     BY_BANK,

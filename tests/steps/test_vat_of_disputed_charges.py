@@ -8,12 +8,12 @@ from structlog.testing import capture_logs
 
 from models.accounts import VatCheck
 from models.orders import Order, OrderEvent
-from models.states import OrderStatus
+from models.states import DisputeStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import outside_refunds
 from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
-from tasks.ports import Dispute, DisputeStatus
+from tasks.ports import Dispute
 from tasks.refunds import disputes
 from tests.steps.test_erasure import erase
 from tests.support.disputes import charge_of, dispute_part, happens

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import stripe
 
+from models.states import DisputeStatus
 from tasks.ports import (
     Charge,
     ChargeStatus,
     Dispute,
-    DisputeStatus,
     EventKind,
     Refund,
     RefundStatus,
