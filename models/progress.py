@@ -38,12 +38,12 @@ def advance(
     recording.advance(session, order, outcome, next_step=to or _following(order), facts=facts or {})
 
 
-def hand_on(session: Session, order: Order, outcome: str, *, facts: Mapping[str, Any] | None = None) -> None:
+def hand_on(session: Session, order: Order, *, facts: Mapping[str, Any] | None = None) -> None:
     """Record that the current step is done, and keep our lease, because the same worker runs the one that follows.
 
     It is written with a later statement, or at the transaction's end, which then raises LeaseLost (`models.step_ends`).
     """
-    step_ends.later(session, order, outcome, next_step=_following(order), facts=facts or {})
+    step_ends.later(session, order, "done", next_step=_following(order), facts=facts or {})
 
 
 def _following(order: Order) -> Step:

@@ -79,7 +79,7 @@ def _number_to_check(session: Session, order: Order) -> str | None:
         return None
     if charge_attempts.live(session, order.id) is not None:
         return None
-    return vat_check.reuse_or_number_to_ask(session, order, policy())
+    return vat_check.reuse_or_number_to_ask(session, order)
 
 
 def _ask_registry(order: Order, number: str) -> Outcome | None:
@@ -87,7 +87,7 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
     with outside():
         answer = vat_registry().check(number, requester=policy().seller.requester)
     with begin() as session:
-        return vat_check.record(session, order, answer, policy())
+        return vat_check.record(session, order, answer)
 
 
 def _next_request(session: Session, order: Order) -> Plan | Outcome:

@@ -9,7 +9,7 @@ from uuid import UUID
 from models import order_cache, progress
 from models.ending import Ending
 from models.orders import OrderLine
-from models.states import LetterKind, OrderStatus, Step
+from models.states import OrderStatus, Step
 from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.running.outcome import Outcome, why_not
@@ -29,7 +29,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     if order is None:
         return why_not(order_id, THIS)
     reach("prompt_seat_assignment.claimed")
-    completed = asks(lines, assigned) and mailing.deliver_last(order, LetterKind.SEAT_PROMPT)
+    completed = asks(lines, assigned) and mailing.deliver_last(order)
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:

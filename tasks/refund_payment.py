@@ -69,5 +69,5 @@ def _reverse_documents(session: Session, order: Order) -> None:
 
     In this sequence the account is locked before the series of documents, as in activations and corrections.
     """
-    receivables.return_to_balance(session, order, THIS)
+    receivables.return_to_balance(session, order)
     invoicing.issue_credit_note(session, order)

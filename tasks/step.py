@@ -52,7 +52,7 @@ def done(session: Session, order: Order, *, facts: Mapping[str, Any] | None = No
     """Record that the step is done and that the next one follows. Raises LeaseLost."""
     context = current.get()
     if context.next_stays_here:
-        progress.hand_on(session, order, Outcome.DONE, facts=facts)
+        progress.hand_on(session, order, facts=facts)
         context.handed_on = order
     else:
         progress.advance(session, order, Outcome.DONE, facts=facts)

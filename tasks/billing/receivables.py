@@ -126,10 +126,10 @@ def cancel_open(session: Session, order: Order) -> int:
     return sum(cancelled)
 
 
-def return_to_balance(session: Session, order: Order, step: Step) -> None:
+def return_to_balance(session: Session, order: Order) -> None:
     """Credit to the balance, once, what was paid by transfer on the order's invoices; in the transaction that reverses them."""
     if paid := paid_by_transfer(session, order.id):
-        ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=step)
+        ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=Step.REFUND_PAYMENT)
 
 
 def was_returned(session: Session, order_id: UUID) -> bool:

@@ -40,12 +40,12 @@ def deliver(order: Order, kinds: Sequence[LetterKind]) -> None:
         _send(order, kind)
 
 
-def deliver_last(order: Order, kind: LetterKind) -> bool:
-    """Send the letter and complete the order with its mark, in one round trip. False: the caller still has to complete it.
+def deliver_last(order: Order) -> bool:
+    """Send the seat prompt and complete the order with its mark, in one round trip. False: the caller still has to complete it.
 
     Raises as `deliver` does.
     """
-    return _send(order, kind, completes=True)
+    return _send(order, LetterKind.SEAT_PROMPT, completes=True)
 
 
 def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:

@@ -10,18 +10,19 @@ from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order, OrderLine
 from models.rules.vat import Treatment
 from models.states import Step
-from tasks.policy import Policy, VatOutage
+from tasks.policy import VatOutage
 from tasks.ports import VatAnswer, VatStatus
 from tasks.quotes import fresh_quote, quoting
 from tasks.running.outcome import Outcome
 from tasks.step import wait
 from tasks.upstream import payment_details
+from tasks.wiring import policy
 
 ASK_AGAIN = timedelta(minutes=5)
 """while policy `hold` waits for the registry"""
 
 
-def reuse_or_number_to_ask(session: Session, order: Order, policy: Policy) -> str | None:
+def reuse_or_number_to_ask(session: Session, order: Order) -> str | None:
     """The number to ask the registry about now. None if nothing depends on it, or if an earlier valid answer still counts, which is
     then recorded on the order.
 
@@ -29,9 +30,9 @@ def reuse_or_number_to_ask(session: Session, order: Order, policy: Policy) -> st
     """
     if order.vat_number is None or order.vat_set_aside or order.vat_check_id is not None:
         return None
-    if not _decides_tax(session, order) and not _would_be_invoiced(session, order, policy):
+    if not _decides_tax(session, order) and not _would_be_invoiced(session, order):
         return None
-    lately = order.as_of - policy.vat_evidence_lifetime
+    lately = order.as_of - policy().vat_evidence_lifetime
     known = quoting.evidence(session, order.account_id, order.vat_number, not_before=lately)
     if known is not None and known.status is VatCheckStatus.VALID:
         _rest_on(session, order, known, provisional=False)
@@ -56,7 +57,7 @@ def keep(session: Session, order: Order, answer: VatAnswer) -> VatCheck:
     return check
 
 
-def record(session: Session, order: Order, answer: VatAnswer, policy: Policy) -> Outcome | None:
+def record(session: Session, order: Order, answer: VatAnswer) -> Outcome | None:
     """Store the answer as evidence and act on it; None: go on and collect. Raises LeaseLost."""
     lease.require_ours(session, order)
     check = keep(session, order, answer)
@@ -70,7 +71,7 @@ def record(session: Session, order: Order, answer: VatAnswer, policy: Policy) ->
             lines = order_cache.lines(session, order)
             return fresh_quote.propose(session, order, lines=lines, differs=["vat_number"])
         case VatStatus.UNAVAILABLE:
-            return _during_outage(session, order, check, policy)
+            return _during_outage(session, order, check)
     return None
 
 
@@ -79,8 +80,8 @@ def accepted(order: Order) -> bool:
     return order.vat_check_id is not None
 
 
-def _during_outage(session: Session, order: Order, check: VatCheck, policy: Policy) -> Outcome | None:
-    match policy.vat_outage:
+def _during_outage(session: Session, order: Order, check: VatCheck) -> Outcome | None:
+    match policy().vat_outage:
         case VatOutage.PROVISIONAL:
             _rest_on(session, order, check, provisional=True)
             return None
@@ -97,9 +98,9 @@ def _decides_tax(session: Session, order: Order) -> bool:
     return any(line.tax_treatment is Treatment.REVERSE_CHARGE for line in _charged(session, order))
 
 
-def _would_be_invoiced(session: Session, order: Order, policy: Policy) -> bool:
+def _would_be_invoiced(session: Session, order: Order) -> bool:
     return (
-        policy.invoice_on_vat
+        policy().invoice_on_vat
         and bool(_charged(session, order))
         and payment_details.usable(session, order.account_id) is None
     )

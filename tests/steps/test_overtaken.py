@@ -144,7 +144,7 @@ def test_a_step_that_shares_its_transaction_with_the_one_before_it_can_be_put_of
     ours = claim(world, order_id, Step.VALIDATE_CART)
     with world.begin() as session:
         session.info[CARRIED] = True
-        progress.hand_on(session, ours, "done")
+        progress.hand_on(session, ours)
         this, token = Step.COMPUTE_PRORATION, ours.lease_token
         assert progress.postpone(session, order_id, this, token, delay=timedelta(minutes=1), error="away")
     order = world.order(order_id)
