@@ -96,7 +96,7 @@ class AttemptStatus(StrEnum):
 
 ATTEMPT_UNDER_WAY = (AttemptStatus.PENDING, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING)
 ATTEMPT_OVER = frozenset({AttemptStatus.DECLINED, AttemptStatus.CANCELED, AttemptStatus.VOID})
-"""the attempt took no money, and none is expected of it any more"""
+"""the order has no use for money of this attempt: what it took, or yet takes, goes back"""
 
 
 class RefundState(StrEnum):

@@ -11,7 +11,8 @@ from tasks.errors import NO_DATABASE
 from tasks.wiring import begin, now
 
 KEPT = timedelta(days=30)
-"""the provider repeats a notification for days, not weeks, so after this time its id is no longer needed for deduplication; and nobody needs a quote that expired this long ago"""
+"""Long after the provider has stopped repeating a notification: one that is sent once more by hand is handled anew, which changes nothing.
+A quote that has expired can no longer be ordered; this long after, nobody asks what it was."""
 BATCH = 1000
 """rows deleted in one transaction"""
 

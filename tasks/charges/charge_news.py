@@ -1,4 +1,7 @@
-"""Handles provider events about a charge: continues a waiting order, has unexpected money returned, or alerts a person."""
+"""Acts on what the provider says of a charge now: continues a waiting order, has unexpected money returned, or alerts a person.
+
+A webhook is one reason to ask; without one, our own looks for a charge ask too (`payment_authentication`, `late_charges`, `forgotten_attempts`).
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -32,10 +35,10 @@ class NotFoundYet(NotRecordedYet):
 
 
 def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "webhook") -> NewsOutcome:
-    """Handle an event about the charge. Raises NotRecordedYet, RefundFailed, TemporarilyUnavailable.
+    """Look at the charge, and act on what is found: charge, refunds and disputes are fetched as they are now, as an event only says where to look.
 
-    An event only says where to look: charge, refunds and disputes are fetched as they are now. kind: the event's. why: what the timeline says
-    if the order goes on.
+    kind: the event's, if there is one. why: what the timeline says if the order goes on. Raises NotRecordedYet, StepAgain (more news came meanwhile),
+    RefundFailed, RefundRefused (a person was called); TemporarilyUnavailable, Misconfigured, Refused: the provider could not be asked.
     """
     charge = payments().retrieve_charge(charge_ref)
     if charge.order_id is None or charge.attempt is None:

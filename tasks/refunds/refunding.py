@@ -90,7 +90,7 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
 
 
 def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> str | None:
-    """What to tell a person of a refund that has failed; None if it has not. Call it outside a transaction. Raises TemporarilyUnavailable."""
+    """What to tell a person of a refund that has failed; None if it has not. Call it outside a transaction. Raises as `is_back_at_provider` does."""
     if not answer.has_failed:
         return None
     failed = f"refund {answer.ref} failed: {answer.failure_reason}"

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
-"""before the second question, the third ...; then a day each"""
+"""before each question after the order's own, and each further try of a letter that is owed; then a day each"""
 _DAY = timedelta(days=1)
 _UNDER_WAY = timedelta(minutes=20)
 """how long a letter is left alone while it is sent: longer than a mail server may take to accept it (`worker.watchdog`)"""
