@@ -7,9 +7,9 @@ from importlib import import_module
 from api_stub import broker_check
 from api_stub.edge.rate_limit import RateLimit
 from worker import heap
+from worker.environment import settings
 from worker.logs import set_up_logging
 from worker.relay import publish_pending
-from worker.settings import settings
 from worker.wiring import plug_in_from_settings
 
 

@@ -2,8 +2,8 @@
 
 - the command: `cli`, one module per group of subcommands in `commands`; what it prints: `tables`; how it starts processes: `command_lines`;
   files that a person writes: `loading`
-- settings: `settings` reads the environment, nobody else; addresses with their TLS: `server_urls`, `certificates`; what production
-  refuses: `production`, `example_seller`
+- settings: `settings` declares each, `environment` reads them, nobody else does; addresses with their TLS: `server_urls`, `certificates`;
+  what production refuses: `production`, `example_seller`
 - at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it, `single_redis` the broker; `logs`, `heap`
 - Celery: `app`, without its tasks `messaging`; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
   `scheduler` is beat's; `celery_command`, `events` (for Flower)

@@ -4,7 +4,7 @@ from celery.schedules import crontab
 from kombu.entity import Queue
 
 from tasks.queues import QUEUE_NAMES, QUEUES
-from worker.settings import broker_settings as _settings
+from worker.environment import broker_settings as _settings
 
 _chosen = _settings()
 

@@ -4,21 +4,13 @@ All of it before any invoice, letter or charge bears such a value; see "Before p
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from models.rules import vat_number
 from models.rules.vat_rates import STATES
 from tasks.policy import VatOutage
 from worker import certificates, example_seller, server_urls
-
-if TYPE_CHECKING:
-    from worker.settings import (  # it runs these checks as it reads them
-        BrokerSettings,
-        DatabaseSettings,
-        ServerSettings,
-        Settings,
-    )
+from worker.settings import BrokerSettings, DatabaseSettings, ServerSettings, Settings
 
 Unfit = Iterator[tuple[str, str]]
 """a setting's name, and what it must be in production"""
@@ -30,22 +22,22 @@ _SHORTEST_SECRET = 16
 """characters"""
 
 
-def unfit(chosen: "Settings") -> Unfit:
+def unfit(chosen: Settings) -> Unfit:
     """Every setting that production must not have as it is."""
     for check in (_example, _seller, _addresses, _stripe, _stand_ins, unfit_servers, _mail):
         yield from check(chosen)
 
 
-def unfit_servers(chosen: "ServerSettings") -> Unfit:
+def unfit_servers(chosen: ServerSettings) -> Unfit:
     yield from unfit_database(chosen)
     yield from unfit_broker(chosen)
 
 
-def unfit_database(chosen: "DatabaseSettings") -> Unfit:
+def unfit_database(chosen: DatabaseSettings) -> Unfit:
     yield from _password("database_url", chosen.database_url.get_secret_value())
 
 
-def unfit_broker(chosen: "BrokerSettings") -> Unfit:
+def unfit_broker(chosen: BrokerSettings) -> Unfit:
     url = chosen.broker_url.get_secret_value()
     yield from _password("broker_url", url)
     if server_urls.lets_anybody_in(url):
@@ -58,13 +50,13 @@ def unfit_broker(chosen: "BrokerSettings") -> Unfit:
     yield from _flower(chosen)
 
 
-def _example(chosen: "Settings") -> Unfit:
+def _example(chosen: Settings) -> Unfit:
     for name in ("seller_name", "seller_address", "mail_from", "support_email"):
         if getattr(chosen, name).strip() == type(chosen).model_fields[name].default:
             yield name, _YOURS
 
 
-def _seller(chosen: "Settings") -> Unfit:
+def _seller(chosen: Settings) -> Unfit:
     if why := _why_not_its_number(chosen.seller_vat_number or "", chosen.seller_country):
         yield "seller_vat_number", why
     account = (chosen.seller_bank_account or "").strip()
@@ -99,7 +91,7 @@ def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def _asks_for_transfers(chosen: "Settings") -> Iterator[str]:
+def _asks_for_transfers(chosen: Settings) -> Iterator[str]:
     """The settings under which customers pay by transfer: on a VAT number, or after one accepted provisionally turns out invalid."""
     if chosen.invoice_on_vat:
         yield "PRORATA_INVOICE_ON_VAT is on"
@@ -107,7 +99,7 @@ def _asks_for_transfers(chosen: "Settings") -> Iterator[str]:
         yield "PRORATA_VAT_OUTAGE is provisional"
 
 
-def _addresses(chosen: "Settings") -> Unfit:
+def _addresses(chosen: Settings) -> Unfit:
     for name in ("public_url", "corporate_portal_url"):
         if (getattr(chosen, name).host or "").endswith("prorata.example"):
             yield name, _YOURS
@@ -115,7 +107,7 @@ def _addresses(chosen: "Settings") -> Unfit:
             yield name, "in production must start with https://"
 
 
-def _stripe(chosen: "Settings") -> Unfit:
+def _stripe(chosen: Settings) -> Unfit:
     if chosen.stripe_api_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
         yield "stripe_api_key", "in production must not be a test key: nothing would be paid"
     if _is_known_or_short(chosen.stripe_webhook_secret.get_secret_value()):
@@ -125,7 +117,7 @@ def _stripe(chosen: "Settings") -> Unfit:
         )
 
 
-def _stand_ins(chosen: "Settings") -> Unfit:
+def _stand_ins(chosen: Settings) -> Unfit:
     for name in ("stripe_api_base", "vies_base_url"):
         address = getattr(chosen, name)
         if (
@@ -147,7 +139,7 @@ def _password(name: str, url: str) -> Unfit:
         )
 
 
-def _flower(chosen: "BrokerSettings") -> Unfit:
+def _flower(chosen: BrokerSettings) -> Unfit:
     if chosen.flower_login is not None:
         _, _, password = chosen.flower_login.get_secret_value().partition(":")
         if _is_known_or_short(password):
@@ -157,7 +149,7 @@ def _flower(chosen: "BrokerSettings") -> Unfit:
             )
 
 
-def _mail(chosen: "Settings") -> Unfit:
+def _mail(chosen: Settings) -> Unfit:
     if chosen.smtp_tls.value == "none" and not server_urls.is_this_machine(chosen.smtp_host):
         yield "smtp_tls", "in production must be starttls or tls, unless the mail server is on this machine"
 

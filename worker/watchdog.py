@@ -20,7 +20,8 @@ from redis.exceptions import RedisError
 from worker import health
 from worker.adapters import smtp, stripe, vies
 from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT
-from worker.settings import Settings, settings
+from worker.environment import settings
+from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 

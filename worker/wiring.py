@@ -12,7 +12,8 @@ from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import BASE_URL, Vies
 from worker.database import Transactions, engine
-from worker.settings import Settings, settings
+from worker.environment import settings
+from worker.settings import Settings
 
 
 @cache

@@ -20,7 +20,7 @@ from benchmarks.under_way import UnderWay
 from tasks.wiring import begin
 from worker import app as application
 from worker import relay
-from worker.settings import settings
+from worker.environment import settings
 from worker.wiring import plug_in_from_settings
 
 

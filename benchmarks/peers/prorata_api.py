@@ -16,7 +16,7 @@ from models.states import OrderStatus
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin
-from worker.settings import settings
+from worker.environment import settings
 
 
 class ApiLoad(ProrataLoad):

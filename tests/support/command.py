@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks import wiring
-from worker import cli, settings
+from worker import cli, environment
 from worker.wiring import process_engine
 
 SETTINGS = {
@@ -83,7 +83,12 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def _forget() -> None:
-    for read in (settings.settings, settings.server_settings, settings.database_settings, settings.broker_settings):
+    for read in (
+        environment.settings,
+        environment.server_settings,
+        environment.database_settings,
+        environment.broker_settings,
+    ):
         read.cache_clear()
     if process_engine.cache_info().currsize:
         process_engine().dispose()

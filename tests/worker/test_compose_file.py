@@ -13,7 +13,8 @@ from models import migrations
 from tests.support.command import Command
 from tests.worker.test_upgrading import at, of, set_to
 from worker import production
-from worker.settings import BrokerSettings, DatabaseSettings, ServerSettings, Settings, read
+from worker.environment import read
+from worker.settings import BrokerSettings, DatabaseSettings, ServerSettings, Settings
 
 FOLDER = Path(__file__).parents[2]
 COMPOSE = (FOLDER / "docker-compose.yml").read_text()

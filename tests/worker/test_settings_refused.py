@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.command import PRODUCTION, SETTINGS, Command, prorata_of_its_own
 from worker import example_seller
-from worker.settings import FOR_OTHERS, ignored
+from worker.environment import FOR_OTHERS, ignored
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tasks.errors import NO_DATABASE, Misconfigured, NotRecorded, TemporarilyUna
 from worker import certificates, server_urls
 from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
 from worker.commands.standard_output import NotWritten, written
-from worker.settings import SettingsError, database_settings
+from worker.environment import SettingsError, database_settings
 
 NOTHING_CHANGED = "Nothing was changed."
 _OUT_OF_DATE = (

@@ -16,8 +16,8 @@ from tasks.wiring import begin, now
 from worker import server_urls, upgrading
 from worker.commands.options import AsJson
 from worker.commands.screen import moment, print_json
+from worker.environment import database_settings
 from worker.loading import accounts_file, accounts_loading, catalogue_file, catalogue_loading
-from worker.settings import database_settings
 from worker.wiring import plug_in_from_settings
 
 catalogue = typer.Typer(help="What is sold.", no_args_is_help=True)

@@ -19,7 +19,8 @@ from worker.command_lines import (
     python,
     worker_command,
 )
-from worker.settings import ServerSettings, server_settings, settings
+from worker.environment import server_settings, settings
+from worker.settings import ServerSettings
 
 
 def worker(

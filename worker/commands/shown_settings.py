@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from worker import server_urls
 from worker.commands.options import AsJson
 from worker.commands.screen import console, plain, print_json
-from worker.settings import Settings, ignored, settings
+from worker.environment import ignored, settings
+from worker.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from worker import certificates, health
 from worker.command_lines import Worker, worker_name
 from worker.commands.exit_status import FAILED, NO_ANSWER
-from worker.settings import broker_settings
+from worker.environment import broker_settings
 
 
 def worker_health(
