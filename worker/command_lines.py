@@ -2,7 +2,6 @@
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 
 from tasks.queues import QUEUE_NAMES
 
@@ -64,20 +63,8 @@ def beat_command() -> list[str]:
     return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
 
 
-API_PROTOCOL = "api_stub.edge.request_head:LimitedHead"
-STOPS_WITHIN = 10
-"""seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
-KEEPS_IDLE = 10
-"""seconds that an idle connection stays open: longer than clients keep theirs (httpx: 5), or a request might meet its end"""
-
-
 def api_command(*, host: str, port: int) -> list[str]:
-    return [
-        *python("uvicorn"),
-        *("api_stub.app:create_app", "--factory", f"--app-dir={_HOME}"),
-        *(f"--host={host}", f"--port={port}", f"--http={API_PROTOCOL}", "--no-access-log", "--log-level=info"),
-        *(f"--timeout-graceful-shutdown={STOPS_WITHIN}", f"--timeout-keep-alive={KEEPS_IDLE}"),
-    ]
+    return [*python("worker.cli"), "api", f"--host={host}", f"--port={port}"]
 
 
 SHOWN_IN_FLOWER = 20_000
@@ -92,10 +79,6 @@ def flower_command(*, host: str, port: int) -> list[str]:
 
 def _celery(subcommand: str) -> list[str]:
     return [*python("worker.celery_command"), "--app=worker.app", "--quiet", subcommand]
-
-
-_HOME = Path(__file__).parents[1]
-"""where our packages are; uvicorn looks for an application in the current folder unless it is told of one"""
 
 
 def python(module: str) -> list[str]:

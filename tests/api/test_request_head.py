@@ -3,8 +3,7 @@
 import json
 import os
 import socket
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
@@ -212,15 +211,10 @@ def test_an_answer_may_take_longer_than_a_head(
     assert [kind for _, kind, _ in stream][-1] == "order.completed"
 
 
-@pytest.mark.parametrize("alone", [True, False], ids=["prorata api", "of a stack"])
-def test_the_api_is_started_with_these_limits(tmp_path: Path, alone: bool) -> None:
+def test_the_api_is_started_with_these_limits(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as processes:
         port = processes.port()
-        command: Sequence[str] = (
-            [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
-            if alone
-            else api_command(host="127.0.0.1", port=port)
-        )
+        command = api_command(host="127.0.0.1", port=port)
         ours = dict.fromkeys((name for name in os.environ if name.startswith("PRORATA_")), "") | SETTINGS
         ready = http_ok(f"http://127.0.0.1:{port}/healthz")
         child: Child = processes.start("api", command, env=ours, ready=ready, deadline=240)

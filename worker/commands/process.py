@@ -9,18 +9,15 @@ import uvicorn
 
 from tasks.queues import QUEUE_NAMES
 from worker import schema, single_redis
-from worker.command_lines import (
-    API_PROTOCOL,
-    KEEPS_IDLE,
-    STOPS_WITHIN,
-    Pool,
-    Worker,
-    beat_command,
-    python,
-    worker_command,
-)
+from worker.command_lines import Pool, Worker, beat_command, python, worker_command
 from worker.environment import server_settings, settings
 from worker.settings import ServerSettings
+
+_PROTOCOL = "api_stub.edge.request_head:LimitedHead"
+STOPS_WITHIN = 10
+"""seconds that requests may take to be answered once the API is told to stop; then they are cut off"""
+KEEPS_IDLE = 10
+"""seconds that an idle connection stays open: longer than clients keep theirs (httpx: 5), or a request might meet its end"""
 
 
 def worker(
@@ -58,7 +55,7 @@ def api(
         host=host,
         port=port,
         workers=workers,
-        http=API_PROTOCOL,
+        http=_PROTOCOL,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=STOPS_WITHIN,
