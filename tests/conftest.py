@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = [
-    "tests.support.command",
     "tests.support.servers",
     "tests.support.stripe_stand_in",
     "tests.support.world",
+    "tests.support.command",
     "tests.support.backup",
 ]
 

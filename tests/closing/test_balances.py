@@ -21,14 +21,11 @@ from tests.support.payment import DECLINES
 from tests.support.world import MONTH, Customer, World, change, purchase
 from worker.commands import ledger as command
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(command.ledger, ["balances", *words], env={"COLUMNS": "200"})
+    return CliRunner().invoke(command.ledger, ["balances", *words])
 
 
 def told(*words: str) -> list[dict[str, Any]]:

@@ -18,19 +18,15 @@ from tasks.policy import VatOutage
 from tests.support.payment import refund
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase, trial
-from worker.commands import document_lines as command
 from worker.commands.documents import documents
 
 FIRST, LAST = date(2026, 1, 1), date(2028, 12, 31)
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(documents, ["lines", *words], env={"COLUMNS": "200"})
+    return CliRunner().invoke(documents, ["lines", *words])
 
 
 def listed(world: World, first: date = FIRST, last: date = LAST) -> list[DocumentLine]:

@@ -10,16 +10,12 @@ from models.invoices import Invoice
 from tests.invoices.documents import pdf
 from tests.support.payment import refund
 from tests.support.world import World, purchase
-from worker.commands import document_pdfs as command
 from worker.commands import failures
 from worker.commands.documents import documents
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(into: Path, *words: str) -> Result:

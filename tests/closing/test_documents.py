@@ -34,16 +34,13 @@ from worker.commands import documents as command
 
 FIRST, LAST = date(2026, 1, 1), date(2028, 12, 31)
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:
     app = typer.Typer()
     app.add_typer(command.documents, name="documents")  # alone it would have no words for its only command
-    return CliRunner().invoke(app, ["documents", "list", *words], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["documents", "list", *words])
 
 
 def listed(world: World, first: date = FIRST, last: date = LAST, *, by: Day = Day.ISSUED) -> list[DocumentLevy]:

@@ -14,15 +14,11 @@ from tests.closing.test_documents import listed, run
 from tests.support.payment import refund
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
-from worker.commands import documents as command
 
 Q4 = ("--from", "2026-10-01", "--to", "2026-12-31", "--sum", "--oss")
 Q1 = ("--from", "2027-01-01", "--to", "2027-03-31", "--sum", "--oss")
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def told(*words: str) -> list[tuple[Any, ...]]:

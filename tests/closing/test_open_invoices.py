@@ -20,15 +20,16 @@ from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, purchase
 from worker.commands import invoices as command
 
+pytestmark = pytest.mark.usefixtures("plugged_in")
+
 
 @pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
+def _invoice_on_vat(world: World) -> None:
     world.policy(invoice_on_vat=True)
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(command.invoices, ["open", *words], env={"COLUMNS": "200"})
+    return CliRunner().invoke(command.invoices, ["open", *words])
 
 
 def told(*words: str) -> list[dict[str, Any]]:

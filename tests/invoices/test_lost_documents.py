@@ -27,9 +27,7 @@ RESTORED = ("--why", "restored the backup of 28 November", "--by", "olga")
 
 
 @pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(command, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+def _logs_aside(plugged_in: None) -> Iterator[None]:
     with capture_logs():
         yield
 

@@ -22,11 +22,7 @@ from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, change, purchase
 from worker.commands import ledger
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def test_verify_ends_well_where_everything_agrees(world: World) -> None:

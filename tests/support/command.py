@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks import wiring
+from tests.support.world import World
 from worker import cli, environment
 from worker.wiring import process_engine
 
@@ -80,6 +81,15 @@ def prorata(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     yield prorata
     os.umask(umask)
     _forget()
+
+
+@pytest.fixture
+def plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands called in this process work on `world`, and print for 200 columns."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("worker.commands.") and hasattr(module, "plug_in_from_settings"):
+            monkeypatch.setattr(module, "plug_in_from_settings", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def _forget() -> None:

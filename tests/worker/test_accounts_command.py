@@ -7,14 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.support.world import World
-from worker.commands import accounts, loading
+from worker.commands import accounts
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "plug_in_from_settings", lambda: None)
-    monkeypatch.setattr(loading, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:

@@ -16,10 +16,7 @@ from worker.commands import cases
 STEERING = "\x1b[2J\x9b31m\u202e[bold]"
 
 
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cases, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:

@@ -35,10 +35,7 @@ UNKNOWN = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 @pytest.fixture

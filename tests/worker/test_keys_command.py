@@ -17,11 +17,7 @@ from tests.support.world import World
 from worker.commands import keys
 from worker.loading.accounts_file import account_id
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:

@@ -21,12 +21,9 @@ from tests.support.books import verified
 from tests.support.disputes import bought, dispute, happens, noted, refused
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World, change
-from worker.commands import order_acts, orders
+from worker.commands import orders
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_acts, "plug_in_from_settings", lambda: None)
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def note_disputes(order_id: UUID, *words: str) -> str:

@@ -23,14 +23,9 @@ from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import World, change, purchase, trial
-from worker.commands import order_acts, orders, resuming
+from worker.commands import orders
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (orders, order_acts, resuming):
-        monkeypatch.setattr(module, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: object) -> Result:

@@ -22,9 +22,7 @@ STEERING = "\x1b[2J\x9b31m\u202e[bold]"
 
 
 @pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(people, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+def _logs_aside(plugged_in: None) -> Iterator[None]:
     with capture_logs():
         yield
 

@@ -21,15 +21,12 @@ from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
-from worker.commands import failures, orders, resuming
+from worker.commands import failures, orders
 
 WRONG_KEY, BUG = "collect_payment: Stripe refuses our API key", "activate_subscription: KeyError: [lost]"
 
 
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resuming, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def resume_all(*words: str) -> Result:

@@ -29,13 +29,9 @@ from tasks.ports import Letter, Mailer
 from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import World, purchase, trial
-from worker.commands import failures, order_acts, orders
+from worker.commands import failures, orders
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_acts, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: object) -> Result:

@@ -12,11 +12,7 @@ from tasks.operating.waiting_webhooks import HandledAlready, UnknownWebhook
 from tests.support.world import World
 from worker.commands import webhooks
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "170")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: str) -> Result:

@@ -14,14 +14,9 @@ from tasks.errors import Misconfigured
 from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tests.support.world import Customer, World, purchase, trial
-from worker.commands import order_acts, orders, resuming
+from worker.commands import orders
 
-
-@pytest.fixture(autouse=True)
-def _plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (orders, order_acts, resuming):
-        monkeypatch.setattr(module, "plug_in_from_settings", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
 def run(*words: object) -> Result:
