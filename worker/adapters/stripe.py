@@ -216,7 +216,12 @@ class StripePayments:
 
     def _charges_since(self, since: datetime, order_id: UUID) -> Sequence[Charge]:
         """An order's charges, among those of everybody. since: by our clock."""
-        made = pages.intents(self._client, self._calls, since - _CLOCKS_DIFFER, datetime.now(UTC) + _CLOCKS_DIFFER)
+        made = pages.made(
+            self._client.v1.payment_intents.list,
+            self._calls,
+            since - _CLOCKS_DIFFER,
+            datetime.now(UTC) + _CLOCKS_DIFFER,
+        )
         return [self.retrieve_charge(intent.id) for intent in made if reading.order_of(intent) == order_id]
 
     def retrieve_charge(self, ref: str) -> Charge:
@@ -265,13 +270,13 @@ class StripePayments:
         return self._calls.ask(listed, refused=unexpected)
 
     def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
-        return map(reading.listed_charge, pages.intents(self._client, self._calls, since, until))
+        return map(reading.listed_charge, pages.made(self._client.v1.payment_intents.list, self._calls, since, until))
 
     def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
-        return map(reading.listed_refund, pages.refunds(self._client, self._calls, since, until))
+        return map(reading.listed_refund, pages.made(self._client.v1.refunds.list, self._calls, since, until))
 
     def disputes_made(self, since: datetime, until: datetime) -> Iterator[Dispute]:
-        return map(reading.dispute, pages.disputes(self._client, self._calls, since, until))
+        return map(reading.dispute, pages.made(self._client.v1.disputes.list, self._calls, since, until))
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)
