@@ -15,7 +15,6 @@ from api_stub.stand_ins.stripe.faults import Kind
 from api_stub.stand_ins.vies.answers import REFUSALS
 from api_stub.stand_ins.vies.register import DEREGISTERED
 from api_stub.stand_ins.vies.service import FAULTS
-from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks.errors import Misconfigured
 from tests.api.conftest import Api, problem, purchase
@@ -72,7 +71,7 @@ def test_an_order_that_is_charged_to_a_card_goes_as_the_page_says(
     went = [str(order.status)]
     if order.status is OrderStatus.AWAITING_AUTHENTICATION:
         world.authenticate(order.id)
-        world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+        world.notify(world.charge_ref(order.id))
         went.append(str(world.run(order.id).status))
     assert went == statuses(paid)
 

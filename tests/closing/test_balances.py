@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from models.invoices import Invoice
 from models.ledger import LedgerMovement
-from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks.operating import support_refund
 from tests.closing.equation import equation
@@ -161,7 +160,7 @@ def test_balance_is_spent_on_the_day_of_the_document_also_where_the_order_began_
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     world.pass_time(minutes=20)  # past midnight in Berlin
     world.authenticate(order_id)
-    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    world.notify(world.charge_ref(order_id))
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert [each.issued_on for each in world.rows(Invoice, order_id=order_id)] == [date(2026, 12, 1)]
     assert (on(16, 30), on(1, month=12)) == ([47_60, 47_60], [0])

@@ -419,7 +419,7 @@ def test_a_correction_is_declared_with_what_it_corrects_though_that_was_supplied
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     world.pass_time(minutes=20)
     world.authenticate(order_id)
-    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    world.notify(world.charge_ref(order_id))
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert_a_correction_is_declared_with(world, DECEMBER, NUMBER, vat_minor=20_00, not_in=NOVEMBER)
 

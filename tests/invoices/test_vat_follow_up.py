@@ -14,18 +14,17 @@ from models import invoices
 from models.accounts import Language
 from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderedProduct
-from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import VatFollowUp
 from tasks.billing import invoicing, receivables
-from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
 from tasks.placement import RequestRefused
 from tasks.policy import VatOutage
 from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
+from tests.support import books
 from tests.support.places import dying_at
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, follow_up, nothing_differs
 from tests.support.world import Customer, World, change, purchase, trial
@@ -104,7 +103,7 @@ def test_a_number_set_aside_is_asked_about_though_the_account_has_lost_it_since(
     assert world.run(order_id).status is OrderStatus.AWAITING_AUTHENTICATION
     world.change_account(eva, vat_number=None)
     world.authenticate(order_id)
-    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    world.notify(world.charge_ref(order_id))
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert [row.number for row in world.rows(VatFollowUp)] == [NUMBER]
 
@@ -361,8 +360,7 @@ def test_vat_paid_by_transfer_that_went_nowhere_is_noticed(world: World) -> None
     world.run(order.id)
     with world.begin() as session:
         session.execute(text("update receivables set status = 'paid'"))
-    with world.begin() as session:
-        [found] = verify(session)
+    [found] = books.differences(world)
     assert "what was paid by transfer and became balance" in str(found)
 
 

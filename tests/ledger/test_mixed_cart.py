@@ -15,10 +15,10 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.states import OrderStatus
 from models.subscriptions import Subscription, Trial
-from tasks.ledger_check.verify import verify
 from tasks.letters.wording import Wording
 from tests.closing.equation import equation
 from tests.invoices.documents import lines, one, pdf, summed_up, text_of
+from tests.support import books
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 LONG = os.environ.get("PRORATA_LONG") == "1"
@@ -51,9 +51,7 @@ def test_a_mixed_cart_is_one_order_with_one_charge_and_each_line_its_own_arithme
 
 
 def agrees(world: World, customer: Customer) -> bool:
-    with world.begin() as session:
-        found = verify(session, customer.account_id)
-    assert [str(difference) for difference in found] == []
+    assert books.differences(world, customer.account_id) == []
     assert [each for each in equation(world) if each[1] != each[2]] == []
     return True
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from models.books_checks import BooksCheck
-from models.payments import ChargeAttempt, RefundAttempt
+from models.payments import RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
 from tasks.operating import dispute_settlements, outside_refunds
@@ -52,10 +52,6 @@ def execute(world: World, statement: str, **values: object) -> None:
         session.execute(text(statement), values)
 
 
-def charge_of(world: World, order_id: UUID) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
-
-
 def customer_of(world: World, customer: Customer) -> str:
     return str(world.books(customer)["payment_intents"][0]["customer"])
 
@@ -92,7 +88,7 @@ def test_honest_books_agree(world: World) -> None:
 
 
 def disputed(world: World, order_id: UUID, status: str) -> str:
-    made = world.stripe.control("dispute", payment_intent=charge_of(world, order_id), status=status)
+    made = world.stripe.control("dispute", payment_intent=world.charge_ref(order_id), status=status)
     return str(made["id"])
 
 
@@ -105,15 +101,15 @@ def test_a_dispute_is_named_until_it_is_noted_and_once_it_is_lost_while_its_mone
 
     inquiry = disputed(world, order.id, "warning_needs_response")
     assert named(inquiry) == [("inquiry: 11900 EUR", "nothing")]
-    world.notify(charge_of(world, order.id), "charge.dispute.created")
+    world.notify(world.charge_ref(order.id), "charge.dispute.created")
     assert named(inquiry) == []
     disputed(world, order.id, "needs_response")
     assert named(inquiry) == [("chargeback: 11900 EUR", "nothing")]
-    world.notify(charge_of(world, order.id), "charge.dispute.funds_withdrawn")
+    world.notify(world.charge_ref(order.id), "charge.dispute.funds_withdrawn")
     assert named(inquiry) == []
     disputed(world, order.id, "lost")
     assert named(inquiry) == [("lost: 11900 EUR", "nothing")]
-    world.notify(charge_of(world, order.id), "charge.dispute.closed")
+    world.notify(world.charge_ref(order.id), "charge.dispute.closed")
     assert named(inquiry) == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
     outside_refunds.settle(order.id, by="Olga", why="dispute lost")
     assert world.run(order.id).status is OrderStatus.REFUNDED
@@ -125,7 +121,7 @@ def test_a_lost_dispute_that_a_person_has_settled_is_not_named(world: World) -> 
     ada = world.customer()
     order = world.buy(ada, purchase())
     lost = disputed(world, order.id, "lost")
-    world.notify(charge_of(world, order.id), "charge.dispute.closed")
+    world.notify(world.charge_ref(order.id), "charge.dispute.closed")
     named = [(expected, found) for _, _, expected, found in differences(world, ada, also=lost)]
     assert named == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
     dispute_settlements.settle(order.id, by="Olga", why="paid again")
@@ -191,7 +187,7 @@ def test_money_on_an_attempt_that_was_given_up_is_named_until_it_went_back(world
     assert differences(world, ada) == [
         (f"order {order.number}", "charge", "succeeded: 11900 EUR", "void: 11900 EUR"),
     ]
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     webhooks.handle_webhooks()
     assert world.given_back(ada) == [119_00]
     assert differences(world, ada) == []
@@ -223,7 +219,7 @@ def test_a_refund_by_hand_is_named_and_whether_we_were_told_of_it(world: World) 
     refund_by_hand(world, order.id, 20_00)
     where, given = f"order {order.number}", "succeeded: 2000 EUR"
     assert differences(world, ada) == [(where, "refund", given, "nothing")]
-    world.receive(charge_of(world, order.id), "charge.refunded")
+    world.receive(world.charge_ref(order.id), "charge.refunded")
     webhooks.handle_webhooks()
     assert differences(world, ada) == [(where, "refund", given, "noted as made elsewhere")]
 
@@ -279,7 +275,7 @@ def test_what_others_charge_in_a_way_that_nobody_here_can_read_is_left_out(world
     found = world.wiring.payments.find_charges(
         customer_ref=customer_of(world, ada), order_id=order.id, since=order.created_at
     )
-    assert [charge.ref for charge in found] == [charge_of(world, order.id)]
+    assert [charge.ref for charge in found] == [world.charge_ref(order.id)]
 
 
 def test_what_looks_like_ours_but_has_no_attempt_of_ours_ends_no_check(world: World) -> None:
@@ -294,7 +290,7 @@ def test_a_charge_and_a_refund_of_ours_that_cannot_be_read_are_named(world: Worl
     ada, order_id = refundable(world)
     world.run(order_id)
     [refund] = world.rows(RefundAttempt, order_id=order_id)
-    for made in (charge_of(world, order_id), refund.ref):
+    for made in (world.charge_ref(order_id), refund.ref):
         world.stripe.control("change", id=made, values={"status": "in_limbo"})
     where, told = f"order {world.order(order_id).number}", "in_limbo, which this release cannot read"
     assert differences(world, ada) == [
@@ -419,7 +415,7 @@ def test_the_command_tells_people_and_programs_and_fails(world: World, command: 
     assert {
         "check": "charge",
         "where": f"order {order.number}",
-        "what": f"charge {charge_of(world, order.id)}",
+        "what": f"charge {world.charge_ref(order.id)}",
         "expected": "succeeded: 11900 EUR",
         "found": "succeeded: 11899 EUR",
         "waits": False,

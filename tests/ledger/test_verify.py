@@ -22,14 +22,10 @@ from tasks.ledger_check.differences import Check, Difference
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.snapshot import of_one_moment
+from tests.support.books import differences
 from tests.support.payment import spoil_activation
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import Customer, World, change, purchase, trial
-
-
-def differences(world: World, account_id: UUID | None = None) -> list[Difference]:
-    with world.begin() as session:
-        return verify(session, account_id)
 
 
 def history(world: World) -> Customer:

@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import text
 
 from models.orders import Order, OrderEvent
-from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks import sweep
 from tasks.charges import webhooks
 from tasks.charges.payment_authentication import ask_about_authentication
-from tasks.ledger_check.verify import verify
 from tests.invoices.documents import one, pdf, text_of
+from tests.support import books
 from tests.support.in_one_process import Messages, without_broker
 from tests.support.payment import ASKS_BANK, CREATE, DECLINES
 from tests.support.world import World, purchase
@@ -27,7 +26,7 @@ def test_an_authenticated_payment_goes_on_when_the_webhook_comes(world: World) -
     order = world.buy(ada, purchase())
     assert order.status is OrderStatus.AWAITING_AUTHENTICATION
     world.authenticate(order.id)
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.notify(world.charge_ref(order.id))
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
@@ -44,7 +43,7 @@ def test_a_payment_that_fails_authentication_is_declined_and_another_card_pays(w
     ada = world.customer(card=ASKS_BANK)
     order = world.buy(ada, purchase())
     world.authenticate(order.id, "fail")
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref, "payment_intent.payment_failed")
+    world.notify(world.charge_ref(order.id), "payment_intent.payment_failed")
     assert world.run(order.id).status is OrderStatus.PAYMENT_DECLINED
     world.give_card(ada)
     world.pay_again(order.id)
@@ -54,7 +53,7 @@ def test_a_payment_that_fails_authentication_is_declined_and_another_card_pays(w
 
 def test_a_payment_that_somebody_cancelled_at_the_provider_says_nothing_against_its_card(world: World) -> None:
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
-    ref = str(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    ref = world.charge_ref(order.id)
     world.stripe.client().v1.payment_intents.cancel(ref)
     world.notify(ref, "payment_intent.canceled")
     order = world.run(order.id)
@@ -86,8 +85,7 @@ def test_a_time_zone_chosen_while_the_bank_is_asked_changes_no_date_of_the_order
     for said in (text_of(pdf(world, document)), letter):
         assert "10 March 2027" in said
         assert "11 March 2027" not in said
-    with world.begin() as session:
-        assert verify(session, ada.account_id) == []
+    assert books.differences(world, ada.account_id) == []
 
 
 def test_an_order_from_before_its_time_zone_was_kept_has_that_of_its_account(world: World) -> None:
@@ -98,8 +96,7 @@ def test_an_order_from_before_its_time_zone_was_kept_has_that_of_its_account(wor
     world.authenticate(order.id)
     assert sweep_finds(world, order.id).status is OrderStatus.COMPLETED
     assert one(world, order.id).timezone == "Europe/Berlin"
-    with world.begin() as session:
-        assert verify(session, ada.account_id) == []
+    assert books.differences(world, ada.account_id) == []
 
 
 def sweep_finds(world: World, order_id: UUID) -> Order:
@@ -141,7 +138,7 @@ def test_the_webhook_and_the_question_at_the_same_moment_are_one_piece_of_news(w
     ada = world.customer(card=ASKS_BANK)
     order = world.buy(ada, purchase())
     world.authenticate(order.id)
-    world.receive(world.rows(ChargeAttempt, order_id=order.id)[0].ref, "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     with ThreadPoolExecutor(2) as pool:
         pool.submit(webhooks.handle_webhooks)
         pool.submit(ask_about_authentication, str(order.id))
@@ -249,7 +246,7 @@ def test_an_authentication_that_we_hear_of_days_later_does_not_pay_for_those_day
     order = world.buy(ada, purchase())
     world.time += timedelta(hours=1) + late
     world.authenticate(order.id)
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.notify(world.charge_ref(order.id))
     order = world.run(order.id)
     assert (order.status, world.charged(ada)) == (status, [119_00])
     told = ([119_00], "customer-did-not-answer", ["refund_notice"])

@@ -8,7 +8,7 @@ from models.states import OrderStatus, Step
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
-from tests.support.disputes import bought, charge_of, happens, refused
+from tests.support.disputes import bought, happens, refused
 from tests.support.payment import ASKS_BANK, given_up_and_paid_late
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
@@ -66,7 +66,7 @@ def test_what_the_bank_has_is_not_credited_by_way_of_the_changes_before_the_disp
 def test_a_trial_beside_a_disputed_purchase_is_changed_as_it_cost_nothing(world: World) -> None:
     ada = world.customer()
     order = world.buy(ada, purchase("desk"), trial("chat", seats=2))
-    happens(world, charge_of(world, order.id), "needs_response")
+    happens(world, world.charge_ref(order.id), "needs_response")
     assert refused(world, ada, change("desk", seats=11)) == [RefusalCode.PAYMENT_DISPUTED]
     assert world.buy(ada, change("chat", seats=3)).status is OrderStatus.COMPLETED
 
@@ -128,7 +128,7 @@ def test_a_chargeback_while_the_change_waits_for_its_bank_undoes_it_and_refunds_
     assert order.status is OrderStatus.AWAITING_AUTHENTICATION
     happens(world, charge, "needs_response")
     world.authenticate(order.id)
-    world.notify(charge_of(world, order.id))
+    world.notify(world.charge_ref(order.id))
     order = world.run(order.id)
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "payment-disputed")
     assert world.given_back(ada) == [order.due_minor]
@@ -162,7 +162,7 @@ def test_a_lost_dispute_of_a_charge_whose_vat_became_balance_before_is_not_said_
     world.vies.register(NUMBER, status="valid")
     ask_again(world)
     assert world.balance(eva) == 20_00
-    happens(world, charge_of(world, order.id), "lost")
+    happens(world, world.charge_ref(order.id), "lost")
     told = r"would give that twice\. What to do then: docs/disputes\.md, A disputed charge$"
     with pytest.raises(NotPossible, match=told):
         outside_refunds.settle(order.id, by="Olga", why="dispute lost")

@@ -18,7 +18,6 @@ from tasks.refunds import disputes
 from tests.support.disputes import (
     BY_BANK,
     bought,
-    charge_of,
     dispute,
     dispute_part,
     give_back,
@@ -63,7 +62,7 @@ def test_what_the_bank_left_is_computed_in_one_currency(disputed: list[Dispute],
 
 def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: World) -> None:
     _, order_id = refundable(world)
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     dispute(world, charge)
     assert "do not give it back in any other way" in parked(world, order_id)
     dispute(world, charge, "won")
@@ -78,7 +77,7 @@ def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: Worl
 def test_what_the_dashboard_gave_back_before_a_dispute_was_won_is_not_owed_again(world: World) -> None:
     _, order_id = refundable(world)
     refund_by_hand(world, order_id, 50_00)
-    dispute_part(world, charge_of(world, order_id), 69_00, "won")
+    dispute_part(world, world.charge_ref(order_id), 69_00, "won")
     assert parked(world, order_id).startswith(
         "refund_payment: the dispute du_1 of pi_1 was won, so the money is with you, and 6900 EUR (minor units) of this refund is owed still: pay that by other means"
     )
@@ -93,15 +92,15 @@ def test_what_the_dashboard_gave_back_of_an_unexpected_charge_before_its_dispute
     dispute_part(world, late, 69_00, "won")
     for event in ("updated", "closed"):
         world.notify(late, f"charge.dispute.{event}")
-    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
-    assert refused.facts["error"].startswith(
+    [refused] = world.noted(order_id, "refund.refused")
+    assert refused["error"].startswith(
         f"6900 EUR (minor units) of unexpected charge {late} is still the customer's, though its dispute"
     )
 
 
 def test_a_parked_refund_whose_dispute_cannot_be_looked_up_is_not_said_to_be_owed(world: World) -> None:
     _, order_id = refundable(world)
-    dispute(world, charge_of(world, order_id), "won")
+    dispute(world, world.charge_ref(order_id), "won")
     world.stripe.control("restricted-key", key="rk_test_no_disputes", permissions=ALL_BUT_DISPUTES)
     wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(api_key="rk_test_no_disputes")))
     assert "do not give it back in any other way" in parked(world, order_id)
@@ -116,7 +115,7 @@ def resume_refund(world: World, order_id: UUID) -> None:
 
 def test_of_a_parked_refund_of_which_the_bank_took_a_part_for_good_the_rest_is_owed(world: World) -> None:
     _, order_id = refundable(world)
-    dispute_part(world, charge_of(world, order_id), 19_00)
+    dispute_part(world, world.charge_ref(order_id), 19_00)
     assert parked(world, order_id).startswith(
         "refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost): do not pay that. "
         "The remaining 10000 EUR (minor units) is owed still: pay only that by other means."
@@ -134,7 +133,7 @@ def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_i
     world: World, ends: str, owed: str
 ) -> None:
     _, order_id = refundable(world)
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     dispute_part(world, charge, 19_00, "needs_response")
     why = parked(world, order_id)
     assert "is owed still" not in why
@@ -152,7 +151,7 @@ def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_i
 
 def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_was_paid(world: World) -> None:
     _, order_id = refundable(world)
-    dispute_part(world, charge_of(world, order_id), 19_00)
+    dispute_part(world, world.charge_ref(order_id), 19_00)
     parked(world, order_id)
     with pytest.raises(NotPossible, match=r"pay the remaining 10000 EUR"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
@@ -199,7 +198,7 @@ def test_a_sum_in_another_currency_is_named_and_ends_nothing_until_the_rest_is_s
 ) -> None:
     if parked_before:
         _, order_id = refundable(world)
-        charge = charge_of(world, order_id)
+        charge = world.charge_ref(order_id)
     else:
         _, order_id, charge = bought(world)
     dispute_part(world, charge, 19_00)
@@ -248,8 +247,6 @@ def test_what_the_bank_left_of_an_unexpected_charge_is_for_a_person_to_give_back
     dispute_part(world, late, 19_00)
     for event in ("updated", "closed"):
         world.notify(late, f"charge.dispute.{event}")
-    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
-    assert refused.facts["error"].startswith(
-        f"10000 EUR (minor units) of unexpected charge {late} is still the customer's"
-    )
+    [refused] = world.noted(order_id, "refund.refused")
+    assert refused["error"].startswith(f"10000 EUR (minor units) of unexpected charge {late} is still the customer's")
     assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "1900")]

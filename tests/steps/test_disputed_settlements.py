@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from models.states import OrderStatus
-from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
-from tests.support.disputes import bought, charge_of, dispute, named, noted, turn
+from tests.support import books
+from tests.support.disputes import bought, dispute, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.world import World
 
@@ -26,7 +26,7 @@ def lose(world: World, charge: str, amount: int = 119_00) -> None:
 def test_what_was_paid_by_transfer_and_is_taken_back_by_the_bank_afterwards_is_named(world: World) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id)
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     settle(world, order_id)
@@ -94,8 +94,7 @@ def test_an_unexpected_charge_of_which_a_lost_part_is_won_after_the_rest_was_pai
 
 def waiting(world: World) -> list[bool]:
     """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
-    with world.begin() as session:
-        return [difference.waits for difference in verify(session)]
+    return [difference.waits for difference in books.differences(world)]
 
 
 def test_a_part_of_an_unexpected_charge_that_the_bank_has_waits_until_it_has_decided(world: World) -> None:

@@ -193,8 +193,8 @@ def test_late_money_goes_back_and_the_charge_that_paid_the_order_is_its_charge(
         given_back_by_now(world)
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00)]
     assert world.refunds(order_id) == [("succeeded", 119_00)]
-    [unexpected] = world.rows(OrderEvent, order_id=order_id, kind="charge.unexpected")
-    assert unexpected.facts == {"attempt": 1, "amount_minor": 119_00}
+    [unexpected] = world.noted(order_id, "charge.unexpected")
+    assert unexpected == {"attempt": 1, "amount_minor": 119_00}
     assert verified(world) == []
 
 
@@ -373,8 +373,8 @@ def test_a_person_is_told_once_of_a_forgotten_attempts_charge_where_its_order_ha
     assert [(entry["event"], entry["charge"]) for entry in logged if entry["log_level"] == "error"] == [
         ("charge of an attempt that is not known", charge)
     ]
-    [told] = world.rows(OrderEvent, order_id=order_id, kind="charge.unknown")
-    assert told.facts == {"attempt": 2, "amount_minor": 119_00}
+    [told] = world.noted(order_id, "charge.unknown")
+    assert told == {"attempt": 2, "amount_minor": 119_00}
     assert (world.given_back(ada), world.attempts(order_id)) == ([], [])
 
 
@@ -415,8 +415,8 @@ def test_a_dispute_of_a_forgotten_attempts_charge_is_noted_once(world: World, ba
     if not over:
         assert goes_on(world, order_id, hours=23.5) is OrderStatus.COMPLETED
         webhooks.handle_webhooks()
-    [noted] = world.rows(OrderEvent, order_id=order_id, kind="charge.disputed")
-    assert (noted.facts["attempt"], noted.facts["status"]) == (2, "chargeback")
+    [noted] = world.noted(order_id, "charge.disputed")
+    assert (noted["attempt"], noted["status"]) == (2, "chargeback")
     assert waiting_events(world) == {}
 
 

@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 from celery import Task
 
-from models.orders import OrderEvent
 from models.states import BACK, FORWARD, OrderStatus, Step
 from tasks.pipeline import TASKS
 from tasks.running import retry_policy
@@ -153,8 +152,8 @@ def test_a_retry_comes_when_its_order_may_be_tried_again_and_not_before(
     world.stripe.fail("unavailable", "payment_intents.create")
     delivered(order_id, Step.VALIDATE_CART)
     world.stripe.calm()
-    [postponed] = world.rows(OrderEvent, order_id=order_id, kind="collect_payment.postponed")
-    assert [0 < countdown - postponed.facts["seconds"] < 1 for countdown in countdowns] == [True]
+    [postponed] = world.noted(order_id, "collect_payment.postponed")
+    assert [0 < countdown - postponed["seconds"] < 1 for countdown in countdowns] == [True]
 
 
 def test_a_step_that_fails_is_red_by_itself_and_gives_the_order_back(

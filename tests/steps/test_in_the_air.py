@@ -3,10 +3,9 @@
 import pytest
 
 from models.states import OrderStatus, Step
-from tasks.ledger_check.verify import verify
 from tasks.operating import order_story, resumption
 from tasks.operating.order_at_hand import NotPossible
-from tests.support.books import verified
+from tests.support.books import differences, verified
 from tests.support.payment import unanswered
 from tests.support.world import World
 
@@ -33,8 +32,7 @@ def test_money_of_an_order_that_ended_without_asking_is_named_and_goes_back(worl
     order = world.run(order_id)
     assert order.status is OrderStatus.REJECTED
     assert "Nothing was charged" in world.mailbox.read(world.mailbox.listed(f"to:{ada.email}")[0]["ID"])["Text"]
-    with world.begin() as session:
-        (found,) = verify(session)
+    (found,) = differences(world)
     assert found.what == f"order:{order_id}:charge:1 being under way, though the order has ended"
     world.notify(world.books(ada)["payment_intents"][0]["id"])
     assert world.given_back(ada) == [119_00]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from models.accounts import Account
-from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks import wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
@@ -119,7 +118,7 @@ def test_a_customer_who_authenticates_after_such_a_change_has_paid(world: World)
     assert order.status is OrderStatus.AWAITING_AUTHENTICATION
     with_another_return_url(world)
     world.authenticate(order.id)
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.notify(world.charge_ref(order.id))
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert world.charged(ada) == [119_00]
 

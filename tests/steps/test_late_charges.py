@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges.late_charges import late_charges
-from tasks.ledger_check.verify import verify
 from tasks.refunds import refunding
+from tests.support import books
 from tests.support.payment import CREATE
 from tests.support.world import Customer, World, purchase
 
@@ -59,8 +59,7 @@ def test_money_that_arrives_minutes_after_its_attempt_was_given_up_goes_back(wor
     assert world.order(order_id).status is ended
     world.pass_time(days=1)
     assert (late_charges(), world.given_back(ada)) == (0, [119_00])
-    with world.begin() as session:
-        assert verify(session) == []
+    assert books.differences(world) == []
 
 
 def test_an_attempt_whose_charge_never_came_is_looked_up_once(world: World) -> None:
@@ -164,10 +163,9 @@ def test_one_that_went_back_in_part_elsewhere_is_noted_for_a_person_and_not_look
         ("unexpected charge goes back", False),
         ("unexpected charge does not go back", False),
     ]
-    [noted] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
-    assert noted.facts["error"].startswith(f"the provider refuses to refund {late}: ")
+    [noted] = world.noted(order_id, "refund.refused")
+    assert noted["error"].startswith(f"the provider refuses to refund {late}: ")
     world.pass_time(days=1)
     assert (late_charges(), world.given_back(ada)) == (0, [19_00])
-    with world.begin() as session:
-        [named] = [str(difference) for difference in verify(session)]
+    [named] = books.verified(world)
     assert f"what went back of the unexpected charge {late}" in named

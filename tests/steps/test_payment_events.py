@@ -1,8 +1,6 @@
 """What others did with a payment, and events that cannot be handled at once."""
 
 from models.messages import WebhookReceived
-from models.orders import OrderEvent
-from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
 from tests.support.payment import ASKS_BANK, refund_by_hand, refundable, waiting_events
@@ -13,8 +11,8 @@ def test_a_refund_in_the_dashboard_is_noted_once_and_the_order_stays_as_it_is(wo
     order_id = world.buy(world.customer(), purchase()).id
     refund_by_hand(world, order_id, 19_00)
     for kind in ("refund.created", "charge.refunded"):
-        world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, kind)
-    [facts] = [row.facts for row in world.rows(OrderEvent, order_id=order_id, kind="refund.elsewhere")]
+        world.notify(world.charge_ref(order_id), kind)
+    [facts] = world.noted(order_id, "refund.elsewhere")
     assert (facts["attempt"], facts["amount_minor"]) == (1, 19_00)
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 
@@ -22,18 +20,18 @@ def test_a_refund_in_the_dashboard_is_noted_once_and_the_order_stays_as_it_is(wo
 def test_our_own_refund_is_not_taken_for_somebody_elses(world: World) -> None:
     _, order_id = refundable(world)
     world.run(order_id)
-    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref, "charge.refunded")
+    world.notify(world.charge_ref(order_id), "charge.refunded")
     assert "refund.elsewhere" not in world.timeline(order_id)
 
 
 def test_what_the_provider_says_of_a_failed_refund_is_not_shown_to_the_customer(world: World) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id)
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
-    [event] = world.rows(OrderEvent, order_id=order_id, kind="refund.failed")
-    assert list(event.facts) == ["error"]
+    [event] = world.noted(order_id, "refund.failed")
+    assert list(event) == ["error"]
 
 
 def test_one_event_that_cannot_be_handled_does_not_stop_the_next_and_is_not_forgotten(world: World) -> None:
@@ -41,7 +39,7 @@ def test_one_event_that_cannot_be_handled_does_not_stop_the_next_and_is_not_forg
     order = world.buy(ada, purchase())
     world.authenticate(order.id)
     unknown = world.receive("pi_unknown", "payment_intent.succeeded")
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.notify(world.charge_ref(order.id))
     assert world.run(order.id).status is OrderStatus.COMPLETED
     assert waiting_events(world) == {unknown: (1, 10.0)}
     assert world.rows(WebhookReceived, id=unknown)[0].outcome.startswith("failed: Misconfigured: ")
@@ -66,7 +64,7 @@ def test_an_event_during_an_outage_is_handled_after_it(world: World) -> None:
     order = world.buy(ada, purchase())
     world.authenticate(order.id)
     world.stripe.fail("unavailable", "payment_intents.retrieve")
-    world.notify(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    world.notify(world.charge_ref(order.id))
     assert world.order(order.id).status is OrderStatus.AWAITING_AUTHENTICATION
     world.stripe.calm()
     world.pass_time(seconds=10)

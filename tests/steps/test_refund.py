@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from models.payments import ChargeAttempt, RefundAttempt
+from models.payments import RefundAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.errors import Misconfigured
@@ -118,7 +118,7 @@ def test_a_refusal_that_the_provider_keeps_ends_once_its_cause_has(world: World)
     refund_by_hand(world, order_id, 19_00)
     with pytest.raises(Misconfigured):
         world.run(order_id)
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     with world.begin() as session:
         resumption.resume(session, order_id, resumption.Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by="ops")
@@ -130,7 +130,7 @@ def test_a_refund_that_fails_after_it_was_accepted_calls_a_person(world: World) 
     _, order_id = refundable(world, "pm_card_refundFail")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     [accepted] = world.rows(RefundAttempt, order_id=order_id)
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.pass_time(days=5)
     for _ in range(2):
@@ -145,7 +145,7 @@ def test_a_refund_that_fails_after_it_was_accepted_calls_a_person(world: World) 
 def test_a_refund_that_fails_before_the_customer_is_told_is_not_told(world: World) -> None:
     ada, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id, until=Step.SEND_REFUND_NOTICE)
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     order = world.run(order_id)
@@ -175,7 +175,7 @@ def test_a_refund_that_fails_while_its_order_is_about_to_end_calls_a_person(
 
 
 def refund_fails(world: World, order_id: UUID) -> None:
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
 

@@ -7,12 +7,12 @@ from sqlalchemy import update
 
 from models import timeline
 from models.orders import OrderEvent
-from models.payments import ChargeAttempt, RefundAttempt
+from models.payments import RefundAttempt
 from models.states import OrderStatus, RefundState, Step
 from tasks.errors import Misconfigured
-from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, resumption, support_refund
 from tasks.operating.order_at_hand import NotPossible
+from tests.support import books
 from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable
 from tests.support.places import at
 from tests.support.world import Customer, World, purchase
@@ -20,13 +20,9 @@ from tests.support.world import Customer, World, purchase
 KINDS = ("refund.created", "charge.refunded", "refund.updated", "charge.refunded")
 
 
-def charge_of(world: World, order_id: UUID, attempt: int = 1) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id, attempt=attempt)[0].ref)
-
-
 def tell(world: World, order_id: UUID, *kinds: str) -> None:
     for kind in kinds or KINDS:
-        world.notify(charge_of(world, order_id), kind)
+        world.notify(world.charge_ref(order_id), kind)
 
 
 def noted(world: World, order_id: UUID, kind: str = "refund.elsewhere") -> list[tuple[str, int]]:
@@ -41,8 +37,7 @@ def made(world: World, customer: Customer) -> list[tuple[str, int]]:
 
 
 def differences(world: World) -> list[tuple[str, str, str]]:
-    with world.begin() as session:
-        return [(found.what, found.expected, found.found) for found in verify(session)]
+    return [(found.what, found.expected, found.found) for found in books.differences(world)]
 
 
 def test_refunds_of_a_completed_order_are_each_noted_once_and_verify_names_what_went_back(world: World) -> None:
@@ -144,7 +139,7 @@ def test_a_refund_that_fails_later_is_noted_too_and_nothing_differs_any_more(wor
 
 
 def fail_all(world: World, order_id: UUID) -> None:
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: set(world.refunds_at_provider(charge)) == {"failed"})
     tell(world, order_id, "refund.failed", "refund.failed")
 
@@ -202,7 +197,7 @@ def test_a_part_that_failed_says_nothing_about_the_refund_of_the_orders_other_ch
     order_id, late = given_up_and_paid_late(world, ada)
     assert world.run(order_id).status is OrderStatus.COMPLETED
     for attempt, parts in ((1, (19_00, 100_00)), (2, (20_00, 99_00))):
-        charge = late if attempt == 1 else charge_of(world, order_id, attempt)
+        charge = late if attempt == 1 else world.charge_ref(order_id, attempt)
         for part in parts:
             world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": part})
         for kind in ("payment_intent.succeeded", *KINDS):
@@ -211,7 +206,7 @@ def test_a_part_that_failed_says_nothing_about_the_refund_of_the_orders_other_ch
         support_refund.refund(session, order_id, by="ops", why="damaged", now=world.time)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     comes_back(world, ada, 20_00)
-    world.notify(charge_of(world, order_id, attempt=2), "refund.failed")
+    world.notify(world.charge_ref(order_id, attempt=2), "refund.failed")
     assert is_called_back(world, order_id)
     rows = world.rows(RefundAttempt, order_id=order_id)
     assert {row.charge_attempt: row.status for row in rows} == {1: RefundState.SUCCEEDED, 2: RefundState.FAILED}
@@ -256,8 +251,8 @@ def test_one_that_is_noted_without_its_amount_is_not_noted_again(world: World) -
     with world.begin() as session:
         timeline.note(session, order_id, "refund.elsewhere", {"attempt": 1, "refund": ref})
     tell(world, order_id)
-    [entry] = world.rows(OrderEvent, order_id=order_id, kind="refund.elsewhere")
-    assert entry.facts == {"attempt": 1, "refund": ref}
+    [entry] = world.noted(order_id, "refund.elsewhere")
+    assert entry == {"attempt": 1, "refund": ref}
 
 
 @pytest.mark.parametrize("told_before", [True, False])

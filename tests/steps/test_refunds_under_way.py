@@ -9,10 +9,10 @@ from models.messages import WebhookReceived
 from models.payments import RefundAttempt
 from tasks.charges import charge_news, webhooks
 from tasks.errors import OutcomeUnknown, RefundRefused
-from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
+from tests.support.books import verified
 from tests.support.payment import REFUND, given_up_and_paid_late
 from tests.support.world import World
 
@@ -73,7 +73,7 @@ def test_nothing_is_recorded_between_the_key_and_the_request(
     assert len(refused) == 1
     assert [status for status, _ in world.refunds(order_id)] == ["failed", "succeeded"]
     assert world.refunds_at_provider(late) == ["succeeded"]
-    assert differences(world) == []
+    assert verified(world) == []
 
 
 def test_nothing_is_recorded_while_stripe_may_still_make_the_refund(
@@ -89,7 +89,7 @@ def test_nothing_is_recorded_while_stripe_may_still_make_the_refund(
     again(world)
     assert [status for status, _ in world.refunds(order_id)] == ["failed", "succeeded"]
     assert world.refunds_at_provider(late) == ["succeeded"]
-    assert differences(world) == []
+    assert verified(world) == []
 
 
 @pytest.fixture
@@ -149,8 +149,3 @@ def test_a_newer_request_of_a_refused_refund_is_under_way_also_once_the_refusal_
     with pytest.raises(RefundRefused):
         charge_news.handle(made_in_vain[1])
     record(made_in_vain)
-
-
-def differences(world: World) -> list[str]:
-    with world.begin() as session:
-        return [str(each) for each in verify(session)]

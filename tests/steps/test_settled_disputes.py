@@ -2,12 +2,11 @@
 
 import pytest
 
-from models.orders import OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
-from tests.support.disputes import bought, charge_of, happens, named, refused
+from tests.support.disputes import bought, happens, named, refused
 from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial
 
@@ -19,13 +18,13 @@ def test_what_a_lost_dispute_left_of_a_period_is_changed_again_once_it_is_settle
     ada, _, _ = bought(world)
     world.pass_time(hours=1)
     changed = world.buy(ada, change("desk", seats=11))
-    charge = charge_of(world, changed.id)
+    charge = world.charge_ref(changed.id)
     happens(world, charge, "needs_response", "lost")
     assert refused(world, ada, change("desk", seats=12)) == [RefusalCode.PAYMENT_DISPUTED]
     [settled] = dispute_settlements.settle(changed.id, **PAID_AGAIN)
-    [entry] = world.rows(OrderEvent, order_id=changed.id, kind="dispute.settled")
+    [entry] = world.noted(changed.id, "dispute.settled")
     told = {"dispute": settled, "attempt": 1, "amount_minor": changed.due_minor, "currency": "EUR"}
-    assert entry.facts == told | PAID_AGAIN
+    assert entry == told | PAID_AGAIN
     assert named(world) == []
     assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
     with pytest.raises(NotPossible, match="no lost dispute of order 1002 is noted that is not settled"):

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from models.orders import OrderEvent
 from models.states import OrderStatus
 from tasks.charges import charge_news, unexpected_money
 from tasks.charges.charge_news import NotRecordedYet
@@ -15,7 +14,7 @@ from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute, PaymentProvider
 from tasks.wiring import payments
 from tests.support.backup import BackUp
-from tests.support.disputes import bought, charge_of, dispute, happens, named, noted, turn
+from tests.support.disputes import bought, dispute, happens, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.restored import about_to_buy
 from tests.support.world import World
@@ -76,7 +75,7 @@ def test_what_is_owed_of_an_unexpected_charge_is_not_told_by_an_older_answer(
     with pytest.raises(StepAgain, match="noted meanwhile"):
         charge_news.handle(late)
     assert statuses(world, order_id) == ["chargeback", "lost"]
-    assert world.rows(OrderEvent, order_id=order_id, kind="refund.refused") == []
+    assert world.noted(order_id, "refund.refused") == []
 
 
 def test_what_is_owed_is_not_told_once_a_later_turn_is_noted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +93,7 @@ def test_what_is_owed_is_not_told_once_a_later_turn_is_noted(world: World, monke
     with pytest.raises(StepAgain, match="noted meanwhile"):
         charge_news.handle(late)
     assert statuses(world, order_id) == ["won", "chargeback", "lost"]
-    assert world.rows(OrderEvent, order_id=order_id, kind="refund.refused") == []
+    assert world.noted(order_id, "refund.refused") == []
 
 
 def test_the_charge_that_a_restored_order_finds_has_its_disputes_asked_for_again(
@@ -103,7 +102,7 @@ def test_the_charge_that_a_restored_order_finds_has_its_disputes_asked_for_again
     ada, order_id = about_to_buy(world)
     restore = backed_up()
     world.run(order_id)
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     dispute(world, charge)
     restore()
     world.pass_time(hours=1)
@@ -139,7 +138,7 @@ def test_nothing_is_recorded_for_an_order_that_owes_its_refund_while_a_dispute_c
 ) -> None:
     _, order_id = refundable(world, "pm_card_refundFail")
     world.run(order_id)
-    charge = charge_of(world, order_id)
+    charge = world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     decide = outside_refunds._require_decided

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from models.messages import SentLetter
-from models.orders import OrderEvent
 from models.states import LetterKind, OrderStatus, Step
 from models.vat_follow_ups import VatFollowUp
 from tasks.errors import Misconfigured
@@ -58,7 +57,7 @@ def test_two_lost_answers_hold_no_order_up(world: World) -> None:
     order_id = world.place(ada, purchase())
     world.mailbox.fail("drop_after_data", recipient=ada.email, times=2)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
-    told = [event.facts["kind"] for event in world.rows(OrderEvent, order_id=order_id, kind="letter.unanswered")]
+    told = [facts["kind"] for facts in world.noted(order_id, "letter.unanswered")]
     assert told == ["confirmation", "confirmation"]
 
 

@@ -11,17 +11,17 @@ from structlog.testing import capture_logs
 
 from models import timeline
 from models.messages import WebhookReceived
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus, Step
 from tasks.charges import charge_news, webhooks
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.charges.unexpected_money import RefundFailed
 from tasks.ledger_check.differences import Check
-from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.ports import EventKind, Refund, RefundStatus
 from tasks.refunds import refunded, refunding
+from tests.support import books
 from tests.support.payment import DECLINES, REFUND, given_up_and_paid_late, late_money, spoil_activation, waiting_events
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase, trial
@@ -115,7 +115,7 @@ def test_money_that_comes_on_a_declined_charge_goes_back_and_the_attempt_stays_d
     """Somebody tried it once more at the provider, with another card; the order's own card is declined as before."""
     ada = world.customer(card=DECLINES)
     order = world.buy(ada, purchase())
-    ref = str(world.rows(ChargeAttempt, order_id=order.id)[0].ref)
+    ref = world.charge_ref(order.id)
     world.stripe.client().v1.payment_intents.confirm(ref, {"payment_method": "pm_card_visa"})
     world.notify(ref)
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
@@ -132,8 +132,7 @@ def money_twice(world: World, card: str) -> tuple[UUID, str]:
 
 
 def wrong_refunds(world: World) -> list[str]:
-    with world.begin() as session:
-        return [difference.found for difference in verify(session) if difference.check is Check.REFUND]
+    return [difference.found for difference in books.differences(world) if difference.check is Check.REFUND]
 
 
 def comes_back(world: World, late: str, times: int) -> None:
@@ -160,8 +159,8 @@ def test_unexpected_money_whose_refund_fails_later_goes_back_once_more_and_is_th
     webhooks.handle_webhooks()
     assert (world.refunds(order_id), wrong_refunds(world)) == ([("failed", 119_00)] * 2, ["0"])
     assert waiting_events(world) == {}
-    [refused] = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
-    assert refused.facts == {
+    [refused] = world.noted(order_id, "refund.refused")
+    assert refused == {
         "charge": late,
         "error": f"2 refunds of unexpected charge {late} failed, and no other is made: give it back by other means",
     }
@@ -335,7 +334,7 @@ def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(wor
     """As a request makes it that reaches the provider after it has forgotten the key."""
     ada = world.customer()
     order = world.buy(ada, purchase())
-    own = world.rows(ChargeAttempt, order_id=order.id)[0].ref
+    own = world.charge_ref(order.id)
     second = made_again(world, str(own), confirm=True)
     for _ in range(2):
         world.notify(second)
@@ -346,8 +345,7 @@ def test_a_second_charge_of_an_attempt_goes_back_and_the_order_keeps_its_own(wor
     assert [(each.charge_attempt, each.status.value) for each in world.rows(RefundAttempt)] == [(2, "succeeded")]
     assert world.order(order.id).status is OrderStatus.COMPLETED
     assert "charge.unexpected" in world.timeline(order.id)
-    with world.begin() as session:
-        assert verify(session) == []
+    assert books.differences(world) == []
 
 
 def test_a_second_charge_of_an_attempt_that_takes_no_money_is_nothing_to_its_order(world: World) -> None:

@@ -5,8 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from models.orders import OrderEvent
-from models.payments import ChargeAttempt, RefundAttempt
+from models.payments import RefundAttempt
 from models.states import OrderStatus
 from tasks.operating import at_provider, order_story
 from tests.support.payment import refund_by_hand, refundable
@@ -22,12 +21,8 @@ def _topped_up_after(world: World) -> Iterator[None]:
     world.stripe.control("funds", enough=True)
 
 
-def charge_of(world: World, order_id: UUID) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
-
-
 def noted(world: World, order_id: UUID) -> list[dict[str, object]]:
-    return [note.facts for note in world.rows(OrderEvent, order_id=order_id, kind="refund.awaiting_funds")]
+    return world.noted(order_id, "refund.awaiting_funds")
 
 
 def shown(world: World, order_id: UUID) -> list[tuple[str, str]]:
@@ -45,15 +40,15 @@ def test_a_refund_that_waits_for_funds_is_told_once_and_arrives_once_these_are_t
     world.stripe.control("funds", enough=False)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     for kind in ("refund.created", "charge.refunded", "refund.updated"):
-        world.notify(charge_of(world, order_id), kind)
+        world.notify(world.charge_ref(order_id), kind)
     [refund] = world.rows(RefundAttempt, order_id=order_id)
     assert noted(world, order_id) == [{"refund": refund.ref, "amount_minor": 119_00}]
     told = [line for line in capsys.readouterr().out.splitlines() if "is topped up" in line]
     assert [("error" in line, str(order_id) in line) for line in told] == [(True, True)]
     assert shown(world, order_id) == [("charge", "succeeded"), ("refund", "awaiting_funds")]
     world.stripe.control("funds", enough=True)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge_of(world, order_id)) == ["succeeded"])
-    world.notify(charge_of(world, order_id), "refund.updated")
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(world.charge_ref(order_id)) == ["succeeded"])
+    world.notify(world.charge_ref(order_id), "refund.updated")
     assert (len(noted(world, order_id)), world.given_back(ada)) == (1, [119_00])
     assert shown(world, order_id) == [("charge", "succeeded"), ("refund", "succeeded")]
 
@@ -61,7 +56,7 @@ def test_a_refund_that_waits_for_funds_is_told_once_and_arrives_once_these_are_t
 def test_a_refund_that_is_pending_for_another_reason_is_not_told(world: World) -> None:
     _, order_id = refundable(world, "pm_card_pendingRefund")
     assert world.run(order_id).status is OrderStatus.REFUNDED
-    world.notify(charge_of(world, order_id), "refund.updated")
+    world.notify(world.charge_ref(order_id), "refund.updated")
     assert noted(world, order_id) == []
     assert shown(world, order_id) == [("charge", "succeeded"), ("refund", "pending")]
 
@@ -70,5 +65,5 @@ def test_a_refund_made_in_the_dashboard_that_waits_for_funds_is_told_too(world: 
     order_id = world.buy(world.customer(), purchase()).id
     world.stripe.control("funds", enough=False)
     refund_by_hand(world, order_id, 19_00)
-    world.notify(charge_of(world, order_id), "refund.created")
+    world.notify(world.charge_ref(order_id), "refund.created")
     assert [facts["amount_minor"] for facts in noted(world, order_id)] == [19_00]

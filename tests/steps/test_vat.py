@@ -9,7 +9,6 @@ import pytest
 from models.accounts import VatCheck
 from models.invoices import Invoice
 from models.orders import Order
-from models.payments import ChargeAttempt
 from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind, Step
 from models.vat_follow_ups import VatFollowUp
@@ -440,7 +439,7 @@ def test_what_the_account_says_of_itself_while_the_bank_asks_changes_neither_tax
     order_id = world.buy(ada, purchase()).id
     world.change_account(ada, country="FR", vat_number=None, address="Paris")
     world.authenticate(order_id)
-    world.notify(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    world.notify(world.charge_ref(order_id))
     assert world.run(order_id).status is OrderStatus.COMPLETED
     [invoice] = world.rows(Invoice)
     assert [invoice.buyer[name] for name in ("country", "address", "vat_number")] == ["AT", "Wien", AUSTRIAN]

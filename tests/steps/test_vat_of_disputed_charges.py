@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from models.accounts import VatCheck
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.states import DisputeStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import outside_refunds
@@ -16,7 +16,7 @@ from tasks.policy import VatOutage
 from tasks.ports import Dispute
 from tasks.refunds import disputes
 from tests.steps.test_erasure import erase
-from tests.support.disputes import charge_of, dispute_part, happens
+from tests.support.disputes import dispute_part, happens
 from tests.support.payment import refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
@@ -27,15 +27,14 @@ DAY = 24 * 60
 
 def loses(world: World, order: Order, minor: int) -> None:
     """The customer's bank takes that back for good."""
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     dispute_part(world, charge, minor)
     world.notify(charge, "charge.dispute.closed")
 
 
 def told(world: World, order: Order) -> Mapping[str, Any]:
     """What the timeline says of the registry's answer."""
-    [entry] = world.rows(OrderEvent, order_id=order.id, kind="vat.followed_up")
-    facts: Mapping[str, Any] = entry.facts
+    [facts] = world.noted(order.id, "vat.followed_up")
     return facts
 
 
@@ -48,12 +47,12 @@ def needed_for(customer: Customer) -> str:
 
 def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     happens(world, charge, "needs_response")
     for minutes in (6, 20):
         assert ask_again(world, minutes=minutes) == 1
         assert (world.balance(eva), follow_up(world, order).outcome) == (0, None)
-    assert len(world.rows(OrderEvent, order_id=order.id, kind="vat.credit_withheld")) == 1
+    assert len(world.noted(order.id, "vat.credit_withheld")) == 1
     happens(world, charge, "won")
     assert ask_again(world, minutes=DAY) == 1
     assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
@@ -62,7 +61,7 @@ def test_vat_that_the_bank_has_is_not_credited_until_the_dispute_was_won(world: 
 
 def test_the_answer_that_came_during_the_dispute_counts_once_it_was_won(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     happens(world, charge, "needs_response")
     ask_again(world)
     [valid] = world.rows(VatCheck, status="valid")
@@ -75,7 +74,7 @@ def test_the_answer_that_came_during_the_dispute_counts_once_it_was_won(world: W
 
 def test_as_long_as_vat_is_withheld_the_registry_is_not_asked_again(world: World) -> None:
     _, order = during_outage(world, VatOutage.CHARGE_VAT)
-    happens(world, charge_of(world, order.id), "needs_response")
+    happens(world, world.charge_ref(order.id), "needs_response")
     ask_again(world)
     world.vies.fail("MS_UNAVAILABLE")
     for _ in range(3):
@@ -85,7 +84,7 @@ def test_as_long_as_vat_is_withheld_the_registry_is_not_asked_again(world: World
 
 def test_an_answer_that_comes_after_the_one_that_is_kept_is_not_acted_on(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     happens(world, charge, "needs_response")
     world.vies.register(NUMBER, status="invalid")
 
@@ -119,7 +118,7 @@ def test_vat_is_not_credited_any_more_once_the_dispute_is_lost_and_what_the_bank
 def test_what_the_dashboard_refunded_of_vat_that_is_not_due_is_not_named_as_owed(world: World) -> None:
     _, order = during_outage(world, VatOutage.CHARGE_VAT)
     refund_by_hand(world, order.id, 70)
-    world.notify(charge_of(world, order.id), "charge.refunded")
+    world.notify(world.charge_ref(order.id), "charge.refunded")
     loses(world, order, 19_00)
     ask_again(world)
     assert told(world, order)["owed_minor"] == 30
@@ -137,17 +136,17 @@ def test_what_the_bank_took_in_another_currency_counts_as_all_of_the_vat(world: 
 def test_vat_of_a_charge_with_a_lost_dispute_waits_for_another_that_is_undecided(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
     loses(world, order, 19_00)
-    dispute_part(world, charge_of(world, order.id), 10_00, "needs_response")
-    world.notify(charge_of(world, order.id), "charge.dispute.created")
+    dispute_part(world, world.charge_ref(order.id), 10_00, "needs_response")
+    world.notify(world.charge_ref(order.id), "charge.dispute.created")
     ask_again(world)
     assert (follow_up(world, order).outcome, world.balance(eva)) == (None, 0)
 
 
 def test_a_lost_dispute_that_was_recorded_ends_the_order_and_leaves_no_vat_to_be_credited(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    happens(world, charge_of(world, order.id), "needs_response")
+    happens(world, world.charge_ref(order.id), "needs_response")
     ask_again(world)
-    happens(world, charge_of(world, order.id), "lost")
+    happens(world, world.charge_ref(order.id), "lost")
     outside_refunds.settle(order.id, by="Olga", why="dispute lost")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     ask_again(world, minutes=DAY)
@@ -157,7 +156,7 @@ def test_a_lost_dispute_that_was_recorded_ends_the_order_and_leaves_no_vat_to_be
 
 def test_a_person_whose_order_waits_for_a_dispute_can_be_erased_once_that_was_decided(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     happens(world, charge, "needs_response")
     ask_again(world)
     assert needed_for(eva) == (
@@ -174,5 +173,5 @@ def test_a_person_whose_order_waits_for_a_dispute_can_be_erased_once_that_was_de
 
 def test_before_the_registry_has_answered_a_dispute_is_not_said_to_be_in_the_way_of_erasing(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    happens(world, charge_of(world, order.id), "needs_response")
+    happens(world, world.charge_ref(order.id), "needs_response")
     assert "awaits the VAT registry's answer" in needed_for(eva)

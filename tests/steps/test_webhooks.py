@@ -27,15 +27,11 @@ def outcomes(world: World) -> list[str | None]:
     return [row.outcome if row.handled_at else None for row in world.rows(WebhookReceived)]
 
 
-def charge_of(world: World, order_id: object) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
-
-
 @pytest.mark.parametrize("kind", ["payment_intent.succeeded", "charge.succeeded"])
 def test_a_charge_that_is_recorded_is_no_news_and_the_provider_is_not_asked(world: World, kind: str) -> None:
     order = world.buy(world.customer(), purchase())
     world.stripe.fail("unavailable", "payment_intents.retrieve")
-    world.receive(charge_of(world, order.id), kind)
+    world.receive(world.charge_ref(order.id), kind)
     assert outcomes(world) == ["nothing to do"]
     assert webhooks.handle_webhooks() == 0
 
@@ -57,7 +53,7 @@ def test_news_that_came_too_early_is_none_once_the_charge_is_recorded(world: Wor
 
 def test_what_is_recorded_while_a_run_is_on_is_not_asked_about(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     order = world.buy(world.customer(), purchase())
-    world.receive(charge_of(world, order.id), "charge.dispute.created")
+    world.receive(world.charge_ref(order.id), "charge.dispute.created")
     world.receive("pi_before_its_charge", "payment_intent.succeeded")
     looked_into = []
 
@@ -89,7 +85,7 @@ def test_an_event_stored_by_an_earlier_release_is_handled_as_what_the_provider_c
 ) -> None:
     order = world.buy(world.customer(), purchase())
     before = world.timeline(order.id)
-    charge = charge_of(world, order.id)
+    charge = world.charge_ref(order.id)
     refund_by_hand(world, order.id, 19_00)
     if "dispute" in stored_as:
         world.stripe.control("dispute", payment_intent=charge, status="needs_response")
@@ -111,7 +107,7 @@ def test_an_event_stored_by_an_earlier_release_is_handled_as_what_the_provider_c
 )
 def test_whatever_else_is_said_of_a_recorded_charge_is_looked_into(world: World, kind: str) -> None:
     order = world.buy(world.customer(), purchase())
-    world.receive(charge_of(world, order.id), kind)
+    world.receive(world.charge_ref(order.id), kind)
     assert outcomes(world) == [None]
     assert webhooks.handle_webhooks() == 1
 
@@ -119,7 +115,7 @@ def test_whatever_else_is_said_of_a_recorded_charge_is_looked_into(world: World,
 def test_what_an_order_waits_for_is_news(world: World) -> None:
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.authenticate(order.id)
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     assert outcomes(world) == [None]
     assert webhooks.handle_webhooks() == 1
     assert outcomes(world) == ["reopened"]
@@ -132,7 +128,7 @@ def test_success_is_news_for_as_long_as_its_order_waits_for_it(world: World) -> 
     world.authenticate(order.id)
     with world.begin() as session:
         session.execute(update(ChargeAttempt).values(status=AttemptStatus.SUCCEEDED))
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     assert (webhooks.handle_webhooks(), outcomes(world)) == (1, ["reopened"])
 
 
@@ -142,7 +138,7 @@ def test_news_that_comes_while_a_step_is_asking_waits_for_what_the_step_makes_of
     with world.begin() as session:
         waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
         assert waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why="asking")
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     assert (webhooks.handle_webhooks(), outcomes(world)) == (0, [None])
     with world.begin() as session:  # the step had asked before the customer authenticated
         session.execute(update(Order).values(status=OrderStatus.AWAITING_AUTHENTICATION, next_step=None))
@@ -155,7 +151,7 @@ def test_an_order_that_somebody_has_locked_holds_up_no_other_news(world: World) 
     locked, other = (world.buy(world.customer(card=ASKS_BANK), purchase()) for _ in range(2))
     for order in (locked, other):
         world.authenticate(order.id)
-        world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+        world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     with world.impatient(), world.begin() as holder:
         holder.execute(select(Order.id).where(Order.id == locked.id).with_for_update())
         assert webhooks.handle_webhooks() == 1
@@ -170,7 +166,7 @@ def test_without_a_database_a_run_ends_and_nothing_is_held_against_the_event(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
 
     def fail(*_: object, **__: object) -> str:
         raise trouble
@@ -206,7 +202,7 @@ def test_news_of_a_charge_whose_order_is_parked_for_a_person_is_done_with(world:
 def test_news_of_an_attempt_that_is_over_waits_for_no_step_that_is_about_to_make_the_next(world: World) -> None:
     ada = world.customer(card=DECLINES)
     order = world.buy(ada, purchase())
-    declined = charge_of(world, order.id)
+    declined = world.charge_ref(order.id)
     world.give_card(ada)
     world.pay_again(order.id)
     assert charge_news.handle(declined) is NewsOutcome.NOTHING_TO_DO
@@ -229,15 +225,15 @@ def strangers(world: World, number: int) -> list[str]:
 def test_events_that_fail_again_and_again_hold_up_no_fresh_one(world: World) -> None:
     recorded = world.buy(world.customer(), purchase())
     for _ in range(5):
-        world.receive(charge_of(world, recorded.id), "charge.refunded")
+        world.receive(world.charge_ref(recorded.id), "charge.refunded")
     world.stripe.fail("unavailable", "refunds.list")
     webhooks.handle_webhooks()
     world.pass_time(seconds=600)
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.authenticate(order.id)
-    world.receive(charge_of(world, order.id), "payment_intent.succeeded")
+    world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
     fresh = webhooks._take_next()
-    assert (fresh and fresh.charge_ref) == charge_of(world, order.id)
+    assert (fresh and fresh.charge_ref) == world.charge_ref(order.id)
 
 
 def test_who_was_slower_does_not_overwrite_what_another_made_of_an_event(
@@ -282,6 +278,6 @@ def test_news_of_a_declined_charge_is_done_with_although_its_order_is_about_to_t
     order_id = world.buy(ada, purchase()).id
     world.give_card(ada)
     world.pay_again(order_id)
-    world.notify(str(world.rows(ChargeAttempt, order_id=order_id)[0].ref), "payment_intent.payment_failed")
+    world.notify(world.charge_ref(order_id), "payment_intent.payment_failed")
     assert world.order(order_id).status is OrderStatus.OPEN
     assert waiting_events(world) == {}

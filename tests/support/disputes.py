@@ -4,11 +4,10 @@ import re
 from uuid import UUID
 
 from models.orders import OrderEvent
-from models.payments import ChargeAttempt
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
-from tasks.ledger_check.verify import verify
 from tasks.operating import support_refund
+from tests.support import books
 from tests.support.world import Customer, World, purchase
 
 BY_BANK = "You have disputed this payment, and your bank returns the amount to you."
@@ -18,11 +17,7 @@ BY_US = "This amount could not be refunded to your card, so we refunded it in an
 def bought(world: World) -> tuple[Customer, UUID, str]:
     ada = world.customer()
     order_id = world.buy(ada, purchase()).id
-    return ada, order_id, charge_of(world, order_id)
-
-
-def charge_of(world: World, order_id: UUID) -> str:
-    return str(world.rows(ChargeAttempt, order_id=order_id)[0].ref)
+    return ada, order_id, world.charge_ref(order_id)
 
 
 def dispute(world: World, charge_ref: str, status: str = "needs_response") -> str:
@@ -71,6 +66,5 @@ def noted(world: World, order_id: UUID) -> list[tuple[str, str, int]]:
 
 def named(world: World) -> list[tuple[str, str, str]]:
     """What `prorata ledger verify` names, without ids."""
-    with world.begin() as session:
-        found = verify(session)
+    found = books.differences(world)
     return [(re.sub(r"(du|pi)_\w+", r"\1_1", each.what), each.expected, each.found) for each in found]

@@ -42,7 +42,7 @@ def refund(world: World, order_id: UUID) -> None:
 
 def refund_by_hand(world: World, order_id: UUID, amount: int) -> None:
     """In the provider's Dashboard."""
-    charge = world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    charge = world.charge_ref(order_id)
     world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": amount})
 
 

@@ -304,6 +304,11 @@ class World:
         with self.begin() as session:
             return session.scalars(select(table).filter_by(**where)).all()
 
+    def charge_ref(self, order_id: UUID, attempt: int = 1) -> str:
+        """What the provider knows that attempt's charge by."""
+        [charge] = self.rows(ChargeAttempt, order_id=order_id, attempt=attempt)
+        return str(charge.ref)
+
     def attempts(self, order_id: UUID) -> list[tuple[int, str, int]]:
         """(attempt, status, amount) of every charge attempt, in order."""
         rows = self.rows(ChargeAttempt, order_id=order_id)
@@ -345,6 +350,11 @@ class World:
         with self.begin() as session:
             query = select(OrderEvent.kind).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)
             return list(session.scalars(query))
+
+    def noted(self, order_id: UUID, kind: str) -> list[dict[str, Any]]:
+        """The facts of the timeline's entries of this kind, oldest first."""
+        entries = self.rows(OrderEvent, order_id=order_id, kind=kind)
+        return [entry.facts for entry in sorted(entries, key=lambda entry: entry.id)]
 
     def outbox(self) -> list[tuple[UUID, Step]]:
         return [(row.order_id, row.step) for row in self.rows(OutboxMessage)]

@@ -10,8 +10,6 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from models.orders import OrderEvent
-from models.payments import ChargeAttempt
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.operating import dispute_notes
@@ -62,12 +60,12 @@ def test_a_dispute_that_was_forgotten_keeps_the_period_from_being_changed_and_is
 def test_every_charge_of_an_order_is_asked_about_also_one_that_it_has_no_use_for(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     assert world.run(order_id).status is OrderStatus.COMPLETED
-    [own] = [row.ref for row in world.rows(ChargeAttempt, order_id=order_id, attempt=2)]
+    own = world.charge_ref(order_id, attempt=2)
     for charge in (late, own):
         dispute(world, charge, "lost")
     told = json.loads(note_disputes(order_id, "--json"))["noted"]
     assert sorted(each["charge"] for each in told) == sorted((late, own))
-    attempts = sorted(row.facts["attempt"] for row in world.rows(OrderEvent, order_id=order_id, kind="dispute.closed"))
+    attempts = sorted(facts["attempt"] for facts in world.noted(order_id, "dispute.closed"))
     assert attempts == [1, 2]
 
 

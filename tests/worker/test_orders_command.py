@@ -1,14 +1,12 @@
 """`prorata orders`: the whole story with what the provider says now, and who did what and why."""
 
 import json
-from typing import Any
-from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from models.accounts import VatCheck
-from models.orders import Order, OrderEvent
+from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment
@@ -30,10 +28,6 @@ pytestmark = pytest.mark.usefixtures("plugged_in")
 
 def run(*words: object) -> Result:
     return CliRunner().invoke(orders.orders, [str(word) for word in words])
-
-
-def facts(world: World, order_id: UUID, kind: str) -> list[dict[str, Any]]:
-    return [event.facts for event in world.rows(OrderEvent, order_id=order_id, kind=kind)]
 
 
 def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -> None:
@@ -216,7 +210,7 @@ def test_a_list_that_was_cut_says_so_beside_what_programs_read(world: World) -> 
 def test_who_cancelled_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     run("cancel", order_id, "--by", "ops", "--why", "asked by phone")
-    assert facts(world, order_id, "order.cancel_requested") == [{"by": "ops", "why": "asked by phone"}]
+    assert world.noted(order_id, "order.cancel_requested") == [{"by": "ops", "why": "asked by phone"}]
     assert world.run(order_id).status is OrderStatus.CANCELLED
 
 
@@ -224,8 +218,8 @@ def test_who_cancelled_an_order_that_waits_and_why_is_kept(world: World) -> None
     order = world.buy(world.customer(card="pm_card_chargeCustomerFail"), purchase())
     assert order.status is OrderStatus.PAYMENT_DECLINED
     run("cancel", order.id, "--by", "ops", "--why", "no card left")
-    assert facts(world, order.id, "order.cancel_requested") == [{"by": "ops", "why": "no card left"}]
-    assert [each["by"] for each in facts(world, order.id, "order.cancelled")] == ["ops"]
+    assert world.noted(order.id, "order.cancel_requested") == [{"by": "ops", "why": "no card left"}]
+    assert [each["by"] for each in world.noted(order.id, "order.cancelled")] == ["ops"]
 
 
 @pytest.mark.parametrize(
@@ -264,13 +258,13 @@ def test_who_resumed_and_why_is_kept(world: World) -> None:
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     world.park(order_id)
     assert run("resume", order_id, "--by", "ops", "--why", "key mended").exit_code == 0
-    assert "resumed by ops: key mended" in str(facts(world, order_id, "order.reopened"))
+    assert "resumed by ops: key mended" in str(world.noted(order_id, "order.reopened"))
 
 
 def test_who_refunded_and_why_is_kept(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     run("refund", order_id, "--by", "ops", "--why", "goodwill")
-    assert facts(world, order_id, "refund.requested") == [{"by": "ops", "why": "goodwill", "unassigned": 0}]
+    assert world.noted(order_id, "refund.requested") == [{"by": "ops", "why": "goodwill", "unassigned": 0}]
 
 
 def test_a_refund_says_how_many_users_lose_their_seats_with_it(world: World) -> None:
@@ -286,7 +280,7 @@ def test_a_refund_says_how_many_users_lose_their_seats_with_it(world: World) -> 
         f"The refund is on its way; see `prorata orders show {order_id}`.\n"
         "Users who lost their seats: 3. Whoever buys again must assign them again.\n"
     )
-    [told] = facts(world, order_id, "refund.requested")
+    [told] = world.noted(order_id, "refund.requested")
     assert told["unassigned"] == 3
     [left] = world.rows(SeatAssignment, unassigned_at=None)
     assert left.subscription_id == world.subscription(ada, "chat").id
@@ -311,7 +305,7 @@ def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(
     order_id = world.buy(ada, purchase()).id
     run("refund", order_id, "--why", "goodwill")
     assert world.run(order_id).status is OrderStatus.REFUNDED
-    letters, charge = world.mails(ada), world.rows(ChargeAttempt, order_id=order_id)[0].ref
+    letters, charge = world.mails(ada), world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     assert run("refunded-outside", order_id, "--why", "by transfer").stdout == (
@@ -329,7 +323,7 @@ def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_cod
     world.buy(world.customer(), purchase())
     listed = json.loads(run("list", "--undeliverable", "--json").stdout)
     assert ([each["id"] for each in listed], order.status) == ([str(order.id)], OrderStatus.COMPLETED)
-    assert {"kind": "confirmation", "code": "5.1.1"} in facts(world, order.id, "letter.undeliverable")
+    assert {"kind": "confirmation", "code": "5.1.1"} in world.noted(order.id, "letter.undeliverable")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +355,7 @@ def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None
 def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_unexpected_charge(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
-    own = world.rows(ChargeAttempt, order_id=order_id, attempt=2)[0].ref
+    own = world.charge_ref(order_id, attempt=2)
     for charge in (late, own):
         world.stripe.control("dispute", payment_intent=charge, status="lost", amount=19_00)
         world.notify(charge, "charge.dispute.closed")

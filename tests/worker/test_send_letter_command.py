@@ -7,7 +7,6 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,7 +16,6 @@ from typer.testing import CliRunner, Result
 from models.accounts import Contact
 from models.messages import SentLetter
 from models.order_lock import lock_order
-from models.orders import OrderEvent
 from models.states import LetterKind
 from tasks import wiring
 from tasks.billing import receivables
@@ -48,10 +46,6 @@ def refusal(order_id: UUID, *words: str) -> str:
     return str(done.exception)
 
 
-def facts(world: World, order_id: UUID, kind: str) -> list[dict[str, Any]]:
-    return [event.facts for event in world.rows(OrderEvent, order_id=order_id, kind=kind)]
-
-
 def test_a_letter_that_was_refused_reaches_the_address_that_the_contact_has_now(world: World) -> None:
     ada = world.customer()
     world.mailbox.fail("address_refused", recipient=ada.email, times=1)
@@ -64,10 +58,10 @@ def test_a_letter_that_was_refused_reaches_the_address_that_the_contact_has_now(
     again = f"order-{order_id}.confirmation.again-1@prorata.example"
     assert (mail["Subject"], mail["MessageID"]) == ("Order 1001 is confirmed", again)
     assert [each["FileName"] for each in world.mailbox.read(mail["ID"])["Attachments"]] == ["INV-2026-000001.pdf"]
-    assert facts(world, order_id, "letter.send_again") == [
+    assert world.noted(order_id, "letter.send_again") == [
         {"kind": "confirmation", "message_id": f"<{again}>", "by": "ops", "why": "the address was wrong"}
     ]
-    assert facts(world, order_id, "letter.sent")[-1] == {"kind": "confirmation", "message_id": f"<{again}>"}
+    assert world.noted(order_id, "letter.sent")[-1] == {"kind": "confirmation", "message_id": f"<{again}>"}
     assert json.loads(run("list", "--undeliverable", "--json").stdout) == []
 
 
@@ -90,7 +84,7 @@ def test_that_it_is_sent_is_in_the_timeline_before_the_server_is_asked(world: Wo
 
     class Looks(Mailer):
         def send(self, letter: Letter) -> None:
-            assert facts(world, order_id, "letter.send_again")[0]["message_id"] == letter.message_id
+            assert world.noted(order_id, "letter.send_again")[0]["message_id"] == letter.message_id
             raise KeyboardInterrupt
 
     wiring.plug_in(replace(world.wiring, mailer=Looks()))
@@ -125,7 +119,7 @@ def test_whoever_stops_waiting_for_the_mail_server_is_told_that_the_letter_may_h
         "Interrupted. The mail server may have taken the confirmation, so ask the customer before you send it again.\n"
     )
     assert ended == ("", told, 130)
-    [noted] = facts(world, order_id, "letter.unanswered")
+    [noted] = world.noted(order_id, "letter.unanswered")
     assert noted["error"] == "interrupted while the mail server was asked"
 
 
@@ -214,7 +208,7 @@ def test_a_refused_recipient_is_told_with_the_servers_code(world: World) -> None
     order_id = world.buy(ada, purchase()).id
     world.mailbox.fail("address_refused", recipient=ada.email)
     assert "(5.1.1)" in refusal(order_id, "--kind", "confirmation")
-    assert facts(world, order_id, "letter.undeliverable")[0]["code"] == "5.1.1"
+    assert world.noted(order_id, "letter.undeliverable")[0]["code"] == "5.1.1"
 
 
 @pytest.mark.parametrize(("kind", "error"), [("relay_denied", Misconfigured), ("greylisted", TemporarilyUnavailable)])
