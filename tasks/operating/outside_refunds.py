@@ -51,7 +51,8 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
         found, left = (), 0
-    _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
+    _require_decided(order, found, left_minor=left)
+    _require_rest_paid(order, charge, found, left_minor=left, rest_paid=rest_paid)
     with begin() as session:
         by_bank = _returned_by_bank(found, charge)
         settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
@@ -101,9 +102,9 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
         raise NotPossible(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
         )
-    _require_decided(order, charge, found, left_minor=0, rest_paid=True)
+    _require_decided(order, found, left_minor=left)
     if _is_lost(found) and not left:
-        _require_rest_paid(charge, found, rest_paid=rest_paid)
+        _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         if not found:
@@ -135,7 +136,8 @@ def _settle_dispute(
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    _require_decided(order, charge, found, left_minor=left, rest_paid=rest_paid)
+    _require_decided(order, found, left_minor=left)
+    _require_rest_paid(order, charge, found, left_minor=left, rest_paid=rest_paid)
     with begin() as session:
         _require_not_settled(session, order, charge, found)
         try:
@@ -170,17 +172,20 @@ def _require_unchanged(session: Session, order: Order, newest: int | None) -> No
         ) from None
 
 
-def _require_decided(
+def _require_decided(order: Order, found: Sequence[Dispute], *, left_minor: int) -> None:
+    """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. left_minor: what it has left."""
+    dispute = disputes.in_the_way(found)
+    if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
+        raise NotPossible(disputes.why_not(order.number, found, left_minor=left_minor))
+
+
+def _require_rest_paid(
     order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, left_minor: int, rest_paid: bool
 ) -> None:
-    """Raises NotPossible while the bank has not decided, or if it took a part for good, or a sum in another currency, and nobody says that the rest was paid.
-
-    found: none, if no dispute is in the way.
-    """
-    dispute = disputes.in_the_way(found)
-    if dispute is None or dispute.status is DisputeStatus.WON or (dispute.status is DisputeStatus.LOST and rest_paid):
+    """Raises NotPossible if the bank took a part for good, or a sum in another currency, and nobody says that the rest was paid."""
+    if rest_paid or not _is_lost(found):
         return
-    if dispute.status is DisputeStatus.CHARGEBACK or left_minor:
+    if left_minor:
         raise NotPossible(disputes.why_not(order.number, found, left_minor=left_minor))
     if _is_foreign(found, charge):
         raise NotPossible(
@@ -189,7 +194,7 @@ def _require_decided(
         )
 
 
-def _require_rest_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
+def _require_rest_of_unexpected_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
     """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
     if not _is_foreign(lost, charge):
         raise NotPossible(
