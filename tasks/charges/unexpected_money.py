@@ -47,8 +47,8 @@ def leave_to_bank(order: Order, charge: Charge, disputed: Sequence[Dispute], *, 
 
     What a person was told before is called off. noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
     """
-    left = refunding.left_minor(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
-    error, calls_person = _what_to_do(charge, disputed, left_minor=left)
+    owed = refunding.owed_minor(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
+    error, calls_person = _what_to_do(charge, disputed, owed_minor=owed)
     with begin() as session:
         lock_order(session, order.id)
         disputes.require_newest(session, order.id, noted)
@@ -58,20 +58,20 @@ def leave_to_bank(order: Order, charge: Charge, disputed: Sequence[Dispute], *, 
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
 
-def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, left_minor: int) -> tuple[str, bool]:
+def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int) -> tuple[str, bool]:
     """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that."""
     dispute = disputes.one_in_the_way(disputed)
-    left = f"{left_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
+    left = f"{owed_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
     if dispute.status is DisputeStatus.CHARGEBACK:
         return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
-    if dispute.status is DisputeStatus.WON and left_minor:
+    if dispute.status is DisputeStatus.WON and owed_minor:
         return f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more", True
     if dispute.status is DisputeStatus.WON:
         return (
             f"the dispute {dispute.ref} of {charge.ref} was won, and the money is back: nothing of it is owed any more",
             False,
         )
-    if left_minor:
+    if owed_minor:
         return (
             f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         ), True

@@ -51,4 +51,4 @@ def disputed(charge: ChargeAttempt) -> tuple[Sequence[Dispute], int]:
     found = disputes.find(charge.ref)
     if disputes.in_the_way(found) is None:
         return (), 0
-    return found, refunding.left_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)
+    return found, refunding.owed_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)

@@ -44,15 +44,15 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
-        found, left = disputed(charge)
+        found, owed = disputed(charge)
     except (TemporarilyUnavailable, Misconfigured, Refused) as error:
         if taken_back:  # who has the money, and all of it, is not to be guessed
             raise
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
-        found, left = (), 0
-    _require_decided(order, found, left_minor=left)
-    _require_rest_paid(order, charge, found, left_minor=left, rest_paid=rest_paid)
+        found, owed = (), 0
+    _require_decided(order, found, owed_minor=owed)
+    _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
     with begin() as session:
         by_bank = _returned_by_bank(found, charge)
         settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
@@ -97,13 +97,13 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
     back = refunding.back_minor(charge_ref)
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
-    found, left = disputed(charge)
+    found, owed = disputed(charge)
     if not found and not (is_for_a_person or back):
         raise NotPossible(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
         )
-    _require_decided(order, found, left_minor=left)
-    if _is_lost(found) and not left:
+    _require_decided(order, found, owed_minor=owed)
+    if _is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
@@ -131,13 +131,13 @@ def _settle_dispute(
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
-    found, left = disputed(charge)
+    found, owed = disputed(charge)
     if not found:
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    _require_decided(order, found, left_minor=left)
-    _require_rest_paid(order, charge, found, left_minor=left, rest_paid=rest_paid)
+    _require_decided(order, found, owed_minor=owed)
+    _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
     with begin() as session:
         _require_not_settled(session, order, charge, found)
         try:
@@ -172,21 +172,21 @@ def _require_unchanged(session: Session, order: Order, newest: int | None) -> No
         ) from None
 
 
-def _require_decided(order: Order, found: Sequence[Dispute], *, left_minor: int) -> None:
-    """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. left_minor: what it has left."""
+def _require_decided(order: Order, found: Sequence[Dispute], *, owed_minor: int) -> None:
+    """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
     dispute = disputes.in_the_way(found)
     if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
-        raise NotPossible(disputes.why_not(order.number, found, left_minor=left_minor))
+        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor))
 
 
 def _require_rest_paid(
-    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, left_minor: int, rest_paid: bool
+    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, rest_paid: bool
 ) -> None:
     """Raises NotPossible if the bank took a part for good, or a sum in another currency, and nobody says that the rest was paid."""
     if rest_paid or not _is_lost(found):
         return
-    if left_minor:
-        raise NotPossible(disputes.why_not(order.number, found, left_minor=left_minor))
+    if owed_minor:
+        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor))
     if _is_foreign(found, charge):
         raise NotPossible(
             f"{_taken(found, f'what order {order.number} was charged')}, which was {charge.amount_minor} {charge.currency}: compare the sums. "
@@ -223,7 +223,7 @@ def _is_foreign(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
 
 def _returned_by_bank(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
     """Whether the customer has all of the charge from the bank, for good. A sum in another currency counts as all of it."""
-    return _is_lost(found) and not disputes.left_minor(
+    return _is_lost(found) and not disputes.not_taken_minor(
         found, amount_minor=charge.amount_minor, currency=charge.currency
     )
 

@@ -32,9 +32,9 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
     with begin() as session:
         order, charge = completed(session, order_id) or (None, None)
     if order is not None and charge is not None and charge.ref is not None:
-        found, left = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
+        found, owed = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
         if found:
-            raise NotPossible(disputes.why_not(order.number, found, left_minor=left))
+            raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed))
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
             locked(session, order_id)

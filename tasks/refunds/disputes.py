@@ -116,7 +116,7 @@ def one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:
     return dispute
 
 
-def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
+def not_taken_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
     """How much of a charge with a dispute in the way the bank has not taken: all of it, if that was won. 0 if it took all, or a sum in another currency, which cannot be compared."""
     taken = [each for each in disputes if each.status in TAKEN_BACK]
     if in_the_way(disputes) is None or any(each.currency != currency for each in taken):
@@ -124,15 +124,15 @@ def left_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency: str)
     return max(0, amount_minor - sum(each.amount_minor for each in taken))
 
 
-def why_not(number: int, disputes: Sequence[Dispute], *, left_minor: int = 0) -> str:
+def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int = 0) -> str:
     """Why the order's charge, of which a dispute is in the way, is not refunded, and what to do instead.
 
-    left_minor: what the customer has from nobody, if the bank took a part.
+    owed_minor: what the customer has from nobody, if the bank took a part.
     """
     dispute = one_in_the_way(disputes)
-    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(left_minor, dispute.currency)
+    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(owed_minor, dispute.currency)
     match dispute.status:
-        case DisputeStatus.LOST if left_minor:
+        case DisputeStatus.LOST if owed_minor:
             return (
                 f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. "
                 f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
@@ -149,19 +149,19 @@ def why_not(number: int, disputes: Sequence[Dispute], *, left_minor: int = 0) ->
                 f"charge no more; if you give it back all the same, pay by other means and run `prorata orders refunded-outside {number}`"
             )
         case _:
-            but = f". The remaining {left} it has left with you" if left_minor else ""
+            but = f". The remaining {left} it has left with you" if owed_minor else ""
             return (
                 f"the customer's bank has taken {sum_taken} of order {number} back ({which}), and has not decided yet; {DO_NOT_PAY}{but}. "
                 "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
             )
 
 
-def why_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, left_minor: int, currency: str) -> str:
+def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_minor: int, currency: str) -> str:
     """What a refund that the provider refuses because of a dispute means for money that is owed. disputes: the charge's; None if they could not be asked for.
 
-    left_minor: what the customer has from nobody, in the charge's currency.
+    owed_minor: what the customer has from nobody, in the charge's currency.
     """
-    left = _sum(left_minor, currency)
+    left = _sum(owed_minor, currency)
     if disputes is None:
         return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
     dispute = one_in_the_way(disputes)
@@ -174,7 +174,7 @@ def why_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, left_minor:
     taken = (
         f"the customer's bank has taken {sum_taken_back(disputes)} of {charge_ref} back ({named(disputes)}, {decided})"
     )
-    if not left_minor:
+    if not owed_minor:
         return f"{taken}; {DO_NOT_PAY}"
     if dispute.status is not DisputeStatus.LOST:
         return f"{taken}; {DO_NOT_PAY}. Do not pay the remaining {left} yet either: one sum is owed once the dispute is closed, and the order, resumed then, names it"

@@ -65,13 +65,13 @@ def back_minor(charge_ref: str) -> int:
     return _sum_minor(_standing(charge_ref))
 
 
-def left_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
+def owed_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
     """How much of a charge the customer has neither from the provider nor from the bank, if a dispute of it is in the way. 0 if the bank took all.
 
     Call it outside a transaction. Raises as `is_back_at_provider` does.
     """
-    left = disputes.left_minor(disputed, amount_minor=amount_minor, currency=currency)
-    return max(0, left - back_minor(charge_ref)) if left else 0
+    not_taken = disputes.not_taken_minor(disputed, amount_minor=amount_minor, currency=currency)
+    return max(0, not_taken - back_minor(charge_ref)) if not_taken else 0
 
 
 def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_minor: int, currency: str) -> str | None:
@@ -80,10 +80,10 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
     Call it outside a transaction. Raises as `is_back_at_provider` does.
     """
     if disputed is None:
-        told = disputes.why_owed(charge_ref, None, left_minor=0, currency=currency)
+        told = disputes.what_is_owed(charge_ref, None, owed_minor=0, currency=currency)
     elif disputes.in_the_way(disputed):
-        left = left_minor(charge_ref, disputed, amount_minor=amount_minor, currency=currency)
-        told = disputes.why_owed(charge_ref, disputed, left_minor=left, currency=currency)
+        owed = owed_minor(charge_ref, disputed, amount_minor=amount_minor, currency=currency)
+        told = disputes.what_is_owed(charge_ref, disputed, owed_minor=owed, currency=currency)
     else:
         return None
     return f"{told}. See docs/disputes.md, A disputed charge"

@@ -37,7 +37,7 @@ def is_withheld(session: Session, order: Order) -> bool:
     return answered and order.status is OrderStatus.COMPLETED and not is_decided(taken_back(session, order))
 
 
-def left_minor(session: Session, order: Order, taken: Taken) -> int:
+def vat_owed_minor(session: Session, order: Order, taken: Taken) -> int:
     """How much of the VAT the customer has from nobody, if the bank took a part of the charge. What the provider's dashboard refunded counts, too.
 
     0 if the bank took a sum in another currency, which cannot be compared.

@@ -174,7 +174,7 @@ def _withhold(session: Session, order: Order, row: VatFollowUp, check: VatCheck)
 
 def _left_to_a_person(session: Session, order: Order, taken: Taken) -> dict[str, int]:
     """VAT that the customer is owed although the dispute was lost, as the bank took less. A credit note is for all of it or none, so the rest does not become balance."""
-    owed = vat_at_bank.left_minor(session, order, taken) if taken else 0
+    owed = vat_at_bank.vat_owed_minor(session, order, taken) if taken else 0
     if not owed:
         return {}
     log.error("VAT is owed: the customer's bank has taken less than that", order_id=str(order.id), owed_minor=owed)

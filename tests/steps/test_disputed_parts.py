@@ -57,7 +57,7 @@ def taken(status: DisputeStatus, amount_minor: int, currency: str = "EUR") -> Di
     ],
 )
 def test_what_the_bank_left_is_computed_in_one_currency(disputed: list[Dispute], left: int) -> None:
-    assert disputes.left_minor(disputed, amount_minor=119_00, currency="EUR") == left
+    assert disputes.not_taken_minor(disputed, amount_minor=119_00, currency="EUR") == left
 
 
 def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: World) -> None:
