@@ -102,8 +102,7 @@ def _go_on(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     settled = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.DECLINED, ChargeStatus.CANCELED)
     if not settled or attempt.ref not in (None, charge.ref):
         return NewsOutcome.NOTHING_TO_DO
-    waiting = (OrderStatus.AWAITING_AUTHENTICATION,)
-    if waiting_orders.reopen(session, order.id, out_of=waiting, step=Step.COLLECT_PAYMENT, why=why):
+    if waiting_orders.look_at_payment(session, order.id, why=why):
         return NewsOutcome.REOPENED
     if order.status is OrderStatus.OPEN and attempt.status in ATTEMPT_UNDER_WAY:
         raise NotRecordedYet(f"the order's step has not recorded what became of attempt {attempt.attempt}")
