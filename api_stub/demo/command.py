@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from api_stub import sample as sample_files
-from api_stub.demo import display, running
+from api_stub.demo import all_orders, display
+from api_stub.demo.all_orders import Prepared, Results
 from api_stub.demo.backstage import Here
-from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
 from models.accounts import Language
 from worker import stack as stacks
@@ -45,9 +45,9 @@ def demo(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _scratch(folder, console) as place, _started(place, console, flower=keep) as stack:
         console.print(f"up after {time.monotonic() - began:.1f} s; {len(samples)} sample orders", highlight=False)
-        prepared = running.prepare(Here(stack.settings), stack.addresses)
+        prepared = all_orders.prepare(Here(stack.settings), stack.addresses)
         with display.Screen(console, len(samples)) as screen:
-            results = running.run(prepared, stack.addresses, samples, screen)
+            results = all_orders.run(prepared, stack.addresses, samples, screen)
         stack.check()
         _show(console, samples, results, prepared)
         console.print(f"{time.monotonic() - began:.1f} s in all", highlight=False)
@@ -86,7 +86,7 @@ def _started(folder: Path, console: Console, *, flower: bool) -> Iterator[Stack]
         with console.status("starting") as status:
             starting = stacks.running(
                 folder,
-                chosen=running.SETTINGS,
+                chosen=all_orders.SETTINGS,
                 flower=flower,
                 durable=False,
                 restart=flower,

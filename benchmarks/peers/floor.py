@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import psycopg
 import redis
 
+from benchmarks.overhearing import Call, Recording, Retold, Transaction, record
 from benchmarks.peers.environment import (
     ASKS_OUTSIDE,
     BROKER_URL,
@@ -23,7 +24,6 @@ from benchmarks.peers.environment import (
     say_ready,
     tell_done,
 )
-from benchmarks.recording import Call, Recording, Retold, Transaction, record
 from models.states import FORWARD
 from tasks import pipeline
 from tasks.running import in_process

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from api_stub.demo import running as demo
+from api_stub.demo import all_orders as demo
 from worker.processes import PortReservation, reserve_port
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from api_stub import sample
-from api_stub.demo import running as demo
+from api_stub.demo import all_orders as demo
+from api_stub.demo.all_orders import Prepared, Results
 from api_stub.demo.playing import Played
-from api_stub.demo.running import Prepared, Results
 from api_stub.demo.sample_file import SampleOrder, read
 from api_stub.demo.world import World
 from models.states import FORWARD, OrderStatus

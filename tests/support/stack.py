@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from api_stub.demo import running as demo
+from api_stub.demo import all_orders as demo
 from api_stub.demo.backstage import Backstage, Here
 from tests.support.backstage_by_command import ByCommand
 from worker.stack import Addresses, Stack, running
