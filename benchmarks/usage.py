@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from worker.processes.family import family
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -17,20 +19,12 @@ class Usage:
 
 
 def processor(pids: Mapping[str, int]) -> Usage:
-    return Usage({name: sum(_spent(process) for process in _family(pid)) for name, pid in pids.items()})
+    return Usage({name: sum(_spent(process) for process in family(pid)) for name, pid in pids.items()})
 
 
 def memory(pids: Mapping[str, int]) -> dict[str, float]:
     """Megabytes by name; what several processes share is counted once (PSS), where the system tells."""
-    return {name: sum(_held(process) for process in _family(pid)) / 1e6 for name, pid in pids.items()}
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    return {name: sum(_held(process) for process in family(pid)) / 1e6 for name, pid in pids.items()}
 
 
 def _spent(process: psutil.Process) -> float:

@@ -121,20 +121,12 @@ def _show(console: Console, samples: tuple[SampleOrder, ...], results: Results, 
 
 
 def _stay(console: Console, stack: Stack, prepared: Prepared) -> None:
-    at = stack.addresses
-    for what, where in (
-        ("API", f"{at.api}/openapi.json"),
-        ("emails", at.mailbox),
-        ("Stripe's books", f"{at.stripe}/_control/books"),
-        ("VIES's questions", f"{at.vies}/_control/requests"),
-        ("Flower", str(at.flower)),
-        ("logs", str(stack.folder)),
-    ):
+    for what, where in stack.places():
         console.print(f"{what:>16}  {escape(where)}", highlight=False, soft_wrap=True)
     console.print("Everything runs until Ctrl-C. For other commands, in another shell:", style="bold")
     console.print(escape(stack.for_other_commands()), highlight=False, soft_wrap=True)
     console.print("For orders of your own, as README.md shows them:", style="bold")
-    for assignment in (f"API={at.api}", f"KEY={prepared.key}"):
+    for assignment in (f"API={stack.addresses.api}", f"KEY={prepared.key}"):
         console.print(escape(assignment), highlight=False, soft_wrap=True)
     with suppress(KeyboardInterrupt):
         while True:

@@ -46,16 +46,11 @@ def up(
 
 def described(stack: Stack) -> Iterator[str]:
     """Where everything is, and how other commands reach it."""
-    at = stack.addresses
-    yield f"API      {at.api}/openapi.json"
-    yield f"emails   {at.mailbox}"
-    yield f"Stripe   {at.stripe}/_control/books"
-    yield f"VIES     {at.vies}/_control/requests"
-    if at.flower:
-        yield f"Flower   {at.flower}"
-    yield f"logs     {stack.folder}"
+    for what, where in stack.places():
+        yield f"{what:>16}  {where}"
     yield "For other commands, in another shell:"
     yield stack.for_other_commands()
+    yield f"API={stack.addresses.api}"
     yield (
         "If it has no data yet: prorata catalogue load FILE, prorata accounts load FILE, prorata keys issue NAME; "
         "samples are in api_stub/sample"

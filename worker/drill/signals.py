@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import psutil
 
 from worker.processes import Child
+from worker.processes.family import family
 from worker.stack import Stack
 
 
@@ -19,22 +20,12 @@ def frozen(stack: Stack, *names: str) -> Iterator[int]:
 
 @contextmanager
 def frozen_child(child: Child) -> Iterator[int]:
-    family = _family(child.pid)
-    _send(family, signal.SIGSTOP)
+    processes = family(child.pid)
+    _send(processes, signal.SIGSTOP)
     try:
-        yield len(family)
+        yield len(processes)
     finally:
-        _send(reversed(family), signal.SIGCONT)
-
-
-def _family(pid: int | None) -> list[psutil.Process]:
-    if pid is None:
-        return []
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+        _send(reversed(processes), signal.SIGCONT)
 
 
 def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from models.errors import Explained
+from worker.processes.family import family
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
@@ -153,7 +154,7 @@ class Child:
         if pid is None:
             raise ChildFailed(self.obituary("is not running"))
         self._told_to_end = True
-        victims = [process for process in _family(pid) if number == signal.SIGKILL]
+        victims = [process for process in family(pid) if number == signal.SIGKILL]
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         psutil.wait_procs(victims, timeout=10)
@@ -176,7 +177,7 @@ class Child:
         try:
             keeper.wait(timeout=(0 if now else self.grace) + 6)
         except BaseException as error:  # impatience (a second Ctrl-C) or a stuck keeper: leave nobody behind either way
-            for process in _family(keeper.pid):
+            for process in family(keeper.pid):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             keeper.wait()
@@ -185,14 +186,6 @@ class Child:
         finally:
             if keeper.stdin:
                 keeper.stdin.close()
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 Ready = Callable[[Child], bool]

@@ -44,6 +44,16 @@ class Stack:
     postgres: PostgresServer
     redis: RedisServer
 
+    def places(self) -> Iterator[tuple[str, str]]:
+        """What a person may look at, and where that is."""
+        yield "API", f"{self.addresses.api}/openapi.json"
+        yield "emails", self.addresses.mailbox
+        yield "Stripe's books", f"{self.addresses.stripe}/_control/books"
+        yield "VIES's questions", f"{self.addresses.vies}/_control/requests"
+        if self.addresses.flower:
+            yield "Flower", self.addresses.flower
+        yield "logs", str(self.folder)
+
     def for_other_commands(self) -> str:
         """What to type so that `prorata` finds this stack, and a command; its settings are written to a file that only its owner may read."""
         file = self.folder / "settings.env"
