@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -194,9 +195,13 @@ def test_a_command_that_is_not_there_is_named(processes: Supervisor) -> None:
 
 def test_a_child_answers_over_http_when_it_is_ready(processes: Supervisor) -> None:
     with processes:
-        port = processes.port()
+        address = f"http://127.0.0.1:{(port := processes.port())}"
+        ready = http_ok(f"{address}/")
+        assert not ready(processes.start("silent", FOREVER))
         serve = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-        processes.start("api", serve, cwd=processes.folder, ready=http_ok(f"http://127.0.0.1:{port}/"))
+        child = processes.start("api", serve, cwd=processes.folder, ready=ready)
+        assert httpx.get(f"{address}/", timeout=240).status_code == httpx.codes.OK
+        assert not http_ok(f"{address}/no-such-file")(child)
 
 
 def test_a_one_off_returns_what_it_wrote(tmp_path: Path) -> None:

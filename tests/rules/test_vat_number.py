@@ -79,7 +79,7 @@ def test_older_and_foreign_ways_of_writing_are_understood(written: str, country:
 @pytest.mark.parametrize(
     "number", ["DEDE136695976", "DE", "", "DE!136695976", "DE13669597６６", "ELGR094259216", "GRGR094259216"]
 )
-def test_nonsense_is_none(number: str) -> None:
+def test_what_cannot_be_a_number_is_not_read_as_one(number: str) -> None:
     assert normalized(number, country="DE") is None
     assert normalized(number, country="GR") is None
 

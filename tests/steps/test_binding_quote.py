@@ -34,7 +34,7 @@ def test_purchase_trial_and_change_go_together(world: World) -> None:
     assert world.letters(order.id) == ["confirmation", "seat_prompt", "trial_welcome"]
 
 
-def test_all_lines_or_none(world: World) -> None:
+def test_where_one_line_cannot_be_activated_none_is_and_all_money_goes_back(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk"), trial("chat"))
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)

@@ -184,9 +184,7 @@ def test_one_of_which_the_bank_took_more_than_was_charged_is_not_named(world: Wo
     assert named(world) == []
 
 
-def test_one_that_went_back_in_part_unheard_before_the_bank_took_the_rest_is_not_named_once_the_provider_was_asked(
-    world: World,
-) -> None:
+def test_a_part_that_went_back_unheard_is_known_once_the_provider_was_asked(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
     world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 19_00})

@@ -308,7 +308,7 @@ def test_a_savepoint_holds_for_prepared_statements(world: World, *, queried: boo
         assert session.get(Product, "ink") is not None
 
 
-def test_rows_are_counted(world: World, session: Session) -> None:
+def test_more_or_fewer_rows_than_asked_for_are_an_error(world: World, session: Session) -> None:
     some = Prepared[int](text("SELECT * FROM generate_series(1, :number)"))
     assert some.all(session, {"number": 2}) == [(1,), (2,)]
     assert some.scalar(session, {"number": 0}) is None

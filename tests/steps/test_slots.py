@@ -77,10 +77,10 @@ def free() -> int:
 
 
 def test_a_step_within_a_step_needs_no_second_slot() -> None:
-    with slots.slot(), slots.slot(), slots.slot():
-        pass
-    with slots.slot(), slots.slot(), slots.given_up():
-        pass
+    with slots.slot(), slots.slot():
+        assert free() == slots.AT_ONCE - 1
+        with slots.given_up():
+            assert free() == slots.AT_ONCE
 
 
 def test_who_has_no_turn_gives_none_up() -> None:

@@ -154,7 +154,7 @@ def test_a_program_must_say_that_it_means_it(prorata: Command, fresh_database_ur
 
 
 @pytest.mark.parametrize(("answer", "status", "end"), [("y", 0, "0008"), ("n", 1, head()), ("", 1, head())])
-def test_a_person_is_asked(
+def test_a_downgrade_begins_once_a_person_says_yes_and_not_otherwise(
     answer: str,
     status: int,
     end: str | None,
