@@ -112,10 +112,14 @@ def _database(peer: Peer, servers: Servers, *, log_statements: bool) -> Iterator
     servers.postgres.drop_database(peer.name)
 
 
-def start_all(supervisor: Supervisor, wanted: Sequence[Process], *, deadline: float = 60.0) -> None:
+_DEADLINE = 60.0
+"""seconds for all processes to be ready"""
+
+
+def start_all(supervisor: Supervisor, wanted: Sequence[Process]) -> None:
     """All at once, then wait for each. Raises ChildFailed."""
     children = {supervisor.start(each.name, sealed(each), env=each.env): each for each in wanted}
-    give_up_at = time.monotonic() + deadline
+    give_up_at = time.monotonic() + _DEADLINE
     for child, process in children.items():
         while not process.ready(child):
             if not child.running() or time.monotonic() > give_up_at:

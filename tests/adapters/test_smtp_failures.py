@@ -13,7 +13,7 @@ import pytest
 
 from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import Letter
-from tests.support.mailbox import Mailbox, running_mailbox
+from tests.support.mailbox import Mailbox
 from tests.support.messages import eventually
 from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
@@ -28,18 +28,6 @@ LETTER = Letter(
     language="en",
 )
 OURS = Sender.read("billing@prorata.example", "Prorata Billing")
-
-
-@pytest.fixture(scope="module")
-def shared_mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
-    with running_mailbox(tmp_path_factory.mktemp("mailbox")) as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
-def mailbox(shared_mailbox: Mailbox) -> Mailbox:
-    shared_mailbox.forget()
-    return shared_mailbox
 
 
 def mailer(mailbox: Mailbox, *, attempts: int = 3, timeout: float = 60.0, answer_timeout: float = 60.0) -> SmtpMailer:

@@ -1,7 +1,6 @@
 """What an email looks like when it has arrived, by the SMTP adapter through a real mail server."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,18 +30,6 @@ LETTER = Letter(
     html="<p>Total due: <b>€11.90</b></p>",
     language="en",
 )
-
-
-@pytest.fixture(scope="module")
-def shared_mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
-    with running_mailbox(tmp_path_factory.mktemp("mailbox")) as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
-def mailbox(shared_mailbox: Mailbox) -> Mailbox:
-    shared_mailbox.forget()
-    return shared_mailbox
 
 
 def mailer(mailbox: Mailbox, *, name: str = "Prorata Billing", reply_to: str | None = None) -> Mailer:
