@@ -11,7 +11,7 @@ from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import ATTEMPT_OVER, TAKEN_BACK, AttemptStatus, DisputeStatus, RefundState
+from models.states import ATTEMPT_OVER, AttemptStatus, DisputeStatus, RefundState
 from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import RefundRefused
@@ -76,7 +76,7 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int)
             f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         ), True
     taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
-    if any(each.currency != charge.currency for each in disputed if each.status in TAKEN_BACK):
+    if disputes.is_foreign(disputed, charge.currency):
         return (
             f"{taken}, which was of {charge.amount_minor} {charge.currency}: compare the sums, and pay only what that left",
             False,

@@ -1,14 +1,18 @@
-"""Record that a lost dispute of a completed order is settled: the customer has paid again what the bank took, or is left it."""
+"""A lost dispute of a completed order is settled: the customer has paid again what the bank took, or is left it, and keeps what they bought."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models import disputed_charges, timeline
-from models.orders import OrderEvent
+from models.orders import Order, OrderEvent
+from models.payments import ChargeAttempt
 from models.states import DisputeStatus, OrderStatus
 from models.timeline_kinds import Kind
 from tasks.operating.order_at_hand import NotPossible, completed, locked
+from tasks.ports import Dispute
 from tasks.refunds import disputes
 from tasks.wiring import begin
 
@@ -41,3 +45,32 @@ def settle(order_id: UUID, *, by: str, why: str) -> list[str]:
             of_it = {name: facts[name] for name in ("dispute", "attempt", "amount_minor", "currency")}
             timeline.note_once(session, order_id, Kind.DISPUTE_SETTLED, of_it | {"by": by, "why": why}, known_by=of_it)
         return [facts["dispute"] for facts in lost]
+
+
+def require_none(
+    session: Session, order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int
+) -> None:
+    """Raises NotPossible if any of the charge's disputes was settled: to end what was bought, what the customer paid again would have to go back, too.
+
+    owed_minor: what the customer has from nobody, if the bank took a part.
+    """
+    about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.DISPUTE_SETTLED)
+    refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
+    if settled := [each for each in found if each.ref in refs and each.status is DisputeStatus.LOST]:
+        raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor))
+
+
+def _why_kept(
+    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], settled: Sequence[Dispute], *, owed_minor: int
+) -> str:
+    """Whether the customer has paid again is not recorded, only why the dispute is settled."""
+    owed = f"{disputes.sum_taken_back(settled)}, if they paid that again"
+    if owed_minor:
+        owed = f"{owed}, and the remaining {owed_minor} {charge.currency} (minor units) in any case"
+    elif disputes.is_foreign(found, charge.currency):
+        of_all = f"{charge.amount_minor} {charge.currency} (minor units)"
+        owed = f"{owed}, and what the bank left of {of_all} in any case: compare the sums"
+    return (
+        f"`prorata orders dispute-settled` was run for {disputes.named(settled)} of order {order.number}: the customer keeps what they bought. "
+        f"If it is to end all the same, give back by other means {owed}; no command records that: let your accountant correct the invoice"
+    )

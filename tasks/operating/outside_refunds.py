@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import ATTEMPT_UNDER_WAY, TAKEN_BACK, DisputeStatus, OrderStatus, Step
+from models.states import ATTEMPT_UNDER_WAY, DisputeStatus, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
-from tasks.operating import support_refund
+from tasks.operating import dispute_settlements, support_refund
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
 from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute
@@ -139,7 +139,7 @@ def _settle_dispute(
     _require_decided(order, found, owed_minor=owed)
     _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
     with begin() as session:
-        _require_not_settled(session, order, charge, found)
+        dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
         try:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:
@@ -147,19 +147,6 @@ def _settle_dispute(
             raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None
         by_bank = _returned_by_bank(found, charge)
         _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
-
-
-def _require_not_settled(session: Session, order: Order, charge: ChargeAttempt, found: Sequence[Dispute]) -> None:
-    """Raises NotPossible if all that the bank took was settled with the customer: what they paid again would have to go back, too."""
-    lost = [dispute for dispute in found if dispute.status is DisputeStatus.LOST]
-    if lost and all(
-        timeline.is_noted(session, order.id, Kind.DISPUTE_SETTLED, {"dispute": dispute.ref, "attempt": charge.attempt})
-        for dispute in lost
-    ):
-        raise NotPossible(
-            f"the lost dispute of order {order.number} was settled with `prorata orders dispute-settled`: the customer keeps what they bought. "
-            "If it is to end all the same, give back by other means what they paid again, and let your accountant correct the invoice"
-        )
 
 
 def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:
@@ -187,7 +174,7 @@ def _require_rest_paid(
         return
     if owed_minor:
         raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor))
-    if _is_foreign(found, charge):
+    if disputes.is_foreign(found, charge.currency):
         raise NotPossible(
             f"{_taken(found, f'what order {order.number} was charged')}, which was {charge.amount_minor} {charge.currency}: compare the sums. "
             "If that is less than all, pay the rest by other means; then, or if it is all, add --rest-paid"
@@ -196,7 +183,7 @@ def _require_rest_paid(
 
 def _require_rest_of_unexpected_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
     """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
-    if not _is_foreign(lost, charge):
+    if not disputes.is_foreign(lost, charge.currency):
         raise NotPossible(
             f"the customer's bank has taken back all of unexpected charge {charge.ref} ({disputes.named(lost)}, lost): nothing is owed"
         )
@@ -214,11 +201,6 @@ def _taken(lost: Sequence[Dispute], of_what: str) -> str:
 def _is_lost(found: Sequence[Dispute]) -> bool:
     dispute = disputes.in_the_way(found)
     return dispute is not None and dispute.status is DisputeStatus.LOST
-
-
-def _is_foreign(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:
-    """Whether the bank took a sum in another currency, which cannot be compared with the charge."""
-    return any(each.status in TAKEN_BACK and each.currency != charge.currency for each in found)
 
 
 def _returned_by_bank(found: Sequence[Dispute], charge: ChargeAttempt) -> bool:

@@ -124,6 +124,11 @@ def not_taken_minor(disputes: Sequence[Dispute], *, amount_minor: int, currency:
     return max(0, amount_minor - sum(each.amount_minor for each in taken))
 
 
+def is_foreign(disputes: Sequence[Dispute], currency: str) -> bool:
+    """Whether the bank took a sum in another currency than the charge's, with which it cannot be compared."""
+    return any(each.status in TAKEN_BACK and each.currency != currency for each in disputes)
+
+
 def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int = 0) -> str:
     """Why the order's charge, of which a dispute is in the way, is not refunded, and what to do instead.
 
