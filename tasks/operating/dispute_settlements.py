@@ -52,11 +52,12 @@ def require_none(
 ) -> None:
     """Raises NotPossible if any of the charge's disputes was settled: to end what was bought, what the customer paid again would have to go back, too.
 
-    owed_minor: what the customer has from nobody, if the bank took a part.
+    Not while the bank has not decided: that is waited for first, settled or not. owed_minor: what the customer has from nobody, if the bank took a part.
     """
     about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.DISPUTE_SETTLED)
     refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
-    if settled := [each for each in found if each.ref in refs and each.status is DisputeStatus.LOST]:
+    settled = [each for each in found if each.ref in refs]
+    if settled and disputes.one_in_the_way(found).status is not DisputeStatus.CHARGEBACK:
         raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor))
 
 
@@ -64,6 +65,12 @@ def _why_kept(
     order: Order, charge: ChargeAttempt, found: Sequence[Dispute], settled: Sequence[Dispute], *, owed_minor: int
 ) -> str:
     """Whether the customer has paid again is not recorded, only why the dispute is settled."""
+    if won := [each for each in settled if each.status is DisputeStatus.WON]:
+        return ". ".join(
+            f"dispute {each.ref} of order {order.number} was won after `prorata orders dispute-settled` was run for it: the customer keeps what they bought. "
+            f"If they paid {each.amount_minor} {each.currency} (minor units) again, give that back by other means, once, and tell your accountant: they have paid it twice"
+            for each in won
+        )
     owed = f"{disputes.sum_taken_back(settled)}, if they paid that again"
     if owed_minor:
         owed = f"{owed}, and the remaining {owed_minor} {charge.currency} (minor units) in any case"

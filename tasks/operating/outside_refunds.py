@@ -137,9 +137,10 @@ def _settle_dispute(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
     _require_decided(order, found, owed_minor=owed)
-    _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
     with begin() as session:
+        locked(session, order.id)
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
+        _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
         try:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:

@@ -16,6 +16,7 @@ from models.rules.cart import Action, SubscriptionStatus
 from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
+from tasks.operating import dispute_settlements
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, now, payments
@@ -34,6 +35,8 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
     if order is not None and charge is not None and charge.ref is not None:
         found, owed = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
         if found:
+            with begin() as session:
+                dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
             raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed))
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:

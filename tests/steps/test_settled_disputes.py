@@ -1,13 +1,15 @@
 """A lost dispute that a person has settled: the customer paid again what the bank took, or keeps it."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks.operating import dispute_settlements, outside_refunds
+from tasks.operating import dispute_settlements, outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tests.support.disputes import bought, dispute_part, happens, named, refused
 from tests.support.payment import DECLINES
@@ -39,26 +41,35 @@ def lose(world: World, charge: str, amount_minor: int) -> None:
     world.notify(charge, "charge.dispute.closed")
 
 
-def refused_outside(order_id: UUID) -> str:
-    """Why `refunded-outside --rest-paid` is refused, without ids."""
-    with pytest.raises(NotPossible) as refused:
-        outside_refunds.settle(order_id, by="Olga", why="dispute lost", rest_paid=True)
-    return re.sub(r"du_\w+", "du_1", str(refused.value))
+def refusals(order_id: UUID) -> set[str]:
+    """Why `refund` and `refunded-outside`, also with `--rest-paid`, are refused, without ids."""
+    acts: list[Callable[..., object]] = [
+        partial(support_refund.give_back, order_id),
+        partial(outside_refunds.settle, order_id),
+        partial(outside_refunds.settle, order_id, rest_paid=True),
+    ]
+    told = set()
+    for act in acts:
+        with pytest.raises(NotPossible) as refused:
+            act(by="Olga", why="asked by phone")
+        told.add(re.sub(r"du_\w+", "du_1", str(refused.value)))
+    return told
 
 
 NOT_ENDED = (
     "`prorata orders dispute-settled` was run for dispute du_1 of order 1001: the customer keeps what they bought. If it is to end all the same, "
     "give back by other means {}; no command records that: let your accountant correct the invoice"
 )
-PAID_TWICE = "{} EUR (minor units), if they paid that again"
+IF_PAID_AGAIN = "{} EUR (minor units), if they paid that again"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "owed"),
     [
-        (119_00, 0, PAID_TWICE.format(11900)),
-        (50_00, 69_00, PAID_TWICE.format(5000)),
-        (50_00, 30_00, f"{PAID_TWICE.format(5000)}, and the remaining 3900 EUR (minor units) in any case"),
+        (119_00, 0, IF_PAID_AGAIN.format(11900)),
+        (19_00, 0, f"{IF_PAID_AGAIN.format(1900)}, and the remaining 10000 EUR (minor units) in any case"),
+        (50_00, 69_00, IF_PAID_AGAIN.format(5000)),
+        (50_00, 30_00, f"{IF_PAID_AGAIN.format(5000)}, and the remaining 3900 EUR (minor units) in any case"),
     ],
 )
 def test_what_was_bought_is_not_ended_once_a_dispute_is_settled_and_what_that_would_owe_is_said(
@@ -69,7 +80,7 @@ def test_what_was_bought_is_not_ended_once_a_dispute_is_settled_and_what_that_wo
     dispute_settlements.settle(order_id, **PAID_AGAIN)
     if after:
         lose(world, charge, after)
-    assert refused_outside(order_id) == NOT_ENDED.format(owed)
+    assert refusals(order_id) == {NOT_ENDED.format(owed)}
     assert (world.order(order_id).status, world.subscription(ada, "desk").status) == (OrderStatus.COMPLETED, "active")
     assert named(world) == ([(f"{TAKEN} (dispute du_1, lost)", "0", str(after))] if after else [])
 
@@ -82,17 +93,27 @@ def test_of_a_settled_dispute_in_another_currency_the_sums_are_to_be_compared(wo
     world.notify(charge, "charge.dispute.closed")
     dispute_settlements.settle(order_id, **PAID_AGAIN)
     owed = "1900 USD (minor units), if they paid that again, and what the bank left of 11900 EUR (minor units) in any case: compare the sums"
-    assert refused_outside(order_id) == NOT_ENDED.format(owed)
+    assert refusals(order_id) == {NOT_ENDED.format(owed)}
 
 
 def test_one_that_is_won_after_all_is_named_as_the_customer_has_paid_twice(world: World) -> None:
     ada, order_id, charge = bought(world)
     happens(world, charge, "lost")
     [settled] = dispute_settlements.settle(order_id, **PAID_AGAIN)
-    for status, found in (("needs_response", []), ("won", [(f"{TAKEN} (dispute du_1, won)", "11900", "0")])):
+    undecided = "and has not decided yet; do not give it back in any other way"
+    won = (
+        "dispute du_1 of order 1001 was won after `prorata orders dispute-settled` was run for it: the customer keeps what they bought. If they paid "
+        "11900 EUR (minor units) again, give that back by other means, once, and tell your accountant: they have paid it twice"
+    )
+    for status, found, told in (
+        ("needs_response", [], undecided),
+        ("won", [(f"{TAKEN} (dispute du_1, won)", "11900", "0")], won),
+    ):
         world.stripe.control("change", id=settled, values={"status": status})
         world.notify(charge, "charge.dispute.updated")
         assert named(world) == found
+        [refusal] = refusals(order_id)
+        assert told in refusal
     assert world.buy(ada, change("desk", seats=11)).status is OrderStatus.COMPLETED
 
 
