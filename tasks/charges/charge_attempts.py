@@ -31,7 +31,7 @@ from models.prepared import Prepared
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, AttemptStatus, PaymentKind
 from models.subscriptions import SubscriptionPeriod
 from models.timeline_kinds import Kind
-from tasks.ports import Charge
+from tasks.ports import Charge, ChargeStatus
 from tasks.wiring import exact_now, now
 
 
@@ -161,8 +161,19 @@ _END_AND_BEGIN = Prepared[int, str](
 """the same, with the ends of the steps before it"""
 
 
-def insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> ChargeAttempt:
-    """An attempt of its own, void from the start, for a second charge that the provider made for `attempt`."""
+def made_for(session: Session, charge: Charge) -> ChargeAttempt | None:
+    """The attempt that the charge was made for. A second successful charge for the same attempt gets an attempt of its own, void from the start.
+
+    While the provider remembers a key, that key cannot make two charges. Should there be two all the same, the second must be refunded.
+    """
+    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
+    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+    if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
+        return attempt
+    return _insert_second(session, attempt, charge)
+
+
+def _insert_second(session: Session, attempt: ChargeAttempt, charge: Charge) -> ChargeAttempt:
     number = session.scalars(
         select(func.max(ChargeAttempt.attempt) + 1).where(ChargeAttempt.order_id == attempt.order_id)
     ).one()

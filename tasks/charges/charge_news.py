@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import attention, disputed_charges, timeline, waiting_orders
@@ -48,7 +47,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     owed = refunding.why_owed(charge_ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
     with begin() as session:
         order = lock_order(session, charge.order_id)
-        attempt = _attempt_for(session, charge)
+        attempt = charge_attempts.made_for(session, charge)
         if order is None:
             return NewsOutcome.UNKNOWN_ORDER
         if attempt is None:
@@ -71,18 +70,6 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
 def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
     """Whether the order has no use for this attempt's money: the attempt is over, or the order ended while the attempt was still under way."""
     return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
-
-
-def _attempt_for(session: Session, charge: Charge) -> ChargeAttempt | None:
-    """The attempt that the charge was made for. A second successful charge for the same attempt gets an attempt of its own, void from the start.
-
-    While the provider remembers a key, that key cannot make two charges. Should there be two all the same, the second must be refunded.
-    """
-    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
-    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
-    if attempt is None or attempt.ref in (None, charge.ref) or charge.status is not ChargeStatus.SUCCEEDED:
-        return attempt
-    return charge_attempts.insert_second(session, attempt, charge)
 
 
 def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome:
@@ -120,7 +107,7 @@ def _note_disputes(charge: Charge, order_id: UUID) -> tuple[Sequence[Dispute], i
     found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
         if lock_order(session, order_id) is not None:
-            attempt = _attempt_for(session, charge)
+            attempt = charge_attempts.made_for(session, charge)
             charge_attempt = attempt.attempt if attempt is not None else charge.attempt or 0
             disputes.note(session, order_id, charge_attempt, found, newest=newest)
             return found, disputes.newest_entry(session, order_id)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.orders import Order
+from tasks.charges import charge_attempts
 from tasks.operating import at_provider, order_story
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Charge, Dispute
@@ -17,17 +18,11 @@ def note_now(order_id: UUID) -> list[Dispute]:
     """
     with begin() as session:
         story = order_story.tell(session, order_id)
-    attempts = {tried.ref: tried.attempt for tried in story.charges}
     disputed = [charge for charge in at_provider.charges(story) if charge.disputed]
-    return [
-        dispute
-        for charge in disputed
-        for dispute in _note(story.order, charge, attempts.get(charge.ref, charge.attempt or 0))
-    ]
+    return [dispute for charge in disputed for dispute in _note(story.order, charge)]
 
 
-def _note(order: Order, charge: Charge, attempt: int) -> list[Dispute]:
-    """attempt: the number of the charge attempt, which a restored database may have forgotten."""
+def _note(order: Order, charge: Charge) -> list[Dispute]:
     with begin() as session:
         newest = disputes.newest_entry(session, order.id)
     found = payments().find_disputes(charge_ref=charge.ref)
@@ -36,5 +31,8 @@ def _note(order: Order, charge: Charge, attempt: int) -> list[Dispute]:
         if disputes.newest_entry(session, order.id) != newest:  # what we have read may be older
             raise NotPossible(f"a dispute of order {order.number} was noted meanwhile: run this again")
         new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
-        disputes.note(session, order.id, attempt, new, newest=newest)
+        if new:
+            attempt = charge_attempts.made_for(session, charge)  # which a restored database may have forgotten
+            number = attempt.attempt if attempt is not None else charge.attempt or 0
+            disputes.note(session, order.id, number, new, newest=newest)
     return new

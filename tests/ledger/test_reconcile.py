@@ -23,7 +23,14 @@ from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tasks.reconciliation.refunds import check_missing_refunds
 from tasks.reconciliation.words import numbers
 from tests.support.backup import BackUp
-from tests.support.payment import DECLINES, given_up_and_paid_late, refund_by_hand, refundable, unanswered
+from tests.support.payment import (
+    DECLINES,
+    charged_again,
+    given_up_and_paid_late,
+    refund_by_hand,
+    refundable,
+    unanswered,
+)
 from tests.support.world import Customer, World, purchase
 from worker.adapters import stripe_pages
 from worker.commands import ledger
@@ -54,25 +61,6 @@ def execute(world: World, statement: str, **values: object) -> None:
 
 def customer_of(world: World, customer: Customer) -> str:
     return str(world.books(customer)["payment_intents"][0]["customer"])
-
-
-def charged_again(world: World, customer: Customer, **metadata: str) -> str:
-    """Taken from the customer's card by somebody who is not us. Returns the provider's id of it."""
-    made: dict[str, Any] = world.books(customer)["payment_intents"][0]
-    client = world.stripe.client()
-    intent = client.v1.payment_intents.create(
-        {
-            "amount": 50_00,
-            "currency": "eur",
-            "customer": made["customer"],
-            "payment_method": made["payment_method"],
-            "allowed_payment_method_types": ["card"],
-            "confirm": True,
-            "return_url": "https://shop.example/back",
-            "metadata": metadata,
-        }
-    )
-    return intent.id
 
 
 def test_honest_books_agree(world: World) -> None:

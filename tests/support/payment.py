@@ -1,5 +1,6 @@
 """Customers whose payments, refunds and events do not go smoothly."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -83,3 +84,22 @@ def given_up_and_paid_late(world: World, customer: Customer) -> tuple[UUID, str]
     with world.begin() as session:
         session.execute(update(Order).where(Order.id == order_id).values(next_step=Step.COLLECT_PAYMENT))
     return order_id, late
+
+
+def charged_again(world: World, customer: Customer, **metadata: str) -> str:
+    """Taken from the customer's card by somebody who is not us. Returns the provider's id of it."""
+    made: dict[str, Any] = world.books(customer)["payment_intents"][0]
+    client = world.stripe.client()
+    intent = client.v1.payment_intents.create(
+        {
+            "amount": 50_00,
+            "currency": "eur",
+            "customer": made["customer"],
+            "payment_method": made["payment_method"],
+            "allowed_payment_method_types": ["card"],
+            "confirm": True,
+            "return_url": "https://shop.example/back",
+            "metadata": metadata,
+        }
+    )
+    return intent.id

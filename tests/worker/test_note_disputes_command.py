@@ -17,7 +17,7 @@ from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.support.books import verified
 from tests.support.disputes import bought, dispute, happens, noted, refused
-from tests.support.payment import given_up_and_paid_late
+from tests.support.payment import charged_again, given_up_and_paid_late
 from tests.support.world import World, change
 from worker.commands import orders
 
@@ -67,6 +67,21 @@ def test_every_charge_of_an_order_is_asked_about_also_one_that_it_has_no_use_for
     assert sorted(each["charge"] for each in told) == sorted((late, own))
     attempts = sorted(facts["attempt"] for facts in world.noted(order_id, "dispute.closed"))
     assert attempts == [1, 2]
+
+
+def test_that_of_a_second_charge_of_one_attempt_is_not_noted_as_one_of_the_orders_own(world: World) -> None:
+    ada = world.customer()
+    order_id, _ = given_up_and_paid_late(world, ada)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    second = charged_again(world, ada, order_id=str(order_id), attempt="2")
+    ref = dispute(world, second, "lost")
+    assert note_disputes(order_id) == f"Noted: dispute {ref} of {second}, lost, 50.00 EUR\n"
+    world.notify(second, "charge.dispute.closed")
+    [closed] = world.rows(OrderEvent, order_id=order_id, kind="dispute.closed")
+    assert (closed.facts["attempt"], closed.facts["amount_minor"]) == (3, 50_00)
+    assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00), (3, "void", 50_00)]
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+    assert verified(world) == []
 
 
 def test_a_turn_that_is_noted_while_the_provider_is_asked_is_not_followed_by_an_older_one(
