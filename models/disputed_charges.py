@@ -3,19 +3,17 @@
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Integer, SQLColumnExpression, and_, cast, exists, or_, select
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from models.orders import OrderEvent, OrderLine
+from models import paid_by
+from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, AttemptStatus
-from models.subscriptions import SubscriptionPeriod
 from models.timeline_kinds import Kind
 
 KINDS: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
 """of the timeline entries about a dispute"""
-_LEFT: Final = 0.5
-"""minor units of a charge below which nothing of it is left, so that chains of changes end"""
 
 _noted, _later = aliased(OrderEvent), aliased(OrderEvent)
 
@@ -51,21 +49,6 @@ def was_taken_back(session: Session, order_id: UUID) -> bool:
 
 
 def is_paid_with_taken() -> ColumnElement[bool]:
-    """Whether the bank has taken back what paid for the statement's `SubscriptionPeriod`: its own order's charge, or that of a period that was credited to it.
-
-    Followed back from change to change, while half a minor unit of what a period was charged is left. What was charged nothing nobody has paid for.
-    """
-    line, earlier = aliased(OrderLine), aliased(SubscriptionPeriod)
-    whole = cast(1, Double).label("left")
-    own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, whole)
-    own = own.where(SubscriptionPeriod.charged_minor > 0).correlate(SubscriptionPeriod)
-    paying = own.cte("paying", recursive=True, nesting=True)
-    begun_by = and_(line.order_id == paying.c.order_id, line.subscription_id == paying.c.subscription_id)
-    credited = (
-        select(earlier.order_id, earlier.subscription_id, paying.c.left * earlier.unused_minor / earlier.charged_minor)
-        .join_from(paying, line, begun_by)
-        .join(earlier, earlier.id == line.from_period_id)
-        .where(earlier.charged_minor > 0, paying.c.left * earlier.unused_minor >= _LEFT)
-    )
-    paying = paying.union_all(credited)
+    """Whether the bank has taken back what paid for the statement's `SubscriptionPeriod`: its own order's charge, or that of a period that was credited to it."""
+    paying = paid_by.one_period()
     return exists().where(is_taken_back(paying.c.order_id)).select_from(paying)

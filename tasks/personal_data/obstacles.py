@@ -52,7 +52,7 @@ def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
     for order in session.scalars(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
         if vat_at_bank.is_withheld(session, order):
             yield (
-                f"order {order.number} awaits the end of the dispute of its charge, as VAT is credited if that is won: answer it or accept it in the "
+                f"order {order.number} awaits the end of the dispute of what paid for it, as VAT is credited if that is won: answer it or accept it in the "
                 "provider's dashboard. Within a day after its end is noted this ends by itself: docs/disputes.md, A disputed charge"
             )
         else:

@@ -1,33 +1,56 @@
-"""VAT that is not due, of a charge that the customer's bank has taken back: whether the bank has decided, and what it left of that VAT."""
+"""VAT that is not due, of an order paid with a charge that the customer's bank has taken back: whether the bank has decided, and what it left of that VAT.
 
+That charge is the order's own, or, if the order changed a period, one that paid for that: the credit for it became a part of the price.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
+from models import disputed_charges, paid_by
 from models.orders import Order, OrderEvent
+from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
 from models.vat_follow_ups import VatFollowUp
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
 
-Taken = Sequence[Mapping[str, Any]]
-"""the newest entry in the order's timeline about each dispute by which the bank has money of the charge that paid for the order"""
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A charge that paid for an order, of which the customer's bank has money."""
+
+    charge: ChargeAttempt
+    share: float
+    """of the charge, that paid for what the order keeps"""
+    disputes: Sequence[Mapping[str, Any]]
+    """the newest entry in the timeline about each dispute by which the bank has it"""
 
 
-def taken_back(session: Session, order: Order) -> Taken:
-    charge = refunded.succeeded_charge(session, order)
-    if charge is None:
-        return ()
-    noted = select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind.in_(disputed_charges.KINDS))
+def taken_back(session: Session, order: Order) -> list[Taken]:
+    """Every such charge of the order."""
+    found = []
+    for order_id, share in paid_by.shares(session, order.id).items():
+        charge = refunded.succeeded_charge(session, session.get_one(Order, order_id))
+        if charge is not None and (taken := _taken(session, charge)):
+            found.append(Taken(charge, share, taken))
+    return found
+
+
+def _taken(session: Session, charge: ChargeAttempt) -> list[Mapping[str, Any]]:
+    noted = select(OrderEvent).where(
+        OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
+    )
     entries = session.scalars(noted.order_by(OrderEvent.id))
     return [facts for facts in disputes.latest(entries, charge.attempt) if facts["status"] in TAKEN_BACK]
 
 
-def is_decided(taken: Taken) -> bool:
-    return all(facts["status"] == DisputeStatus.LOST for facts in taken)
+def is_decided(taken: Sequence[Taken]) -> bool:
+    return all(facts["status"] == DisputeStatus.LOST for each in taken for facts in each.disputes)
 
 
 def is_withheld(session: Session, order: Order) -> bool:
@@ -37,14 +60,17 @@ def is_withheld(session: Session, order: Order) -> bool:
     return answered and order.status is OrderStatus.COMPLETED and not is_decided(taken_back(session, order))
 
 
-def vat_owed_minor(session: Session, order: Order, taken: Taken) -> int:
-    """How much of the VAT the customer has from nobody, if the bank took a part of the charge. What the provider's dashboard refunded counts, too.
+def vat_owed_minor(session: Session, order: Order, taken: Sequence[Taken]) -> int:
+    """How much of the VAT the customer has from nobody, at least, if the bank took a part of the charges. What the provider's dashboard refunded of them counts, too.
 
     0 if the bank took a sum in another currency, which cannot be compared.
     """
-    charge = refunded.succeeded_charge(session, order)
-    if charge is None or any(facts["currency"] != charge.currency for facts in taken):
+    if any(facts["currency"] != each.charge.currency for each in taken for facts in each.disputes):
         return 0
-    back: int = sum(facts["amount_minor"] for facts in taken)
-    back += refunds_elsewhere.sum_minor(session, order.id, charge.attempt)
-    return max(0, vat_correction.still_charged(session, order) - back)
+    back = sum(each.share * _back_minor(session, each) for each in taken)
+    return max(0, math.floor(vat_correction.still_charged(session, order) - back))
+
+
+def _back_minor(session: Session, taken: Taken) -> int:
+    by_bank: int = sum(facts["amount_minor"] for facts in taken.disputes)
+    return by_bank + refunds_elsewhere.sum_minor(session, taken.charge.order_id, taken.charge.attempt)

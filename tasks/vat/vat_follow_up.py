@@ -5,6 +5,7 @@ asked again. The answer is acted on under the order's lock, and only while the r
 customer's bank has is kept with the row until the bank has decided, and the registry is not asked again.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -166,13 +167,13 @@ def _is_to_be_credited(order: Order, row: VatFollowUp, *, valid: bool) -> bool:
 
 
 def _withhold(session: Session, order: Order, row: VatFollowUp, check: VatCheck) -> None:
-    """The customer's bank has the VAT with the rest of the charge, so it does not become balance as well. The number may have ceased by the time the dispute is won, so this answer is kept."""
+    """The customer's bank has the VAT with the rest of what paid for the order, so it does not become balance as well. The number may have ceased by the time the dispute is won, so this answer is kept."""
     row.vat_check_id = check.id
     if timeline.note_once(session, order.id, Kind.VAT_CREDIT_WITHHELD, {}):
         log.error("VAT is not credited: the customer's bank has taken the charge back", order_id=str(order.id))
 
 
-def _left_to_a_person(session: Session, order: Order, taken: Taken) -> dict[str, int]:
+def _left_to_a_person(session: Session, order: Order, taken: Sequence[Taken]) -> dict[str, int]:
     """VAT that the customer is owed although the dispute was lost, as the bank took less. A credit note is for all of it or none, so the rest does not become balance."""
     owed = vat_at_bank.vat_owed_minor(session, order, taken) if taken else 0
     if not owed:

@@ -160,7 +160,7 @@ def test_a_person_whose_order_waits_for_a_dispute_can_be_erased_once_that_was_de
     happens(world, charge, "needs_response")
     ask_again(world)
     assert needed_for(eva) == (
-        f"order {order.number} awaits the end of the dispute of its charge, as VAT is credited if that is won: answer it or accept it in the "
+        f"order {order.number} awaits the end of the dispute of what paid for it, as VAT is credited if that is won: answer it or accept it in the "
         "provider's dashboard. Within a day after its end is noted this ends by itself: docs/disputes.md, A disputed charge"
     )
     happens(world, charge, "lost")
