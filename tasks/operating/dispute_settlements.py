@@ -17,9 +17,10 @@ from tasks.refunds import disputes
 from tasks.wiring import begin
 
 
-def settle(order_id: UUID, *, by: str, why: str) -> list[str]:
+def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False) -> list[str]:
     """Settle all lost disputes of the charge that paid for the order; returns their refs. What it bought can be changed again, and `verify` names them no more.
 
+    paid_again: the customer has paid all that the bank took, so VAT that turns out not to be due is credited, too.
     Raises NotPossible if the order is not completed, or while none is noted as lost, or another not as decided.
     """
     with begin() as session:
@@ -43,7 +44,8 @@ def settle(order_id: UUID, *, by: str, why: str) -> list[str]:
         lost = [facts for facts in noted if facts["status"] == DisputeStatus.LOST]
         for facts in lost:
             of_it = {name: facts[name] for name in ("dispute", "attempt", "amount_minor", "currency")}
-            timeline.note_once(session, order_id, Kind.DISPUTE_SETTLED, of_it | {"by": by, "why": why}, known_by=of_it)
+            told = of_it | {"by": by, "why": why} | ({"paid_again": True} if paid_again else {})
+            timeline.note_once(session, order_id, Kind.DISPUTE_SETTLED, told, known_by=of_it)
         return [facts["dispute"] for facts in lost]
 
 

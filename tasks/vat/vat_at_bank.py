@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, paid_by
+from models import disputed_charges, paid_by, timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
+from models.timeline_kinds import Kind
 from models.vat_follow_ups import VatFollowUp
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
@@ -45,8 +46,14 @@ def _taken(session: Session, charge: ChargeAttempt) -> list[Mapping[str, Any]]:
     noted = select(OrderEvent).where(
         OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
     )
-    entries = session.scalars(noted.order_by(OrderEvent.id))
-    return [facts for facts in disputes.latest(entries, charge.attempt) if facts["status"] in TAKEN_BACK]
+    latest = disputes.latest(session.scalars(noted.order_by(OrderEvent.id)), charge.attempt)
+    return [facts for facts in latest if facts["status"] in TAKEN_BACK and not _is_paid_again(session, charge, facts)]
+
+
+def _is_paid_again(session: Session, charge: ChargeAttempt, dispute: Mapping[str, Any]) -> bool:
+    """Whether a person says that the customer has paid what the bank took. A settlement without that may mean that it is left to them."""
+    paid = {"dispute": dispute["dispute"], "paid_again": True}
+    return timeline.is_noted(session, charge.order_id, Kind.DISPUTE_SETTLED, paid)
 
 
 def is_decided(taken: Sequence[Taken]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial
 
 TAKEN = "what the customer's bank took back"
-PAID_AGAIN = {"by": "Olga", "why": "paid again by transfer of 3 May"}
+PAID_AGAIN: dict[str, Any] = {"by": "Olga", "why": "paid again by transfer of 3 May"}
 
 
 def test_what_a_lost_dispute_left_of_a_period_is_changed_again_once_it_is_settled(world: World) -> None:

@@ -10,13 +10,13 @@ from models.accounts import VatCheck
 from models.orders import Order
 from models.states import DisputeStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
-from tasks.operating import outside_refunds
+from tasks.operating import dispute_settlements, outside_refunds
 from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
 from tasks.ports import Dispute
 from tasks.refunds import disputes
 from tests.steps.test_erasure import erase
-from tests.support.disputes import dispute_part, happens
+from tests.support.disputes import dispute_part, happens, turn
 from tests.support.payment import refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
@@ -175,3 +175,43 @@ def test_before_the_registry_has_answered_a_dispute_is_not_said_to_be_in_the_way
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
     happens(world, world.charge_ref(order.id), "needs_response")
     assert "awaits the VAT registry's answer" in needed_for(eva)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("minor", [120_00, 19_00])
+def test_vat_is_credited_once_the_customer_has_paid_again_what_the_bank_took(
+    world: World, minor: int, *, answered: bool
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    charge = world.charge_ref(order.id)
+    dispute_part(world, charge, minor, "needs_response")
+    world.notify(charge, "charge.dispute.created")
+    if answered:
+        ask_again(world)
+    turn(world, charge, "lost")
+    world.notify(charge, "charge.dispute.closed")
+    dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May", paid_again=True)
+    ask_again(world, minutes=DAY)
+    assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
+    assert nothing_differs(world)
+
+
+@pytest.mark.parametrize(("lost", "owed"), [(19_00, {"owed_minor": 1_00}), (120_00, {})])
+def test_vat_of_what_the_seller_left_to_the_customer_is_not_credited(
+    world: World, lost: int, owed: dict[str, int]
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, lost)
+    dispute_settlements.settle(order.id, by="Olga", why="left to them")
+    ask_again(world)
+    assert (world.balance(eva), follow_up(world, order).outcome) == (0, FollowUpOutcome.CONFIRMED)
+    assert told(world, order) == {"answer": "valid", "outcome": "confirmed", **owed}
+
+
+def test_vat_of_a_part_that_another_dispute_took_is_not_credited_as_the_first_was_paid_again(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, 12_00)
+    dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May", paid_again=True)
+    loses(world, order, 19_00)
+    ask_again(world)
+    assert (world.balance(eva), told(world, order)["owed_minor"]) == (0, 1_00)

@@ -178,12 +178,19 @@ def dispute_settled(
     which: Which,
     why: Why,
     by: By,
+    paid_again: Annotated[
+        bool,
+        typer.Option(
+            "--paid-again",
+            help="the customer has paid all of it: VAT that turns out not to be due is then credited, as if there had been no dispute",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Record that what the customer's bank took by a lost dispute was paid again, or is left to the customer: what was bought can be changed again."""
     plug_in_from_settings()
     order_id = order_named(which)
-    settled = dispute_settlements.settle(order_id, by=by, why=why)
+    settled = dispute_settlements.settle(order_id, by=by, why=why, paid_again=paid_again)
     if as_json:
         print_json({"id": order_id, "settled": settled})
     else:
