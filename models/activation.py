@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import order_cache
+from models import order_cache, refunded_elsewhere
 from models.account_lock import lock_account
 from models.base import Base, uuid7
 from models.disputed_charges import is_paid_with_taken
@@ -43,7 +43,7 @@ def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None
         order_cache.keep_nobody_assigned(order)
 
 
-_RUNNING = select(SubscriptionPeriod, is_paid_with_taken()).where(
+_RUNNING = select(SubscriptionPeriod, is_paid_with_taken(), refunded_elsewhere.of_period()).where(
     SubscriptionPeriod.subscription_id == bindparam("subscription"), RUNS
 )
 _HELD_ONE = Prepared[UUID](
@@ -81,11 +81,13 @@ def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
 
 def _activate_held(session: Session, order: Order, line: OrderLine, subscription: Subscription) -> None:
     """The account has, or once had, the product: lock its subscription and start another period."""
-    running, taken = _running(session, subscription)
+    running, taken, refunded = _running(session, subscription)
     if line.action is Action.CHANGE:
         _check_change(subscription, running, line)
         if taken:
             raise CannotActivate(RefusalCode.PAYMENT_DISPUTED.value)
+        if running is not None and _credits_more_than_remains_paid(line, running, refunded):
+            raise CannotActivate(RefusalCode.PAYMENT_REFUNDED.value)
     else:
         _check_free(subscription, line, order)
     if assigned(session, subscription.id) > line.seats:
@@ -104,10 +106,15 @@ def _locked(session: Session, account_id: UUID, product: str) -> Subscription | 
     return session.get_one(Subscription, held, populate_existing=True) if held is not None else None
 
 
-def _running(session: Session, subscription: Subscription) -> tuple[SubscriptionPeriod | None, bool]:
-    """The subscription's open period, and whether the customer's bank has taken back what paid for it."""
+def _credits_more_than_remains_paid(line: OrderLine, running: SubscriptionPeriod, refunded_minor: int) -> bool:
+    credit = line.unused_minor + line.unused_tax_minor
+    return credit > max(0, running.charged_minor + running.tax_minor - refunded_minor)
+
+
+def _running(session: Session, subscription: Subscription) -> tuple[SubscriptionPeriod | None, bool, int]:
+    """The subscription's open period, whether the customer's bank has taken back what paid for it, and what went back of that in the provider's dashboard."""
     row = session.execute(_RUNNING, {"subscription": subscription.id}).one_or_none()
-    return (row[0], row[1]) if row is not None else (None, False)
+    return (row[0], row[1], row[2]) if row is not None else (None, False, 0)
 
 
 def _check_change(subscription: Subscription, running: SubscriptionPeriod | None, line: OrderLine) -> None:

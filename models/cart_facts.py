@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, String, and_, any_, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from models import refunded_elsewhere
 from models.accounts import Account, AccountKind, Contact
 from models.disputed_charges import is_paid_with_taken
 from models.errors import Unknown
@@ -68,7 +69,7 @@ def load(
         buyer=_buyer(read, held, catalogue.offers, codes, as_of=as_of, today=priced_at),
         sold=catalogue,
         offers={code: catalogue.offers[code] for code in codes if code in catalogue.offers},
-        running={code: _running(each.period, each.charged_in) for code, each in held.items() if each.period},
+        running={code: _running(each.period, each) for code, each in held.items() if each.period},
         subscriptions={code: each.subscription for code, each in held.items()},
         balance_minor=read.balance_minor or 0,
     )
@@ -104,6 +105,8 @@ class _HeldRow(NamedTuple):
     """the time zone of the order that charged the period; None where that was not kept"""
     taken_back: bool
     """whether the customer's bank has what paid for the period"""
+    refunded_minor: int
+    """what went back of that in the provider's dashboard"""
 
 
 # Run for every quote and twice for every order, so built once. However many people an account has, it returns few rows.
@@ -135,7 +138,7 @@ _ACCOUNT = Prepared[
     Account,
     Contact,
 )
-_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | None, bool](
+_HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | None, bool, int](
     select(
         Subscription,
         SubscriptionPeriod,
@@ -156,6 +159,7 @@ _HELD = Prepared[Subscription, SubscriptionPeriod | None, int, list[str], str | 
         .correlate(SubscriptionPeriod)
         .scalar_subquery(),
         is_paid_with_taken(),
+        refunded_elsewhere.of_period(),
     )
     .outerjoin(
         SubscriptionPeriod,
@@ -209,7 +213,7 @@ def _held(row: _HeldRow, offer: Offer, as_of: datetime, today: datetime) -> Held
     )
 
 
-def _running(period: SubscriptionPeriod, charged_in: str | None) -> RunningPeriod:
+def _running(period: SubscriptionPeriod, row: _HeldRow) -> RunningPeriod:
     return RunningPeriod(
         id=period.id,
         tier=period.tier_code,
@@ -219,5 +223,6 @@ def _running(period: SubscriptionPeriod, charged_in: str | None) -> RunningPerio
         charged_minor=period.charged_minor,
         tax_minor=period.tax_minor,
         tax_rate=period.tax_rate,
-        timezone=charged_in,
+        timezone=row.charged_in,
+        refunded_minor=row.refunded_minor,
     )

@@ -19,7 +19,7 @@ class FollowUpReason(StrEnum):
 
 class FollowUpOutcome(StrEnum):
     CONFIRMED = "confirmed"
-    """the answer agrees with what was charged, or the customer's bank has taken that back for good: nothing to correct"""
+    """the answer agrees with what was charged, or the customer has money back, by a lost dispute or the provider's dashboard: nothing is corrected"""
     VAT_CHARGED = "vat_charged"
     """the number is invalid: corrected invoice, VAT owed"""
     VAT_CREDITED = "vat_credited"

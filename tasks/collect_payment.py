@@ -100,6 +100,8 @@ def _next_request(session: Session, order: Order) -> Plan | Outcome:
             return ended
         if standing.credits_taken:
             return turn_back(session, order, RefusalCode.PAYMENT_DISPUTED.value)
+        if standing.credits_refunded:
+            return turn_back(session, order, RefusalCode.PAYMENT_REFUNDED.value)
         if fresh_quote.we_are_late(order):
             return fresh_quote.propose(session, order, lines=order_cache.lines(session, order), differs=["period"])
         begun = _begin_payment(session, order, standing.method)

@@ -59,6 +59,11 @@ REASONS: Final[Mapping[RefusalCode, Reason]] = {
         "The customer's bank has taken back the payment of the subscription's period; until that is settled, nothing is changed.",
         _PRODUCT,
     ),
+    RefusalCode.PAYMENT_REFUNDED: Reason(
+        _ACTION,
+        "The change would credit more of the subscription's period than remains paid: the payment went back to the card, or a part of it.",
+        _PRODUCT,
+    ),
     RefusalCode.NOTHING_CHANGES: Reason("", "The change changes nothing."),
     RefusalCode.LOWER_TIER: Reason(
         _TIER,

@@ -31,6 +31,13 @@ class RunningPeriod:
     tax_rate: Decimal
     timezone: str | None = None
     """in which it was charged, so that its days do not depend on where the account is now; None: unknown, the clock's counts"""
+    refunded_minor: int = 0
+    """what went back, in the provider's dashboard, of the charges that paid for it"""
+
+    @property
+    def remains_paid_minor(self) -> int:
+        """With tax: more of it is not credited, as that would be given back twice."""
+        return max(0, self.charged_minor + self.tax_minor - self.refunded_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class RefusalCode(StrEnum):
     TRIAL_ENDED = "trial-ended"
     PERIOD_OVER = "period-over"
     PAYMENT_DISPUTED = "payment-disputed"
+    PAYMENT_REFUNDED = "payment-refunded"
     NOTHING_CHANGES = "nothing-changes"
     LOWER_TIER = "lower-tier"
     SEATS_BELOW_ASSIGNED = "seats-below-assigned"

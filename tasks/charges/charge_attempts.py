@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import lease, order_cache, step_ends
+from models import lease, order_cache, refunded_elsewhere, step_ends
 from models.accounts import CUSTOMER, Account, PaymentMethod, PaymentMethodStatus
 from models.disputed_charges import is_paid_with_taken
 from models.orders import Order, OrderLine
@@ -47,6 +47,8 @@ class Standing:
     """the provider's id of the customer that the method was stored with; where there is no method, of the account's"""
     credits_taken: bool
     """whether a line credits a period although the customer's bank has taken back what paid for it"""
+    credits_refunded: bool
+    """whether a line credits more of a period than remains paid, after what went back in the provider's dashboard"""
 
 
 _IS_LIVE = (ChargeAttempt.order_id == bindparam("of"), *(ChargeAttempt.status != over for over in ATTEMPT_OVER))
@@ -56,14 +58,23 @@ _GOES_TO = case(
     else_=PaymentMethod.status == PaymentMethodStatus.USABLE,
 )
 _TAKEN = select(is_paid_with_taken()).where(SubscriptionPeriod.id == OrderLine.from_period_id).scalar_subquery()
-_CREDITS_TAKEN = exists().where(OrderLine.order_id == bindparam("of"), OrderLine.from_period_id.is_not(None), _TAKEN)
+_REFUNDED = (
+    select(refunded_elsewhere.is_credited())
+    .where(SubscriptionPeriod.id == OrderLine.from_period_id)
+    .correlate(OrderLine)
+    .scalar_subquery()
+)
+_IS_CREDITED = (OrderLine.order_id == bindparam("of"), OrderLine.from_period_id.is_not(None))
+_CREDITS_TAKEN = exists().where(*_IS_CREDITED, _TAKEN)
+_CREDITS_REFUNDED = exists().where(*_IS_CREDITED, _REFUNDED)
+_NEVER = literal_column("false", Boolean)
 
 
 def _standing(
-    credits_taken: ColumnElement[bool],
-) -> Prepared[ChargeAttempt | None, PaymentMethod | None, str | None, bool]:
+    credits_taken: ColumnElement[bool], credits_refunded: ColumnElement[bool]
+) -> Prepared[ChargeAttempt | None, PaymentMethod | None, str | None, bool, bool]:
     return Prepared(
-        select(ChargeAttempt, PaymentMethod, CUSTOMER, credits_taken)
+        select(ChargeAttempt, PaymentMethod, CUSTOMER, credits_taken, credits_refunded)
         .select_from(Account)
         .outerjoin(ChargeAttempt, and_(*_IS_LIVE))
         .outerjoin(PaymentMethod, and_(PaymentMethod.account_id == Account.id, _GOES_TO))
@@ -73,9 +84,9 @@ def _standing(
     )
 
 
-_STANDING = _standing(literal_column("false", Boolean))
+_STANDING = _standing(_NEVER, _NEVER)
 _STANDING_OF_CHANGES = _standing(
-    _CREDITS_TAKEN
+    _CREDITS_TAKEN, _CREDITS_REFUNDED
 )  # PostgreSQL sets up each part of a plan, also those that it never runs
 _ASKED = Prepared[()](
     update(ChargeAttempt)

@@ -30,6 +30,9 @@ UNDONE: Final[Mapping[str, str]] = {
         "An earlier payment for your subscription was disputed with your bank, which has taken it back, so the"
         " subscription could not be changed."
     ),
+    "payment-refunded": mark(
+        "An earlier payment for your subscription was refunded in the meantime, so the subscription could not be changed."
+    ),
     "amount-too-small": mark("The amount is too small to be charged to a card."),
     "amount-too-large": mark("The amount is too large to be charged to a card."),
     "payment-refused": mark("The payment provider does not accept this payment."),

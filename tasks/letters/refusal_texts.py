@@ -43,6 +43,10 @@ _TEXTS: Final[Mapping[RefusalCode, str]] = {
         "Your payment for %(product)s was disputed with your bank, which has taken it back. Until that is settled, the"
         " subscription cannot be changed. Please write to %(support)s."
     ),
+    RefusalCode.PAYMENT_REFUNDED: mark(
+        "Your payment for %(product)s was refunded, in whole or in part, so what is left of the billing period cannot be"
+        " credited for a change at the moment. Please write to %(support)s."
+    ),
     RefusalCode.NOTHING_CHANGES: mark(
         "That is what you have already. Please choose another plan, number of seats, or billing frequency."
     ),

@@ -94,9 +94,21 @@ def price(
         clock=Clock(as_of=terms.as_of, timezone=found.account.timezone, granularity=terms.policy.granularity),
         charge_unit_minor=payments().charge_unit(found.account.currency),
     )
+    if against := _more_than_remains_paid(found, quoted):
+        raise CartRefused(against, found)
     if quoted.is_too_large:
         raise CartRefused([Refusal(RefusalCode.ORDER_TOO_LARGE)], found)
     return PricedCart(found, _sold_to(found, quoted), decision, quoted)
+
+
+def _more_than_remains_paid(found: CartFacts, quoted: Quoted) -> list[Refusal]:
+    """A refusal of each change that would credit what went back to the card already."""
+    return [
+        Refusal(RefusalCode.PAYMENT_REFUNDED, line.position, {"product": line.product_code})
+        for line in quoted.lines
+        if line.from_period_id is not None
+        and line.unused_minor + line.unused_tax_minor > found.running[line.product_code].remains_paid_minor
+    ]
 
 
 def _sold_to(found: CartFacts, quoted: Quoted) -> SoldTo:

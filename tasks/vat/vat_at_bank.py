@@ -1,4 +1,6 @@
-"""VAT that is not due, of an order paid with a charge that the customer's bank has taken back: whether the bank has decided, and what it left of that VAT.
+"""VAT that is not due, of an order paid with a charge that the customer has back, or a part of it: whether their bank has decided, and how much of that VAT is left.
+
+The bank has taken it back by a dispute, or the provider's dashboard has refunded it.
 
 That charge is the order's own, or, if the order changed a period, one that paid for that: the credit for it became a part of the price.
 """
@@ -23,13 +25,15 @@ from tasks.vat import vat_correction
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A charge that paid for an order, of which the customer's bank has money."""
+    """A charge that paid for an order, of which the customer's bank has money, or the customer what the provider's dashboard refunded."""
 
     charge: ChargeAttempt
     share: float
     """of the charge, that paid for what the order keeps"""
     disputes: Sequence[Mapping[str, Any]]
     """the newest entry in the timeline about each dispute by which the bank has it"""
+    elsewhere_minor: int
+    """what the dashboard refunded"""
 
 
 def taken_back(session: Session, order: Order) -> list[Taken]:
@@ -37,8 +41,11 @@ def taken_back(session: Session, order: Order) -> list[Taken]:
     found = []
     for order_id, share in paid_by.shares(session, order.id).items():
         charge = refunded.succeeded_charge(session, session.get_one(Order, order_id))
-        if charge is not None and (taken := _taken(session, charge)):
-            found.append(Taken(charge, share, taken))
+        if charge is None:
+            continue
+        taken, elsewhere = _taken(session, charge), refunds_elsewhere.sum_minor(session, order_id, charge.attempt)
+        if taken or elsewhere > 0:
+            found.append(Taken(charge, share, taken, elsewhere))
     return found
 
 
@@ -56,6 +63,10 @@ def _is_paid_again(session: Session, charge: ChargeAttempt, dispute: Mapping[str
     return timeline.is_noted(session, charge.order_id, Kind.DISPUTE_SETTLED, paid)
 
 
+def is_by_bank(taken: Sequence[Taken]) -> bool:
+    return any(each.disputes for each in taken)
+
+
 def is_decided(taken: Sequence[Taken]) -> bool:
     return all(facts["status"] == DisputeStatus.LOST for each in taken for facts in each.disputes)
 
@@ -68,16 +79,16 @@ def is_withheld(session: Session, order: Order) -> bool:
 
 
 def vat_owed_minor(session: Session, order: Order, taken: Sequence[Taken]) -> int:
-    """How much of the VAT the customer has from nobody, at least, if the bank took a part of the charges. What the provider's dashboard refunded of them counts, too.
+    """How much of the VAT the customer has from nobody, at least, if a part of the charges is back.
 
     0 if the bank took a sum in another currency, which cannot be compared.
     """
     if any(facts["currency"] != each.charge.currency for each in taken for facts in each.disputes):
         return 0
-    back = sum(each.share * _back_minor(session, each) for each in taken)
+    back = sum(each.share * _back_minor(each) for each in taken)
     return max(0, math.floor(vat_correction.still_charged(session, order) - back))
 
 
-def _back_minor(session: Session, taken: Taken) -> int:
+def _back_minor(taken: Taken) -> int:
     by_bank: int = sum(facts["amount_minor"] for facts in taken.disputes)
-    return by_bank + refunds_elsewhere.sum_minor(session, taken.charge.order_id, taken.charge.attempt)
+    return by_bank + taken.elsewhere_minor

@@ -125,7 +125,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
         return
     is_valid = check.status is VatCheckStatus.VALID
     taken = vat_at_bank.taken_back(session, order) if _is_to_be_credited(order, row, valid=is_valid) else ()
-    if taken:
+    if vat_at_bank.is_by_bank(taken):
         _withhold(session, order, row, check)
     if not vat_at_bank.is_decided(taken):
         return
@@ -174,11 +174,11 @@ def _withhold(session: Session, order: Order, row: VatFollowUp, check: VatCheck)
 
 
 def _left_to_a_person(session: Session, order: Order, taken: Sequence[Taken]) -> dict[str, int]:
-    """VAT that the customer is owed although the dispute was lost, as the bank took less. A credit note is for all of it or none, so the rest does not become balance."""
+    """VAT that the customer is owed still, as a lost dispute or the provider's dashboard gave less back. A credit note is for all of it or none, so the rest does not become balance."""
     owed = vat_at_bank.vat_owed_minor(session, order, taken) if taken else 0
     if not owed:
         return {}
-    log.error("VAT is owed: the customer's bank has taken less than that", order_id=str(order.id), owed_minor=owed)
+    log.error("VAT is owed: the customer has less than that back", order_id=str(order.id), owed_minor=owed)
     return {"owed_minor": owed}
 
 

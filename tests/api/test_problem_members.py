@@ -84,7 +84,7 @@ BUYERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("corporate-account", CORPORATE, {"portal_url": PORTAL}),
     ("vat-number-invalid", WRONG_NUMBER, {"country": "FR"}),
 ]
-ONE_BY_ONE = {"not-a-billing-contact", "lower-tier", "payment-disputed"}
+ONE_BY_ONE = {"not-a-billing-contact", "lower-tier", "payment-disputed", "payment-refunded"}
 
 
 def reason(answer: httpx.Response, code: str) -> dict[str, Any]:
@@ -117,6 +117,15 @@ def test_the_reason_of_a_change_whose_payment_the_bank_has_taken_back_has_its_me
     world.stripe.control("dispute", payment_intent=charge, status="needs_response")
     world.notify(charge, "charge.dispute.created")
     assert reason(api.quote(held, change("desk", seats=6)), "payment-disputed") == {"product": "desk"}
+
+
+def test_the_reason_of_a_change_whose_payment_went_back_to_the_card_has_its_members(
+    world: World, api: Api, held: Customer
+) -> None:
+    [charge] = [row.ref for row in world.rows(ChargeAttempt) if row.ref is not None]
+    world.stripe.client().v1.refunds.create({"payment_intent": charge})
+    world.notify(charge, "charge.refunded")
+    assert reason(api.quote(held, change("desk", seats=6)), "payment-refunded") == {"product": "desk"}
 
 
 @pytest.mark.parametrize(("code", "account", "members"), BUYERS)

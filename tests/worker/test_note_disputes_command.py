@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
+from models.orders import OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.operating import dispute_notes

@@ -1,0 +1,150 @@
+"""What went back to the card in the provider's dashboard is not credited once more: no change gives out more than remains paid."""
+
+from uuid import UUID
+
+import pytest
+
+from models.rules.cart import CartLine
+from models.rules.refusals import RefusalCode
+from models.states import OrderStatus, Step
+from models.vat_follow_ups import FollowUpOutcome
+from tasks.policy import VatOutage
+from tests.steps.test_changes_of_disputed_periods import newest_mail, refused
+from tests.steps.test_disputed_charges import bought, charge_of, give_back, named
+from tests.steps.test_refunds_elsewhere import comes_back
+from tests.steps.test_vat_of_disputed_charges import told
+from tests.support.payment import given_up_and_paid_late, refund_by_hand
+from tests.support.vat_outage import ask_again, during_outage, follow_up, nothing_differs
+from tests.support.world import YEAR, Customer, World, change, purchase, trial
+
+REFUNDED = [RefusalCode.PAYMENT_REFUNDED]
+
+
+def goes_back(world: World, order_id: UUID, minor: int) -> None:
+    refund_by_hand(world, order_id, minor)
+    world.notify(charge_of(world, order_id), "charge.refunded")
+
+
+def half_is_over(world: World, customer: Customer) -> None:
+    running = world.subscription(customer, "desk")
+    world.time = running.period_start + (running.period_end - running.period_start) / 2
+
+
+@pytest.mark.parametrize("line", [change("desk", seats=1), change("desk", seats=200), change("desk", interval=YEAR)])
+def test_no_change_credits_what_went_back(world: World, line: CartLine) -> None:
+    ada, order_id, _ = bought(world)
+    goes_back(world, order_id, 119_00)
+    assert refused(world, ada, line) == REFUNDED
+    assert world.buy(ada, purchase("chat")).status is OrderStatus.COMPLETED
+    assert world.balance(ada) == 0
+
+
+def test_a_purchase_that_went_back_is_ended_by_support_and_can_be_bought_anew(world: World) -> None:
+    ada, order_id, _ = bought(world)
+    goes_back(world, order_id, 119_00)
+    give_back(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    for line in (purchase("desk"), change("desk", seats=1)):
+        assert world.buy(ada, line).status is OrderStatus.COMPLETED
+    assert named(world) == []
+
+
+@pytest.mark.parametrize(("minor", "credited"), [(59_51, 59_48), (59_50, 59_50)])
+def test_after_a_part_went_back_what_is_left_of_the_period_is_credited_once_that_much_remains_paid(
+    world: World, minor: int, credited: int
+) -> None:
+    """Half a month after the purchase for 119.00 its change credits 59.50."""
+    ada, order_id, _ = bought(world)
+    goes_back(world, order_id, minor)
+    assert refused(world, ada, change("desk", seats=11)) == REFUNDED
+    half_is_over(world, ada)
+    if minor > 59_50:
+        assert refused(world, ada, change("desk", seats=1)) == REFUNDED
+        world.pass_time(minutes=10)
+    order = world.buy(ada, change("desk", seats=1))
+    assert (order.status, world.balance(ada)) == (OrderStatus.COMPLETED, credited - 11_90)
+
+
+def test_what_went_back_of_a_charge_that_changes_have_credited_is_not_credited_by_the_next(world: World) -> None:
+    ada, order_id, _ = bought(world)
+    for seats in (11, 12):
+        assert world.buy(ada, change("desk", seats=seats)).status is OrderStatus.COMPLETED
+    goes_back(world, order_id, 119_00)
+    assert refused(world, ada, change("desk", seats=1)) == REFUNDED
+
+
+def test_what_went_back_of_a_change_keeps_the_period_for_as_long_as_more_than_the_rest_is_left_of_it(
+    world: World,
+) -> None:
+    ada, _, _ = bought(world)
+    changed = world.buy(ada, change("desk", seats=11))
+    goes_back(world, changed.id, 11_90)
+    assert refused(world, ada, change("desk", seats=1)) == REFUNDED
+    world.pass_time(days=3)
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+def test_a_part_that_failed_to_go_back_is_credited(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    goes_back(world, order_id, 119_00)
+    comes_back(world, ada, 119_00)
+    world.notify(charge, "refund.failed")
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+    assert world.balance(ada) == 119_00 - 11_90
+
+
+def test_a_trial_beside_what_went_back_is_changed_as_it_cost_nothing(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase("desk"), trial("chat", seats=2))
+    goes_back(world, order.id, 119_00)
+    assert world.buy(ada, change("chat", seats=3)).status is OrderStatus.COMPLETED
+
+
+def test_what_went_back_of_a_charge_that_the_order_has_no_use_for_keeps_nothing_from_being_changed(
+    world: World,
+) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 119_00})
+    world.notify(late, "charge.refunded")
+    assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize("until", [Step.COMPUTE_PRORATION, Step.COLLECT_PAYMENT, Step.ACTIVATE_SUBSCRIPTION])
+@pytest.mark.parametrize("seats", [1, 30])
+def test_a_refund_while_a_change_is_carried_out_undoes_it(world: World, until: Step, seats: int) -> None:
+    ada, bought_id, _ = bought(world)
+    order_id = world.place(ada, change("desk", seats=seats))
+    world.run(order_id, until=until)
+    goes_back(world, bought_id, 119_00)
+    order = world.run(order_id)
+    charged = until is Step.ACTIVATE_SUBSCRIPTION and seats == 30
+    assert order.status is (OrderStatus.REFUNDED if charged else OrderStatus.REJECTED)
+    assert order.reason == "payment-refunded"
+    assert (world.balance(ada), world.subscription(ada, "desk").seats) == (0, 10)
+    if charged:
+        assert "was refunded in the meantime, so the subscription could not be changed." in newest_mail(world, ada)
+
+
+@pytest.mark.parametrize(
+    ("minor", "owed"), [(120_00, {}), (20_00, {}), (19_99, {"owed_minor": 1}), (7_00, {"owed_minor": 13_00})]
+)
+def test_vat_of_a_charge_of_which_a_part_went_back_is_left_to_a_person(
+    world: World, minor: int, owed: dict[str, int]
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, minor)
+    ask_again(world)
+    assert (world.balance(eva), follow_up(world, order).outcome) == (0, FollowUpOutcome.CONFIRMED)
+    assert told(world, order) == {"answer": "valid", "outcome": "confirmed", **owed}
+    assert "vat.credit_withheld" not in world.timeline(order.id)
+
+
+def test_vat_of_a_charge_that_went_back_is_not_in_the_way_of_ending_the_order(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, 120_00)
+    ask_again(world)
+    give_back(order.id)
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert (world.given_back(eva), world.balance(eva), nothing_differs(world)) == ([120_00], 0, True)
