@@ -9,10 +9,10 @@ from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.policy import VatOutage
-from tests.steps.test_changes_of_disputed_periods import newest_mail, refused
-from tests.steps.test_disputed_charges import bought, charge_of, give_back, named
+from tests.steps.test_changes_of_disputed_periods import newest_mail
 from tests.steps.test_refunds_elsewhere import comes_back
 from tests.steps.test_vat_of_disputed_charges import told
+from tests.support.disputes import bought, give_back, named, refused
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.vat_outage import ask_again, during_outage, follow_up, nothing_differs
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
@@ -22,7 +22,7 @@ REFUNDED = [RefusalCode.PAYMENT_REFUNDED]
 
 def goes_back(world: World, order_id: UUID, minor: int) -> None:
     refund_by_hand(world, order_id, minor)
-    world.notify(charge_of(world, order_id), "charge.refunded")
+    world.notify(world.charge_ref(order_id), "charge.refunded")
 
 
 def half_is_over(world: World, customer: Customer) -> None:

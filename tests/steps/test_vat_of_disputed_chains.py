@@ -8,10 +8,9 @@ from models.states import OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
-from tests.steps.test_changes_of_disputed_periods import happens
-from tests.steps.test_disputed_charges import charge_of
 from tests.steps.test_erasure import erase
 from tests.steps.test_vat_of_disputed_charges import DAY, loses, told
+from tests.support.disputes import happens
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
 from tests.support.world import Customer, World, change, purchase
 
@@ -44,7 +43,7 @@ def test_vat_of_a_change_is_not_credited_until_the_dispute_of_what_it_credited_w
     world: World, seats: list[int], balance: int, vat: int
 ) -> None:
     eva, bought, changed = bought_and_changed(world, *seats)
-    charge = charge_of(world, bought.id)
+    charge = world.charge_ref(bought.id)
     happens(world, charge, "needs_response")
     for minutes in (6, 20):
         ask_again(world, minutes=minutes)
@@ -64,7 +63,7 @@ def test_vat_of_a_change_is_not_credited_until_the_dispute_of_what_it_credited_w
 def test_vat_of_a_change_is_not_credited_once_what_it_credited_is_lost(world: World, seats: list[int]) -> None:
     eva, bought, changed = bought_and_changed(world, *seats)
     balance = world.balance(eva)
-    happens(world, charge_of(world, bought.id), "lost")
+    happens(world, world.charge_ref(bought.id), "lost")
     ask_again(world)
     assert (world.balance(eva), follow_up(world, changed[-1]).outcome) == (balance, CONFIRMED)
     assert told(world, changed[-1]) == {"answer": "valid", "outcome": "confirmed"}
@@ -76,7 +75,7 @@ def test_a_change_that_fell_into_the_outage_alone_is_not_credited_vat_that_a_los
     world.policy(vat_outage=VatOutage.CHARGE_VAT)
     world.change_account(eva, vat_number=NUMBER)
     changed = changed_in_the_outage(world, eva, 11)
-    happens(world, charge_of(world, bought.id), "lost")
+    happens(world, world.charge_ref(bought.id), "lost")
     ask_again(world)
     assert (world.balance(eva), follow_up(world, changed).outcome) == (0, CONFIRMED)
 
@@ -106,6 +105,6 @@ def test_vat_of_a_change_is_not_withheld_for_what_the_bank_took_of_a_period_that
     eva, bought = during_outage(world, VatOutage.CHARGE_VAT)
     world.pass_time(days=40)
     again = bought_in_the_outage(world, eva, purchase("desk", "team", seats=10))
-    happens(world, charge_of(world, bought.id), "lost")
+    happens(world, world.charge_ref(bought.id), "lost")
     ask_again(world, minutes=DAY)
     assert follow_up(world, again).outcome is CREDITED
