@@ -52,7 +52,11 @@ FORMS: Final[Mapping[str, Schema]] = {
     "seats": _COUNT | {"description": "of the subscription", "examples": [10]},
     "limit": _COUNT | {"description": "how many may be assigned, as in the list of seats", "examples": [10]},
     "assigned": _COUNT | {"description": "how many are", "examples": [10]},
-    "decline_code": _TEXT | {"description": "the payment provider's", "examples": ["insufficient_funds"]},
+    "decline_code": _TEXT
+    | {
+        "description": "the payment provider's. `resource_missing`: there is no such PaymentMethod, a mistake of the integration; `errors` says in English what to check",
+        "examples": ["insufficient_funds"],
+    },
     "lines": {
         "type": "array",
         "description": "of the file; the first hundred that are at fault",

@@ -10,6 +10,7 @@ from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import (
     IN_WORDS,
     LINES,
+    METHOD_OF_A_CARD,
     POSTCODE,
     TWO_CAPITALS,
     VAT_NUMBER,
@@ -149,7 +150,7 @@ class ContactList(BaseModel):
 
 
 class TokenWanted(Wanted):
-    token: Token = Field(description="of a card: what the payment provider's form gave", examples=["pm_card_visa"])
+    token: Token = Field(description=METHOD_OF_A_CARD, examples=["pm_card_visa"])
 
 
 class PaymentMethodView(BaseModel):

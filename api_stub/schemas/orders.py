@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api_stub.schemas.amounts import Money
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
-from api_stub.schemas.values import Instant, Int64, Shown, Token, Wanted
+from api_stub.schemas.values import METHOD_OF_A_CARD, Instant, Int64, Shown, Token, Wanted
 from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 
@@ -41,7 +41,7 @@ class PaymentMethodWanted(Wanted):
     token: Token | None = Field(
         default=None,
         examples=["pm_card_visa"],
-        description="of a card: what the payment provider's form gave; left out, the account's payment details as they are now are tried",
+        description=f"{METHOD_OF_A_CARD}. Left out, the account's payment details as they are now are tried",
     )
 
 

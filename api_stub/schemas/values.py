@@ -85,6 +85,12 @@ Name = Annotated[
 """name of an account or a person: letters greet by it, and the recipient has not necessarily asked for one"""
 Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PRINTED)]
 """of the payment provider"""
+METHOD_OF_A_CARD = (
+    "id of a card's PaymentMethod (`pm_...`), made in the customer's browser by Stripe.js (Elements) with the publishable key of the same Stripe account, "
+    "in the same mode (test or live), as the secret key in use here. A token (`tok_...`), a SetupIntent (`seti_...`) or a PaymentMethod from elsewhere "
+    "is refused (`payment-method-refused` with the `decline_code` `resource_missing`)"
+)
+"""what `Token` is"""
 
 
 def _without_fraction(number: object) -> object:

@@ -82,6 +82,11 @@ DECLINED_OTHERWISE: Final = mark("The payment was declined.")
 METHOD_REFUSED: Final = mark("The payment method was refused; please provide another.")
 """before anything is charged to it"""
 
+METHOD_NOT_STORED: Final = mark(
+    "The payment method could not be stored. This is not due to your card; please try again later."
+)
+"""where the provider knows no such method: it was made for another account of ours, or is none"""
+
 NUMBER_INSTEAD: Final[Mapping[str, str]] = {
     "malformed": mark(
         "Your order needs payment details, and the VAT number of your account is not valid. Please correct it or add a"

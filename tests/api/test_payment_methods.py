@@ -83,6 +83,50 @@ def test_what_is_no_card_is_refused_and_the_account_keeps_its_card(
     assert api.get(own).json()["payment_method"]["last4"] == "4242"
 
 
+@pytest.mark.parametrize("token", ["tok_visa", "seti_123", "pm_1AbCdEfGh"])
+def test_a_token_that_the_provider_does_not_know_is_explained_to_the_upstream_and_is_no_fault_of_the_card(
+    world: World, api: Api, ada: Customer, token: str
+) -> None:
+    world.change_account(ada, language="de")
+    own = f"/v1/accounts/{ada.account_id}/payment-method"
+    with capture_logs() as logged:
+        answer = api("PUT", own, json={"token": token})
+    assert problem(answer) == (422, "payment-method-refused")
+    told = answer.json()
+    assert told["decline_code"] == "resource_missing"
+    assert told["detail"] == (
+        "Das Zahlungsmittel konnte nicht gespeichert werden. Das liegt nicht an Ihrer Karte; bitte versuchen Sie es später noch"
+        " einmal."
+    )
+    assert told["errors"] == [
+        {
+            "pointer": "/token",
+            "detail": "There is no such PaymentMethod. It must be the id of one (pm_...) that was made with a publishable key of the same"
+            " Stripe account, in the same mode (test or live), as the secret key in use here.",
+        }
+    ]
+    warned = [
+        (each["event"], each["account_id"], each["decline_code"]) for each in logged if each["log_level"] == "warning"
+    ]
+    assert warned == [("no such payment method", str(ada.account_id), "resource_missing")]
+    assert token not in str(logged)
+    assert api.get(own).json()["payment_method"]["last4"] == "4242"
+
+
+def test_an_order_that_waits_explains_a_token_that_the_provider_does_not_know(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    world.run(order_id)
+    answer = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "tok_visa"})
+    assert problem(answer) == (422, "payment-method-refused")
+    assert answer.json()["detail"] == (
+        "The payment method could not be stored. This is not due to your card; please try again later."
+    )
+    assert answer.json()["errors"][0]["detail"].startswith("There is no such PaymentMethod. ")
+    assert world.order(order_id).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+
+
 def test_an_account_without_a_payment_method_shows_none(world: World, api: Api) -> None:
     customer = world.customer(card=None)
     api.use(customer)
