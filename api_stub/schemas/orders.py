@@ -179,7 +179,7 @@ class OrderView(BaseModel):
     timeline: list[EventView]
     as_of: Instant = Field(description="when it takes effect")
     cancel_requested_at: Instant | None = Field(
-        description="while the order is open after that, it is about to be cancelled, or its payment undone"
+        description="while the order is open after that, it is about to be cancelled, or its payment undone; `status_text` says so"
     )
     created_at: Instant
     finished_at: Instant | None

@@ -55,6 +55,8 @@ def status_text(
         return _amount_differs(w, facts)
     stands = briefly(w, status, given_back=given_back)
     match status:
+        case OrderStatus.OPEN if order.cancel_requested_at is not None:
+            return w.say("Your order is being cancelled. If anything was charged, it is refunded to you.")
         case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
             return w.say(
                 "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."

@@ -163,5 +163,6 @@ def test_a_running_order_is_cancelled_by_its_next_step(world: World, api: Api, a
     order_id = api.order(ada, purchase())
     asked = api.post(f"/v1/orders/{order_id}/cancel").json()
     assert (asked["status"], asked["cancel_requested_at"]) == ("open", "2026-11-01T09:00:00Z")
+    assert asked["status_text"] == "Your order is being cancelled. If anything was charged, it is refunded to you."
     assert world.run(world.rows(Order)[0].id).status is OrderStatus.CANCELLED
     assert world.charged(ada) == []

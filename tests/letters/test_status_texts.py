@@ -1,6 +1,7 @@
 """Where an order stands, in words."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -36,6 +37,24 @@ def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
     said = {language: text(status, facts=facts, language=language) for language in Language}
     assert len(set(said.values())) == len(Language)
     assert not [each for each in said.values() if re.search(r"%\(|None", each)]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.EN, "Your order is being cancelled. If anything was charged, it is refunded to you."),
+        (Language.DE, "Ihre Bestellung wird storniert. Falls etwas abgebucht wurde, wird es Ihnen erstattet."),
+        (Language.ES, "Su pedido se está cancelando. Si se ha cobrado algún importe, se le reembolsa."),
+        (Language.FR, "Votre commande est en cours d’annulation. Si un montant a été débité, il vous est remboursé."),
+        (
+            Language.IT,
+            "Il Suo ordine è in corso di annullamento. Se è stato addebitato un importo, Le viene rimborsato.",
+        ),
+    ],
+)
+def test_an_open_order_that_is_to_be_cancelled_is_not_told_as_being_processed(language: Language, told: str) -> None:
+    order = Order(status=OrderStatus.OPEN, language=language, currency="EUR", cancel_requested_at=datetime.now(UTC))
+    assert status_text(order, seller=SELLER, names=NAMES) == told
 
 
 def test_a_failed_refund_has_words_of_its_own_in_every_language() -> None:
