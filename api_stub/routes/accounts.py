@@ -54,10 +54,12 @@ def change_account(account_id: UUID, wanted: AccountPatch, caller: AccountsWrite
 
 @router.get("/contacts", summary="The account's people")
 def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> ContactList:
-    query = select(Contact).where(Contact.account_id == account_id, NOT_ERASED)
+    ever = select(Contact).where(Contact.account_id == account_id)
     with begin() as session:
         account_of(session, caller, account_id)
-        shown, next_after = page(session, query, by=(Contact.id,), after=after, limit=limit)
+        shown, next_after = page(
+            session, ever.where(NOT_ERASED), among=ever, by=(Contact.id,), after=after, limit=limit
+        )
         contacts = [ContactView.model_validate(each, from_attributes=True) for each in shown]
     return ContactList(contacts=contacts, next_after=next_after)
 

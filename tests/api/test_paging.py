@@ -12,6 +12,7 @@ from models.accounts import Contact
 from models.base import uuid7
 from models.subscriptions import SeatAssignment
 from tasks.operating import support_refund
+from tasks.personal_data import erasure
 from tests.api.conftest import Api, problem
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -78,6 +79,16 @@ def test_a_contact_who_is_renamed_between_two_pages_leaves_no_gap(world: World, 
     rest = api.get(own, params={"after": first["next_after"]}).json()
     seen = [each["id"] for page in (first, rest) for each in page["contacts"]]
     assert len(seen) == len(set(seen)) == 4
+
+
+def test_a_contact_who_is_erased_between_two_pages_leaves_no_gap(world: World, api: Api, ada: Customer) -> None:
+    add_contacts(world, ada, "Bob", "Mia", "Zoe")
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    first = api.get(own, params={"limit": 2}).json()
+    assert [each["name"] for each in first["contacts"]] == ["Ada Byron", "Bob"]
+    erasure.erase(first["contacts"][-1]["email"], by="ops", why="asked on 3 May")
+    rest = api.get(own, params={"after": first["next_after"]})
+    assert [each["name"] for each in rest.json()["contacts"]] == ["Mia", "Zoe"]
 
 
 def test_a_page_that_is_just_full_is_the_last(world: World, api: Api, ada: Customer) -> None:
