@@ -25,6 +25,7 @@ from api_stub.schemas.values import DIGITS
 from models import ledger
 from models.accounts import Account
 from models.ledger import LedgerMovement
+from tasks.snapshot import begin_snapshot
 from tasks.upstream import payment_details
 from tasks.wiring import begin
 
@@ -33,7 +34,7 @@ router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_
 
 @router.get("/payment-method", summary="The payment method that is charged")
 def show_payment_method(account_id: UUID, caller: AccountsReader) -> PaymentMethodShown:
-    with begin() as session:
+    with begin_snapshot() as session:
         require_account(session, caller, account_id)
         method = payment_details.usable(session, account_id)
         declined = payment_details.last_declined(session, account_id) if method is None else None
@@ -65,7 +66,7 @@ def show_balance(
     ] = None,
     limit: Limit = USUAL,
 ) -> BalanceView:
-    with begin() as session:
+    with begin_snapshot() as session:
         account = account_of(session, caller, account_id)
         mine = (LedgerMovement.account_id == account_id, LedgerMovement.currency == account.currency)
         query = select(LedgerMovement).where(*mine).order_by(LedgerMovement.sequence.desc()).limit(limit + 1)

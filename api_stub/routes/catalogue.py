@@ -12,7 +12,8 @@ from api_stub.problems.problem_types import refuses
 from api_stub.schemas.catalogue import CatalogueView
 from api_stub.views import catalogue_view
 from models.accounts import Language
-from tasks.wiring import begin, now
+from tasks.snapshot import begin_snapshot
+from tasks.wiring import now
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"], route_class=HeadRoute)
 
@@ -29,9 +30,7 @@ def show_catalogue(
     language: Annotated[Language | None, _LANGUAGE] = None,
 ) -> CatalogueView:
     """What is sold now, the same for every key. Whoever may read quotes may read it (`orders:read`): a quote shows these prices, too."""
-    with begin() as session:
-        # One snapshot for the whole answer: a catalogue that is loaded meanwhile is in it as a whole or not at all.
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with begin_snapshot() as session:
         account = account_of(session, caller, account_id) if account_id else None
         return catalogue_view.view(
             session,

@@ -23,14 +23,15 @@ from tasks.letters.telling import Telling
 from tasks.letters.whose_vat import of_two_countries
 from tasks.letters.wording import Wording
 from tasks.refunds import refunded
-from tasks.wiring import begin, policy
+from tasks.snapshot import begin_snapshot
+from tasks.wiring import policy
 
 router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
 
 
 @router.get("/quotes/{quote_id}/explanation", summary="Why a quote's amount is what it is")
 def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
-    with begin() as session:
+    with begin_snapshot() as session:
         query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
         quote = session.scalar(query.options(selectinload(Quote.lines)))
         if quote is None:
@@ -41,7 +42,7 @@ def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
 
 @router.get("/orders/{order_id}/explanation", summary="Why an order's amount is what it is")
 def explain_order(order_id: UUID, caller: OrdersReader) -> ExplanationView:
-    with begin() as session:
+    with begin_snapshot() as session:
         order = order_of(session, caller, order_id, selectinload(Order.lines))
         account = session.get_one(Account, order.account_id)
         in_effect = order.status is OrderStatus.COMPLETED or order.reason == REFUNDED_BY_SUPPORT

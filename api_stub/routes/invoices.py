@@ -23,7 +23,7 @@ from tasks.invoices.as_html import as_html
 from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.corrected import corrected
 from tasks.invoices.page import Page, page
-from tasks.wiring import begin
+from tasks.snapshot import begin_snapshot
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=HeadRoute)
 
@@ -45,7 +45,7 @@ _HTML = {"content": {"text/html": {"schema": {"type": "string"}}}}
 @router.get("/invoices", summary="An order's invoices and credit notes")
 def list_invoices(order_id: UUID, caller: OrdersReader, after: After = None, limit: Limit = USUAL) -> InvoiceList:
     query = select(Invoice).where(Invoice.order_id == order_id)
-    with begin() as session:
+    with begin_snapshot() as session:
         order_of(session, caller, order_id)
         issued, next_after = paging.page(session, query, by=(Invoice.id,), after=after, limit=limit)
         ids = [document.id for document in issued]
@@ -75,7 +75,7 @@ def invoice_as_html(order_id: UUID, caller: OrdersReader, number: Number = None)
 
 def _page(caller: OrdersReader, order_id: UUID, number: str | None) -> tuple[str, Page]:
     """Raises Problem 404: no such order, nothing invoiced, or not its number."""
-    with begin() as session:
+    with begin_snapshot() as session:
         order_of(session, caller, order_id)
         found = [document for document in _issued(session, order_id) if number in (None, document.number)]
         if not found:

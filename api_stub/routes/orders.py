@@ -22,6 +22,7 @@ from models.states import OrderStatus
 from tasks import placement
 from tasks.failure_points import reach
 from tasks.placement import Placed
+from tasks.snapshot import begin_snapshot
 from tasks.wiring import begin, now
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=JsonRoute)
@@ -130,7 +131,5 @@ def list_orders(
 @router.get("/{order_id}", summary="Where an order stands")
 def show_order(order_id: UUID, caller: OrdersReader) -> OrderView:
     """Status with its reason, what the customer must do next, lines, amounts, payment and timeline."""
-    with begin() as session:
-        # One snapshot for the whole answer: an order shown as ended has in its timeline all that happened before.
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with begin_snapshot() as session:  # an order shown as ended has in its timeline all that happened before
         return order_view.view(session, caller, order_id)

@@ -17,6 +17,7 @@ from api_stub.problems.problem_types import refuses
 from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged, SeatsView, SeatView, SeatWanted
 from models.subscriptions import SITS, SeatAssignment, assigned
+from tasks.snapshot import begin_snapshot
 from tasks.upstream import seats
 from tasks.upstream.seats import SeatResult, SeatsRefused
 from tasks.wiring import begin, now
@@ -31,7 +32,7 @@ _NEWEST_FIRST = (-extract("epoch", SeatAssignment.assigned_at), SeatAssignment.u
 def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL) -> SeatsView:
     """`assigned` counts all of them, whatever the page shows."""
     ever = select(SeatAssignment).where(SeatAssignment.subscription_id == subscription_id)
-    with begin() as session:
+    with begin_snapshot() as session:
         subscription = subscription_of(session, caller, subscription_id)
         room = seats.left(session, subscription)
         now_on_one = ever.where(SITS)
