@@ -103,7 +103,7 @@ class NextStep(Shown):
         default=None,
         description="where the customer authenticates (3-D Secure); the bank then sends them to the order's own page in the Billing Center",
     )
-    quote: QuoteView | None = Field(default=None, description="the fresh quote to confirm")
+    quote: QuoteView | None = Field(default=None, description="the fresh quote to confirm, in the order's language")
 
 
 class ChargeView(BaseModel):

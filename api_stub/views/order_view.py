@@ -68,7 +68,7 @@ def _fresh_quote(session: Session, order: Order) -> QuoteView | None:
     if order.status is not OrderStatus.AWAITING_CONFIRMATION or order.proposed_quote_id is None:
         return None
     query = select(Quote).where(Quote.id == order.proposed_quote_id).options(selectinload(Quote.lines))
-    return quote_view.view(session, session.scalars(query).one())
+    return quote_view.view(session, session.scalars(query).one(), order.language)
 
 
 def _payment(session: Session, order: Order) -> PaymentView:

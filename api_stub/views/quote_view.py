@@ -4,13 +4,13 @@ from sqlalchemy.orm import Session
 
 from api_stub.schemas.lines import line_view
 from api_stub.schemas.quotes import QuoteView, totals_view
-from models.accounts import Account
+from models.accounts import Account, Language
 from models.orders import Quote
 
 
-def view(session: Session, quote: Quote) -> QuoteView:
-    """The quote, its lines loaded, in its account's language."""
-    language = session.get_one(Account, quote.account_id).language
+def view(session: Session, quote: Quote, language: Language | None = None) -> QuoteView:
+    """The quote, its lines loaded. language: None is its account's."""
+    language = language or session.get_one(Account, quote.account_id).language
     return QuoteView(
         id=quote.id,
         account_id=quote.account_id,

@@ -166,3 +166,17 @@ def test_a_running_order_is_cancelled_by_its_next_step(world: World, api: Api, a
     assert asked["status_text"] == "Your order is being cancelled. If anything was charged, it is refunded to you."
     assert world.run(world.rows(Order)[0].id).status is OrderStatus.CANCELLED
     assert world.charged(ada) == []
+
+
+def test_a_fresh_quote_is_shown_in_the_orders_language_and_by_itself_in_the_accounts(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase())
+    world.reprice("desk", "team", MONTH, 11_00)
+    world.run(UUID(order_id))
+    world.change_account(ada, language="de")
+    shown = api.get(f"/v1/orders/{order_id}").json()
+    fresh = shown["next"]["quote"]
+    assert (shown["totals"]["total"]["text"], fresh["totals"]["total"]["text"]) == ("€119.00", "€130.90")
+    assert fresh["lines"][0]["unit_price"]["text"] == "€11.00"
+    assert api.get(f"/v1/quotes/{fresh['id']}").json()["totals"]["total"]["text"] == "130,90\N{NO-BREAK SPACE}€"
