@@ -21,6 +21,7 @@ OF_PROBLEM: Final[Mapping[str, Members]] = {
     "missing-scope": Members(("scope",)),
     "quote-expired": Members(("expired_at",)),
     "quote-used": Members(sometimes=("order_id",)),
+    "email-taken": Members(sometimes=("contact_id",)),
     "open-order": Members(("products", "order_ids")),
     "idempotency-key-reused": Members(("order_id",)),
     "no-seat-left": Members(("seats", "limit", "assigned"), ("lines",)),
@@ -43,6 +44,11 @@ FORMS: Final[Mapping[str, Schema]] = {
     "scope": {"type": "string", "enum": list(Scope), "description": "the one that is needed"},
     "expired_at": {"type": "string", "format": "date-time"},
     "order_id": {"type": "string", "format": "uuid", "description": "the order that was placed before"},
+    "contact_id": {
+        "type": "string",
+        "format": "uuid",
+        "description": "the account's contact with this address; left out where it was erased a moment ago",
+    },
     "products": _LIST | {"description": "codes of those that the other order is for", "examples": [["board"]]},
     "order_ids": {
         "type": "array",

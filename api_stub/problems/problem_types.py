@@ -32,7 +32,7 @@ TYPES: dict[str, tuple[int, str]] = {
     ),
     "not-waiting": (_CONFLICT, "The order is not waiting for that; look at its `status`."),
     "too-late": (_CONFLICT, "The order cannot be cancelled any more: it is active, has ended, or is being undone."),
-    "email-taken": (_CONFLICT, "The account has a contact with this email address already."),
+    "email-taken": (_CONFLICT, "The account has a contact with this email address already: `contact_id`."),
     "last-billing-contact": (
         _CONFLICT,
         "Somebody must be able to order; make another contact a billing contact first.",

@@ -1,5 +1,6 @@
 """Accounts: who they are, and their contacts."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -71,13 +72,14 @@ def list_contacts(account_id: UUID, caller: AccountsReader, after: After = None,
     responses=refuses("email-taken") | {201: {"headers": LOCATION}},
 )
 def add_contact(account_id: UUID, wanted: ContactWanted, caller: AccountsWriter, response: Response) -> ContactView:
+    """After a lost answer, send it again: if the contact was added, the answer is `email-taken` with its `contact_id`."""
     with begin() as session:
         account_of(session, caller, account_id)
         values = {"id": uuid7(), "account_id": account_id, **wanted.model_dump(), "email": wanted.email.lower()}
         added = upsert(Contact).values(**values).on_conflict_do_nothing().returning(Contact)
         contact = session.scalar(added)
         if contact is None:
-            raise Problem(409, "email-taken", "The account has a contact with this email address already.")
+            raise _taken(session, account_id, values["email"])
         response.headers["Location"] = f"/v1/accounts/{account_id}/contacts/{contact.id}"
         return ContactView.model_validate(contact, from_attributes=True)
 
@@ -112,6 +114,12 @@ def change_contact(account_id: UUID, contact_id: UUID, wanted: ContactPatch, cal
                 "Somebody must be able to order; make another contact a billing contact first.",
             )
         return ContactView.model_validate(contact, from_attributes=True)
+
+
+def _taken(session: Session, account_id: UUID, email: str) -> Problem:
+    there = session.scalar(select(Contact.id).where(Contact.account_id == account_id, Contact.email == email))
+    named: dict[str, Any] = {} if there is None else {"contact_id": str(there)}  # None: erased in this very moment
+    return Problem(409, "email-taken", "The account has a contact with this email address already.", **named)
 
 
 def _contact(session: Session, account_id: UUID, contact_id: UUID) -> Contact:

@@ -23,6 +23,20 @@ def test_a_contact_is_added_once_and_named_as_billing_contact(api: Api, ada: Cus
     assert [contact["name"] for contact in api.get(own).json()["contacts"]] == ["Ada Byron", "Bob"]
 
 
+def test_a_contact_that_was_added_before_is_named_so_that_a_lost_answer_can_be_asked_for_again(
+    world: World, api: Api, ada: Customer
+) -> None:
+    bob = world.customer()
+    own = f"/v1/accounts/{ada.account_id}/contacts"
+    wanted = {"name": "Bob", "email": bob.email}
+    added = api.post(own, wanted)
+    assert added.status_code == 201
+    again = api.post(own, wanted | {"email": bob.email.upper()})
+    assert problem(again) == (409, "email-taken")
+    assert again.json()["contact_id"] == added.json()["id"] != str(bob.contact_id)
+    assert api.get(f"{own}/{again.json()['contact_id']}").json() == added.json()
+
+
 def test_a_contact_of_another_account_is_not_there(world: World, api: Api, ada: Customer) -> None:
     bob = world.customer()
     path = f"/v1/accounts/{ada.account_id}/contacts/{bob.contact_id}"

@@ -215,6 +215,11 @@ def _quote_used(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict
     return api.place(ada, quote_id), {"order_id": order_id}
 
 
+def _email_taken(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    answer = api.post(f"/v1/accounts/{ada.account_id}/contacts", {"name": "Ada", "email": ada.email})
+    return answer, {"contact_id": str(ada.contact_id)}
+
+
 def _open_order(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     quotes = [api.quote(ada, purchase()).json()["id"] for _ in range(2)]
     first, second = [api.place(ada, quote_id) for quote_id in quotes]
@@ -265,6 +270,7 @@ OTHERS: list[tuple[str, Callable[[World, Api, Customer], tuple[httpx.Response, d
     ("quote-expired", _quote_expired),
     ("quote-expired", _quote_expired_before_it_was_confirmed),
     ("quote-used", _quote_used),
+    ("email-taken", _email_taken),
     ("open-order", _open_order),
     ("idempotency-key-reused", _key_reused),
     ("no-seat-left", _no_seat_left),
