@@ -137,8 +137,21 @@ def test_a_product_left_out_has_no_trial_any_more(session: Session, tmp_path: Pa
     assert trials == {"board": None, "docs": 14}
 
 
-def test_going_back_to_an_older_catalogue_needs_a_day(session: Session, tmp_path: Path) -> None:
-    load(session, tmp_path, GOOD)
-    load(session, tmp_path, GOOD.replace('"10.00"', '"12.00"'))
-    with pytest.raises(FileRefused, match="is the same as version 1, and newer ones were loaded since"):
-        load(session, tmp_path, GOOD)
+@pytest.mark.parametrize("had_a_day", [True, False])
+def test_an_older_catalogue_is_loaded_again_under_another_day_as_often_as_wanted(
+    session: Session, tmp_path: Path, had_a_day: bool
+) -> None:
+    """A file that is loaded again by mistake, say with the deployment of an earlier release, brings no old prices back."""
+    undated = GOOD.partition("\n")[2]
+    older = GOOD if had_a_day else undated
+    load(session, tmp_path, older)
+    for day in ("2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z"):
+        load(session, tmp_path, undated.replace('"10.00"', f'"12.{day[-3:-1]}"'))
+        with pytest.raises(FileRefused) as refused:
+            load(session, tmp_path, older)
+        session.rollback()
+        assert [problem.reason for problem in refused.value.problems] == [
+            "is the same as version 1, and newer ones were loaded since; to go back to it, give it "
+            f"{'another' if had_a_day else 'an'} effective_from, such as 2026-03-01T12:00:00Z, which is now"
+        ]
+        assert load(session, tmp_path, f"effective_from: {day}\n{undated}").is_new

@@ -37,13 +37,16 @@ def load(session: Session, catalogue: Catalogue, *, now: datetime) -> LoadedCata
     same = session.scalar(select(CatalogueVersion).where(CatalogueVersion.checksum == catalogue.checksum))
     if same is not None and same is newest:
         return LoadedCatalogue(same.id, same.effective_from, False, tuple(_not_printable(catalogue)))
-    if same is not None:
+    present = now.astimezone(UTC).replace(microsecond=0)
+    if same is not None:  # an older deployment's file, loaded again by mistake, must not bring its prices back
+        day = "another" if catalogue.effective_from else "an"
         raise _refused(
             catalogue,
             1,
-            f"is the same as version {same.id}, and newer ones were loaded since; to go back to it, give it another effective_from",
+            f"is the same as version {same.id}, and newer ones were loaded since; to go back to it, give it {day} effective_from, "
+            f"such as {present:%Y-%m-%dT%H:%M:%SZ}, which is now",
         )
-    effective_from = catalogue.effective_from or now.astimezone(UTC).replace(microsecond=0)
+    effective_from = catalogue.effective_from or present
     _refuse_prices_that_would_not_count(session, catalogue, effective_from, now)
     version = CatalogueVersion(effective_from=effective_from, checksum=catalogue.checksum)
     session.add(version)
