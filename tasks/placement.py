@@ -26,7 +26,7 @@ from tasks.quotes import quoting
 from tasks.quotes.support_case import open_cases
 from tasks.upstream.cancelling import cancel
 from tasks.upstream.continuing import confirm, pay_again
-from tasks.upstream.request import RequestRefused, business_time
+from tasks.upstream.request import RequestRefused, business_time, quote_expired
 
 __all__ = ["Placed", "RequestRefused", "cancel", "confirm", "pay_again", "place", "quote"]
 
@@ -136,9 +136,7 @@ def _refusal(session: Session, quote_id: UUID, account_id: UUID, now: datetime) 
     if expires_at is None:
         return RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if expires_at <= now:
-        return RequestRefused(
-            "quote-expired", "The quote has expired; ask for a new one.", expired_at=expires_at.isoformat()
-        )
+        return quote_expired("The quote has expired; ask for a new one.", expires_at)
     return RequestRefused("quote-used", "An order was already placed on this quote; ask for a new one.")
 
 

@@ -93,7 +93,7 @@ class ProblemDetails(BaseModel):
     )
     refusals: list[RefusalProblem] | None = Field(
         default=None,
-        description="every reason against the cart (of an account: against its VAT number); the problem's `type` and `detail` are the first one's",
+        description="the reasons against the cart: against every line that cannot be ordered, for most rules the first only (of an account: against its VAT number); the problem's `type` and `detail` are the first one's",
     )
 
 

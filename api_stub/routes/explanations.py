@@ -26,10 +26,10 @@ from tasks.refunds import refunded
 from tasks.snapshot import begin_snapshot
 from tasks.wiring import policy
 
-router = APIRouter(prefix="/v1", tags=["quotes", "orders"], route_class=HeadRoute)
+router = APIRouter(prefix="/v1", route_class=HeadRoute)
 
 
-@router.get("/quotes/{quote_id}/explanation", summary="Why a quote's amount is what it is")
+@router.get("/quotes/{quote_id}/explanation", tags=["quotes"], summary="Why a quote's amount is what it is")
 def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
     with begin_snapshot() as session:
         query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
@@ -40,7 +40,7 @@ def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
         return _explained(session, quote, quote.lines, account, language=account.language, in_effect=False)
 
 
-@router.get("/orders/{order_id}/explanation", summary="Why an order's amount is what it is")
+@router.get("/orders/{order_id}/explanation", tags=["orders"], summary="Why an order's amount is what it is")
 def explain_order(order_id: UUID, caller: OrdersReader) -> ExplanationView:
     with begin_snapshot() as session:
         order = order_of(session, caller, order_id, selectinload(Order.lines))

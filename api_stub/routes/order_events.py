@@ -73,12 +73,13 @@ async def following(
         yield follower
 
 
-_EXAMPLE = {
-    "id": "17",
-    "event": "order.completed",
-    "data": '{"id":17,"at":"2026-11-22T09:00:05Z","kind":"order.completed","text":"The order is completed.","facts":{}}',
-    "retry": COME_BACK,
-}
+_EXAMPLE = f"""\
+id: 17
+event: order.completed
+data: {{"id":17,"at":"2026-11-22T09:00:05Z","kind":"order.completed","text":"The order is completed.","facts":{{}}}}
+retry: {COME_BACK}
+
+"""
 
 
 @router.get(
@@ -92,18 +93,9 @@ _EXAMPLE = {
             "content": {
                 "text/event-stream": {
                     "schema": {
-                        "type": "object",
-                        "description": "each event",
-                        "properties": {
-                            "id": {"type": "string", "pattern": "^[0-9]+$"},
-                            "event": {"type": "string"},
-                            "data": {
-                                "type": "string",
-                                "contentMediaType": "application/json",
-                                "contentSchema": {"$ref": "#/components/schemas/EventView"},
-                            },
-                            "retry": {"type": "integer"},
-                        },
+                        "type": "string",
+                        "description": "Events in turn: of each, `id` is a number, `event` the entry's kind, `data` an `EventView` as JSON in one line, "
+                        "`retry` the milliseconds to wait before coming back. Lines that begin with a colon keep the connection open.",
                     },
                     "example": _EXAMPLE,
                 }

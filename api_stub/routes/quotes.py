@@ -1,4 +1,4 @@
-"""Quotes: a cart in, a binding offer out, or every reason why not."""
+"""Quotes: a cart in, a binding offer out, or why not, line by line."""
 
 from uuid import UUID
 
@@ -34,8 +34,9 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
     responses=refuses("not-found", *RefusalCode) | {201: {"headers": LOCATION}},
 )
 async def ask_for_quote(wanted: QuoteWanted, presented: OrdersWriterKey, response: Response) -> QuoteView:
-    """What the cart costs, line by line, valid until `expires_at`. A cart that cannot be ordered is refused with every reason;
-    where a lower plan was asked for, a support case is opened, or the one that is open brought up to date."""
+    """What the cart costs, line by line, valid until `expires_at`. A refused cart is answered with the reasons against every line that cannot be ordered:
+    for most rules the first reason only, so that another may come to light once that is mended. Where a lower plan was asked for,
+    a support case is opened, or the one that is open brought up to date."""
     answer = await in_thread(lambda: _quote(wanted, presented))
     if isinstance(answer, Problem):  # only now: the support case is committed
         raise answer

@@ -45,9 +45,9 @@ def _printable(text: str) -> str:
 
 Address = Annotated[
     str,
-    BeforeValidator(_lines),
     StringConstraints(strict=True, max_length=500, pattern=LINES),
     AfterValidator(_printable),
+    BeforeValidator(_lines),
 ]
 """several lines are fine"""
 Postcode = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20, pattern=POSTCODE)]

@@ -22,7 +22,7 @@ from tasks.plain_text import is_blank, is_printable, looks_encoded, names_a_web_
 
 _PRINTED = r"[^\x00-\x1F\x7F-\x9F\u115F\u1160\u2028\u2029\u202A-\u202E\u2066-\u2069\u3164\uFFA0]"
 PRINTABLE = f"^{_PRINTED}*$"
-LINES = rf"^({_PRINTED}|\n)*$"
+LINES = rf"^({_PRINTED}|\r?\n)*$"
 READABLE = rf"^{_PRINTED}*\w{_PRINTED}*$"
 """printable, and not blank: it will stand on invoices"""
 
@@ -131,9 +131,10 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
+def _some_of_it(schema: dict[str, Any]) -> None:
     for field in schema["properties"].values():
         field.pop("default", None)
+    schema["minProperties"] = 1
 
 
 class Patch(Wanted):
@@ -142,7 +143,7 @@ class Patch(Wanted):
     Its schema shows no defaults: a client that fills them in would change what nobody meant to.
     """
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(json_schema_extra=_some_of_it)
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -15,7 +15,7 @@ from models.states import AWAITS_PAYMENT, OrderStatus, Step
 from tasks.ports import StoredPaymentMethod
 from tasks.quotes.ordered_cart import same_cart
 from tasks.upstream import granted_requests, payment_details
-from tasks.upstream.request import RequestRefused, business_time, locked_order
+from tasks.upstream.request import RequestRefused, business_time, locked_order, quote_expired
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
@@ -47,11 +47,7 @@ def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datet
     if fresh is None:
         raise RequestRefused("unknown-quote", "There is no such quote for this account; ask for a new one.")
     if fresh.expires_at <= now:
-        raise RequestRefused(
-            "quote-expired",
-            "The quote has expired; ask for a new one and confirm that.",
-            expired_at=fresh.expires_at.isoformat(),
-        )
+        raise quote_expired("The quote has expired; ask for a new one and confirm that.", fresh.expires_at)
     if not same_cart(order.lines, fresh.lines):
         raise RequestRefused("quote-differs", "The quote is for another cart; confirm one for the same products.")
     used = session.scalar(select(Order.id).where(Order.quote_id == quote_id))

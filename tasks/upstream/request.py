@@ -20,6 +20,11 @@ class RequestRefused(Explained):
         self.facts = facts
 
 
+def quote_expired(message: str, expires_at: datetime) -> RequestRefused:
+    """With `expired_at` in the form that answers give times."""
+    return RequestRefused("quote-expired", message, expired_at=f"{utc('expires_at', expires_at):%Y-%m-%dT%H:%M:%SZ}")
+
+
 def business_time(now: datetime) -> datetime:
     """In UTC and whole seconds. Raises NaiveDatetime."""
     return utc("now", now).replace(microsecond=0)

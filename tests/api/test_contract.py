@@ -1,5 +1,6 @@
 """The application keeps to its OpenAPI, whatever is sent: documented answers only, never a 500 (Schemathesis)."""
 
+from copy import deepcopy
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,8 +33,25 @@ REFUSED_BY_RULES = config.PositiveDataAcceptanceConfig(
     # and Stripe's signature cannot be guessed (400).
     expected_statuses=["2xx", "400", "401", "403", "404", "409", "422"]
 )
+
+
+def _with_the_form_of_an_event() -> dict[str, Any]:
+    """Schemathesis holds each event of a stream against the schema; a reader of the document gets the stream as text."""
+    document = deepcopy(DOCUMENT)
+    answers = document["paths"]["/v1/orders/{order_id}/events"]["get"]["responses"]
+    entry = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": "#/components/schemas/EventView"},
+    }
+    event = {"id": {"type": "string", "pattern": "^[0-9]+$"}, "event": {"type": "string"}, "data": entry}
+    event["retry"] = {"type": "integer"}
+    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "object", "properties": event}}
+    return document
+
+
 SCHEMA = schemathesis.openapi.from_dict(
-    DOCUMENT,
+    _with_the_form_of_an_event(),
     config=config.SchemathesisConfig(
         projects=config.ProjectsConfig(
             default=config.ProjectConfig(
@@ -168,6 +186,40 @@ def test_what_is_always_answered_is_required(schema: str, always: str) -> None:
 )
 def test_what_is_no_json_is_not_said_to_be(path: str, media: str) -> None:
     assert list(DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]) == [media]
+
+
+def test_a_stream_of_events_is_text() -> None:
+    told = DOCUMENT["paths"]["/v1/orders/{order_id}/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    assert told["schema"]["type"] == "string"
+    assert "`EventView`" in told["schema"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("path", "tag"), [("/v1/orders/{order_id}/explanation", "orders"), ("/v1/quotes/{quote_id}/explanation", "quotes")]
+)
+def test_an_operation_has_the_tag_of_its_address(path: str, tag: str) -> None:
+    assert DOCUMENT["paths"][path]["get"]["tags"] == [tag]
+
+
+@pytest.mark.parametrize("schema", ["AccountPatch", "ContactPatch"])
+def test_a_patch_that_changes_nothing_is_not_what_is_asked_for(schema: str) -> None:
+    assert DOCUMENT["components"]["schemas"][schema]["minProperties"] == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "fit"),
+    [("Musterstr. 1\n10115 Berlin", True), ("Musterstr. 1\r\n10115 Berlin", True), ("a\rb", False), ("a\tb", False)],
+)
+def test_an_address_is_told_to_be_lines_of_text(api: Api, ada: Customer, address: str, fit: bool) -> None:
+    told = DOCUMENT["components"]["schemas"]["AccountPatch"]["properties"]["address"]
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", json={"address": address})
+    assert (fits(address, told), answer.status_code) == ((True, 200) if fit else (False, 422))
+
+
+def test_a_reader_is_told_which_reasons_against_a_cart_are_given() -> None:
+    told = DOCUMENT["paths"]["/v1/quotes"]["post"]["description"]
+    assert "against every line that cannot be ordered" in told
+    assert "for most rules the first reason only" in told
 
 
 @pytest.fixture

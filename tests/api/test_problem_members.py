@@ -194,7 +194,7 @@ def _missing_scope(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, d
 def _quote_expired(world: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     quote = api.quote(ada, purchase()).json()
     world.pass_time(days=1)
-    return api.place(ada, quote["id"]), {"expired_at": quote["expires_at"].replace("Z", "+00:00")}
+    return api.place(ada, quote["id"]), {"expired_at": quote["expires_at"]}
 
 
 def _quote_expired_before_it_was_confirmed(
@@ -206,7 +206,7 @@ def _quote_expired_before_it_was_confirmed(
     quote = api.get(f"/v1/orders/{order_id}").json()["next"]["quote"]
     world.pass_time(days=1)
     answer = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": quote["id"]})
-    return answer, {"expired_at": quote["expires_at"].replace("Z", "+00:00")}
+    return answer, {"expired_at": quote["expires_at"]}
 
 
 def _quote_used(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:

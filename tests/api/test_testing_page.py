@@ -151,3 +151,15 @@ def test_a_stand_in_takes_what_the_page_sends_to_it(world: World) -> None:
         else:
             stand_in = world.vies if who == "VIES" else world.mailbox
             assert stand_in.http.post(path, json=json.loads(body)).status_code == 201
+
+
+@pytest.mark.parametrize("domain", [".example", ".test", ".invalid", ".localhost"])
+def test_an_address_is_taken_or_refused_as_the_page_says(world: World, api: Api, domain: str) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    [line] = re.findall(r"addresses in `(\.\w+)` .*?: those in (.*?) are refused", PAGE)
+    added = api.post(f"/v1/accounts/{customer.account_id}/contacts", {"name": "Mia", "email": f"mia@customer{domain}"})
+    assert (added.status_code == 201, added.status_code == 422) == (
+        domain == line[0],
+        domain in QUOTED.findall(line[1]),
+    )
