@@ -20,6 +20,11 @@ Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order 
 Nobody calls you when an order ends, and an order can end days after it was placed: a customer pays later, or lets it lapse. So keep the ids of orders that are not final, and follow the events of each or, every few
 minutes, ask for them again (one by one, or by `GET /v1/orders`).
 
+A completed order may be refunded later. `GET /v1/orders?status=refunded&status=needs_attention` lists those, beside others that needed us: ask once a day, and compare with what you know.
+
+A customer who cannot pass 3-D Secure and wants to pay with another card cannot change it in the order (`not-waiting`): cancel the order, and once it is `final` ask for another quote and place an order on that; or wait until
+`waits_until`, when it is cancelled.
+
 Before there is a cart: `GET /v1/catalogue` has products, tiers and prices, `GET /v1/accounts` the accounts that your key may act for.
 
 Show your customers what is in their account's language (of an order: the one that it had when the order was placed): `text` of amounts; an order's `status_text`, `reason.text` and `next.text`; explanations and invoices; `detail` of a refused cart,
@@ -34,6 +39,9 @@ bound to; anything else is 404. Lists come page by page: what an answer says as 
 Fields, query parameters and bodies that are not described here are refused, and so is what is given twice (but for a parameter that is a list):
 a misspelled name is noticed, and nothing is read half. Only the body of a `GET` or `HEAD`, which has no meaning in HTTP, is ignored (if it is no larger than bodies may be). Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers. `HEAD` is answered
 wherever `GET` is, but for a stream of events.
+
+Answers may get more fields, and lists of words (statuses, an order's `next.action`, kinds of entries) more words: ignore fields that you do not know, and treat an order whose `status` you do not know by its `final` and `next`. What there is
+keeps its meaning.
 
 Each answer has an `X-Request-ID`, by which our logs know it. Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may
 be added: treat one that you do not know by its status. Before any operation is reached, a request may be refused with:

@@ -16,7 +16,11 @@ from models.rules.vat import Treatment
 class LineWanted(Wanted):
     """In a change, what is left out stays as it is. A trial has no interval."""
 
-    action: Action
+    action: Action = Field(
+        description="`purchase`: what the account does not have, or whose period is over; it also turns a trial, running or over, into a subscription, from then on with what is ordered. "
+        "`trial`: once per account and product, free, for as long as the catalogue says. `change`: tier, seats or interval of what the account has, "
+        "also tier or seats of a running trial, which stays one"
+    )
     product: Code = Field(examples=["board"])
     tier: Code | None = Field(default=None, examples=["team"])
     seats: Seats | None = Field(default=None, examples=[10])

@@ -47,7 +47,8 @@ class PaymentMethodWanted(Wanted):
 
 class ConfirmationWanted(Wanted):
     quote_id: UUID = Field(
-        description="the fresh quote that the customer accepts", examples=["018f6f6a-0000-7000-8000-000000000004"]
+        description="the fresh quote that the customer accepts: the `id` of the order's `next.quote`, or of a newer quote for the same cart",
+        examples=["018f6f6a-0000-7000-8000-000000000004"],
     )
 
 
@@ -94,9 +95,10 @@ class NextStep(Shown):
     """What the customer must do for the order to go on."""
 
     action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"] = Field(
-        description="authenticate: at `url`. give_payment_method: POST the order's `payment-method` with a token. correct_vat_number: correct "
+        description="authenticate: at `url`; with another card only in another order, after this one was cancelled. give_payment_method: POST the order's `payment-method` with a token. correct_vat_number: correct "
         "or remove it (PATCH the account), then POST the order's `payment-method` without a token: the order does not go on before. "
-        "confirm_quote: POST the order's `confirm` with the id of `quote`."
+        "confirm_quote: POST the order's `confirm` with the id of `quote`. If that has expired (the order waits for longer), ask `POST /v1/quotes` for another with the "
+        "order's own `lines` (of each its `action`, `product`, `tier`, `seats` and `interval`, in the same order), show it to the customer, and confirm that."
     )
     text: str
     url: str | None = Field(
@@ -161,7 +163,7 @@ class OrderView(BaseModel):
     quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
     status: Standing
     final: bool = Field(
-        description="nothing more will happen to it, with two exceptions. Support may refund a completed purchase, which then ends as `refunded`. A refund that "
+        description="nothing more will happen to it, with two exceptions. Support may refund a completed purchase, which then ends as `refunded` (`GET /v1/orders?status=refunded` tells). A refund that "
         "the payment provider had accepted may fail days later (the card's account is closed, for example): the order is then `needs_attention`, "
         "`final` is false, `finished_at` null and `payment.refunded` 0 until our team has returned the money another way"
     )

@@ -13,7 +13,7 @@ from schemathesis.generation import GenerationMode
 from api_stub.problems.details import BASE
 from api_stub.problems.problem_types import TYPES
 from models.accounts import Language
-from models.rules.cart import SubscriptionStatus
+from models.rules.cart import Action, SubscriptionStatus
 from models.states import OrderStatus
 from tasks.upstream.seats import MAX_CHANGES
 from tests.api.conftest import Api, purchase
@@ -220,6 +220,26 @@ def test_a_reader_is_told_which_reasons_against_a_cart_are_given() -> None:
     told = DOCUMENT["paths"]["/v1/quotes"]["post"]["description"]
     assert "against every line that cannot be ordered" in told
     assert "for most rules the first reason only" in told
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "cannot pass 3-D Secure",
+        "`GET /v1/orders?status=refunded&status=needs_attention`",
+        "ignore fields that you do not know",
+    ],
+)
+def test_a_reader_finds_what_a_shop_asks_for(answer: str) -> None:
+    assert answer in DOCUMENT["info"]["description"]
+
+
+def test_a_reader_is_told_how_an_expired_quote_is_replaced_and_what_each_action_does() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert "the order's own `lines`" in schemas["NextStep"]["properties"]["action"]["description"]
+    assert "a newer quote for the same cart" in schemas["ConfirmationWanted"]["properties"]["quote_id"]["description"]
+    told = schemas["LineWanted"]["properties"]["action"]["description"]
+    assert [action for action in Action if f"`{action}`: " not in told] == []
 
 
 @pytest.fixture

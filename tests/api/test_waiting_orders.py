@@ -9,7 +9,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks.sweep import sweep
-from tests.api.conftest import Api, problem, purchase
+from tests.api.conftest import Api, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import MONTH, Customer, World
 
@@ -180,3 +180,35 @@ def test_a_fresh_quote_is_shown_in_the_orders_language_and_by_itself_in_the_acco
     assert (shown["totals"]["total"]["text"], fresh["totals"]["total"]["text"]) == ("€119.00", "€130.90")
     assert fresh["lines"][0]["unit_price"]["text"] == "€11.00"
     assert api.get(f"/v1/quotes/{fresh['id']}").json()["totals"]["total"]["text"] == "130,90\N{NO-BREAK SPACE}€"
+
+
+def test_after_its_fresh_quote_has_expired_an_order_goes_on_at_a_quote_for_its_own_lines(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = api.order(ada, purchase(), trial("chat"))
+    world.reprice("desk", "team", MONTH, 11_00)
+    world.run(UUID(order_id))
+    world.pass_time(days=1)
+    waiting = api.get(f"/v1/orders/{order_id}").json()
+    own = f"/v1/orders/{order_id}/confirm"
+    assert problem(api.post(own, {"quote_id": waiting["next"]["quote"]["id"]})) == (409, "quote-expired")
+    asked = ("action", "product", "tier", "seats", "interval")
+    newer = api.quote(ada, *({name: line[name] for name in asked} for line in waiting["lines"]))
+    assert api.post(own, {"quote_id": newer.json()["id"]}).json()["status"] == "open"
+    assert world.run(UUID(order_id)).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [130_90]
+
+
+def test_who_cannot_authenticate_pays_with_another_card_in_another_order(world: World, api: Api) -> None:
+    customer = world.customer(card="pm_card_threeDSecure2Required")
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    assert world.run(UUID(order_id)).status is OrderStatus.AWAITING_AUTHENTICATION
+    another = {"token": "pm_card_mastercard"}
+    assert problem(api.post(f"/v1/orders/{order_id}/payment-method", another)) == (409, "not-waiting")
+    api.post(f"/v1/orders/{order_id}/cancel")
+    assert world.run(UUID(order_id)).status is OrderStatus.CANCELLED
+    assert api("PUT", f"/v1/accounts/{customer.account_id}/payment-method", json=another).status_code == 200
+    again = UUID(api.order(customer, purchase()))
+    assert world.run(again).status is OrderStatus.COMPLETED
+    assert world.charged(customer) == [119_00]
