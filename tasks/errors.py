@@ -86,7 +86,14 @@ class Misconfigured(Explained):
 
 
 class RefundRefused(Misconfigured):
-    """The provider refuses to refund a charge, and not all of it is back: a part went back elsewhere, say. A person must look."""
+    """The provider refuses to refund a charge, and not all of it is back: a part went back elsewhere, say. A person must look.
+
+    owed_minor: what is left of the charge, if a part went back.
+    """
+
+    def __init__(self, message: str, *, owed_minor: int | None = None) -> None:
+        super().__init__(message)
+        self.owed_minor = owed_minor
 
 
 class NotRecorded(Explained):

@@ -111,7 +111,7 @@ def refund(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
     try:
         answer = refunding.request_refund(refund_attempt, charge_ref=charge.ref)
     except RefundRefused as refused:
-        _note_refused(order, attempt, charge, refund_attempt, str(refused))
+        _note_refused(order, attempt, charge, refund_attempt, refused)
         raise
     with begin() as session:
         lock_order(session, order.id)
@@ -122,14 +122,18 @@ def refund(order: Order, attempt: ChargeAttempt, charge: Charge) -> NewsOutcome:
 
 
 def _note_refused(
-    order: Order, attempt: ChargeAttempt, charge: Charge, refund_attempt: RefundAttempt, error: str
+    order: Order, attempt: ChargeAttempt, charge: Charge, refund_attempt: RefundAttempt, refused: RefundRefused
 ) -> None:
-    """Call a person, unless that was the last that was said: the refusal names another request each time."""
+    """Call a person, unless that was the last that was said, of the same sum: the refusal names another request each time."""
+    facts = {"attempt": attempt.attempt}
+    if refused.owed_minor is not None:
+        facts["owed_minor"] = refused.owed_minor
     with begin() as session:
         lock_order(session, order.id)
         refunding.mark_refused(session, refund_attempt)
-        if "attempt" not in _said_last(session, order, charge):
-            _call_person(session, order, charge, error, attempt=attempt.attempt)
+        said = _said_last(session, order, charge)
+        if "attempt" not in said or said.get("owed_minor") != refused.owed_minor:
+            _call_person(session, order, charge, str(refused), **facts)
 
 
 def _is_left_to_person(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> bool:

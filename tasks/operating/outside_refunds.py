@@ -79,8 +79,12 @@ def settle_refund(
     resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by=by)
 
 
-def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> None:
+def settle_unexpected(
+    order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False
+) -> tuple[int, str] | None:
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
+
+    Returns what was owed of it, in minor units of which currency: what neither the provider nor the bank gave back. None if the bank took a sum in another.
 
     Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
     rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
@@ -109,7 +113,11 @@ def settle_unexpected(order_id: UUID, charge_ref: str, *, by: str, why: str, res
         order, charge = _unexpected(session, order_id, charge_ref)
         if not found:
             _require_none_under_way(session, order, charge)
-        _record_outside(session, order, charge, by=by, why=why, by_bank=False, found=found, newest=newest)
+        left = owed or None if found else charge.amount_minor - back
+        _record_outside(
+            *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
+        )
+    return None if left is None else (left, charge.currency)
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
@@ -221,16 +229,19 @@ def _record_outside(
     by_bank: bool,
     found: Sequence[Dispute],
     newest: int | None,
+    owed_minor: int | None = None,
 ) -> None:
     """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded.
 
-    newest: the newest entry about a dispute before they were asked for. Raises NotPossible if there is another.
+    newest: the newest entry about a dispute before they were asked for. owed_minor: what was left to pay, if that is known. Raises NotPossible if there is another.
     """
     _require_unchanged(session, order, newest)
     disputes.note(session, order.id, charge.attempt, found, newest=newest)
     attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
+    if owed_minor is not None:
+        facts["owed_minor"] = owed_minor
     timeline.note(session, order.id, Kind.REFUND_SETTLED_OUTSIDE, facts)
 
 

@@ -138,7 +138,7 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except Refused as refused:
         found = _find(attempt, charge_ref)
         if found is None:
-            raise RefundRefused(_why_refused(attempt, charge_ref, refused)) from refused
+            raise _refused(attempt, charge_ref, refused) from refused
         return found
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
@@ -227,9 +227,18 @@ def _request(attempt: RefundAttempt, charge_ref: str) -> RefundRequest:
     )
 
 
-def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> str:
-    if not isinstance(refused, ChargeDisputed):
-        return f"the provider refuses to refund {charge_ref}: {refused}"
+def _refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> RefundRefused:
+    if isinstance(refused, ChargeDisputed):
+        return RefundRefused(_why_refused(attempt, charge_ref, refused))
+    why = f"the provider refuses to refund {charge_ref}: {refused}"
+    if not (back := back_minor(charge_ref)):
+        return RefundRefused(why)
+    owed, currency = attempt.amount_minor - back, attempt.currency
+    left = f"{back} {currency} (minor units) of it went back already: {owed} {currency} (minor units) is still the customer's"
+    return RefundRefused(f"{why}. {left}", owed_minor=owed)
+
+
+def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: ChargeDisputed) -> str:
     disputed = _disputes(charge_ref)
     if disputed is not None and disputes.in_the_way(disputed) is None:
         disputed = None  # it has ended since

@@ -38,14 +38,15 @@ def test_one_that_was_refunded_before_its_dispute_is_not_owed_once_that_is_won(
     assert named(world) == []
 
 
-def settle(order_id: UUID, charge: str, *, rest_paid: bool = False) -> None:
-    outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
+def settle(order_id: UUID, charge: str, *, rest_paid: bool = False) -> tuple[int, str] | None:
+    """What was owed."""
+    return outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
 
 
-@pytest.mark.parametrize(("status", "amount"), [("won", 119_00), ("lost", 19_00)])
+@pytest.mark.parametrize(("status", "amount", "owed"), [("won", 119_00, 119_00), ("lost", 19_00, 100_00)])
 @pytest.mark.parametrize("asked_before", [True, False])
 def test_one_that_a_person_gave_back_is_named_until_that_is_recorded(
-    world: World, status: str, amount: int, *, asked_before: bool
+    world: World, status: str, amount: int, owed: int, *, asked_before: bool
 ) -> None:
     ada = world.customer()
     order_id, late = given_up_and_paid_late(world, ada)
@@ -61,10 +62,10 @@ def test_one_that_a_person_gave_back_is_named_until_that_is_recorded(
     world.stripe.control("dispute", payment_intent=late, status=status)
     world.notify(late, "charge.dispute.closed")
     assert len(named(world)) == 1
-    settle(order_id, late)
+    assert settle(order_id, late) == (owed, "EUR")
     assert (world.refunds(order_id), world.given_back(ada), named(world)) == ([("succeeded", 119_00)], [], [])
     [settled] = world.noted(order_id, "refund.settled_outside")
-    assert settled == {"attempt": 1, "amount_minor": 119_00, "by": "Olga", "why": "transfer"}
+    assert settled == {"attempt": 1, "amount_minor": 119_00, "owed_minor": owed, "by": "Olga", "why": "transfer"}
     with pytest.raises(NotPossible, match="is back already"):
         settle(order_id, late)
     world.notify(late, "charge.dispute.updated")
@@ -98,7 +99,7 @@ def test_one_of_which_the_bank_took_a_sum_in_another_currency_is_recorded_once_t
     told = rf"taken 1900 USD \(minor units\) of unexpected charge {late} back for good .* was of 11900 EUR: .* add --rest-paid"
     with pytest.raises(NotPossible, match=told):
         settle(order_id, late)
-    settle(order_id, late, rest_paid=True)
+    assert settle(order_id, late, rest_paid=True) is None
     assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
     turn(world, late, "won")
     world.notify(late, "charge.dispute.closed")
@@ -114,8 +115,26 @@ def test_one_whose_refund_is_refused_since_a_part_went_back_in_the_dashboard_is_
     world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": 50_00})
     world.notify(late, "charge.refunded" if heard else "payment_intent.succeeded")
     assert len(named(world)) == 1
-    settle(order_id, late)
+    assert settle(order_id, late) == (69_00, "EUR")
     assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
+
+
+def test_of_one_whose_refund_is_refused_it_is_said_what_the_dashboard_has_left_of_it_each_time_that_is_less(
+    world: World,
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    for part in (50_00, 19_00):
+        world.stripe.client().v1.refunds.create({"payment_intent": late, "amount": part})
+        for _ in range(3):  # the key of the request before is spent
+            world.notify(late, "charge.refunded")
+            world.pass_time(seconds=3600)
+    told = ". {} EUR (minor units) of it went back already: {} EUR (minor units) is still the customer's"
+    ends = [told.format(5000, 6900), told.format(6900, 5000)]
+    assert [each[-len(end) :] for each, end in zip(said(world, order_id), ends, strict=True)] == ends
+    facts = [row.facts for row in world.rows(OrderEvent, order_id=order_id, kind="refund.refused")]
+    assert sorted(each["owed_minor"] for each in facts) == [50_00, 69_00]
+    assert settle(order_id, late) == (50_00, "EUR")
 
 
 def test_one_whose_refund_failed_is_recorded_without_a_dispute(world: World) -> None:

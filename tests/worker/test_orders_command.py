@@ -360,7 +360,10 @@ def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_
         world.stripe.control("dispute", payment_intent=charge, status="lost", amount=19_00)
         world.notify(charge, "charge.dispute.closed")
     paid = ("refunded-outside", order_id, "--why", "rest by transfer")
-    assert run(*paid, "--charge", late).stdout == "Recorded; the order stays as it is.\n"
+    assert run(*paid, "--charge", late).stdout == (
+        "Recorded; the order stays as it is.\n"
+        "The customer is owed 100.00 EUR of this charge: pay that by other means, if you have not yet.\n"
+    )
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert isinstance(run(*paid).exception, NotPossible)
     assert json.loads(run(*paid, "--rest-paid", "--json").stdout)["provider_asked"] is True

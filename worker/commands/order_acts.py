@@ -139,11 +139,14 @@ def refunded_outside(
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
     if charge is not None:
-        outside_refunds.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
+        owed = outside_refunds.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
         if as_json:
-            print_json({"id": order_id, "charge": charge})
-        else:
-            typer.echo("Recorded; the order stays as it is.")
+            print_json({"id": order_id, "charge": charge, "owed_minor": owed and owed[0]})
+            return
+        typer.echo("Recorded; the order stays as it is.")
+        if owed:
+            amount = f"{order_views.major(*owed)} {owed[1]}"
+            typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet.")
         return
     provider_asked = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
     if as_json:
