@@ -17,7 +17,6 @@ from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
 from models.timeline_kinds import Kind
-from models.vat_follow_ups import VatFollowUp
 from tasks.billing import invoicing
 from tasks.errors import (
     NO_DATABASE,
@@ -33,6 +32,7 @@ from tasks.mail.writing import written
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
 from tasks.prompt_seat_assignment import asks
+from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, outside, policy
 
 
@@ -49,6 +49,8 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
         letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
         timeline.note(session, order_id, Kind.LETTER_SEND_AGAIN, said)
+        if kind is LetterKind.VAT_CORRECTION:
+            unsent_letters.leave_to_a_person(session, order_id)
     _send(order, kind, letter)
     return kind
 
@@ -85,8 +87,11 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
         _refuse_if_replaced(session, order)
     if kind is LetterKind.SEAT_PROMPT and not _asks_for_users(session, order):
         raise NotPossible(f"order {order.number} has no seats to assign any more")
-    if kind is LetterKind.VAT_CORRECTION and _is_owed(session, order):
-        raise NotPossible(f"the {kind} of order {order.number} is still tried by itself")
+    if kind is LetterKind.VAT_CORRECTION and unsent_letters.is_under_way(session, order.id):
+        raise NotPossible(
+            f"the {kind} of order {order.number} is just being sent by itself: "
+            f"`prorata orders show {order.number}` says what comes of it"
+        )
     return kind
 
 
@@ -107,11 +112,6 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
 
 def _asks_for_users(session: Session, order: Order) -> bool:
     return asks(order_cache.lines(session, order), order_cache.assigned_users(session, order))
-
-
-def _is_owed(session: Session, order: Order) -> bool:
-    owed = select(VatFollowUp.letter_owed).where(VatFollowUp.order_id == order.id)
-    return session.scalar(owed) or False
 
 
 def _another_id(session: Session, order: Order, kind: LetterKind) -> str:
@@ -178,3 +178,8 @@ def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | No
             mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == sent)
             session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
         timeline.note(session, order.id, event, facts)
+        if facts["kind"] == LetterKind.VAT_CORRECTION and event in _MAY_BE_THERE:
+            unsent_letters.no_longer_owed(session, order.id)
+
+
+_MAY_BE_THERE = (f"letter.{LetterStatus.SENT}", Kind.LETTER_UNANSWERED)

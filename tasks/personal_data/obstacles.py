@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from models.orders import Order
-from models.states import AFTER_ACTIVATION, FINAL, OrderStatus
+from models.states import AFTER_ACTIVATION, FINAL, LetterKind, OrderStatus
 from models.subscriptions import SITS, SeatAssignment, Subscription
 from models.support_cases import OPEN
 from models.vat_follow_ups import VatFollowUp
 from tasks.personal_data import finding
 from tasks.personal_data.person import Person
 from tasks.plain_text import one_line
-from tasks.vat import vat_at_bank
+from tasks.vat import unsent_letters, vat_at_bank
 
 
 def obstacles(session: Session, of: Person) -> list[str]:
@@ -48,15 +48,20 @@ def _orders(session: Session, of: Person) -> Iterator[str]:
 def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
     """Such an order has ended, but a letter may still be due."""
     waits = or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed)
-    orders = select(Order).join(VatFollowUp, VatFollowUp.order_id == Order.id)
-    for order in session.scalars(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
-        if vat_at_bank.is_withheld(session, order):
+    orders = select(Order, VatFollowUp.letter_owed).join(VatFollowUp, VatFollowUp.order_id == Order.id)
+    for order, owed in session.execute(orders.where(finding.theirs(Order, of), Order.status.in_(FINAL), waits)):
+        if owed:
+            yield (
+                f"a letter about the VAT of order {order.number} is owed: it is tried {unsent_letters.TRIES} times, over some days; once a try has failed, "
+                f"`prorata orders send-letter {order.number} --kind {LetterKind.VAT_CORRECTION}` sends it at once"
+            )
+        elif vat_at_bank.is_withheld(session, order):
             yield (
                 f"order {order.number} awaits the end of the dispute of what paid for it, as VAT is credited if that is won: answer it or accept it in the "
                 "provider's dashboard. Within a day after its end is noted this ends by itself: docs/disputes.md, A disputed charge"
             )
         else:
-            yield f"order {order.number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
+            yield f"order {order.number} awaits the VAT registry's answer: it is asked at least once a day until it gives one"
 
 
 def _cases(session: Session, of: Person) -> Iterator[str]:

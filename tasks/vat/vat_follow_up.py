@@ -23,12 +23,12 @@ from models.sold_to import sold_to
 from models.states import FINAL, LetterKind, OrderStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
-from tasks.errors import NO_DATABASE, NotAsked, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, OutcomeUnknown, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.mail.unanswered import MayHaveArrived
 from tasks.ports import VatAnswer, VatStatus
-from tasks.vat import vat_at_bank, vat_check, vat_correction
+from tasks.vat import unsent_letters, vat_at_bank, vat_check, vat_correction
 from tasks.vat.vat_at_bank import Taken
 from tasks.wiring import begin, now, policy, vat_registry
 
@@ -38,8 +38,6 @@ BATCH = 50
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
 """before each question after the order's own, and each further try of a letter that is owed; then a day each"""
 _DAY = timedelta(days=1)
-_UNDER_WAY = timedelta(minutes=20)
-"""how long a letter is left alone while it is sent: longer than a mail server may take to accept it (`worker.watchdog`)"""
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 
@@ -134,7 +132,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
     outcome = FollowUpOutcome.CONFIRMED if taken else _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
     if outcome in _CORRECTED:
-        row.letter_owed, row.next_at = True, now() + _UNDER_WAY
+        row.letter_owed, row.next_at = True, now() + unsent_letters.UNDER_WAY
     order.vat_provisional = False
     if row.reason is FollowUpReason.PROVISIONAL:
         order.vat_check_id = check.id
@@ -196,7 +194,7 @@ def _hold_products(session: Session, order: Order) -> bool:
 
 
 def _tell(order_id: UUID) -> None:
-    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due, one that may have arrived is not.
+    """Send the letter that is owed; one that cannot be sent now is tried again when the row is next due, a few times; one that may have arrived is not.
 
     No letter is owed for an order that has been refunded meanwhile: its sums would be out of date, and the refund notice brings the last
     document.
@@ -217,8 +215,14 @@ def _tell(order_id: UUID) -> None:
         return
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
+        if not isinstance(error, OutcomeUnknown):  # of which `unanswered` takes account
+            unsent_letters.note(order, error)
         return
     except MayHaveArrived:
         log.error("vat letter may have arrived, and is not sent again", order_id=str(order_id))
+    except Misconfigured as error:  # it may be refused for this recipient only
+        log.error("vat letter is not sent", order_id=str(order_id), error=str(error))
+        unsent_letters.note(order, error)
+        return
     with begin() as session:
-        session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(letter_owed=False))
+        unsent_letters.no_longer_owed(session, order_id)

@@ -21,18 +21,18 @@ from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SeatAssignment
 from models.support_cases import SupportCase
 from models.tables import metadata
-from models.vat_follow_ups import VatFollowUp
 from tasks import placement
 from tasks.errors import Misconfigured
-from tasks.operating import resumption, support_desk, support_refund
+from tasks.operating import letters_again, resumption, support_desk, support_refund
 from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
 from tasks.quotes import support_case
 from tasks.upstream import seats
+from tasks.vat import unsent_letters
 from tests.invoices.documents import documents, one, pdf
 from tests.support.many_orders import Plans, copy_completed_orders
-from tests.support.vat_outage import ask_again, during_outage, nothing_differs
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import Customer, World, change, purchase
 
@@ -451,14 +451,25 @@ def test_everything_that_it_is_needed_for_is_said_at_once(world: World) -> None:
 
 def test_as_long_as_a_letter_about_vat_may_be_due_nothing_is_erased(world: World) -> None:
     eva, order = during_outage(world)
-    for owed in (False, True):
-        with pytest.raises(NotErasable, match=f"order {order.number} awaits the VAT registry's answer, or a letter"):
-            erase(eva)
-        with world.begin() as session:
-            session.execute(update(VatFollowUp).values(letter_owed=not owed))
-    with world.begin() as session:
-        session.execute(update(VatFollowUp).values(letter_owed=False))
+    world.vies.register(NUMBER, status="invalid")
+    with pytest.raises(NotErasable, match=f"order {order.number} awaits the VAT registry's answer: it is asked"):
+        erase(eva)
+    world.mailbox.fail("relay_denied", recipient=eva.email)
     ask_again(world)
+    ends_it = f"`prorata orders send-letter {order.number} --kind vat_correction` sends it at once"
+    with pytest.raises(NotErasable, match=ends_it):
+        erase(eva)
+    world.mailbox.heal()
+    letters_again.send_again(order.id, LetterKind.VAT_CORRECTION, by="ops", why=None)
+    assert erase(eva).erasure_id is not None
+
+
+def test_a_letter_about_vat_that_was_given_up_is_not_in_the_way_of_erasing(world: World) -> None:
+    eva, _ = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    world.mailbox.fail("relay_denied", recipient=eva.email)
+    for _ in range(unsent_letters.TRIES):
+        ask_again(world, minutes=1500)
     assert erase(eva).erasure_id is not None
 
 

@@ -165,7 +165,7 @@ def test_a_person_whose_order_waits_for_a_dispute_can_be_erased_once_that_was_de
     )
     happens(world, charge, "lost")
     assert needed_for(eva) == (
-        f"order {order.number} awaits the VAT registry's answer, or a letter about it: that ends by itself"
+        f"order {order.number} awaits the VAT registry's answer: it is asked at least once a day until it gives one"
     )
     ask_again(world, minutes=DAY)
     assert erase(eva).erasure_id is not None
