@@ -50,15 +50,25 @@ def vat_follow_up() -> int:
     worked_on = 0
     while worked_on < BATCH and (due := _next()) is not None:
         worked_on += 1
-        if due.outcome is None and not _settle(due):
-            break
-        _tell(due.order_id)
+        try:
+            if due.outcome is None and not _settle(due):
+                break
+            _tell(due.order_id)
+        except NO_DATABASE:
+            raise
+        except Exception:  # one that cannot be handled must not stop those behind it
+            log.exception("vat follow-up cannot be handled", order_id=str(due.order_id))
     return worked_on
 
 
 def _settle(due: VatFollowUp) -> bool:
     """Act on the registry's answer; False if it gives none."""
-    answer = _ask(due.number) if due.vat_check_id is None else None
+    try:
+        answer = _ask(due.number) if due.vat_check_id is None else None
+    except Misconfigured as error:  # as all the others would be refused
+        log.error("vat number cannot be asked about", order_id=str(due.order_id), error=str(error))
+        _not_tried(due.order_id)
+        return False
     with begin() as session:
         _act_on(session, due.order_id, answer)
     return answer is None or answer.status is not VatStatus.UNAVAILABLE
@@ -98,6 +108,13 @@ def _next() -> VatFollowUp | None:
             row.tries += 1
             row.next_at = now() + (WAITS[row.tries] if row.tries < len(WAITS) else _DAY)
         return row
+
+
+def _not_tried(order_id: UUID) -> None:
+    """Nothing was wrong with this row: it is due again soon."""
+    with begin() as session:
+        again = {"tries": VatFollowUp.tries - 1, "next_at": now() + WAITS[0]}
+        session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(again))
 
 
 def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
@@ -209,9 +226,7 @@ def _tell(order_id: UUID) -> None:
     try:
         mailing.deliver(order, [LetterKind.VAT_CORRECTION])
     except NotAsked:
-        with begin() as session:
-            again = {"tries": VatFollowUp.tries - 1, "next_at": now() + WAITS[0]}
-            session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(again))
+        _not_tried(order_id)
         return
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
