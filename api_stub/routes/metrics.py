@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from models.payments import ChargeAttempt
 from models.rejected_messages import RejectedMessage
 from models.states import FINAL, AttemptStatus, OrderStatus
 from models.support_cases import OPEN, SupportCase
+from models.vat_follow_ups import VatFollowUp
 from tasks.billing.receivables import due_on
 from tasks.housekeeping import KEPT
 from tasks.queues import QUEUE_NAMES
@@ -78,6 +79,7 @@ def _told_by(session: Session) -> Iterable[Metric]:
     )
     yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
+    yield from _vat_follow_ups(session)
     yield _heartbeats(session)
     yield _gauge("prorata_invoices_overdue", "Amounts due by transfer that have not arrived in time", _overdue(session))
     yield from _support_cases(session)
@@ -141,6 +143,19 @@ def _charged(session: Session) -> float:
     recent = charge.c.created_at > func.clock_timestamp() - (KEPT - timedelta(days=1))
     since: timedelta | None = session.scalar(select(age).where(charge.c.status == AttemptStatus.SUCCEEDED, recent))
     return since.total_seconds() if since is not None else math.inf
+
+
+def _vat_follow_ups(session: Session) -> Iterable[Metric]:
+    """An answer that is kept until a customer's bank decides a dispute counts as one."""
+    now, unanswered = func.clock_timestamp(), and_(VatFollowUp.outcome.is_(None), VatFollowUp.vat_check_id.is_(None))
+    asked = now - func.min(VatFollowUp.created_at).filter(unanswered)
+    owed = now - func.min(VatFollowUp.settled_at).filter(VatFollowUp.letter_owed)
+    waiting = select(asked, owed).where(or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed))
+    question, letter = session.execute(waiting).one()
+    is_question = "Age of the oldest question to the VAT registry without an answer"
+    yield _gauge("prorata_oldest_vat_question_seconds", is_question, _seconds_of(question))
+    is_letter = "Seconds since the oldest correction of VAT of which the customer has yet to be told"
+    yield _gauge("prorata_oldest_vat_letter_seconds", is_letter, _seconds_of(letter))
 
 
 def _heartbeats(session: Session) -> Metric:

@@ -6,9 +6,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from models.books_checks import Compared, record_books_check
+from models.orders import Order
 from tasks.billing import receivables, unpaid
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
+from tests.support.vat_outage import during_outage
 from tests.support.world import Customer, World
 
 
@@ -171,3 +173,38 @@ def test_metrics_count_notifications_that_are_refused(api: Api) -> None:
         api.get("/metrics").text,
         re.MULTILINE,
     )
+
+
+def test_metrics_tell_how_late_vat_follow_ups_are(world: World, api: Api) -> None:
+    def told() -> list[float]:
+        names = ("prorata_oldest_vat_question_seconds", "prorata_oldest_vat_letter_seconds")
+        values = dict(line.split() for line in api.get("/metrics").text.splitlines() if line.startswith(names))
+        return [float(values[name]) // 3600 for name in names]
+
+    def change(order: Order, values: str) -> None:
+        with world.begin() as session:
+            session.execute(text(f"update vat_follow_ups set {values} where order_id = :id"), {"id": order.id})
+
+    assert told() == [0.0, 0.0]
+    orders = [during_outage(world)[1] for _ in range(2)]
+    for order, hours in zip(orders, (30, 50), strict=True):
+        change(order, f"created_at = clock_timestamp() - interval '{hours} h'")
+    assert told() == [50.0, 0.0]
+    settled = "outcome = 'vat_charged', letter_owed = true, settled_at = clock_timestamp() - interval"
+    change(orders[1], f"{settled} '5 h'")
+    assert told() == [30.0, 5.0]
+    change(orders[0], f"{settled} '3 h'")
+    assert told() == [0.0, 5.0]
+    change(orders[1], "letter_owed = false")
+    assert told() == [0.0, 3.0]
+
+
+def test_an_answer_that_waits_for_a_dispute_is_no_late_question(world: World, api: Api) -> None:
+    during_outage(world)
+    answered = text("""
+        update vat_follow_ups set created_at = clock_timestamp() - interval '90 days',
+        vat_check_id = (select id from vat_checks limit 1)
+    """)
+    with world.begin() as session:
+        session.execute(answered)
+    assert "prorata_oldest_vat_question_seconds 0.0" in api.get("/metrics").text.splitlines()

@@ -18,6 +18,7 @@ GROW = {
     "receivables",
     "support_cases",
     "charge_attempts",
+    "vat_follow_ups",
 }
 
 
@@ -48,6 +49,7 @@ def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -
         "ix_webhooks_handled",
         "ix_receivables_open",
         "one_open_case_per_wish",
+        "ix_vat_follow_ups_waiting",
     }, plan
 
 
