@@ -72,7 +72,7 @@ request_counts.REGISTRY.register(_Books())
 
 def _told_by(session: Session) -> Iterable[Metric]:
     yield from _orders(session)
-    yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
+    yield from _outbox(session)
     yield from _webhooks(session)
     yield _gauge(
         "prorata_last_charge_seconds", "Seconds since the latest charge that succeeded began", _charged(session)
@@ -111,6 +111,15 @@ def _orders(session: Session) -> Iterable[Metric]:
 
 def _count(session: Session, table: type[OutboxMessage | RejectedMessage]) -> float:
     return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _outbox(session: Session) -> Iterable[Metric]:
+    """The oldest is the one of the lowest id: no index has their times."""
+    age = select(func.clock_timestamp() - OutboxMessage.created_at).order_by(OutboxMessage.id).limit(1)
+    yield _gauge("prorata_outbox_backlog", "Messages that wait to be published", _count(session, OutboxMessage))
+    yield _gauge(
+        "prorata_oldest_outbox_message_seconds", "Age of the oldest of these", _seconds_of(session.scalar(age))
+    )
 
 
 def _undeliverable(session: Session) -> float:

@@ -208,3 +208,24 @@ def test_an_answer_that_waits_for_a_dispute_is_no_late_question(world: World, ap
     with world.begin() as session:
         session.execute(answered)
     assert "prorata_oldest_vat_question_seconds 0.0" in api.get("/metrics").text.splitlines()
+
+
+def test_metrics_tell_how_long_the_oldest_message_waits_to_be_published(world: World, api: Api, ada: Customer) -> None:
+    def told() -> float:
+        name = "prorata_oldest_outbox_message_seconds "
+        [line] = [line for line in api.get("/metrics").text.splitlines() if line.startswith(name)]
+        return float(line.removeprefix(name))
+
+    assert told() == 0.0
+    api.order(ada, purchase("desk"))
+    api.order(ada, purchase("chat"))
+    with world.begin() as session:
+        session.execute(
+            text(
+                "update outbox set created_at = clock_timestamp() - (3 - id + (select min(id) from outbox)) * interval '1 h'"
+            )
+        )
+    assert told() // 3600 == 3.0
+    with world.begin() as session:
+        session.execute(text("delete from outbox where id = (select min(id) from outbox)"))
+    assert told() // 3600 == 2.0

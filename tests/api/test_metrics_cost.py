@@ -19,6 +19,7 @@ GROW = {
     "support_cases",
     "charge_attempts",
     "vat_follow_ups",
+    "outbox",
 }
 
 
