@@ -5,6 +5,7 @@ asked again. The answer is acted on under the order's lock, and only while the r
 customer's bank has is kept with the row until the bank has decided, and the registry is not asked again.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -35,6 +36,8 @@ from tasks.wiring import begin, now, policy, vat_registry
 log = structlog.get_logger(__name__)
 
 BATCH = 50
+LONGEST_RUN = 60.0
+"""seconds after which a run takes no further row: the last may take as long as a mail server does for a letter, and the next run comes soon"""
 WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
 """before each question after the order's own, and each further try of a letter that is owed; then a day each"""
 _DAY = timedelta(days=1)
@@ -45,10 +48,11 @@ _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 def vat_follow_up() -> int:
     """Ask about the numbers that are due, correct orders where needed, send the letters owed; returns how many rows it worked on.
 
-    Stops at the first question without an answer: the others can wait for the next run.
+    Stops at the first question without an answer, and after `LONGEST_RUN`: the others can wait for the next run.
     """
     worked_on = 0
-    while worked_on < BATCH and (due := _next()) is not None:
+    until = time.monotonic() + LONGEST_RUN
+    while worked_on < BATCH and time.monotonic() < until and (due := _next()) is not None:
         worked_on += 1
         try:
             if due.outcome is None and not _settle(due):
