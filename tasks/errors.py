@@ -100,6 +100,10 @@ class NotRecorded(Explained):
     """The other side answered a person's command, and the database did not take that down; the message says what it was."""
 
 
+ENDS_EARLY = (KeyboardInterrupt, *NO_DATABASE, TemporarilyUnavailable, Misconfigured)
+"""what may end a long command between two of its transactions, through no fault of the orders or accounts it works on"""
+
+
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.set_up_sessions`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")
@@ -116,10 +120,10 @@ def _sqlstate(error: BaseException) -> str | None:
 
 @contextmanager
 def keeping(what: Callable[[], str]) -> Iterator[None]:
-    """For work in several transactions: if the database fails in one, a note of the error says `what` is kept. Without one, nothing was changed."""
+    """For work in several transactions: if it ends early, a note of the error says `what` is kept. Without one, nothing was changed."""
     try:
         yield
-    except NO_DATABASE as error:
+    except ENDS_EARLY as error:
         if kept := what():
             error.add_note(kept)
         raise

@@ -35,7 +35,7 @@ def _run(change: Callable[[str, str], None], database_url: str, revision: str, s
     )
     try:
         waiting(change, database_url, revision)
-    except OperationalError as error:
-        if behind_a_lock(error):
+    except (KeyboardInterrupt, OperationalError) as error:
+        if isinstance(error, KeyboardInterrupt) or behind_a_lock(error):
             error.add_note("Each migration that was done stays done.")
         raise

@@ -30,7 +30,7 @@ class Interrupted(Exception):
 
     @classmethod
     def by(cls, stopped: KeyboardInterrupt) -> "Interrupted":
-        return cls(" ".join(getattr(stopped, "__notes__", ())))
+        return cls(_kept(stopped))
 
 
 def run(command: Callable[[], object]) -> int:
@@ -41,11 +41,11 @@ def run(command: Callable[[], object]) -> int:
     except (SettingsError, Unknown) as error:
         return _say(str(error), WRONGLY_ASKED)
     except (Misconfigured, NotRecorded, NotWritten) as error:
-        return _say(str(error), NO_ANSWER)
+        return _say(_and_kept(str(error), error), NO_ANSWER)
     except Explained as error:
         return _say(str(error), FAILED)
     except TemporarilyUnavailable as error:
-        return _say(f"{error}; try again later", NO_ANSWER)
+        return _say(_and_kept(f"{error}; try again later", error), NO_ANSWER)
     except NO_DATABASE as error:
         return _say(_why_no_database(error), NO_ANSWER)
     except ProgrammingError as error:
@@ -62,8 +62,17 @@ def run(command: Callable[[], object]) -> int:
     return 0
 
 
+def _kept(error: BaseException) -> str:
+    return " ".join(getattr(error, "__notes__", ()))
+
+
+def _and_kept(said: str, error: Exception) -> str:
+    kept = _kept(error)
+    return f"{said.removesuffix('.')}. {kept}" if kept else said
+
+
 def _why_no_database(error: Exception) -> str:
-    kept = " ".join(getattr(error, "__notes__", ()))
+    kept = _kept(error)
     if behind_a_lock(error):
         why = f"other transactions hold the same rows in {_database()}"
         return f"Not finished: {why}. {kept or NOTHING_CHANGED} Try again later."
