@@ -36,7 +36,13 @@ def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = 
 
     Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
-    found = Reconciled()
+    return reconcile_into(Reconciled(), since, until, say=say)
+
+
+def reconcile_into(
+    found: Reconciled, since: datetime, until: datetime, *, say: Callable[[str], None] = lambda _: None
+) -> Reconciled:
+    """The same; `found`, an empty one, is filled meanwhile: where it ends early, that holds what was found so far."""
     made = _reconcile_charges(found, since, until, say)
     _reconcile_refunds(found, since, until, made, say)
     _reconcile_disputes(found, since, until, made)
@@ -51,10 +57,10 @@ def _reconcile_charges(
     for charges in _batches(payments().charges_made(since, until)):
         ours = [charge for charge in charges if charge.order_id is not None and charge.attempt is not None]
         made.update({charge.ref: charge.order_id for charge in ours if charge.order_id is not None})
-        found.charges += len(ours)
-        found.of_others += len(charges) - len(ours)
         with begin() as session:
             found.differences += check_charges(session, ours)
+        found.charges += len(ours)
+        found.of_others += len(charges) - len(ours)
         say(f"{found.charges} charges")
     found.differences += check_missing_charges(since, until, made, say)
     return made
@@ -68,8 +74,8 @@ def _reconcile_refunds(
         seen.update(refund.ref for refund in refunds)
         with begin() as session:
             ours = of_our_charges(session, refunds, made)
-            found.refunds += len(ours)
             found.differences += check_refunds(session, ours)
+        found.refunds += len(ours)
         say(f"{found.charges} charges, {found.refunds} refunds")
     found.differences += check_missing_refunds(since, until, seen, say)
 
@@ -78,8 +84,8 @@ def _reconcile_disputes(found: Reconciled, since: datetime, until: datetime, mad
     for disputes in _batches(payments().disputes_made(since, until)):
         with begin() as session:
             ours = of_our_charges(session, disputes, made)
-            found.disputes += len(ours)
             found.differences += check_disputes(session, ours)
+        found.disputes += len(ours)
 
 
 def _batches(made: Iterator[Made]) -> Iterator[list[Made]]:

@@ -1,8 +1,12 @@
 """`reconcile` finds nothing where the provider's books and ours agree, and names each charge and refund that only one of them has."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -16,6 +20,7 @@ from models.books_checks import BooksCheck
 from models.payments import RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
+from tasks.errors import TemporarilyUnavailable
 from tasks.operating import dispute_settlements, outside_refunds
 from tasks.reconciliation import unseen
 from tasks.reconciliation.charges import check_missing_charges
@@ -23,6 +28,7 @@ from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tasks.reconciliation.refunds import check_missing_refunds
 from tasks.reconciliation.words import numbers
 from tests.support.backup import BackUp
+from tests.support.command import SETTINGS, interruptible
 from tests.support.payment import (
     DECLINES,
     charged_again,
@@ -31,6 +37,8 @@ from tests.support.payment import (
     refundable,
     unanswered,
 )
+from tests.support.stripe_stand_in import API_KEY
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import Customer, World, purchase
 from worker.adapters import stripe_pages
 from worker.commands import ledger
@@ -385,6 +393,55 @@ def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setattr(ledger, "UNDER_WAY", timedelta(seconds=-5))
     monkeypatch.setenv("COLUMNS", "200")
     return CliRunner()
+
+
+INCOMPLETE = r"Incomplete: compared were \d+ charges, 0 refunds of them and 0 disputes; there may be more\."
+
+
+def test_what_was_found_before_the_provider_failed_is_told_where_no_program_takes_it_for_all(
+    world: World, command: CliRunner
+) -> None:
+    order = world.buy(world.customer(), purchase())
+    execute(world, "update charge_attempts set amount_minor = 11899 where order_id = :id", id=order.id)
+    world.stripe.fail("unavailable", "refunds.list")
+    ended = command.invoke(ledger.ledger, ["reconcile", "--json"])
+    assert (ended.stdout, type(ended.exception)) == ("", TemporarilyUnavailable)
+    assert re.search(rf"charge +order {order.number} +charge {world.charge_ref(order.id)} ", ended.stderr)
+    assert re.fullmatch(INCOMPLETE, ended.stderr.splitlines()[-1])
+    assert world.rows(BooksCheck) == []
+
+
+def test_what_was_found_before_an_interruption_is_told_where_no_program_takes_it_for_all(
+    world: World, world_database_url: str
+) -> None:
+    order = world.buy(world.customer(), purchase())
+    execute(world, "update charge_attempts set amount_minor = 11899 where order_id = :id", id=order.id)
+    stripe = {"PRORATA_STRIPE_API_BASE": world.stripe.url, "PRORATA_STRIPE_API_KEY": API_KEY}
+    since, until = (f"{world.time + away:%Y-%m-%dT%H:%M:%SZ}" for away in (timedelta(minutes=-1), timedelta(hours=1)))
+    reconciling = subprocess.Popen(
+        interruptible("ledger", "reconcile", "--since", since, "--until", until),
+        env=os.environ | SETTINGS | stripe | {"PRORATA_DATABASE_URL": world_database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with ThreadPoolExecutor() as pool, world.begin() as session:
+        session.execute(text("lock table refund_attempts"))
+        ended = pool.submit(reconciling.communicate)
+        until_it_waits_for(session, ended)
+        reconciling.send_signal(signal.SIGINT)
+        out, err = ended.result()
+    assert (reconciling.returncode, out) == (130, "")
+    assert re.search(rf"charge +order {order.number} +charge {world.charge_ref(order.id)} ", err)
+    *_, incomplete, last = err.splitlines()
+    assert re.fullmatch(INCOMPLETE, incomplete)
+    assert last == "Interrupted."
+
+
+def test_where_nothing_was_compared_nothing_is_said_of_it(world: World, command: CliRunner) -> None:
+    world.stripe.fail("unavailable", "payment_intents.list")
+    ended = command.invoke(ledger.ledger, ["reconcile"])
+    assert (ended.output, type(ended.exception)) == ("", TemporarilyUnavailable)
 
 
 def test_the_command_tells_people_and_programs_and_fails(world: World, command: CliRunner) -> None:

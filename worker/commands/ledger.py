@@ -14,10 +14,10 @@ from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
 from tasks.closing.balances import Balance, Total, balances, totals
-from tasks.errors import NO_DATABASE
+from tasks.errors import ENDS_EARLY, NO_DATABASE
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import step_by_step, steps
-from tasks.reconciliation.reconcile import reconcile as reconcile_books
+from tasks.reconciliation.reconcile import Reconciled, reconcile_into
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
@@ -153,8 +153,7 @@ def reconcile(since: Since = None, until: Until = None, as_json: AsJson = False)
     now = datetime.now(UTC).replace(microsecond=0)
     start, end = _period(since, until, now)
     plug_in_from_settings()
-    with Console(stderr=True).status("asking the payment provider") as status:
-        found = reconcile_books(start, end, say=status.update)
+    found = _reconciled(start, end)
     if as_json:
         print_json({"since": start, "until": end, **asdict(found)})
     else:
@@ -173,6 +172,21 @@ def reconcile(since: Since = None, until: Until = None, as_json: AsJson = False)
         _record(Compared.RECONCILE, found.differences)
     if found.differences:
         raise typer.Exit(FAILED)
+
+
+def _reconciled(start: datetime, end: datetime) -> Reconciled:
+    """Where it ends early, see `_verified`."""
+    found = Reconciled()
+    try:
+        with Console(stderr=True).status("asking the payment provider") as status:
+            return reconcile_into(found, start, end, say=status.update)
+    except ENDS_EARLY:
+        if found.differences:
+            console(stderr=True).print(_differences(found.differences))
+        if found != Reconciled():
+            parts = f"{found.charges} charges, {found.refunds} refunds of them and {found.disputes} disputes"
+            typer.echo(f"Incomplete: compared were {parts}; there may be more.", err=True)
+        raise
 
 
 def _period(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
