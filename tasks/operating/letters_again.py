@@ -15,7 +15,9 @@ from models.accounts import Contact
 from models.messages import SentLetter
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
+from models.rules.cart import Action, SubscriptionStatus
 from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
+from models.subscriptions import Subscription
 from models.timeline_kinds import Kind
 from tasks.billing import invoicing
 from tasks.errors import (
@@ -33,7 +35,7 @@ from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
 from tasks.prompt_seat_assignment import asks
 from tasks.vat import unsent_letters
-from tasks.wiring import begin, mailer, outside, policy
+from tasks.wiring import begin, mailer, now, outside, policy
 
 
 def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | None) -> LetterKind:
@@ -85,6 +87,8 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
         raise NotPossible(f"order {order.number} is {order.status}, which its {kind} does not say")
     if kind is LetterKind.CONFIRMATION:
         _refuse_if_replaced(session, order)
+    if kind is LetterKind.TRIAL_WELCOME:
+        _refuse_if_over(session, order)
     if kind is LetterKind.SEAT_PROMPT and not _asks_for_users(session, order):
         raise NotPossible(f"order {order.number} has no seats to assign any more")
     if kind is LetterKind.VAT_CORRECTION and unsent_letters.is_under_way(session, order.id):
@@ -108,6 +112,17 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
             f"{in_force.corrects_number}, which the {LetterKind.CONFIRMATION} of order {order.number} brings, "
             f"was replaced by {in_force.number}; its {LetterKind.VAT_CORRECTION} says that"
         )
+
+
+def _refuse_if_over(session: Session, order: Order) -> None:
+    """The welcome says that the trial, or each of them, runs and costs nothing. Raises NotPossible."""
+    began = [line.subscription_id for line in order_cache.lines(session, order) if line.action is Action.TRIAL]
+    held = session.scalars(select(Subscription).where(Subscription.id.in_(began)))
+    statuses = {subscription.status_at(now()) for subscription in held}
+    if SubscriptionStatus.TRIAL_ENDED in statuses:
+        raise NotPossible(f"the trial of order {order.number} has ended")
+    if statuses != {SubscriptionStatus.TRIALING}:
+        raise NotPossible(f"the trial of order {order.number} was subscribed since")
 
 
 def _asks_for_users(session: Session, order: Order) -> bool:

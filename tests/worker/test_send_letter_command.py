@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -17,7 +18,8 @@ from models.accounts import Contact
 from models.messages import SentLetter
 from models.order_lock import lock_order
 from models.states import LetterKind
-from tasks import wiring
+from models.subscriptions import Subscription
+from tasks import trials, wiring
 from tasks.billing import receivables
 from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.operating import letters_again, support_refund
@@ -233,6 +235,30 @@ def test_where_there_is_nothing_to_send_that_is_said(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     assert refusal(order_id) == "order 1003 has several letters, name one with --kind: confirmation, seat_prompt"
     assert refusal(order_id, "--kind", "refund_notice").startswith("order 1003 has no refund_notice to send again")
+
+
+def test_nobody_is_welcomed_to_a_trial_that_has_ended(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, trial())
+    [held] = world.rows(Subscription)
+    world.time = held.period_end - timedelta(seconds=1)
+    assert send(order.id, "--kind", "trial_welcome").exit_code == 0
+    before = len(world.mails(ada))
+    world.time = held.period_end
+    assert refusal(order.id, "--kind", "trial_welcome") == "the trial of order 1001 has ended"
+    trials.end_due()
+    assert refusal(order.id, "--kind", "trial_welcome") == "the trial of order 1001 has ended"
+    assert len(world.mails(ada)) == before
+
+
+def test_nobody_is_welcomed_to_a_trial_that_they_have_subscribed_to_since(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, trial()).id
+    world.pass_time(days=5)
+    world.buy(ada, purchase())
+    before = len(world.mails(ada))
+    assert refusal(order_id, "--kind", "trial_welcome") == "the trial of order 1001 was subscribed since"
+    assert len(world.mails(ada)) == before
 
 
 def test_seats_that_all_have_users_are_not_asked_for_again(world: World) -> None:
