@@ -5,7 +5,7 @@ import socketserver
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from tests.support.mailbox import Mailbox
 from tests.support.messages import eventually
 from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
-from worker.adapters.smtp_dialogue import Server
+from worker.adapters.smtp_dialogue import NotHandedOver, Server
 
 LETTER = Letter(
     message_id="<order-7.confirmation@prorata.example>",
@@ -293,3 +293,72 @@ def test_addresses_and_words_of_the_letter_stay_out_of_logs_and_errors(
     told = "".join(traceback.format_exception(failed.value)) + caplog.text + repr(LETTER)
     assert "anna" not in told
     assert "SECRET" not in told
+
+
+class Drips(socketserver.StreamRequestHandler):
+    """A mail server that gives one answer in pieces, of which none is the last."""
+
+    pieces: ClassVar[tuple[str, float]] = ("", 0.0)
+    """each piece, and the seconds between two"""
+    to: ClassVar[str] = ""
+    """the first word of the command that gets this answer, "." for the email's end"""
+
+    def handle(self) -> None:
+        piece, pause = self.pieces
+        self.wfile.write(b"220 here\r\n")
+        within = False
+        with suppress(OSError):
+            while line := self.rfile.readline().decode():
+                word = line.partition(" ")[0].strip().lower()
+                if within and word != ".":
+                    continue
+                if word == self.to:
+                    while not self.server.over.wait(pause):  # type: ignore[attr-defined]
+                        self.wfile.write(piece.encode())
+                    return
+                within = word == "data"
+                self.wfile.write(b"354 go on\r\n" if within else b"250 2.0.0 ok\r\n")
+
+
+@contextmanager
+def dripping(
+    piece: str, *, every: float, to: str, timeout: float = 60.0, answer_timeout: float = 60.0
+) -> Iterator[Server]:
+    handler = type("Handler", (Drips,), {"pieces": (piece, every), "to": to})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        server.over = threading.Event()  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host, port = server.server_address[:2]
+        try:
+            yield Server(host=str(host), port=port, tls="none", timeout=timeout, answer_timeout=answer_timeout)
+        finally:
+            server.over.set()  # type: ignore[attr-defined]
+            server.shutdown()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("to", ["ehlo", "rcpt"])
+@pytest.mark.parametrize("piece", ["2", "250-wait\r\n"])
+def test_an_answer_that_comes_in_pieces_has_as_long_as_any_other(piece: str, to: str) -> None:
+    with (
+        dripping(piece, every=0.05, to=to, timeout=0.5) as server,
+        pytest.raises(NotHandedOver, match="SMTPServerDisconnected"),
+    ):
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("piece", ["2", "250-wait\r\n"])
+def test_an_answer_to_the_email_that_comes_in_pieces_for_ever_is_an_unknown_outcome(piece: str) -> None:
+    with (
+        dripping(piece, every=0.05, to=".", answer_timeout=0.5) as server,
+        pytest.raises(OutcomeUnknown, match="SMTPServerDisconnected"),
+    ):
+        SmtpMailer(server, OURS).send(LETTER)
+
+
+@pytest.mark.timeout(60)
+def test_an_answer_without_end_is_read_no_further() -> None:
+    with dripping("250-wait\r\n" * 1000, every=0, to="rcpt", timeout=3600) as server, pytest.raises(NotHandedOver):
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)

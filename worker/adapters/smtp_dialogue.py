@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Literal, NoReturn
 
 from tasks.errors import AddressRefused, Misconfigured, OutcomeUnknown, Refused, TemporarilyUnavailable
+from worker.adapters.smtp_answers import Dialogue, DialogueOverTls
 from worker.adapters.smtp_connections import Connections, Open
 from worker.server_urls import is_this_machine
 
@@ -69,7 +70,7 @@ class Server:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     timeout: float = 10.0
-    """seconds to wait for each answer"""
+    """seconds to wait for each answer, the whole of it"""
     answer_timeout: float = ANSWER_TIMEOUT
     trust: ssl.SSLContext = field(default_factory=_trusted_by_the_machine)
 
@@ -142,11 +143,11 @@ def _takes_another(connection: smtplib.SMTP, server: Server, envelope: Envelope)
 def _connect(server: Server, *, own_name: str) -> smtplib.SMTP:
     try:
         if server.tls == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            connection: Dialogue = DialogueOverTls(
                 server.host, server.port, own_name, timeout=server.timeout, context=server.trust
             )
         else:
-            connection = smtplib.SMTP(server.host, server.port, own_name, timeout=server.timeout)
+            connection = Dialogue(server.host, server.port, own_name, timeout=server.timeout)
         if connection.sock is not None:  # the email's last line is sent by itself and must not wait for an ACK
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
