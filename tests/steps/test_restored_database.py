@@ -16,7 +16,7 @@ from tasks.operating import support_refund
 from tests.invoices.documents import documents, summed_up
 from tests.support.backup import BackUp
 from tests.support.disputes import dispute, named, noted
-from tests.support.payment import DECLINES, refund_by_hand
+from tests.support.payment import ASKS_BANK, DECLINES, refund_by_hand, unanswered
 from tests.support.restored import about_to_buy
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change, purchase
@@ -182,6 +182,25 @@ def test_an_order_cancelled_since_the_backup_and_again_before_anything_runs_is_n
     world.cancel(order_id)
     assert world.run(order_id).status is OrderStatus.CANCELLED
     assert (world.charged(ada), world.given_back(ada)) == money == (([119_00], [119_00]) if charged_since else ([], []))
+
+
+@pytest.mark.parametrize("in_the_backup", ["pending", "requires_action"])
+def test_an_order_cancelled_again_whose_attempt_the_backup_knows_gives_its_charge_back(
+    world: World, backed_up: BackUp, in_the_backup: str
+) -> None:
+    asks = in_the_backup == "requires_action"
+    ada = world.customer(card=ASKS_BANK) if asks else world.customer()
+    order_id = world.run(world.place(ada, purchase())).id if asks else unanswered(world, ada)
+    restore = backed_up()
+    if asks:
+        world.authenticate(order_id)
+        world.notify(world.charge_ref(order_id))
+    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+    restore()
+    assert world.attempts(order_id) == [(1, in_the_backup, 119_00)]
+    world.cancel(order_id)
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
 
 
 @pytest.mark.parametrize(
