@@ -109,6 +109,8 @@ class Refund:
     failure_reason: str | None = None
     attempt: int | None = None
     """from the provider's metadata, to find the refund of a `RefundRequest.attempt`"""
+    order_id: UUID | None = None
+    """likewise"""
     charge_ref: str | None = None
     """of the refunded charge"""
 
@@ -136,7 +138,7 @@ class Unreadable:
     ref: str
     status: str
     order_id: UUID | None = None
-    """of a charge, from the provider's metadata, as is `attempt`"""
+    """from the provider's metadata, as is `attempt`"""
     attempt: int | None = None
     charge_ref: str | None = None
     """of a refund"""

@@ -48,7 +48,9 @@ def check_refunds(session: Session, refunds: _Ours) -> Found:
                 told_by_provider(refund),
                 _noted(session, refund, order_id) if row is None else _written(row),
             )
-            yield from differs(Check.REFUND, where(order_id, known), f"refund {refund.ref}", given, written)
+            by = "by Prorata" if refunds_elsewhere.is_by_us(order_id, refund) else "elsewhere"
+            named = f"refund {refund.ref} (made {by})"
+            yield from differs(Check.REFUND, where(order_id, known), named, given, written)
 
 
 def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:

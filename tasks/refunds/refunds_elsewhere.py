@@ -15,7 +15,7 @@ from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
 from models.timeline_kinds import Kind
-from tasks.ports import Refund, RefundStatus
+from tasks.ports import Refund, RefundStatus, Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,11 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
         _note_once(session, order_id, Kind.REFUND_ELSEWHERE, charge_attempt, refund)
         if refund.status is RefundStatus.FAILED:
             _note_once(session, order_id, Kind.REFUND_ELSEWHERE_FAILED, charge_attempt, refund)
+
+
+def is_by_us(order_id: UUID, refund: Refund | Unreadable) -> bool:
+    """Whether the refund of a charge of this order was requested by Prorata, as the provider's metadata say: a restored database may have forgotten it."""
+    return refund.order_id == order_id and refund.attempt is not None
 
 
 def is_noted(session: Session, order_id: UUID, ref: str, kind: Kind = Kind.REFUND_ELSEWHERE) -> bool:

@@ -33,6 +33,7 @@ from tests.support.payment import (
     DECLINES,
     charged_again,
     given_up_and_paid_late,
+    refund,
     refund_by_hand,
     refundable,
     unanswered,
@@ -156,6 +157,24 @@ def test_a_refund_of_a_charge_that_only_its_order_here_tells_of_is_named(
         (where, "charge", "succeeded: 11900 EUR", found),
         (where, "refund", "succeeded: 11900 EUR", "nothing"),
     ]
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by Prorata", "elsewhere"])
+def test_a_refund_that_a_restored_database_has_forgotten_is_told_from_one_that_others_made(
+    world: World, backed_up: BackUp, *, by_hand: bool
+) -> None:
+    ada = world.customer()
+    order = world.buy(ada, purchase())
+    restore = backed_up()
+    if by_hand:
+        refund_by_hand(world, order.id, 119_00)
+    else:
+        refund(world, order.id)
+    restore()
+    [made] = world.books(ada)["refunds"]
+    [named] = [each.what for each in reconciled(world).differences if made["id"] in each.what]
+    assert named == f"refund {made['id']} (made {'elsewhere' if by_hand else 'by Prorata'})"
+    assert differences(world, ada) == [(f"order {order.number}", "refund", "succeeded: 11900 EUR", "nothing")]
 
 
 def test_a_refund_of_a_charge_of_an_order_that_is_not_here_is_not_named_beside_its_charge(

@@ -95,8 +95,8 @@ def listed_charge(intent: stripe.PaymentIntent) -> Charge | Unreadable:
         return Unreadable(intent.id, status, order_id=order_of(intent), attempt=_attempt(intent))
 
 
-def order_of(intent: stripe.PaymentIntent) -> UUID | None:
-    return _uuid(_metadata(intent).get("order_id"))
+def order_of(made: stripe.PaymentIntent | stripe.Refund) -> UUID | None:
+    return _uuid(_metadata(made).get("order_id"))
 
 
 def refund(given: stripe.Refund) -> Refund:
@@ -110,6 +110,7 @@ def refund(given: stripe.Refund) -> Refund:
         currency=given.currency.upper(),
         failure_reason=getattr(given, "failure_reason", None),
         attempt=_attempt(given),
+        order_id=order_of(given),
         charge_ref=_ref(given.payment_intent),
     )
 
@@ -120,7 +121,8 @@ def listed_refund(given: stripe.Refund) -> Refund | Unreadable:
         return refund(given)
     except UNREADABLE:
         status = str(getattr(given, "status", None))
-        return Unreadable(given.id, status, charge_ref=_ref(getattr(given, "payment_intent", None)))
+        charge_ref = _ref(getattr(given, "payment_intent", None))
+        return Unreadable(given.id, status, order_id=order_of(given), attempt=_attempt(given), charge_ref=charge_ref)
 
 
 def dispute(found: stripe.Dispute) -> Dispute:
