@@ -38,7 +38,8 @@ def longest_delivery(chosen: Settings) -> float:
     """Seconds that one delivery may take: all of an order's steps in this process, each answer as late as `chosen` lets it be.
 
     Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute and a half for our own work
-    and the pauses between tries. A run of VAT follow-ups takes less: one question and one letter after its minute.
+    and the pauses between tries. A run of VAT follow-ups or of late charges takes less: after its minute,
+    one question and one letter, or the calls about one charge.
     """
     stripe_call = stripe.PATIENCE + stripe.CONNECT_TIMEOUT + chosen.stripe_timeout_seconds
     vies_call = vies.TOTAL_TIMEOUT + chosen.vies_timeout_seconds

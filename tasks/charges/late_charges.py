@@ -1,5 +1,6 @@
 """Looks once more for the charge of an attempt that was given up: should money have arrived all the same, no webhook is needed to notice it."""
 
+import time
 from contextlib import suppress
 from datetime import timedelta
 
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 LATER = timedelta(minutes=15)
 """long after anything that we wait for (`ports.UNDER_WAY`)"""
 BATCH = 50
+LONGEST_RUN = 60.0
+"""seconds after which a run takes no further attempt: the last may take as long as several calls to a slow provider do, and the next run comes soon"""
 
 
 def watch(session: Session, attempt: ChargeAttempt, *, in_: timedelta = LATER) -> None:
@@ -33,10 +36,11 @@ def watch(session: Session, attempt: ChargeAttempt, *, in_: timedelta = LATER) -
 def late_charges() -> int:
     """Look up the attempts that are due, and give back what was charged; returns how many were due.
 
-    Stops where the provider cannot be asked: the others can wait for the next run.
+    Stops where the provider cannot be asked, and after `LONGEST_RUN`: the others can wait for the next run.
     """
     looked_up = 0
-    while looked_up < BATCH and (due := _next()) is not None:
+    until = time.monotonic() + LONGEST_RUN
+    while looked_up < BATCH and time.monotonic() < until and (due := _next()) is not None:
         looked_up += 1
         try:
             _look(*due)
