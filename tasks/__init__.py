@@ -3,8 +3,8 @@
 - the order's way: `pipeline` first, then the steps it names, then the way back, `refund_payment` and `send_refund_notice`
 - what an upstream calls: `placement`, which quotes and places; the rest of its requests: `upstream`
 - what the steps share: `quotes`, `charges`, `refunds`, `vat`, `billing` (documents as rows), `mail`
-- what customers read: `letters`, `invoices`, in the languages of `locales`; names of plans and cards: `display_names`;
-  `plain_text` cleans what others wrote
+- what customers read: `letters`, `invoices`, in the languages of `locales`; how both become HTML: `html_pages`;
+  names of plans and cards: `display_names`; `plain_text` cleans what others wrote
 - how a step is run: `step` for its author, `running` for the rest; in which queue it waits: `queues`;
   how many run at once, and in which transactions: `slots`, `carrying`; failures of outside systems: `errors`;
   whether the order is to be cancelled: `cancellation`

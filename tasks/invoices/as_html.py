@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
+from tasks.html_pages import template
 from tasks.invoices.page import Page
 
 
@@ -14,11 +15,4 @@ def as_html(page: Page) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("invoice.html")
+    return template(Path(__file__).parent, "invoice.html")

@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
+from tasks.html_pages import template
 from tasks.letters.content import Content, Link, Paragraph, Table, Weight
 
 
@@ -14,17 +15,11 @@ def as_html(content: Content, *, language: str, sender: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return template(
+        Path(__file__).parent,
+        "letter.html",
+        paragraph=lambda block: isinstance(block, Paragraph),
+        link=lambda block: isinstance(block, Link),
+        table=lambda block: isinstance(block, Table),
+        total=lambda row: row.weight is Weight.TOTAL,
     )
-    environment.tests |= {
-        "paragraph": lambda block: isinstance(block, Paragraph),
-        "link": lambda block: isinstance(block, Link),
-        "table": lambda block: isinstance(block, Table),
-        "total": lambda row: row.weight is Weight.TOTAL,
-    }
-    return environment.get_template("letter.html")
