@@ -1,6 +1,7 @@
 """What the SMTP adapter says of each failure, and whether the email was delivered once, twice or not."""
 
 import logging
+import queue
 import socketserver
 import threading
 import traceback
@@ -293,6 +294,45 @@ def test_addresses_and_words_of_the_letter_stay_out_of_logs_and_errors(
     told = "".join(traceback.format_exception(failed.value)) + caplog.text + repr(LETTER)
     assert "anna" not in told
     assert "SECRET" not in told
+
+
+@pytest.mark.parametrize("wanted", [{"tls": "starttls"}, {"username": "b", "password": "c"}])
+def test_a_server_that_asks_us_to_wait_before_it_says_what_it_offers_needs_nobody(wanted: dict[str, str]) -> None:
+    """It would accept HELO, and offer nothing then."""
+    with (
+        answering(ehlo="451 4.7.0 try later") as server,
+        pytest.raises(NotHandedOver, match="opening the dialogue: 451"),
+    ):
+        SmtpMailer(replace(server, **wanted), OURS, attempts=1).send(LETTER)  # type: ignore[arg-type]
+
+
+def test_a_server_that_knows_no_extensions_takes_letters() -> None:
+    with answering(ehlo="502 unknown") as server:
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)
+
+
+def test_a_challenge_that_makes_no_sense_is_temporary_and_ends_the_connection() -> None:
+    closed: queue.Queue[bytes] = queue.Queue()
+
+    class Challenges(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            self.rfile.readline()
+            self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n")
+            self.rfile.readline()
+            self.wfile.write(b"334 garbage!!\r\n")
+            closed.put(self.rfile.read())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Challenges) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host, port = server.server_address[:2]
+        ours = SmtpMailer(Server(host=str(host), port=port, tls="none", username="b", password="c"), OURS, attempts=1)
+        with pytest.raises(NotHandedOver, match="opening the dialogue: its challenge makes no sense") as failed:
+            ours.send(LETTER)
+        assert closed.get(timeout=20) == b""
+        assert failed.value.__suppress_context__
+        server.shutdown()
 
 
 class Drips(socketserver.StreamRequestHandler):

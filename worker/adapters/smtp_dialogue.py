@@ -4,6 +4,7 @@ Until the last line of the email is sent, nothing is delivered; from then until 
 A server's texts may repeat the address or the subject, so only its codes are passed on.
 """
 
+import binascii
 import re
 import smtplib
 import socket
@@ -153,15 +154,33 @@ def _connect(server: Server, *, own_name: str) -> smtplib.SMTP:
     except OSError as error:
         _failed_before_handing_over(error, "connecting")
     try:
+        _introduce_us(connection)
         if server.tls == "starttls":
             connection.starttls(context=server.trust)
-        connection.ehlo_or_helo_if_needed()
+            _introduce_us(connection)
         if server.username is not None:
             connection.login(server.username, server.password or "")
     except OSError as error:
         connection.close()
-        _failed_before_handing_over(error, "opening the dialogue")
+        _failed_before_handing_over(error, _OPENING)
+    except binascii.Error:
+        connection.close()
+        raise NotHandedOver(
+            f"the mail server is not available while {_OPENING}: its challenge makes no sense"
+        ) from None
     return connection
+
+
+_OPENING = "opening the dialogue"
+
+
+def _introduce_us(connection: smtplib.SMTP) -> None:
+    """As the library would, but without HELO to a server that asks us to wait: after it the server would seem to offer neither TLS nor a login."""
+    code, text = connection.ehlo()
+    if not 200 <= code < 300 and not 400 <= code < 500:
+        code, text = connection.helo()
+    if not 200 <= code < 300:
+        raise smtplib.SMTPHeloError(code, text)
 
 
 def _failed_before_handing_over(error: OSError, doing: str) -> NoReturn:
