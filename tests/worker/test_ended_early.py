@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from models.accounts import Account, PaymentMethod
 from models.order_lock import lock_order
 from models.states import OrderStatus
 from tests.support.command import SETTINGS, Command, interruptible
+from tests.support.stand_in_process import ROOT
 from tests.support.stripe_stand_in import API_KEY
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
@@ -138,3 +140,32 @@ def test_interrupted_an_upgrade_or_a_downgrade_says_that_what_was_done_stays(
     assert err.splitlines()[-1] == "Interrupted. Each migration that was done stays done."
     assert changing.returncode == 130
     engine.dispose()
+
+
+INTERRUPTED_BY_ITS_FIRST_IMPORT = """
+import os, signal
+os.kill(os.getpid(), signal.SIGINT)
+"""
+BEGINS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import tomllib
+from pathlib import Path
+from pkgutil import resolve_name
+resolve_name(tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["prorata"])()
+"""
+
+
+def test_interrupted_while_it_is_still_imported_a_command_says_so_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(INTERRUPTED_BY_ITS_FIRST_IMPORT)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = subprocess.run(
+        [sys.executable, "-c", BEGINS, "settings"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Interrupted.\n")
