@@ -2,16 +2,21 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from models.api_keys import ApiKey
 from tests.support.command import SETTINGS, prorata_command
+from tests.support.world import World
 
 ADDRESS = "Musterstraße 1, 10115 Berlin"
 FULL = Path("/dev/full")
+FULL_DISK = "Not everything could be written: No space left on device.\n"
+CLOSED = "Standard output is closed, and the key is shown nowhere else: none was issued.\n"
 
 
 def run(command: list[str], *, to: int, **env: str) -> tuple[int, str, str]:
@@ -53,3 +58,15 @@ def test_a_program_gets_them_all_the_same() -> None:
     program = f"from worker.commands.screen import print_json; print_json({ADDRESS!r})"
     status, said, _ = run([sys.executable, "-c", program], to=subprocess.PIPE, PYTHONIOENCODING="ascii")
     assert (status, json.loads(said)) == (0, ADDRESS)
+
+
+@pytest.mark.parametrize(("where", "said"), [(">&-", CLOSED), ("> /dev/full", FULL_DISK)])
+@pytest.mark.parametrize("how", ["", "--json"])
+def test_a_key_that_nobody_can_see_is_not_issued(
+    world: World, world_database_url: str, where: str, said: str, how: str
+) -> None:
+    world.customer(card=None)
+    command = f"exec {shlex.join(prorata_command('keys', 'issue', 'shop', '--by', 'ops'))} {how} {where}"
+    ended = run(["sh", "-c", command], to=subprocess.PIPE, PRORATA_DATABASE_URL=world_database_url)
+    assert ended == (3, "", said)
+    assert world.rows(ApiKey) == []

@@ -1,5 +1,6 @@
 """`prorata keys`: let upstreams in, see who may come in and what happened to their keys, and shut them out."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from tasks.wiring import begin
 from worker.commands.key_views import bound_table, changes_as_json, history_table, key_as_json, keys_table
 from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, print_json
+from worker.commands.standard_output import NotWritten
 from worker.loading.accounts_file import account_called
 from worker.wiring import plug_in_from_settings
 
@@ -54,6 +56,8 @@ def issue_key(
     as_json: AsJson = False,
 ) -> None:
     """Make an API key for an upstream. It is shown once: only its hash is kept."""
+    if sys.stdout is None:  # Python's, where it was closed before the start
+        raise NotWritten("Standard output is closed, and the key is shown nowhere else: none was issued.")
     plug_in_from_settings()
     with begin() as session:
         ids = _ids(session, account) if account else None
@@ -64,13 +68,13 @@ def issue_key(
         issued = api_keys.issue(
             session, name=name, scopes=scope or list(Scope), account_ids=ids, by=by, why=why, key=key
         )
-        if as_json:  # in the same transaction: a key that is made, and not shown, is lost
+        if as_json:
             made, recorded = _called(session, name), told(session, issued.changes)
-    if as_json:
-        print_json({"key": issued.key, **asdict(made), "recorded": changes_as_json(recorded)})
-        return
-    typer.echo(issued.key)
-    if not issued.changes:
+            print_json({"key": issued.key, **asdict(made), "recorded": changes_as_json(recorded)})
+        else:
+            typer.echo(issued.key)
+        sys.stdout.flush()  # in the same transaction: a key that is made, and not shown, is lost
+    if not issued.changes and not as_json:
         typer.echo(f"The key {name!r} was issued like this before; nothing is recorded.", err=True)
 
 
