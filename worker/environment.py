@@ -70,6 +70,7 @@ def read(kind: type[Kind], *, unfit: Callable[[Kind], production.Unfit]) -> Kind
         for variable, meant in ignored(os.environ)
         if meant
     ]
+    misspelt += _given_twice(os.environ)
     try:
         chosen = kind()
     except ValidationError as error:
@@ -80,6 +81,16 @@ def read(kind: type[Kind], *, unfit: Callable[[Kind], production.Unfit]) -> Kind
     if chosen.environment == "production" and (why_not := list(unfit(chosen))):
         raise _refused(why_not)
     return chosen
+
+
+def _given_twice(environment: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Capitals do not count in a name, so which of two spellings is meant nobody can tell."""
+    spellings: dict[str, list[str]] = {}
+    for variable in sorted(environment):
+        spellings.setdefault(variable.upper(), []).append(variable)
+    for name in Settings.model_fields:
+        if len(given := spellings.get(f"{PREFIX}{name.upper()}", [])) > 1:
+            yield name, f"is given more than once: {', '.join(given)}"
 
 
 _IN_OUR_WORDS: Final[Mapping[str, str]] = {

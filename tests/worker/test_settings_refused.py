@@ -38,6 +38,14 @@ def test_what_asks_neither_stripe_nor_the_mail_server_needs_no_secret_of_theirs(
     assert (ended.status, re.findall(r"^  (\w+): must be set$", ended.err, re.MULTILINE)) == (2, needed)
 
 
+def test_a_setting_that_is_given_in_two_spellings_is_refused(prorata: Command) -> None:
+    ended = prorata("settings", **SETTINGS, prorata_smtp_host="mail.example")
+    assert (ended.status, ended.err.splitlines()[1:]) == (
+        2,
+        ["  PRORATA_SMTP_HOST: is given more than once: PRORATA_SMTP_HOST, prorata_smtp_host"],
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "refused"),
     [

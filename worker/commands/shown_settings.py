@@ -35,7 +35,7 @@ _IGNORED = "no setting: ignored"
 
 
 def show_settings(as_json: AsJson = False) -> None:
-    """Check the settings of this environment and show them. Exit status 2 where one is missing or wrong."""
+    """Check the settings of this environment, as a worker and the API need them, and show them. Exit status 2 where one is missing or wrong."""
     shown = list(_of(settings()))
     if as_json:
         print_json([asdict(each) for each in shown])
