@@ -26,6 +26,24 @@ class MovementKind(StrEnum):
     """put there by a person, with a reason"""
 
 
+class Cause(StrEnum):
+    """Why an order moves balance."""
+
+    RESERVE = "reserve"
+    RELEASE = "release"
+    CREDIT = "credit"
+    """what activation adds: a change's credit beyond its charge, or a charge's rounding up"""
+    TAKE_BACK = "take-back"
+    """of what `CREDIT` added: a charge's rounding up"""
+    VAT_CREDIT = "vat-credit"
+    TRANSFER_CREDIT = "transfer-credit"
+
+
+def cause_of(order_id: UUID, cause: Cause, revision: int | None = None) -> str:
+    """`LedgerMovement.cause` of an order's movement. revision: the order's, of a reservation or its release."""
+    return f"order:{order_id}:{cause}" if revision is None else f"order:{order_id}:{cause}:{revision}"
+
+
 class LedgerMovement(Base):
     """One movement, for one cause. A negative one reduces the balance."""
 
@@ -47,7 +65,7 @@ class LedgerMovement(Base):
     balance_minor: Mapped[Minor]
     """the sum up to and including this movement"""
     cause: Mapped[str] = mapped_column(String(120), unique=True)
-    """why it was made, e.g. `order:{id}:reserve:1`: a cause moves money once"""
+    """why it was made, e.g. `order:{id}:reserve:1` (see `cause_of`): a cause moves money once"""
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"), index=True)
     step: Mapped[str] = mapped_column(String(40))
     note: Mapped[str] = mapped_column(String(500), default="")
@@ -120,16 +138,24 @@ def post(
 
 
 def post_for(
-    session: Session, order: Order, kind: MovementKind, amount_minor: int, *, cause: str, step: str, note: str = ""
+    session: Session,
+    order: Order,
+    kind: MovementKind,
+    amount_minor: int,
+    *,
+    cause: Cause,
+    revision: int | None = None,
+    step: str,
+    note: str = "",
 ) -> LedgerMovement | None:
-    """`post` in the order's currency. `cause` is that of the order's movements, e.g. `reserve:1`."""
+    """`post` in the order's currency. cause, revision: see `cause_of`."""
     return post(
         session,
         account_id=order.account_id,
         currency=order.currency,
         kind=kind,
         amount_minor=amount_minor,
-        cause=f"order:{order.id}:{cause}",
+        cause=cause_of(order.id, cause, revision),
         order_id=order.id,
         step=step,
         note=note,

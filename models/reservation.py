@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from models import ledger
-from models.ledger import LedgerMovement, MovementKind
+from models.ledger import Cause, LedgerMovement, MovementKind, cause_of
 from models.orders import Order
 from models.prepared import Prepared
 from models.states import FINAL, OrderStatus, Step
@@ -26,7 +26,8 @@ def reserve(session: Session, order: Order, step: Step) -> None:
             order,
             MovementKind.RESERVED,
             -order.balance_used_minor,
-            cause=f"reserve:{order.revision}",
+            cause=Cause.RESERVE,
+            revision=order.revision,
             step=step,
         )
 
@@ -35,7 +36,7 @@ def reserved(session: Session, order: Order) -> int:
     """What this revision of the order has reserved and not released, in minor units."""
     if not order.balance_used_minor:
         return 0
-    causes = {what: f"order:{order.id}:{what}:{order.revision}" for what in ("reserve", "release")}
+    causes = {cause.value: cause_of(order.id, cause, order.revision) for cause in (Cause.RESERVE, Cause.RELEASE)}
     return -sum(minor for (minor,) in _RESERVED_AND_RELEASED.all(session, causes))
 
 
@@ -47,6 +48,7 @@ def release(session: Session, order: Order, status: OrderStatus, step: Step | No
             order,
             MovementKind.RELEASED,
             amount_minor,
-            cause=f"release:{order.revision}",
+            cause=Cause.RELEASE,
+            revision=order.revision,
             step=step or "placement",
         )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import lease, ledger, order_cache, timeline
 from models.activation import CannotActivate, activate
-from models.ledger import MovementKind
+from models.ledger import Cause, MovementKind
 from models.orders import Order
 from models.states import Step
 from models.timeline_kinds import Kind
@@ -49,7 +49,7 @@ def _activate(session: Session, order: Order) -> Outcome:
         timeline.note(session, order.id, Kind.ACTIVATION_FAILED, {"reason": error.code})
         return turn_back(session, order, error.code)
     if order.to_balance_minor:
-        ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause="credit", step=THIS)
+        ledger.post_for(session, order, MovementKind.CREDITED, order.to_balance_minor, cause=Cause.CREDIT, step=THIS)
     invoicing.issue(session, order, lines)
     vat_follow_up.watch(session, order)
     return done(session, order)

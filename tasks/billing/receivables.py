@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models import ledger, timeline
 from models.errors import Explained
 from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
-from models.ledger import LedgerMovement, MovementKind
+from models.ledger import Cause, LedgerMovement, MovementKind, cause_of
 from models.orders import Order
 from models.rules.timezone import local
 from models.states import Step
@@ -129,12 +129,14 @@ def cancel_open(session: Session, order: Order) -> int:
 def return_to_balance(session: Session, order: Order) -> None:
     """Credit to the balance, once, what was paid by transfer on the order's invoices; in the transaction that reverses them."""
     if paid := paid_by_transfer(session, order.id):
-        ledger.post_for(session, order, MovementKind.CREDITED, paid, cause="transfer-credit", step=Step.REFUND_PAYMENT)
+        ledger.post_for(
+            session, order, MovementKind.CREDITED, paid, cause=Cause.TRANSFER_CREDIT, step=Step.REFUND_PAYMENT
+        )
 
 
 def was_returned(session: Session, order_id: UUID) -> bool:
     """Whether `return_to_balance` has credited anything for the order."""
-    cause = f"order:{order_id}:transfer-credit"
+    cause = cause_of(order_id, Cause.TRANSFER_CREDIT)
     return session.scalar(select(LedgerMovement.id).where(LedgerMovement.cause == cause)) is not None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceReason
-from models.ledger import LedgerMovement, MovementKind
+from models.ledger import Cause, LedgerMovement, MovementKind
 from models.orders import Order
 from tasks.policy import Seller
 
@@ -70,12 +70,12 @@ def totals(session: Session, on: date | None = None, *, seller: Seller) -> list[
 _MADE_FOR = func.split_part(LedgerMovement.cause, ":", 3)
 _IS_RETURNED = and_(
     LedgerMovement.kind == MovementKind.RELEASED,
-    LedgerMovement.cause == func.concat("order:", LedgerMovement.order_id, ":release:", Order.revision),
+    LedgerMovement.cause == func.concat("order:", LedgerMovement.order_id, f":{Cause.RELEASE}:", Order.revision),
 )
 """what the order had reserved last; earlier reservations and their releases cancel out"""
 _STATED_BY = case(
-    (_MADE_FOR == "vat-credit", InvoiceReason.VAT_NUMBER_CONFIRMED),
-    (or_(_MADE_FOR.in_(("transfer-credit", "take-back")), _IS_RETURNED), InvoiceReason.REFUND),
+    (_MADE_FOR == Cause.VAT_CREDIT, InvoiceReason.VAT_NUMBER_CONFIRMED),
+    (or_(_MADE_FOR.in_((Cause.TRANSFER_CREDIT, Cause.TAKE_BACK)), _IS_RETURNED), InvoiceReason.REFUND),
     else_=InvoiceReason.ORDER,
 )
 _Document = aliased(Invoice)

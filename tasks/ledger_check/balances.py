@@ -3,15 +3,20 @@
 import re
 from itertools import groupby
 
-from models.ledger import LedgerMovement, MovementKind
+from models.ledger import Cause, LedgerMovement, MovementKind, cause_of
 from models.states import BACK, FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
+
+def _for(*causes: str) -> re.Pattern[str]:
+    return re.compile(rf"order:(?P<order>[0-9a-f-]{{36}}):({'|'.join(causes)})")
+
+
 _MADE_BY = {
-    MovementKind.RESERVED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(reserve:\d+|take-back)"),
-    MovementKind.RELEASED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):release:\d+"),
-    MovementKind.CREDITED: re.compile(r"order:(?P<order>[0-9a-f-]{36}):(credit|vat-credit|transfer-credit)"),
+    MovementKind.RESERVED: _for(rf"{Cause.RESERVE}:\d+", Cause.TAKE_BACK),
+    MovementKind.RELEASED: _for(rf"{Cause.RELEASE}:\d+"),
+    MovementKind.CREDITED: _for(Cause.CREDIT, Cause.VAT_CREDIT, Cause.TRANSFER_CREDIT),
 }
 _RESERVES_LATER = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT)]
 
@@ -50,7 +55,7 @@ def check_order_balance(book: OrderBook) -> Found:
     What it added to the balance is taken back if it is undone, and what it reserved is released before that.
     """
     order = book.order
-    credit = (f"order:{order.id}:credit", f"order:{order.id}:take-back")
+    credit = (cause_of(order.id, Cause.CREDIT), cause_of(order.id, Cause.TAKE_BACK))
     reservations = (MovementKind.RESERVED, MovementKind.RELEASED)
     aside = -sum(m.amount_minor for m in book.movements if m.kind in reservations and m.cause not in credit)
     for expected in _reserved(book):
@@ -71,7 +76,7 @@ def _reserved(book: OrderBook) -> tuple[int, ...]:
             return (order.balance_used_minor,)
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in _RESERVES_LATER:
             return (0, order.balance_used_minor)
-        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if book.moved_by("take-back"):
+        case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if book.moved_by(Cause.TAKE_BACK):
             return (0,)  # released before that was taken
         case OrderStatus.OPEN | OrderStatus.NEEDS_ATTENTION if order.next_step in BACK and book.called_back:
             return (order.balance_used_minor, 0)

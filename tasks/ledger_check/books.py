@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, Receivable
-from models.ledger import LedgerMovement
+from models.ledger import Cause, LedgerMovement, cause_of
 from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
@@ -76,9 +76,10 @@ class OrderBook:
         charged = {charge.attempt for charge in self.charges if charge.status is AttemptStatus.SUCCEEDED}
         return any(r.charge_attempt in charged and r.status is RefundState.FAILED for r in self.refunds)
 
-    def moved_by(self, cause: str) -> int:
-        """The order's balance movement for this cause (`credit`, `vat-credit`, ...), in minor units; negative if taken."""
-        return sum(m.amount_minor for m in self.movements if m.cause == f"order:{self.order.id}:{cause}")
+    def moved_by(self, cause: Cause) -> int:
+        """The order's balance movement for this cause, in minor units; negative if taken."""
+        kept_as = cause_of(self.order.id, cause)
+        return sum(m.amount_minor for m in self.movements if m.cause == kept_as)
 
 
 @dataclass(frozen=True, slots=True)

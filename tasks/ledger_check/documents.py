@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.invoice_numbers import InvoiceNumber
 from models.invoices import Invoice, InvoiceLine, InvoiceReason, InvoiceSeries
+from models.ledger import Cause
 from models.lost_numbers import LostNumbers
 from models.orders import PricedLine
 from models.sold_to import credit_timezones, kept_timezone
@@ -71,8 +72,8 @@ def _check_given_back(book: OrderBook, credit_note: Invoice) -> Found:
         for refund in book.refunds
         if refund.charge_attempt in charged and refund.status is RefundState.SUCCEEDED
     )
-    taken_back = -book.moved_by("take-back")
-    returned = order.balance_used_minor + book.moved_by("transfer-credit")
+    taken_back = -book.moved_by(Cause.TAKE_BACK)
+    returned = order.balance_used_minor + book.moved_by(Cause.TRANSFER_CREDIT)
     for what, went, said in (
         ("what of the charge it says went back", refunded, credit_note.paid_before_minor),
         ("what it says the balance got", returned, credit_note.to_balance_minor),
@@ -93,7 +94,7 @@ def _check_sums(document: Invoice, lines: list[InvoiceLine]) -> Found:
 
 def _check_vat_credit(book: OrderBook) -> Found:
     given = -sum(d.total_minor for d in book.invoices if d.reason is InvoiceReason.VAT_NUMBER_CONFIRMED)
-    yield from differs(Check.CREDIT, book.where, "the VAT added to the balance", given, book.moved_by("vat-credit"))
+    yield from differs(Check.CREDIT, book.where, "the VAT added to the balance", given, book.moved_by(Cause.VAT_CREDIT))
 
 
 def check_numbers(session: Session) -> Found:

@@ -1,6 +1,7 @@
 """Checks that a sum to be paid by transfer is owed on one document until paid, and is returned if the order is refunded."""
 
 from models.invoices import Invoice, InvoiceReason, ReceivableStatus
+from models.ledger import Cause
 from models.states import OrderStatus, PaymentKind, Step
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
@@ -65,7 +66,7 @@ def _check_transfers(book: OrderBook) -> Found:
     """What was paid by transfer becomes balance when `refund_payment` is done, and only then."""
     order = book.order
     paid = sum(r.amount_minor for r in book.receivables.values() if r.status is ReceivableStatus.PAID)
-    returned = book.moved_by("transfer-credit")
+    returned = book.moved_by(Cause.TRANSFER_CREDIT)
     is_back = order.status is OrderStatus.REFUNDED or order.next_step is Step.SEND_REFUND_NOTICE
     if order.next_step is Step.REFUND_PAYMENT and book.called_back:
         is_back = returned != 0

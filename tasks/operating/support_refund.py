@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import ledger, reservation, timeline, waiting_orders
 from models.account_lock import lock_account
-from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
+from models.ledger import BalanceTooLow, Cause, LedgerMovement, MovementKind, cause_of
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
@@ -122,7 +122,7 @@ def _left_by_others(session: Session, charge: ChargeAttempt) -> int:
 
 def _vat_credited(session: Session, order_id: UUID) -> int:
     """VAT that turned out not to be due and was credited to the balance later."""
-    query = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == f"order:{order_id}:vat-credit")
+    query = select(LedgerMovement.amount_minor).where(LedgerMovement.cause == cause_of(order_id, Cause.VAT_CREDIT))
     return session.scalar(query) or 0
 
 
@@ -140,7 +140,7 @@ def _take_rounding_back(session: Session, order: Order) -> None:
             order,
             MovementKind.RESERVED,
             -order.to_balance_minor,
-            cause="take-back",
+            cause=Cause.TAKE_BACK,
             step=Step.REFUND_PAYMENT,
             note="what the charge was rounded up by goes back to the card",
         )

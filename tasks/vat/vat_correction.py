@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models import invoices, ledger
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
-from models.ledger import MovementKind
+from models.ledger import Cause, MovementKind
 from models.orders import Order
 from models.rules import pricing, vat
 from models.rules.vat import Treatment, VatDecision
@@ -91,7 +91,7 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         return None
     for line in lines:
         _untax(periods[line.product_code], line.unused_tax_minor)
-    ledger.post_for(session, order, MovementKind.CREDITED, given, cause="vat-credit", step="vat_follow_up")
+    ledger.post_for(session, order, MovementKind.CREDITED, given, cause=Cause.VAT_CREDIT, step="vat_follow_up")
     credit = Draft(
         order=order,
         cause=f"order:{order.id}:vat-credit",

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from models import ledger
 from models.invoices import Invoice
-from models.ledger import MovementKind
+from models.ledger import Cause, MovementKind
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import SubscriptionStatus
@@ -216,7 +216,7 @@ def test_vat_that_became_balance_is_not_given_a_second_time(world: World) -> Non
     ada = world.customer()
     order = world.buy(ada, purchase())
     with world.begin() as session:
-        ledger.post_for(session, order, MovementKind.CREDITED, 19_00, cause="vat-credit", step="vat_follow_up")
+        ledger.post_for(session, order, MovementKind.CREDITED, 19_00, cause=Cause.VAT_CREDIT, step="vat_follow_up")
     with pytest.raises(NotPossible, match=r"^1900 EUR \(minor units\) of what order .* as VAT that was not due"):
         refund(world, order.id)
     assert world.given_back(ada) == []
