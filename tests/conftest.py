@@ -9,7 +9,7 @@ import pytest
 pytest_plugins = [
     "tests.support.servers",
     "tests.support.stripe_stand_in",
-    "tests.support.world",
+    "tests.support.world_fixtures",
     "tests.support.command",
     "tests.support.backup",
 ]
