@@ -1,6 +1,6 @@
 """How it runs: the Celery application, settings, database, broker, adapters and the prorata command. Where to look:
 
-- the command: `entry`, `cli`, one module per group of subcommands in `commands`; what it prints: `tables`; how it starts processes: `command_lines`;
+- the command: `entry`, `cli`, one module per group of subcommands in `commands`; what it prints: `printed_tables`; how it starts processes: `command_lines`;
   files that a person writes: `loading`
 - settings: `settings` declares each, `environment` reads them, nobody else does; addresses with their TLS: `server_urls`, `certificates`;
   what production refuses: `production`, `example_seller`

@@ -23,8 +23,8 @@ from models.accounts import Language
 from worker import stack as stacks
 from worker.commands.place import unused, usable
 from worker.commands.screen import console as screen_console
+from worker.printed_tables import WIDE
 from worker.stack import Stack
-from worker.tables import WIDE
 
 
 def demo(

@@ -14,7 +14,7 @@ from tasks.wiring import begin
 from worker.commands import loading
 from worker.commands.options import AsJson
 from worker.commands.screen import console, plain, print_json, tell_if_cut
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 accounts = loading.accounts

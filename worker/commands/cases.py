@@ -10,7 +10,7 @@ from tasks.operating import support_desk
 from tasks.wiring import begin
 from worker.commands.options import AsJson, By, Why
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 cases = typer.Typer(help="See and close what customers asked support for: a lower tier.", no_args_is_help=True)

@@ -8,10 +8,10 @@ from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
-from worker.commands.progress import by_document, progress
+from worker.commands.progress_bar import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 _COLUMNS = (

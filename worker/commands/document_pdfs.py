@@ -11,7 +11,7 @@ from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, FirstDay, LastDay, refuse_backwards
-from worker.commands.progress import progress
+from worker.commands.progress_bar import progress
 from worker.commands.screen import print_json
 from worker.commands.standard_output import NotWritten
 from worker.wiring import plug_in_from_settings

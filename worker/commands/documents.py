@@ -19,10 +19,10 @@ from worker.commands.document_lines import list_lines
 from worker.commands.document_pdfs import write_pdfs
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
 from worker.commands.order_views import major
-from worker.commands.progress import by_document, progress
+from worker.commands.progress_bar import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 documents = typer.Typer(help="Invoices and credit notes, for VAT returns.", no_args_is_help=True)

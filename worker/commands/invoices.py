@@ -16,7 +16,7 @@ from worker.commands.options import AsCsv, AsJson, By, PastDay, Why, day, refuse
 from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.sheet import print_sheet
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 _COLUMNS = (

@@ -9,7 +9,7 @@ from models.api_keys import KeyChange
 from tasks.upstream.api_keys import IssuedKey
 from tasks.upstream.key_history import PastChange
 from worker.commands.screen import moment, plain
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 
 _KEYS = (
     Column("name"),

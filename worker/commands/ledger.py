@@ -23,11 +23,11 @@ from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsCsv, AsJson, PastDay, refuse_both, refuse_future, time_in_utc
 from worker.commands.order_views import major
-from worker.commands.progress import progress
+from worker.commands.progress_bar import progress
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.sheet import print_sheet
 from worker.commands.which_account import account_named
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 ledger = typer.Typer(help="See and check balances and books.", no_args_is_help=True)

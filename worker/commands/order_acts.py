@@ -15,7 +15,7 @@ from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, exact_now
 from worker.commands import order_views
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
-from worker.commands.progress import waiting
+from worker.commands.progress_bar import waiting
 from worker.commands.screen import print_json
 from worker.commands.which_order import Which, order_named
 from worker.wiring import plug_in_from_settings

@@ -17,7 +17,7 @@ from tasks.operating.at_provider import AtProvider
 from tasks.operating.order_story import Story
 from tasks.ports import Dispute
 from worker.commands.screen import moment, plain
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 
 _AMOUNTS = ("net", "tax", "total", "amount", "owed")
 _COLORS = {

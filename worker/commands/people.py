@@ -15,7 +15,7 @@ from tasks.personal_data.holdings import HOLDINGS
 from tasks.wiring import begin
 from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 people = typer.Typer(help="Show and erase what is held about a person, by email address.", no_args_is_help=True)

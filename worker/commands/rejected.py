@@ -12,7 +12,7 @@ from models.rejected_messages import RejectedMessage
 from tasks.wiring import begin
 from worker.commands.options import AsJson
 from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 rejected = typer.Typer(help="See and delete messages that no worker could process.", no_args_is_help=True)

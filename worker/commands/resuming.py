@@ -21,7 +21,7 @@ from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, By, WhyIfKnown
 from worker.commands.screen import console, plain, print_json
 from worker.commands.which_order import WHICH, order_named
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
 FromStep = Annotated[

@@ -11,7 +11,7 @@ from worker.drill.crash import PROMISED, CrashReport, Killed
 from worker.drill.faults import FAULTS
 from worker.drill.kinds import POINTS
 from worker.drill.storm_report import StormReport
-from worker.tables import Column, Rows
+from worker.printed_tables import Column, Rows
 
 Show = Callable[[Console], None]
 PASSED, FAILED = "[green]✓[/]", "[bold red]✗[/]"

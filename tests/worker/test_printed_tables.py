@@ -8,8 +8,8 @@ from rich.text import Text
 
 from tests.support.command import SETTINGS, Command, prorata_at_a_terminal
 from tests.support.world import World, change, purchase
-from worker import tables
-from worker.tables import Column, Rows
+from worker import printed_tables
+from worker.printed_tables import Column, Rows
 
 ID = "01a22579-1f32-72a0-9d4d-7c98170533f1"
 NAMED = (Column("id"), Column("name"), Column("net", right=True, spare=True), Column("due", right=True), Column(""))
@@ -70,10 +70,10 @@ def test_in_a_file_a_table_is_what_rich_makes_of_it() -> None:
         ("", "", "", "", ""),
     ]
     as_text = [[Text.from_markup(cell) for cell in row] for row in rows]
-    widths = tables._widths(NAMED, [[cell.plain for cell in row] for row in as_text])
+    widths = printed_tables._widths(NAMED, [[cell.plain for cell in row] for row in as_text])
     assert widths is not None
     printed = []
-    for table in (Rows(NAMED, rows), tables._table(NAMED, as_text, widths)):
+    for table in (Rows(NAMED, rows), printed_tables._table(NAMED, as_text, widths)):
         written = StringIO()
         Console(file=written, width=100_000).print(table)
         printed.append(written.getvalue())
