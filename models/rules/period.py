@@ -58,7 +58,7 @@ def interval_of(value: Interval | str) -> Interval:
         raise UnknownInterval(f"interval must be 'month' or 'year', got {value!r}") from None
 
 
-def anchor_day_of(start: datetime, timezone: str = "UTC") -> int:
+def anchor_day_of(start: datetime, timezone: str) -> int:
     """The day of the month, 1 to 31, on which a subscription that starts at `start` renews: the account's local day."""
     return local(utc("start", start), timezone).day
 

@@ -37,7 +37,7 @@ GIVEN_BACK: Final[Mapping[OrderStatus, str]] = {
 """where money was taken that the order had no use for, late or before a restore: it goes back, or has gone back"""
 
 
-def briefly(w: Wording, status: OrderStatus, *, given_back: bool = False) -> str:
+def briefly(w: Wording, status: OrderStatus, *, given_back: bool) -> str:
     """The status without its reason; not of an order in `awaiting_confirmation`, whose amounts it tells.
 
     given_back: money was taken for the order, and goes back or has gone back.
@@ -45,9 +45,7 @@ def briefly(w: Wording, status: OrderStatus, *, given_back: bool = False) -> str
     return w.say(GIVEN_BACK.get(status, _TEXTS[status]) if given_back else _TEXTS[status])
 
 
-def status_text(
-    order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool = False, given_back: bool = False
-) -> str:
+def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool, given_back: bool) -> str:
     """refund_failed: the order's money was to go back, and has not. given_back: see `briefly`."""
     w = Wording(order.language, order.currency, "UTC")
     status, reason, facts = order.status, order.reason or "", order.reason_facts or {}

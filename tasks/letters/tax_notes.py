@@ -18,7 +18,7 @@ def why_no_vat(w: Wording, treatment: Treatment | None) -> str | None:
 
 
 def treatment_notes(
-    w: Wording, treatments: Collection[Treatment], *, country: str, credited_in: Iterable[str] = ()
+    w: Wording, treatments: Collection[Treatment], *, country: str, credited_in: Iterable[str]
 ) -> list[str]:
     """Who owes the VAT, and what its treatment rests on, in the words of the directive's language versions.
 
@@ -44,7 +44,7 @@ def treatment_notes(
 
 
 def tax_notes(
-    w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str, credited_in: Iterable[str] = ()
+    w: Wording, order: Order, lines: Sequence[OrderLine], *, country: str, credited_in: Iterable[str]
 ) -> tuple[str, ...]:
     """Of what is sold: a trial is not, so an order of trials alone has nothing to say. country, credited_in: as for `treatment_notes`."""
     sold = [line for line in lines if line.interval is not None]

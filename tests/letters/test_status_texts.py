@@ -54,7 +54,7 @@ def test_every_status_has_words_in_every_language(status: OrderStatus) -> None:
 )
 def test_an_open_order_that_is_to_be_cancelled_is_not_told_as_being_processed(language: Language, told: str) -> None:
     order = Order(status=OrderStatus.OPEN, language=language, currency="EUR", cancel_requested_at=datetime.now(UTC))
-    assert status_text(order, seller=SELLER, names=NAMES) == told
+    assert status_text(order, seller=SELLER, names=NAMES, refund_failed=False, given_back=False) == told
 
 
 def test_a_failed_refund_has_words_of_its_own_in_every_language() -> None:
