@@ -150,7 +150,7 @@ def _settle_dispute(
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
         _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
         try:
-            support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
+            support_refund.refund(session, order.id, by=by, why=why, now=now(), by_bank=True)
         except NotPossible as refused:
             # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
             raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None

@@ -46,13 +46,13 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
         return refund(session, order_id, by=by, why=why, now=now())
 
 
-def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> int:
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, by_bank: bool = False) -> int:
     """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
     Returns how many users lose their seats with it: whoever buys again assigns them anew.
 
     If all of the charge is back already, so that only the credit note is missing, what it bought may be over: that stays as it is.
-    is_back: the customer's bank has taken it back; what was refunded in the provider's dashboard is known.
+    by_bank: the customer's bank has taken it back; what was refunded in the provider's dashboard is known.
     The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
     Raises NotPossible if nothing was charged to a card, if a part of the charge went back elsewhere, if balance that the order brought cannot be taken back, or unless everything
     else in the order is a purchase that is still as it was bought.
@@ -65,13 +65,13 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
-    if not is_back and (rest := _left_by_others(session, charge)):
+    if not by_bank and (rest := _left_by_others(session, charge)):
         raise NotPossible(
             f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {charge.currency} "
             "(minor units) there, too; then this command finds that all of it is back, and ends what was bought"
         )
     # If anything went back elsewhere, all did: nothing is left.
-    is_back = is_back or refunds_elsewhere.sum_minor(session, order_id, charge.attempt) > 0
+    is_back = by_bank or refunds_elsewhere.sum_minor(session, order_id, charge.attempt) > 0
     lock_account(session, order.account_id)
     if credited := _vat_credited(session, order_id):
         raise NotPossible(
