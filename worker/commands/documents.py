@@ -83,26 +83,17 @@ def list_documents(
         total = count(of_one_moment(session), first, last, by=by, reasons=reason or ())
         read = levies(session, first, last, by=by, reasons=reason or (), seller=policy().seller)
         found = by_document(shown, read, total)
-        rows: Iterable[_Row] = found
-        if for_oss:
-            rows = declared(found, Quarter.of(first))
-        elif in_sum:
-            rows = summed_up(found, by_vat_number=by_vat_number)
+        rows = _rows(found, first, in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
         if as_json:
             print_json_rows(_told(row, names) for row in rows)
         elif as_csv:
             print_sheet(names, (_told(row, names) for row in rows))
         else:
             cells = [_cells(row, by_vat_number=by_vat_number) for row in rows]
-    if as_json or as_csv:
-        return
-    if cells:
-        columns = _DECLARED if for_oss else (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS)
-        console().print(Rows(columns if in_sum else _COLUMNS, cells))
-    elif for_oss:
-        console().print(f"Nothing was sold or corrected from {first} to {last}.")
-    else:
-        console().print(f"No such document was {by} from {first} to {last}.")
+    if not as_json and not as_csv:
+        none = "Nothing was sold or corrected" if for_oss else f"No such document was {by}"
+        columns = _columns(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
+        console().print(Rows(columns, cells) if cells else f"{none} from {first} to {last}.")
 
 
 def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, for_oss: bool, as_json: bool, as_csv: bool) -> None:
@@ -121,6 +112,20 @@ def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
         raise typer.BadParameter(f"--oss needs a quarter: {quarter.first} to {quarter.last}, for example")
     if chosen:
         raise typer.BadParameter("--oss takes all documents issued in a quarter, without --by and --reason")
+
+
+def _rows(
+    found: Iterable[DocumentLevy], first: date, *, in_sum: bool, by_vat_number: bool, for_oss: bool
+) -> Iterable[_Row]:
+    if for_oss:
+        return declared(found, Quarter.of(first))
+    return summed_up(found, by_vat_number=by_vat_number) if in_sum else found
+
+
+def _columns(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> Sequence[Column]:
+    if for_oss:
+        return _DECLARED
+    return (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS) if in_sum else _COLUMNS
 
 
 def _names(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> list[str]:
