@@ -55,16 +55,8 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
     match status:
         case OrderStatus.OPEN if order.cancel_requested_at is not None:
             return w.say("Your order is being cancelled. If anything was charged, it is refunded to you.")
-        case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
-            return w.say(
-                "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
-            )
-        case OrderStatus.AWAITING_PAYMENT_DETAILS if facts.get("vat_number_would_do"):
-            return w.say(
-                "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
-            )
-        case OrderStatus.AWAITING_PAYMENT_DETAILS if wrong := reasons.NUMBER_INSTEAD.get(facts.get("vat_number", "")):
-            return w.say(wrong)
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if needed := _needed_of_number(reason, facts):
+            return w.say(needed)
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
                 "The refund of your order failed and our team is looking after it. You do not need to do anything."
@@ -88,6 +80,19 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
             return f"{stands} {w.say(reasons.UNDONE[reason])}"
     return stands
+
+
+def _needed_of_number(reason: str, facts: Mapping[str, Any]) -> str | None:
+    """What the customer is asked about a VAT number; None: for a payment method alone."""
+    if reason == RefusalCode.VAT_NUMBER_INVALID:
+        return mark(
+            "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
+        )
+    if facts.get("vat_number_would_do"):
+        return mark(
+            "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
+        )
+    return reasons.NUMBER_INSTEAD.get(facts.get("vat_number", ""))
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:
