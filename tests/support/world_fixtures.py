@@ -8,11 +8,12 @@ from sqlalchemy import create_engine
 
 from tasks import wiring
 from tasks.policy import Policy
+from tests.support.catalogue import add_catalogue
 from tests.support.engines import engine_for
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stripe_stand_in import StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
-from tests.support.world import SELLER, World, add_catalogue
+from tests.support.world import SELLER, World
 from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import Server

@@ -14,8 +14,9 @@ from models.ledger import LedgerMovement
 from models.states import OrderStatus
 from tasks.personal_data import erasure
 from tasks.upstream import api_keys
+from tests.support.catalogue import add_catalogue
 from tests.support.command import PRODUCTION, prorata_of_its_own
-from tests.support.world import World, add_catalogue, change, purchase
+from tests.support.world import World, change, purchase
 from worker.database import Transactions
 from worker.embedded import postgres
 from worker.processes import Supervisor, http_ok
