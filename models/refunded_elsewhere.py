@@ -1,5 +1,6 @@
-"""How much of what a period was paid with went back without us, by the provider's dashboard, as timelines tell (`tasks.refunds.refunds_elsewhere` writes them)."""
+"""How much of what a period was paid with went back without a row here, mostly by the provider's dashboard, as timelines tell (`tasks.refunds.refunds_elsewhere` writes them)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, case, cast, exists, func, or_, select
@@ -10,7 +11,7 @@ from models.orders import OrderEvent, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus
 from models.subscriptions import SubscriptionPeriod
-from models.timeline_kinds import Kind
+from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
 
 _note = aliased(OrderEvent)
 
@@ -27,15 +28,19 @@ def _of_charge(order_id: SQLColumnExpression[UUID]) -> ColumnElement[int]:
         ChargeAttempt.status == AttemptStatus.SUCCEEDED,
     )
     return (
-        select(func.sum(case((_note.kind == Kind.REFUND_ELSEWHERE, amount), else_=-amount)))
+        select(func.sum(case((_is_any(WENT_BACK), amount), else_=-amount)))
         .join(ChargeAttempt, paid_for_it)
         .where(
             _note.order_id == order_id,
-            or_(_note.kind == Kind.REFUND_ELSEWHERE, _note.kind == Kind.REFUND_ELSEWHERE_FAILED),
+            _is_any((*WENT_BACK, *CAME_BACK)),
             ~is_ours,
         )
         .scalar_subquery()
     )
+
+
+def _is_any(kinds: Sequence[Kind]) -> ColumnElement[bool]:
+    return or_(*(_note.kind == kind for kind in kinds))
 
 
 def of_period() -> ColumnElement[int]:

@@ -1,6 +1,7 @@
 """Kinds of entries in an order's timeline."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -38,5 +39,14 @@ class Kind(StrEnum):
     """unexpected money does not go back by itself, or is owed no more: the newest of a charge counts; with `attempt`, if the provider refuses a refund that is not said to be disputed"""
     REFUND_ELSEWHERE = "refund.elsewhere"
     REFUND_ELSEWHERE_FAILED = "refund.elsewhere_failed"
+    REFUND_UNKNOWN = "refund.unknown"
+    """made by us, in an attempt that we do not know: a restored database has forgotten it"""
+    REFUND_UNKNOWN_FAILED = "refund.unknown_failed"
     REFUND_SETTLED_OUTSIDE = "refund.settled_outside"
     """a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
+
+
+WENT_BACK: Final = (Kind.REFUND_ELSEWHERE, Kind.REFUND_UNKNOWN)
+"""entries about refunds that were made, but not by an attempt of which we have a row"""
+CAME_BACK: Final = (Kind.REFUND_ELSEWHERE_FAILED, Kind.REFUND_UNKNOWN_FAILED)
+"""entries that such a refund failed later"""

@@ -45,6 +45,8 @@ _TEXT = {
     Kind.REFUND_REFUSED: "A refund is not possible in the usual way; a person is looking into it.",
     Kind.REFUND_ELSEWHERE: "Money was refunded outside this order.",
     Kind.REFUND_ELSEWHERE_FAILED: "A refund made outside this order did not arrive.",
+    Kind.REFUND_UNKNOWN: "A refund was found that is not known to this order; a person is looking into it.",
+    Kind.REFUND_UNKNOWN_FAILED: "A refund that is not known to this order did not arrive.",
     Kind.REFUND_SETTLED_OUTSIDE: "What was charged was refunded in another way.",
     Kind.CHARGE_DISPUTED: "The payment was disputed.",
     Kind.DISPUTE_CLOSED: "The dispute of the payment is closed.",

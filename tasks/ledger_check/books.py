@@ -16,7 +16,7 @@ from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
-from models.timeline_kinds import Kind
+from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
 
 BATCH = 200
 """accounts read at once"""
@@ -24,8 +24,7 @@ _OF_CHARGE: Final = {"attempt": int, "amount_minor": int}
 _OF_REFUND: Final = {**_OF_CHARGE, "refund": str}
 NOTES: Final[Mapping[str, Mapping[str, type]]] = {
     Kind.CHARGE_UNEXPECTED: _OF_CHARGE,
-    Kind.REFUND_ELSEWHERE: _OF_REFUND,
-    Kind.REFUND_ELSEWHERE_FAILED: _OF_REFUND,
+    **dict.fromkeys((*WENT_BACK, *CAME_BACK), _OF_REFUND),
 }
 """kinds of timeline entries about money that came or went without our doing, and the facts that each must have, with their types"""
 

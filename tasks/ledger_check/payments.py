@@ -15,7 +15,7 @@ from models.states import (
     PaymentKind,
     RefundState,
 )
-from models.timeline_kinds import Kind
+from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
 from tasks.ledger_check import notes
 from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Difference, Found, differs
@@ -153,11 +153,10 @@ def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
 
 def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:
     ours = {row.ref for row in book.refunds}
-    made: dict[str, int] = {Kind.REFUND_ELSEWHERE: 1, Kind.REFUND_ELSEWHERE_FAILED: -1}
     return sum(
-        made[note.kind] * note.amount_minor
+        note.amount_minor if note.kind in WENT_BACK else -note.amount_minor
         for note in notes.read(book)
-        if note.kind in made and note.attempt == attempt and note.refund not in ours
+        if note.kind in (*WENT_BACK, *CAME_BACK) and note.attempt == attempt and note.refund not in ours
     )
 
 

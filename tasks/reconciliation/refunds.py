@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from models import timeline
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import RefundState
+from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
@@ -112,9 +114,10 @@ def _stands(row: Recorded, made: Sequence[Refund]) -> bool:
 
 
 def _noted(session: Session, refund: Refund | Unreadable, order_id: UUID) -> str:
-    """What we know of a refund without a row: the timeline may say that it was made elsewhere."""
-    noted = refunds_elsewhere.is_noted(session, order_id, refund.ref)
-    return "noted as made elsewhere" if noted else NOTHING
+    """What we know of a refund without a row: the timeline may say that it was made elsewhere, or forgotten."""
+    if timeline.is_noted(session, order_id, Kind.REFUND_UNKNOWN, {"refund": refund.ref}):
+        return "noted as not known"
+    return "noted as made elsewhere" if refunds_elsewhere.has_gone(session, order_id, refund.ref) else NOTHING
 
 
 def _written(row: RefundAttempt | Recorded) -> str:

@@ -155,8 +155,7 @@ def record(session: Session, attempt: RefundAttempt, answer: Answer) -> RefundSt
 
     The caller has locked the order's row. Raises StepAgain if a webhook has meanwhile reported that a refund made elsewhere failed.
     """
-    failed = Kind.REFUND_ELSEWHERE_FAILED
-    if any(refunds_elsewhere.is_noted(session, attempt.order_id, each.ref, failed) for each in answer.refunds):
+    if any(refunds_elsewhere.has_failed(session, attempt.order_id, each.ref) for each in answer.refunds):
         raise StepAgain("a refund made elsewhere, found in place of ours, has failed meanwhile")
     state = RefundState.FAILED if answer.has_failed else RefundState.SUCCEEDED
     refunds_elsewhere.note(session, attempt.order_id, attempt.charge_attempt, answer.refunds)

@@ -1,9 +1,11 @@
 """Records refunds made at the provider without us, in its Dashboard for example, once each on the order's timeline, by the provider's id.
 
-They are recorded when an event reports them, or when a refund of ours turns out to consist of them, whichever is first.
+They are recorded when an event reports them, or when a refund of ours turns out to consist of them, whichever is first. Likewise those that
+we made and that a restored database has forgotten, under kinds of their own; they count alike, because the customer has the money.
 """
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -14,21 +16,29 @@ from models import timeline
 from models.orders import OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
-from models.timeline_kinds import Kind
+from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
 from tasks.ports import Refund, RefundStatus, Unreadable
 
 log = structlog.get_logger(__name__)
 
+_ELSEWHERE: Final = (Kind.REFUND_ELSEWHERE, Kind.REFUND_ELSEWHERE_FAILED)
+_FORGOTTEN: Final = (Kind.REFUND_UNKNOWN, Kind.REFUND_UNKNOWN_FAILED)
+
 
 def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequence[Refund]) -> None:
-    """Record those of a charge's `refunds` that we did not make, for a person to see. The caller has locked the order's row.
+    """Record those of a charge's `refunds` that we did not make, or have forgotten, for a person to see. The caller has locked the order's row.
 
     As with our own, a pending one counts as made; if it fails later, that is recorded, too.
     """
-    for refund in _not_ours(session, order_id, refunds):
-        _note_once(session, order_id, Kind.REFUND_ELSEWHERE, charge_attempt, refund)
-        if refund.status is RefundStatus.FAILED:
-            _note_once(session, order_id, Kind.REFUND_ELSEWHERE_FAILED, charge_attempt, refund)
+    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order_id)).all()
+    known = {row.attempt for row in ours}
+    for refund in _not_ours(ours, refunds):
+        is_forgotten = is_by_us(order_id, refund) and refund.attempt not in known
+        made, failed = _FORGOTTEN if is_forgotten else _ELSEWHERE
+        if not has_gone(session, order_id, refund.ref):
+            _note(session, order_id, made, charge_attempt, refund)
+        if refund.status is RefundStatus.FAILED and not has_failed(session, order_id, refund.ref):
+            _note(session, order_id, failed, charge_attempt, refund)
 
 
 def is_by_us(order_id: UUID, refund: Refund | Unreadable) -> bool:
@@ -36,17 +46,23 @@ def is_by_us(order_id: UUID, refund: Refund | Unreadable) -> bool:
     return refund.order_id == order_id and refund.attempt is not None
 
 
-def is_noted(session: Session, order_id: UUID, ref: str, kind: Kind = Kind.REFUND_ELSEWHERE) -> bool:
-    return timeline.is_noted(session, order_id, kind, {"refund": ref})
+def has_gone(session: Session, order_id: UUID, ref: str) -> bool:
+    """Whether it is noted that the refund was made. An earlier release noted one of ours as made elsewhere."""
+    return any(timeline.is_noted(session, order_id, kind, {"refund": ref}) for kind in WENT_BACK)
+
+
+def has_failed(session: Session, order_id: UUID, ref: str) -> bool:
+    """Whether it is noted that the refund failed later."""
+    return any(timeline.is_noted(session, order_id, kind, {"refund": ref}) for kind in CAME_BACK)
 
 
 def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
-    """How much of a charge went back without us, as far as it is recorded, and did not fail later.
+    """How much of a charge went back without us, or without a row here, as far as it is noted, and did not fail later.
 
     One that became a refund of ours does not count: whether it failed is recorded there. Nor does an entry without an amount, which
     `prorata ledger verify` names.
     """
-    sign = {Kind.REFUND_ELSEWHERE: 1, Kind.REFUND_ELSEWHERE_FAILED: -1}
+    sign = dict.fromkeys(WENT_BACK, 1) | dict.fromkeys(CAME_BACK, -1)
     notes = select(OrderEvent.kind, OrderEvent.facts).where(
         OrderEvent.order_id == order_id,
         OrderEvent.kind.in_(list(sign)),
@@ -60,14 +76,16 @@ def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
     )
 
 
-def _not_ours(session: Session, order_id: UUID, refunds: Sequence[Refund]) -> list[Refund]:
-    ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order_id)).all()
+def _not_ours(ours: Sequence[RefundAttempt], refunds: Sequence[Refund]) -> list[Refund]:
     refs = {row.ref for row in ours}
     unanswered = {row.attempt for row in ours if row.ref is None and row.status is not RefundState.SUCCEEDED}
     return [refund for refund in refunds if refund.ref not in refs and refund.attempt not in unanswered]
 
 
-def _note_once(session: Session, order_id: UUID, kind: Kind, charge_attempt: int, refund: Refund) -> None:
+def _note(session: Session, order_id: UUID, kind: Kind, charge_attempt: int, refund: Refund) -> None:
     facts = {"attempt": charge_attempt, "refund": refund.ref, "amount_minor": refund.amount_minor}
-    if timeline.note_once(session, order_id, kind, facts, known_by={"refund": refund.ref}):
+    timeline.note(session, order_id, kind, facts)
+    if kind in _FORGOTTEN:
+        log.warning("refund of an attempt that is not known", order_id=str(order_id), noted=kind, refund=refund.ref)
+    else:
         log.error("refund that is none of ours", order_id=str(order_id), noted=kind, refund=refund.ref)

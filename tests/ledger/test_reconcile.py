@@ -174,7 +174,11 @@ def test_a_refund_that_a_restored_database_has_forgotten_is_told_from_one_that_o
     [made] = world.books(ada)["refunds"]
     [named] = [each.what for each in reconciled(world).differences if made["id"] in each.what]
     assert named == f"refund {made['id']} (made {'elsewhere' if by_hand else 'by Prorata'})"
-    assert differences(world, ada) == [(f"order {order.number}", "refund", "succeeded: 11900 EUR", "nothing")]
+    where, given = f"order {order.number}", "succeeded: 11900 EUR"
+    assert differences(world, ada) == [(where, "refund", given, "nothing")]
+    world.notify(world.charge_ref(order.id), "charge.refunded")
+    noted = "noted as made elsewhere" if by_hand else "noted as not known"
+    assert differences(world, ada) == [(where, "refund", given, noted)]
 
 
 def test_a_refund_of_a_charge_of_an_order_that_is_not_here_is_not_named_beside_its_charge(
