@@ -73,6 +73,8 @@ class Charge:
     attempt: int | None = None
     refunded: bool = False
     """All of it went back, whoever did that. Only `find_charges` and `retrieve_charge` tell it, and `charge` under a key that was used before."""
+    refunded_minor: int = 0
+    """How much of it went back, or is about to. Told as `refunded` is, and by `charges_made`."""
     made_before: bool = field(default=False, compare=False)
     """only of what `charge` returns: an earlier request under the same key has made it"""
     disputed: bool = False

@@ -23,9 +23,9 @@ def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> F
     """Compare charges of the provider's that carry a Prorata order's metadata with our attempts."""
     known = numbers(session, (charge.order_id for charge in charges))
     for charge in charges:
-        row = _attempt_of(session, charge)
-        if not _agree(session, charge, row):
-            taken, written = told_by_provider(charge), NOTHING if row is None else _written(row)
+        row, back = _attempt_of(session, charge), 0 if charge.order_id in known else _went_back_minor(charge)
+        if not _agree(session, charge, row, back):
+            taken, written = _taken(charge, back), NOTHING if row is None else _written(row)
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
 
 
@@ -58,12 +58,15 @@ def _attempt_of(session: Session, charge: Charge | Unreadable) -> ChargeAttempt 
     return attempt if attempt is None or attempt.ref in (None, charge.ref) else None
 
 
-def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | None) -> bool:
-    """A charge that took no money may have several statuses; one that took some, only as taken, unless we know that it went back."""
+def _agree(session: Session, charge: Charge | Unreadable, row: ChargeAttempt | None, back_minor: int) -> bool:
+    """A charge that took no money may have several statuses; one that took some, only as taken, unless we know that it went back.
+
+    back_minor: how much of it the provider refunded, if its order is not here: once that is all, nothing is left to do.
+    """
     if isinstance(charge, Unreadable):
         return False
     if row is None:
-        return charge.status not in TAKES
+        return charge.status not in TAKES or 0 < charge.amount_minor <= back_minor
     took, written = charge.status is ChargeStatus.SUCCEEDED, row.status is AttemptStatus.SUCCEEDED
     if not took and not written:
         return True
@@ -98,6 +101,15 @@ def _stands(ref: str | None) -> bool:
         return ref is not None and payments().retrieve_charge(ref).status is ChargeStatus.SUCCEEDED
     except Misconfigured:  # the provider has no charge with this id
         return False
+
+
+def _went_back_minor(charge: Charge | Unreadable) -> int:
+    return charge.refunded_minor if isinstance(charge, Charge) else 0
+
+
+def _taken(charge: Charge | Unreadable, back_minor: int) -> str:
+    back = f", of which {back_minor} went back" if back_minor else ""
+    return f"{told_by_provider(charge)}{back}"
 
 
 def _written(row: ChargeAttempt | Recorded) -> str:

@@ -181,15 +181,24 @@ def test_a_refund_that_a_restored_database_has_forgotten_is_told_from_one_that_o
     assert differences(world, ada) == [(where, "refund", given, noted)]
 
 
-def test_a_refund_of_a_charge_of_an_order_that_is_not_here_is_not_named_beside_its_charge(
+def test_a_charge_of_an_order_that_is_not_here_is_named_with_what_went_back_until_all_is_back(
     world: World, backed_up: BackUp
 ) -> None:
-    ada = world.customer()
+    ada = world.customer(card="pm_card_refundFail")
     restore = backed_up()
     order_id = world.buy(ada, purchase()).id
-    refund_by_hand(world, order_id, 119_00)
+    charge = world.charge_ref(order_id)
     restore()
-    assert [what for _, what, *_ in differences(world, ada)] == ["charge"]
+    where = f"order {order_id}, which is not here"
+    assert differences(world, ada) == [(where, "charge", "succeeded: 11900 EUR", "nothing")]
+    for part in (18_00, 1_00):
+        world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": part})
+    part_is_back = [(where, "charge", "succeeded: 11900 EUR, of which 1900 went back", "nothing")]
+    assert differences(world, ada) == part_is_back
+    world.stripe.client().v1.refunds.create({"payment_intent": charge, "amount": 100_00})
+    assert differences(world, ada) == []
+    assert world.stripe.banks_settle(lambda: set(world.refunds_at_provider(charge)) == {"failed"})
+    assert differences(world, ada) == [(where, "charge", "succeeded: 11900 EUR", "nothing")]
 
 
 def test_a_second_charge_of_one_attempt_is_named(world: World) -> None:

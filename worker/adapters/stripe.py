@@ -270,7 +270,9 @@ class StripePayments:
         return self._calls.ask(listed, refused=unexpected)
 
     def charges_made(self, since: datetime, until: datetime) -> Iterator[Charge | Unreadable]:
-        return map(reading.listed_charge, pages.made(self._client.v1.payment_intents.list, self._calls, since, until))
+        listing = self._client.v1.payment_intents.list
+        made = pages.made(listing, self._calls, since, until, expand=["data.latest_charge"])
+        return map(reading.listed_charge, made)
 
     def refunds_made(self, since: datetime, until: datetime) -> Iterator[Refund | Unreadable]:
         return map(reading.listed_refund, pages.made(self._client.v1.refunds.list, self._calls, since, until))

@@ -17,10 +17,17 @@ PAGE = 100
 
 
 def made(
-    listing: Callable[[Any], stripe.ListObject[Listed]], calls: Calls, since: datetime, until: datetime
+    listing: Callable[[Any], stripe.ListObject[Listed]],
+    calls: Calls,
+    since: datetime,
+    until: datetime,
+    *,
+    expand: Sequence[str] = (),
 ) -> Iterator[Listed]:
-    """listing: the SDK's method, such as `client.v1.refunds.list`; all take the same parameters."""
-    asked = {"created": {"gte": _seconds(since), "lt": _seconds(until)}, "limit": PAGE}
+    """listing: the SDK's method, such as `client.v1.refunds.list`; all take the same parameters. expand: what is to come itself, not only its id."""
+    asked: dict[str, Any] = {"created": {"gte": _seconds(since), "lt": _seconds(until)}, "limit": PAGE}
+    if expand:
+        asked["expand"] = list(expand)
 
     def page(after: str | None) -> tuple[Sequence[Listed], str | None]:
         """A page, and the id after which the next begins."""

@@ -81,8 +81,9 @@ def charge(intent: stripe.PaymentIntent) -> Charge:
         action_url=_action_url(intent) if status is ChargeStatus.REQUIRES_ACTION else None,
         order_id=order_of(intent),
         attempt=_attempt(intent),
-        refunded=_latest(intent, "refunded"),
-        disputed=_latest(intent, "disputed"),
+        refunded=bool(_latest(intent, "refunded")),
+        refunded_minor=from_stripe(_latest(intent, "amount_refunded"), intent.currency),
+        disputed=bool(_latest(intent, "disputed")),
     )
 
 
@@ -178,10 +179,10 @@ def _was_tried(intent: stripe.PaymentIntent) -> bool:
     return intent.last_payment_error is not None or intent.latest_charge is not None
 
 
-def _latest(intent: stripe.PaymentIntent, flag: str) -> bool:
-    """What its latest charge says. False where the answer has only the charge's id, as a new charge's has."""
+def _latest(intent: stripe.PaymentIntent, name: str) -> int:
+    """What its latest charge says. 0 where the answer has only the charge's id, as a new charge's has."""
     latest = getattr(intent, "latest_charge", None)
-    return isinstance(latest, stripe.Charge) and bool(getattr(latest, flag))
+    return getattr(latest, name) or 0 if isinstance(latest, stripe.Charge) else 0
 
 
 def _decline_code(intent: stripe.PaymentIntent) -> str | None:
