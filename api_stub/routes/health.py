@@ -1,11 +1,14 @@
 """Is this process alive, and can it do its work?"""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 import structlog
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -24,6 +27,8 @@ from worker.single_redis import NotOneServer
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["operations"], route_class=HeadRoute)
 
+WITHIN = 2.0
+"""seconds in which the database has to answer: one that is frozen keeps its connections open, and says nothing for as long as it is"""
 FRESH = timedelta(seconds=60)
 """a sweep that has not run for this long has stopped: beat does not send it, or no worker takes it"""
 AHEAD = timedelta(seconds=5)
@@ -62,10 +67,20 @@ async def healthz() -> Alive:
     response_model_exclude_none=True,
     responses={503: {"model": Readiness, "description": "What is `failing` is named"}},
 )
-def readyz(request: Request, response: Response) -> Readiness:
-    parts: Parts = request.app.state.parts
-    readiness = _database_and_beat(up_for=timedelta(seconds=time.monotonic() - request.app.state.started))
-    readiness.checks["broker"], advice = _broker(parts.require_broker)
+async def readyz(request: Request, response: Response) -> Readiness:
+    state = request.app.state
+    parts: Parts = state.parts
+    # In threads apart: those of the requests may all wait for the same database.
+    apart = state.probe_threads = getattr(state, "probe_threads", None) or CapacityLimiter(4)
+    asked: asyncio.Task[Readiness] | None = getattr(state, "database_asked", None)
+    if asked is None or asked.done():  # one that still waits is enough
+        up_for = timedelta(seconds=time.monotonic() - state.started)
+        asking = to_thread.run_sync(partial(_database_and_beat, up_for=up_for), limiter=apart, abandon_on_cancel=True)
+        asked = state.database_asked = asyncio.ensure_future(asking)
+    broker, advice = await to_thread.run_sync(_broker, parts.require_broker, limiter=apart)
+    await asyncio.wait({asked}, timeout=WITHIN)
+    readiness = asked.result().model_copy(deep=True) if asked.done() else _silent()
+    readiness.checks["broker"] = broker
     readiness.advice = readiness.advice or advice
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
@@ -84,6 +99,15 @@ def _broker(require: Callable[[], None]) -> tuple[State, str | None]:
     return "ok", None
 
 
+def _silent() -> Readiness:
+    log.warning("not ready: database", error=f"no answer within {WITHIN:g} s")
+    return _away()
+
+
+def _away() -> Readiness:
+    return Readiness(status="ok", checks={"database": "failing", "schema": "unknown", "beat": "unknown"})
+
+
 def _database_and_beat(*, up_for: timedelta) -> Readiness:
     try:
         with begin() as session:
@@ -96,7 +120,7 @@ def _database_and_beat(*, up_for: timedelta) -> Readiness:
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
-        return Readiness(status="ok", checks={"database": "failing", "schema": "unknown", "beat": "unknown"})
+        return _away()
     readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
     if age is not None and age < -AHEAD:
         log.warning("not ready: beat", advice=_SET_BACK)

@@ -1,6 +1,8 @@
 """Whether the process answers, and whether it can work: alive, ready, and how long ago the sweep ran."""
 
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -50,7 +52,7 @@ class Slow:
         return self.real.attach_payment_method(**asked)
 
 
-def test_the_process_says_that_it_is_alive_while_every_thread_waits_for_a_provider(
+def test_the_process_says_that_it_is_alive_and_ready_while_every_thread_waits_for_a_provider(
     live: str, world: World, api: Api, ada: Customer
 ) -> None:
     payments = Slow(world.wiring.payments)
@@ -64,7 +66,7 @@ def test_the_process_says_that_it_is_alive_while_every_thread_waits_for_a_provid
         answers = clients.map(put, range(THREADS))
         try:
             assert all(payments.asked.acquire(timeout=240) for _ in range(THREADS))
-            assert httpx.get(f"{live}/healthz", timeout=240).status_code == 200
+            assert [httpx.get(f"{live}/{path}", timeout=60).status_code for path in ("healthz", "readyz")] == [200, 200]
         finally:
             payments.may_answer.set()
         assert len(list(answers)) == THREADS
@@ -168,6 +170,25 @@ def at_first_a_standby(world: World) -> Iterator[None]:
 
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
     yield
+    wiring.plug_in(world.wiring)
+    engine.dispose()
+
+
+def test_not_ready_while_the_database_is_frozen_and_says_so_before_a_probe_gives_up(live: str, world: World) -> None:
+    """Its connections are open, and nothing answers."""
+    engine = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0)
+    set_up_sessions(engine)
+    wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
+    with engine.connect() as connection:
+        backend = connection.scalar(text("select pg_backend_pid()"))
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        answers = [httpx.get(f"{live}/readyz", timeout=30) for _ in range(2)]
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    failing = {"database": "failing", "schema": "unknown", "beat": "unknown", "broker": "ok"}
+    assert [(answer.status_code, answer.json()["checks"]) for answer in answers] == [(503, failing)] * 2
+    assert httpx.get(f"{live}/readyz", timeout=240).json()["checks"]["database"] == "ok"
     wiring.plug_in(world.wiring)
     engine.dispose()
 
