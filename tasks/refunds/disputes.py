@@ -93,13 +93,17 @@ def latest(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[s
 
 
 def report(order_id: UUID, dispute: Dispute) -> None:
-    log.error(
-        "charge disputed",
-        order_id=str(order_id),
-        charge=dispute.charge_ref,
-        dispute=dispute.ref,
-        status=dispute.status.value,
-    )
+    """As an error, so that a person acts; as a warning where the money is ours and nothing is left to do."""
+    about = {
+        "order_id": str(order_id),
+        "charge": dispute.charge_ref,
+        "dispute": dispute.ref,
+        "status": dispute.status.value,
+    }
+    if dispute.status in (DisputeStatus.WON, DisputeStatus.CLOSED):
+        log.warning("charge disputed", **about)
+    else:
+        log.error("charge disputed", **about)
 
 
 def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from models.orders import OrderEvent
@@ -56,6 +57,18 @@ def test_a_dispute_that_was_forgotten_keeps_the_period_from_being_changed_and_is
     assert note_disputes(order_id) == NOTHING
     assert json.loads(note_disputes(order_id, "--json"))["noted"] == []
     assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00)]
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [("needs_response", "error"), ("lost", "error"), ("won", "warning"), ("warning_closed", "warning")],
+)
+def test_a_dispute_that_leaves_nothing_to_do_is_logged_as_no_error(world: World, status: str, level: str) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, status)
+    with capture_logs() as logs:
+        dispute_notes.note_now(order_id)
+    assert [line["log_level"] for line in logs if line["event"] == "charge disputed"] == [level]
 
 
 def test_every_charge_of_an_order_is_asked_about_also_one_that_it_has_no_use_for(world: World) -> None:
