@@ -1,6 +1,7 @@
 """A lost dispute of a completed order is settled: the customer has paid again what the bank took, or is left it, and keeps what they bought."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,10 +18,12 @@ from tasks.refunds import disputes
 from tasks.wiring import begin
 
 
-def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False) -> list[str]:
-    """Settle all lost disputes of the charge that paid for the order; returns their refs. What it bought can be changed again, and `verify` names them no more.
+def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False, dispute: str | None = None) -> list[str]:
+    """Settle the lost disputes of the charge that paid for the order, or only the one that is named; returns the refs of those that were settled now.
+    What it bought can be changed again, and `verify` names them no more.
 
-    paid_again: the customer has paid all that the bank took, so VAT that turns out not to be due is credited, too.
+    paid_again: the customer has paid again what the bank took by these, so VAT that turns out not to be due is credited, too. If all are settled, and
+    each without it, or the named one, it is added, until the VAT was followed up.
     Raises NotPossible if the order is not completed, or while none is noted as lost, or another not as decided.
     """
     with begin() as session:
@@ -29,24 +32,72 @@ def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False) -> li
         if charge is None:
             why_none = "charged no card" if order.status is OrderStatus.COMPLETED else f"is {order.status}"
             raise NotPossible(f"order {order.number} {why_none}: there is no dispute to settle")
-        if not disputed_charges.was_taken_back(session, order_id):
-            raise NotPossible(
-                f"no lost dispute of order {order.number} is noted that is not settled; `prorata orders note-disputes {order.number}` asks the provider"
-            )
-        about = (OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
-        noted = disputes.latest(
-            session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id)), charge.attempt
-        )
-        if any(facts["status"] == DisputeStatus.CHARGEBACK for facts in noted):
-            raise NotPossible(
-                f"the customer's bank has not decided about order {order.number} yet; wait until the dispute is closed"
-            )
-        lost = [facts for facts in noted if facts["status"] == DisputeStatus.LOST]
-        for facts in lost:
+        lost = _lost(session, order, charge, dispute)
+        settled = _settled(session, order_id)
+        new = [facts for facts in lost if facts["dispute"] not in settled]
+        if not new:
+            earlier = {facts["dispute"]: settled[facts["dispute"]] for facts in lost}
+            if not paid_again or any(_is_paid_again(each) for each in earlier.values()) or _is_vat_over(session, order):
+                raise NotPossible(_why_settled(session, order, earlier))
+            new = lost
+        for facts in new:
             of_it = {name: facts[name] for name in ("dispute", "attempt", "amount_minor", "currency")}
             told = of_it | {"by": by, "why": why} | ({"paid_again": True} if paid_again else {})
-            timeline.note_once(session, order_id, Kind.DISPUTE_SETTLED, told, known_by=of_it)
-        return [facts["dispute"] for facts in lost]
+            timeline.note(session, order_id, Kind.DISPUTE_SETTLED, told)
+        return [facts["dispute"] for facts in new]
+
+
+def _lost(session: Session, order: Order, charge: ChargeAttempt, ref: str | None) -> list[Mapping[str, Any]]:
+    """What is noted of the charge's lost disputes, or of the one with this ref. Raises NotPossible if there is none, or while one is not decided."""
+    about = (OrderEvent.order_id == order.id, OrderEvent.kind.in_(disputed_charges.KINDS))
+    noted = disputes.latest(session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id)), charge.attempt)
+    if any(facts["status"] == DisputeStatus.CHARGEBACK for facts in noted):
+        raise NotPossible(
+            f"the customer's bank has not decided about order {order.number} yet; wait until the dispute is closed"
+        )
+    lost = [facts for facts in noted if facts["status"] == DisputeStatus.LOST and ref in (None, facts["dispute"])]
+    if not lost:
+        which = f"no lost dispute {ref}" if ref else "no lost dispute"
+        raise NotPossible(
+            f"{which} of order {order.number} is noted; `prorata orders note-disputes {order.number}` asks the provider"
+        )
+    return lost
+
+
+def _settled(session: Session, order_id: UUID) -> Mapping[str, Mapping[str, Any]]:
+    """The newest settlement of each dispute of the order: it is with `paid_again` if any is."""
+    about = (OrderEvent.order_id == order_id, OrderEvent.kind == Kind.DISPUTE_SETTLED)
+    entries = session.scalars(select(OrderEvent.facts).where(*about).order_by(OrderEvent.id))
+    return {facts["dispute"]: facts for facts in entries}
+
+
+def _is_paid_again(settlement: Mapping[str, Any]) -> bool:
+    return bool(settlement.get("paid_again"))
+
+
+def _is_vat_over(session: Session, order: Order) -> bool:
+    """Whether it no longer counts for the order's VAT that the customer has paid again."""
+    return timeline.is_noted(session, order.id, Kind.VAT_FOLLOWED_UP, {})
+
+
+def _why_settled(session: Session, order: Order, earlier: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which settlements are in the way of another. earlier: those of the disputes in question, by their refs."""
+    without = [ref for ref, each in earlier.items() if not _is_paid_again(each)]
+    by_whom = "; ".join(
+        f"dispute {ref} was settled by {each['by']} ({each['why']}), {'without' if ref in without else 'with'} --paid-again"
+        for ref, each in earlier.items()
+    )
+    told = f"no lost dispute of order {order.number} is left to settle: {by_whom}"
+    if not without:
+        return told
+    if _is_vat_over(session, order):
+        return (
+            f"{told}. That is added no more, as the VAT was followed up (vat.followed_up in the timeline); "
+            "what is owed of it then: docs/disputes.md, VAT of a disputed charge"
+        )
+    if len(without) == len(earlier):
+        return f"{told}. If the customer has paid again what the bank took, add that"
+    return f"{told}. If the customer has paid again what the bank took by one of those without, name it: --paid-again --dispute {without[0]}"
 
 
 def require_none(

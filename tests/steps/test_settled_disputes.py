@@ -33,13 +33,74 @@ def test_what_a_lost_dispute_left_of_a_period_is_changed_again_once_it_is_settle
     assert entry == told | PAID_AGAIN
     assert named(world) == []
     assert world.buy(ada, change("desk", seats=12)).status is OrderStatus.COMPLETED
-    with pytest.raises(NotPossible, match="no lost dispute of order 1002 is noted that is not settled"):
-        dispute_settlements.settle(changed.id, **PAID_AGAIN)
+    assert not_settled(changed.id) == (
+        "no lost dispute of order 1002 is left to settle: dispute du_1 was settled by Olga (paid again by transfer of 3 May), without --paid-again. "
+        "If the customer has paid again what the bank took, add that"
+    )
 
 
 def lose(world: World, charge: str, amount_minor: int) -> None:
     dispute_part(world, charge, amount_minor)
     world.notify(charge, "charge.dispute.closed")
+
+
+def not_settled(order_id: UUID, **words: Any) -> str:
+    """Why it is refused, without ids."""
+    with pytest.raises(NotPossible) as refused:
+        dispute_settlements.settle(order_id, **PAID_AGAIN | words)
+    return re.sub(r"du_\w+", "du_1", str(refused.value))
+
+
+def settlements(world: World, order_id: UUID) -> list[tuple[str, bool]]:
+    """Each dispute that the timeline says is settled, and whether as paid again."""
+    return [(each["dispute"], each.get("paid_again", False)) for each in world.noted(order_id, "dispute.settled")]
+
+
+def test_what_was_left_to_the_customer_stays_so_where_another_dispute_was_paid_again(world: World) -> None:
+    _, order_id, charge = bought(world)
+    lose(world, charge, 50_00)
+    [left] = dispute_settlements.settle(order_id, **PAID_AGAIN)
+    lose(world, charge, 60_00)
+    [paid] = dispute_settlements.settle(order_id, **PAID_AGAIN, paid_again=True)
+    assert settlements(world, order_id) == [(left, False), (paid, True)]
+    by_olga = "was settled by Olga (paid again by transfer of 3 May)"
+    assert not_settled(order_id, paid_again=True) == (
+        f"no lost dispute of order 1001 is left to settle: dispute du_1 {by_olga}, without --paid-again; dispute du_1 {by_olga}, with --paid-again. "
+        "If the customer has paid again what the bank took by one of those without, name it: --paid-again --dispute du_1"
+    )
+    assert settlements(world, order_id) == [(left, False), (paid, True)]
+    assert dispute_settlements.settle(order_id, **PAID_AGAIN, paid_again=True, dispute=left) == [left]
+    assert settlements(world, order_id) == [(left, False), (paid, True), (left, True)]
+    assert named(world) == []
+    assert not_settled(order_id, paid_again=True, dispute=left) == (
+        f"no lost dispute of order 1001 is left to settle: dispute du_1 {by_olga}, with --paid-again"
+    )
+
+
+def test_of_two_lost_disputes_the_one_that_is_named_is_settled(world: World) -> None:
+    _, order_id, charge = bought(world)
+    lose(world, charge, 50_00)
+    lose(world, charge, 60_00)
+    refs = [each["dispute"] for each in world.noted(order_id, "dispute.closed")]
+    first, second = dict.fromkeys(refs)
+    assert dispute_settlements.settle(order_id, **PAID_AGAIN, paid_again=True, dispute=second) == [second]
+    assert dispute_settlements.settle(order_id, **PAID_AGAIN) == [first]
+    assert settlements(world, order_id) == [(second, True), (first, False)]
+    assert not_settled(order_id, dispute="du_none") == (
+        "no lost dispute du_1 of order 1001 is noted; `prorata orders note-disputes 1001` asks the provider"
+    )
+
+
+def test_that_it_was_paid_again_is_added_to_a_settlement_once(world: World) -> None:
+    _, order_id, charge = bought(world)
+    lose(world, charge, 50_00)
+    [settled] = dispute_settlements.settle(order_id, **PAID_AGAIN)
+    assert dispute_settlements.settle(order_id, **PAID_AGAIN, paid_again=True) == [settled]
+    assert settlements(world, order_id) == [(settled, False), (settled, True)]
+    assert not_settled(order_id, paid_again=True) == (
+        "no lost dispute of order 1001 is left to settle: dispute du_1 was settled by Olga (paid again by transfer of 3 May), with --paid-again"
+    )
+    assert settlements(world, order_id) == [(settled, False), (settled, True)]
 
 
 def refusals(order_id: UUID) -> set[str]:

@@ -1,5 +1,6 @@
 """VAT that turns out not to be due, of a charge that the customer's bank has taken back: the customer gets it once, from the bank or from us."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from models.orders import Order
 from models.states import DisputeStatus, OrderStatus
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import dispute_settlements, outside_refunds
+from tasks.operating.order_at_hand import NotPossible
 from tasks.personal_data.erasure import NotErasable
 from tasks.policy import VatOutage
 from tasks.ports import Dispute
@@ -206,6 +208,32 @@ def test_vat_of_what_the_seller_left_to_the_customer_is_not_credited(
     ask_again(world)
     assert (world.balance(eva), follow_up(world, order).outcome) == (0, FollowUpOutcome.CONFIRMED)
     assert told(world, order) == {"answer": "valid", "outcome": "confirmed", **owed}
+
+
+def test_vat_is_credited_also_if_that_it_was_paid_again_is_said_later_but_before_the_registry_answers(
+    world: World,
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, 50_00)
+    dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May")
+    dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May", paid_again=True)
+    ask_again(world)
+    assert (world.balance(eva), follow_up(world, order).outcome) == (20_00, FollowUpOutcome.VAT_CREDITED)
+
+
+def test_that_it_was_paid_again_is_not_added_once_the_vat_was_followed_up_without_it(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, 50_00)
+    dispute_settlements.settle(order.id, by="Olga", why="left to them")
+    ask_again(world)
+    with pytest.raises(NotPossible) as refused:
+        dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May", paid_again=True)
+    why = (
+        r"no lost dispute of order 1001 is left to settle: dispute du_\w+ was settled by Olga \(left to them\), without --paid-again\. "
+        r"That is added no more, as the VAT was followed up \(vat\.followed_up in the timeline\); what is owed of it then: docs/disputes\.md, VAT of a disputed charge"
+    )
+    assert re.fullmatch(why, str(refused.value))
+    assert len(world.noted(order.id, "dispute.settled")) == 1
 
 
 def test_vat_of_a_part_that_another_dispute_took_is_not_credited_as_the_first_was_paid_again(world: World) -> None:

@@ -18,7 +18,7 @@ from tasks.operating import dispute_notes
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.support.books import verified
-from tests.support.disputes import bought, dispute, happens, noted, refused
+from tests.support.disputes import bought, dispute, dispute_part, happens, noted, refused
 from tests.support.payment import charged_again, given_up_and_paid_late
 from tests.support.world import World, change
 from worker.commands import orders
@@ -133,3 +133,20 @@ def test_a_lost_dispute_is_settled(world: World) -> None:
     assert json.loads(CliRunner().invoke(orders.orders, words).stdout) == {"id": str(order_id), "settled": [ref]}
     assert verified(world) == []
     assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+def test_only_what_was_recorded_now_is_said_to_be(world: World) -> None:
+    _, order_id, charge = bought(world)
+
+    def settle(*words: str) -> str:
+        words = ("dispute-settled", str(order_id), "--why", "agreed", "--by", "Olga", *words)
+        return CliRunner().invoke(orders.orders, words).stdout
+
+    dispute_part(world, charge, 50_00)
+    [first] = dispute_notes.note_now(order_id)
+    settle()
+    dispute_part(world, charge, 60_00)
+    [second] = dispute_notes.note_now(order_id)
+    recorded = "Recorded for {}; the order and its invoice stay as they are.\n"
+    assert settle("--paid-again") == recorded.format(second.ref)
+    assert settle("--paid-again", "--dispute", first.ref) == recorded.format(first.ref)

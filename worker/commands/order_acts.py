@@ -185,15 +185,19 @@ def dispute_settled(
         bool,
         typer.Option(
             "--paid-again",
-            help="the customer has paid all of it: VAT that turns out not to be due is then credited, as if there had been no dispute",
+            help="the customer has paid again what the bank took by these disputes: VAT that turns out not to be due is then credited, as if there had been none",
         ),
     ] = False,
+    dispute: Annotated[
+        str | None,
+        typer.Option(help="only this dispute (du_...), not all that are lost and not settled", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record that what the customer's bank took by a lost dispute was paid again, or is left to the customer: what was bought can be changed again."""
     plug_in_from_settings()
     order_id = order_named(which)
-    settled = dispute_settlements.settle(order_id, by=by, why=why, paid_again=paid_again)
+    settled = dispute_settlements.settle(order_id, by=by, why=why, paid_again=paid_again, dispute=dispute)
     if as_json:
         print_json({"id": order_id, "settled": settled})
     else:
