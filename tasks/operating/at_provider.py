@@ -24,14 +24,14 @@ def look_up(story: Story) -> list[AtProvider]:
     return [found for charge in charges(story) for found in _with_what_followed(charge)]
 
 
-def charges(story: Story) -> list[Charge]:
+def charges(story: Story, *, also_unknown: bool = False) -> list[Charge]:
     """The order's charges, as the provider has them now. Call it outside a transaction.
 
-    Those that none of our attempts refers to are searched only if some attempt has no provider id.
+    also_unknown: search those that none of our attempts refers to also if each attempt has its provider id.
     Raises TemporarilyUnavailable, Misconfigured: it could not be asked.
     """
     found = {tried.ref: payments().retrieve_charge(tried.ref) for tried in story.charges if tried.ref}
-    if len(found) < len(story.charges):
+    if also_unknown or len(found) < len(story.charges):
         for customer_ref in story.customers:
             listed = payments().find_charges(
                 customer_ref=customer_ref, order_id=story.order.id, since=story.order.created_at

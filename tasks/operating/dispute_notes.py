@@ -18,7 +18,7 @@ def note_now(order_id: UUID) -> list[Dispute]:
     """
     with begin() as session:
         story = order_story.tell(session, order_id)
-    disputed = [charge for charge in at_provider.charges(story) if charge.disputed]
+    disputed = [charge for charge in at_provider.charges(story, also_unknown=True) if charge.disputed]
     return [dispute for charge in disputed for dispute in _note(story.order, charge)]
 
 

@@ -5,6 +5,7 @@ And `dispute-settled`, for those that were lost.
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -96,6 +97,17 @@ def test_that_of_a_second_charge_of_one_attempt_is_not_noted_as_one_of_the_order
     assert world.attempts(order_id) == [(1, "void", 119_00), (2, "succeeded", 119_00), (3, "void", 50_00)]
     assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
     assert verified(world) == []
+
+
+def test_that_of_a_second_charge_is_found_though_the_orders_own_is_known(world: World) -> None:
+    world.time = datetime.now(UTC)
+    ada, order_id, _ = bought(world)
+    second = charged_again(world, ada, order_id=str(order_id), attempt="1")
+    ref = dispute(world, second, "needs_response")
+    assert note_disputes(order_id) == f"Noted: dispute {ref} of {second}, chargeback, 50.00 EUR\n"
+    assert [facts["attempt"] for facts in world.noted(order_id, "charge.disputed")] == [2]
+    assert world.attempts(order_id) == [(1, "succeeded", 119_00), (2, "void", 50_00)]
+    assert note_disputes(order_id) == NOTHING
 
 
 def test_a_turn_that_is_noted_while_the_provider_is_asked_is_not_followed_by_an_older_one(
