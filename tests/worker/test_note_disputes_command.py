@@ -4,6 +4,7 @@ And `dispute-settled`, for those that were lost.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,11 +16,11 @@ from typer.testing import CliRunner
 from models.orders import OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks.operating import dispute_notes
+from tasks.operating import dispute_notes, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.support.books import verified
-from tests.support.disputes import bought, dispute, dispute_part, happens, noted, refused
+from tests.support.disputes import bought, dispute, dispute_part, happens, named, noted, refused, turn
 from tests.support.payment import charged_again, given_up_and_paid_late
 from tests.support.world import World, change
 from worker.commands import orders
@@ -27,11 +28,15 @@ from worker.commands import orders
 pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
+def is_logged(line: str) -> bool:
+    return re.match(r"\d{4}-\d\d-\d\d \d\d:", line) is not None
+
+
 def note_disputes(order_id: UUID, *words: str) -> str:
     """What it prints; the log is beside it here."""
     done = CliRunner().invoke(orders.orders, ["note-disputes", str(order_id), *words])
     assert done.exit_code == 0, done.exception
-    return "".join(line for line in done.stdout.splitlines(keepends=True) if "charge disputed" not in line)
+    return "".join(line for line in done.stdout.splitlines(keepends=True) if not is_logged(line))
 
 
 NOTHING = "Nothing new: no dispute has another status than is noted.\n"
@@ -108,6 +113,49 @@ def test_that_of_a_second_charge_is_found_though_the_orders_own_is_known(world: 
     assert [facts["attempt"] for facts in world.noted(order_id, "charge.disputed")] == [2]
     assert world.attempts(order_id) == [(1, "succeeded", 119_00), (2, "void", 50_00)]
     assert note_disputes(order_id) == NOTHING
+
+
+def test_what_a_lost_dispute_left_of_a_second_charge_is_named_until_it_is_recorded_as_paid(world: World) -> None:
+    ada = world.customer()
+    order_id, _ = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    second = charged_again(world, ada, order_id=str(order_id), attempt="2")
+    dispute_part(world, second, 20_00)
+    dispute_notes.note_now(order_id)
+    assert world.noted(order_id, "charge.unexpected") == [{"attempt": 3, "amount_minor": 50_00}]
+    assert named(world) == [("what went back of the unexpected charge pi_1", "5000", "2000")]
+    assert dispute_notes.note_now(order_id) == []
+    owed = outside_refunds.settle_unexpected(order_id, second, by="Olga", why="transfer of 3 May")
+    assert owed == (30_00, "EUR")
+    assert named(world) == []
+
+
+def test_a_second_charge_that_was_noted_goes_back_once_its_event_comes_and_its_inquiry_is_over(world: World) -> None:
+    ada = world.customer()
+    order_id, _ = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    second = charged_again(world, ada, order_id=str(order_id), attempt="2")
+    dispute(world, second, "warning_closed")
+    dispute_notes.note_now(order_id)
+    assert named(world) == [("what went back of the unexpected charge pi_1", "5000", "0")]
+    world.notify(second, "charge.dispute.closed")
+    assert (world.refunds_at_provider(second), named(world)) == (["succeeded"], [])
+    assert len(world.noted(order_id, "charge.unexpected")) == 1
+
+
+def test_what_the_dashboard_refunded_of_a_second_charge_is_noted_with_its_dispute(world: World) -> None:
+    ada = world.customer()
+    order_id, _ = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    second = charged_again(world, ada, order_id=str(order_id), attempt="2")
+    world.stripe.client().v1.refunds.create({"payment_intent": second})
+    dispute(world, second, "needs_response")
+    dispute_notes.note_now(order_id)
+    assert [facts["amount_minor"] for facts in world.noted(order_id, "refund.elsewhere")] == [50_00]
+    assert named(world) == [("what went back of the unexpected charge pi_1", "5000", "10000")]
+    turn(world, second, "won")
+    dispute_notes.note_now(order_id)
+    assert named(world) == []
 
 
 def test_a_turn_that_is_noted_while_the_provider_is_asked_is_not_followed_by_an_older_one(
