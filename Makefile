@@ -4,7 +4,8 @@ PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python3.13 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
 ASKED_FOR := $(filter command environment,$(origin PYTHON))
 IN_VENV := .venv/bin/python -m
-JOBS ?= auto
+# Processes of tests: half as many again as processors, as tests of crashes and of slow servers mostly wait.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 ARGS ?=
 KEEP ?=
 UV ?= uv
