@@ -51,9 +51,8 @@ def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | N
         letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
         timeline.note(session, order_id, Kind.LETTER_SEND_AGAIN, said)
-        if kind is LetterKind.VAT_CORRECTION:
-            unsent_letters.leave_to_a_person(session, order_id)
-    _send(order, kind, letter)
+        is_owed = kind is LetterKind.VAT_CORRECTION and unsent_letters.leave_to_a_person(session, order_id)
+    _send(order, kind, letter, is_owed=is_owed)
     return kind
 
 
@@ -139,7 +138,8 @@ def _another_id(session: Session, order: Order, kind: LetterKind) -> str:
     return message_id(order.id, kind, policy().seller.mail_domain, again=times + 1)
 
 
-def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
+def _send(order: Order, kind: LetterKind, letter: Letter, *, is_owed: bool) -> None:
+    """is_owed: it is to be sent by itself if it certainly does not go out now."""
     told = {"kind": kind.value, "message_id": letter.message_id}
     try:
         with outside():
@@ -158,22 +158,31 @@ def _send(order: Order, kind: LetterKind, letter: Letter) -> None:
         _record(order, f"letter.{LetterStatus.UNDELIVERABLE}", told | {"code": refused.code}, said)
         raise NotPossible(said) from refused
     except (TemporarilyUnavailable, Misconfigured) as error:
-        _record(order, Kind.LETTER_NOT_SENT, told | {"error": str(error)}, f"the {kind} was not sent: {error}")
+        said = f"the {kind} was not sent: {error}"
+        _record(order, Kind.LETTER_NOT_SENT, told | {"error": str(error)}, said, owe_again=is_owed)
         raise
     taken = f"the mail server has taken the {kind}: do not send it again"
     _record(order, f"letter.{LetterStatus.SENT}", told, taken, sent=kind)
 
 
-def _record(order: Order, event: str, facts: dict[str, Any], said: str, *, sent: LetterKind | None = None) -> None:
+def _record(
+    order: Order,
+    event: str,
+    facts: dict[str, Any],
+    said: str,
+    *,
+    sent: LetterKind | None = None,
+    owe_again: bool = False,
+) -> None:
     """Write down what came of it; `said` tells that to people. Raises NotRecorded.
 
-    sent: the letter to mark.
+    sent: the letter to mark. owe_again: it is a letter about VAT that is to be sent by itself.
     """
     try:
         try:
-            _note(order, event, facts, sent)
+            _note(order, event, facts, sent, owe_again=owe_again)
         except NO_DATABASE:  # the connection may have broken while the mail server was asked
-            _note(order, event, facts, sent)
+            _note(order, event, facts, sent, owe_again=owe_again)
     except NO_DATABASE as error:
         why = "other transactions hold the order" if behind_a_lock(error) else "the database did not answer"
         raise NotRecorded(f"{_sentence(said)}. The timeline of order {order.number} lacks that: {why}.") from error
@@ -186,15 +195,12 @@ def _sentence(said: str) -> str:
     return f"{said[0].upper()}{said[1:]}"
 
 
-def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | None) -> None:
+def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | None, *, owe_again: bool) -> None:
     with begin() as session:
         lock_order(session, order.id)
         if sent is not None:
             mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == sent)
             session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
         timeline.note(session, order.id, event, facts)
-        if facts["kind"] == LetterKind.VAT_CORRECTION and event in _MAY_BE_THERE:
-            unsent_letters.no_longer_owed(session, order.id)
-
-
-_MAY_BE_THERE = (f"letter.{LetterStatus.SENT}", Kind.LETTER_UNANSWERED)
+        if owe_again:
+            unsent_letters.owe_again(session, order.id)

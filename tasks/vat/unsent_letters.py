@@ -59,10 +59,16 @@ def is_under_way(session: Session, order_id: UUID) -> bool:
     return bool(owed) and not timeline.is_noted(session, order_id, Kind.LETTER_NOT_SENT, failed)
 
 
-def leave_to_a_person(session: Session, order_id: UUID) -> None:
-    """Do not try it by itself while a person has it sent."""
-    later = func.greatest(VatFollowUp.next_at, now() + UNDER_WAY)
-    session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(next_at=later))
+def leave_to_a_person(session: Session, order_id: UUID) -> bool:
+    """It is not owed while a person has it sent: what comes of that may never be noted. Returns whether it was owed; `owe_again` if it is certainly not sent."""
+    of_it = (VatFollowUp.order_id == order_id, VatFollowUp.letter_owed)
+    left = update(VatFollowUp).where(*of_it).values(letter_owed=False).returning(VatFollowUp.order_id)
+    return session.scalar(left) is not None
+
+
+def owe_again(session: Session, order_id: UUID) -> None:
+    its = VatFollowUp.order_id == order_id
+    session.execute(update(VatFollowUp).where(its).values(letter_owed=True, next_at=now() + UNDER_WAY))
 
 
 def _tries(session: Session, order_id: UUID) -> int | None:

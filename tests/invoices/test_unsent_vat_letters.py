@@ -5,18 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 from structlog.testing import capture_logs
 
 from models.messages import SentLetter
 from models.orders import Order, OrderEvent
 from models.states import LetterKind, OrderStatus
 from tasks import wiring
-from tasks.errors import Misconfigured
+from tasks.errors import Misconfigured, NotRecorded
 from tasks.operating import letters_again, order_story
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Letter, Mailer
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
 from tests.support.world import Customer, World
+from worker.database import Transactions
 
 DENIED = "the mail server does not send for us: 554 5.7.1"
 
@@ -163,3 +165,62 @@ def test_a_vat_letter_that_a_person_sent_counts_as_sent(world: World) -> None:
     send_again(order)
     [letter] = world.rows(SentLetter, order_id=order.id, kind=LetterKind.VAT_CORRECTION)
     assert letter.status == "sent"
+
+
+def test_one_that_a_person_sent_and_of_which_nothing_could_be_noted_is_not_sent_again_by_itself(
+    world: World,
+) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+    away = Transactions(create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nowhere"))
+    while_sending(world, lambda: wiring.plug_in(replace(world.wiring, begin=away)))
+    with pytest.raises(NotRecorded, match="The mail server has taken the vat_correction: do not send it again"):
+        send_again(order)
+    wiring.plug_in(world.wiring)
+    assert ask_again(world, minutes=3000) == 0
+    assert (len(world.mails(eva)), world.timeline(order.id)[-1]) == (before + 1, "letter.send_again")
+
+
+def test_one_whose_sender_was_killed_is_not_sent_again_by_itself(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+
+    class Killed(BaseException):
+        pass
+
+    class TakesItAndDies(Mailer):
+        def send(self, letter: Letter) -> None:
+            world.wiring.mailer.send(letter)
+            raise Killed
+
+    wiring.plug_in(replace(world.wiring, mailer=TakesItAndDies()))
+    with pytest.raises(Killed):
+        send_again(order)
+    wiring.plug_in(world.wiring)
+    assert ask_again(world, minutes=3000) == 0
+    assert len(world.mails(eva)) == before + 1
+
+
+def test_one_that_a_person_could_not_send_is_tried_by_itself_again_after_a_while(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.pass_time(minutes=14)
+    with pytest.raises(Misconfigured):
+        send_again(order)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+    assert [ask_again(world, minutes=minutes) for minutes in (19, 1)] == [0, 1]
+    assert (len(world.mails(eva)), follow_up(world, order).letter_owed) == (before + 1, False)
+
+
+def test_one_that_was_not_owed_is_not_owed_after_a_person_could_not_send_it(world: World) -> None:
+    _, order = owing(world)
+    ask_again(world)
+    world.mailbox.fail("relay_denied")
+    with pytest.raises(Misconfigured):
+        send_again(order)
+    assert not follow_up(world, order).letter_owed
