@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,8 @@ class Wiring:
     policy: Policy
     now: Callable[[], datetime] = field(default=_utc_now)
     """aware, UTC"""
+    longest_letter: timedelta = timedelta(minutes=16)
+    """that `mailer` may take for one"""
 
 
 class NotWired(RuntimeError):

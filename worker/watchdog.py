@@ -19,7 +19,6 @@ from redis.exceptions import RedisError
 
 from worker import health
 from worker.adapters import smtp, stripe, vies
-from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT
 from worker.environment import settings
 from worker.settings import Settings
 
@@ -43,9 +42,7 @@ def longest_delivery(chosen: Settings) -> float:
     """
     stripe_call = stripe.PATIENCE + stripe.CONNECT_TIMEOUT + chosen.stripe_timeout_seconds
     vies_call = vies.TOTAL_TIMEOUT + chosen.vies_timeout_seconds
-    letter = (
-        smtp.ATTEMPTS * 12 * chosen.smtp_timeout_seconds + ANSWER_TIMEOUT
-    )  # twelve answers, then the one to the letter
+    letter = smtp.longest_letter(chosen.smtp_timeout_seconds)
     return 10 * stripe_call + 2 * vies_call + 3 * letter + 90.0
 
 

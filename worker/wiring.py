@@ -1,5 +1,6 @@
 """Plugs database, adapters and policy into the steps, from the settings: once per process."""
 
+from datetime import timedelta
 from functools import cache
 
 from sqlalchemy import Engine
@@ -7,7 +8,7 @@ from sqlalchemy import Engine
 from tasks import wiring
 from worker import drill_points
 from worker.adapters.mime import Sender
-from worker.adapters.smtp import SmtpMailer
+from worker.adapters.smtp import SmtpMailer, longest_letter
 from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import BASE_URL, Vies
@@ -55,4 +56,5 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
             Sender.read(chosen.mail_from, chosen.mail_from_name or chosen.seller_name, reply_to=chosen.mail_reply_to),
         ),
         policy=chosen.policy(),
+        longest_letter=timedelta(seconds=longest_letter(chosen.smtp_timeout_seconds)),
     )

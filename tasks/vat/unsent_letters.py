@@ -3,7 +3,6 @@
 Until then a person may send it, too, but not while a try is under way.
 """
 
-from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -13,31 +12,33 @@ from sqlalchemy.orm import Session
 from models import timeline
 from models.messages import SentLetter
 from models.order_lock import lock_order
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.states import LetterKind, LetterStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import VatFollowUp
+from tasks.vat import due_times
 from tasks.wiring import begin, now
 
 log = structlog.get_logger(__name__)
 
 TRIES = 8
 """after which it counts as undeliverable. They take four days or more: from the sixth on a day passes between two"""
-UNDER_WAY = timedelta(minutes=20)
-"""how long a letter is left alone while it is sent: longer than a mail server may take to accept it (`worker.watchdog`)"""
 _KIND = LetterKind.VAT_CORRECTION
 
 
-def note(order: Order, error: Exception) -> None:
-    """Note that a try has failed. After the last one the letter counts as undeliverable, and is not owed any more."""
+def owe(row: VatFollowUp) -> None:
+    """A correction was made, and the first try of its letter begins."""
+    row.letter_owed, row.tries, row.next_at = True, 1, now() + due_times.after_letter(1)
+
+
+def note(order: Order, said: str) -> None:
+    """Note that a try has failed, and why. After the last one the letter counts as undeliverable, and is not owed any more."""
     with begin() as session:
         lock_order(session, order.id)
-        tries = _tries(session, order.id)
-        if tries is None:  # a person had it sent meanwhile
+        if not _is_unsent(session, order.id):  # a person had it sent meanwhile
             return
-        timeline.note(
-            session, order.id, Kind.LETTER_NOT_SENT, {"kind": _KIND.value, "tries": tries, "error": str(error)}
-        )
+        tries = _ended(session, order.id) + 1
+        timeline.note(session, order.id, Kind.LETTER_NOT_SENT, {"kind": _KIND.value, "tries": tries, "error": said})
         if tries < TRIES:
             return
         its = (SentLetter.order_id == order.id, SentLetter.kind == _KIND)
@@ -53,10 +54,13 @@ def no_longer_owed(session: Session, order_id: UUID) -> None:
 
 
 def is_under_way(session: Session, order_id: UUID) -> bool:
-    """Whether a letter is owed whose latest try has not failed, as far as is known."""
-    owed = session.scalar(select(VatFollowUp.letter_owed).where(VatFollowUp.order_id == order_id))
-    failed = {"kind": _KIND.value, "tries": _tries(session, order_id)}
-    return bool(owed) and not timeline.is_noted(session, order_id, Kind.LETTER_NOT_SENT, failed)
+    """Whether a letter is owed whose latest try began lately, and has not ended as far as is known."""
+    of_it = (VatFollowUp.order_id == order_id, VatFollowUp.letter_owed)
+    row = session.scalar(select(VatFollowUp).where(*of_it).execution_options(populate_existing=True))
+    if row is None:
+        return False
+    begun_at = row.next_at - due_times.after_letter(row.tries)
+    return now() < begun_at + due_times.under_way() and row.tries > _ended(session, order_id)
 
 
 def leave_to_a_person(session: Session, order_id: UUID) -> bool:
@@ -68,9 +72,16 @@ def leave_to_a_person(session: Session, order_id: UUID) -> bool:
 
 def owe_again(session: Session, order_id: UUID) -> None:
     its = VatFollowUp.order_id == order_id
-    session.execute(update(VatFollowUp).where(its).values(letter_owed=True, next_at=now() + UNDER_WAY))
+    session.execute(update(VatFollowUp).where(its).values(letter_owed=True, next_at=now() + due_times.under_way()))
 
 
-def _tries(session: Session, order_id: UUID) -> int | None:
+def _is_unsent(session: Session, order_id: UUID) -> bool:
     begun = (SentLetter.order_id == order_id, SentLetter.kind == _KIND, SentLetter.status == LetterStatus.SENDING)
-    return session.scalar(select(SentLetter.attempts).where(*begun))
+    return session.scalar(select(SentLetter.kind).where(*begun)) is not None
+
+
+def _ended(session: Session, order_id: UUID) -> int:
+    """How many tries are known to have failed, or to have had no answer; not those by a person, which have Message-IDs of their own."""
+    noted = OrderEvent.kind.in_((Kind.LETTER_NOT_SENT, Kind.LETTER_UNANSWERED))
+    by_itself = (OrderEvent.facts.contains({"kind": _KIND}), ~OrderEvent.facts.has_key("message_id"))
+    return session.scalar(select(func.count()).where(OrderEvent.order_id == order_id, noted, *by_itself)) or 0

@@ -7,7 +7,6 @@ customer's bank has is kept with the row until the bank has decided, and the reg
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -29,7 +28,7 @@ from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.mail.unanswered import MayHaveArrived
 from tasks.ports import VatAnswer, VatStatus
-from tasks.vat import unsent_letters, vat_at_bank, vat_check, vat_correction
+from tasks.vat import due_times, unsent_letters, vat_at_bank, vat_check, vat_correction
 from tasks.vat.vat_at_bank import Taken
 from tasks.wiring import begin, now, policy, vat_registry
 
@@ -38,9 +37,6 @@ log = structlog.get_logger(__name__)
 BATCH = 50
 LONGEST_RUN = 60.0
 """seconds after which a run takes no further row: the last may take as long as a mail server does for a letter, and the next run comes soon"""
-WAITS = tuple(timedelta(minutes=m) for m in (5, 15, 60, 4 * 60, 12 * 60))
-"""before each question after the order's own, and each further try of a letter that is owed; then a day each"""
-_DAY = timedelta(days=1)
 _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 
 
@@ -92,7 +88,7 @@ def watch(session: Session, order: Order) -> None:
     if number is None:
         return
     reason = FollowUpReason.PROVISIONAL if order.vat_provisional else FollowUpReason.SET_ASIDE
-    row = {"order_id": order.id, "number": number, "reason": reason, "tries": 0, "next_at": now() + WAITS[0]}
+    row = {"order_id": order.id, "number": number, "reason": reason, "tries": 0, "next_at": now() + due_times.WAITS[0]}
     session.execute(upsert(VatFollowUp).values(**row, letter_owed=False).on_conflict_do_nothing())
 
 
@@ -110,14 +106,15 @@ def _next() -> VatFollowUp | None:
         row = session.scalar(query.order_by(VatFollowUp.next_at).limit(1).with_for_update(skip_locked=True))
         if row is not None:
             row.tries += 1
-            row.next_at = now() + (WAITS[row.tries] if row.tries < len(WAITS) else _DAY)
+            wait = due_times.after_letter if row.letter_owed else due_times.after_question
+            row.next_at = now() + wait(row.tries)
         return row
 
 
 def _not_tried(order_id: UUID) -> None:
     """Nothing was wrong with this row: it is due again soon."""
     with begin() as session:
-        again = {"tries": VatFollowUp.tries - 1, "next_at": now() + WAITS[0]}
+        again = {"tries": VatFollowUp.tries - 1, "next_at": now() + due_times.WAITS[0]}
         session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(again))
 
 
@@ -153,7 +150,7 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
     outcome = FollowUpOutcome.CONFIRMED if taken else _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
     if outcome in _CORRECTED:
-        row.letter_owed, row.next_at = True, now() + unsent_letters.UNDER_WAY
+        unsent_letters.owe(row)
     order.vat_provisional = False
     if row.reason is FollowUpReason.PROVISIONAL:
         order.vat_check_id = check.id
@@ -235,13 +232,18 @@ def _tell(order_id: UUID) -> None:
     except TemporarilyUnavailable as error:
         log.warning("vat letter postponed", order_id=str(order_id), error=str(error))
         if not isinstance(error, OutcomeUnknown):  # of which `unanswered` takes account
-            unsent_letters.note(order, error)
+            unsent_letters.note(order, str(error))
         return
     except MayHaveArrived:
         log.error("vat letter may have arrived, and is not sent again", order_id=str(order_id))
     except Misconfigured as error:  # it may be refused for this recipient only
         log.error("vat letter is not sent", order_id=str(order_id), error=str(error))
-        unsent_letters.note(order, error)
+        unsent_letters.note(order, str(error))
         return
+    except NO_DATABASE:
+        raise
+    except Exception as error:
+        unsent_letters.note(order, type(error).__name__)
+        raise
     with begin() as session:
         unsent_letters.no_longer_owed(session, order_id)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from redis.exceptions import RedisError
@@ -17,8 +18,10 @@ from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT, Server
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import Vies
+from worker.database import engine
 from worker.settings import Settings
 from worker.watchdog import EVERY, PATIENCE, Watchdog, longest_delivery
+from worker.wiring import wired
 
 LONGEST = 600.0
 
@@ -173,6 +176,12 @@ def test_the_longest_delivery_goes_by_the_settings(chosen: dict[str, float], at_
 def test_the_longest_delivery_adds_up_what_the_adapters_wait() -> None:
     chosen = settings(stripe_timeout_seconds=20, vies_timeout_seconds=5, smtp_timeout_seconds=10)
     assert longest_delivery(chosen) == 10 * (8 + 3 + 20) + 2 * (10 + 5) + 3 * (3 * 12 * 10 + 600) + 90
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(10, 3 * 12 * 10 + 600), (120, 3 * 12 * 120 + 600)])
+def test_what_sends_letters_knows_how_long_one_may_take(timeout: float, seconds: float) -> None:
+    chosen = settings(smtp_timeout_seconds=timeout)
+    assert wired(chosen, engine(chosen)).longest_letter == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """A letter about VAT that the mail server does not take ends, and a person learns of it and can send it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from models.orders import Order, OrderEvent
 from models.states import LetterKind, OrderStatus
 from tasks import wiring
 from tasks.errors import Misconfigured, NotRecorded
+from tasks.mail import at_once, mailing
+from tasks.mail.at_once import Places
 from tasks.operating import letters_again, order_story
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Letter, Mailer
@@ -224,3 +227,101 @@ def test_one_that_was_not_owed_is_not_owed_after_a_person_could_not_send_it(worl
     with pytest.raises(Misconfigured):
         send_again(order)
     assert not follow_up(world, order).letter_owed
+
+
+def end_with(error: BaseException) -> Callable[[], object]:
+    def end() -> None:
+        raise error
+
+    return end
+
+
+def test_after_a_lost_answer_a_person_may_send_it_at_once(world: World) -> None:
+    eva, order = owing(world, "drop_after_data")
+    ask_again(world)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+    send_again(order)
+    assert (len(world.mails(eva)), follow_up(world, order).letter_owed) == (before + 1, False)
+
+
+def test_after_a_worker_was_killed_a_person_may_send_it_twenty_minutes_later(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    for _ in range(4):
+        ask_again(world, minutes=300)
+    world.mailbox.heal()
+    while_sending(world, end_with(SystemExit()))
+    with pytest.raises(SystemExit):
+        ask_again(world, minutes=721)
+    wiring.plug_in(world.wiring)
+    world.pass_time(minutes=19)
+    with pytest.raises(NotPossible, match="just being sent by itself"):
+        send_again(order)
+    world.pass_time(minutes=1)
+    before = len(world.mails(eva))
+    send_again(order)
+    assert len(world.mails(eva)) == before + 1
+
+
+def test_an_error_of_ours_is_noted_as_a_try_and_a_person_may_send_it_at_once(world: World) -> None:
+    _, order = owing(world)
+    while_sending(world, end_with(ValueError("<eva@example.com>")))
+    ask_again(world)
+    wiring.plug_in(world.wiring)
+    assert failures(world, order) == [{"kind": "vat_correction", "tries": 1, "error": "ValueError"}]
+    send_again(order)
+    assert not follow_up(world, order).letter_owed
+
+
+def test_tries_of_which_nothing_was_noted_do_not_count(world: World) -> None:
+    eva, order = owing(world)
+    while_sending(world, end_with(SystemExit()))
+    for _ in range(10):
+        with pytest.raises(SystemExit):
+            ask_again(world, minutes=1500)
+    wiring.plug_in(world.wiring)
+    world.mailbox.fail("greylisted", recipient=eva.email)
+    ask_again(world, minutes=1500)
+    assert ([each["tries"] for each in failures(world, order)], follow_up(world, order).letter_owed) == ([1], True)
+
+
+def test_a_person_does_not_send_one_that_a_worker_has_just_taken_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+
+    deliver = mailing.deliver
+
+    def deliver_later(letters_of: Order, kinds: Sequence[LetterKind]) -> None:
+        with pytest.raises(NotPossible, match="just being sent by itself"):
+            send_again(order)
+        deliver(letters_of, kinds)
+
+    monkeypatch.setattr(mailing, "deliver", deliver_later)
+    ask_again(world, minutes=30)
+    assert len(world.mails(eva)) == before + 1
+
+
+@pytest.mark.parametrize("has_waited_for_a_place", [False, True])
+def test_a_letter_is_left_alone_for_as_long_as_the_mail_server_may_take(
+    world: World, has_waited_for_a_place: bool
+) -> None:
+    eva, _ = owing(world)
+    before = len(world.mails(eva))
+    if has_waited_for_a_place:
+        at_once.set_up(Places(0, patience=0))
+        ask_again(world)
+        at_once.set_up(Places())
+    worked_on: list[int] = []
+
+    def another_worker_looks() -> None:
+        wiring.plug_in(slow)
+        worked_on.append(ask_again(world, minutes=49))
+
+    slow = replace(world.wiring, longest_letter=timedelta(minutes=46))
+    wiring.plug_in(replace(slow, mailer=Meanwhile(world.wiring.mailer, another_worker_looks)))
+    ask_again(world)
+    assert (worked_on, len(world.mails(eva))) == ([0], before + 1)

@@ -16,12 +16,17 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tasks.ports import Letter
 from worker.adapters.mime import Sender, as_bytes, recipient
 from worker.adapters.smtp_connections import IDLE_SECONDS, Connections
-from worker.adapters.smtp_dialogue import Envelope, NotHandedOver, Server, deliver
+from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT, Envelope, NotHandedOver, Server, deliver
 
 ATTEMPTS = 3
 """tries in all of one email"""
 
 log = logging.getLogger(__name__)
+
+
+def longest_letter(timeout: float) -> float:
+    """Seconds that one email may take, but for the pauses between its tries: twelve answers a try, then the one to the email."""
+    return ATTEMPTS * 12 * timeout + ANSWER_TIMEOUT
 
 
 class SmtpMailer:
