@@ -19,6 +19,7 @@ from models.timeline_kinds import Kind
 from tasks.operating import dispute_settlements
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
+from tasks.vat import unsent_letters
 from tasks.wiring import begin, now, payments
 
 FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
@@ -82,6 +83,7 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     _take_rounding_back(session, order)
     purchases = [line for line in order.lines if line.action is not Action.TRIAL]
     unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
+    unsent_letters.no_longer_owed(session, order_id)
     timeline.note(session, order_id, Kind.REFUND_REQUESTED, {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
         session, order_id, out_of=(OrderStatus.COMPLETED,), step=Step.REFUND_PAYMENT, why=f"refund by {by}"

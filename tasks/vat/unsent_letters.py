@@ -49,8 +49,11 @@ def note(order: Order, said: str) -> None:
     log.error("vat letter is given up", order_id=str(order.id), tries=tries)
 
 
-def no_longer_owed(session: Session, order_id: UUID) -> None:
-    session.execute(update(VatFollowUp).where(VatFollowUp.order_id == order_id).values(letter_owed=False))
+def no_longer_owed(session: Session, order_id: UUID) -> bool:
+    """Returns whether it was owed."""
+    of_it = (VatFollowUp.order_id == order_id, VatFollowUp.letter_owed)
+    ended = update(VatFollowUp).where(*of_it).values(letter_owed=False).returning(VatFollowUp.order_id)
+    return session.scalar(ended) is not None
 
 
 def is_under_way(session: Session, order_id: UUID) -> bool:
@@ -65,9 +68,7 @@ def is_under_way(session: Session, order_id: UUID) -> bool:
 
 def leave_to_a_person(session: Session, order_id: UUID) -> bool:
     """It is not owed while a person has it sent: what comes of that may never be noted. Returns whether it was owed; `owe_again` if it is certainly not sent."""
-    of_it = (VatFollowUp.order_id == order_id, VatFollowUp.letter_owed)
-    left = update(VatFollowUp).where(*of_it).values(letter_owed=False).returning(VatFollowUp.order_id)
-    return session.scalar(left) is not None
+    return no_longer_owed(session, order_id)
 
 
 def owe_again(session: Session, order_id: UUID) -> None:

@@ -16,8 +16,9 @@ from tasks import wiring
 from tasks.errors import Misconfigured, NotRecorded
 from tasks.mail import at_once, mailing
 from tasks.mail.at_once import Places
-from tasks.operating import letters_again, order_story
+from tasks.operating import letters_again, order_story, support_refund
 from tasks.operating.order_at_hand import NotPossible
+from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
 from tests.support.world import Customer, World
@@ -325,3 +326,14 @@ def test_a_letter_is_left_alone_for_as_long_as_the_mail_server_may_take(
     wiring.plug_in(replace(slow, mailer=Meanwhile(world.wiring.mailer, another_worker_looks)))
     ask_again(world)
     assert (worked_on, len(world.mails(eva))) == ([0], before + 1)
+
+
+def test_none_is_owed_of_an_order_that_is_refunded(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.mailbox.heal()
+    with world.begin() as session:
+        support_refund.refund(session, order.id, by="ops", why="agreed", now=world.time)
+    assert not follow_up(world, order).letter_owed
+    assert world.run(order.id).status is OrderStatus.REFUNDED
+    assert erasure.erase(eva.email, by="ops", why="asked").erasure_id is not None
