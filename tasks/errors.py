@@ -85,6 +85,10 @@ class Misconfigured(Explained):
     """Our mistake, not the customer's: bad credentials, unknown parameter. A person must look."""
 
 
+class NumberRejected(Misconfigured):
+    """The VAT registry rejects a question because of the number asked about; it may answer those about others."""
+
+
 class RefundRefused(Misconfigured):
     """The provider refuses to refund a charge, and not all of it is back: a part went back elsewhere, say. A person must look.
 

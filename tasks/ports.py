@@ -283,7 +283,7 @@ class VatRegistry(Protocol):
         """Ask about a number already normalized by `models.rules.vat`. An outage is an answer, UNAVAILABLE, not an exception.
 
         requester: our own VAT number in the same form; with it the registry gives a consultation number. None if it knows no such number.
-        Raises Misconfigured where the registry rejects the request itself.
+        Raises Misconfigured where the registry rejects the request itself, NumberRejected if that concerns this number only.
         """
         ...
 

@@ -6,12 +6,12 @@ customer's bank has is kept with the row until the bank has decided, and the reg
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import structlog
 from celery import shared_task
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -23,7 +23,7 @@ from models.sold_to import sold_to
 from models.states import FINAL, LetterKind, OrderStatus
 from models.timeline_kinds import Kind
 from models.vat_follow_ups import FollowUpOutcome, FollowUpReason, VatFollowUp
-from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, OutcomeUnknown, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, NumberRejected, OutcomeUnknown, TemporarilyUnavailable
 from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.mail.unanswered import MayHaveArrived
@@ -44,15 +44,16 @@ _CORRECTED = (FollowUpOutcome.VAT_CHARGED, FollowUpOutcome.VAT_CREDITED)
 def vat_follow_up() -> int:
     """Ask about the numbers that are due, correct orders where needed, send the letters owed; returns how many rows it worked on.
 
-    Stops at the first question without an answer, and after `LONGEST_RUN`: the others can wait for the next run.
+    After a question without an answer the others of that country wait for the next run, and after `LONGEST_RUN` all that is left.
     """
     worked_on = 0
+    unasked: set[str] = set()
     until = time.monotonic() + LONGEST_RUN
-    while worked_on < BATCH and time.monotonic() < until and (due := _next()) is not None:
+    while worked_on < BATCH and time.monotonic() < until and (due := _next(unasked)) is not None:
         worked_on += 1
         try:
-            if due.outcome is None and not _settle(due):
-                break
+            if due.outcome is None:
+                unasked |= _settle(due)
             _tell(due.order_id)
         except NO_DATABASE:
             raise
@@ -61,17 +62,20 @@ def vat_follow_up() -> int:
     return worked_on
 
 
-def _settle(due: VatFollowUp) -> bool:
-    """Act on the registry's answer; False if it gives none."""
+def _settle(due: VatFollowUp) -> set[str]:
+    """Act on the registry's answer. Returns how numbers begin that are better not asked about for now: with "" none is."""
     try:
         answer = _ask(due.number) if due.vat_check_id is None else None
-    except Misconfigured as error:  # as all the others would be refused
+    except Misconfigured as error:
         log.error("vat number cannot be asked about", order_id=str(due.order_id), error=str(error))
+        if isinstance(error, NumberRejected):
+            return set()
         _not_tried(due.order_id)
-        return False
+        return {""}  # as all the others would be refused
     with begin() as session:
         _act_on(session, due.order_id, answer)
-    return answer is None or answer.status is not VatStatus.UNAVAILABLE
+    is_away = answer is not None and answer.status is VatStatus.UNAVAILABLE
+    return {due.number[:2]} if is_away else set()
 
 
 def _ask(number: str) -> VatAnswer:
@@ -97,11 +101,14 @@ def _number_set_aside(session: Session, order: Order) -> str | None:
     return given.vat(seller_country=policy().seller.country, at=order.as_of).number
 
 
-def _next() -> VatFollowUp | None:
-    """Take a row that is due, and set its next time."""
+def _next(unasked: Iterable[str]) -> VatFollowUp | None:
+    """Take a row that is due, and set its next time; no question about a number that begins with one of `unasked`."""
+    is_question = and_(VatFollowUp.outcome.is_(None), VatFollowUp.vat_check_id.is_(None))
     with begin() as session:
         query = select(VatFollowUp).where(
-            or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed), VatFollowUp.next_at <= now()
+            or_(VatFollowUp.outcome.is_(None), VatFollowUp.letter_owed),
+            VatFollowUp.next_at <= now(),
+            *(not_(and_(is_question, VatFollowUp.number.startswith(country))) for country in unasked),
         )
         row = session.scalar(query.order_by(VatFollowUp.next_at).limit(1).with_for_update(skip_locked=True))
         if row is not None:

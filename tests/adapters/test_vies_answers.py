@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.errors import Misconfigured
+from tasks.errors import Misconfigured, NumberRejected
 from tasks.ports import VatAnswer, VatRegistry, VatStatus
 from tests.support.vies_stand_in import ViesStandIn
 from worker.adapters import vies_answers
@@ -153,11 +153,14 @@ def test_a_register_that_is_not_there_is_an_outage(unused_tcp_port: int) -> None
     assert vies.check("FR40303265045", requester=None).reason == "unreachable"
 
 
-@pytest.mark.parametrize("code", ["INVALID_INPUT", "INVALID_REQUESTER_INFO"])
-def test_a_request_that_vies_rejects_needs_a_person(vies: ViesStandIn, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "error"), [("INVALID_INPUT", NumberRejected), ("INVALID_REQUESTER_INFO", Misconfigured)]
+)
+def test_a_request_that_vies_rejects_needs_a_person(vies: ViesStandIn, code: str, error: type[Misconfigured]) -> None:
     vies.fail(code)
-    with pytest.raises(Misconfigured, match=code):
+    with pytest.raises(Misconfigured, match=code) as rejected:
         asked(vies, attempts=3).check("FR40303265045", requester=None)
+    assert rejected.type is error
     assert len(vies.questions()) == 1
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from models.vat_follow_ups import VatFollowUp
@@ -11,12 +12,14 @@ from tasks.ports import Letter, Mailer
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
 from tests.support.world import World
 
+FRENCH = "FR40303265045"
+
 
 def errors(told: list[Any]) -> list[Any]:
     return [line for line in told if line["log_level"] == "error"]
 
 
-def test_a_question_that_is_refused_because_of_us_ends_the_run_and_uses_up_no_try(world: World) -> None:
+def test_a_question_that_is_refused_because_of_us_is_the_last_of_its_run_and_uses_up_no_try(world: World) -> None:
     _, first = during_outage(world)
     during_outage(world)
     world.vies.fail("INVALID_REQUESTER_INFO")
@@ -43,6 +46,46 @@ def test_once_the_setting_is_mended_each_row_is_asked_about_within_minutes(world
     world.vies.http.delete("/_control/faults").raise_for_status()
     assert ask_again(world, minutes=5) == 1
     assert follow_up(world, order).outcome == "confirmed"
+
+
+def test_a_number_that_the_registry_rejects_uses_up_its_tries_and_holds_up_no_other(world: World) -> None:
+    _, rejected = during_outage(world)
+    world.vies.register(FRENCH, status="valid")
+    _, other = during_outage(world, country="FR", vat_number=FRENCH)
+    world.vies.fail("INVALID_INPUT", country="AT")
+    with capture_logs() as told:
+        assert ask_again(world) == 2
+        assert follow_up(world, other).outcome == "confirmed"
+        for _ in range(288):
+            ask_again(world, minutes=5)
+    assert {(line["event"], line["order_id"], line["error"]) for line in errors(told)} == {
+        ("vat number cannot be asked about", str(rejected.id), "VIES rejects the request itself: INVALID_INPUT")
+    }
+    assert (len(errors(told)), follow_up(world, rejected).tries) == (5, 5)
+
+
+def test_after_a_question_without_an_answer_only_that_country_waits_for_the_next_run(world: World) -> None:
+    unasked = [during_outage(world)[1] for _ in range(2)]
+    world.vies.register(FRENCH, status="valid")
+    _, other = during_outage(world, country="FR", vat_number=FRENCH)
+    world.vies.fail("MS_UNAVAILABLE", country="AT")
+    assert ask_again(world) == 2
+    assert follow_up(world, other).outcome == "confirmed"
+    assert sorted(follow_up(world, order).tries for order in unasked) == [0, 1]
+
+
+@pytest.mark.parametrize("fault", ["MS_UNAVAILABLE", "INVALID_REQUESTER_INFO"])
+def test_a_letter_waits_for_no_questions_without_an_answer(world: World, fault: str) -> None:
+    eva, order = during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    world.mailbox.fail("greylisted", recipient=eva.email)
+    ask_again(world)
+    world.mailbox.heal()
+    for _ in range(3):
+        during_outage(world)
+    world.vies.fail(fault)
+    assert ask_again(world, minutes=21) == 2
+    assert not follow_up(world, order).letter_owed
 
 
 class Fails(Mailer):

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from tasks.errors import Misconfigured
+from tasks.errors import Misconfigured, NumberRejected
 from tasks.plain_text import printable_lines
 
 NOT_SAID = "---"
@@ -57,7 +57,9 @@ def verdict(status: int, body: bytes, question: dict[str, str], *, at_home: bool
     code = _error_code(answer)
     if code == "INVALID_REQUESTER_INFO":
         raise Misconfigured(f"VIES does not accept the seller's own VAT number, see PRORATA_SELLER_VAT_NUMBER: {code}")
-    if code == "INVALID_INPUT" or (400 <= status < 500 and code.startswith("VOW-ERR")):
+    if code == "INVALID_INPUT":
+        raise NumberRejected(f"VIES rejects the request itself: {code}")
+    if 400 <= status < 500 and code.startswith("VOW-ERR"):
         raise Misconfigured(f"VIES rejects the request itself: {code}")
     if code:
         raise Unavailable(code, passing=code in PASSING or status >= 500)
