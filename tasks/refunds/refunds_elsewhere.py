@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import timeline
-from models.orders import OrderEvent
+from models.account_lock import lock_account
+from models.orders import Order, OrderEvent
 from models.payments import RefundAttempt
 from models.states import RefundState
 from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
@@ -28,6 +29,8 @@ _FORGOTTEN: Final = (Kind.REFUND_UNKNOWN, Kind.REFUND_UNKNOWN_FAILED)
 def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequence[Refund]) -> None:
     """Record those of a charge's `refunds` that we did not make, or have forgotten, for a person to see. The caller has locked the order's row.
 
+    What is new is noted under the account's lock: a change that is being activated either knows of it, or comes before it in `order_events`.
+
     As with our own, a pending one counts as made; if it fails later, that is recorded, too.
     """
     ours = session.scalars(select(RefundAttempt).where(RefundAttempt.order_id == order_id)).all()
@@ -36,6 +39,7 @@ def note(session: Session, order_id: UUID, charge_attempt: int, refunds: Sequenc
         is_forgotten = is_by_us(order_id, refund) and refund.attempt not in known
         made, failed = _FORGOTTEN if is_forgotten else _ELSEWHERE
         if not has_gone(session, order_id, refund.ref):
+            lock_account(session, session.get_one(Order, order_id).account_id)
             _note(session, order_id, made, charge_attempt, refund)
         if refund.status is RefundStatus.FAILED and not has_failed(session, order_id, refund.ref):
             _note(session, order_id, failed, charge_attempt, refund)

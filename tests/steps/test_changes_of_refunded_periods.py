@@ -3,17 +3,25 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
+from models import refunded_elsewhere
+from models.order_lock import lock_order
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
+from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.policy import VatOutage
+from tasks.ports import Refund, RefundStatus
+from tasks.refunds import refunds_elsewhere
 from tests.steps.test_changes_of_disputed_periods import newest_mail
 from tests.steps.test_refunds_elsewhere import comes_back
 from tests.steps.test_vat_of_disputed_charges import told
 from tests.support.disputes import bought, give_back, named, refused
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
+from tests.support.places import at
 from tests.support.vat_outage import ask_again, during_outage, follow_up, nothing_differs
 from tests.support.world import YEAR, Customer, World, change, purchase, trial
 
@@ -82,6 +90,69 @@ def test_what_went_back_of_a_change_keeps_the_period_for_as_long_as_more_than_th
     assert refused(world, ada, change("desk", seats=1)) == REFUNDED
     world.pass_time(days=3)
     assert world.buy(ada, change("desk", seats=1)).status is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize("seats", [[1], [5, 1]])
+def test_goodwill_from_before_a_change_does_not_keep_the_period_that_the_change_began(
+    world: World, seats: list[int]
+) -> None:
+    """What it cost was paid: the change was credited no more than remained."""
+    ada = world.customer()
+    bought = world.buy(ada, purchase("desk", interval=YEAR))
+    goes_back(world, bought.id, 119_00)
+    world.pass_time(days=40)
+    for count in seats:
+        assert world.buy(ada, change("desk", seats=count)).status is OrderStatus.COMPLETED
+    balance = world.balance(ada)
+    order = world.buy(ada, change("desk", seats=2))
+    assert (order.status, order.lines[0].unused_minor) == (OrderStatus.COMPLETED, 100_00)
+    assert world.balance(ada) == balance - 119_00
+
+
+def test_what_goes_back_after_a_change_counts_and_what_went_back_before_does_not(world: World) -> None:
+    """Of 1190.00 the change credits half, and its period costs 595.00; of 119.00 that go back then, half falls on it."""
+    ada = world.customer()
+    bought = world.buy(ada, purchase("desk", interval=YEAR))
+    goes_back(world, bought.id, 595_00)
+    half_is_over(world, ada)
+    world.buy(ada, change("desk", seats=5))
+    goes_back(world, bought.id, 119_00)
+    [period] = [each for each in world.rows(SubscriptionPeriod) if each.closed_at is None]
+    with world.begin() as session:
+        of_period = select(refunded_elsewhere.of_period()).where(SubscriptionPeriod.id == period.id)
+        assert (period.charged_minor, session.scalar(of_period)) == (500_00, 59_50)
+
+
+def test_goodwill_that_fails_after_a_change_covers_as_much_that_goes_back_then(world: World) -> None:
+    ada = world.customer()
+    bought = world.buy(ada, purchase("desk", interval=YEAR))
+    goes_back(world, bought.id, 119_00)
+    world.pass_time(days=40)
+    world.buy(ada, change("desk", seats=1))
+    comes_back(world, ada, 119_00)
+    world.notify(world.charge_ref(bought.id), "refund.failed")
+    goes_back(world, bought.id, 100_00)
+    assert world.buy(ada, change("desk", seats=2)).status is OrderStatus.COMPLETED
+    goes_back(world, bought.id, 40_00)
+    assert refused(world, ada, change("desk", seats=1)) == REFUNDED
+
+
+def test_a_refund_is_noted_before_a_change_is_activated_or_after_it_and_never_meanwhile(world: World) -> None:
+    """Or the change would not know of it, and those after it would take it for known."""
+    ada, bought_id, _ = bought(world)
+    order_id = world.place(ada, change("desk", seats=1))
+    refund = Refund("re_1", RefundStatus.SUCCEEDED, 119_00, "EUR")
+
+    def noted_meanwhile() -> None:
+        with world.begin() as session:
+            session.execute(text("set local lock_timeout = '50ms'"))
+            lock_order(session, bought_id)
+            with pytest.raises(OperationalError, match="lock timeout"):
+                refunds_elsewhere.note(session, bought_id, 1, [refund])
+
+    with at("activate_subscription.called", noted_meanwhile):
+        assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert "refund.elsewhere" not in world.timeline(bought_id)
 
 
 def test_a_part_that_failed_to_go_back_is_credited(world: World) -> None:
