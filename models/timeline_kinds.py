@@ -14,6 +14,8 @@ class Kind(StrEnum):
     VAT_FOLLOWED_UP = "vat.followed_up"
     VAT_CREDIT_WITHHELD = "vat.credit_withheld"
     """VAT that is not due is not credited, as the customer's bank has it"""
+    VAT_TAKEN_OFF = "vat.taken_off"
+    """of a product's period that still runs, as VAT that is not due is left to a person: later changes credit net only"""
     INVOICE_PAID = "invoice.paid"
     INVOICE_UNPAID = "invoice.unpaid"
     CHARGE_ATTEMPTED = "charge.attempted"

@@ -24,6 +24,7 @@ _TEXT = {
     "vat.unavailable": "The VAT registry did not answer.",
     Kind.VAT_FOLLOWED_UP: "The VAT registry has answered.",
     Kind.VAT_CREDIT_WITHHELD: "VAT that is not due is not credited while the payment is disputed.",
+    Kind.VAT_TAKEN_OFF: "VAT that is not due is not credited by later changes; a person is looking into it.",
     Kind.INVOICE_PAID: "An invoice was paid.",
     Kind.INVOICE_UNPAID: "A payment of an invoice was withdrawn.",
     Kind.CHARGE_ATTEMPTED: "The payment was requested.",

@@ -46,6 +46,8 @@ class OrderBook:
     """those that say which a person has settled"""
     settled: list[OrderEvent] = field(default_factory=list)
     """its timeline entries that a refund was made by other means, oldest first"""
+    vat_taken_off: list[OrderEvent] = field(default_factory=list)
+    """its timeline entries that VAT was taken off a period without a document"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -154,17 +156,19 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    kinds = (*NOTES, *disputed_charges.KINDS, Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE)
+    others = (Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE, Kind.VAT_TAKEN_OFF)
+    kinds = (*NOTES, *disputed_charges.KINDS, *others)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]
-        others: dict[str, list[OrderEvent]] = {
+        lists_of: dict[str, list[OrderEvent]] = {
             Kind.CHARGE_DISPUTED: book.disputes,
             Kind.DISPUTE_CLOSED: book.disputes,
             Kind.DISPUTE_SETTLED: book.disputes_settled,
             Kind.REFUND_SETTLED_OUTSIDE: book.settled,
+            Kind.VAT_TAKEN_OFF: book.vat_taken_off,
         }
-        others.get(event.kind, book.notes).append(event)
+        lists_of.get(event.kind, book.notes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}
     of_orders = select(Invoice.id).where(Invoice.order_id.in_(of_accounts))
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(of_orders)).order_by(InvoiceLine.position)

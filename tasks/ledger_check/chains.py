@@ -60,14 +60,22 @@ def _link(
 
 
 def _corrected_tax(book: OrderBook, line: OrderLine | None) -> int:
+    if line is None:
+        return 0
     corrections = (InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)
-    return sum(
+    by_documents: int = sum(
         document.sign * each.tax_minor
         for document in book.invoices
         if document.reason in corrections
         for each in book.invoice_lines.get(document.id, [])
-        if line is not None and each.position == line.position
+        if each.position == line.position
     )
+    taken_off: int = sum(
+        each.facts.get("amount_minor", 0)
+        for each in book.vat_taken_off
+        if each.facts.get("product") == line.product_code
+    )
+    return by_documents - taken_off
 
 
 def _check_link(where: str, link: Link) -> Found:

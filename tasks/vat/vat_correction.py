@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import invoices, ledger
+from models import invoices, ledger, timeline
 from models.accounts import Account
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.ledger import Cause, MovementKind
@@ -19,6 +19,7 @@ from models.rules import pricing, vat
 from models.rules.vat import Treatment, VatDecision
 from models.sold_to import sold_to
 from models.subscriptions import Subscription, SubscriptionPeriod
+from models.timeline_kinds import Kind
 from tasks.billing import documents, invoicing, receivables
 from tasks.billing.documents import Draft, Settlement
 from tasks.billing.invoice_lines import copy_of
@@ -102,6 +103,23 @@ def credit_vat(session: Session, order: Order, number: str) -> Invoice | None:
         buyer={**original.buyer, "vat_number": number},
     )
     return documents.write(session, credit)
+
+
+def take_off(session: Session, order: Order) -> None:
+    """The number is valid, and what the customer is owed of the VAT a person pays: of what still runs, later changes credit net only.
+
+    The documents stay as they are. The caller has locked the order's row and its account.
+    """
+    original = invoicing.document_in_force(session, order)
+    if original is None:
+        return
+    periods = _periods(session, order)
+    for line in _vat_lines(session, original, periods):
+        period, taken_off = periods[line.product_code], line.unused_tax_minor
+        if taken_off and period.closed_at is None:
+            _untax(period, taken_off)
+            facts = {"product": line.product_code, "amount_minor": taken_off}
+            timeline.note(session, order.id, Kind.VAT_TAKEN_OFF, facts)
 
 
 def still_charged(session: Session, order: Order) -> int:

@@ -165,6 +165,8 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
     session.execute(delete(OrderedProduct).where(OrderedProduct.order_id == order.id))
     facts = {"answer": check.status.value, "outcome": outcome.value, **_left_to_a_person(session, order, taken)}
     timeline.note(session, order.id, Kind.VAT_FOLLOWED_UP, facts)
+    if taken:
+        vat_correction.take_off(session, order)
     log.info("vat follow-up", order_id=str(order.id), answer=check.status.value, outcome=outcome.value)
 
 

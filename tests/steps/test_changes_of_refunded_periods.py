@@ -1,5 +1,6 @@
 """What went back to the card in the provider's dashboard is not credited once more: no change gives out more than remains paid."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -8,17 +9,19 @@ from sqlalchemy.exc import OperationalError
 
 from models import refunded_elsewhere
 from models.order_lock import lock_order
+from models.orders import Order
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from models.vat_follow_ups import FollowUpOutcome
+from tasks.operating import dispute_settlements
 from tasks.policy import VatOutage
 from tasks.ports import Refund, RefundStatus
 from tasks.refunds import refunds_elsewhere
 from tests.steps.test_changes_of_disputed_periods import newest_mail
 from tests.steps.test_refunds_elsewhere import comes_back
-from tests.steps.test_vat_of_disputed_charges import told
+from tests.steps.test_vat_of_disputed_charges import loses, told
 from tests.support.disputes import bought, give_back, named, refused
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.places import at
@@ -210,6 +213,56 @@ def test_vat_of_a_charge_of_which_a_part_went_back_is_left_to_a_person(
     assert (world.balance(eva), follow_up(world, order).outcome) == (0, FollowUpOutcome.CONFIRMED)
     assert told(world, order) == {"answer": "valid", "outcome": "confirmed", **owed}
     assert "vat.credit_withheld" not in world.timeline(order.id)
+
+
+def in_the_dashboard(world: World, order: Order) -> None:
+    goes_back(world, order.id, 7_00)
+    ask_again(world)
+
+
+def by_a_dispute_and_paid_again_later(world: World, order: Order) -> None:
+    loses(world, order, 7_00)
+    ask_again(world)
+    dispute_settlements.settle(order.id, by="Olga", why="transfer of 3 May", paid_again=True)
+
+
+@pytest.mark.parametrize("back", [in_the_dashboard, by_a_dispute_and_paid_again_later])
+def test_vat_that_is_left_to_a_person_is_not_credited_by_a_later_change(
+    world: World, back: Callable[[World, Order], None]
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    back(world, order)
+    assert told(world, order)["owed_minor"] == 13_00
+    half_is_over(world, eva)
+    changed = world.buy(eva, change("desk", seats=1))
+    assert (changed.lines[0].unused_minor, changed.lines[0].unused_tax_minor) == (50_00, 0)
+    assert world.balance(eva) == 50_00 - 10_00
+    assert [each for each in named(world) if each[0] != "what went back to its card"] == []
+
+
+def test_vat_of_which_the_refund_fails_after_the_registrys_answer_is_not_credited_by_a_later_change(
+    world: World,
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, 20_00)
+    ask_again(world)
+    comes_back(world, eva, 20_00)
+    world.notify(world.charge_ref(order.id), "refund.failed")
+    assert world.noted(order.id, "vat.taken_off") == [{"product": "desk", "amount_minor": 20_00}]
+    changed = world.buy(eva, change("desk", seats=1))
+    assert changed.lines[0].unused_tax_minor == 0
+    assert named(world) == []
+
+
+def test_vat_of_a_period_that_a_change_has_closed_stays_as_the_change_credited_it(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    half_is_over(world, eva)
+    world.buy(eva, change("desk", seats=1))
+    goes_back(world, order.id, 7_00)
+    ask_again(world, minutes=24 * 60)
+    assert told(world, order)["outcome"] == "confirmed"
+    assert world.noted(order.id, "vat.taken_off") == []
+    assert [each for each in named(world) if each[0] != "what went back to its card"] == []
 
 
 def test_vat_of_a_charge_that_went_back_is_not_in_the_way_of_ending_the_order(world: World) -> None:
