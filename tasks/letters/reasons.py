@@ -31,7 +31,8 @@ UNDONE: Final[Mapping[str, str]] = {
         " subscription could not be changed."
     ),
     "payment-refunded": mark(
-        "An earlier payment for your subscription was refunded in the meantime, so the subscription could not be changed."
+        "An earlier payment for your subscription was refunded in the meantime, in whole or in part, so the subscription"
+        " could not be changed."
     ),
     "amount-too-small": mark("The amount is too small to be charged to a card."),
     "amount-too-large": mark("The amount is too large to be charged to a card."),
