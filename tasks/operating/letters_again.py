@@ -202,5 +202,7 @@ def _note(order: Order, event: str, facts: dict[str, Any], sent: LetterKind | No
             mark = update(SentLetter).where(SentLetter.order_id == order.id, SentLetter.kind == sent)
             session.execute(mark.values(status=LetterStatus.SENT, sent_at=func.clock_timestamp()))
         timeline.note(session, order.id, event, facts)
+        if facts["kind"] == LetterKind.VAT_CORRECTION and event == f"letter.{LetterStatus.UNDELIVERABLE}":
+            unsent_letters.mark_undeliverable(session, order.id)
         if owe_again:
             unsent_letters.owe_again(session, order.id)

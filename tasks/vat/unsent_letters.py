@@ -6,7 +6,7 @@ Until then a person may send it, too, but not while a try is under way.
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from models import timeline
@@ -41,12 +41,16 @@ def note(order: Order, said: str) -> None:
         timeline.note(session, order.id, Kind.LETTER_NOT_SENT, {"kind": _KIND.value, "tries": tries, "error": said})
         if tries < TRIES:
             return
-        its = (SentLetter.order_id == order.id, SentLetter.kind == _KIND)
-        given_up = {"status": LetterStatus.UNDELIVERABLE, "sent_at": func.clock_timestamp()}
-        session.execute(update(SentLetter).where(*its).values(given_up))
+        mark_undeliverable(session, order.id)
         timeline.note(session, order.id, f"letter.{LetterStatus.UNDELIVERABLE}", {"kind": _KIND.value})
         no_longer_owed(session, order.id)
     log.error("vat letter is given up", order_id=str(order.id), tries=tries)
+
+
+def mark_undeliverable(session: Session, order_id: UUID) -> None:
+    """One that was sent before stays so."""
+    given_up = {"status": LetterStatus.UNDELIVERABLE, "sent_at": func.clock_timestamp()}
+    session.execute(update(SentLetter).where(*_unsent(order_id)).values(given_up))
 
 
 def no_longer_owed(session: Session, order_id: UUID) -> bool:
@@ -77,8 +81,11 @@ def owe_again(session: Session, order_id: UUID) -> None:
 
 
 def _is_unsent(session: Session, order_id: UUID) -> bool:
-    begun = (SentLetter.order_id == order_id, SentLetter.kind == _KIND, SentLetter.status == LetterStatus.SENDING)
-    return session.scalar(select(SentLetter.kind).where(*begun)) is not None
+    return session.scalar(select(SentLetter.kind).where(*_unsent(order_id))) is not None
+
+
+def _unsent(order_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return SentLetter.order_id == order_id, SentLetter.kind == _KIND, SentLetter.status == LetterStatus.SENDING
 
 
 def _ended(session: Session, order_id: UUID) -> int:

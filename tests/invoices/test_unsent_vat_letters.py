@@ -337,3 +337,24 @@ def test_none_is_owed_of_an_order_that_is_refunded(world: World) -> None:
     assert not follow_up(world, order).letter_owed
     assert world.run(order.id).status is OrderStatus.REFUNDED
     assert erasure.erase(eva.email, by="ops", why="asked").erasure_id is not None
+
+
+def test_one_that_is_refused_for_good_when_a_person_sends_it_is_undeliverable_once(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+    world.mailbox.heal()
+    world.mailbox.fail("address_refused", recipient=eva.email)
+    with pytest.raises(NotPossible, match="the vat_correction is undeliverable"):
+        send_again(order)
+    assert (follow_up(world, order).letter_owed, undeliverable(world)) == (False, [order.id])
+    ask_again(world, minutes=3000)
+    assert world.timeline(order.id).count("letter.undeliverable") == 1
+
+
+def test_one_that_was_sent_stays_so_when_it_is_refused_the_second_time(world: World) -> None:
+    eva, order = owing(world)
+    ask_again(world)
+    world.mailbox.fail("address_refused", recipient=eva.email)
+    with pytest.raises(NotPossible, match="the vat_correction is undeliverable"):
+        send_again(order)
+    assert undeliverable(world) == []
