@@ -38,7 +38,7 @@ def longest_delivery(chosen: Settings) -> float:
 
     Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute and a half for our own work
     and the pauses between tries. A run of VAT follow-ups or of late charges takes less: after its minute,
-    one question and one letter, or the calls about one charge.
+    one question and one letter, or the calls about one charge. (Several runs may be at work; each is a delivery of its own.)
     """
     stripe_call = stripe.PATIENCE + stripe.CONNECT_TIMEOUT + chosen.stripe_timeout_seconds
     vies_call = vies.TOTAL_TIMEOUT + chosen.vies_timeout_seconds

@@ -22,7 +22,7 @@ from tasks.wiring import begin, now
 log = structlog.get_logger(__name__)
 
 TRIES = 8
-"""after which it counts as undeliverable. They take four days or more: from the sixth on a day passes between two"""
+"""after which it counts as undeliverable. They take three and a half days or more: from the sixth on a day passes between two"""
 _KIND = LetterKind.VAT_CORRECTION
 
 

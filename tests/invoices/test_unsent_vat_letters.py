@@ -20,6 +20,7 @@ from tasks.operating import letters_again, order_story, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
+from tasks.vat import due_times, unsent_letters
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
 from tests.support.world import Customer, World
 from worker.database import Transactions
@@ -358,3 +359,9 @@ def test_one_that_was_sent_stays_so_when_it_is_refused_the_second_time(world: Wo
     with pytest.raises(NotPossible, match="the vat_correction is undeliverable"):
         send_again(order)
     assert undeliverable(world) == []
+
+
+def test_its_eight_tries_take_three_and_a_half_days(world: World) -> None:
+    wiring.plug_in(world.wiring)
+    between = [due_times.after_letter(tries) for tries in range(1, unsent_letters.TRIES)]
+    assert sum(between, timedelta()) == timedelta(days=3, hours=17, minutes=20)
