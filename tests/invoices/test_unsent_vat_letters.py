@@ -365,3 +365,21 @@ def test_its_eight_tries_take_three_and_a_half_days(world: World) -> None:
     wiring.plug_in(world.wiring)
     between = [due_times.after_letter(tries) for tries in range(1, unsent_letters.TRIES)]
     assert sum(between, timedelta()) == timedelta(days=3, hours=17, minutes=20)
+
+
+def test_one_that_a_person_could_not_send_of_an_order_refunded_meanwhile_is_not_sent(world: World) -> None:
+    eva, order = owing(world, "relay_denied")
+    ask_again(world)
+
+    def refund() -> None:
+        with world.begin() as session:
+            support_refund.refund(session, order.id, by="ops", why="agreed", now=world.time)
+
+    while_sending(world, refund)
+    with pytest.raises(Misconfigured):
+        send_again(order)
+    wiring.plug_in(world.wiring)
+    world.mailbox.heal()
+    before = len(world.mails(eva))
+    assert (ask_again(world, minutes=20), follow_up(world, order).letter_owed) == (1, False)
+    assert len(world.mails(eva)) == before
